@@ -1,0 +1,51 @@
+# What people, the README and CI call. `make` alone lists it.
+#
+#   make run                       builds and starts everything on loopback
+#   make run ARGS="--data ./d"     with options of `weir run`
+#   make test                      every test
+#   make check                     format, lints, house rules, licences
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+ARGS ?=
+CARGO ?= cargo
+# A rustup toolchain that was just installed is not on PATH yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+.PHONY: help run test check bench need-cargo need-check-tools
+
+help:
+	@echo "make run     build with the release profile and start (ARGS=\"--data DIR --config FILE\")"
+	@echo "make test    install what the tests need, then run all of them"
+	@echo "make check   formatting, clippy, house rules, licences and bans"
+	@echo "make bench   the load generator and the figures (ARGS=\"--quick\")"
+
+run: need-cargo
+	@$(CARGO) run --quiet --release --locked --bin weir -- run $(ARGS)
+
+test: need-cargo
+	@tests/needs.sh
+	$(CARGO) test --workspace --locked $(ARGS)
+
+check: need-cargo need-check-tools
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) test --quiet --locked --package weir --test house
+	$(CARGO) deny --log-level error check bans licenses sources
+
+bench: need-cargo
+	@benches/run.sh $(ARGS)
+
+need-cargo:
+	@command -v $(CARGO) >/dev/null || { \
+	  echo "make: cargo is missing. Install Rust 1.95 or newer: https://rustup.rs" >&2; exit 1; }
+
+# Every missing tool is named, then it fails: a check that did not run must not look like one that passed.
+need-check-tools:
+	@missing=; \
+	$(CARGO) fmt --version >/dev/null 2>&1 || missing+=$$'\n  rustfmt     rustup component add rustfmt'; \
+	$(CARGO) clippy --version >/dev/null 2>&1 || missing+=$$'\n  clippy      rustup component add clippy'; \
+	$(CARGO) deny --version >/dev/null 2>&1 || missing+=$$'\n  cargo-deny  cargo install --locked cargo-deny'; \
+	if [[ -n $$missing ]]; then echo "make check: missing on this machine:$$missing" >&2; exit 1; fi

@@ -1,0 +1,105 @@
+//! What every scenario needs: settings, a fresh server, traffic, and waiting until the background work is done.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::ensure;
+
+use crate::{
+    load::{Load, LoadReport, Plan, Record},
+    query::Query,
+    server::{Server, ServerOptions},
+    shop::Traffic,
+    verify::verify,
+};
+
+/// What is measured with, and for how long.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The binary.
+    pub weir: PathBuf,
+    /// The binary of the standard way.
+    pub standard_way: PathBuf,
+    /// Where data folders are made: a disk, not tmpfs.
+    pub folder: PathBuf,
+    /// Spans of scenarios that send a number of them.
+    pub spans: u64,
+    /// Seconds of scenarios that send for a time.
+    pub seconds: f64,
+    /// Spans a second of the latency scenario.
+    pub rate: f64,
+    /// Journal of the restart scenario, in GiB.
+    pub journal_gib: f64,
+    /// Traces that are looked for afterwards.
+    pub verify_traces: u64,
+}
+
+/// A server in a folder that goes away with it.
+pub(super) struct Stage {
+    pub(super) server: Server,
+    pub(super) query: Arc<Query>,
+    pub(super) traffic: Arc<Traffic>,
+    pub(super) record: Arc<Record>,
+    pub(super) options: ServerOptions,
+    _folder: tempfile::TempDir,
+}
+
+/// Batches to copy from: 64 of 1,000 spans are 27 MB, more than a core's cache.
+const TEMPLATES: usize = 64;
+/// Longest wait for sealing or merging.
+const BACKGROUND_MAX: Duration = Duration::from_secs(600);
+
+impl Stage {
+    pub(super) async fn new(settings: &Settings, spans_per_batch: usize, storage: &str) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("weir-figures-").tempdir_in(&settings.folder)?;
+        let mut options = ServerOptions::new(&settings.weir, folder.path());
+        options.storage = storage.into();
+        let server = Server::start(&options).await?;
+        // A seed of its own each time: no run meets another's ids.
+        let seed = weir_proto::time::Clock::system().now_ns();
+        Ok(Self {
+            query: Arc::new(Query::new(server.query)),
+            traffic: Arc::new(Traffic::new(seed, spans_per_batch, TEMPLATES)),
+            record: Arc::new(Record::new(0)),
+            server,
+            options,
+            _folder: folder,
+        })
+    }
+
+    /// Runs a plan; numbers batches on.
+    pub(super) async fn load(&self, plan: Plan) -> anyhow::Result<LoadReport> {
+        let first = self.record.len() as u64;
+        let report = Load::run(plan, Arc::clone(&self.traffic), Arc::clone(&self.record), first).await?;
+        eprintln!("  {report}");
+        Ok(report)
+    }
+
+    /// CPU seconds of the server so far.
+    pub(super) fn cpu_s(&self) -> f64 {
+        crate::process::cpu_s(self.server.pid()).unwrap_or(f64::NAN)
+    }
+
+    /// Memory of the server now, without mapped files.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        crate::process::memory_bytes(self.server.pid()).unwrap_or_default()
+    }
+
+    /// Waits until every span is in a segment.
+    pub(super) async fn sealed(&self) -> anyhow::Result<()> {
+        self.query.until("sealed", BACKGROUND_MAX, |metrics| metrics.get("weir_head_spans") == Some(&0.0)).await
+    }
+
+    /// Waits until nothing is left to merge.
+    pub(super) async fn merged(&self) -> anyhow::Result<()> {
+        self.query.until("merged", BACKGROUND_MAX, |metrics| metrics.get("weir_merge_debt_bytes") == Some(&0.0)).await
+    }
+
+    /// Everything acknowledged is there, by sample and by ledger.
+    pub(super) async fn verified(&self, settings: &Settings, others_acked: u64) -> anyhow::Result<()> {
+        let sample = Some(settings.verify_traces);
+        let found = verify(&self.query, &self.traffic, &self.record, sample, others_acked).await?;
+        eprintln!("  {found}");
+        ensure!(found.good(), "the server does not have what it acknowledged");
+        Ok(())
+    }
+}

@@ -1,0 +1,12 @@
+//! The load generator and what measures Weir with it: shop traffic, clients, schedules, verification.
+
+pub mod client;
+pub mod figures;
+pub mod load;
+pub mod process;
+pub mod query;
+pub mod rng;
+pub mod server;
+pub mod shop;
+pub mod standard;
+pub mod verify;

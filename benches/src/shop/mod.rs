@@ -1,0 +1,10 @@
+//! Shop traffic: templates of OTLP batches, encoded once, then copied and written over for each request.
+
+mod attributes;
+mod journey;
+mod services;
+mod template;
+mod traffic;
+mod wire;
+
+pub use traffic::{BatchKey, HEAD_LEN, Traffic};

@@ -1,0 +1,203 @@
+//! Decides span by span what a payload's journal frame holds.
+
+use std::{
+    fmt::Write,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use weir_proto::{
+    SpanId, TenantId, TraceId,
+    otlp::{
+        traces::{Checks, Limits, ScanError, ScannedSpan, canonical, scan},
+        wire::WireError,
+    },
+};
+use weir_store::{RejectReason, Rejection, TracesBatch, head::BatchSummaries};
+
+/// What makes a span acceptable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdmissionRules {
+    /// Bounds on each span.
+    pub limits: Limits,
+    /// How far before its arrival a span may start; `None` for any time.
+    pub accept_past: Option<Duration>,
+    /// How far after its arrival a span may start; `None` for any time.
+    pub accept_future: Option<Duration>,
+}
+
+/// Most rejected spans of one request. A batch of 16 MiB may hold eight million empty spans: naming each would cost
+/// more memory than the batch itself.
+pub const REJECTED_MAX: usize = 1 << 18;
+
+/// Largest payload whose unusual field order is rewritten.
+pub const REWRITTEN_BYTES_MAX: usize = 1 << 20;
+
+/// A batch for the journal, and what its sender is told.
+#[derive(Debug)]
+pub struct Admitted {
+    /// To append, unless it has no items.
+    pub batch: TracesBatch,
+    /// Set when spans were rejected.
+    pub partial: Option<PartialSuccess>,
+}
+
+/// OTLP's `partial_success`: the accepted rest is kept, the sender must not repeat the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartialSuccess {
+    /// Spans rejected.
+    pub rejected: u32,
+    /// How many for each reason.
+    pub reasons: Vec<(RejectReason, u32)>,
+    /// Reasons with their counts, as a sentence.
+    pub message: String,
+}
+
+/// Why a whole payload is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AdmissionError {
+    /// Not an ExportTraceServiceRequest.
+    #[error("not an ExportTraceServiceRequest: {0}")]
+    Malformed(#[from] WireError),
+    /// Well formed, and hardly anything else.
+    #[error("more than {REJECTED_MAX} unusable spans in one request")]
+    TooManyRejected,
+    /// Fields in an order that no known exporter writes, in a payload too large to be rewritten.
+    #[error("fields in unusual order in a request of more than {REWRITTEN_BYTES_MAX} bytes")]
+    UnusualOrder,
+}
+
+/// Judges each span of `payload`, an encoded ExportTraceServiceRequest that arrived at `now_ns`.
+///
+/// Unusual field orders are rewritten, so that the journal holds canonical payloads only. Spans that end before they
+/// start, and parents of a wrong length, are kept as they came: one odd field does not make a span worthless.
+pub fn admit(
+    tenant: TenantId,
+    payload: Bytes,
+    now_ns: u64,
+    rules: &AdmissionRules,
+) -> Result<Admitted, AdmissionError> {
+    let (payload, judged) = match Judged::scan(&payload, now_ns, rules) {
+        Ok(judged) => (payload, judged),
+        Err(ScanError::Wire(error)) => return Err(error.into()),
+        Err(ScanError::NotCanonical) => {
+            let payload = rewrite(&payload)?;
+            match Judged::scan(&payload, now_ns, rules) {
+                Ok(judged) => (payload, judged),
+                Err(ScanError::Wire(error)) => return Err(error.into()),
+                Err(ScanError::NotCanonical) => return Err(AdmissionError::UnusualOrder),
+            }
+        }
+    };
+    if judged.rejected_count > REJECTED_MAX {
+        return Err(AdmissionError::TooManyRejected);
+    }
+    let partial = partial_success(&judged.rejected);
+    let Judged { items, rejected, summaries, .. } = judged;
+    let batch = TracesBatch { tenant, payload, received_at_ns: now_ns, items, rejected, summaries };
+    Ok(Admitted { batch, partial })
+}
+
+/// One rewriting at a time, and of small payloads only: an empty span of two bytes becomes a struct of 300.
+fn rewrite(payload: &[u8]) -> Result<Bytes, AdmissionError> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+    if payload.len() > REWRITTEN_BYTES_MAX {
+        return Err(AdmissionError::UnusualOrder);
+    }
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(canonical(payload)?.into())
+}
+
+struct Judged {
+    items: u32,
+    rejected: Vec<Rejection>,
+    /// Counts on when `rejected` is full.
+    rejected_count: usize,
+    summaries: BatchSummaries,
+}
+
+impl Judged {
+    fn scan(payload: &[u8], now_ns: u64, rules: &AdmissionRules) -> Result<Self, ScanError> {
+        /// Spans of shop traffic have about this size.
+        const SPAN_BYTES_USUAL: usize = 400;
+
+        let window = StartWindow::around(now_ns, rules);
+        let mut judged = Self {
+            items: 0,
+            rejected: Vec::new(),
+            rejected_count: 0,
+            summaries: BatchSummaries::with_capacity(payload.len() / SPAN_BYTES_USUAL + 1),
+        };
+        scan(payload, Checks::Admission(rules.limits), |scanned| {
+            judged.items += 1;
+            let Some(reason) = fault(&scanned, window) else {
+                judged.summaries.push(scanned.ordinal, scanned.resource_ordinal, &scanned.resource, &scanned.span);
+                return;
+            };
+            judged.rejected_count += 1;
+            if judged.rejected.len() < REJECTED_MAX {
+                judged.rejected.push(Rejection { ordinal: scanned.ordinal, reason });
+            }
+        })?;
+        Ok(judged)
+    }
+}
+
+/// Start times that are accepted, both ends included, Unix ns.
+#[derive(Debug, Clone, Copy)]
+struct StartWindow {
+    from_ns: u64,
+    to_ns: u64,
+}
+
+impl StartWindow {
+    fn around(now_ns: u64, rules: &AdmissionRules) -> Self {
+        let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self {
+            from_ns: rules.accept_past.map_or(0, |past| now_ns.saturating_sub(ns(past))),
+            to_ns: rules.accept_future.map_or(u64::MAX, |future| now_ns.saturating_add(ns(future))),
+        }
+    }
+}
+
+fn fault(scanned: &ScannedSpan<'_>, window: StartWindow) -> Option<RejectReason> {
+    if let Some(fault) = scanned.fault {
+        return Some(fault.into());
+    }
+    let span = &scanned.span;
+    if TraceId::from_wire(span.trace_id).is_none() {
+        return Some(RejectReason::InvalidTraceId);
+    }
+    if SpanId::from_wire(span.span_id).is_none() {
+        return Some(RejectReason::InvalidSpanId);
+    }
+    if span.start_ns < window.from_ns {
+        return Some(RejectReason::TooOld);
+    }
+    if span.start_ns > window.to_ns {
+        return Some(RejectReason::TooNew);
+    }
+    None
+}
+
+fn partial_success(rejected: &[Rejection]) -> Option<PartialSuccess> {
+    if rejected.is_empty() {
+        return None;
+    }
+    let mut reasons = Vec::new();
+    let mut message = String::from("rejected spans:");
+    for reason in RejectReason::ALL {
+        let count = rejected.iter().filter(|rejection| rejection.reason == reason).count() as u32;
+        if count > 0 {
+            let separator = if reasons.is_empty() { "" } else { "," };
+            let _ = write!(message, "{separator} {} {count}", reason.name());
+            reasons.push((reason, count));
+        }
+    }
+    Some(PartialSuccess { rejected: rejected.len() as u32, reasons, message })
+}
+
+#[cfg(test)]
+mod tests;

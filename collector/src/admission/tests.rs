@@ -1,0 +1,151 @@
+//! One span at a time: what is kept, what is rejected and why, what refuses the whole request.
+
+use prost::Message;
+use weir_proto::otlp::messages::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::{AnyValue, ArrayValue, KeyValue, any_value::Value},
+    resource::v1::Resource,
+    trace::v1::{ResourceSpans, ScopeSpans, Span},
+};
+
+use super::*;
+
+const NOW_NS: u64 = 1_800_000_000_000_000_000;
+const HOUR_NS: u64 = 3_600_000_000_000;
+const RULES: AdmissionRules = AdmissionRules {
+    limits: Limits { depth_max: 4, attributes_max: 3, span_bytes_max: 1000 },
+    accept_past: Some(Duration::from_secs(3600)),
+    accept_future: Some(Duration::from_secs(60)),
+};
+
+fn span() -> Span {
+    Span {
+        trace_id: vec![1; 16],
+        span_id: vec![2; 8],
+        name: "GET /".into(),
+        start_time_unix_nano: NOW_NS - 1000,
+        end_time_unix_nano: NOW_NS,
+        ..Span::default()
+    }
+}
+
+fn request(spans: Vec<Span>) -> Vec<u8> {
+    let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
+    let resource = Some(Resource::default());
+    let resource_spans = vec![ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }];
+    ExportTraceServiceRequest { resource_spans }.encode_to_vec()
+}
+
+fn admitted(payload: Vec<u8>, rules: &AdmissionRules) -> Result<Admitted, AdmissionError> {
+    admit(TenantId::default(), payload.into(), NOW_NS, rules)
+}
+
+fn attribute(value: Value) -> KeyValue {
+    KeyValue { key: "key".into(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
+}
+
+fn nested(depth: usize) -> Value {
+    let mut value = Value::BoolValue(true);
+    for _ in 1..depth {
+        value = Value::ArrayValue(ArrayValue { values: vec![AnyValue { value: Some(value) }] });
+    }
+    value
+}
+
+#[test]
+fn each_fault_rejects_its_span_alone() {
+    let text = |len| attribute(Value::StringValue("x".repeat(len)));
+    let rows: Vec<(&str, Span, Option<RejectReason>)> = vec![
+        ("plain", span(), None),
+        ("no trace id", Span { trace_id: vec![], ..span() }, Some(RejectReason::InvalidTraceId)),
+        ("long trace id", Span { trace_id: vec![1; 17], ..span() }, Some(RejectReason::InvalidTraceId)),
+        ("zero trace id", Span { trace_id: vec![0; 16], ..span() }, Some(RejectReason::InvalidTraceId)),
+        ("short span id", Span { span_id: vec![1; 7], ..span() }, Some(RejectReason::InvalidSpanId)),
+        ("zero span id", Span { span_id: vec![0; 8], ..span() }, Some(RejectReason::InvalidSpanId)),
+        ("odd parent", Span { parent_span_id: vec![1; 3], ..span() }, None),
+        ("zero parent", Span { parent_span_id: vec![0; 8], ..span() }, None),
+        ("ends before it starts", Span { end_time_unix_nano: 1, ..span() }, None),
+        ("oldest", Span { start_time_unix_nano: NOW_NS - HOUR_NS, ..span() }, None),
+        ("older", Span { start_time_unix_nano: NOW_NS - HOUR_NS - 1, ..span() }, Some(RejectReason::TooOld)),
+        ("no time", Span { start_time_unix_nano: 0, ..span() }, Some(RejectReason::TooOld)),
+        ("newest", Span { start_time_unix_nano: NOW_NS + HOUR_NS / 60, ..span() }, None),
+        ("newer", Span { start_time_unix_nano: NOW_NS + HOUR_NS / 60 + 1, ..span() }, Some(RejectReason::TooNew)),
+        ("three attributes", Span { attributes: vec![text(1); 3], ..span() }, None),
+        ("four attributes", Span { attributes: vec![text(1); 4], ..span() }, Some(RejectReason::TooManyAttributes)),
+        ("large", Span { attributes: vec![text(990)], ..span() }, Some(RejectReason::TooLarge)),
+        ("as deep as allowed", Span { attributes: vec![attribute(nested(4))], ..span() }, None),
+        ("too deep", Span { attributes: vec![attribute(nested(6))], ..span() }, Some(RejectReason::TooDeep)),
+    ];
+    for (what, judged, reason) in &rows {
+        let Admitted { batch, partial } =
+            admitted(request(vec![span(), judged.clone(), span()]), &RULES).expect("well formed");
+        let expected: Vec<_> = reason.iter().map(|&reason| Rejection { ordinal: 1, reason }).collect();
+        assert_eq!(batch.rejected, expected, "{what}");
+        assert_eq!((batch.items, partial.map_or(0, |partial| partial.rejected)), (3, expected.len() as u32), "{what}");
+    }
+    let spans = rows.into_iter().map(|(_, span, _)| span).collect();
+    let partial = admitted(request(spans), &RULES).expect("well formed").partial.expect("some were rejected");
+    assert_eq!(partial.rejected, 11);
+    let sentence = "rejected spans: too_deep 1, too_many_attributes 1, too_large 1, invalid_trace_id 3, \
+                    invalid_span_id 2, too_old 2, too_new 1";
+    assert_eq!(partial.message, sentence);
+}
+
+#[test]
+fn text_that_is_not_utf8_rejects_its_span() {
+    let mut payload = request(vec![span(), span()]);
+    let at = memchr::memmem::rfind(&payload, b"GET /").expect("the second span's name");
+    payload[at] = 0xff;
+    let batch = admitted(payload, &RULES).expect("well formed").batch;
+    assert_eq!(batch.rejected, [Rejection { ordinal: 1, reason: RejectReason::InvalidUtf8 }]);
+}
+
+#[test]
+fn any_time_is_accepted_where_none_is_forbidden() {
+    let rules = AdmissionRules { accept_past: None, accept_future: None, ..RULES };
+    let spans = [0, 1, u64::MAX].map(|start_time_unix_nano| Span { start_time_unix_nano, ..span() });
+    assert_eq!(admitted(request(spans.to_vec()), &rules).expect("well formed").batch.rejected, []);
+    let rules = AdmissionRules { accept_past: Some(Duration::MAX), accept_future: Some(Duration::MAX), ..RULES };
+    assert_eq!(admitted(request(vec![span()]), &rules).expect("well formed").batch.rejected, []);
+}
+
+#[test]
+fn the_journal_gets_what_came_unless_its_order_is_unusual() {
+    let payload = request(vec![span()]);
+    let batch = admitted(payload.clone(), &RULES).expect("well formed").batch;
+    assert_eq!(batch.payload, payload);
+
+    // ResourceSpans with its resource (field 1) after its scope_spans (field 2).
+    let resource = Resource { attributes: vec![attribute(Value::BoolValue(true))], ..Resource::default() };
+    let scope_spans = ScopeSpans { spans: vec![span()], ..ScopeSpans::default() };
+    let behind = ResourceSpans { scope_spans: vec![scope_spans.clone()], ..ResourceSpans::default() };
+    let ahead = ResourceSpans { resource: Some(resource.clone()), ..ResourceSpans::default() };
+    let unusual = [behind.encode_to_vec(), ahead.encode_to_vec()].concat();
+    let mut payload = vec![0x0a, unusual.len() as u8];
+    assert!(unusual.len() < 128, "one byte of length");
+    payload.extend(unusual);
+    let batch = admitted(payload.clone(), &RULES).expect("well formed").batch;
+    let usual = ResourceSpans { resource: Some(resource), scope_spans: vec![scope_spans], ..ResourceSpans::default() };
+    let expected = ExportTraceServiceRequest { resource_spans: vec![usual] }.encode_to_vec();
+    assert_eq!((batch.items, batch.payload), (1, expected.into()));
+
+    let too_large = payload.repeat(REWRITTEN_BYTES_MAX / payload.len() + 1);
+    assert_eq!(admitted(too_large, &RULES).expect_err("rewriting takes memory"), AdmissionError::UnusualOrder);
+}
+
+#[test]
+fn what_is_no_request_is_refused_whole() {
+    let payload = request(vec![span(), span()]);
+    let cut = admitted(payload[..payload.len() - 1].to_vec(), &RULES).expect_err("cut off");
+    assert!(matches!(cut, AdmissionError::Malformed(_)));
+    assert!(admitted(b"GET / HTTP/1.1\r\n".to_vec(), &RULES).is_err());
+    let empty = admitted(Vec::new(), &RULES).expect("an empty request is one");
+    assert_eq!((empty.batch.items, empty.partial), (0, None));
+}
+
+#[test]
+fn a_flood_of_empty_spans_is_refused_whole() {
+    let flood = |count: usize| admitted(request(vec![Span::default(); count]), &RULES);
+    assert_eq!(flood(REJECTED_MAX).expect("as many as allowed").batch.rejected.len(), REJECTED_MAX);
+    assert_eq!(flood(REJECTED_MAX + 1).expect_err("one more"), AdmissionError::TooManyRejected);
+}

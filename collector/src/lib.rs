@@ -1,0 +1,8 @@
+//! The writing side: receivers and what lies between them and the journal.
+
+pub mod admission;
+pub mod append;
+pub mod duration;
+pub mod receivers;
+
+pub use append::{Append, Authenticate, Unauthenticated};

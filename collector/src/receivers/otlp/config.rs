@@ -1,0 +1,273 @@
+//! `receivers.otlp`: the Collector's keys, and Weir's own for what the Collector leaves unbounded.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+use weir_proto::otlp::traces::Limits;
+
+use crate::duration;
+
+const MIB: usize = 1 << 20;
+
+/// `receivers.otlp`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OtlpConfig {
+    /// Which protocols are served. Listing only one starts only that one; without the key both start.
+    pub protocols: Protocols,
+    /// Bounds on single spans. A span beyond one of them is rejected alone and reported in `partial_success`.
+    pub span_limits: SpanLimits,
+    /// Memory for requests being received, in MiB, over all connections of both protocols, compressed and decompressed
+    /// bytes together. Requests beyond it are refused as busy (UNAVAILABLE, 503) and come again. Default 256.
+    pub inflight_mib_max: usize,
+}
+
+impl Default for OtlpConfig {
+    fn default() -> Self {
+        Self { protocols: Protocols::default(), span_limits: SpanLimits::default(), inflight_mib_max: 256 }
+    }
+}
+
+/// `receivers.otlp.protocols`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Protocols {
+    /// OTLP/gRPC.
+    #[serde(default, deserialize_with = "present")]
+    pub grpc: Option<GrpcConfig>,
+    /// OTLP/HTTP with protobuf bodies.
+    #[serde(default, deserialize_with = "present")]
+    pub http: Option<HttpConfig>,
+}
+
+impl Default for Protocols {
+    fn default() -> Self {
+        Self { grpc: Some(GrpcConfig::default()), http: Some(HttpConfig::default()) }
+    }
+}
+
+/// A key without a value (`grpc:`) asks for the defaults, as in the Collector.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Ok(Some(Option::<T>::deserialize(deserializer)?.unwrap_or_default()))
+}
+
+/// `receivers.otlp.span_limits`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpanLimits {
+    /// Attributes of a span, and of each of its events and links, and of its resource and scope. Default 1024.
+    pub attributes_max: u32,
+    /// Nesting of an attribute's arrays and maps. Default 64.
+    pub depth_max: u32,
+    /// Encoded bytes of one span. Default 4194304.
+    pub span_bytes_max: u32,
+}
+
+impl Default for SpanLimits {
+    fn default() -> Self {
+        Self { attributes_max: 1024, depth_max: 64, span_bytes_max: 4 * MIB as u32 }
+    }
+}
+
+impl From<SpanLimits> for Limits {
+    fn from(limits: SpanLimits) -> Self {
+        let SpanLimits { attributes_max, depth_max, span_bytes_max } = limits;
+        Self { depth_max, attributes_max, span_bytes_max }
+    }
+}
+
+/// `receivers.otlp.protocols.grpc`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GrpcConfig {
+    /// Where to listen. `:4317` means every IPv4 address. Default 127.0.0.1:4317.
+    pub endpoint: String,
+    /// Largest message in MiB, compressed and decompressed alike. Default 16.
+    pub max_recv_msg_size_mib: usize,
+    /// Requests in flight on one connection. Default 256.
+    pub max_concurrent_streams: u32,
+    /// When connections are probed and closed.
+    pub keepalive: Keepalive,
+    /// Connections at once; further ones are closed as soon as they arrive. Default 4096.
+    pub connections_max: usize,
+    /// Headers of one request, in bytes. Default 65536.
+    pub header_bytes_max: u32,
+    /// Longest wait for a request's whole message, and for a new connection's first bytes. Default 30s.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub read_timeout: Duration,
+}
+
+impl Default for GrpcConfig {
+    fn default() -> Self {
+        Self {
+            endpoint: "127.0.0.1:4317".into(),
+            max_recv_msg_size_mib: 16,
+            max_concurrent_streams: 256,
+            keepalive: Keepalive::default(),
+            connections_max: 4096,
+            header_bytes_max: 64 << 10,
+            read_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// `receivers.otlp.protocols.grpc.keepalive`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keepalive {
+    /// What the server does.
+    pub server_parameters: KeepaliveServerParameters,
+}
+
+/// `receivers.otlp.protocols.grpc.keepalive.server_parameters`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeepaliveServerParameters {
+    /// A connection without requests for this long is closed. Default: never.
+    #[serde(deserialize_with = "duration::deserialize_some")]
+    pub max_connection_idle: Option<Duration>,
+    /// A connection of this age is closed in good order, so that load spreads over new servers. Default: never.
+    #[serde(deserialize_with = "duration::deserialize_some")]
+    pub max_connection_age: Option<Duration>,
+    /// Time for requests in flight once a connection is being closed for its age. Default 10s.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub max_connection_age_grace: Duration,
+    /// A ping is sent this often. Default 60s.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub time: Duration,
+    /// A connection whose ping is not answered within this time is closed. Default 20s.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub timeout: Duration,
+}
+
+impl Default for KeepaliveServerParameters {
+    fn default() -> Self {
+        Self {
+            max_connection_idle: None,
+            max_connection_age: None,
+            max_connection_age_grace: Duration::from_secs(10),
+            time: Duration::from_secs(60),
+            timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+/// `receivers.otlp.protocols.http`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// Where to listen. `:4318` means every IPv4 address. Default 127.0.0.1:4318.
+    pub endpoint: String,
+    /// Largest body in bytes, compressed and decompressed alike. Default 33554432.
+    pub max_request_body_size: usize,
+    /// Where traces are posted. Default /v1/traces.
+    pub traces_url_path: String,
+    /// Which web pages may send. Default: none.
+    pub cors: CorsConfig,
+    /// Longest wait for a request's header; an idle HTTP/1 connection is closed after it too. Default 60s.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub read_header_timeout: Duration,
+    /// Longest wait for a request's whole body. Default 30s.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub read_timeout: Duration,
+    /// A connection without requests for this long is closed. Default 60s.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub idle_timeout: Duration,
+    /// Requests in flight on one HTTP/2 connection. Default 256.
+    pub max_concurrent_streams: u32,
+    /// Connections at once; further ones are closed as soon as they arrive. Default 4096.
+    pub connections_max: usize,
+    /// Headers of one request, in bytes; larger ones are answered 431. Default 65536.
+    pub header_bytes_max: u32,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            endpoint: "127.0.0.1:4318".into(),
+            max_request_body_size: 32 * MIB,
+            traces_url_path: "/v1/traces".into(),
+            cors: CorsConfig::default(),
+            read_header_timeout: Duration::from_secs(60),
+            read_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(60),
+            max_concurrent_streams: 256,
+            connections_max: 4096,
+            header_bytes_max: 64 << 10,
+        }
+    }
+}
+
+/// `receivers.otlp.protocols.http.cors`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CorsConfig {
+    /// Origins whose pages may send: exact ones, with one `*` for any run of characters, or `*` for all. Default: none.
+    pub allowed_origins: Vec<String>,
+    /// Request headers allowed beside Accept, Content-Type, Content-Encoding, Origin and X-Requested-With; `*` for all.
+    pub allowed_headers: Vec<String>,
+    /// Seconds a browser may remember the answer. Default 0: as the browser likes.
+    pub max_age: u32,
+}
+
+/// A value that no receiver can work with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("receivers.otlp.{key}: {problem}")]
+pub struct InvalidConfig {
+    key: &'static str,
+    problem: &'static str,
+}
+
+impl OtlpConfig {
+    /// Finds values that no receiver can work with. [`super::start`] does this first.
+    pub fn check(&self) -> Result<(), InvalidConfig> {
+        let Protocols { grpc, http } = &self.protocols;
+        if grpc.is_none() && http.is_none() {
+            return Err(InvalidConfig { key: "protocols", problem: "name grpc, http or both" });
+        }
+        let mib = 1..=1024;
+        let count = 1..=u32::MAX as usize;
+        let header = 8192..=16 * MIB;
+        within("inflight_mib_max", self.inflight_mib_max, 1..=1 << 20)?;
+        if let Some(grpc) = grpc {
+            let keepalive = &grpc.keepalive.server_parameters;
+            within("protocols.grpc.max_recv_msg_size_mib", grpc.max_recv_msg_size_mib, mib)?;
+            within("protocols.grpc.max_concurrent_streams", grpc.max_concurrent_streams as usize, count.clone())?;
+            within("protocols.grpc.connections_max", grpc.connections_max, count.clone())?;
+            within("protocols.grpc.header_bytes_max", grpc.header_bytes_max as usize, header.clone())?;
+            positive("protocols.grpc.read_timeout", grpc.read_timeout)?;
+            positive("protocols.grpc.keepalive.server_parameters.time", keepalive.time)?;
+            positive("protocols.grpc.keepalive.server_parameters.timeout", keepalive.timeout)?;
+        }
+        if let Some(http) = http {
+            within("protocols.http.max_request_body_size", http.max_request_body_size, 1..=1024 * MIB)?;
+            within("protocols.http.max_concurrent_streams", http.max_concurrent_streams as usize, count.clone())?;
+            within("protocols.http.connections_max", http.connections_max, count)?;
+            within("protocols.http.header_bytes_max", http.header_bytes_max as usize, header)?;
+            positive("protocols.http.read_header_timeout", http.read_header_timeout)?;
+            positive("protocols.http.read_timeout", http.read_timeout)?;
+            positive("protocols.http.idle_timeout", http.idle_timeout)?;
+            if !http.traces_url_path.starts_with('/') {
+                return Err(InvalidConfig { key: "protocols.http.traces_url_path", problem: "must begin with /" });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn within(key: &'static str, value: usize, range: std::ops::RangeInclusive<usize>) -> Result<(), InvalidConfig> {
+    if *range.start() > value {
+        return Err(InvalidConfig { key, problem: "is too small" });
+    }
+    if *range.end() < value {
+        return Err(InvalidConfig { key, problem: "is too large" });
+    }
+    Ok(())
+}
+
+fn positive(key: &'static str, value: Duration) -> Result<(), InvalidConfig> {
+    if value.is_zero() {
+        return Err(InvalidConfig { key, problem: "must be longer than 0: everything is bounded" });
+    }
+    Ok(())
+}

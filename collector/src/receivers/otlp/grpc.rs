@@ -1,0 +1,153 @@
+//! OTLP/gRPC: unary calls by hand, so that each failure gets the code that OTLP clients read rightly.
+//!
+//! Source: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md> and the OTLP specification, "OTLP/gRPC".
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header::CONTENT_TYPE};
+use hyper::body::Incoming;
+use tokio::time::timeout;
+
+use super::{
+    body::collect,
+    decompress::{self, Encoding},
+    intake::{Accepted, Intake, Received},
+    metrics::REQUESTS,
+    refusal::Refusal,
+    reply::{Reply, ReplyBody},
+};
+
+/// The one method served.
+const EXPORT_TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+
+/// A flag and a length precede each message.
+const PREFIX_BYTES: usize = 5;
+
+/// The label in metrics.
+pub(super) const PROTOCOL: &str = "grpc";
+
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+
+const NOT_GRPC: &str = "this port speaks OTLP/gRPC over HTTP/2; OTLP/HTTP has a port of its own, usually 4318\n";
+
+/// Answers the calls of one port.
+pub(super) struct Grpc {
+    pub(super) intake: Arc<Intake>,
+    pub(super) message_bytes_max: usize,
+    pub(super) read_timeout: Duration,
+}
+
+impl Grpc {
+    /// Answers one request, whatever it is.
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Reply {
+        if request.version() != http::Version::HTTP_2 || !is_grpc(request.headers()) {
+            REQUESTS.with_label_values(&[PROTOCOL, "unsupported"]).inc();
+            let mut reply = Reply::new(ReplyBody::new(NOT_GRPC));
+            *reply.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+            return reply;
+        }
+        match self.call(request).await {
+            Ok(accepted) => {
+                REQUESTS.with_label_values(&[PROTOCOL, accepted.outcome]).inc();
+                success(&accepted.response)
+            }
+            Err(refusal) => {
+                REQUESTS.with_label_values(&[PROTOCOL, refusal.outcome()]).inc();
+                failure(&refusal)
+            }
+        }
+    }
+
+    async fn call(&self, request: Request<Incoming>) -> Result<Accepted, Refusal> {
+        let (head, body) = request.into_parts();
+        if head.method != Method::POST {
+            return Err(Refusal::Method(head.method.to_string()));
+        }
+        if head.uri.path() != EXPORT_TRACES {
+            return Err(Refusal::NotFound(head.uri.path().chars().take(200).collect()));
+        }
+        let tenant = (self.intake.authenticate)(&head.headers)?;
+        let encoding = head.headers.get("grpc-encoding").map_or(&b""[..], HeaderValue::as_bytes);
+        let encoding = Encoding::parse(encoding)?;
+
+        let mut reservation = self.intake.budget.open();
+        let bytes_max = self.message_bytes_max;
+        let declared = |first: &[u8]| self.declared_bytes(first);
+        let collected = collect(body, PREFIX_BYTES + bytes_max, declared, &mut reservation);
+        let body = timeout(self.read_timeout, collected).await.map_err(|_| Refusal::Slow(self.read_timeout))??;
+        let (compressed, body) = only_message(body)?;
+        let encoding = match (compressed, encoding) {
+            (false, _) => Encoding::Identity,
+            (true, Encoding::Identity) => {
+                return Err(Refusal::Malformed("a compressed message without grpc-encoding".into()));
+            }
+            (true, encoding) => encoding,
+        };
+        self.intake.take(Received { protocol: PROTOCOL, tenant, encoding, body, bytes_max, reservation }).await
+    }
+
+    /// Prefix and message, once the prefix is there.
+    fn declared_bytes(&self, first: &[u8]) -> Result<Option<usize>, Refusal> {
+        let Some((_, rest)) = first.split_first() else { return Ok(None) };
+        let Some(length) = rest.first_chunk::<4>() else { return Ok(None) };
+        let length = u32::from_be_bytes(*length) as usize;
+        if length > self.message_bytes_max {
+            return Err(Refusal::TooLarge { what: "the message", bytes_max: self.message_bytes_max });
+        }
+        Ok(Some(PREFIX_BYTES + length))
+    }
+}
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return false };
+    let value = value.as_bytes();
+    let essence = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+    essence.eq_ignore_ascii_case(b"application/grpc") || essence.eq_ignore_ascii_case(b"application/grpc+proto")
+}
+
+/// Whether the message is compressed, and its bytes. A unary call has exactly one.
+fn only_message(mut body: Bytes) -> Result<(bool, Bytes), Refusal> {
+    let malformed = |what: &str| Err(Refusal::Malformed(what.to_owned()));
+    if body.len() < PREFIX_BYTES {
+        return malformed(if body.is_empty() { "no message" } else { "the message's prefix is cut off" });
+    }
+    let prefix = body.split_to(PREFIX_BYTES);
+    let length = u32::from_be_bytes([prefix[1], prefix[2], prefix[3], prefix[4]]) as usize;
+    if body.len() < length {
+        return malformed("the message is cut off");
+    }
+    if body.len() > length {
+        return malformed("more than one message");
+    }
+    match prefix[0] {
+        0 => Ok((false, body)),
+        1 => Ok((true, body)),
+        _ => malformed("unknown flags before the message"),
+    }
+}
+
+fn reply(body: ReplyBody) -> Reply {
+    let mut reply = Reply::new(body);
+    reply.headers_mut().insert(CONTENT_TYPE, GRPC);
+    reply.headers_mut().insert("grpc-accept-encoding", HeaderValue::from_static(decompress::ACCEPTED));
+    reply
+}
+
+fn success(response: &[u8]) -> Reply {
+    let mut message = BytesMut::with_capacity(PREFIX_BYTES + response.len());
+    message.put_u8(0);
+    message.put_u32(response.len() as u32);
+    message.put_slice(response);
+    let mut trailers = HeaderMap::with_capacity(1);
+    trailers.insert("grpc-status", HeaderValue::from_static("0"));
+    reply(ReplyBody::new(message).with_trailers(trailers))
+}
+
+/// Everything in the header block: what the protocol calls trailers-only.
+fn failure(refusal: &Refusal) -> Reply {
+    let mut reply = reply(ReplyBody::default());
+    refusal.grpc_status().add_header(reply.headers_mut()).expect("percent-encoded text and base64 are valid headers");
+    reply
+}

@@ -1,0 +1,141 @@
+//! OTLP over gRPC and HTTP: what every OpenTelemetry SDK and Collector speaks.
+
+mod body;
+mod budget;
+mod config;
+mod connection;
+mod cors;
+mod decompress;
+mod grpc;
+mod http;
+mod intake;
+mod metrics;
+mod refusal;
+mod reply;
+mod server;
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use weir_proto::time::Clock;
+
+pub use config::{
+    CorsConfig, GrpcConfig, HttpConfig, InvalidConfig, Keepalive, KeepaliveServerParameters, OtlpConfig, Protocols,
+    SpanLimits,
+};
+
+use self::{
+    budget::Budget,
+    connection::Lifetime,
+    grpc::Grpc,
+    http::Http,
+    intake::Intake,
+    server::{Server, ServerOptions},
+};
+use crate::{Append, Authenticate, admission::AdmissionRules};
+
+const MIB: usize = 1 << 20;
+
+/// A port that was opened.
+#[derive(Debug, Clone, Copy)]
+pub struct Listening {
+    /// What is spoken there: `OTLP/gRPC`, `OTLP/HTTP`.
+    pub protocol: &'static str,
+    /// Where.
+    pub address: SocketAddr,
+}
+
+/// Opens the ports and serves until `shutdown`; the tracker's tasks end once the last request is answered.
+///
+/// `rules` are the config's `span_limits` and the storage's accepted times. Fails when a port cannot be opened or the
+/// config is not usable ([`OtlpConfig::check`]).
+pub async fn start(
+    config: &OtlpConfig,
+    rules: AdmissionRules,
+    clock: Clock,
+    append: Append,
+    authenticate: Authenticate,
+    tracker: &TaskTracker,
+    shutdown: CancellationToken,
+) -> io::Result<Vec<Listening>> {
+    config.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    let budget = Budget::new(config.inflight_mib_max * MIB);
+    let intake = Arc::new(Intake { append, authenticate, clock, rules, budget });
+    let mut listening = Vec::new();
+    // Both ports are opened before either serves: a start that fails leaves nothing behind.
+    let grpc = match &config.protocols.grpc {
+        Some(grpc) => Some((grpc, Server::bind(&grpc.endpoint, grpc_options(grpc)).await?)),
+        None => None,
+    };
+    let http = match &config.protocols.http {
+        Some(http) => Some((http, Server::bind(&http.endpoint, http_options(http)).await?)),
+        None => None,
+    };
+    if let Some((config, server)) = grpc {
+        listening.push(Listening { protocol: "OTLP/gRPC", address: server.address()? });
+        let handler = Arc::new(Grpc {
+            intake: intake.clone(),
+            message_bytes_max: config.max_recv_msg_size_mib * MIB,
+            read_timeout: config.read_timeout,
+        });
+        let answer = move |request| {
+            let handler = handler.clone();
+            async move { handler.answer(request).await }
+        };
+        tracker.spawn(server.serve(answer, tracker.clone(), shutdown.clone()));
+    }
+    if let Some((config, server)) = http {
+        listening.push(Listening { protocol: "OTLP/HTTP", address: server.address()? });
+        let handler = Arc::new(Http {
+            intake,
+            traces_path: config.traces_url_path.clone(),
+            body_bytes_max: config.max_request_body_size,
+            read_timeout: config.read_timeout,
+            cors: config.cors.clone(),
+        });
+        let answer = move |request| {
+            let handler = handler.clone();
+            async move { handler.answer(request).await }
+        };
+        tracker.spawn(server.serve(answer, tracker.clone(), shutdown));
+    }
+    Ok(listening)
+}
+
+fn grpc_options(config: &GrpcConfig) -> ServerOptions {
+    let keepalive = &config.keepalive.server_parameters;
+    ServerOptions {
+        protocol: grpc::PROTOCOL,
+        connections_max: config.connections_max,
+        header_bytes_max: config.header_bytes_max,
+        header_timeout: config.read_timeout,
+        streams_max: config.max_concurrent_streams,
+        ping_interval: keepalive.time,
+        ping_timeout: keepalive.timeout,
+        lifetime: Lifetime {
+            first_bytes_timeout: config.read_timeout,
+            idle_max: keepalive.max_connection_idle,
+            age_max: keepalive.max_connection_age,
+            age_grace: keepalive.max_connection_age_grace,
+        },
+    }
+}
+
+fn http_options(config: &HttpConfig) -> ServerOptions {
+    let keepalive = KeepaliveServerParameters::default();
+    ServerOptions {
+        protocol: http::PROTOCOL,
+        connections_max: config.connections_max,
+        header_bytes_max: config.header_bytes_max,
+        header_timeout: config.read_header_timeout,
+        streams_max: config.max_concurrent_streams,
+        ping_interval: keepalive.time,
+        ping_timeout: keepalive.timeout,
+        lifetime: Lifetime {
+            first_bytes_timeout: config.read_header_timeout,
+            idle_max: Some(config.idle_timeout),
+            age_max: None,
+            age_grace: keepalive.max_connection_age_grace,
+        },
+    }
+}

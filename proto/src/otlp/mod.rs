@@ -1,0 +1,9 @@
+//! OTLP: zero-copy views over its bytes, and the generated messages for everything that is not hot.
+
+pub mod traces;
+pub mod wire;
+
+/// The messages that prost generates, for views of a few spans, JSON and tests.
+pub mod messages {
+    pub use opentelemetry_proto::tonic::{collector, common, resource, trace};
+}

@@ -1,0 +1,145 @@
+//! What admission looks at beside the fields themselves: UTF-8, nesting, counts, and everything inside attributes, events and links.
+
+use super::{
+    Limits, ScanError, SpanFault,
+    attributes::{check_array, check_list, key_value},
+    events::event,
+    links::link,
+};
+
+/// Called by the readers of messages for what they pass. By default nothing is looked at.
+pub(super) trait Check {
+    /// Begins with a message whose surroundings may be at fault already.
+    fn start(&mut self, _inherited: Option<SpanFault>) {}
+
+    /// The first fault met since.
+    fn fault(&self) -> Option<SpanFault> {
+        None
+    }
+
+    /// The size of a span.
+    fn span_bytes(&mut self, _bytes: usize) {}
+
+    /// A string field.
+    fn string(&mut self, _text: &[u8]) {}
+
+    /// A KeyValue of a span, resource, scope, event or link.
+    fn attribute(&mut self, _message: &[u8]) -> Result<(), ScanError> {
+        Ok(())
+    }
+
+    /// How many of them one message had.
+    fn attributes_count(&mut self, _count: u32) {}
+
+    /// An Event.
+    fn event(&mut self, _message: &[u8]) -> Result<(), ScanError> {
+        Ok(())
+    }
+
+    /// A Link.
+    fn link(&mut self, _message: &[u8]) -> Result<(), ScanError> {
+        Ok(())
+    }
+
+    /// An ArrayValue.
+    fn array(&mut self, _array: &[u8]) -> Result<(), ScanError> {
+        Ok(())
+    }
+
+    /// A KeyValueList.
+    fn list(&mut self, _list: &[u8]) -> Result<(), ScanError> {
+        Ok(())
+    }
+}
+
+/// Bytes that passed admission before: only what is asked for is read.
+pub(super) struct Trusted;
+
+impl Check for Trusted {}
+
+/// The stack's own bound on nesting, whatever the limits say.
+const DEPTH_CEILING: u32 = 256;
+
+/// Bytes from outside. Faults are remembered, wire errors returned.
+pub(super) struct Admission {
+    limits: Limits,
+    depth: u32,
+    fault: Option<SpanFault>,
+}
+
+impl Admission {
+    /// Nothing looked at yet.
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, depth: 1, fault: None }
+    }
+
+    #[cold]
+    fn blame(&mut self, fault: SpanFault) {
+        self.fault.get_or_insert(fault);
+    }
+
+    /// Runs `walk` one level deeper, or blames the span: what lies deeper is not worth the stack.
+    fn nested(&mut self, walk: impl FnOnce(&mut Self) -> Result<(), ScanError>) -> Result<(), ScanError> {
+        if self.depth >= self.limits.depth_max.min(DEPTH_CEILING) {
+            self.blame(SpanFault::TooDeep);
+            return Ok(());
+        }
+        self.depth += 1;
+        walk(self)?;
+        self.depth -= 1;
+        Ok(())
+    }
+}
+
+impl Check for Admission {
+    fn start(&mut self, inherited: Option<SpanFault>) {
+        self.fault = inherited;
+    }
+
+    fn fault(&self) -> Option<SpanFault> {
+        self.fault
+    }
+
+    fn span_bytes(&mut self, bytes: usize) {
+        if bytes > self.limits.span_bytes_max as usize {
+            self.blame(SpanFault::TooLarge);
+        }
+    }
+
+    #[inline(always)]
+    fn string(&mut self, text: &[u8]) {
+        if !text.is_ascii() && std::str::from_utf8(text).is_err() {
+            self.blame(SpanFault::InvalidUtf8);
+        }
+    }
+
+    #[inline]
+    fn attribute(&mut self, message: &[u8]) -> Result<(), ScanError> {
+        key_value(message, self).map(drop)
+    }
+
+    #[inline]
+    fn attributes_count(&mut self, count: u32) {
+        if count > self.limits.attributes_max {
+            self.blame(SpanFault::TooManyAttributes);
+        }
+    }
+
+    fn event(&mut self, message: &[u8]) -> Result<(), ScanError> {
+        event(message, self).map(drop)
+    }
+
+    fn link(&mut self, message: &[u8]) -> Result<(), ScanError> {
+        link(message, self).map(drop)
+    }
+
+    #[cold]
+    fn array(&mut self, array: &[u8]) -> Result<(), ScanError> {
+        self.nested(|check| check_array(array, check))
+    }
+
+    #[cold]
+    fn list(&mut self, list: &[u8]) -> Result<(), ScanError> {
+        self.nested(|check| check_list(list, check))
+    }
+}

@@ -1,0 +1,328 @@
+//! Rows as OTLP JSON: protobuf's JSON mapping with ids in hex and enums as numbers, each span with its `state`.
+//!
+//! <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>. Written by hand because the generated types
+//! write NaN as null and have no place for the state. Fields with their default value are left out.
+
+use std::{collections::HashMap, sync::Arc};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use prost::Message;
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use weir_proto::otlp::messages::{
+    common::v1::{self as common, any_value},
+    trace::v1 as otlp,
+};
+use weir_store::{SpanRecord, SpanState};
+
+use crate::trace::by_key;
+
+/// The rows by resource and scope, in the order in which these first occur.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TracesData<'a> {
+    resource_spans: Vec<ResourceSpans<'a>>,
+    /// Not OTLP: spans beyond `query.spans_max`.
+    #[serde(skip_serializing_if = "is_default")]
+    spans_left_out: usize,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourceSpans<'a> {
+    resource: Resource<'a>,
+    scope_spans: Vec<ScopeSpans<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Resource<'a> {
+    attributes: Vec<Attribute<'a>>,
+    #[serde(skip_serializing_if = "is_default")]
+    dropped_attributes_count: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct ScopeSpans<'a> {
+    scope: Scope<'a>,
+    spans: Vec<Span<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Scope<'a> {
+    #[serde(skip_serializing_if = "is_default")]
+    name: &'a str,
+    #[serde(skip_serializing_if = "is_default")]
+    version: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attributes: Vec<Attribute<'a>>,
+    #[serde(skip_serializing_if = "is_default")]
+    dropped_attributes_count: u32,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Span<'a> {
+    trace_id: String,
+    span_id: String,
+    #[serde(skip_serializing_if = "is_default")]
+    parent_span_id: String,
+    #[serde(skip_serializing_if = "is_default")]
+    trace_state: &'a str,
+    #[serde(skip_serializing_if = "is_default")]
+    flags: u32,
+    name: &'a str,
+    kind: i32,
+    start_time_unix_nano: String,
+    end_time_unix_nano: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attributes: Vec<Attribute<'a>>,
+    #[serde(skip_serializing_if = "is_default")]
+    dropped_attributes_count: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    events: Vec<Event<'a>>,
+    #[serde(skip_serializing_if = "is_default")]
+    dropped_events_count: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    links: Vec<Link<'a>>,
+    #[serde(skip_serializing_if = "is_default")]
+    dropped_links_count: u32,
+    status: Status<'a>,
+    /// Not OTLP: `kept` or `pending`.
+    state: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    time_unix_nano: String,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attributes: Vec<Attribute<'a>>,
+    #[serde(skip_serializing_if = "is_default")]
+    dropped_attributes_count: u32,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Link<'a> {
+    trace_id: String,
+    span_id: String,
+    #[serde(skip_serializing_if = "is_default")]
+    trace_state: &'a str,
+    #[serde(skip_serializing_if = "is_default")]
+    flags: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attributes: Vec<Attribute<'a>>,
+    #[serde(skip_serializing_if = "is_default")]
+    dropped_attributes_count: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct Status<'a> {
+    #[serde(skip_serializing_if = "is_default")]
+    code: i32,
+    #[serde(skip_serializing_if = "is_default")]
+    message: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct Attribute<'a> {
+    key: &'a str,
+    value: AnyValue<'a>,
+}
+
+#[derive(Debug)]
+struct AnyValue<'a>(Option<&'a any_value::Value>);
+
+impl<'a> TracesData<'a> {
+    /// Groups rows; `left_out` further spans are only counted.
+    pub(super) fn of(rows: &'a [SpanRecord], left_out: usize) -> Self {
+        let mut resource_spans: Vec<ResourceSpans<'a>> = Vec::new();
+        let (mut resources, mut scopes) = (Places::default(), Places::default());
+        let mut scope_positions: HashMap<(usize, usize), usize> = HashMap::new();
+        for row in rows {
+            let resource = resources.of(&row.resource, |resource| {
+                resource.attributes.sort_by(|a, b| a.key.cmp(&b.key));
+            });
+            if resource == resource_spans.len() {
+                let resource = Resource {
+                    attributes: attributes(&row.resource.attributes),
+                    dropped_attributes_count: row.resource.dropped_attributes_count,
+                };
+                resource_spans.push(ResourceSpans { resource, scope_spans: Vec::new() });
+            }
+            let group = &mut resource_spans[resource].scope_spans;
+            let scope = scopes.of(&row.scope, |scope| scope.attributes.sort_by(|a, b| a.key.cmp(&b.key)));
+            let position = *scope_positions.entry((resource, scope)).or_insert_with(|| {
+                group.push(ScopeSpans { scope: Scope::of(&row.scope), spans: Vec::new() });
+                group.len() - 1
+            });
+            group[position].spans.push(Span::of(row));
+        }
+        Self { resource_spans, spans_left_out: left_out }
+    }
+}
+
+/// Numbers equal messages alike, from 0, in the order in which they first occur.
+struct Places<M> {
+    /// Rows of one batch share theirs: no need to encode it again to know it.
+    by_address: HashMap<*const M, usize>,
+    by_content: HashMap<Vec<u8>, usize>,
+}
+
+impl<M> Default for Places<M> {
+    fn default() -> Self {
+        Self { by_address: HashMap::new(), by_content: HashMap::new() }
+    }
+}
+
+impl<M: Message + Clone> Places<M> {
+    fn of(&mut self, message: &Arc<M>, sort: impl FnOnce(&mut M)) -> usize {
+        if let Some(&place) = self.by_address.get(&Arc::as_ptr(message)) {
+            return place;
+        }
+        let mut sorted = message.as_ref().clone();
+        sort(&mut sorted);
+        let next = self.by_content.len();
+        let place = *self.by_content.entry(sorted.encode_to_vec()).or_insert(next);
+        self.by_address.insert(Arc::as_ptr(message), place);
+        place
+    }
+}
+
+impl<'a> Scope<'a> {
+    fn of(scope: &'a common::InstrumentationScope) -> Self {
+        Self {
+            name: &scope.name,
+            version: &scope.version,
+            attributes: attributes(&scope.attributes),
+            dropped_attributes_count: scope.dropped_attributes_count,
+        }
+    }
+}
+
+impl<'a> Span<'a> {
+    fn of(row: &'a SpanRecord) -> Self {
+        let span = &row.span;
+        Self {
+            trace_id: hex(&span.trace_id),
+            span_id: hex(&span.span_id),
+            parent_span_id: hex(&span.parent_span_id),
+            trace_state: &span.trace_state,
+            flags: span.flags,
+            name: &span.name,
+            kind: span.kind,
+            start_time_unix_nano: span.start_time_unix_nano.to_string(),
+            end_time_unix_nano: span.end_time_unix_nano.to_string(),
+            attributes: attributes(&span.attributes),
+            dropped_attributes_count: span.dropped_attributes_count,
+            events: span.events.iter().map(Event::of).collect(),
+            dropped_events_count: span.dropped_events_count,
+            links: span.links.iter().map(Link::of).collect(),
+            dropped_links_count: span.dropped_links_count,
+            status: Status {
+                code: span.status.as_ref().map_or(0, |status| status.code),
+                message: span.status.as_ref().map_or("", |status| &status.message),
+            },
+            state: match row.state {
+                SpanState::Pending => "pending",
+                SpanState::Kept => "kept",
+            },
+        }
+    }
+}
+
+impl<'a> Event<'a> {
+    fn of(event: &'a otlp::span::Event) -> Self {
+        Self {
+            time_unix_nano: event.time_unix_nano.to_string(),
+            name: &event.name,
+            attributes: attributes(&event.attributes),
+            dropped_attributes_count: event.dropped_attributes_count,
+        }
+    }
+}
+
+impl<'a> Link<'a> {
+    fn of(link: &'a otlp::span::Link) -> Self {
+        Self {
+            trace_id: hex(&link.trace_id),
+            span_id: hex(&link.span_id),
+            trace_state: &link.trace_state,
+            flags: link.flags,
+            attributes: attributes(&link.attributes),
+            dropped_attributes_count: link.dropped_attributes_count,
+        }
+    }
+}
+
+fn attributes(attributes: &[common::KeyValue]) -> Vec<Attribute<'_>> {
+    by_key(attributes).into_iter().map(attribute).collect()
+}
+
+fn attribute(attribute: &common::KeyValue) -> Attribute<'_> {
+    let value = attribute.value.as_ref().and_then(|value| value.value.as_ref());
+    Attribute { key: &attribute.key, value: AnyValue(value) }
+}
+
+impl Serialize for AnyValue<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match self.0 {
+            None | Some(any_value::Value::StringValueStrindex(_)) => {}
+            Some(any_value::Value::StringValue(text)) => map.serialize_entry("stringValue", text)?,
+            Some(any_value::Value::BoolValue(value)) => map.serialize_entry("boolValue", value)?,
+            Some(any_value::Value::IntValue(value)) => map.serialize_entry("intValue", &value.to_string())?,
+            Some(any_value::Value::DoubleValue(value)) => match non_finite(*value) {
+                Some(name) => map.serialize_entry("doubleValue", name)?,
+                None => map.serialize_entry("doubleValue", value)?,
+            },
+            Some(any_value::Value::BytesValue(bytes)) => {
+                map.serialize_entry("bytesValue", &BASE64_STANDARD.encode(bytes))?;
+            }
+            Some(any_value::Value::ArrayValue(array)) => {
+                let values = array.values.iter().map(|value| AnyValue(value.value.as_ref())).collect();
+                map.serialize_entry("arrayValue", &Values { values })?;
+            }
+            Some(any_value::Value::KvlistValue(list)) => {
+                let values: Vec<_> = list.values.iter().map(attribute).collect();
+                map.serialize_entry("kvlistValue", &Values { values })?;
+            }
+        }
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct Values<T> {
+    values: Vec<T>,
+}
+
+/// Protobuf's JSON names for doubles that JSON has no number for.
+fn non_finite(value: f64) -> Option<&'static str> {
+    if value.is_finite() {
+        return None;
+    }
+    if value.is_nan() {
+        return Some("NaN");
+    }
+    Some(if value > 0.0 { "Infinity" } else { "-Infinity" })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+#[cfg(test)]
+mod tests;

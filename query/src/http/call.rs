@@ -1,0 +1,63 @@
+//! One request to an endpoint that reads: who asks, for what, until when.
+
+use std::time::Instant;
+
+use weir_proto::{TenantId, TraceId};
+
+use super::answer::Failure;
+
+/// What an endpoint is given beside the view.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    /// Whose data.
+    pub(super) tenant: TenantId,
+    /// What the braces in the route's path stood for, decoded.
+    pub(super) path: Vec<(String, String)>,
+    /// The query string's pairs, decoded, in order.
+    pub(super) query: Vec<(String, String)>,
+    /// When to stop and answer with what there is.
+    pub(super) deadline: Instant,
+    /// Now, Unix ns.
+    pub(super) now_ns: u64,
+    /// `query.traces_max`.
+    pub(super) traces_max: usize,
+    /// `query.spans_max`.
+    pub(super) spans_max: usize,
+}
+
+impl Call {
+    /// The path's part called `name`.
+    pub(super) fn segment(&self, name: &str) -> &str {
+        self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    /// The first query parameter called `name`; an empty one counts as absent, as forms leave fields empty.
+    pub(super) fn first(&self, name: &str) -> Option<&str> {
+        let found = self.query.iter().find(|(key, _)| key == name)?;
+        Some(found.1.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Every query parameter called `name`.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.query.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A yes or no; absent means no. As Go's `strconv.ParseBool` reads it.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Failure> {
+        match self.first(name) {
+            None | Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
+            Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
+            Some(_) => Err(Failure::BadRequest(format!("parameter '{name}' is neither true nor false"))),
+        }
+    }
+
+    /// The trace id in the path.
+    pub(super) fn trace_id(&self) -> Result<TraceId, Failure> {
+        self.segment("id").parse().map_err(|error| Failure::BadRequest(format!("trace id: {error}")))
+    }
+
+    /// Whether there is no time left.
+    pub(super) fn is_late(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+}

@@ -1,0 +1,98 @@
+//! `query`: where to listen and the limits of queries.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use serde::Deserialize;
+
+use super::duration;
+
+/// `query`: the endpoint and its limits. Durations are written like `30s`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QueryConfig {
+    /// Host and port. Whoever reaches it may read everything: keep it on loopback or behind something that asks who is there.
+    pub endpoint: String,
+    /// A query that takes longer answers with what it found, or with 504.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub timeout: Duration,
+    /// Queries that run at the same time.
+    pub queries_max: NonZeroUsize,
+    /// How long a query waits for its turn before it is refused with 503.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub queue_timeout: Duration,
+    /// Traces in one answer; a larger `limit` counts as this.
+    pub traces_max: NonZeroUsize,
+    /// Spans in one answer; what is left out is said.
+    pub spans_max: NonZeroUsize,
+    /// Open connections; more wait to be accepted.
+    pub connections_max: NonZeroUsize,
+    /// A connection is closed when a request's headers take longer, and when it is idle for so long.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub header_timeout: Duration,
+    /// Bytes of a request's headers, refused with 431 (at least 8192).
+    pub header_bytes_max: NonZeroUsize,
+    /// Bytes of a request's path and query, refused with 414.
+    pub uri_bytes_max: NonZeroUsize,
+    /// Bytes of a request's body, refused with 413.
+    pub request_bytes_max: NonZeroUsize,
+    /// A client that takes nothing off an answer for so long is disconnected.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub write_timeout: Duration,
+    /// How long requests in flight may take to finish at shutdown.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub drain_timeout: Duration,
+}
+
+impl Default for QueryConfig {
+    fn default() -> Self {
+        Self {
+            endpoint: "127.0.0.1:4320".into(),
+            timeout: Duration::from_secs(30),
+            queries_max: count(8),
+            queue_timeout: Duration::from_secs(5),
+            traces_max: count(1500),
+            spans_max: count(500_000),
+            connections_max: count(1024),
+            header_timeout: Duration::from_secs(30),
+            header_bytes_max: count(64 << 10),
+            uri_bytes_max: count(16 << 10),
+            request_bytes_max: count(1 << 20),
+            write_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+fn count(n: usize) -> NonZeroUsize {
+    NonZeroUsize::new(n).expect("defaults are not zero")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<QueryConfig, String> {
+        serde_json::from_str(json).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_default() {
+        let config = read(r#"{"endpoint": "0.0.0.0:1", "timeout": "1m30s"}"#).expect("valid");
+        let expected =
+            QueryConfig { endpoint: "0.0.0.0:1".into(), timeout: Duration::from_secs(90), ..QueryConfig::default() };
+        assert_eq!(config, expected);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (json, said) in [
+            (r#"{"end_point": "x"}"#, "unknown field `end_point`"),
+            (r#"{"timeout": "soon"}"#, "not a duration"),
+            (r#"{"timeout": "0s"}"#, "longer than 0s"),
+            (r#"{"queries_max": 0}"#, "nonzero"),
+        ] {
+            let error = read(json).expect_err(json);
+            assert!(error.contains(said), "{json}: {error}");
+        }
+    }
+}

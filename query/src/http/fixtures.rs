@@ -1,0 +1,118 @@
+//! Spans and a data source for tests.
+
+use std::sync::Arc;
+
+use weir_proto::{
+    TenantId, TraceId,
+    otlp::messages::{
+        common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value},
+        resource::v1::Resource,
+        trace::v1::Span,
+    },
+};
+use weir_store::{
+    AppendError, Ledger, Operation, ReadError, SearchLimits, SearchResult, SpanFilter, SpanRecord, SpanState,
+};
+
+use super::{
+    call::Call,
+    view::{Source, View},
+};
+
+/// The trace all of [`record`]'s spans belong to.
+pub(crate) const TRACE: TraceId = TraceId([0xab; 16]);
+
+/// A span of `service` with an id that ends in `id`; starts at `start_us`, lasts 10 µs.
+pub(crate) fn record(service: &str, id: u8, start_us: u64) -> SpanRecord {
+    SpanRecord {
+        span: Span {
+            trace_id: TRACE.0.to_vec(),
+            span_id: vec![0, 0, 0, 0, 0, 0, 0, id],
+            name: format!("op-{id}"),
+            start_time_unix_nano: start_us * 1000,
+            end_time_unix_nano: (start_us + 10) * 1000,
+            ..Span::default()
+        },
+        resource: Arc::new(Resource { attributes: vec![string("service.name", service)], ..Resource::default() }),
+        scope: Arc::new(InstrumentationScope::default()),
+        state: SpanState::Kept,
+    }
+}
+
+/// The id of [`record`]'s span, on the wire.
+pub(crate) fn span_id(id: u8) -> Vec<u8> {
+    vec![0, 0, 0, 0, 0, 0, 0, id]
+}
+
+pub(crate) fn string(key: &str, value: &str) -> KeyValue {
+    attribute(key, Value::StringValue(value.into()))
+}
+
+pub(crate) fn double(key: &str, value: f64) -> KeyValue {
+    attribute(key, Value::DoubleValue(value))
+}
+
+pub(crate) fn attribute(key: &str, value: Value) -> KeyValue {
+    KeyValue { key: key.into(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
+}
+
+/// A call with these path and query parameters.
+pub(in crate::http) fn call(path: &[(&str, &str)], query: &[(&str, &str)]) -> Call {
+    let owned = |pairs: &[(&str, &str)]| pairs.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect();
+    Call {
+        tenant: TenantId::default(),
+        path: owned(path),
+        query: owned(query),
+        deadline: std::time::Instant::now() + std::time::Duration::from_secs(60),
+        now_ns: 1_000_000_000_000,
+        traces_max: 1500,
+        spans_max: 1000,
+    }
+}
+
+/// A little store: answers with what it holds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Held {
+    pub(crate) rows: Vec<SpanRecord>,
+    pub(crate) found: SearchResult,
+    pub(crate) operations: Vec<Operation>,
+    pub(crate) ledger: Ledger,
+    pub(crate) unready: Option<AppendError>,
+    /// Panics when operations are read.
+    pub(crate) breaks: bool,
+    /// Met twice while operations are read: at the start, and before the answer.
+    pub(crate) meets: Option<Arc<std::sync::Barrier>>,
+}
+
+impl Source for Held {
+    fn view(&self) -> Box<dyn View> {
+        Box::new(self.clone())
+    }
+
+    fn readiness(&self) -> Result<(), AppendError> {
+        self.unready.clone().map_or(Ok(()), Err)
+    }
+}
+
+impl View for Held {
+    fn trace(&self, _: &TenantId, id: TraceId) -> Result<Vec<SpanRecord>, ReadError> {
+        Ok(self.rows.iter().filter(|row| row.span.trace_id == id.0).cloned().collect())
+    }
+
+    fn search(&self, _: &TenantId, _: &SpanFilter, _: SearchLimits) -> Result<SearchResult, ReadError> {
+        Ok(self.found.clone())
+    }
+
+    fn operations(&self, _: &TenantId) -> Result<Vec<Operation>, ReadError> {
+        assert!(!self.breaks, "on purpose");
+        if let Some(meets) = &self.meets {
+            meets.wait();
+            meets.wait();
+        }
+        Ok(self.operations.clone())
+    }
+
+    fn ledger(&self) -> Ledger {
+        self.ledger.clone()
+    }
+}

@@ -1,0 +1,18 @@
+//! Jaeger's JSON query API under `/jaeger/api`, as Jaeger's UI and Grafana's Jaeger data source read it.
+//!
+//! Shapes and rules follow jaeger-query (`cmd/query/app`, `internal/uimodel`) and the OpenTelemetry Collector's
+//! translator to Jaeger (`pkg/translator/jaeger`).
+
+mod kinds;
+mod model;
+mod operations;
+mod params;
+mod search;
+mod separate;
+mod spans;
+mod tags;
+mod trace;
+
+pub(super) use operations::{operation_names, operations, services};
+pub(super) use search::search;
+pub(super) use trace::trace;

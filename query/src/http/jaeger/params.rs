@@ -1,0 +1,190 @@
+//! The parameters of a search, as Jaeger's `query_parser.go` reads them.
+
+use std::{collections::BTreeMap, ops::RangeInclusive};
+
+use weir_proto::TraceId;
+use weir_store::{AttributeFilter, AttributeText, Place, SpanFilter};
+
+use super::kinds;
+use crate::http::{
+    answer::Failure,
+    call::Call,
+    duration::{parse, parse_lookback},
+};
+
+/// Traces when `limit` is not given.
+const LIMIT_DEFAULT: usize = 100;
+
+/// Tags that Jaeger shows but that are no attributes here: searching them would silently find nothing.
+const NOT_SEARCHABLE: [&str; 5] =
+    ["otel.scope.name", "otel.scope.version", "otel.status_description", "w3c.tracestate", "weir.state"];
+
+/// What a search asks for.
+#[derive(Debug)]
+pub(super) enum Search {
+    /// These traces.
+    Ids(Vec<TraceId>),
+    /// The newest traces with a span like this.
+    Like { filter: Box<SpanFilter>, traces_max: usize },
+    /// Tags that contradict each other.
+    Nothing,
+}
+
+impl Search {
+    /// Reads and checks the parameters of a call.
+    pub(super) fn of(call: &Call) -> Result<Self, Failure> {
+        let ids = trace_ids(call)?;
+        if !ids.is_empty() {
+            return Ok(Self::Ids(ids));
+        }
+        let service = call.first("service").ok_or_else(|| bad("parameter 'service' is required"))?;
+        let traces_max = limit(call)?;
+        let mut filter = SpanFilter {
+            service: Some(service.into()),
+            name: call.first("operation").map(Into::into),
+            duration_ns: durations(call)?,
+            start_ns: starts(call)?,
+            ..SpanFilter::default()
+        };
+        for (key, value) in tags(call)? {
+            if !add_tag(&mut filter, key, value)? {
+                return Ok(Self::Nothing);
+            }
+        }
+        Ok(Self::Like { filter: Box::new(filter), traces_max })
+    }
+}
+
+/// Adds what a tag asks for; false when no span can have it.
+fn add_tag(filter: &mut SpanFilter, key: String, value: String) -> Result<bool, Failure> {
+    if NOT_SEARCHABLE.contains(&key.as_str()) {
+        return Err(Failure::BadRequest(format!("tag {key} cannot be searched")));
+    }
+    let status = match (key.as_str(), value.as_str()) {
+        ("error", "true") | ("otel.status_code", "ERROR") => Some(2),
+        ("otel.status_code", "OK") => Some(1),
+        ("otel.status_code", "UNSET") => Some(0),
+        ("otel.status_code", _) => return Ok(false),
+        _ => None,
+    };
+    if let Some(code) = status {
+        let before = filter.status_code.replace(code);
+        return Ok(before.is_none_or(|before| before == code));
+    }
+    if key == "span.kind" {
+        filter.kind = kinds::number(&value);
+        return Ok(filter.kind.is_some());
+    }
+    filter.attributes.push(AttributeFilter { key, value: AttributeText::Text(value), place: Place::Any });
+    Ok(true)
+}
+
+fn trace_ids(call: &Call) -> Result<Vec<TraceId>, Failure> {
+    let mut ids: Vec<TraceId> = Vec::new();
+    for text in call.all("traceID").filter(|text| !text.is_empty()) {
+        let id = text.parse().map_err(|error| Failure::BadRequest(format!("parameter 'traceID': {error}")))?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+        if ids.len() > call.traces_max {
+            return Err(Failure::BadRequest(format!("more than {} trace ids (query.traces_max)", call.traces_max)));
+        }
+    }
+    Ok(ids)
+}
+
+fn limit(call: &Call) -> Result<usize, Failure> {
+    let Some(text) = call.first("limit") else {
+        return Ok(LIMIT_DEFAULT.min(call.traces_max));
+    };
+    let limit: u64 = text.parse().map_err(|_| bad("parameter 'limit' is not a number above 0"))?;
+    if limit == 0 {
+        return Err(bad("parameter 'limit' is not a number above 0"));
+    }
+    Ok(usize::try_from(limit).unwrap_or(usize::MAX).min(call.traces_max))
+}
+
+fn durations(call: &Call) -> Result<RangeInclusive<u64>, Failure> {
+    let read = |name: &str| -> Result<Option<u64>, Failure> {
+        match call.first(name) {
+            None => Ok(None),
+            Some(text) => {
+                let duration =
+                    parse(text).map_err(|error| Failure::BadRequest(format!("parameter '{name}': {error}")))?;
+                let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+                // Jaeger takes 0 for "not given".
+                Ok((ns > 0).then_some(ns))
+            }
+        }
+    };
+    let (min_ns, max_ns) = (read("minDuration")?.unwrap_or(0), read("maxDuration")?.unwrap_or(u64::MAX));
+    if max_ns < min_ns {
+        return Err(bad("'maxDuration' should be greater than 'minDuration'"));
+    }
+    Ok(min_ns..=max_ns)
+}
+
+/// The bounds on a span's start. Without any, everything that is kept is searched.
+fn starts(call: &Call) -> Result<RangeInclusive<u64>, Failure> {
+    let micros = |name: &str| -> Result<Option<u64>, Failure> {
+        match call.first(name) {
+            None => Ok(None),
+            Some(text) => {
+                let us: i64 = text.parse().map_err(|_| {
+                    Failure::BadRequest(format!("parameter '{name}' is not a time in Unix microseconds"))
+                })?;
+                Ok(Some(u64::try_from(us).unwrap_or(0)))
+            }
+        }
+    };
+    // The last microsecond belongs to the range as a whole.
+    let end_ns = micros("end")?.map_or(u64::MAX, |us| us.saturating_mul(1000).saturating_add(999));
+    let start_ns = match (micros("start")?, call.first("lookback")) {
+        (Some(us), _) => us.saturating_mul(1000),
+        // Jaeger's UI says "custom" beside a start and an end of its own.
+        (None, None | Some("custom")) => 0,
+        (None, Some(text)) => {
+            let duration =
+                parse_lookback(text).map_err(|error| Failure::BadRequest(format!("parameter 'lookback': {error}")))?;
+            let back_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+            end_ns.min(call.now_ns).saturating_sub(back_ns)
+        }
+    };
+    if start_ns > end_ns {
+        return Err(bad("parameter 'start' must not be after 'end'"));
+    }
+    Ok(start_ns..=end_ns)
+}
+
+/// `tag=key:value` and `tags={"key":"value"}`, both any number of times; a later one wins.
+fn tags(call: &Call) -> Result<BTreeMap<String, String>, Failure> {
+    let mut tags = BTreeMap::new();
+    for pair in call.all("tag").filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair
+            .split_once(':')
+            .ok_or_else(|| Failure::BadRequest(format!("parameter 'tag' is not key:value: {pair:?}")))?;
+        tags.insert(key.to_owned(), value.to_owned());
+    }
+    for object in call.all("tags").filter(|object| !object.is_empty()) {
+        let object: BTreeMap<String, serde_json::Value> = serde_json::from_str(object)
+            .map_err(|error| Failure::BadRequest(format!("parameter 'tags' is not a JSON object: {error}")))?;
+        for (key, value) in object {
+            let value = match value {
+                serde_json::Value::String(text) => text,
+                // Jaeger takes strings only; what else is meant is plain.
+                serde_json::Value::Number(number) => number.to_string(),
+                serde_json::Value::Bool(value) => value.to_string(),
+                _ => return Err(Failure::BadRequest(format!("parameter 'tags': {key:?} has no plain value"))),
+            };
+            tags.insert(key, value);
+        }
+    }
+    Ok(tags)
+}
+
+fn bad(message: &str) -> Failure {
+    Failure::BadRequest(message.into())
+}
+
+#[cfg(test)]
+mod tests;

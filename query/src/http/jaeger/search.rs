@@ -1,0 +1,166 @@
+//! `/jaeger/api/traces`: the newest traces that fit, or those with given ids.
+
+use weir_proto::TraceId;
+use weir_store::SearchLimits;
+
+use super::{
+    model::{Envelope, Problem},
+    params::Search,
+    spans,
+    trace::{NOT_FOUND, Shown},
+};
+use crate::http::{
+    answer::{Answer, Failure},
+    call::Call,
+    view::View,
+};
+
+/// Searches, then reads the whole of each trace found. Says in `errors` what the deadline or a bound left out.
+pub(in crate::http) fn search(call: &Call, view: &dyn View) -> Result<Answer, Failure> {
+    let mut problems = Vec::new();
+    let (ids, named, mut partial) = match Search::of(call)? {
+        Search::Ids(ids) => (ids, true, false),
+        Search::Like { filter, traces_max } => {
+            let limits = SearchLimits { traces_max, deadline: call.deadline };
+            let found = view.search(&call.tenant, &filter, limits)?;
+            (found.traces, false, found.partial)
+        }
+        Search::Nothing => (Vec::new(), false, false),
+    };
+    if partial {
+        problems.push(Problem {
+            msg: "partial: the search was cut short by query.timeout or a bound".into(),
+            trace_id: None,
+        });
+    }
+    let traces_shown = read_all(call, view, &ids, named, &mut problems, &mut partial)?;
+    let data: Vec<_> = traces_shown.iter().map(|shown| spans::trace(shown.id, &shown.rows, shown.warnings())).collect();
+    let mut answer = Answer::json(&Envelope::new(data, 0, problems), call.flag("prettyPrint")?)?;
+    answer.partial = partial;
+    Ok(answer)
+}
+
+/// Reads traces until the deadline or `query.spans_max` is reached.
+fn read_all(
+    call: &Call,
+    view: &dyn View,
+    ids: &[TraceId],
+    named: bool,
+    problems: &mut Vec<Problem>,
+    partial: &mut bool,
+) -> Result<Vec<Shown>, Failure> {
+    let mut traces_shown = Vec::with_capacity(ids.len());
+    let mut spans_left = call.spans_max;
+    for (position, &id) in ids.iter().enumerate() {
+        if spans_left == 0 || call.is_late() {
+            let bound = if spans_left == 0 { "query.spans_max" } else { "query.timeout" };
+            let left_out = ids.len() - position;
+            problems.push(Problem {
+                msg: format!("partial: {left_out} more traces are left out ({bound})"),
+                trace_id: None,
+            });
+            *partial = true;
+            break;
+        }
+        match Shown::read(call, view, id, spans_left)? {
+            Some(shown) => {
+                spans_left -= shown.rows.len();
+                *partial |= shown.left_out > 0;
+                traces_shown.push(shown);
+            }
+            None if named => problems.push(Problem { msg: NOT_FOUND.into(), trace_id: Some(id.to_string()) }),
+            None => {}
+        }
+    }
+    Ok(traces_shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use weir_store::SearchResult;
+
+    use super::*;
+    use crate::http::fixtures::{self, Held, TRACE, record};
+
+    const OTHER: TraceId = TraceId([0xcd; 16]);
+
+    /// Two traces of 3 spans.
+    fn held(partial: bool) -> Held {
+        let mut rows: Vec<_> = (1..=3).map(|id| record("cart", id, 5)).collect();
+        for id in 1..=3 {
+            let mut row = record("cart", id, 9);
+            row.span.trace_id = OTHER.0.to_vec();
+            rows.push(row);
+        }
+        Held { rows, found: SearchResult { traces: vec![OTHER, TRACE], partial }, ..Held::default() }
+    }
+
+    fn ask(call: &Call, held: &Held) -> (bool, serde_json::Value) {
+        let answer = search(call, held).expect("answers");
+        (answer.partial, serde_json::from_slice(&answer.body).expect("JSON"))
+    }
+
+    fn ids(body: &serde_json::Value) -> Vec<&str> {
+        let traces = body["data"].as_array().expect("a list");
+        traces.iter().map(|trace| trace["traceID"].as_str().expect("text")).collect()
+    }
+
+    #[test]
+    fn whole_traces_newest_first() {
+        let (partial, body) = ask(&fixtures::call(&[], &[("service", "cart")]), &held(false));
+        assert!(!partial);
+        assert_eq!(ids(&body), [OTHER.to_string(), TRACE.to_string()]);
+        assert_eq!(body["data"][1]["spans"].as_array().map(Vec::len), Some(3));
+        assert!(body["errors"].is_null());
+    }
+
+    #[test]
+    fn a_search_cut_short_says_so() {
+        let (partial, body) = ask(&fixtures::call(&[], &[("service", "cart")]), &held(true));
+        assert!(partial);
+        assert_eq!(ids(&body).len(), 2);
+        assert!(body["errors"][0]["msg"].as_str().is_some_and(|msg| msg.starts_with("partial")), "{body}");
+    }
+
+    #[test]
+    fn no_time_left_says_what_is_missing() {
+        let mut call = fixtures::call(&[], &[("service", "cart")]);
+        call.deadline = Instant::now();
+        let (partial, body) = ask(&call, &held(false));
+        assert!(partial);
+        assert_eq!(body["data"], serde_json::json!([]));
+        assert_eq!(body["errors"][0]["msg"], "partial: 2 more traces are left out (query.timeout)");
+    }
+
+    #[test]
+    fn spans_are_bounded_over_all_traces() {
+        let mut call = fixtures::call(&[], &[("service", "cart")]);
+        call.spans_max = 3;
+        let (partial, body) = ask(&call, &held(false));
+        assert!(partial);
+        assert_eq!(ids(&body), [OTHER.to_string()]);
+        assert_eq!(body["errors"][0]["msg"], "partial: 1 more traces are left out (query.spans_max)");
+        call.spans_max = 4;
+        let (partial, body) = ask(&call, &held(false));
+        assert!(partial);
+        assert_eq!(body["data"][1]["spans"].as_array().map(Vec::len), Some(1));
+    }
+
+    #[test]
+    fn ids_that_are_not_there_are_named() {
+        let call = fixtures::call(&[], &[("traceID", "1"), ("traceID", &TRACE.to_string())]);
+        let (partial, body) = ask(&call, &held(false));
+        assert!(!partial);
+        assert_eq!(ids(&body), [TRACE.to_string()]);
+        let missing = serde_json::json!([{"msg": "trace not found", "traceID": format!("{:032x}", 1)}]);
+        assert_eq!(body["errors"], missing);
+    }
+
+    #[test]
+    fn contradictions_find_nothing() {
+        let call = fixtures::call(&[], &[("service", "cart"), ("tag", "span.kind:x")]);
+        assert_eq!(ask(&call, &held(false)).1["data"], serde_json::json!([]));
+    }
+}

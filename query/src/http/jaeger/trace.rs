@@ -1,0 +1,106 @@
+//! `/jaeger/api/traces/{id}`: one trace.
+
+use weir_proto::TraceId;
+use weir_store::SpanRecord;
+
+use super::{model::Envelope, separate::separate_shared_ids, spans};
+use crate::{
+    http::{
+        answer::{Answer, Failure},
+        call::Call,
+        view::View,
+    },
+    trace::fold_resends,
+};
+
+/// What Jaeger says of a trace that is not there.
+pub(super) const NOT_FOUND: &str = "trace not found";
+
+/// A trace by its id, wherever in time it lies: `start` and `end` are not needed and not looked at.
+pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Failure> {
+    let id = call.trace_id()?;
+    let shown = Shown::read(call, view, id, call.spans_max)?.ok_or_else(|| Failure::NotFound(NOT_FOUND.into()))?;
+    let data = [spans::trace(id, &shown.rows, shown.warnings())];
+    let mut answer = Answer::json(&Envelope::new(data, 0, Vec::new()), call.flag("prettyPrint")?)?;
+    answer.partial = shown.left_out > 0;
+    Ok(answer)
+}
+
+/// The rows of one trace that an answer shows.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) id: TraceId,
+    pub(super) rows: Vec<SpanRecord>,
+    /// Spans beyond the bound.
+    pub(super) left_out: usize,
+}
+
+impl Shown {
+    /// Reads a trace and prepares it for Jaeger's readers; `raw=true` leaves out the preparation. `None` when it is
+    /// not there.
+    pub(super) fn read(call: &Call, view: &dyn View, id: TraceId, spans_max: usize) -> Result<Option<Self>, Failure> {
+        let mut rows = view.trace(&call.tenant, id)?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        if !call.flag("raw")? {
+            rows = fold_resends(rows);
+            separate_shared_ids(&mut rows);
+        }
+        let left_out = rows.len().saturating_sub(spans_max);
+        rows.truncate(spans_max);
+        Ok(Some(Self { id, rows, left_out }))
+    }
+
+    /// What to say about the whole trace.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        if self.left_out == 0 {
+            return Vec::new();
+        }
+        let (left_out, shown) = (self.left_out, self.rows.len());
+        vec![format!("only the first {shown} spans are shown, {left_out} are left out (query.spans_max)")]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::fixtures::{Held, TRACE, call, record};
+
+    fn get(query: &[(&str, &str)], held: &Held, spans_max: usize) -> (bool, serde_json::Value) {
+        let mut call = call(&[("id", &TRACE.to_string())], query);
+        call.spans_max = spans_max;
+        let answer = trace(&call, held).expect("found");
+        (answer.partial, serde_json::from_slice(&answer.body).expect("JSON"))
+    }
+
+    #[test]
+    fn resends_are_folded_unless_raw() {
+        let held = Held { rows: vec![record("cart", 1, 5), record("cart", 1, 5)], ..Held::default() };
+        assert_eq!(get(&[], &held, 10).1["data"][0]["spans"].as_array().map(Vec::len), Some(1));
+        let (_, raw) = get(&[("raw", "true")], &held, 10);
+        assert_eq!(raw["data"][0]["spans"].as_array().map(Vec::len), Some(2));
+    }
+
+    #[test]
+    fn a_trace_beyond_the_bound_says_so() {
+        let held = Held { rows: (1..=5).map(|id| record("cart", id, 5)).collect(), ..Held::default() };
+        let (partial, body) = get(&[], &held, 3);
+        assert!(partial);
+        assert_eq!(body["data"][0]["spans"].as_array().map(Vec::len), Some(3));
+        assert_eq!(
+            body["data"][0]["warnings"][0],
+            "only the first 3 spans are shown, 2 are left out (query.spans_max)"
+        );
+        let (partial, body) = get(&[], &held, 5);
+        assert!(!partial);
+        assert!(body["data"][0]["warnings"].is_null());
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_found() {
+        let ask = |id: &str| trace(&call(&[("id", id)], &[]), &Held::default()).expect_err("nothing there");
+        assert!(matches!(ask("1"), Failure::NotFound(message) if message == "trace not found"));
+        assert!(matches!(ask("xyz"), Failure::BadRequest(_)));
+    }
+}

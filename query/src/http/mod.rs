@@ -1,0 +1,30 @@
+//! Everything HTTP on 4320: Jaeger's query API, Weir's own, health and metrics.
+//!
+//! [`routes`] is the table of endpoints; [`gate`] bounds how many queries run and for how long; [`server`] owns the port.
+
+mod answer;
+mod api;
+mod call;
+mod config;
+mod duration;
+#[cfg(test)]
+pub(crate) mod fixtures;
+mod gate;
+mod health;
+mod index;
+mod jaeger;
+mod metrics;
+mod process;
+mod routes;
+mod server;
+mod view;
+
+use std::sync::Arc;
+
+use weir_proto::TenantId;
+
+pub use config::QueryConfig;
+pub use server::start;
+
+/// Names the tenant behind a request's headers; `None` answers 401.
+pub type Authenticate = Arc<dyn Fn(&http::HeaderMap) -> Option<TenantId> + Send + Sync>;

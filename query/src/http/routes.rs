@@ -1,0 +1,200 @@
+//! The table of endpoints, and the application built from it.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, FromRequestParts, Query, RawPathParams, Request},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{HeaderValue, header};
+use weir_proto::time::Clock;
+
+use super::{
+    Authenticate, QueryConfig,
+    answer::{Answer, ErrorStyle, Failure},
+    api,
+    call::Call,
+    gate::{Gate, run_short},
+    health, index, jaeger, metrics,
+    view::{Source, View},
+};
+
+/// One endpoint. All of them answer GET and HEAD.
+pub(super) struct Route {
+    /// As axum writes paths.
+    pub(super) path: &'static str,
+    /// For the page at `/`.
+    pub(super) about: &'static str,
+    /// Whether the path leads somewhere as it stands.
+    pub(super) links: bool,
+    action: Action,
+}
+
+#[derive(Clone, Copy)]
+enum Action {
+    /// Reads one tenant's data: takes a credential and a turn.
+    Read(fn(&Call, &dyn View) -> Result<Answer, Failure>),
+    /// Says something about the process: open to everybody, at once.
+    Tell(fn(&dyn Source) -> Result<Answer, Failure>),
+}
+
+impl Route {
+    const fn read(
+        path: &'static str,
+        links: bool,
+        about: &'static str,
+        read: fn(&Call, &dyn View) -> Result<Answer, Failure>,
+    ) -> Self {
+        Self { path, about, links, action: Action::Read(read) }
+    }
+
+    const fn tell(path: &'static str, about: &'static str, tell: fn(&dyn Source) -> Result<Answer, Failure>) -> Self {
+        Self { path, about, links: true, action: Action::Tell(tell) }
+    }
+}
+
+/// Every endpoint, in the order of the page at `/`; docs/http.md shows each with an example.
+pub(super) const ROUTES: &[Route] = &[
+    Route::tell("/", "This page.", |_| index::page()),
+    Route::read("/jaeger/api/services", true, "Jaeger: the services.", jaeger::services),
+    Route::read(
+        "/jaeger/api/services/{service}/operations",
+        false,
+        "Jaeger: the operations of a service.",
+        jaeger::operation_names,
+    ),
+    Route::read(
+        "/jaeger/api/operations",
+        false,
+        "Jaeger: the operations of ?service= with their kind.",
+        jaeger::operations,
+    ),
+    Route::read("/jaeger/api/traces", false, "Jaeger: search the traces of ?service=.", jaeger::search),
+    Route::read("/jaeger/api/traces/{id}", false, "Jaeger: one trace.", jaeger::trace),
+    Route::read("/api/v1/trace/{id}", false, "One trace as OTLP JSON, each span with its state.", api::trace),
+    Route::read("/api/v1/services", true, "The services and how many operations each has.", api::services),
+    Route::read("/api/v1/ledger", true, "What became of everything that was received.", api::ledger),
+    Route::tell("/healthz", "200 while the process lives.", |_| health::alive()),
+    Route::tell("/readyz", "200 while data is taken; else 503 and the reason.", |source| {
+        health::ready(source.readiness())
+    }),
+    Route::tell("/metrics", "Weir's own metrics for Prometheus.", |_| metrics::render()),
+];
+
+/// What requests are served with.
+#[derive(Clone)]
+pub(super) struct App {
+    pub(super) source: Arc<dyn Source>,
+    pub(super) authenticate: Authenticate,
+    pub(super) gate: Gate,
+    pub(super) clock: Clock,
+    pub(super) config: Arc<QueryConfig>,
+}
+
+/// The service behind the port.
+pub(super) fn router(app: &App) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        let app = app.clone();
+        let serve = move |request: Request| serve(app, route, request);
+        router = router.route(route.path, get(serve));
+    }
+    let not_allowed = |request: Request| async move {
+        metrics::count("none", Failure::MethodNotAllowed.outcome(), Instant::now());
+        Failure::MethodNotAllowed.into_response(ErrorStyle::of(request.uri().path()))
+    };
+    let not_found = |request: Request| async move {
+        let failure = Failure::NotFound("nothing is served at this path; / lists what is".into());
+        metrics::count("none", failure.outcome(), Instant::now());
+        failure.into_response(ErrorStyle::of(request.uri().path()))
+    };
+    let limits = Arc::clone(&app.config);
+    router
+        .method_not_allowed_fallback(not_allowed)
+        .fallback(not_found)
+        .layer(DefaultBodyLimit::max(app.config.request_bytes_max.get()))
+        .layer(axum::middleware::from_fn(move |request: Request, next: axum::middleware::Next| {
+            let limits = Arc::clone(&limits);
+            async move {
+                let response = match within_limits(&limits, &request) {
+                    Ok(()) => next.run(request).await,
+                    Err(failure) => failure.into_response(ErrorStyle::of(request.uri().path())),
+                };
+                secured(response)
+            }
+        }))
+}
+
+async fn serve(app: App, route: &'static Route, request: Request) -> Response {
+    let begin = Instant::now();
+    let style = ErrorStyle::of(route.path);
+    let result = match route.action {
+        Action::Tell(tell) => {
+            let source = Arc::clone(&app.source);
+            run_short(move || tell(source.as_ref())).await
+        }
+        Action::Read(read) => answer(&app, read, request).await,
+    };
+    match result {
+        Ok(answer) => {
+            metrics::count(route.path, if answer.partial { "partial" } else { "ok" }, begin);
+            answer.into_response()
+        }
+        Err(failure) => {
+            if failure.status().as_u16() == 500 {
+                tracing::error!(path = route.path, error = %failure, "a query failed");
+            }
+            metrics::count(route.path, failure.outcome(), begin);
+            failure.into_response(style)
+        }
+    }
+}
+
+async fn answer(
+    app: &App,
+    read: fn(&Call, &dyn View) -> Result<Answer, Failure>,
+    request: Request,
+) -> Result<Answer, Failure> {
+    let tenant = (app.authenticate)(request.headers()).ok_or(Failure::Unauthorized)?;
+    let (mut parts, _body) = request.into_parts();
+    let path = RawPathParams::from_request_parts(&mut parts, &()).await;
+    let path = path.map_err(|rejection| Failure::BadRequest(rejection.to_string()))?;
+    let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+    let query = query.map_err(|rejection| Failure::BadRequest(rejection.to_string()))?.0;
+    let (now_ns, traces_max, spans_max) = (app.clock.now_ns(), app.config.traces_max.get(), app.config.spans_max.get());
+    let source = Arc::clone(&app.source);
+    let run = move |deadline| {
+        let call = Call { tenant, path, query, deadline, now_ns, traces_max, spans_max };
+        read(&call, source.view().as_ref())
+    };
+    app.gate.run(run).await
+}
+
+fn within_limits(config: &QueryConfig, request: &Request) -> Result<(), Failure> {
+    let uri_bytes = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
+    if uri_bytes > config.uri_bytes_max.get() {
+        return Err(Failure::UriTooLong(config.uri_bytes_max.get()));
+    }
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let body_bytes = declared.and_then(|length| length.parse::<u64>().ok()).unwrap_or(0);
+    if body_bytes > config.request_bytes_max.get() as u64 {
+        return Err(Failure::BodyTooLarge(config.request_bytes_max.get()));
+    }
+    Ok(())
+}
+
+/// Browsers must not guess types, frame the page, run anything in it, or keep answers. No CORS: other sites read nothing.
+fn secured(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
+    );
+    response
+}

@@ -1,0 +1,295 @@
+//! The endpoints through a real port.
+
+use std::{num::NonZeroUsize, sync::Barrier};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use weir_proto::TenantId;
+use weir_store::{AppendError, Operation};
+
+use super::*;
+use crate::http::{
+    fixtures::{Held, TRACE, record},
+    routes::ROUTES,
+};
+
+/// A server of its own for one test.
+struct Served {
+    address: SocketAddr,
+    tracker: TaskTracker,
+    shutdown: CancellationToken,
+}
+
+async fn serve_held(held: Held, change: impl FnOnce(&mut QueryConfig)) -> Served {
+    let mut config = QueryConfig { endpoint: "127.0.0.1:0".into(), ..QueryConfig::default() };
+    change(&mut config);
+    let authenticate: Authenticate = Arc::new(|headers| (!headers.contains_key("x-stranger")).then(TenantId::default));
+    let gate = Gate::new(&config);
+    let app = App { source: Arc::new(held), authenticate, gate, clock: Clock::fixed(0), config: Arc::new(config) };
+    let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
+    let address = serve(app, &tracker, shutdown.clone()).await.expect("a free port");
+    Served { address, tracker, shutdown }
+}
+
+fn held() -> Held {
+    let operation = |service: &str| Operation { service: service.into(), name: "op".into(), kind: 2 };
+    Held {
+        rows: vec![record("cart", 1, 5)],
+        operations: vec![operation("cart"), operation("a/b é")],
+        ..Held::default()
+    }
+}
+
+impl Served {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.expect("listens")
+    }
+
+    /// Sends a request as it stands and reads until the server closes.
+    async fn raw(&self, request: &str) -> String {
+        let mut stream = self.connect().await;
+        // The server may answer and close before it has read everything.
+        let _ = stream.write_all(request.as_bytes()).await;
+        read_all(&mut stream).await
+    }
+
+    async fn get(&self, target: &str) -> String {
+        self.raw(&format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await
+    }
+}
+
+async fn read_all(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+fn status(response: &str) -> &str {
+    response.get(9..12).unwrap_or(response)
+}
+
+fn body(response: &str) -> &str {
+    response.split_once("\r\n\r\n").map_or("", |(_, body)| body)
+}
+
+#[tokio::test]
+async fn every_route_answers() {
+    let served = serve_held(held(), |_| {}).await;
+    for route in ROUTES {
+        let target = route.path.replace("{id}", &TRACE.to_string()).replace("{service}", "cart");
+        let response = served.get(&format!("{target}?service=cart")).await;
+        assert_eq!(status(&response), "200", "{target}: {response}");
+        assert!(response.contains("; charset=utf-8\r\n"), "{target}: {response}");
+        assert!(response.contains("x-content-type-options: nosniff\r\n"), "{target}: {response}");
+        assert!(!response.contains("access-control-"), "{target}: {response}");
+    }
+    let page = served.get("/").await;
+    assert!(page.contains("OTEL_EXPORTER_OTLP_ENDPOINT") && page.contains(r#"href="/jaeger/api/services""#), "{page}");
+}
+
+#[tokio::test]
+async fn metrics_count_requests_and_the_process() {
+    let served = serve_held(held(), |_| {}).await;
+    served.get("/api/v1/ledger").await;
+    let metrics = served.get("/metrics").await;
+    for line in [
+        "weir_query_requests_total{endpoint=\"/api/v1/ledger\",outcome=\"ok\"} ",
+        "weir_query_duration_seconds_count{endpoint=\"/api/v1/ledger\"} ",
+        "weir_query_connections ",
+        "process_resident_memory_bytes ",
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_turns_are_explained_in_the_style_of_the_api() {
+    let served = serve_held(held(), |_| {}).await;
+    let cases = [
+        ("/jaeger/api/dependencies", "404", r#"{"code":404,"msg":"nothing is served at this path; / lists what is"}"#),
+        ("/api/v1/nothing", "404", r#"{"error":{"code":404,"message":"nothing is served"#),
+        ("/favicon.ico", "404", "nothing is served at this path"),
+        ("/jaeger/api/traces/ff", "404", r#""errors":[{"code":404,"msg":"trace not found"}]"#),
+        ("/jaeger/api/traces/xyz", "400", r#""errors":[{"code":400,"msg":"trace id: not an id"#),
+        ("/jaeger/api/traces", "400", "parameter 'service' is required"),
+        ("/api/v1/trace/%ff", "400", r#"{"error":{"code":400"#),
+        ("/api/v1/trace/%3Cscript%3E", "400", r#"not an id of 32 hex digits: \"<script>\""#),
+    ];
+    for (target, code, said) in cases {
+        let response = served.get(target).await;
+        assert_eq!(status(&response), code, "{target}: {response}");
+        assert!(body(&response).contains(said), "{target}: {response}");
+    }
+    let posted = served.raw("POST /api/v1/ledger HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert_eq!(status(&posted), "405");
+    assert!(posted.contains("allow: GET,HEAD\r\n") && body(&posted).contains("message"), "{posted}");
+    let stranger =
+        served.raw("GET /api/v1/ledger HTTP/1.1\r\nhost: x\r\nx-stranger: 1\r\nconnection: close\r\n\r\n").await;
+    assert_eq!(status(&stranger), "401");
+}
+
+#[tokio::test]
+async fn names_in_paths_are_decoded() {
+    let served = serve_held(held(), |_| {}).await;
+    let response = served.get("/jaeger/api/services/a%2Fb%20%C3%A9/operations").await;
+    assert!(body(&response).starts_with(r#"{"data":["op"]"#), "{response}");
+}
+
+#[tokio::test]
+async fn sizes_are_bounded() {
+    let served = serve_held(held(), |_| {}).await;
+    let long = "x".repeat(20_000);
+    assert_eq!(status(&served.get(&format!("/jaeger/api/traces?service={long}")).await), "414");
+    let large = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "x".repeat(10 << 20));
+    let answer = served.raw(&large).await;
+    // Refused while the client still sends: it sees the answer or a reset.
+    assert!(answer.is_empty() || status(&answer) == "431", "{answer}");
+    let heavy = "GET /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: 2000000\r\nconnection: close\r\n\r\n";
+    assert_eq!(status(&served.raw(heavy).await), "413");
+    assert_eq!(status(&served.get("/healthz").await), "200");
+}
+
+#[tokio::test]
+async fn a_panic_fails_one_request() {
+    let served = serve_held(Held { breaks: true, ..held() }, |_| {}).await;
+    let response = served.get("/jaeger/api/services").await;
+    assert_eq!(status(&response), "500");
+    assert!(body(&response).contains(r#""code":500"#), "{response}");
+    assert_eq!(status(&served.get("/api/v1/ledger").await), "200");
+}
+
+#[tokio::test]
+async fn readiness_has_a_reason() {
+    let served = serve_held(Held { unready: Some(AppendError::DiskFull), ..held() }, |_| {}).await;
+    let response = served.get("/readyz").await;
+    assert_eq!(status(&response), "503");
+    assert!(response.contains("retry-after: 1\r\n"), "{response}");
+    assert_eq!(body(&response), "not ready: disk space is below storage's limit\n");
+    assert_eq!(status(&served.get("/healthz").await), "200");
+}
+
+#[tokio::test]
+async fn a_busy_server_refuses_queries_but_stays_healthy() {
+    let meets = Arc::new(Barrier::new(2));
+    let held = Held { meets: Some(Arc::clone(&meets)), ..held() };
+    let served = serve_held(held, |config| {
+        config.queries_max = NonZeroUsize::MIN;
+        config.queue_timeout = Duration::from_millis(10);
+    })
+    .await;
+    let mut slow = served.connect().await;
+    slow.write_all(b"GET /api/v1/services HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("sends");
+    meet(&meets).await;
+    let refused = served.get("/jaeger/api/services").await;
+    assert_eq!(status(&refused), "503");
+    assert!(refused.contains("retry-after: 1\r\n") && body(&refused).contains("queries_max"), "{refused}");
+    assert_eq!(status(&served.get("/readyz").await), "200");
+    meet(&meets).await;
+    assert_eq!(status(&read_all(&mut slow).await), "200");
+}
+
+#[tokio::test]
+async fn shutdown_waits_for_the_last_answer() {
+    let meets = Arc::new(Barrier::new(2));
+    let served = serve_held(Held { meets: Some(Arc::clone(&meets)), ..held() }, |_| {}).await;
+    let idle = served.connect().await;
+    let mut slow = served.connect().await;
+    slow.write_all(b"GET /api/v1/services HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sends");
+    meet(&meets).await;
+    served.shutdown.cancel();
+    served.tracker.close();
+    meet(&meets).await;
+    assert_eq!(status(&read_all(&mut slow).await), "200");
+    served.tracker.wait().await;
+    assert!(TcpStream::connect(served.address).await.is_err());
+    drop(idle);
+}
+
+#[tokio::test]
+async fn shutdown_does_not_wait_forever() {
+    let meets = Arc::new(Barrier::new(2));
+    let held = Held { meets: Some(Arc::clone(&meets)), ..held() };
+    let served = serve_held(held, |config| config.drain_timeout = Duration::from_millis(20)).await;
+    let mut slow = served.connect().await;
+    slow.write_all(b"GET /api/v1/services HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sends");
+    meet(&meets).await;
+    served.shutdown.cancel();
+    served.tracker.close();
+    let drained = tokio::time::timeout(Duration::from_secs(10), served.tracker.wait()).await;
+    meet(&meets).await;
+    assert!(drained.is_ok(), "the server waits on");
+    assert_eq!(read_all(&mut slow).await, "");
+}
+
+#[tokio::test]
+async fn a_slow_client_is_let_go() {
+    let served = serve_held(held(), |config| config.header_timeout = Duration::from_millis(30)).await;
+    for sent in ["", "GET /healthz HTTP/1.1\r\nhost"] {
+        let mut slow = served.connect().await;
+        slow.write_all(sent.as_bytes()).await.expect("sends");
+        let closed = tokio::time::timeout(Duration::from_secs(10), read_all(&mut slow)).await;
+        assert!(closed.is_ok(), "the server waits on after {sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait() {
+    let served = serve_held(held(), |config| config.connections_max = NonZeroUsize::MIN).await;
+    let mut first = served.connect().await;
+    first.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sends");
+    first.readable().await.expect("is served");
+    let mut second = served.connect().await;
+    second.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("sends");
+    assert!(tokio::time::timeout(Duration::from_millis(50), second.readable()).await.is_err());
+    drop(first);
+    assert_eq!(status(&read_all(&mut second).await), "200");
+}
+
+#[tokio::test]
+async fn connections_are_tuned() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let stream = TcpStream::connect(address).await.expect("listens");
+    assert!(!stream.nodelay().expect("a socket"));
+    tune(&QueryConfig::default(), &stream);
+    assert!(stream.nodelay().expect("a socket"));
+    assert_eq!(SockRef::from(&stream).tcp_user_timeout().expect("a socket"), Some(Duration::from_secs(30)));
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let endpoint = taken.local_addr().expect("bound").to_string();
+    let config = QueryConfig { endpoint: endpoint.clone(), ..QueryConfig::default() };
+    let app = App {
+        source: Arc::new(held()),
+        authenticate: Arc::new(|_| None),
+        gate: Gate::new(&config),
+        clock: Clock::fixed(0),
+        config: Arc::new(config),
+    };
+    let error = serve(app, &TaskTracker::new(), CancellationToken::new()).await.expect_err("taken");
+    assert!(error.to_string().starts_with(&format!("cannot listen on {endpoint}: ")), "{error}");
+}
+
+async fn meet(barrier: &Arc<Barrier>) {
+    let barrier = Arc::clone(barrier);
+    tokio::task::spawn_blocking(move || barrier.wait()).await.expect("both meet");
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_let_go() {
+    let mut row = record("cart", 1, 5);
+    // More than the kernel buffers on both sides.
+    row.span.name = "x".repeat(32 << 20);
+    let held = Held { rows: vec![row], ..held() };
+    let served = serve_held(held, |config| config.write_timeout = Duration::from_millis(100)).await;
+    let mut stuck = served.connect().await;
+    let request = format!("GET /api/v1/trace/{TRACE} HTTP/1.1\r\nhost: x\r\n\r\n");
+    stuck.write_all(request.as_bytes()).await.expect("sends");
+    stuck.readable().await.expect("the answer begins");
+    served.shutdown.cancel();
+    served.tracker.close();
+    let begin = std::time::Instant::now();
+    served.tracker.wait().await;
+    assert!(begin.elapsed() < QueryConfig::default().drain_timeout, "the connection outlived its timeout");
+}

@@ -1,0 +1,54 @@
+//! What endpoints read: one view over everything acknowledged.
+
+use weir_proto::{TenantId, TraceId};
+use weir_store::{
+    AppendError, Ledger, Operation, ReadError, SearchLimits, SearchResult, Snapshot, SpanFilter, SpanRecord, Store,
+};
+
+/// Opens views. Implemented by the store, and by tests that need a slow or broken one.
+pub(super) trait Source: Send + Sync {
+    /// A view of everything acknowledged so far.
+    fn view(&self) -> Box<dyn View>;
+
+    /// Ok when data would be taken now; the reason otherwise.
+    fn readiness(&self) -> Result<(), AppendError>;
+}
+
+/// One immutable view; all methods may block on files. See [`Snapshot`].
+pub(super) trait View: Send {
+    fn trace(&self, tenant: &TenantId, id: TraceId) -> Result<Vec<SpanRecord>, ReadError>;
+
+    fn search(&self, tenant: &TenantId, filter: &SpanFilter, limits: SearchLimits) -> Result<SearchResult, ReadError>;
+
+    fn operations(&self, tenant: &TenantId) -> Result<Vec<Operation>, ReadError>;
+
+    fn ledger(&self) -> Ledger;
+}
+
+impl Source for Store {
+    fn view(&self) -> Box<dyn View> {
+        Box::new(self.snapshot())
+    }
+
+    fn readiness(&self) -> Result<(), AppendError> {
+        Store::readiness(self)
+    }
+}
+
+impl View for Snapshot {
+    fn trace(&self, tenant: &TenantId, id: TraceId) -> Result<Vec<SpanRecord>, ReadError> {
+        Snapshot::trace(self, tenant, id)
+    }
+
+    fn search(&self, tenant: &TenantId, filter: &SpanFilter, limits: SearchLimits) -> Result<SearchResult, ReadError> {
+        Snapshot::search(self, tenant, filter, limits)
+    }
+
+    fn operations(&self, tenant: &TenantId) -> Result<Vec<Operation>, ReadError> {
+        Snapshot::operations(self, tenant)
+    }
+
+    fn ledger(&self) -> Ledger {
+        Snapshot::ledger(self)
+    }
+}

@@ -1,0 +1,124 @@
+//! What every view of a trace needs: resends folded, services named, attributes in order.
+
+use std::collections::HashMap;
+
+use prost::Message;
+use weir_proto::otlp::messages::{
+    common::v1::{KeyValue, any_value::Value},
+    resource::v1::Resource,
+};
+use weir_store::{SpanRecord, SpanState};
+
+/// The service of a resource without a `service.name`, as the OpenTelemetry resource specification says.
+const UNKNOWN_SERVICE: &str = "unknown_service";
+
+/// Drops what a client sent twice: rows with the same span id and the same content. Distinct spans that merely share
+/// an id (Zipkin's client and server) stay. A row that is kept wins over its pending twin.
+pub(crate) fn fold_resends(rows: Vec<SpanRecord>) -> Vec<SpanRecord> {
+    let mut rows_by_id: HashMap<Vec<u8>, usize> = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        *rows_by_id.entry(row.span.span_id.clone()).or_default() += 1;
+    }
+    if rows_by_id.len() == rows.len() {
+        return rows;
+    }
+    let mut folded: Vec<SpanRecord> = Vec::with_capacity(rows.len());
+    let mut twins: HashMap<Vec<u8>, usize> = HashMap::new();
+    for row in rows {
+        // Content is only compared where an id occurs twice: encoding every span would cost more than the view.
+        if rows_by_id[&row.span.span_id] > 1 {
+            let content = content(&row);
+            if let Some(&twin) = twins.get(&content) {
+                if row.state == SpanState::Kept {
+                    folded[twin].state = SpanState::Kept;
+                }
+                continue;
+            }
+            twins.insert(content, folded.len());
+        }
+        folded.push(row);
+    }
+    folded
+}
+
+/// `service.name` when it is a non-empty string.
+pub(crate) fn service(resource: &Resource) -> &str {
+    let named = resource.attributes.iter().find(|attribute| attribute.key == "service.name");
+    match named.and_then(|attribute| attribute.value.as_ref()).and_then(|value| value.value.as_ref()) {
+        Some(Value::StringValue(name)) if !name.is_empty() => name,
+        _ => UNKNOWN_SERVICE,
+    }
+}
+
+/// Attributes by key: stored ones come back in no particular order, answers should not change from call to call.
+pub(crate) fn by_key(attributes: &[KeyValue]) -> Vec<&KeyValue> {
+    let mut sorted: Vec<_> = attributes.iter().collect();
+    sorted.sort_by(|a, b| a.key.cmp(&b.key));
+    sorted
+}
+
+/// The bytes that two rows share exactly when one is a resend of the other. Bytes rather than `==`, for NaN.
+fn content(row: &SpanRecord) -> Vec<u8> {
+    let mut span = row.span.clone();
+    sort(&mut span.attributes);
+    for event in &mut span.events {
+        sort(&mut event.attributes);
+    }
+    for link in &mut span.links {
+        sort(&mut link.attributes);
+    }
+    let mut resource = row.resource.as_ref().clone();
+    sort(&mut resource.attributes);
+    let mut scope = row.scope.as_ref().clone();
+    sort(&mut scope.attributes);
+    let mut bytes = span.encode_length_delimited_to_vec();
+    bytes.extend(resource.encode_length_delimited_to_vec());
+    bytes.extend(scope.encode_length_delimited_to_vec());
+    bytes
+}
+
+fn sort(attributes: &mut [KeyValue]) {
+    attributes.sort_by(|a, b| a.key.cmp(&b.key));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::fixtures::{double, record, string};
+
+    #[test]
+    fn a_resend_is_one_span() {
+        let mut first = record("cart", 1, 100);
+        first.span.attributes = vec![string("a", "1"), double("b", f64::NAN)];
+        let mut resent = first.clone();
+        resent.span.attributes.reverse();
+        let folded = fold_resends(vec![first.clone(), record("cart", 2, 100), resent]);
+        let ids: Vec<_> = folded.iter().map(|row| row.span.span_id[7]).collect();
+        assert_eq!(ids, [1, 2]);
+    }
+
+    #[test]
+    fn spans_that_only_share_an_id_stay() {
+        let client = record("cart", 1, 100);
+        let mut longer = client.clone();
+        longer.span.end_time_unix_nano += 1;
+        let elsewhere = record("stock", 1, 100);
+        assert_eq!(fold_resends(vec![client, longer, elsewhere]).len(), 3);
+    }
+
+    #[test]
+    fn a_kept_twin_wins() {
+        let mut pending = record("cart", 1, 100);
+        pending.state = SpanState::Pending;
+        let folded = fold_resends(vec![pending, record("cart", 1, 100)]);
+        assert_eq!(folded.len(), 1);
+        assert_eq!(folded[0].state, SpanState::Kept);
+    }
+
+    #[test]
+    fn a_service_needs_a_name() {
+        assert_eq!(service(&record("cart", 1, 100).resource), "cart");
+        assert_eq!(service(&record("", 1, 100).resource), "unknown_service");
+        assert_eq!(service(&Resource::default()), "unknown_service");
+    }
+}

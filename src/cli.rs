@@ -1,0 +1,105 @@
+//! The command line: what can be asked of `weir`, with the help that teaches it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Receives OpenTelemetry traces, keeps them on local disk and makes them searchable at once.
+#[derive(Debug, Parser)]
+#[command(name = "weir", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start receiving, keeping and answering; stops on Ctrl-C or SIGTERM.
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunOptions),
+    /// Check a configuration file without starting anything.
+    ///
+    /// Prints `file:line:column: what is wrong` and exits with 1 when the file cannot be used.
+    #[command(after_help = VALIDATE_EXAMPLES)]
+    Validate {
+        /// The configuration to check (YAML).
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+/// Options of `weir run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunOptions {
+    /// The configuration (YAML, in the OpenTelemetry Collector's shape); without it, everything on loopback.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where data is kept; goes before `storage.path` of the configuration. Without either:
+    /// $XDG_STATE_HOME/weir, ~/.local/state/weir, or ./weir-data when there is no home.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) logging: LogOptions,
+}
+
+/// What is logged, and how. Logs go to stderr.
+#[derive(Debug, Args)]
+pub(crate) struct LogOptions {
+    /// error, warn, info, debug, trace, or a filter such as `info,weir_store=debug`; goes before RUST_LOG.
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log_level: Option<String>,
+    /// How a log line is written.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+}
+
+/// Shapes of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people; coloured on a terminal.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  weir run                                  all in one on this machine, default data folder
+  weir run --data /var/lib/weir             the same, data kept there
+  weir run --config weir.yaml               as the file says
+  weir validate --config weir.yaml          check the file first
+
+Then send traces from any OpenTelemetry SDK and look at them:
+  OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 my-app
+  curl localhost:4320/jaeger/api/services
+  curl -G localhost:4320/jaeger/api/traces -d service=checkout -d minDuration=100ms
+
+Exit codes: 0 stopped as asked, 1 an error (in words, on stderr), 2 a wrong command line.";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  weir run                                  OTLP/gRPC on 127.0.0.1:4317, OTLP/HTTP on :4318, queries on :4320
+  weir run --config configs/all_in_one.yaml every setting of that, written out
+  weir run --log-level debug                more to read
+  RUST_LOG=info,weir_store=debug weir run   more of one part
+
+Signals: SIGTERM and SIGINT answer what was received, write it down and exit 0; a second one exits at once.
+SIGHUP checks the configuration file again and says what a restart would change; a bad file changes nothing.";
+
+const VALIDATE_EXAMPLES: &str = "\
+Examples:
+  weir validate --config weir.yaml
+  HOST=0.0.0.0 weir validate --config weir.yaml     with the variables that ${env:NAME} in it needs";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,85 @@
+//! Compares docs/configuration.md with the configuration: every key has its row, every default in a row is the default.
+
+use super::Config;
+
+/// The page.
+const PAGE: &str = include_str!("../../docs/configuration.md");
+
+/// What no configuration has: provokes the list of known keys.
+const UNKNOWN_KEY: &str = "no_such_key";
+
+/// A row of the page's tables.
+struct Row {
+    key: String,
+    default: Option<String>,
+}
+
+/// `storage.journal` and the rows below that heading.
+fn sections() -> Vec<(String, Vec<Row>)> {
+    let mut sections: Vec<(String, Vec<Row>)> = Vec::new();
+    for line in PAGE.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            let path = if heading == "Top level" { "" } else { heading.trim_matches('`') };
+            sections.push((path.to_owned(), Vec::new()));
+        }
+        let Some(row) = line.strip_prefix("| `") else { continue };
+        let mut cells = row.split(" | ");
+        let key = cells.next().expect("a first cell").trim_matches('`').to_owned();
+        let default = cells.next().expect("a second cell");
+        let default = (default != "–").then(|| default.trim_matches('`').to_owned());
+        sections.last_mut().expect("a heading before the table").1.push(Row { key, default });
+    }
+    sections
+}
+
+/// `a.b` and `c: d` become `{a: {b: {c: d}}}`.
+fn nested(path: &str, inner: &str) -> String {
+    let mut text = format!("{{{inner}}}");
+    for part in path.rsplit('.').filter(|part| !part.is_empty()) {
+        text = format!("{{{part}: {text}}}");
+    }
+    text
+}
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(text, "f", |_| None).map_err(|error| error.to_string())
+}
+
+#[test]
+fn every_key_has_its_row() {
+    let sections = sections();
+    for (path, rows) in &sections {
+        let error = parse(&nested(path, &format!("{UNKNOWN_KEY}: 1"))).expect_err("an unknown key");
+        let (_, known) = error.split_once("Known here: ").unwrap_or_else(|| panic!("{path}: {error}"));
+        let rows: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+        assert_eq!(rows, known.split(", ").collect::<Vec<_>>(), "docs/configuration.md, {path}");
+    }
+    // A key with keys of its own must have a section: an unknown key inside it is refused with a list.
+    for (path, rows) in &sections {
+        for row in rows.iter().filter(|row| row.default.as_deref() == Some("{}")) {
+            let section = if path.is_empty() { row.key.clone() } else { format!("{path}.{}", row.key) };
+            let text = nested(&section, &format!("{UNKNOWN_KEY}: 1"));
+            let has_keys = parse(&text).is_err_and(|error| error.contains("Known here: "));
+            assert!(!has_keys || sections.iter().any(|(other, _)| *other == section), "{section} has no section");
+        }
+    }
+}
+
+#[test]
+fn every_default_is_the_default() {
+    let mut checked = 0;
+    for (path, rows) in sections() {
+        for Row { key, default } in rows {
+            let Some(default) = default else { continue };
+            // Without the key: naming one protocol, or a pipeline, means something by itself.
+            let without = parse(&nested(&path, "")).unwrap_or_else(|error| panic!("{path}: {error}"));
+            let text = nested(&path, &format!("{key}: '{default}'"));
+            let text = if default.starts_with(['{', '[']) { text.replace('\'', "") } else { text };
+            let with = parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let same = without.differences(&with).is_empty();
+            assert!(same, "docs/configuration.md: the default of {path}.{key} is not {default}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 20, "only {checked} defaults found in docs/configuration.md");
+}

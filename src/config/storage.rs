@@ -1,0 +1,241 @@
+//! `storage`: where data is kept, how much of it and for how long.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::{Deserialize, Deserializer, de};
+use weir_store::StoreOptions;
+
+use super::{
+    bytes::ByteSize,
+    duration::{Period, Retention},
+    or_default,
+};
+
+/// A kibibyte.
+const KIB: u64 = 1 << 10;
+/// A mebibyte.
+const MIB: u64 = 1 << 20;
+/// A gibibyte.
+const GIB: u64 = 1 << 30;
+/// A day, in milliseconds.
+const DAY_MS: u64 = 24 * 3600 * 1000;
+
+/// `storage`. Defaults are those of [`StoreOptions::new`].
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct StorageConfig {
+    /// The data folder; `--data` goes before it.
+    pub(crate) path: Option<PathBuf>,
+    #[serde(deserialize_with = "or_default")]
+    retention: RetentionConfig,
+    /// Oldest segments are deleted above this total; left out for no limit.
+    size_max: Option<ByteSize<{ 64 * MIB }>>,
+    /// Receivers refuse below this much free space on the file system.
+    free_min: ByteSize,
+    /// Which times are taken.
+    pub(crate) accept: Accept,
+    #[serde(deserialize_with = "or_default")]
+    journal: JournalConfig,
+    #[serde(deserialize_with = "or_default")]
+    head: HeadConfig,
+    #[serde(deserialize_with = "or_default")]
+    seal: SealConfig,
+    #[serde(deserialize_with = "or_default")]
+    merge: MergeConfig,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self {
+            path: None,
+            retention: RetentionConfig::default(),
+            size_max: defaults().size_bytes_max.map(ByteSize),
+            free_min: ByteSize(defaults().free_bytes_min),
+            accept: Accept::default(),
+            journal: JournalConfig::default(),
+            head: HeadConfig::default(),
+            seal: SealConfig::default(),
+            merge: MergeConfig::default(),
+        }
+    }
+}
+
+/// `storage.retention`: how long each signal is kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RetentionConfig {
+    traces: Retention,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self { traces: Retention(defaults().retention_traces) }
+    }
+}
+
+/// `storage.journal`: files, group commit and what may wait.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct JournalConfig {
+    /// A position in a file has 32 bits in an offset, hence the upper bound.
+    file_size_max: ByteSize<MIB, { 2 * GIB }>,
+    file_age_max: Period<100, DAY_MS>,
+    commit_delay_max: Period<0, 1000>,
+    commit_size_max: ByteSize<{ 4 * KIB }, { 256 * MIB }>,
+    queue_size_max: ByteSize<{ 64 * KIB }>,
+    unsealed_size_max: ByteSize<{ 16 * MIB }>,
+}
+
+impl Default for JournalConfig {
+    fn default() -> Self {
+        let options = defaults();
+        Self {
+            file_size_max: ByteSize(options.journal_file_bytes_max),
+            file_age_max: Period(options.journal_file_age_max),
+            commit_delay_max: Period(options.commit_delay_max),
+            commit_size_max: ByteSize(options.commit_bytes_max),
+            queue_size_max: ByteSize(options.append_queue_bytes_max),
+            unsealed_size_max: ByteSize(options.unsealed_bytes_max),
+        }
+    }
+}
+
+/// `storage.head`: what is kept in memory.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct HeadConfig {
+    payload_size_max: ByteSize,
+}
+
+impl Default for HeadConfig {
+    fn default() -> Self {
+        Self { payload_size_max: ByteSize(defaults().head_payload_bytes_max) }
+    }
+}
+
+/// `storage.seal`: when a run of journal files becomes a segment.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct SealConfig {
+    size_max: ByteSize<MIB>,
+    age_max: Period<100, DAY_MS>,
+}
+
+impl Default for SealConfig {
+    fn default() -> Self {
+        let options = defaults();
+        Self { size_max: ByteSize(options.seal_bytes_max), age_max: Period(options.seal_age_max) }
+    }
+}
+
+/// `storage.merge`: how large merged segments become, and how far merging may fall behind.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct MergeConfig {
+    debt_size_max: ByteSize<{ 16 * MIB }>,
+    segment_rows_max: u64,
+}
+
+impl Default for MergeConfig {
+    fn default() -> Self {
+        let options = defaults();
+        Self { debt_size_max: ByteSize(options.merge_debt_bytes_max), segment_rows_max: options.segment_rows_max }
+    }
+}
+
+/// `storage.accept`: the times that a span may start at; outside, it is rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Accept {
+    /// Any time.
+    Any,
+    /// Around the time of receipt.
+    Window {
+        /// How far back.
+        past: Duration,
+        /// How far ahead.
+        future: Duration,
+    },
+}
+
+impl Default for Accept {
+    fn default() -> Self {
+        let AcceptWindow { past, future } = AcceptWindow::default();
+        Self::Window { past: past.0, future: future.0 }
+    }
+}
+
+/// The keys of a window.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AcceptWindow {
+    past: Period,
+    future: Period,
+}
+
+impl Default for AcceptWindow {
+    fn default() -> Self {
+        Self { past: Period(Duration::from_secs(7 * 24 * 3600)), future: Period(Duration::from_secs(600)) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Accept {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AcceptVisitor)
+    }
+}
+
+/// Reads `any` or a window.
+struct AcceptVisitor;
+
+impl<'de> de::Visitor<'de> for AcceptVisitor {
+    type Value = Accept;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("any, or the keys past and future")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Accept, E> {
+        match text {
+            "any" => Ok(Accept::Any),
+            other => Err(E::custom(format!("`{other}` is not a window; write any, or the keys past and future"))),
+        }
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Accept, A::Error> {
+        let window = AcceptWindow::deserialize(de::value::MapAccessDeserializer::new(map))?;
+        Ok(Accept::Window { past: window.past.0, future: window.future.0 })
+    }
+}
+
+impl StorageConfig {
+    /// What the store is opened with.
+    pub(crate) fn options(&self, path: &Path) -> StoreOptions {
+        StoreOptions {
+            path: path.to_owned(),
+            free_bytes_min: self.free_min.0,
+            journal_file_bytes_max: self.journal.file_size_max.0,
+            journal_file_age_max: self.journal.file_age_max.0,
+            commit_delay_max: self.journal.commit_delay_max.0,
+            commit_bytes_max: self.journal.commit_size_max.0,
+            append_queue_bytes_max: self.journal.queue_size_max.0,
+            unsealed_bytes_max: self.journal.unsealed_size_max.0,
+            head_payload_bytes_max: self.head.payload_size_max.0,
+            seal_bytes_max: self.seal.size_max.0,
+            seal_age_max: self.seal.age_max.0,
+            merge_debt_bytes_max: self.merge.debt_size_max.0,
+            segment_rows_max: self.merge.segment_rows_max,
+            retention_traces: self.retention.traces.0,
+            size_bytes_max: self.size_max.map(|size| size.0),
+            // Frames bear it for processors whose settings change what replay yields; there are none yet.
+            generation: 0,
+        }
+    }
+}
+
+/// The store's own.
+fn defaults() -> StoreOptions {
+    StoreOptions::new("")
+}

@@ -1,0 +1,223 @@
+//! Configurations and what they come to; wrong ones and the exact message.
+
+use std::{path::Path, time::Duration};
+
+use weir_store::StoreOptions;
+
+use super::*;
+
+fn parse(source: &str) -> Result<Config, ConfigError> {
+    Config::parse(source, "weir.yaml", |name| match name {
+        "LONG_NAME" => Some("x".into()),
+        "DAYS" => Some("3d".into()),
+        _ => None,
+    })
+}
+
+fn message(source: &str) -> String {
+    match parse(source) {
+        Ok(config) => panic!("accepted: {source}\n{config:?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+const MIB: u64 = 1 << 20;
+
+#[test]
+fn the_built_in_file_is_the_defaults() {
+    let built_in = Config::built_in();
+    assert_eq!(built_in.receivers.keys().collect::<Vec<_>>(), ["otlp"]);
+    assert_eq!(built_in.differences(&parse("").expect("an empty file")), Vec::<&str>::new());
+    let options = built_in.storage.options(Path::new("d"));
+    assert_eq!(format!("{options:?}"), format!("{:?}", StoreOptions::new("d")));
+}
+
+#[test]
+fn every_file_in_configs_is_valid() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).expect("configs/ is there") {
+        let path = entry.expect("an entry").path();
+        Config::load(&path).unwrap_or_else(|error| panic!("{error}"));
+        files += 1;
+    }
+    assert!(files >= 2);
+}
+
+#[test]
+fn every_option_of_the_store_has_a_key() {
+    let config = parse(
+        "
+storage:
+  path: /data
+  retention: {traces: '${env:DAYS}'}
+  size_max: 100GiB
+  free_min: 1MiB
+  accept: {past: 1h}
+  journal:
+    file_size_max: 2MiB
+    file_age_max: 2s
+    commit_delay_max: 3ms
+    commit_size_max: 4MiB
+    queue_size_max: 5MiB
+    unsealed_size_max: 66MiB
+  head: {payload_size_max: 7MiB}
+  seal: {size_max: 8MiB, age_max: 9s}
+  merge: {debt_size_max: 100MiB, segment_rows_max: 11}
+service: {drain_max: 12s}
+",
+    )
+    .expect("valid");
+    let options = config.storage.options(Path::new("/data"));
+    let expected = StoreOptions {
+        path: "/data".into(),
+        free_bytes_min: MIB,
+        journal_file_bytes_max: 2 * MIB,
+        journal_file_age_max: Duration::from_secs(2),
+        commit_delay_max: Duration::from_millis(3),
+        commit_bytes_max: 4 * MIB,
+        append_queue_bytes_max: 5 * MIB,
+        unsealed_bytes_max: 66 * MIB,
+        head_payload_bytes_max: 7 * MIB,
+        seal_bytes_max: 8 * MIB,
+        seal_age_max: Duration::from_secs(9),
+        merge_debt_bytes_max: 100 * MIB,
+        segment_rows_max: 11,
+        retention_traces: Some(Duration::from_secs(3 * 24 * 3600)),
+        size_bytes_max: Some(100 << 30),
+        generation: 0,
+    };
+    assert_eq!(format!("{options:?}"), format!("{expected:?}"));
+    assert_eq!(config.storage.path.as_deref(), Some(Path::new("/data")));
+    assert_eq!(config.drain_max, Duration::from_secs(12));
+    let window = Accept::Window { past: Duration::from_secs(3600), future: Duration::from_secs(600) };
+    assert_eq!(config.storage.accept, window);
+}
+
+#[test]
+fn words_stand_for_no_limit() {
+    let config = parse("storage: {accept: any, retention: {traces: forever}}").expect("valid");
+    assert_eq!(config.storage.accept, Accept::Any);
+    assert_eq!(config.storage.options(Path::new("")).retention_traces, None);
+}
+
+#[test]
+fn sections_without_a_value_are_as_good_as_left_out() {
+    let config =
+        parse("receivers:\nprocessors:\nexporters: {}\nservice:\nstorage:\n  journal:\nquery:\n").expect("valid");
+    assert_eq!(Config::built_in().differences(&config), Vec::<&str>::new());
+}
+
+#[test]
+fn pipelines_choose_the_receivers() {
+    let two = "receivers: {otlp: , otlp/b: }\n";
+    let ids = |text: &str| {
+        let config = parse(&format!("{two}{text}")).unwrap_or_else(|error| panic!("{error}"));
+        config.receivers.into_keys().collect::<Vec<_>>()
+    };
+    assert_eq!(ids(""), ["otlp", "otlp/b"]);
+    assert_eq!(ids("service: {pipelines: {traces: {receivers: [otlp/b]}}}"), ["otlp/b"]);
+    assert_eq!(
+        ids("service: {pipelines: {traces: {receivers: [otlp]}, traces/2: {receivers: [otlp, otlp/b]}}}"),
+        ["otlp", "otlp/b"]
+    );
+    assert!(parse("receivers: {}").expect("valid").receivers.is_empty());
+}
+
+#[test]
+fn a_wrong_file_says_where_and_what_to_write() {
+    let cases = [
+        (
+            "storage:\n  retenton: {traces: 7d}\n",
+            "weir.yaml:2:3: unknown key `retenton`; did you mean `retention`? Known here: path, retention, size_max, \
+             free_min, accept, journal, head, seal, merge",
+        ),
+        (
+            "recievers: {}\n",
+            "weir.yaml:1:1: unknown key `recievers`; did you mean `receivers`? Known here: receivers, processors, \
+             exporters, service, storage, query",
+        ),
+        ("receivers:\n  zipkin: {}\n", "weir.yaml:2:3: unknown receiver `zipkin`. Known here: otlp"),
+        ("receivers:\n  otpl: {}\n", "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: otlp"),
+        ("receivers:\n  otlp/: {}\n", "weir.yaml:2:3: `otlp/` has no name after the /"),
+        ("receivers: {otlp: {}, otlp: {}}\n", "weir.yaml:1:23: the key `otlp` is there twice"),
+        ("receivers: [otlp]\n", "weir.yaml:1:12: expected keys and values here"),
+        ("processors:\n  batch: {timeout: 1s}\n", "weir.yaml:2:3: unknown processor `batch`; there are none yet"),
+        ("exporters: {debug: }\n", "weir.yaml:1:13: unknown exporter `debug`; there are none yet"),
+        (
+            "service: {pipelines: {metrics: {receivers: [otlp]}}}\n",
+            "weir.yaml:1:23: unknown signal `metrics`. Known here: traces",
+        ),
+        (
+            "service:\n  pipelines:\n    traces:\n      receivers: [otlp, otlp/x]\n",
+            "weir.yaml:4:25: unknown receiver `otlp/x`. Known here: otlp",
+        ),
+        (
+            "service: {pipelines: {traces: {receivers: [otlp], processors: [batch]}}}\n",
+            "weir.yaml:1:64: unknown processor `batch`; there are none yet",
+        ),
+        (
+            "service: {pipelines: {traces: {receiver: [otlp]}}}\n",
+            "weir.yaml:1:32: unknown key `receiver`; did you mean `receivers`? Known here: receivers, processors, exporters",
+        ),
+        (
+            "receivers:\n  otlp:\n    protocols: {grpc: {endpont: x}}\n",
+            "weir.yaml:3:24: unknown key `endpont`; did you mean `endpoint`? Known here: endpoint, max_recv_msg_size_mib, \
+             max_concurrent_streams, keepalive, connections_max, header_bytes_max, read_timeout",
+        ),
+        (
+            "receivers:\n  otlp:\n    inflight_mib_max: 0\n",
+            "weir.yaml:3:5: receivers.otlp.inflight_mib_max: is too small",
+        ),
+        (
+            "storage:\n  size_max: big\n",
+            "weir.yaml:2:13: `big` is not a size; write it like 64MiB, 100GB or 4096 (KiB, MiB, GiB, TiB, kB, MB, GB, TB)",
+        ),
+        ("storage: {journal: {file_size_max: 3GiB}}\n", "weir.yaml:1:36: `3GiB` is too large; at most 2GiB"),
+        ("storage: {journal: {file_size_max: 1KiB}}\n", "weir.yaml:1:36: `1KiB` is too small; at least 1MiB"),
+        ("storage: {journal: {commit_delay_max: 2s}}\n", "weir.yaml:1:39: `2s` is too long; at most 1s"),
+        ("storage: {journal: {file_age_max: 5ms}}\n", "weir.yaml:1:35: `5ms` is too short; at least 100ms"),
+        (
+            "storage: {retention: {traces: 7}}\n",
+            "weir.yaml:1:31: `7` is not a duration: a number needs a unit; write it like 5ms, 10s, 1h30m or 7d (units ns, \
+             us, ms, s, m, h, d, w), or forever",
+        ),
+        (
+            "storage: {retention: {traces: 0}}\n",
+            "weir.yaml:1:31: a retention of 0 keeps nothing; write a duration or forever",
+        ),
+        ("storage:\n  accept: all\n", "weir.yaml:2:11: `all` is not a window; write any, or the keys past and future"),
+        ("storage:\n  accept:\n    passed: 7d\n", "weir.yaml:3:5: unknown key `passed`. Known here: past, future"),
+        (
+            "storage: {merge: {segment_rows_max: many}}\n",
+            "weir.yaml:1:37: expected a whole number, 0 or more, that is not too large",
+        ),
+        ("storage: {path: [a]}\n", "weir.yaml:1:17: expected a single value here"),
+        ("storage: 5\n", "weir.yaml:1:10: expected keys and values here"),
+        ("storage: {}\n---\nstorage: {}\n", "weir.yaml:3:1: a second YAML document starts here; one is expected"),
+        (
+            "storage: {size_max: '${env:LONG_NAME}', sise_max: 1}\n",
+            "weir.yaml:1:21: `x` is not a size; write it like 64MiB, 100GB or 4096 (KiB, MiB, GiB, TiB, kB, MB, GB, TB)",
+        ),
+        (
+            "storage: {path: '${env:LONG_NAME}', sise_max: 1}\n",
+            "weir.yaml:1:37: unknown key `sise_max`; did you mean `size_max`? Known here: path, retention, size_max, \
+             free_min, accept, journal, head, seal, merge",
+        ),
+        (
+            "storage: {path: \"${env:NOWHERE}\"}\n",
+            "weir.yaml:1:18: environment variable NOWHERE is not set; ${env:NOWHERE:-value} gives it a default",
+        ),
+        ("storage: {path: 'a\n", "weir.yaml:1:17: unclosed quote"),
+    ];
+    for (source, expected) in cases {
+        assert_eq!(message(source), expected, "\n{source}");
+    }
+}
+
+#[test]
+fn differences_name_the_sections() {
+    let one = parse("").expect("valid");
+    let other = parse("storage: {free_min: 1GiB}\nservice: {drain_max: 1s}").expect("valid");
+    assert_eq!(one.differences(&other), ["service", "storage"]);
+}

@@ -1,0 +1,78 @@
+//! The `weir` binary: reads the command line and runs the command.
+
+mod banner;
+mod cli;
+mod config;
+mod data;
+mod logging;
+mod shutdown;
+mod wiring;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+
+use crate::{
+    cli::{Cli, Command, RunOptions},
+    config::Config,
+};
+
+/// mimalloc: the receive path allocates per request from many threads (docs/decisions/0004-mimalloc.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    // A wrong command line ends here with exit code 2 and the usage; --help and --version with 0.
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Run(options) => run(&options),
+        Command::Validate { config } => validate(&config),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("weir: {}", in_words(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `weir run`.
+fn run(options: &RunOptions) -> anyhow::Result<()> {
+    logging::start(&options.logging)?;
+    let config = match &options.config {
+        Some(file) => Config::load(file)?,
+        None => Config::built_in(),
+    };
+    let plan = wiring::Plan {
+        data: data::folder(options.data.as_deref(), config.storage.path.as_deref(), &data::Places::of_process()),
+        config_file: options.config.clone(),
+        config,
+    };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let outcome = runtime.block_on(wiring::run(plan));
+    // Everything that matters has been waited for; a blocking read that is still going must not hold the exit back.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// `weir validate`.
+fn validate(file: &std::path::Path) -> anyhow::Result<()> {
+    let config = Config::load(file)?;
+    println!("{}: valid; {}", file.display(), config.summary());
+    Ok(())
+}
+
+/// The error and its causes, each once: many of our messages name their cause already.
+fn in_words(error: &anyhow::Error) -> String {
+    let mut words = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !words.ends_with(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words
+}

@@ -1,0 +1,291 @@
+//! The catalog: which segments there are, up to which file each journal is sealed, and the ledger of what was sealed.
+//!
+//! SQLite behind SQL that PostgreSQL understands too. Every change is one transaction, durable when it returns.
+
+use std::{collections::BTreeMap, path::Path, str::FromStr};
+
+use sqlx::{
+    Row, Sqlite, SqlitePool, Transaction,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use weir_proto::TenantId;
+
+use crate::{Tally, segment::SegmentId};
+
+/// Version of the tables below.
+const SCHEMA_VERSION: i64 = 1;
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS catalog (key TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS journals (journal TEXT NOT NULL PRIMARY KEY, first_unsealed_file BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS ledger (
+    journal TEXT NOT NULL, tenant TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL, items BIGINT NOT NULL,
+    PRIMARY KEY (journal, tenant, outcome, detail));
+CREATE TABLE IF NOT EXISTS segments (
+    journal TEXT NOT NULL, tenant TEXT NOT NULL, id TEXT NOT NULL, rows_count BIGINT NOT NULL,
+    PRIMARY KEY (journal, tenant, id));
+";
+
+/// The journal of traces, in the catalog's tables.
+const TRACES: &str = "traces";
+
+/// The catalog could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CatalogError {
+    /// The database said no.
+    #[error("catalog: {0}")]
+    Database(#[from] sqlx::Error),
+    /// Another writer moved the journal's sealed end: this one must not go on.
+    #[error("the catalog says that files before {found} are sealed, not before {expected}")]
+    SealedElsewhere {
+        /// What this process believed.
+        expected: u32,
+        /// What the catalog says.
+        found: u32,
+    },
+    /// A value that no version of Weir writes.
+    #[error("catalog: unreadable {0}")]
+    Unreadable(String),
+    /// Written by a newer Weir.
+    #[error("the catalog has version {found}; this weir reads up to {SCHEMA_VERSION}")]
+    TooNew {
+        /// Its version.
+        found: i64,
+    },
+}
+
+impl CatalogError {
+    /// Whether the change was rolled back for want of space: it may be tried again.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        // SQLITE_FULL (https://sqlite.org/rescode.html#full).
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("13"))
+    }
+}
+
+/// What the catalog says of the traces' journal.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(crate) struct CatalogState {
+    /// Files below are sealed. `None` in a catalog that has never been told: a new one.
+    pub(crate) first_unsealed_file: Option<u32>,
+    /// Of everything sealed.
+    pub(crate) ledger: BTreeMap<TenantId, Tally>,
+    /// Segments with their row counts.
+    pub(crate) segments: Vec<(SegmentId, u64)>,
+}
+
+/// The catalog's database.
+#[derive(Debug, Clone)]
+pub(crate) struct Catalog(SqlitePool);
+
+impl Catalog {
+    /// Opens or creates it.
+    pub(crate) async fn open(path: &Path) -> Result<Self, CatalogError> {
+        let options = SqliteConnectOptions::from_str("sqlite://")?
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        // One connection: transactions queue in order, and nobody waits on SQLite's own lock.
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        sqlx::raw_sql(SCHEMA).execute(&pool).await?;
+        sqlx::query("INSERT INTO catalog VALUES ('version', $1) ON CONFLICT DO NOTHING")
+            .bind(SCHEMA_VERSION)
+            .execute(&pool)
+            .await?;
+        let found: i64 = sqlx::query_scalar("SELECT value FROM catalog WHERE key = 'version'").fetch_one(&pool).await?;
+        if found > SCHEMA_VERSION {
+            return Err(CatalogError::TooNew { found });
+        }
+        // A page that was damaged is found now, while the catalog can still be rebuilt, and not in the middle of a seal.
+        let check: String = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&pool).await?;
+        if check != "ok" {
+            return Err(CatalogError::Unreadable(format!("database: {check}")));
+        }
+        Ok(Self(pool))
+    }
+
+    /// Everything it knows.
+    pub(crate) async fn state(&self) -> Result<CatalogState, CatalogError> {
+        let first: Option<i64> = sqlx::query_scalar("SELECT first_unsealed_file FROM journals WHERE journal = $1")
+            .bind(TRACES)
+            .fetch_optional(&self.0)
+            .await?;
+        let mut state = CatalogState { first_unsealed_file: first.map(|file| file as u32), ..Default::default() };
+        let rows = sqlx::query("SELECT tenant, outcome, detail, items FROM ledger WHERE journal = $1")
+            .bind(TRACES)
+            .fetch_all(&self.0)
+            .await?;
+        for row in rows {
+            let tenant = tenant(&row.get::<String, _>(0))?;
+            let (outcome, detail): (String, String) = (row.get(1), row.get(2));
+            let items = row.get::<i64, _>(3) as u64;
+            let tally = state.ledger.entry(tenant).or_default();
+            match outcome.as_str() {
+                "accepted" => tally.accepted = items,
+                "kept" => tally.kept = items,
+                "damaged" => tally.damaged = items,
+                "dropped" => drop(tally.dropped.insert(detail, items)),
+                "rejected" => drop(tally.rejected.insert(detail, items)),
+                other => return Err(CatalogError::Unreadable(format!("outcome {other:?}"))),
+            }
+        }
+        let rows = sqlx::query("SELECT tenant, id, rows_count FROM segments WHERE journal = $1")
+            .bind(TRACES)
+            .fetch_all(&self.0)
+            .await?;
+        for row in rows {
+            let tenant = tenant(&row.get::<String, _>(0))?;
+            let id: String = row.get(1);
+            let id =
+                SegmentId::parse(tenant, &id).map_err(|_| CatalogError::Unreadable(format!("segment id {id:?}")))?;
+            state.segments.push((id, row.get::<i64, _>(2) as u64));
+        }
+        Ok(state)
+    }
+
+    /// Replaces everything by `state`: a catalog that was lost, or the first start.
+    pub(crate) async fn rebuild(&self, state: &CatalogState) -> Result<(), CatalogError> {
+        let mut transaction = self.0.begin().await?;
+        for table in ["DELETE FROM journals", "DELETE FROM ledger", "DELETE FROM segments"] {
+            sqlx::query(table).execute(&mut *transaction).await?;
+        }
+        sqlx::query("INSERT INTO journals VALUES ($1, $2)")
+            .bind(TRACES)
+            .bind(i64::from(state.first_unsealed_file.unwrap_or(1)))
+            .execute(&mut *transaction)
+            .await?;
+        add_to_ledger(&mut transaction, &state.ledger).await?;
+        for (id, rows) in &state.segments {
+            add_segment(&mut transaction, id, *rows).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// A run of files `from..to` became `segments`: moves the sealed end, adds the segments and the ledger's changes.
+    pub(crate) async fn seal(
+        &self,
+        from: u32,
+        to: u32,
+        segments: &[(SegmentId, u64)],
+        ledger: &BTreeMap<TenantId, Tally>,
+    ) -> Result<(), CatalogError> {
+        let mut transaction = self.0.begin().await?;
+        let moved =
+            sqlx::query("UPDATE journals SET first_unsealed_file = $1 WHERE journal = $2 AND first_unsealed_file = $3")
+                .bind(i64::from(to))
+                .bind(TRACES)
+                .bind(i64::from(from))
+                .execute(&mut *transaction)
+                .await?;
+        if moved.rows_affected() != 1 {
+            let found: i64 = sqlx::query_scalar("SELECT first_unsealed_file FROM journals WHERE journal = $1")
+                .bind(TRACES)
+                .fetch_one(&mut *transaction)
+                .await?;
+            return Err(CatalogError::SealedElsewhere { expected: from, found: found as u32 });
+        }
+        for (id, rows) in segments {
+            add_segment(&mut transaction, id, *rows).await?;
+        }
+        add_to_ledger(&mut transaction, ledger).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// `inputs` became `output`; the ledger does not change.
+    pub(crate) async fn merge(&self, inputs: &[SegmentId], output: &SegmentId, rows: u64) -> Result<(), CatalogError> {
+        let mut transaction = self.0.begin().await?;
+        remove_segments(&mut transaction, inputs).await?;
+        add_segment(&mut transaction, output, rows).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Segments are gone: by retention with `damaged` false, else their rows count as damaged instead of kept.
+    pub(crate) async fn remove(&self, segments: &[(SegmentId, u64)], damaged: bool) -> Result<(), CatalogError> {
+        let mut transaction = self.0.begin().await?;
+        let ids: Vec<SegmentId> = segments.iter().map(|(id, _)| id.clone()).collect();
+        remove_segments(&mut transaction, &ids).await?;
+        for (id, rows) in segments {
+            if !damaged {
+                break;
+            }
+            for (outcome, change) in [("kept", -(*rows as i64)), ("damaged", *rows as i64)] {
+                add_items(&mut transaction, &id.tenant, outcome, "", change).await?;
+            }
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Closes the database.
+    pub(crate) async fn close(&self) {
+        self.0.close().await;
+    }
+}
+
+fn tenant(name: &str) -> Result<TenantId, CatalogError> {
+    TenantId::new(name).map_err(|_| CatalogError::Unreadable(format!("tenant {name:?}")))
+}
+
+async fn add_segment(change: &mut Transaction<'_, Sqlite>, id: &SegmentId, rows: u64) -> Result<(), CatalogError> {
+    sqlx::query("INSERT INTO segments VALUES ($1, $2, $3, $4)")
+        .bind(TRACES)
+        .bind(id.tenant.as_str())
+        .bind(id.to_string())
+        .bind(rows as i64)
+        .execute(&mut **change)
+        .await?;
+    Ok(())
+}
+
+async fn remove_segments(change: &mut Transaction<'_, Sqlite>, ids: &[SegmentId]) -> Result<(), CatalogError> {
+    for id in ids {
+        sqlx::query("DELETE FROM segments WHERE journal = $1 AND tenant = $2 AND id = $3")
+            .bind(TRACES)
+            .bind(id.tenant.as_str())
+            .bind(id.to_string())
+            .execute(&mut **change)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn add_to_ledger(
+    change: &mut Transaction<'_, Sqlite>,
+    ledger: &BTreeMap<TenantId, Tally>,
+) -> Result<(), CatalogError> {
+    for (tenant, tally) in ledger {
+        for (outcome, items) in [("accepted", tally.accepted), ("kept", tally.kept), ("damaged", tally.damaged)] {
+            add_items(change, tenant, outcome, "", items as i64).await?;
+        }
+        for (policy, items) in &tally.dropped {
+            add_items(change, tenant, "dropped", policy, *items as i64).await?;
+        }
+        for (reason, items) in &tally.rejected {
+            add_items(change, tenant, "rejected", reason, *items as i64).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn add_items(
+    change: &mut Transaction<'_, Sqlite>,
+    tenant: &TenantId,
+    outcome: &str,
+    detail: &str,
+    items: i64,
+) -> Result<(), CatalogError> {
+    if items == 0 {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO ledger VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (journal, tenant, outcome, detail) DO UPDATE SET items = ledger.items + excluded.items",
+    )
+    .bind(TRACES)
+    .bind(tenant.as_str())
+    .bind(outcome)
+    .bind(detail)
+    .bind(items)
+    .execute(&mut **change)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,14 @@
+//! The head: in-memory, queryable rows of the journal files that are not sealed yet.
+//!
+//! One [`HeadFile`] per journal file, so that sealing a run drops its rows in one piece. The committer is the only
+//! writer; readers see what lies at or before their snapshot's offset.
+
+mod file;
+mod matching;
+mod payload;
+mod search;
+mod summary;
+
+pub(crate) use file::HeadFile;
+pub(crate) use payload::{Payload, PayloadBudget};
+pub use summary::BatchSummaries;

@@ -1,0 +1,190 @@
+//! Entries waiting for their group commit: bounded, handed to the committer in groups.
+
+use std::{
+    collections::VecDeque,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::oneshot;
+
+use super::{Entry, JournalAppendError, writer::Writable};
+
+/// What an entry costs beside its bytes: its place in the queue, its oneshot.
+const ENTRY_OVERHEAD_BYTES: u64 = 256;
+
+/// An entry and whom to tell about it.
+#[derive(Debug)]
+pub(super) struct Waiting<A> {
+    pub(super) entry: Entry<A>,
+    pub(super) payload_crc: u32,
+    pub(super) ack: oneshot::Sender<Result<(), JournalAppendError>>,
+    bytes: u64,
+    arrived: Instant,
+}
+
+impl<A> Waiting<A> {
+    pub(super) fn new(
+        entry: Entry<A>,
+        payload_crc: u32,
+        ack: oneshot::Sender<Result<(), JournalAppendError>>,
+        arrived: Instant,
+    ) -> Self {
+        let bytes = entry_bytes(&entry);
+        Self { entry, payload_crc, ack, bytes, arrived }
+    }
+
+    pub(super) fn writable(&self) -> Writable<'_> {
+        Writable { header: &self.entry.header, payload: &self.entry.payload, payload_crc: self.payload_crc }
+    }
+}
+
+/// What an entry counts against the queue's bound.
+pub(super) fn entry_bytes<A>(entry: &Entry<A>) -> u64 {
+    let header = &entry.header;
+    let rejected_bytes = std::mem::size_of_val(&header.rejected[..]);
+    (entry.payload.len() + header.cursor.len() + rejected_bytes) as u64 + ENTRY_OVERHEAD_BYTES
+}
+
+/// The queue's bounds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct QueueLimits {
+    pub(super) queue_bytes_max: u64,
+    pub(super) commit_bytes_max: u64,
+    pub(super) commit_delay_max: Duration,
+}
+
+/// Shared by all appenders and the committer.
+#[derive(Debug)]
+pub(super) struct Queue<A> {
+    limits: QueueLimits,
+    state: Mutex<State<A>>,
+    /// The committer waits here.
+    news: Condvar,
+}
+
+#[derive(Debug)]
+struct State<A> {
+    waiting: VecDeque<Waiting<A>>,
+    waiting_bytes: u64,
+    committing_bytes: u64,
+    rolls: Vec<oneshot::Sender<()>>,
+    stopping: bool,
+    /// The committer is gone.
+    closed: bool,
+}
+
+/// What the committer does next.
+#[derive(Debug, Default)]
+pub(super) struct Work<A> {
+    /// To commit; may be empty.
+    pub(super) group: Vec<Waiting<A>>,
+    /// To be told once the file is rolled, after the group.
+    pub(super) rolls: Vec<oneshot::Sender<()>>,
+    /// Nothing will come after this.
+    pub(super) last: bool,
+}
+
+impl<A> Queue<A> {
+    pub(super) fn new(limits: QueueLimits) -> Self {
+        let state = State {
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            committing_bytes: 0,
+            rolls: Vec::new(),
+            stopping: false,
+            closed: false,
+        };
+        Self { limits, state: Mutex::new(state), news: Condvar::new() }
+    }
+
+    pub(super) fn push(&self, waiting: Waiting<A>) -> Result<(), JournalAppendError> {
+        let mut state = self.lock();
+        if state.stopping || state.closed {
+            return Err(JournalAppendError::Stopped);
+        }
+        let held = state.waiting_bytes + state.committing_bytes;
+        // One entry larger than the whole queue still passes when it is alone.
+        if held > 0 && held + waiting.bytes > self.limits.queue_bytes_max {
+            return Err(JournalAppendError::QueueFull);
+        }
+        let before = state.waiting_bytes;
+        state.waiting_bytes += waiting.bytes;
+        let full = before < self.limits.commit_bytes_max && state.waiting_bytes >= self.limits.commit_bytes_max;
+        let first = state.waiting.is_empty();
+        state.waiting.push_back(waiting);
+        drop(state);
+        // Between the first entry and a full group the committer has nothing to do but to wait.
+        if first || full {
+            self.news.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Asks for a roll; the sender is dropped when the committer is gone.
+    pub(super) fn request_roll(&self, done: oneshot::Sender<()>) {
+        let mut state = self.lock();
+        if !state.closed {
+            state.rolls.push(done);
+            self.news.notify_one();
+        }
+    }
+
+    /// Refuses new entries; the committer finishes what waits.
+    pub(super) fn stop(&self) {
+        self.lock().stopping = true;
+        self.news.notify_one();
+    }
+
+    /// The committer ends: everything that waits is refused.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.rolls.clear();
+        let refused = std::mem::take(&mut state.waiting);
+        state.waiting_bytes = 0;
+        drop(state);
+        for waiting in refused {
+            let _ = waiting.ack.send(Err(JournalAppendError::Stopped));
+        }
+    }
+
+    /// The group handed out last is done with.
+    pub(super) fn committed(&self) {
+        self.lock().committing_bytes = 0;
+    }
+
+    /// Waits for a group to be full or old enough, for a request, or until `deadline`; fills `work`.
+    pub(super) fn next(&self, deadline: Option<Instant>, work: &mut Work<A>) {
+        let mut state = self.lock();
+        loop {
+            let now = Instant::now();
+            let pressing = state.stopping
+                || !state.rolls.is_empty()
+                || state.waiting_bytes >= self.limits.commit_bytes_max
+                || deadline.is_some_and(|deadline| deadline <= now);
+            let due = state.waiting.front().map(|first| first.arrived + self.limits.commit_delay_max);
+            if pressing || due.is_some_and(|due| due <= now) {
+                break;
+            }
+            state = match [due, deadline].into_iter().flatten().min() {
+                Some(until) => self.news.wait_timeout(state, until - now).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.news.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+        let mut bytes = 0;
+        while bytes < self.limits.commit_bytes_max {
+            let Some(waiting) = state.waiting.pop_front() else { break };
+            bytes += waiting.bytes;
+            work.group.push(waiting);
+        }
+        state.waiting_bytes -= bytes;
+        state.committing_bytes = bytes;
+        work.rolls.append(&mut state.rolls);
+        work.last = state.stopping && state.waiting.is_empty();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<A>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

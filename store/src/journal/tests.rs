@@ -1,0 +1,9 @@
+//! Tests of the journal.
+
+mod basics;
+mod damage;
+mod layout;
+mod limits;
+mod model;
+mod power;
+mod support;

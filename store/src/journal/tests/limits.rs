@@ -1,0 +1,225 @@
+//! Bounds, full disks, rolling, retiring, order.
+
+use std::{
+    pin::pin,
+    sync::{Mutex, mpsc},
+    task::{Context, Waker},
+};
+
+use super::{super::*, support::*};
+use crate::disk::recorder::{Recorder, Unsynced};
+
+#[test]
+fn a_full_disk_refuses_and_recovers_when_space_returns() {
+    let folder = temp_folder();
+    let disk = Disk::default();
+    let opened = Opened::with(options(folder.path()), disk.clone());
+    disk.faults().set_space_bytes(0);
+    assert_eq!(opened.append(0), Err(JournalAppendError::DiskFull));
+    assert!(opened.journal.files().is_empty());
+    disk.faults().set_space_bytes(u64::MAX);
+    opened.append_all(1..3);
+    disk.faults().set_space_bytes(0);
+    assert_eq!(opened.append(3), Err(JournalAppendError::DiskFull));
+    block_on(opened.journal.roll());
+    disk.faults().set_space_bytes(u64::MAX);
+    opened.append_all(4..6);
+    assert_eq!(read(&opened.journal.files()).numbers, [1, 2, 4, 5]);
+    opened.journal.shutdown();
+    let (recovered, content) = recover_and_read(folder.path());
+    assert_eq!(content.numbers, [1, 2, 4, 5]);
+    assert_eq!(recovered.total, tallies([1, 2, 4, 5]));
+}
+
+#[test]
+fn space_that_ends_within_a_write_leaves_nothing_behind() {
+    // Entry 9 is larger than entry 4: what is left of it reaches beyond the group that takes its place.
+    for space in 0..600 {
+        let folder = temp_folder();
+        let recorder = Recorder::new(folder.path()).expect("recorder");
+        let disk = Disk::recording(recorder.clone());
+        let opened = Opened::with(options(folder.path()), disk.clone());
+        opened.append_all(0..2);
+        disk.faults().set_space_bytes(space);
+        if opened.append(5) != Err(JournalAppendError::DiskFull) {
+            assert!(space > 300, "entry 5 fits into {space} bytes");
+            break;
+        }
+        disk.faults().set_space_bytes(u64::MAX);
+        opened.append(9).expect("space is back");
+        for rule in [Unsynced::Kept, Unsynced::Lost] {
+            let after = temp_folder();
+            recorder.materialise(recorder.moment(), rule, after.path()).expect("materialise");
+            let (recovered, content) = recover_and_read(after.path());
+            assert_eq!(content.numbers, [0, 1, 9], "with space for {space} bytes");
+            assert!(content.damages.is_empty() && recovered.total == tallies([0, 1, 9]));
+        }
+    }
+}
+
+/// A journal whose publisher waits to be let on.
+fn held(options: JournalOptions) -> (Journal<u64>, mpsc::Sender<()>, Arc<Mutex<Vec<u64>>>) {
+    let (go, gate) = mpsc::channel::<()>();
+    let published = Arc::new(Mutex::new(Vec::new()));
+    let sink = published.clone();
+    let publish = move |group: Vec<Committed<u64>>| {
+        sink.lock().expect("no panic").extend(group.iter().map(|each| each.entry.attachment));
+        // An error means that the test lets everything pass.
+        let _ = gate.recv();
+    };
+    let (journal, _) = Journal::open(options, Disk::default(), Clock::fixed(1), publish).expect("opens");
+    (journal, go, published)
+}
+
+#[test]
+fn the_queue_is_bounded_and_acks_come_in_order_after_publishing() {
+    let folder = temp_folder();
+    let options = JournalOptions { queue_bytes_max: 4000, ..options(folder.path()) };
+    let (journal, go, published) = held(options);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut appends = Vec::new();
+    let refused = loop {
+        let n = appends.len() as u64;
+        let mut append = Box::pin(journal.append(entry(n)));
+        match append.as_mut().poll(&mut context) {
+            std::task::Poll::Pending => appends.push(append),
+            std::task::Poll::Ready(result) => break result,
+        }
+    };
+    assert_eq!(refused, Err(JournalAppendError::QueueFull));
+    assert!((5..20).contains(&appends.len()), "{} entries fit", appends.len());
+    for (n, append) in appends.iter_mut().enumerate() {
+        assert!(append.as_mut().poll(&mut context).is_pending(), "{n}: nothing is acknowledged before it is published");
+    }
+    drop(go);
+    let count = appends.len() as u64;
+    for (n, append) in appends.into_iter().enumerate() {
+        assert_eq!(block_on(append), Ok(()));
+        let seen = published.lock().expect("no panic").clone();
+        assert!(seen.len() > n && seen[n] == n as u64);
+    }
+    assert_eq!(block_on(journal.append(entry(count))), Ok(()), "there is room again");
+    let large = Entry { payload: vec![0; 5000].into(), ..entry(1) };
+    assert_eq!(block_on(journal.append(large)), Ok(()), "one alone may be larger than the queue");
+}
+
+#[test]
+fn a_frame_over_the_limit_is_refused() {
+    let folder = temp_folder();
+    let opened = Opened::with(JournalOptions { frame_bytes_max: 1000, ..options(folder.path()) }, Disk::default());
+    let large = Entry { payload: vec![0; 1001].into(), ..entry(1) };
+    assert_eq!(block_on(opened.journal.append(large)), Err(JournalAppendError::TooLarge));
+    opened.append(1).expect("a small one passes");
+}
+
+#[test]
+fn entries_that_wait_together_share_one_sync() {
+    let folder = temp_folder();
+    let disk = Disk::default();
+    let options = JournalOptions {
+        commit_delay_max: Duration::from_secs(3600),
+        commit_bytes_max: 8000,
+        ..options(folder.path())
+    };
+    let opened = Opened::with(options, disk.clone());
+    let before = disk.faults().syncs();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut first = pin!(opened.journal.append(entry(0)));
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    let large = Entry { payload: vec![7; 8000].into(), ..entry(1) };
+    assert_eq!(block_on(opened.journal.append(large)), Ok(()), "a full group does not wait");
+    assert_eq!(block_on(first), Ok(()));
+    assert_eq!(disk.faults().syncs() - before, 2, "the folder and the group");
+}
+
+#[test]
+fn a_file_with_frames_is_closed_at_its_age() {
+    let folder = temp_folder();
+    let options = JournalOptions { file_age_max: Duration::from_millis(5), ..options(folder.path()) };
+    let opened = Opened::with(options, Disk::default());
+    let mut closed = opened.journal.newest_closed();
+    opened.append(0).expect("appended");
+    assert_eq!(block_on(closed.wait_for(|&number| number > 0)).map(|number| *number).expect("open"), 1);
+    let files = opened.journal.files();
+    assert_eq!(files.len(), 2);
+    assert_eq!(files[0].expected(), Some(tallies([0])));
+    assert_eq!(files[0].bytes(), std::fs::metadata(files[0].path()).expect("there").len() as u32, "trimmed");
+    opened.append(1).expect("appended");
+    block_on(closed.wait_for(|&number| number > 1)).expect("open");
+}
+
+#[test]
+fn an_idle_journal_vouches_for_its_last_group() {
+    let folder = temp_folder();
+    let recorder = Recorder::new(folder.path()).expect("recorder");
+    let disk = Disk::recording(recorder.clone());
+    let options = JournalOptions { mark_delay: Duration::from_millis(1), ..options(folder.path()) };
+    let opened = Opened::with(options, disk);
+    opened.append(0).expect("appended");
+    let file = opened.journal.files()[0].clone();
+    let appended = file.frames().next().expect("one").expect("sound");
+    let end = appended.payload_position + appended.payload.len() as u32;
+    // The file grows by the header that is written alone.
+    while file.bytes() <= end.next_multiple_of(8) {
+        std::thread::yield_now();
+    }
+    let after = temp_folder();
+    recorder.materialise(recorder.moment(), Unsynced::Lost, after.path()).expect("materialise");
+    let (recovered, content) = recover_and_read(after.path());
+    assert_eq!((recovered.copied, content.numbers), (0, vec![0]));
+}
+
+#[test]
+fn files_retire_as_a_prefix_and_open_readers_go_on() {
+    let folder = temp_folder();
+    let opened = Opened::with(options(folder.path()), Disk::default());
+    for n in 0..4 {
+        opened.append(n).expect("appended");
+        block_on(opened.journal.roll());
+    }
+    let files = opened.journal.files();
+    assert_eq!(files.len(), 5);
+    opened.journal.retire(3).expect("retired");
+    let names = std::fs::read_dir(folder.path().join("journal")).expect("there").count();
+    assert_eq!(names, 4, "files 3, 4 and 5, and the MARK");
+    assert_eq!(opened.journal.files().iter().map(|file| file.number()).collect::<Vec<_>>(), [3, 4, 5]);
+    assert_eq!(read(&files).numbers, [0, 1, 2, 3]);
+    opened.journal.retire(u32::MAX).expect("retired");
+    assert_eq!(opened.journal.files().len(), 1, "the open file stays");
+    opened.append(4).expect("appended");
+    let opening = opened.journal.files()[0].opening().clone();
+    drop(opened);
+
+    let sealed = JournalOptions { first_number: 5, opening, ..options(folder.path()) };
+    let again = Opened::with(sealed, Disk::default());
+    assert!(again.recovered.missing.is_empty());
+    assert_eq!(again.recovered.total, tallies(0..5));
+    assert_eq!(read(&again.recovered.files).numbers, [4]);
+}
+
+#[test]
+fn the_catalogs_knowledge_bounds_the_numbers_of_an_empty_folder() {
+    let folder = temp_folder();
+    let sealed = JournalOptions { first_number: 41, opening: tallies(0..7), ..options(folder.path()) };
+    let opened = Opened::with(sealed, Disk::default());
+    assert!(opened.recovered.missing.is_empty());
+    assert_eq!(opened.recovered.total, tallies(0..7));
+    opened.append(7).expect("appended");
+    let file = opened.journal.files()[0].clone();
+    assert_eq!((file.number(), file.opening()), (41, &tallies(0..7)));
+}
+
+#[test]
+fn shutting_down_commits_what_waits_and_refuses_the_rest() {
+    let folder = temp_folder();
+    let options = JournalOptions { commit_delay_max: Duration::from_secs(3600), ..options(folder.path()) };
+    let opened = Opened::with(options, Disk::default());
+    let mut context = Context::from_waker(Waker::noop());
+    let mut waiting = pin!(opened.journal.append(entry(0)));
+    assert!(waiting.as_mut().poll(&mut context).is_pending());
+    opened.journal.shutdown();
+    assert_eq!(block_on(waiting), Ok(()));
+    assert_eq!(opened.append(1), Err(JournalAppendError::Stopped));
+    let (recovered, content) = recover_and_read(folder.path());
+    assert_eq!((recovered.copied, content.numbers), (0, vec![0]));
+}

@@ -1,0 +1,23 @@
+//! What Weir keeps and how it is found again: journal, head, segments, catalog, snapshot.
+//!
+//! [`Store`] is the door: receivers append to it, queries take a [`Snapshot`] from it.
+
+mod catalog;
+pub mod disk;
+pub mod head;
+pub mod journal;
+pub mod ledger;
+pub mod offset;
+pub mod reject;
+pub mod search;
+pub mod segment;
+pub mod span;
+mod store;
+
+pub use ledger::{Ledger, Tally};
+pub use offset::Offset;
+pub use reject::{RejectReason, Rejection};
+pub use span::{
+    AttributeFilter, AttributeText, Operation, Place, SearchLimits, SearchResult, SpanFilter, SpanRecord, SpanState,
+};
+pub use store::{AppendError, OpenError, ReadError, Snapshot, Store, StoreOptions, TracesBatch};

@@ -1,0 +1,98 @@
+//! Collects the newest traces that match, and tells what need not be looked at any more.
+
+use std::collections::HashMap;
+
+use weir_proto::TraceId;
+
+/// The newest `limit` traces offered, by the start of their newest matching span.
+#[derive(Debug)]
+pub struct NewestTraces {
+    limit: usize,
+    newest_start_ns: HashMap<TraceId, u64>,
+    floor_ns: u64,
+}
+
+impl NewestTraces {
+    /// Collects up to `limit` traces (at least 1).
+    pub fn new(limit: usize) -> Self {
+        Self { limit: limit.max(1), newest_start_ns: HashMap::new(), floor_ns: 0 }
+    }
+
+    /// A span that matches.
+    pub fn offer(&mut self, trace: TraceId, start_ns: u64) {
+        if start_ns < self.floor_ns {
+            return;
+        }
+        let newest = self.newest_start_ns.entry(trace).or_insert(start_ns);
+        *newest = start_ns.max(*newest);
+        // Pruned in bulk: once per `limit` further traces, not once per span.
+        if self.newest_start_ns.len() >= self.limit * 2 + 16 {
+            self.prune();
+        }
+    }
+
+    /// Spans that start before this cannot change the result: skip what holds only such.
+    pub fn floor_ns(&mut self) -> u64 {
+        if self.newest_start_ns.len() >= self.limit {
+            self.prune();
+        }
+        self.floor_ns
+    }
+
+    /// Newest first; ties by trace id, so that the same data gives the same answer.
+    pub fn into_traces(mut self) -> Vec<TraceId> {
+        self.prune();
+        let mut traces: Vec<_> = self.newest_start_ns.into_iter().collect();
+        traces.sort_by_key(|&(trace, start_ns)| (std::cmp::Reverse(start_ns), trace));
+        traces.into_iter().map(|(trace, _)| trace).collect()
+    }
+
+    fn prune(&mut self) {
+        if self.newest_start_ns.len() < self.limit {
+            return;
+        }
+        let mut traces: Vec<_> = self.newest_start_ns.drain().collect();
+        traces.sort_by_key(|&(trace, start_ns)| (std::cmp::Reverse(start_ns), trace));
+        traces.truncate(self.limit);
+        self.floor_ns = traces.last().map_or(0, |&(_, start_ns)| start_ns);
+        self.newest_start_ns = traces.into_iter().collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trace(n: u8) -> TraceId {
+        TraceId([n; 16])
+    }
+
+    #[test]
+    fn keeps_the_newest_and_raises_the_floor() {
+        let mut newest = NewestTraces::new(2);
+        newest.offer(trace(1), 10);
+        assert_eq!(newest.floor_ns(), 0);
+        newest.offer(trace(2), 30);
+        newest.offer(trace(1), 20);
+        assert_eq!(newest.floor_ns(), 20);
+        newest.offer(trace(3), 15);
+        newest.offer(trace(4), 25);
+        assert_eq!(newest.into_traces(), [trace(2), trace(4)]);
+    }
+
+    #[test]
+    fn agrees_with_sorting_everything() {
+        let offers: Vec<_> = (0..500u64).map(|n| (trace((n * 37 % 97) as u8), n * 7919 % 1009)).collect();
+        let mut newest = NewestTraces::new(20);
+        let mut best = HashMap::new();
+        for &(id, start_ns) in &offers {
+            newest.offer(id, start_ns);
+            let entry = best.entry(id).or_insert(0);
+            *entry = start_ns.max(*entry);
+        }
+        let mut expected: Vec<_> = best.into_iter().collect();
+        expected.sort_by_key(|&(id, start_ns)| (std::cmp::Reverse(start_ns), id));
+        let expected: Vec<_> = expected.into_iter().take(20).map(|(id, _)| id).collect();
+        assert_eq!(newest.into_traces(), expected);
+    }
+}

@@ -1,0 +1,435 @@
+//! Decodes the pages of a column chunk that hold the wanted rows. Believes nothing that no checksum or footer vouches for.
+
+use std::{cell::RefCell, ops::Range};
+
+use parquet::{
+    basic::{Compression, Encoding},
+    bloom_filter::Sbbf,
+    file::{
+        metadata::{ColumnChunkMetaData, ParquetMetaData},
+        statistics::Statistics,
+    },
+};
+
+use super::{
+    SegmentError,
+    column::{Column, Values},
+    dictionary::Dictionary,
+    encoding::{
+        BadEncoding, bits, delta,
+        hybrid::{self, Stretch, Stretches},
+        page::{self, HEADER_BYTES_MAX, PageHeader},
+    },
+    files::{ReadFile, SPANS},
+    schema::{ColumnSpec, Kind},
+};
+
+/// Values of consecutive rows of a row group; rows count from the group's first.
+#[derive(Debug)]
+pub(super) struct Block {
+    /// First row.
+    pub(super) first: u32,
+    /// Rows.
+    pub(super) count: u32,
+    /// The values. Where every row has one, the first value is that of row `first`.
+    pub(super) column: Column,
+}
+
+impl Block {
+    /// The position of a row's value.
+    pub(super) fn position(&self, row: u32) -> Option<usize> {
+        match self.column.rows {
+            None => Some((row - self.first) as usize),
+            Some(_) => self.column.position(row),
+        }
+    }
+
+    /// The row of a position.
+    pub(super) fn row(&self, position: usize) -> u32 {
+        match &self.column.rows {
+            None => self.first + position as u32,
+            Some(rows) => rows[position],
+        }
+    }
+}
+
+/// The rows of a segment, open for reading.
+pub(super) struct ChunkReader<'a> {
+    /// `spans.parquet`.
+    pub(super) file: &'a ReadFile,
+    /// Its footer.
+    pub(super) metadata: &'a ParquetMetaData,
+    /// Its columns.
+    pub(super) specs: &'a [ColumnSpec],
+}
+
+/// What a chunk's dictionary page holds.
+enum Entries {
+    None,
+    Bytes(Dictionary),
+    Words(Vec<u64>),
+}
+
+thread_local! {
+    // A context costs more to make than most pages cost to decompress.
+    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+impl ChunkReader<'_> {
+    /// Whether no row of the group has a value in this column.
+    pub(super) fn is_empty(&self, group: usize, column: usize) -> bool {
+        let chunk = self.metadata.row_group(group).column(column);
+        let nulls = chunk.statistics().and_then(|statistics| statistics.null_count_opt());
+        nulls == Some(chunk.num_values() as u64)
+    }
+
+    /// Smallest and largest number of a column of integers, where the statistics tell.
+    pub(super) fn int_range(&self, group: usize, column: usize) -> Option<(i64, i64)> {
+        match self.metadata.row_group(group).column(column).statistics()? {
+            Statistics::Int32(bounds) => Some((i64::from(*bounds.min_opt()?), i64::from(*bounds.max_opt()?))),
+            Statistics::Int64(bounds) => Some((*bounds.min_opt()?, *bounds.max_opt()?)),
+            _ => None,
+        }
+    }
+
+    /// Reads the pages that hold `rows` of a row group.
+    pub(super) fn read(&self, group: usize, column: usize, rows: Range<u32>) -> Result<Block, SegmentError> {
+        let context = |bad: BadEncoding| {
+            SegmentError::damaged(format!("{SPANS}: row group {group}, column {}: {bad}", self.specs[column].name))
+        };
+        let spec = &self.specs[column];
+        let chunk = self.metadata.row_group(group).column(column);
+        let group_rows = self.metadata.row_group(group).num_rows() as u32;
+        let pages = self.pages(group, column).ok_or_else(|| context(BadEncoding("offset index")))?;
+        let first_page = pages.partition_point(|page| page.first_row <= rows.start).saturating_sub(1);
+        let end_page = pages.partition_point(|page| page.first_row < rows.end).max(first_page + 1);
+        let wanted = pages.get(first_page..end_page).ok_or_else(|| context(BadEncoding("offset index")))?;
+        let entries = self.read_dictionary(chunk, spec).map_err(|error| error.or(context))?;
+        let mut block = Block { first: wanted[0].first_row, count: 0, column: Column::empty(spec.kind, spec.required) };
+        if let (Values::Bytes { dictionary, .. }, Entries::None) = (&mut block.column.values, &entries) {
+            *dictionary = Dictionary::plain();
+        }
+        let start = wanted[0].start;
+        let last = wanted[wanted.len() - 1];
+        let bytes = self.file.read(start, (last.start - start) as usize + last.len)?;
+        let mut body = Vec::new();
+        for (index, page) in wanted.iter().enumerate() {
+            let next_row = pages.get(first_page + index + 1).map_or(group_rows, |next| next.first_row);
+            let from = (page.start - start) as usize;
+            let page_bytes = bytes.get(from..from + page.len).ok_or_else(|| context(BadEncoding("page length")))?;
+            let header = open_page(page_bytes, chunk, &mut body).map_err(context)?;
+            let page_rows = next_row - page.first_row;
+            if header.dictionary || header.values != page_rows || header.encoding != data_encoding(chunk) {
+                return Err(context(BadEncoding("page header")));
+            }
+            let values = DataPage { spec, encoding: header.encoding, first_row: page.first_row, rows: page_rows };
+            values.decode(&body, &entries, &mut block.column).map_err(context)?;
+            block.count += page_rows;
+        }
+        if let (Values::Bytes { dictionary, .. }, Entries::Bytes(entries)) = (&mut block.column.values, entries) {
+            *dictionary = entries;
+        }
+        Ok(block)
+    }
+
+    /// Whether the value may be in a chunk without a dictionary: false only when its bloom filter says so.
+    pub(super) fn may_contain(
+        &self,
+        group: usize,
+        column: usize,
+        crc32c: u32,
+        value: &[u8],
+    ) -> Result<bool, SegmentError> {
+        let chunk = self.metadata.row_group(group).column(column);
+        let (Some(offset), Some(length)) = (chunk.bloom_filter_offset(), chunk.bloom_filter_length()) else {
+            return Ok(true);
+        };
+        let damaged = || SegmentError::damaged(format!("{SPANS}: bloom filter of row group {group}, column {column}"));
+        let bytes = self.file.read(offset as u64, length as usize)?;
+        // Header, then bitset: the checksum covers the bitset, whose length is a power of two.
+        let bits = (length as usize + 1).next_power_of_two() / 2;
+        let bitset = bytes.get(bytes.len().saturating_sub(bits)..).ok_or_else(damaged)?;
+        if crc32c::crc32c(bitset) != crc32c {
+            return Err(damaged());
+        }
+        Ok(Sbbf::new(bitset).check(value))
+    }
+
+    fn pages(&self, group: usize, column: usize) -> Option<Vec<PagePlace>> {
+        let index = self.metadata.offset_index()?.get(group)?.get(column)?;
+        let (chunk_start, chunk_len) = self.metadata.row_group(group).column(column).byte_range();
+        let mut pages: Vec<PagePlace> = Vec::with_capacity(index.page_locations().len());
+        for location in index.page_locations() {
+            let start = u64::try_from(location.offset).ok()?;
+            let len = usize::try_from(location.compressed_page_size).ok()?;
+            let first_row = u32::try_from(location.first_row_index).ok()?;
+            let follows =
+                pages.last().is_none_or(|last| last.first_row < first_row && last.start + last.len as u64 == start);
+            if !follows || start < chunk_start || start + len as u64 > chunk_start + chunk_len {
+                return None;
+            }
+            pages.push(PagePlace { start, len, first_row });
+        }
+        (pages.first()?.first_row == 0).then_some(pages)
+    }
+
+    fn read_dictionary(&self, chunk: &ColumnChunkMetaData, spec: &ColumnSpec) -> Result<Entries, ReadFault> {
+        let Some(start) = chunk.dictionary_page_offset() else { return Ok(Entries::None) };
+        let len = usize::try_from(chunk.data_page_offset() - start).map_err(|_| BadEncoding("dictionary place"))?;
+        let bytes = self.file.read(start as u64, len)?;
+        let mut body = Vec::new();
+        let header = open_page(&bytes, chunk, &mut body)?;
+        if !header.dictionary || header.encoding != page::PLAIN {
+            return Err(BadEncoding("page header").into());
+        }
+        let count = header.values as usize;
+        if !spec.kind.is_bytes() {
+            let mut words = Vec::new();
+            decode_plain_words(spec.kind, &body, count, &mut words)?;
+            return Ok(Entries::Words(words));
+        }
+        let mut dictionary = Dictionary::new();
+        decode_plain_bytes(spec.kind, &body, count, &mut dictionary)?;
+        Ok(Entries::Bytes(dictionary))
+    }
+}
+
+/// Where a page lies.
+#[derive(Debug, Clone, Copy)]
+struct PagePlace {
+    start: u64,
+    len: usize,
+    first_row: u32,
+}
+
+/// Bad bytes, or no bytes.
+enum ReadFault {
+    Bad(BadEncoding),
+    Segment(SegmentError),
+}
+
+impl ReadFault {
+    fn or(self, context: impl Fn(BadEncoding) -> SegmentError) -> SegmentError {
+        match self {
+            Self::Bad(bad) => context(bad),
+            Self::Segment(error) => error,
+        }
+    }
+}
+
+impl From<BadEncoding> for ReadFault {
+    fn from(bad: BadEncoding) -> Self {
+        Self::Bad(bad)
+    }
+}
+
+impl From<SegmentError> for ReadFault {
+    fn from(error: SegmentError) -> Self {
+        Self::Segment(error)
+    }
+}
+
+/// The footer says how a chunk's data pages are encoded: the one encoding beside levels and dictionary.
+fn data_encoding(chunk: &ColumnChunkMetaData) -> i32 {
+    if chunk.dictionary_page_offset().is_some() {
+        return page::DICTIONARY;
+    }
+    let encoding = chunk.encodings().find(|&encoding| encoding != Encoding::RLE);
+    encoding.map_or(page::PLAIN, |encoding| encoding as i32)
+}
+
+/// Checks a page and leaves its content, decompressed, in `body`.
+fn open_page(bytes: &[u8], chunk: &ColumnChunkMetaData, body: &mut Vec<u8>) -> Result<PageHeader, BadEncoding> {
+    let mut content = bytes;
+    let header = PageHeader::take(&mut content)?;
+    if bytes.len() - content.len() > HEADER_BYTES_MAX || content.len() != header.stored_bytes as usize {
+        return Err(BadEncoding("page length"));
+    }
+    if crc32fast::hash(content) != header.crc {
+        return Err(BadEncoding("page checksum"));
+    }
+    // The header has no checksum: the footer bounds what it may make us allocate.
+    if i64::from(header.plain_bytes) > chunk.uncompressed_size() {
+        return Err(BadEncoding("page length"));
+    }
+    body.clear();
+    match chunk.compression() {
+        Compression::UNCOMPRESSED => body.extend_from_slice(content),
+        Compression::ZSTD(_) => {
+            body.reserve(header.plain_bytes as usize);
+            DECOMPRESSOR.with_borrow_mut(|slot| {
+                let decompressor = match slot {
+                    Some(decompressor) => decompressor,
+                    None => slot.insert(zstd::bulk::Decompressor::new().map_err(|_| BadEncoding("zstd context"))?),
+                };
+                decompressor.decompress_to_buffer(content, body).map_err(|_| BadEncoding("compressed page"))
+            })?;
+        }
+        _ => return Err(BadEncoding("compression")),
+    }
+    if body.len() != header.plain_bytes as usize {
+        return Err(BadEncoding("page length"));
+    }
+    Ok(header)
+}
+
+/// A data page's content, to be decoded.
+struct DataPage<'a> {
+    spec: &'a ColumnSpec,
+    encoding: i32,
+    first_row: u32,
+    rows: u32,
+}
+
+impl DataPage<'_> {
+    fn decode(&self, body: &[u8], entries: &Entries, column: &mut Column) -> Result<(), BadEncoding> {
+        let mut values = body;
+        let count = match &mut column.rows {
+            None => self.rows as usize,
+            Some(rows) => {
+                let (len, rest) = body.split_first_chunk::<4>().ok_or(BadEncoding("levels"))?;
+                let (levels, rest) =
+                    rest.split_at_checked(u32::from_le_bytes(*len) as usize).ok_or(BadEncoding("levels"))?;
+                values = rest;
+                let before = rows.len();
+                decode_levels(levels, self.first_row, self.rows, rows)?;
+                rows.len() - before
+            }
+        };
+        match (&mut column.values, entries) {
+            (Values::Bytes { codes, .. }, Entries::Bytes(entries)) => {
+                self.decode_codes(values, count, entries.len() as u32, codes)
+            }
+            (Values::Bytes { codes, dictionary }, _) => {
+                codes.extend(dictionary.len() as u32..dictionary.len() as u32 + count as u32);
+                match self.encoding {
+                    page::DELTA_LENGTH => decode_delta_lengths(values, count, dictionary),
+                    page::PLAIN => decode_plain_bytes(self.spec.kind, values, count, dictionary),
+                    _ => Err(BadEncoding("encoding")),
+                }
+            }
+            (Values::Words(words), Entries::Words(entries)) => {
+                let mut codes = Vec::new();
+                self.decode_codes(values, count, entries.len() as u32, &mut codes)?;
+                words.extend(codes.iter().map(|&code| entries[code as usize]));
+                Ok(())
+            }
+            (Values::Words(words), _) => match self.encoding {
+                page::DELTA => delta::decode(values, count, words).map(|_| ()),
+                page::SPLIT => decode_split(self.spec.kind, values, count, words),
+                page::PLAIN => decode_plain_words(self.spec.kind, values, count, words),
+                _ => Err(BadEncoding("encoding")),
+            },
+        }
+    }
+
+    fn decode_codes(&self, values: &[u8], count: usize, limit: u32, codes: &mut Vec<u32>) -> Result<(), BadEncoding> {
+        let (&width, packed) = values.split_first().ok_or(BadEncoding("codes"))?;
+        hybrid::decode(packed, count, u32::from(width), limit, codes)
+    }
+}
+
+fn decode_levels(levels: &[u8], first_row: u32, rows: u32, present: &mut Vec<u32>) -> Result<(), BadEncoding> {
+    let mut stretches = Stretches::new(levels, rows as usize, 1)?;
+    let mut row = first_row;
+    while let Some(stretch) = stretches.next()? {
+        match stretch {
+            Stretch::Run { count, code } => {
+                if code == 1 {
+                    present.extend(row..row + count as u32);
+                } else if code != 0 {
+                    return Err(BadEncoding("level"));
+                }
+                row += count as u32;
+            }
+            Stretch::Packed { count, bytes } => {
+                let end = row + count as u32;
+                for &byte in bytes {
+                    let mut left = byte;
+                    while left != 0 {
+                        let at = row + left.trailing_zeros();
+                        left &= left - 1;
+                        if at >= end {
+                            return Err(BadEncoding("levels"));
+                        }
+                        present.push(at);
+                    }
+                    row += 8;
+                }
+                row = end;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn decode_plain_bytes(kind: Kind, mut body: &[u8], count: usize, out: &mut Dictionary) -> Result<(), BadEncoding> {
+    for _ in 0..count {
+        let len = match kind {
+            Kind::Id16 => 16,
+            _ => {
+                let (len, rest) = body.split_first_chunk::<4>().ok_or(BadEncoding("byte string"))?;
+                body = rest;
+                u32::from_le_bytes(*len) as usize
+            }
+        };
+        let (value, rest) = body.split_at_checked(len).ok_or(BadEncoding("byte string"))?;
+        body = rest;
+        out.push(value);
+    }
+    if body.is_empty() { Ok(()) } else { Err(BadEncoding("byte strings")) }
+}
+
+fn decode_delta_lengths(body: &[u8], count: usize, out: &mut Dictionary) -> Result<(), BadEncoding> {
+    let mut lengths = Vec::new();
+    let used = delta::decode(body, count, &mut lengths)?;
+    let mut body = &body[used..];
+    for length in lengths {
+        let length = usize::try_from(length).map_err(|_| BadEncoding("byte string"))?;
+        let (value, rest) = body.split_at_checked(length).ok_or(BadEncoding("byte string"))?;
+        body = rest;
+        out.push(value);
+    }
+    if body.is_empty() { Ok(()) } else { Err(BadEncoding("byte strings")) }
+}
+
+fn decode_plain_words(kind: Kind, body: &[u8], count: usize, words: &mut Vec<u64>) -> Result<(), BadEncoding> {
+    let Some(width) = kind.width() else {
+        if body.len() != count.div_ceil(8) {
+            return Err(BadEncoding("booleans"));
+        }
+        words.extend((0..count).map(|index| bits::get(body, index, 1)));
+        return Ok(());
+    };
+    if body.len() != count * width {
+        return Err(BadEncoding("numbers"));
+    }
+    for value in body.chunks_exact(width) {
+        words.push(word(kind, value));
+    }
+    Ok(())
+}
+
+fn decode_split(kind: Kind, body: &[u8], count: usize, words: &mut Vec<u64>) -> Result<(), BadEncoding> {
+    let width = kind.width().ok_or(BadEncoding("encoding"))?;
+    if body.len() != count * width || width > 8 {
+        return Err(BadEncoding("numbers"));
+    }
+    let mut value = [0; 8];
+    for index in 0..count {
+        for byte in 0..width {
+            value[byte] = body[byte * count + index];
+        }
+        words.push(word(kind, &value[..width]));
+    }
+    Ok(())
+}
+
+/// The 64 bits that stand for a PLAIN number.
+fn word(kind: Kind, bytes: &[u8]) -> u64 {
+    match (kind, bytes.first_chunk::<4>()) {
+        (Kind::Int32, Some(four)) => i64::from(i32::from_le_bytes(*four)) as u64,
+        (Kind::Uint32, Some(four)) => u64::from(u32::from_le_bytes(*four)),
+        _ => bytes.first_chunk::<8>().map_or(0, |eight| u64::from_le_bytes(*eight)),
+    }
+}

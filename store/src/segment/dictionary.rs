@@ -1,0 +1,152 @@
+//! Distinct byte strings of one column, numbered in the order of their first appearance.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+
+/// After this many values a dictionary looks at itself: when hardly any value came twice, it stops looking for repeats.
+const TRIAL_VALUES: u32 = 4096;
+
+/// Byte strings behind codes 0, 1, 2 …; an arena without an allocation per value.
+#[derive(Debug, Clone)]
+pub(super) struct Dictionary {
+    arena: Vec<u8>,
+    ends: Vec<u32>,
+    table: HashTable<Slot>,
+    hasher: FixedState,
+    asked: u32,
+    distinct: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    hash: u32,
+    code: u32,
+}
+
+impl Default for Dictionary {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Dictionary {
+    /// An empty one.
+    pub(super) fn new() -> Self {
+        Self {
+            arena: Vec::new(),
+            ends: Vec::new(),
+            table: HashTable::new(),
+            hasher: FixedState::with_seed(0x7765_6972),
+            asked: 0,
+            distinct: true,
+        }
+    }
+
+    /// One that never looks for repeats: every value gets a code of its own.
+    pub(super) fn plain() -> Self {
+        Self { distinct: false, ..Self::new() }
+    }
+
+    /// The code of `value`; a new one when it is new (or when repeats are no longer looked for).
+    #[inline]
+    pub(super) fn intern(&mut self, value: &[u8]) -> u32 {
+        if !self.distinct {
+            return self.push(value);
+        }
+        self.asked += 1;
+        if self.asked == TRIAL_VALUES && self.ends.len() as u32 > TRIAL_VALUES / 4 * 3 {
+            self.distinct = false;
+            self.table = HashTable::new();
+            return self.push(value);
+        }
+        self.intern_repeated(value)
+    }
+
+    /// As [`Self::intern`], for a value that is known to repeat: it does not count in the trial.
+    #[inline]
+    pub(super) fn intern_repeated(&mut self, value: &[u8]) -> u32 {
+        if !self.distinct {
+            return self.push(value);
+        }
+        let hash = self.hasher.hash_one(value);
+        let short = (hash >> 20) as u32;
+        let found = self.table.find(hash, |slot| slot.hash == short && self.get(slot.code) == value);
+        if let Some(slot) = found {
+            return slot.code;
+        }
+        let code = self.push(value);
+        let (arena, ends, hasher) = (&self.arena, &self.ends, &self.hasher);
+        self.table
+            .insert_unique(hash, Slot { hash: short, code }, |slot| hasher.hash_one(slice(arena, ends, slot.code)));
+        code
+    }
+
+    /// Appends `value` under a new code.
+    #[inline]
+    pub(super) fn push(&mut self, value: &[u8]) -> u32 {
+        let code = self.ends.len() as u32;
+        self.arena.extend_from_slice(value);
+        self.ends.push(u32::try_from(self.arena.len()).expect("builders refuse payloads that could make so much"));
+        code
+    }
+
+    /// The value behind a code.
+    #[inline]
+    pub(super) fn get(&self, code: u32) -> &[u8] {
+        slice(&self.arena, &self.ends, code)
+    }
+
+    /// Bytes of the value behind a code.
+    #[inline]
+    pub(super) fn value_len(&self, code: u32) -> usize {
+        let start = if code == 0 { 0 } else { self.ends[code as usize - 1] };
+        (self.ends[code as usize] - start) as usize
+    }
+
+    /// Codes given out.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether equal values are known to have equal codes.
+    pub(super) fn is_distinct(&self) -> bool {
+        self.distinct
+    }
+
+    /// Bytes held.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        (self.arena.capacity() + self.ends.capacity() * 4 + self.table.capacity() * 9) as u64
+    }
+}
+
+#[inline]
+fn slice<'a>(arena: &'a [u8], ends: &[u32], code: u32) -> &'a [u8] {
+    let code = code as usize;
+    let start = if code == 0 { 0 } else { ends[code - 1] as usize };
+    &arena[start..ends[code] as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_values_share_a_code() {
+        let mut dictionary = Dictionary::new();
+        let codes: Vec<u32> =
+            ["a", "", "b", "a", "", "c"].iter().map(|text| dictionary.intern(text.as_bytes())).collect();
+        assert_eq!(codes, [0, 1, 2, 0, 1, 3]);
+        assert_eq!(dictionary.get(2), b"b");
+        assert_eq!(dictionary.get(1), b"");
+        assert_eq!(dictionary.value_len(0), 1);
+    }
+
+    #[test]
+    fn stops_looking_when_nothing_repeats() {
+        let mut dictionary = Dictionary::new();
+        let codes: Vec<u32> = (0..10_000u32).map(|n| dictionary.intern(&n.to_le_bytes())).collect();
+        assert!(!dictionary.is_distinct());
+        assert!(codes.iter().enumerate().all(|(n, &code)| dictionary.get(code) == (n as u32).to_le_bytes()));
+    }
+}

@@ -1,0 +1,11 @@
+//! Parquet's encodings, by hand: pages from codes and back (parquet-format's Encodings.md).
+
+pub(super) mod bits;
+pub(super) mod delta;
+pub(super) mod hybrid;
+pub(super) mod page;
+
+/// Bytes that are not what the encoder wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("bad {0}")]
+pub(super) struct BadEncoding(pub(super) &'static str);

@@ -1,0 +1,396 @@
+//! Makes one segment of several, on dictionary codes, a row group at a time. Never changes an answer.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Range,
+    path::Path,
+    sync::Arc,
+};
+
+use weir_proto::TraceId;
+
+use super::{
+    Segment, SegmentError, SegmentId,
+    attributes::ValueKind,
+    chunk_reader::{Block, ChunkReader},
+    column::{Column, Values},
+    files::{INDEX, MANIFEST, NewDirectory},
+    manifest::{Checked, FORMAT, Manifest, OPERATIONS_MAX, ResidualKey, ResidualKeys},
+    moves::{Moved, Moves, positions},
+    promotion::{TypedKey, choose, residual_keys},
+    schema::{self, ColumnSpec, RESOURCE_PREFIX, SPAN_PREFIX, fixed},
+    spans_file::{ROW_GROUP_ROWS, SpansFile},
+    trace_rows::TraceRows,
+    write::attribute_spec,
+};
+use crate::Tally;
+
+/// A row group under way is written early when it holds so many bytes.
+const GROUP_BYTES_MAX: u64 = 256 << 20;
+
+/// Merges segments, given in journal order, into segment `id` below `parent` and opens it. The inputs stay as they are.
+/// `should_stop` is asked between row groups; when it says so, nothing is left behind but [`SegmentError::Stopped`].
+pub fn merge(
+    parent: &Path,
+    id: &SegmentId,
+    inputs: &[Arc<Segment>],
+    level: i32,
+    should_stop: &dyn Fn() -> bool,
+) -> Result<Segment, SegmentError> {
+    let directory = NewDirectory::create(parent, &id.to_string())?;
+    let merged = Merge::new(&directory, inputs, level).and_then(|mut merge| {
+        for (number, input) in inputs.iter().enumerate() {
+            merge.append(number, input, should_stop)?;
+        }
+        merge.finish(&directory, id, inputs)
+    });
+    match merged {
+        Ok(()) => Segment::open(&directory.publish()?),
+        Err(error) => {
+            directory.discard();
+            Err(error)
+        }
+    }
+}
+
+/// The attributes of spans, or of resources.
+struct PlacePlan {
+    prefix: &'static str,
+    residual: usize,
+    /// How often each key has each type, over all inputs.
+    counts: BTreeMap<TypedKey, u64>,
+    chosen: Vec<TypedKey>,
+    /// Values of chosen keys that stayed in residuals.
+    kept: BTreeMap<TypedKey, u64>,
+    cut: bool,
+}
+
+/// Where one input's columns go.
+struct InputPlan {
+    /// For each output column the input's.
+    sources: Vec<Option<usize>>,
+    /// For spans and for resources.
+    moves: [Option<Moves>; 2],
+}
+
+struct Merge {
+    file: SpansFile,
+    places: [PlacePlan; 2],
+    inputs: Vec<InputPlan>,
+    /// For each output column beyond the fixed ones, its place and key.
+    keys: Vec<(usize, TypedKey)>,
+    columns: Vec<Column>,
+    /// Rows in `columns`.
+    group_rows: u32,
+    /// Rows written before those.
+    rows: u64,
+    traces: TraceRows,
+}
+
+impl PlacePlan {
+    fn new(prefix: &'static str, residual: usize, inputs: &[Arc<Segment>], rows: u64) -> Self {
+        let mut counts = BTreeMap::new();
+        let mut cut = false;
+        for input in inputs {
+            for (number, spec) in input.specs.iter().enumerate().skip(fixed::SPECS.len()) {
+                if let Some(key) = typed_key(prefix, spec) {
+                    *counts.entry(key).or_default() += input.value_count(number);
+                }
+            }
+            let residual = residual_of(input, prefix);
+            cut |= residual.cut;
+            for key in &residual.keys {
+                if let Some(kind) = ValueKind::ALL.into_iter().find(|kind| kind.name() == key.kind) {
+                    *counts.entry((key.key.clone().into_bytes(), kind)).or_default() += key.count;
+                }
+            }
+        }
+        let chosen = choose(&counts, rows);
+        Self { prefix, residual, counts, chosen, kept: BTreeMap::new(), cut }
+    }
+
+    fn moves(&self, input: &Segment) -> Option<Moves> {
+        let column_of = |key: &TypedKey| -> Option<usize> {
+            let spec = attribute_spec(self.prefix, &key.0, key.1);
+            input.columns.get(&spec.name).copied().filter(|&number| input.specs[number].kind == spec.kind)
+        };
+        let mut demoted = Vec::new();
+        for (number, spec) in input.specs.iter().enumerate().skip(fixed::SPECS.len()) {
+            if let Some(key) = typed_key(self.prefix, spec)
+                && self.chosen.binary_search(&key).is_err()
+            {
+                demoted.push((key, number));
+            }
+        }
+        let residual = residual_of(input, self.prefix);
+        let is_listed = |key: &TypedKey| {
+            residual.cut || residual.keys.iter().any(|r| r.key.as_bytes() == key.0 && r.kind == key.1.name())
+        };
+        let promoted: HashMap<_, _> =
+            self.chosen.iter().filter(|key| is_listed(key)).map(|key| (key.clone(), column_of(key))).collect();
+        if demoted.is_empty() && promoted.is_empty() {
+            return None;
+        }
+        Some(Moves { promoted, demoted, residual: self.residual })
+    }
+
+    /// The keys left in the residual of the output.
+    fn residual_keys(&self) -> ResidualKeys {
+        let others = self.counts.iter().filter(|(key, _)| self.chosen.binary_search(key).is_err());
+        let keys = others.chain(&self.kept).map(|((key, kind), &count)| ResidualKey {
+            key: String::from_utf8_lossy(key).into_owned(),
+            kind: kind.name().to_owned(),
+            count,
+        });
+        residual_keys(keys.filter(|key| key.count > 0).collect(), self.cut)
+    }
+}
+
+fn residual_of<'a>(input: &'a Segment, prefix: &str) -> &'a ResidualKeys {
+    if prefix == SPAN_PREFIX { &input.manifest.attributes_other } else { &input.manifest.resource_other }
+}
+
+/// The key and type of a promoted column.
+fn typed_key(prefix: &str, spec: &ColumnSpec) -> Option<TypedKey> {
+    let key = spec.name.strip_prefix(prefix)?;
+    let kind = ValueKind::ALL.into_iter().find(|kind| kind.column_kind() == Some(spec.kind))?;
+    Some((key.as_bytes().to_vec(), kind))
+}
+
+impl Merge {
+    fn new(directory: &NewDirectory, inputs: &[Arc<Segment>], level: i32) -> Result<Self, SegmentError> {
+        let rows = inputs.iter().map(|input| input.rows()).sum();
+        if rows > u64::from(u32::MAX) {
+            return Err(SegmentError::Encode(format!("{rows} rows are too many for one segment")));
+        }
+        let places = [
+            PlacePlan::new(SPAN_PREFIX, fixed::ATTRIBUTES_OTHER, inputs, rows),
+            PlacePlan::new(RESOURCE_PREFIX, fixed::RESOURCE_OTHER, inputs, rows),
+        ];
+        let mut specs = schema::fixed_specs();
+        let mut keys = Vec::new();
+        for (place, plan) in places.iter().enumerate() {
+            for key in &plan.chosen {
+                specs.push(attribute_spec(plan.prefix, &key.0, key.1));
+                keys.push((place, key.clone()));
+            }
+        }
+        let plan_input = |input: &Arc<Segment>| InputPlan {
+            sources: specs
+                .iter()
+                .map(|spec| input.columns.get(&spec.name).copied().filter(|&n| input.specs[n].kind == spec.kind))
+                .collect(),
+            moves: [places[0].moves(input), places[1].moves(input)],
+        };
+        let plans = inputs.iter().map(plan_input).collect();
+        let columns = specs.iter().map(|spec| Column::empty(spec.kind, spec.required)).collect();
+        let file = SpansFile::create(directory, specs, level)?;
+        Ok(Self { file, places, inputs: plans, keys, columns, group_rows: 0, rows: 0, traces: TraceRows::default() })
+    }
+
+    fn append(&mut self, number: usize, input: &Segment, should_stop: &dyn Fn() -> bool) -> Result<(), SegmentError> {
+        let file = input.spans()?;
+        let reader = input.reader(&file);
+        for group in 0..input.group_starts.len() {
+            if should_stop() {
+                return Err(SegmentError::Stopped);
+            }
+            let rows = input.group_rows(group);
+            let mut from = 0;
+            while from < rows {
+                let count = (rows - from).min(ROW_GROUP_ROWS - self.group_rows);
+                self.append_rows(number, &reader, group, from..from + count)?;
+                from += count;
+                let bytes: u64 = self.columns.iter().map(Column::memory_bytes).sum();
+                if self.group_rows == ROW_GROUP_ROWS || bytes > GROUP_BYTES_MAX {
+                    self.write_group()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn append_rows(
+        &mut self,
+        number: usize,
+        reader: &ChunkReader<'_>,
+        group: usize,
+        rows: Range<u32>,
+    ) -> Result<(), SegmentError> {
+        let plan = &self.inputs[number];
+        let mut moved: [Option<Moved>; 2] = [None, None];
+        for (place, moves) in plan.moves.iter().enumerate() {
+            let Some(moves) = moves else { continue };
+            let result = moves.read(reader, group, rows.clone())?;
+            for (key, count) in &result.kept {
+                *self.places[place].kept.entry(key.clone()).or_default() += count;
+            }
+            moved[place] = Some(result);
+        }
+        // Rows of the input, counted as rows of the output's row group.
+        let place_rows = Rows { from: rows.start, to: self.group_rows };
+        for (output, column) in self.columns.iter_mut().enumerate() {
+            let residual_place = self.places.iter().position(|place| place.residual == output);
+            if let Some(moved) = residual_place.and_then(|place| moved[place].as_ref()) {
+                for (row, text) in &moved.residual {
+                    column.push_bytes(place_rows.map(*row), text);
+                }
+                continue;
+            }
+            let extra = self
+                .keys
+                .get(output.wrapping_sub(fixed::SPECS.len()))
+                .and_then(|(place, key)| moved[*place].as_ref().and_then(|moved| moved.to_columns.get(key)));
+            let source = plan.sources[output].filter(|&source| !reader.is_empty(group, source));
+            let block = source.map(|source| reader.read(group, source, rows.clone())).transpose()?;
+            match (&block, extra) {
+                (Some(block), None) => append_block(column, block, &rows, place_rows),
+                (block, Some(extra)) => append_both(column, block.as_ref(), extra, &rows, place_rows),
+                (None, None) => {}
+            }
+            if output == fixed::TRACE_ID {
+                let block = block.ok_or_else(|| SegmentError::damaged("no trace ids"))?;
+                add_traces(&mut self.traces, &block, &rows, self.rows as u32 + self.group_rows)?;
+            }
+        }
+        self.group_rows += rows.len() as u32;
+        Ok(())
+    }
+
+    fn write_group(&mut self) -> Result<(), SegmentError> {
+        if self.group_rows == 0 {
+            return Ok(());
+        }
+        let (columns, count) = (&self.columns, self.group_rows);
+        self.file.write_row_group(|number, encode| encode(columns[number].slice(0, count)))?;
+        self.rows += u64::from(self.group_rows);
+        self.group_rows = 0;
+        for (column, spec) in self.columns.iter_mut().zip(self.file.specs()) {
+            *column = Column::empty(spec.kind, spec.required);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, directory: &NewDirectory, id: &SegmentId, inputs: &[Arc<Segment>]) -> Result<(), SegmentError> {
+        self.write_group()?;
+        let (spans, blooms) = self.file.finish(directory)?;
+        let (index, header_bytes) = self.traces.finish(self.rows);
+        directory.write(INDEX, &index)?;
+        let mut tally = Tally::default();
+        let mut operations = BTreeSet::new();
+        for input in inputs {
+            tally.add(input.tally());
+            operations.extend(input.manifest.operations.iter().cloned());
+        }
+        let times: Vec<(u64, u64)> = inputs.iter().filter_map(|input| input.start_ns()).collect();
+        let operations_cut =
+            operations.len() > OPERATIONS_MAX || inputs.iter().any(|input| input.manifest.operations_cut);
+        let manifest = Manifest {
+            format: FORMAT,
+            tenant: id.tenant.to_string(),
+            journal: "traces".to_owned(),
+            first_file: id.first_file,
+            last_file: id.last_file,
+            generation: id.generation,
+            tally,
+            rows: self.rows,
+            traces: self.traces.len(),
+            start_min_ns: times.iter().map(|&(min, _)| min).min().unwrap_or(0),
+            start_max_ns: times.iter().map(|&(_, max)| max).max().unwrap_or(0),
+            spans,
+            index: Checked {
+                bytes: index.len() as u64,
+                checked_bytes: u64::from(header_bytes),
+                crc32c: crc32c::crc32c(&index[..header_bytes as usize]),
+            },
+            blooms,
+            operations: operations.into_iter().take(OPERATIONS_MAX).collect(),
+            operations_cut,
+            attributes_other: self.places[0].residual_keys(),
+            resource_other: self.places[1].residual_keys(),
+        };
+        directory.write(MANIFEST, &manifest.to_bytes())
+    }
+}
+
+/// From rows of an input's row group to rows of the output's.
+#[derive(Debug, Clone, Copy)]
+struct Rows {
+    from: u32,
+    to: u32,
+}
+
+impl Rows {
+    fn map(self, row: u32) -> u32 {
+        row - self.from + self.to
+    }
+}
+
+/// Appends a block's values in `rows`.
+fn append_block(column: &mut Column, block: &Block, rows: &Range<u32>, place: Rows) {
+    let positions = positions(block, rows);
+    if let (Some(present), Some(from)) = (&mut column.rows, &block.column.rows) {
+        present.extend(from[positions.clone()].iter().map(|&row| place.map(row)));
+    }
+    match (&mut column.values, &block.column.values) {
+        (Values::Words(words), Values::Words(from)) => words.extend_from_slice(&from[positions]),
+        (Values::Bytes { codes, dictionary }, Values::Bytes { codes: from, dictionary: entries }) => {
+            if !entries.is_distinct() {
+                codes.extend(from[positions].iter().map(|&code| dictionary.intern(entries.get(code))));
+                return;
+            }
+            const UNKNOWN: u32 = u32::MAX;
+            let mut known = vec![UNKNOWN; entries.len()];
+            codes.extend(from[positions].iter().map(|&code| {
+                let known = &mut known[code as usize];
+                if *known == UNKNOWN {
+                    *known = dictionary.intern_repeated(entries.get(code));
+                }
+                *known
+            }));
+        }
+        _ => unreachable!("sources are of the column's kind"),
+    }
+}
+
+/// Appends a block's values and those that moved here from the residual, in row order; no row has both.
+fn append_both(column: &mut Column, block: Option<&Block>, extra: &Column, rows: &Range<u32>, place: Rows) {
+    let mut from_block = block.map(|block| positions(block, rows)).unwrap_or(0..0).peekable();
+    let mut from_extra = (0..extra.len()).peekable();
+    loop {
+        let block_row = from_block.peek().and_then(|&at| block.map(|block| block.row(at)));
+        let extra_row = from_extra.peek().map(|&at| extra.row(at));
+        let takes_block = match (block_row, extra_row) {
+            (None, None) => return,
+            (Some(block_row), Some(extra_row)) => block_row < extra_row,
+            (block_row, _) => block_row.is_some(),
+        };
+        let (source, at) = match (takes_block, block) {
+            (true, Some(block)) => (&block.column, from_block.next()),
+            _ => (extra, from_extra.next()),
+        };
+        let at = at.expect("peeked");
+        let row = place.map(if takes_block { block_row } else { extra_row }.expect("peeked"));
+        match &source.values {
+            Values::Bytes { .. } => column.push_bytes(row, source.bytes(at)),
+            Values::Words(_) => column.push_word(row, source.word(at)),
+        }
+    }
+}
+
+/// Notes the rows of each trace; asks for each distinct trace of the block once.
+fn add_traces(traces: &mut TraceRows, block: &Block, rows: &Range<u32>, first: u32) -> Result<(), SegmentError> {
+    const UNKNOWN: u32 = u32::MAX;
+    let Values::Bytes { codes, dictionary } = &block.column.values else { return Ok(()) };
+    let mut numbers = vec![UNKNOWN; dictionary.len()];
+    for (index, position) in positions(block, rows).enumerate() {
+        let code = codes[position];
+        let number = &mut numbers[code as usize];
+        if *number == UNKNOWN {
+            let id = dictionary.get(code).try_into().map_err(|_| SegmentError::damaged("trace id"))?;
+            *number = traces.number(TraceId(id));
+        }
+        traces.add(*number, first + index as u32);
+    }
+    Ok(())
+}

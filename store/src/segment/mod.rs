@@ -1,0 +1,46 @@
+//! Segments: immutable directories of files made from a run of journal files, or by merging segments.
+//!
+//! [`SpanBuilder`] gathers journalled spans into columns, [`write_segment`] writes them, [`Segment`] answers queries, [`merge`]
+//! makes one segment of several. The files are described in docs/formats.md.
+
+mod attributes;
+mod builder;
+mod chunk_plan;
+mod chunk_reader;
+mod chunk_writer;
+mod column;
+mod contexts;
+mod dictionary;
+mod encoding;
+mod error;
+mod events;
+mod files;
+mod id;
+mod json;
+mod manifest;
+mod matching;
+mod merge;
+mod moves;
+mod open;
+mod promotion;
+mod record;
+mod schema;
+mod search;
+mod selection;
+mod spans_file;
+mod statistics;
+mod trace_index;
+mod trace_rows;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use builder::{PAYLOAD_BYTES_MAX, SpanBuilder};
+pub use error::SegmentError;
+pub use id::{InvalidSegmentName, SegmentId};
+pub use matching::value_matches;
+pub use merge::merge;
+pub use open::Segment;
+pub use search::Searched;
+pub use write::write_segment;

@@ -1,0 +1,252 @@
+//! Opens a segment's directory and finds traces in it.
+
+use std::{
+    collections::HashMap,
+    ops::Range,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use weir_proto::TraceId;
+
+use super::{
+    SegmentError, SegmentId,
+    chunk_reader::ChunkReader,
+    files::{INDEX, MANIFEST, ReadFile, SPANS},
+    manifest::{Checked, Manifest},
+    schema::{ColumnSpec, fixed, read_schema},
+    trace_index::TraceIndex,
+};
+use crate::{Operation, SpanRecord, Tally};
+
+/// An open segment: footer and index directory in memory, files opened for each read.
+#[derive(Debug)]
+pub struct Segment {
+    id: SegmentId,
+    directory: PathBuf,
+    pub(super) manifest: Manifest,
+    pub(super) metadata: ParquetMetaData,
+    pub(super) specs: Vec<ColumnSpec>,
+    /// Column numbers by name.
+    pub(super) columns: HashMap<String, usize>,
+    /// First row of each row group.
+    pub(super) group_starts: Vec<u64>,
+    index: TraceIndex,
+}
+
+impl Segment {
+    /// Opens a directory, checking manifest, footer and index header.
+    pub fn open(directory: &Path) -> Result<Self, SegmentError> {
+        let manifest_file = ReadFile::open(directory, MANIFEST)?;
+        let manifest = Manifest::read(&manifest_file.read(0, manifest_file.len()? as usize)?)?;
+        let id = manifest.id()?;
+        if directory.file_name().is_none_or(|name| name != id.to_string().as_str()) {
+            return Err(SegmentError::damaged(format!("{} holds segment {id}", directory.display())));
+        }
+        let spans = ReadFile::open(directory, SPANS)?;
+        let tail_start = manifest.spans.bytes.saturating_sub(manifest.spans.checked_bytes);
+        let tail = read_checked(&spans, SPANS, tail_start, &manifest.spans)?;
+        let metadata = read_footer(Tail { start: tail_start, bytes: Bytes::from(tail) })?;
+        let specs = read_schema(metadata.file_metadata().schema())
+            .ok_or_else(|| SegmentError::damaged(format!("{SPANS}: schema")))?;
+        let index_file = ReadFile::open(directory, INDEX)?;
+        let header = read_checked(&index_file, INDEX, 0, &manifest.index)?;
+        let index = TraceIndex::read(&header, manifest.index.bytes)?;
+        let mut group_starts = Vec::new();
+        let mut rows = 0;
+        for group in metadata.row_groups() {
+            group_starts.push(rows);
+            rows += group.num_rows() as u64;
+        }
+        if rows != manifest.rows {
+            return Err(SegmentError::damaged(format!("{SPANS}: {rows} rows, manifest.json says {}", manifest.rows)));
+        }
+        let columns = specs.iter().enumerate().map(|(number, spec)| (spec.name.clone(), number)).collect();
+        Ok(Self { id, directory: directory.to_owned(), manifest, metadata, specs, columns, group_starts, index })
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &SegmentId {
+        &self.id
+    }
+
+    /// Its directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Spans.
+    pub fn rows(&self) -> u64 {
+        self.manifest.rows
+    }
+
+    /// Traces.
+    pub fn traces(&self) -> u64 {
+        self.manifest.traces
+    }
+
+    /// Bytes on disk, the manifest's aside.
+    pub fn bytes(&self) -> u64 {
+        self.manifest.spans.bytes + self.manifest.index.bytes
+    }
+
+    /// Smallest and largest start in Unix ns; `None` without rows.
+    pub fn start_ns(&self) -> Option<(u64, u64)> {
+        (self.manifest.rows > 0).then_some((self.manifest.start_min_ns, self.manifest.start_max_ns))
+    }
+
+    /// What it adds to the ledger.
+    pub fn tally(&self) -> &Tally {
+        &self.manifest.tally
+    }
+
+    /// Bytes held in memory, about.
+    pub fn memory_bytes(&self) -> u64 {
+        let operations = self.manifest.operations.len() as u64 * 96;
+        self.metadata.memory_size() as u64 + self.index.memory_bytes() + self.specs.len() as u64 * 160 + operations
+    }
+
+    /// Every operation, sorted.
+    pub fn operations(&self) -> Result<Vec<Operation>, SegmentError> {
+        if !self.manifest.operations_cut {
+            return Ok(self.manifest.operations.clone());
+        }
+        let mut operations = std::collections::BTreeSet::new();
+        let file = self.spans()?;
+        let reader = self.reader(&file);
+        for group in 0..self.group_starts.len() {
+            let rows = 0..self.group_rows(group);
+            let services = reader.read(group, fixed::SERVICE, rows.clone())?;
+            let names = reader.read(group, fixed::NAME, rows.clone())?;
+            let kinds = reader.read(group, fixed::KIND, rows.clone())?;
+            for at in 0..rows.len() {
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                let kind = kinds.column.word(at) as i32;
+                let (service, name) = (services.column.bytes(at), names.column.bytes(at));
+                operations.insert(Operation { service: text(service), name: text(name), kind });
+            }
+        }
+        Ok(operations.into_iter().collect())
+    }
+
+    /// Every span of a trace, in row order.
+    pub fn trace(&self, trace: TraceId) -> Result<Vec<SpanRecord>, SegmentError> {
+        let (start, len) = self.index.bucket(trace);
+        let bucket = ReadFile::open(&self.directory, INDEX)?.read(start, len)?;
+        let extents = self.index.find(trace, &bucket)?;
+        let mut records = Vec::new();
+        if extents.is_empty() {
+            return Ok(records);
+        }
+        let file = self.spans()?;
+        let reader = self.reader(&file);
+        let mut done = 0;
+        for extent in extents {
+            // Two traces may share the bits of hash that the index keeps: their stretches overlap, their rows do not.
+            let end = extent.first + u64::from(extent.rows);
+            let mut first = extent.first.max(done);
+            while first < end {
+                let group = self.group_starts.partition_point(|&start| start <= first) - 1;
+                let group_start = self.group_starts[group];
+                let group_end = group_start + u64::from(self.group_rows(group));
+                let wanted = (first - group_start) as u32..(end.min(group_end) - group_start) as u32;
+                let rows = self.rows_of_trace(&reader, group, wanted, trace)?;
+                if !rows.is_empty() {
+                    records.extend(super::record::read(&reader, group, &rows)?);
+                }
+                first = group_end;
+            }
+            done = done.max(end);
+        }
+        Ok(records)
+    }
+
+    fn rows_of_trace(
+        &self,
+        reader: &ChunkReader<'_>,
+        group: usize,
+        wanted: Range<u32>,
+        trace: TraceId,
+    ) -> Result<Vec<u32>, SegmentError> {
+        let ids = reader.read(group, fixed::TRACE_ID, wanted.clone())?;
+        Ok(wanted.filter(|&row| *ids.column.bytes((row - ids.first) as usize) == trace.0).collect())
+    }
+
+    /// Opens the rows.
+    pub(super) fn spans(&self) -> Result<ReadFile, SegmentError> {
+        ReadFile::open(&self.directory, SPANS)
+    }
+
+    /// Reads columns from the opened rows.
+    pub(super) fn reader<'a>(&'a self, file: &'a ReadFile) -> ChunkReader<'a> {
+        ChunkReader { file, metadata: &self.metadata, specs: &self.specs }
+    }
+
+    /// Values of a column.
+    pub(super) fn value_count(&self, column: usize) -> u64 {
+        let chunks = self.metadata.row_groups().iter().map(|group| group.column(column));
+        chunks
+            .map(|chunk| {
+                let nulls = chunk.statistics().and_then(|statistics| statistics.null_count_opt()).unwrap_or(0);
+                (chunk.num_values() as u64).saturating_sub(nulls)
+            })
+            .sum()
+    }
+
+    /// Rows of a row group.
+    pub(super) fn group_rows(&self, group: usize) -> u32 {
+        self.metadata.row_group(group).num_rows() as u32
+    }
+}
+
+fn read_checked(file: &ReadFile, name: &str, start: u64, checked: &Checked) -> Result<Vec<u8>, SegmentError> {
+    if file.len()? != checked.bytes {
+        return Err(SegmentError::damaged(format!("{name} has {} bytes, not {}", file.len()?, checked.bytes)));
+    }
+    let bytes = file.read(start, checked.checked_bytes as usize)?;
+    if crc32c::crc32c(&bytes) != checked.crc32c {
+        return Err(SegmentError::damaged(format!(
+            "{name}: checksum of the {} part",
+            if start == 0 { "first" } else { "last" }
+        )));
+    }
+    Ok(bytes)
+}
+
+fn read_footer(tail: Tail) -> Result<ParquetMetaData, SegmentError> {
+    ParquetMetaDataReader::new()
+        .with_column_index_policy(PageIndexPolicy::Skip)
+        .with_offset_index_policy(PageIndexPolicy::Required)
+        .parse_and_finish(&tail)
+        .map_err(|error| SegmentError::damaged(format!("{SPANS}: {error}")))
+}
+
+/// The end of the Parquet file, checked and in memory: page indexes and footer.
+struct Tail {
+    start: u64,
+    bytes: Bytes,
+}
+
+impl parquet::file::reader::Length for Tail {
+    fn len(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+}
+
+impl parquet::file::reader::ChunkReader for Tail {
+    type T = bytes::buf::Reader<Bytes>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        let len = (self.start + self.bytes.len() as u64).saturating_sub(start) as usize;
+        Ok(bytes::Buf::reader(self.get_bytes(start, len)?))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        let from = start.checked_sub(self.start).map(|from| from as usize);
+        match from.filter(|from| from.checked_add(length).is_some_and(|end| end <= self.bytes.len())) {
+            Some(from) => Ok(self.bytes.slice(from..from + length)),
+            None => Err(parquet::errors::ParquetError::EOF(format!("{length} bytes at {start}"))),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Decodes whole spans: every column of a few rows.
+
+use std::sync::Arc;
+
+use weir_proto::otlp::messages::{
+    common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value},
+    resource::v1::Resource,
+    trace::v1::{Span, Status},
+};
+
+use super::{
+    SegmentError,
+    chunk_reader::{Block, ChunkReader},
+    column::Column,
+    events,
+    json::{self, BadJson},
+    schema::{ColumnSpec, Kind, RESOURCE_PREFIX, SPAN_PREFIX, fixed},
+};
+use crate::{SpanRecord, SpanState};
+
+/// A span on its way.
+#[derive(Debug, Default)]
+struct Draft {
+    span: Span,
+    duration_ns: u64,
+    end_ns: Option<u64>,
+    status: Status,
+    resource: Resource,
+    scope: InstrumentationScope,
+}
+
+/// The spans at these rows (ascending) of a row group.
+pub(super) fn read(reader: &ChunkReader<'_>, group: usize, rows: &[u32]) -> Result<Vec<SpanRecord>, SegmentError> {
+    let (Some(&first), Some(&last)) = (rows.first(), rows.last()) else { return Ok(Vec::new()) };
+    let mut drafts: Vec<Draft> = rows.iter().map(|_| Draft::default()).collect();
+    for (number, spec) in reader.specs.iter().enumerate() {
+        if reader.is_empty(group, number) {
+            continue;
+        }
+        let block = reader.read(group, number, first..last + 1)?;
+        fill(&mut drafts, rows, number, spec, &block)
+            .map_err(|error| SegmentError::damaged(format!("row group {group}, column {}: {error}", spec.name)))?;
+    }
+    let mut records: Vec<SpanRecord> = Vec::with_capacity(rows.len());
+    for draft in drafts {
+        let record = draft.finish(records.last());
+        records.push(record);
+    }
+    Ok(records)
+}
+
+fn fill(drafts: &mut [Draft], rows: &[u32], number: usize, spec: &ColumnSpec, block: &Block) -> Result<(), BadJson> {
+    for (draft, &row) in drafts.iter_mut().zip(rows) {
+        let Some(at) = block.position(row) else { continue };
+        let column = &block.column;
+        if number < fixed::SPECS.len() {
+            draft.set(number, column, at)?;
+        } else if let Some(key) = spec.name.strip_prefix(SPAN_PREFIX) {
+            draft.span.attributes.push(attribute(key, spec.kind, column, at)?);
+        } else if let Some(key) = spec.name.strip_prefix(RESOURCE_PREFIX) {
+            draft.resource.attributes.push(attribute(key, spec.kind, column, at)?);
+        }
+    }
+    Ok(())
+}
+
+/// A promoted attribute's value as a message.
+fn attribute(key: &str, kind: Kind, column: &Column, at: usize) -> Result<KeyValue, BadJson> {
+    let value = match kind {
+        Kind::Text => Value::StringValue(text(column.bytes(at))?),
+        Kind::Bool => Value::BoolValue(column.word(at) != 0),
+        Kind::Double => Value::DoubleValue(f64::from_bits(column.word(at))),
+        Kind::Json => {
+            return Ok(KeyValue {
+                key: key.to_owned(),
+                value: Some(json::read_value(column.bytes(at))?),
+                ..Default::default()
+            });
+        }
+        _ => Value::IntValue(column.word(at) as i64),
+    };
+    Ok(KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..Default::default() })
+}
+
+fn text(bytes: &[u8]) -> Result<String, BadJson> {
+    json::utf8(bytes).map(str::to_owned)
+}
+
+impl Draft {
+    fn set(&mut self, number: usize, column: &Column, at: usize) -> Result<(), BadJson> {
+        let span = &mut self.span;
+        match number {
+            fixed::TRACE_ID => span.trace_id = column.bytes(at).to_vec(),
+            fixed::SPAN_ID => span.span_id = column.word(at).to_le_bytes().to_vec(),
+            fixed::PARENT_SPAN_ID => span.parent_span_id = column.word(at).to_le_bytes().to_vec(),
+            fixed::START_TIME => span.start_time_unix_nano = column.word(at),
+            fixed::DURATION => self.duration_ns = column.word(at),
+            fixed::END_TIME => self.end_ns = Some(column.word(at)),
+            fixed::NAME => span.name = text(column.bytes(at))?,
+            fixed::KIND => span.kind = column.word(at) as i32,
+            fixed::STATUS_CODE => self.status.code = column.word(at) as i32,
+            fixed::STATUS_MESSAGE => self.status.message = text(column.bytes(at))?,
+            fixed::TRACE_STATE => span.trace_state = text(column.bytes(at))?,
+            fixed::FLAGS => span.flags = column.word(at) as u32,
+            fixed::DROPPED_ATTRIBUTES => span.dropped_attributes_count = column.word(at) as u32,
+            fixed::DROPPED_EVENTS => span.dropped_events_count = column.word(at) as u32,
+            fixed::DROPPED_LINKS => span.dropped_links_count = column.word(at) as u32,
+            fixed::EVENTS => span.events = events::read_events(column.bytes(at))?,
+            fixed::LINKS => span.links = events::read_links(column.bytes(at))?,
+            fixed::ATTRIBUTES_OTHER => span.attributes.extend(json::read_object(column.bytes(at))?),
+            fixed::RESOURCE_OTHER => self.resource.attributes.extend(json::read_object(column.bytes(at))?),
+            fixed::RESOURCE_DROPPED => self.resource.dropped_attributes_count = column.word(at) as u32,
+            fixed::SCOPE_NAME => self.scope.name = text(column.bytes(at))?,
+            fixed::SCOPE_VERSION => self.scope.version = text(column.bytes(at))?,
+            fixed::SCOPE_ATTRIBUTES => self.scope.attributes = json::read_object(column.bytes(at))?,
+            fixed::SCOPE_DROPPED => self.scope.dropped_attributes_count = column.word(at) as u32,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The record; shares resource and scope with the one before when they are equal.
+    fn finish(mut self, before: Option<&SpanRecord>) -> SpanRecord {
+        let end_ns = self.span.start_time_unix_nano.wrapping_add(self.duration_ns);
+        self.span.end_time_unix_nano = self.end_ns.unwrap_or(end_ns);
+        if self.status != Status::default() {
+            self.span.status = Some(self.status);
+        }
+        let resource = match before {
+            Some(before) if *before.resource == self.resource => Arc::clone(&before.resource),
+            _ => Arc::new(self.resource),
+        };
+        let scope = match before {
+            Some(before) if *before.scope == self.scope => Arc::clone(&before.scope),
+            _ => Arc::new(self.scope),
+        };
+        SpanRecord { span: self.span, resource, scope, state: SpanState::Kept }
+    }
+}

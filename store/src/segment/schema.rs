@@ -1,0 +1,238 @@
+//! The columns of `spans.parquet`: the fixed ones, and how attributes become columns of their own.
+
+use std::sync::Arc;
+
+use parquet::{
+    basic::{LogicalType, Repetition, TimeUnit, Type as Physical},
+    schema::types::{Type, TypePtr},
+};
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Kind {
+    /// UTF-8.
+    Text,
+    /// JSON text.
+    Json,
+    /// true or false.
+    Bool,
+    /// 32 bits, signed.
+    Int32,
+    /// 32 bits, unsigned.
+    Uint32,
+    /// 64 bits, signed.
+    Int64,
+    /// Unix ns.
+    Time,
+    /// 64-bit float.
+    Double,
+    /// 8 bytes.
+    Id8,
+    /// 16 bytes.
+    Id16,
+}
+
+impl Kind {
+    /// Whether values are byte strings (behind codes); numbers otherwise.
+    pub(super) fn is_bytes(self) -> bool {
+        matches!(self, Self::Text | Self::Json | Self::Id16)
+    }
+
+    /// Parquet's physical type.
+    pub(super) fn physical(self) -> Physical {
+        match self {
+            Self::Text | Self::Json => Physical::BYTE_ARRAY,
+            Self::Bool => Physical::BOOLEAN,
+            Self::Int32 | Self::Uint32 => Physical::INT32,
+            Self::Int64 | Self::Time => Physical::INT64,
+            Self::Double => Physical::DOUBLE,
+            Self::Id8 | Self::Id16 => Physical::FIXED_LEN_BYTE_ARRAY,
+        }
+    }
+
+    /// Bytes of a value in PLAIN encoding, where that is fixed and whole.
+    pub(super) fn width(self) -> Option<usize> {
+        match self {
+            Self::Text | Self::Json | Self::Bool => None,
+            Self::Int32 | Self::Uint32 => Some(4),
+            Self::Int64 | Self::Time | Self::Double | Self::Id8 => Some(8),
+            Self::Id16 => Some(16),
+        }
+    }
+}
+
+/// A column of the file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct ColumnSpec {
+    /// Its name: a fixed one, `attributes.<key>` or `resource.<key>`.
+    pub(super) name: String,
+    /// What it holds.
+    pub(super) kind: Kind,
+    /// Whether every row has a value.
+    pub(super) required: bool,
+}
+
+/// The fixed columns, in file order. [`fixed::SPECS`] has their kinds.
+pub(super) mod fixed {
+    use super::Kind;
+
+    macro_rules! fixed_columns {
+        ($($constant:ident, $name:literal, $kind:ident, $required:literal;)*) => {
+            // A macro, so that a column is one row: its number, name, kind and whether every row has it.
+            #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+            enum Order { $($constant),* }
+            $(pub(in crate::segment) const $constant: usize = Order::$constant as usize;)*
+            pub(in crate::segment) const SPECS: &[(&str, Kind, bool)] = &[$(($name, Kind::$kind, $required)),*];
+        };
+    }
+
+    fixed_columns! {
+        TRACE_ID, "trace_id", Id16, true;
+        SPAN_ID, "span_id", Id8, true;
+        PARENT_SPAN_ID, "parent_span_id", Id8, false;
+        START_TIME, "start_time", Time, true;
+        DURATION, "duration_ns", Int64, true;
+        END_TIME, "end_time", Time, false;
+        SERVICE, "service", Text, true;
+        NAME, "name", Text, true;
+        KIND, "kind", Int32, true;
+        STATUS_CODE, "status_code", Int32, true;
+        STATUS_MESSAGE, "status_message", Text, false;
+        TRACE_STATE, "trace_state", Text, false;
+        FLAGS, "flags", Uint32, true;
+        DEFECTS, "defects", Int32, true;
+        ADJUSTED_COUNT, "adjusted_count", Double, true;
+        DROPPED_ATTRIBUTES, "dropped_attributes_count", Uint32, false;
+        DROPPED_EVENTS, "dropped_events_count", Uint32, false;
+        DROPPED_LINKS, "dropped_links_count", Uint32, false;
+        EVENTS, "events", Json, false;
+        LINKS, "links", Json, false;
+        ATTRIBUTES_OTHER, "attributes_other", Json, false;
+        RESOURCE_OTHER, "resource_other", Json, false;
+        RESOURCE_SCHEMA_URL, "resource_schema_url", Text, false;
+        RESOURCE_DROPPED, "resource_dropped_attributes_count", Uint32, false;
+        SCOPE_NAME, "scope_name", Text, false;
+        SCOPE_VERSION, "scope_version", Text, false;
+        SCOPE_SCHEMA_URL, "scope_schema_url", Text, false;
+        SCOPE_ATTRIBUTES, "scope_attributes", Json, false;
+        SCOPE_DROPPED, "scope_dropped_attributes_count", Uint32, false;
+    }
+}
+
+/// Bit of `defects`: the span ended before it started; its duration is 0 and `end_time` holds the end as it came.
+pub(super) const DEFECT_ENDS_BEFORE_START: u64 = 1;
+/// Bit of `defects`: the parent's id was not 8 bytes long; it is lost, and the span stands as a root.
+pub(super) const DEFECT_PARENT_ID: u64 = 2;
+
+/// Before a span attribute's key.
+pub(super) const SPAN_PREFIX: &str = "attributes.";
+/// Before a resource attribute's key.
+pub(super) const RESOURCE_PREFIX: &str = "resource.";
+
+/// The fixed columns' specs.
+pub(super) fn fixed_specs() -> Vec<ColumnSpec> {
+    fixed::SPECS.iter().map(|&(name, kind, required)| ColumnSpec { name: name.into(), kind, required }).collect()
+}
+
+/// Parquet's schema for these columns.
+pub(super) fn parquet_schema(specs: &[ColumnSpec]) -> Result<TypePtr, parquet::errors::ParquetError> {
+    let mut fields = Vec::with_capacity(specs.len());
+    for spec in specs {
+        let logical = match spec.kind {
+            Kind::Text => Some(LogicalType::String),
+            Kind::Json => Some(LogicalType::Json),
+            Kind::Uint32 => Some(LogicalType::integer(32, false)),
+            Kind::Time => Some(LogicalType::timestamp(true, TimeUnit::NANOS)),
+            _ => None,
+        };
+        let mut builder = Type::primitive_type_builder(&spec.name, spec.kind.physical())
+            .with_repetition(if spec.required { Repetition::REQUIRED } else { Repetition::OPTIONAL })
+            .with_logical_type(logical);
+        if spec.kind.physical() == Physical::FIXED_LEN_BYTE_ARRAY {
+            builder = builder.with_length(spec.kind.width().expect("ids have one") as i32);
+        }
+        fields.push(Arc::new(builder.build()?));
+    }
+    Ok(Arc::new(Type::group_type_builder("span").with_fields(fields).build()?))
+}
+
+/// Reads the columns back from a file's schema; `None` when they are not ours.
+pub(super) fn read_schema(schema: &Type) -> Option<Vec<ColumnSpec>> {
+    let mut specs = Vec::new();
+    for field in schema.get_fields() {
+        if !field.is_primitive() {
+            return None;
+        }
+        let info = field.get_basic_info();
+        let length = match &**field {
+            Type::PrimitiveType { type_length, .. } => *type_length,
+            Type::GroupType { .. } => return None,
+        };
+        let logical = info.logical_type_ref();
+        let kind = match (field.get_physical_type(), logical) {
+            (Physical::BYTE_ARRAY, Some(LogicalType::String)) => Kind::Text,
+            (Physical::BYTE_ARRAY, Some(LogicalType::Json)) => Kind::Json,
+            (Physical::BOOLEAN, _) => Kind::Bool,
+            (Physical::INT32, Some(_)) => Kind::Uint32,
+            (Physical::INT32, None) => Kind::Int32,
+            (Physical::INT64, Some(_)) => Kind::Time,
+            (Physical::INT64, None) => Kind::Int64,
+            (Physical::DOUBLE, _) => Kind::Double,
+            (Physical::FIXED_LEN_BYTE_ARRAY, _) if length == 8 => Kind::Id8,
+            (Physical::FIXED_LEN_BYTE_ARRAY, _) if length == 16 => Kind::Id16,
+            _ => return None,
+        };
+        let required = info.repetition() == Repetition::REQUIRED;
+        specs.push(ColumnSpec { name: field.name().to_owned(), kind, required });
+    }
+    let head = specs.get(..fixed::SPECS.len())?;
+    (head == fixed_specs()).then_some(specs)
+}
+
+/// Longest key that becomes a column's name; longer ones stay in the residual.
+pub(super) const KEY_BYTES_MAX: usize = 256;
+
+/// Most columns for span attributes, and most for resource attributes; the most frequent keys get them.
+pub(super) const PROMOTED_MAX: usize = 512;
+
+/// Keys of OpenTelemetry's semantic conventions that get a column of their own as soon as they appear: whole names, and
+/// prefixes that end in a dot.
+const WELL_KNOWN: &[&str] = &[
+    "client.address",
+    "cloud.",
+    "container.",
+    "db.",
+    "deployment.environment",
+    "deployment.environment.name",
+    "error.type",
+    "exception.",
+    "faas.",
+    "host.",
+    "http.",
+    "k8s.",
+    "messaging.",
+    "network.",
+    "peer.service",
+    "process.pid",
+    "rpc.",
+    "server.address",
+    "server.port",
+    "service.",
+    "telemetry.sdk.",
+    "url.",
+    "user_agent.original",
+];
+
+/// Whether a key has a column even when rare. Below a known prefix, free-form names (`http.request.header.x`) do not count.
+pub(super) fn is_well_known(key: &[u8]) -> bool {
+    let Ok(key) = std::str::from_utf8(key) else { return false };
+    if key.len() > 48 || key.contains(".header.") || key.contains(".label") || key.contains(".annotation") {
+        return false;
+    }
+    WELL_KNOWN.iter().any(|known| if known.ends_with('.') { key.starts_with(known) } else { key == *known })
+}
+
+/// Whether a key on `count` of `rows` rows gets a column of its own.
+pub(super) fn is_promoted(key: &[u8], count: u64, rows: u64) -> bool {
+    key.len() <= KEY_BYTES_MAX && count > 0 && (count * 100 > rows || is_well_known(key))
+}

@@ -1,0 +1,94 @@
+//! Which rows of a row group are still in question.
+
+/// A set of rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Selection {
+    bits: Vec<u64>,
+    rows: u32,
+}
+
+impl Selection {
+    /// No row of `rows`.
+    pub(super) fn none(rows: u32) -> Self {
+        Self { bits: vec![0; rows.div_ceil(64) as usize], rows }
+    }
+
+    /// Every row of `rows`.
+    pub(super) fn all(rows: u32) -> Self {
+        let mut all = Self { bits: vec![u64::MAX; rows.div_ceil(64) as usize], rows };
+        if let Some(last) = all.bits.last_mut().filter(|_| rows % 64 != 0) {
+            *last = (1 << (rows % 64)) - 1;
+        }
+        all
+    }
+
+    /// Adds a row.
+    #[inline]
+    pub(super) fn insert(&mut self, row: u32) {
+        self.bits[row as usize / 64] |= 1 << (row % 64);
+    }
+
+    /// Whether a row is in.
+    #[inline]
+    pub(super) fn contains(&self, row: u32) -> bool {
+        self.bits[row as usize / 64] >> (row % 64) & 1 == 1
+    }
+
+    /// Keeps the rows that are in the other too.
+    pub(super) fn keep(&mut self, other: &Self) {
+        for (bits, other) in self.bits.iter_mut().zip(&other.bits) {
+            *bits &= other;
+        }
+    }
+
+    /// Whether no row is in.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bits.iter().all(|&bits| bits == 0)
+    }
+
+    /// The rows, ascending.
+    pub(super) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.bits.iter().enumerate().flat_map(|(index, &bits)| {
+            let mut left = bits;
+            std::iter::from_fn(move || {
+                let bit = (left != 0).then(|| left.trailing_zeros())?;
+                left &= left - 1;
+                Some(index as u32 * 64 + bit)
+            })
+        })
+    }
+
+    /// First to last row in, for reading no more pages than that.
+    pub(super) fn span(&self) -> std::ops::Range<u32> {
+        let first = self.bits.iter().position(|&bits| bits != 0);
+        let last = self.bits.iter().rposition(|&bits| bits != 0);
+        match (first, last) {
+            (Some(first), Some(last)) => {
+                let start = first as u32 * 64 + self.bits[first].trailing_zeros();
+                start..last as u32 * 64 + 64 - self.bits[last].leading_zeros()
+            }
+            _ => 0..0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_go_in_and_out() {
+        for rows in [0, 1, 63, 64, 65, 200] {
+            assert_eq!(Selection::all(rows).iter().collect::<Vec<_>>(), (0..rows).collect::<Vec<_>>());
+            assert_eq!(Selection::all(rows).span(), 0..rows);
+            assert!(Selection::none(rows).is_empty());
+        }
+        let mut some = Selection::none(200);
+        [3, 64, 130].into_iter().for_each(|row| some.insert(row));
+        assert_eq!(some.span(), 3..131);
+        let mut other = Selection::all(200);
+        other.keep(&some);
+        assert_eq!(other, some);
+        assert!(some.contains(64) && !some.contains(65));
+    }
+}

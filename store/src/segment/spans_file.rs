@@ -1,0 +1,112 @@
+//! Writes `spans.parquet`, a row group at a time.
+
+use std::sync::Arc;
+
+use parquet::{
+    basic::Compression,
+    errors::ParquetError,
+    file::{
+        properties::{BloomFilterPosition, WriterProperties, WriterVersion},
+        writer::SerializedFileWriter,
+    },
+};
+
+use super::{
+    SegmentError,
+    chunk_writer::ChunkWriter,
+    column::ChunkView,
+    files::{NewDirectory, NewFile, SPANS},
+    manifest::{BloomCheck, Checked},
+    schema::{ColumnSpec, parquet_schema},
+};
+
+/// Rows of a row group.
+pub(super) const ROW_GROUP_ROWS: u32 = 128 << 10;
+
+/// The file under way.
+pub(super) struct SpansFile {
+    specs: Vec<ColumnSpec>,
+    writer: SerializedFileWriter<NewFile>,
+    chunks: ChunkWriter,
+    blooms: Vec<BloomCheck>,
+    row_groups: u32,
+}
+
+impl SpansFile {
+    /// A new file with these columns, compressed with zstd's `level`.
+    pub(super) fn create(directory: &NewDirectory, specs: Vec<ColumnSpec>, level: i32) -> Result<Self, SegmentError> {
+        let properties = WriterProperties::builder()
+            .set_created_by("weir".to_owned())
+            .set_compression(Compression::UNCOMPRESSED)
+            .set_writer_version(WriterVersion::PARQUET_2_0)
+            .set_bloom_filter_position(BloomFilterPosition::End)
+            .build();
+        let schema = parquet_schema(&specs).map_err(write_error)?;
+        let file = directory.file(SPANS)?;
+        let writer = SerializedFileWriter::new(file, schema, Arc::new(properties)).map_err(write_error)?;
+        let chunks = ChunkWriter::new(level).map_err(|source| write_error(source.into()))?;
+        Ok(Self { specs, writer, chunks, blooms: Vec::new(), row_groups: 0 })
+    }
+
+    /// The columns.
+    pub(super) fn specs(&self) -> &[ColumnSpec] {
+        &self.specs
+    }
+
+    /// Adds a row group; `view` shows each column's values for its rows.
+    pub(super) fn write_row_group(
+        &mut self,
+        mut view: impl FnMut(usize, &mut dyn FnMut(ChunkView<'_>) -> Result<(), ParquetError>) -> Result<(), ParquetError>,
+    ) -> Result<(), SegmentError> {
+        let descr = self.writer.schema_descr().columns().to_vec();
+        let mut group = self.writer.next_row_group().map_err(write_error)?;
+        for (number, spec) in self.specs.iter().enumerate() {
+            let (chunks, blooms, row_group) = (&mut self.chunks, &mut self.blooms, self.row_groups);
+            view(number, &mut |view| {
+                let (bytes, close) = chunks.encode(spec, descr[number].clone(), view)?;
+                if let Some(filter) = &close.bloom_filter {
+                    let mut bits = Vec::new();
+                    filter.write_bitset(&mut bits)?;
+                    blooms.push(BloomCheck { row_group, column: number as u32, crc32c: crc32c::crc32c(&bits) });
+                }
+                group.append_column(&bytes, close)
+            })
+            .map_err(write_error)?;
+        }
+        group.close().map_err(write_error)?;
+        self.row_groups += 1;
+        Ok(())
+    }
+
+    /// Writes the footer and makes the file durable.
+    pub(super) fn finish(mut self, directory: &NewDirectory) -> Result<(Checked, Vec<BloomCheck>), SegmentError> {
+        let metadata = self.writer.finish().map_err(write_error)?;
+        drop(self.writer);
+        directory.sync(SPANS)?;
+        let file = directory.read(SPANS)?;
+        let bytes = file.len()?;
+        // The page indexes come after the bloom filters and before the footer: one checksum covers both.
+        let end = file.read(bytes.saturating_sub(8), 8)?;
+        let footer_bytes = end.first_chunk::<4>().map_or(0, |len| u64::from(u32::from_le_bytes(*len)));
+        let mut checked_from = bytes.saturating_sub(8 + footer_bytes);
+        for chunk in metadata.row_groups().iter().flat_map(|group| group.columns()) {
+            for offset in [chunk.column_index_offset(), chunk.offset_index_offset()].into_iter().flatten() {
+                checked_from = checked_from.min(offset as u64);
+            }
+        }
+        let checked_bytes = bytes - checked_from;
+        let tail = file.read(checked_from, checked_bytes as usize)?;
+        Ok((Checked { bytes, checked_bytes, crc32c: crc32c::crc32c(&tail) }, self.blooms))
+    }
+}
+
+/// An error while writing: the disk's, or a limit of the format.
+pub(super) fn write_error(error: ParquetError) -> SegmentError {
+    match error {
+        ParquetError::External(source) => match source.downcast::<std::io::Error>() {
+            Ok(source) => SegmentError::io(SPANS.as_ref(), *source),
+            Err(other) => SegmentError::Encode(other.to_string()),
+        },
+        other => SegmentError::Encode(other.to_string()),
+    }
+}

@@ -1,0 +1,234 @@
+//! Writes what a builder gathered as a segment's directory.
+
+use std::{borrow::Cow, path::Path};
+
+use parquet::errors::ParquetError;
+
+use super::{
+    Segment, SegmentError, SegmentId,
+    builder::SpanBuilder,
+    column::{ChunkView, Column, Values, ValuesView},
+    contexts::{Contexts, Spread},
+    files::{INDEX, MANIFEST, NewDirectory},
+    manifest::{Checked, FORMAT, Manifest},
+    promotion::Promotion,
+    schema::{self, ColumnSpec, RESOURCE_PREFIX, SPAN_PREFIX, fixed},
+    spans_file::{ROW_GROUP_ROWS, SpansFile},
+};
+use crate::{Operation, Tally};
+
+/// Writes the builder's spans as segment `id` below `parent` and opens it. Every file is durable, and so is the directory's
+/// name, when this returns. `level` is zstd's: 1 when sealing, 3 when merging.
+pub fn write_segment(
+    parent: &Path,
+    id: &SegmentId,
+    builder: &SpanBuilder,
+    tally: Tally,
+    level: i32,
+) -> Result<Segment, SegmentError> {
+    let directory = NewDirectory::create(parent, &id.to_string())?;
+    match write_files(&directory, id, builder, tally, level) {
+        Ok(()) => Segment::open(&directory.publish()?),
+        Err(error) => {
+            directory.discard();
+            Err(error)
+        }
+    }
+}
+
+/// Where an output column's values come from.
+enum Source<'a> {
+    /// A column as it is.
+    Borrowed(&'a Column),
+    /// A column made for the file.
+    Owned(Column),
+    /// Numbers on every row: this one, except where the column has another.
+    Filled(u64, Option<&'a Column>),
+    /// A column over resources or scopes.
+    Spread(Spread, &'a Contexts, Cow<'a, Column>),
+}
+
+/// Buffers for the values of one row group.
+#[derive(Default)]
+struct Scratch {
+    rows: Vec<u32>,
+    positions: Vec<u32>,
+    codes: Vec<u32>,
+    words: Vec<u64>,
+}
+
+fn write_files(
+    directory: &NewDirectory,
+    id: &SegmentId,
+    builder: &SpanBuilder,
+    tally: Tally,
+    level: i32,
+) -> Result<(), SegmentError> {
+    let spans = Promotion::of(&builder.attributes, builder.rows(), None);
+    let resource_rows = builder.resources.contexts.row_counts(builder.rows);
+    let resources = Promotion::of(&builder.resources.attributes, builder.rows(), Some(&resource_rows));
+    let (span_keys, resource_keys) = (spans.keys.clone(), resources.keys.clone());
+    let (specs, sources) = columns(builder, spans, resources);
+    let mut file = SpansFile::create(directory, specs, level)?;
+    let mut scratch = Scratch::default();
+    let mut first = 0;
+    while first < builder.rows {
+        let count = (builder.rows - first).min(ROW_GROUP_ROWS);
+        let specs = file.specs().to_vec();
+        file.write_row_group(|number, encode| {
+            with_view(&sources[number], &specs[number], first, count, &mut scratch, encode)
+        })?;
+        first += count;
+    }
+    let (spans_checked, blooms) = file.finish(directory)?;
+    let (index, header_bytes) = builder.traces.finish(builder.rows());
+    directory.write(INDEX, &index)?;
+    let (start_min_ns, start_max_ns) = builder.start_ns.unwrap_or((0, 0));
+    let manifest = Manifest {
+        format: FORMAT,
+        tenant: id.tenant.to_string(),
+        journal: "traces".to_owned(),
+        first_file: id.first_file,
+        last_file: id.last_file,
+        generation: id.generation,
+        tally,
+        rows: builder.rows(),
+        traces: builder.traces.len(),
+        start_min_ns,
+        start_max_ns,
+        spans: spans_checked,
+        index: Checked {
+            bytes: index.len() as u64,
+            checked_bytes: u64::from(header_bytes),
+            crc32c: crc32c::crc32c(&index[..header_bytes as usize]),
+        },
+        blooms,
+        operations: operations(builder),
+        operations_cut: builder.operations.cut,
+        attributes_other: span_keys,
+        resource_other: resource_keys,
+    };
+    directory.write(MANIFEST, &manifest.to_bytes())
+}
+
+fn operations(builder: &SpanBuilder) -> Vec<Operation> {
+    let text = |column: &Column, code: u32| match &column.values {
+        Values::Bytes { dictionary, .. } => String::from_utf8_lossy(dictionary.get(code)).into_owned(),
+        Values::Words(_) => unreachable!("names are text"),
+    };
+    let mut operations: Vec<Operation> = builder
+        .operations
+        .seen
+        .keys()
+        .map(|&(service, name, kind)| Operation {
+            service: text(&builder.resources.service, service),
+            name: text(&builder.fixed[fixed::NAME], name),
+            kind,
+        })
+        .collect();
+    operations.sort();
+    operations.dedup();
+    operations
+}
+
+/// The columns of the file, and where each comes from.
+fn columns<'a>(builder: &'a SpanBuilder, spans: Promotion, resources: Promotion) -> (Vec<ColumnSpec>, Vec<Source<'a>>) {
+    let of_resource = |column: &'a Column| {
+        let contexts = &builder.resources.contexts;
+        Source::Spread(Spread::new(contexts, column), contexts, Cow::Borrowed(column))
+    };
+    let of_scope = |column: &'a Column| {
+        let contexts = &builder.scopes.contexts;
+        Source::Spread(Spread::new(contexts, column), contexts, Cow::Borrowed(column))
+    };
+    let of_resource_owned = |column: Column| {
+        let contexts = &builder.resources.contexts;
+        Source::Spread(Spread::new(contexts, &column), contexts, Cow::Owned(column))
+    };
+    let mut specs = schema::fixed_specs();
+    let (mut span_residual, mut resource_residual) = (Some(spans.residual), Some(resources.residual));
+    let mut sources: Vec<Source<'a>> = (0..specs.len())
+        .map(|number| match number {
+            fixed::SERVICE => of_resource(&builder.resources.service),
+            fixed::RESOURCE_SCHEMA_URL => of_resource(&builder.resources.schema_url),
+            fixed::RESOURCE_DROPPED => of_resource(&builder.resources.dropped),
+            fixed::RESOURCE_OTHER => of_resource_owned(resource_residual.take().expect("one such column")),
+            fixed::ATTRIBUTES_OTHER => Source::Owned(span_residual.take().expect("one such column")),
+            fixed::SCOPE_NAME => of_scope(&builder.scopes.name),
+            fixed::SCOPE_VERSION => of_scope(&builder.scopes.version),
+            fixed::SCOPE_SCHEMA_URL => of_scope(&builder.scopes.schema_url),
+            fixed::SCOPE_ATTRIBUTES => of_scope(&builder.scopes.attributes),
+            fixed::SCOPE_DROPPED => of_scope(&builder.scopes.dropped),
+            fixed::DEFECTS => Source::Filled(0, Some(&builder.fixed[number])),
+            // Sampling will tell more; until then every span stands for itself.
+            fixed::ADJUSTED_COUNT => Source::Filled(1f64.to_bits(), None),
+            _ => Source::Borrowed(&builder.fixed[number]),
+        })
+        .collect();
+    for (number, firsts) in spans.promoted {
+        let column = &builder.attributes.columns[number];
+        specs.push(attribute_spec(SPAN_PREFIX, &column.key, column.kind));
+        sources.push(firsts.map_or(Source::Borrowed(&column.column), Source::Owned));
+    }
+    for (number, firsts) in resources.promoted {
+        let column = &builder.resources.attributes.columns[number];
+        specs.push(attribute_spec(RESOURCE_PREFIX, &column.key, column.kind));
+        sources.push(match firsts {
+            None => of_resource(&column.column),
+            Some(firsts) => of_resource_owned(firsts),
+        });
+    }
+    (specs, sources)
+}
+
+/// The spec of an attribute's column.
+pub(super) fn attribute_spec(prefix: &str, key: &[u8], kind: super::attributes::ValueKind) -> ColumnSpec {
+    let kind = kind.column_kind().expect("only types with columns are chosen");
+    ColumnSpec { name: format!("{prefix}{}", String::from_utf8_lossy(key)), kind, required: false }
+}
+
+type Encode<'e> = &'e mut dyn FnMut(ChunkView<'_>) -> Result<(), ParquetError>;
+
+fn with_view(
+    source: &Source<'_>,
+    spec: &ColumnSpec,
+    first: u32,
+    count: u32,
+    scratch: &mut Scratch,
+    encode: Encode<'_>,
+) -> Result<(), ParquetError> {
+    match source {
+        Source::Borrowed(column) => encode(column.slice(first, count)),
+        Source::Owned(column) => encode(column.slice(first, count)),
+        Source::Filled(word, column) => {
+            scratch.words.clear();
+            scratch.words.resize(count as usize, *word);
+            if let Some(column) = column {
+                let view = column.slice(first, count);
+                if let (Some(rows), ValuesView::Words(words)) = (view.rows, view.values) {
+                    for (&row, &word) in rows.iter().zip(words) {
+                        scratch.words[(row - first) as usize] = word;
+                    }
+                }
+            }
+            encode(ChunkView { first, count, rows: None, values: ValuesView::Words(&scratch.words) })
+        }
+        Source::Spread(spread, contexts, column) => {
+            spread.fill(contexts, first, first + count, &mut scratch.rows, &mut scratch.positions);
+            let values = match &column.values {
+                Values::Bytes { codes, dictionary } => {
+                    scratch.codes.clear();
+                    scratch.codes.extend(scratch.positions.iter().map(|&position| codes[position as usize]));
+                    ValuesView::Bytes { codes: &scratch.codes, dictionary }
+                }
+                Values::Words(words) => {
+                    scratch.words.clear();
+                    scratch.words.extend(scratch.positions.iter().map(|&position| words[position as usize]));
+                    ValuesView::Words(&scratch.words)
+                }
+            };
+            let rows = (!spec.required).then_some(&scratch.rows[..]);
+            encode(ChunkView { first, count, rows, values })
+        }
+    }
+}

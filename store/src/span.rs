@@ -1,0 +1,139 @@
+//! Spans as queries see them, and what queries ask for.
+
+use std::{ops::RangeInclusive, sync::Arc, time::Instant};
+
+use weir_proto::{TraceId, otlp::messages};
+
+/// A whole span, decoded for display.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpanRecord {
+    /// The span as OTLP. Attributes come back in no particular order.
+    pub span: messages::trace::v1::Span,
+    /// Its resource.
+    pub resource: Arc<messages::resource::v1::Resource>,
+    /// Its scope.
+    pub scope: Arc<messages::common::v1::InstrumentationScope>,
+    /// Before or after its verdict.
+    pub state: SpanState,
+}
+
+impl SpanRecord {
+    /// Whether it arrived with its end before its start (its duration counts as 0).
+    pub fn ends_before_start(&self) -> bool {
+        self.span.end_time_unix_nano < self.span.start_time_unix_nano
+    }
+
+    /// Nanoseconds from start to end, 0 when it ends before it starts.
+    pub fn duration_ns(&self) -> u64 {
+        self.span.end_time_unix_nano.saturating_sub(self.span.start_time_unix_nano)
+    }
+}
+
+/// Where a span stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpanState {
+    /// Waits for its trace's verdict.
+    Pending,
+    /// Kept.
+    Kept,
+}
+
+/// What one span must fulfil; an absent part fits everything.
+#[derive(Debug, Clone)]
+pub struct SpanFilter {
+    /// Service name.
+    pub service: Option<String>,
+    /// Operation.
+    pub name: Option<String>,
+    /// OTLP SpanKind.
+    pub kind: Option<i32>,
+    /// OTLP StatusCode.
+    pub status_code: Option<i32>,
+    /// All of these.
+    pub attributes: Vec<AttributeFilter>,
+    /// Bounds on the duration in ns.
+    pub duration_ns: RangeInclusive<u64>,
+    /// Bounds on the start in Unix ns.
+    pub start_ns: RangeInclusive<u64>,
+}
+
+impl Default for SpanFilter {
+    fn default() -> Self {
+        Self {
+            service: None,
+            name: None,
+            kind: None,
+            status_code: None,
+            attributes: Vec::new(),
+            duration_ns: 0..=u64::MAX,
+            start_ns: 0..=u64::MAX,
+        }
+    }
+}
+
+/// Equality of one attribute.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttributeFilter {
+    /// The key.
+    pub key: String,
+    /// The value.
+    pub value: AttributeText,
+    /// Where to look.
+    pub place: Place,
+}
+
+/// What an attribute's value is compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AttributeText {
+    /// A value of any scalar type that is written so: `500` fits the string, the integer; `true` the boolean; `0.5` the double
+    /// (a double compares by number: `1` fits 1.0). Jaeger's tag search.
+    Text(String),
+    /// A string.
+    Str(String),
+    /// A boolean.
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// A double.
+    Double(f64),
+}
+
+/// Whose attributes are searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The span's, then its resource's.
+    Any,
+    /// The span's.
+    Span,
+    /// The resource's.
+    Resource,
+}
+
+/// How much a search may do.
+#[derive(Debug, Clone, Copy)]
+pub struct SearchLimits {
+    /// Traces to return.
+    pub traces_max: usize,
+    /// When to stop and answer with what there is.
+    pub deadline: Instant,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SearchResult {
+    /// Newest first, by the start of the newest span that matched.
+    pub traces: Vec<TraceId>,
+    /// The deadline or a bound cut it short.
+    pub partial: bool,
+}
+
+/// An operation of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Operation {
+    /// The service.
+    pub service: String,
+    /// The span name.
+    pub name: String,
+    /// OTLP SpanKind.
+    pub kind: i32,
+}

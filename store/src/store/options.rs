@@ -1,0 +1,65 @@
+//! Where and how to keep things: every bound of the store, with its default.
+
+use std::{path::PathBuf, time::Duration};
+
+/// Where and how to keep things.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// The data folder.
+    pub path: PathBuf,
+    /// Receivers refuse below this much free space on the file system.
+    pub free_bytes_min: u64,
+    /// A journal file is closed at this size.
+    pub journal_file_bytes_max: u64,
+    /// A journal file with frames in it is closed at this age.
+    pub journal_file_age_max: Duration,
+    /// Longest wait for a group commit to fill.
+    pub commit_delay_max: Duration,
+    /// A group commit is written at this size.
+    pub commit_bytes_max: u64,
+    /// Bytes waiting for their commit; more are refused as busy.
+    pub append_queue_bytes_max: u64,
+    /// Newest payload kept in memory.
+    pub head_payload_bytes_max: u64,
+    /// A run of journal files is sealed once it holds this many kept bytes.
+    pub seal_bytes_max: u64,
+    /// A run is sealed at this age.
+    pub seal_age_max: Duration,
+    /// Bytes of journal not yet sealed at which receivers are refused (sealing has fallen behind).
+    pub unsealed_bytes_max: u64,
+    /// Segments waiting to be merged at which receivers are slowed and then refused.
+    pub merge_debt_bytes_max: u64,
+    /// Rows of the largest merged segment.
+    pub segment_rows_max: u64,
+    /// Traces older than this are deleted; `None` keeps them forever.
+    pub retention_traces: Option<Duration>,
+    /// Oldest segments are deleted above this total; `None` for no limit.
+    pub size_bytes_max: Option<u64>,
+    /// The config's generation, stored in each frame.
+    pub generation: u32,
+}
+
+impl StoreOptions {
+    /// The defaults, in folder `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        const MIB: u64 = 1 << 20;
+        Self {
+            path: path.into(),
+            free_bytes_min: 512 * MIB,
+            journal_file_bytes_max: 64 * MIB,
+            journal_file_age_max: Duration::from_secs(10),
+            commit_delay_max: Duration::from_millis(5),
+            commit_bytes_max: MIB,
+            append_queue_bytes_max: 128 * MIB,
+            head_payload_bytes_max: 64 * MIB,
+            seal_bytes_max: 256 * MIB,
+            seal_age_max: Duration::from_secs(30),
+            unsealed_bytes_max: 16 * 1024 * MIB,
+            merge_debt_bytes_max: 8 * 1024 * MIB,
+            segment_rows_max: 8_000_000,
+            retention_traces: Some(Duration::from_secs(7 * 24 * 3600)),
+            size_bytes_max: None,
+            generation: 0,
+        }
+    }
+}

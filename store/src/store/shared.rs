@@ -1,0 +1,128 @@
+//! What the store's threads share: options, journal, catalog, views, and the signals between them.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::watch;
+use weir_proto::{TenantId, time::Clock};
+
+use super::{AppendError, StoreOptions, view::Views};
+use crate::{
+    catalog::Catalog,
+    disk::Disk,
+    head::{BatchSummaries, PayloadBudget},
+    journal::Journal,
+};
+
+/// Shared by the store's handle and its threads.
+pub(crate) struct Shared {
+    pub(crate) options: StoreOptions,
+    pub(crate) clock: Clock,
+    pub(crate) disk: Disk,
+    pub(crate) journal: Journal<BatchSummaries>,
+    pub(crate) catalog: Catalog,
+    pub(crate) views: std::sync::Arc<Views>,
+    pub(crate) runtime: tokio::runtime::Handle,
+    /// Held while the list of segments changes: one of sealer, merger and retention at a time.
+    pub(crate) segments_change: Mutex<()>,
+    /// Journal files below are sealed, says the catalog.
+    pub(crate) first_unsealed: Mutex<u32>,
+    pub(crate) budget: std::sync::Arc<Mutex<PayloadBudget>>,
+    /// Why appends are refused just now.
+    pub(crate) refusal: Mutex<Option<AppendError>>,
+    pub(crate) failure: watch::Sender<Option<String>>,
+    stopping: AtomicBool,
+    bell: Bell,
+}
+
+/// Wakes the background threads before their next tick.
+#[derive(Debug, Default)]
+struct Bell {
+    rings: Mutex<u64>,
+    rung: Condvar,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.options.path).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Everything not given starts empty.
+    pub(crate) fn new(
+        (options, clock, disk): (StoreOptions, Clock, Disk),
+        journal: Journal<BatchSummaries>,
+        (catalog, first_unsealed): (Catalog, u32),
+        views: std::sync::Arc<Views>,
+        budget: std::sync::Arc<Mutex<PayloadBudget>>,
+    ) -> Self {
+        Self {
+            options,
+            clock,
+            disk,
+            journal,
+            catalog,
+            views,
+            runtime: tokio::runtime::Handle::current(),
+            segments_change: Mutex::new(()),
+            first_unsealed: Mutex::new(first_unsealed),
+            budget,
+            refusal: Mutex::new(None),
+            failure: watch::Sender::new(None),
+            stopping: AtomicBool::new(false),
+            bell: Bell::default(),
+        }
+    }
+
+    /// The folder of a tenant's segments.
+    pub(crate) fn segments_path(&self, tenant: &TenantId) -> PathBuf {
+        segments_path(&self.options.path).join(tenant.as_str())
+    }
+
+    /// Whether the store is shutting down or has failed.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire) || self.failure.borrow().is_some()
+    }
+
+    /// Tells the threads to end.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.ring();
+    }
+
+    /// Nothing can be trusted any more: the process has to end and recover.
+    pub(crate) fn fail(&self, reason: String) {
+        tracing::error!(reason, "the store stops");
+        self.failure.send_if_modified(|failure| {
+            let first = failure.is_none();
+            failure.get_or_insert(reason);
+            first
+        });
+        self.ring();
+    }
+
+    /// Wakes the background threads.
+    pub(crate) fn ring(&self) {
+        *self.bell.rings.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.bell.rung.notify_all();
+    }
+
+    /// Waits for a ring or the end of `tick`.
+    pub(crate) fn wait(&self, tick: Duration) {
+        let rings = self.bell.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = *rings;
+        drop(self.bell.rung.wait_timeout_while(rings, tick, |rings| *rings == before && !self.is_stopping()));
+    }
+}
+
+/// The folder of all tenants' trace segments.
+pub(crate) fn segments_path(data: &Path) -> PathBuf {
+    data.join("segments").join("traces")
+}

@@ -1,0 +1,114 @@
+//! One immutable view over head and segments, and the questions it answers.
+
+use std::{
+    cmp::Reverse,
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+    time::Instant,
+};
+
+use prometheus::{IntCounter, register_int_counter};
+use weir_proto::{TenantId, TraceId};
+
+use super::{stored::StoredSegment, view::View};
+use crate::{
+    Ledger, Operation, ReadError, SearchLimits, SearchResult, SpanFilter, SpanRecord, search::NewestTraces,
+    segment::Searched,
+};
+
+static SEGMENT_READ_ERRORS: LazyLock<IntCounter> = LazyLock::new(|| {
+    register_int_counter!("weir_segment_read_errors_total", "Reads that a damaged or missing segment refused.")
+        .expect("registered once")
+});
+
+/// One view over head and segments. Its methods read files: call them where blocking is allowed.
+#[derive(Clone, Debug)]
+pub struct Snapshot(pub(super) Arc<View>);
+
+impl Snapshot {
+    /// Every span of a trace, oldest start first. Rows that a client sent twice appear twice.
+    pub fn trace(&self, tenant: &TenantId, id: TraceId) -> Result<Vec<SpanRecord>, ReadError> {
+        let mut spans = Vec::new();
+        for segment in self.segments(tenant) {
+            match segment.trace(id) {
+                Ok(found) => spans.extend(found),
+                // A broken segment hurts only itself.
+                Err(error) => report(segment, &error),
+            }
+        }
+        for file in &self.0.files {
+            spans.extend(file.trace(tenant, id, self.0.projected)?);
+        }
+        spans.sort_by_key(|record| record.span.start_time_unix_nano);
+        Ok(spans)
+    }
+
+    /// The newest traces with a span that fulfils the filter.
+    pub fn search(
+        &self,
+        tenant: &TenantId,
+        filter: &SpanFilter,
+        limits: SearchLimits,
+    ) -> Result<SearchResult, ReadError> {
+        let mut newest = NewestTraces::new(limits.traces_max);
+        let mut partial = false;
+        for file in self.0.files.iter().rev() {
+            partial |= !file.search(tenant, filter, self.0.projected, &mut newest, limits.deadline)?;
+        }
+        let mut segments: Vec<_> = self.segments(tenant).iter().collect();
+        segments.sort_by_key(|segment| Reverse(segment.start_max_ns()));
+        for segment in segments {
+            if newest.floor_ns() > segment.start_max_ns() {
+                break;
+            }
+            if partial || Instant::now() >= limits.deadline {
+                partial = true;
+                break;
+            }
+            match segment.search(filter, &mut newest, limits.deadline) {
+                Ok(Searched::Whole) => {}
+                Ok(Searched::Cut) => partial = true,
+                Err(error) => {
+                    report(segment, &error);
+                    partial = true;
+                }
+            }
+        }
+        Ok(SearchResult { traces: newest.into_traces(), partial })
+    }
+
+    /// Every operation seen, sorted.
+    pub fn operations(&self, tenant: &TenantId) -> Result<Vec<Operation>, ReadError> {
+        let mut operations = BTreeSet::new();
+        for file in &self.0.files {
+            operations.extend(file.operations(tenant));
+        }
+        for segment in self.segments(tenant) {
+            match segment.operations() {
+                Ok(found) => operations.extend(found),
+                Err(error) => report(segment, &error),
+            }
+        }
+        Ok(operations.into_iter().collect())
+    }
+
+    /// The tallies.
+    pub fn ledger(&self) -> Ledger {
+        let mut traces = self.0.sealed_ledger.as_ref().clone();
+        for file in &self.0.files {
+            for (tenant, tally) in file.tallies() {
+                traces.entry(tenant).or_default().add(&tally);
+            }
+        }
+        Ledger { traces }
+    }
+
+    fn segments(&self, tenant: &TenantId) -> &[Arc<StoredSegment>] {
+        self.0.segments.get(tenant).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+fn report(segment: &StoredSegment, error: &crate::segment::SegmentError) {
+    SEGMENT_READ_ERRORS.inc();
+    tracing::error!(segment = %segment.path().display(), %error, "a segment cannot be read; the rest is");
+}

@@ -1,0 +1,72 @@
+//! A segment in the store: deleted from disk once it is retired and no snapshot names it any more.
+
+use std::{
+    ops::Deref,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use crate::{disk::Disk, segment::Segment};
+
+/// A segment, its directory, and whether the catalog has let go of it.
+#[derive(Debug)]
+pub(crate) struct StoredSegment {
+    segment: Arc<Segment>,
+    path: PathBuf,
+    disk: Disk,
+    retired: AtomicBool,
+}
+
+impl StoredSegment {
+    /// A registered segment at `path`.
+    pub(crate) fn new(segment: Segment, path: PathBuf, disk: Disk) -> Self {
+        Self { segment: Arc::new(segment), path, disk, retired: AtomicBool::new(false) }
+    }
+
+    /// The segment itself, for merging.
+    pub(crate) fn segment(&self) -> &Arc<Segment> {
+        &self.segment
+    }
+
+    /// Its directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The oldest start, Unix ns. A stored segment has rows.
+    pub(crate) fn start_min_ns(&self) -> u64 {
+        self.segment.start_ns().map_or(0, |(min, _)| min)
+    }
+
+    /// The newest start, Unix ns.
+    pub(crate) fn start_max_ns(&self) -> u64 {
+        self.segment.start_ns().map_or(0, |(_, max)| max)
+    }
+
+    /// The catalog does not list it any more: delete it when the last reader is done.
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+    }
+}
+
+impl Deref for StoredSegment {
+    type Target = Segment;
+
+    fn deref(&self) -> &Segment {
+        &self.segment
+    }
+}
+
+impl Drop for StoredSegment {
+    fn drop(&mut self) {
+        if self.retired.load(Ordering::Acquire)
+            && let Err(error) = self.disk.remove_folder(&self.path)
+        {
+            // Not lost: the next start deletes directories that the catalog does not list.
+            tracing::warn!(path = %self.path.display(), %error, "cannot delete a retired segment");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What queries see at one moment: head files, segments and the ledger behind one atomic pointer.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use arc_swap::ArcSwap;
+use weir_proto::TenantId;
+
+use super::stored::StoredSegment;
+use crate::{Offset, Tally, head::HeadFile};
+
+/// Segments by tenant, oldest first.
+pub(crate) type SegmentsByTenant = HashMap<TenantId, Vec<Arc<StoredSegment>>>;
+
+/// One moment. What it names lives until the last view that names it is dropped.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct View {
+    /// Rows of the head after this are not part of it.
+    pub(crate) projected: Offset,
+    /// Journal files that are not sealed, oldest first.
+    pub(crate) files: Vec<Arc<HeadFile>>,
+    /// Everything sealed.
+    pub(crate) segments: Arc<SegmentsByTenant>,
+    /// Of everything sealed.
+    pub(crate) sealed_ledger: Arc<BTreeMap<TenantId, Tally>>,
+}
+
+impl View {
+    /// Every segment, of every tenant.
+    pub(crate) fn all_segments(&self) -> impl Iterator<Item = &Arc<StoredSegment>> {
+        self.segments.values().flatten()
+    }
+
+    /// Bytes of journal files that are not sealed.
+    pub(crate) fn unsealed_bytes(&self) -> u64 {
+        self.files.iter().map(|file| u64::from(file.journal().bytes())).sum()
+    }
+}
+
+/// The current view. Changes are made by the committer, the sealer, the merger and retention, each in one swap.
+#[derive(Debug)]
+pub(crate) struct Views(ArcSwap<View>);
+
+impl Views {
+    /// Starts with `view`.
+    pub(crate) fn new(view: View) -> Self {
+        Self(ArcSwap::from_pointee(view))
+    }
+
+    /// The view as of now.
+    pub(crate) fn current(&self) -> Arc<View> {
+        self.0.load_full()
+    }
+
+    /// Swaps in a changed view. `change` may run more than once when another thread swaps at the same time.
+    pub(crate) fn change(&self, mut change: impl FnMut(&mut View)) {
+        self.0.rcu(|current| {
+            let mut next = View::clone(current);
+            change(&mut next);
+            next
+        });
+    }
+
+    /// Swaps segments: `removed` by `added`.
+    pub(crate) fn change_segments(
+        &self,
+        tenant: &TenantId,
+        removed: &[Arc<StoredSegment>],
+        added: &[Arc<StoredSegment>],
+    ) {
+        self.change(|view| {
+            let segments = Arc::make_mut(&mut view.segments).entry(tenant.clone()).or_default();
+            segments.retain(|segment| !removed.iter().any(|gone| Arc::ptr_eq(gone, segment)));
+            segments.extend_from_slice(added);
+            segments.sort_by_key(|segment| segment.id().first_file);
+        });
+    }
+}

@@ -1,0 +1,62 @@
+//! `kill -9` at random moments under load: what was acknowledged is there exactly once, again and again.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use weir_benches::{load::Plan, rng::Rng};
+use weir_proto::time::Clock;
+
+use crate::fixture::{NEVER_SEAL, SMALL, Weir};
+
+/// Kills in each of the two tests.
+const ROUNDS: usize = 12;
+
+#[tokio::test]
+async fn killed_while_it_seals_and_merges() {
+    kill_rounds(SMALL).await;
+}
+
+#[tokio::test]
+async fn killed_while_everything_is_in_the_journal() {
+    kill_rounds(NEVER_SEAL).await;
+}
+
+async fn kill_rounds(storage: &str) {
+    // Different moments in each run; printed, so that a failure names its seed.
+    let seed = Clock::system().now_ns();
+    println!("seed {seed}");
+    let mut rng = Rng::new(seed);
+    let weir = Weir::new(seed, storage);
+    for round in 0..ROUNDS {
+        let server = weir.start().await;
+        weir.verify(&server, Some(150)).await;
+        let plan = Plan {
+            rate: Some(5_000.0),
+            duration: Some(Duration::from_secs(20)),
+            stop_when_lost: true,
+            ..Plan::new(server.grpc)
+        };
+        let acked_before = weir.record.acked_len();
+        let enough = acked_before + rng.below(120) as usize + 1;
+        // After the ack of a random batch, and then somewhere between two acks.
+        let moment = Duration::from_micros(rng.below(10_000));
+        let kill = async {
+            while weir.record.acked_len() < enough {
+                sleep(Duration::from_millis(1)).await;
+            }
+            sleep(moment).await;
+            server.kill().await
+        };
+        let (report, killed) = tokio::join!(weir.load(plan), kill);
+        killed.expect("killed");
+        assert!(weir.record.acked_len() > acked_before, "round {round}: {report}");
+        if rng.percent(40) {
+            // Once more while it recovers.
+            let mut child = weir.options.spawn().expect("starts");
+            sleep(Duration::from_micros(rng.below(60_000))).await;
+            child.kill().await.expect("killed");
+        }
+    }
+    let server = weir.start().await;
+    weir.verify(&server, None).await;
+}

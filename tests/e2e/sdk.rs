@@ -1,0 +1,78 @@
+//! A real OpenTelemetry SDK as the client: what applications send is what Jaeger's clients find.
+
+use std::{path::Path, process::Command};
+
+use serde_json::Value;
+use weir_benches::query::Query;
+
+use crate::fixture::{SMALL, Weir};
+
+#[tokio::test]
+async fn the_python_sdk_sends_by_grpc_and_http() {
+    let Some(python) = python() else {
+        println!("not run: `make test` installs the OpenTelemetry SDK for Python (tests/requirements.txt)");
+        return;
+    };
+    let weir = Weir::new(51, SMALL);
+    let server = weir.start().await;
+    let query = Query::new(server.query);
+    for (protocol, endpoint) in
+        [("grpc", format!("http://{}", server.grpc)), ("http/protobuf", format!("http://{}/v1/traces", server.http))]
+    {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/sdk.py");
+        let mut command = Command::new(&python);
+        command.arg(script).arg(protocol).arg(&endpoint);
+        let output = tokio::task::spawn_blocking(move || command.output()).await.expect("joins").expect("python runs");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && stderr.is_empty(), "{protocol}: {stderr}");
+        let id = String::from_utf8(output.stdout).expect("an id");
+        let (status, body) = query.json(&format!("/jaeger/api/traces/{}", id.trim())).await.expect("an answer");
+        assert!(status.is_success(), "{protocol}: {status}: {body}");
+        check(&body["data"][0]);
+        let (_, found) = query
+            .json("/jaeger/api/traces?service=sdk-test&tags=%7B%22http.response.status_code%22%3A%22503%22%7D")
+            .await
+            .expect("an answer");
+        let ids: Vec<_> = found["data"].as_array().expect("a list").iter().map(|trace| &trace["traceID"]).collect();
+        assert!(ids.contains(&&Value::from(id.trim())), "{protocol}: {found}");
+    }
+}
+
+/// The trace that sdk.py makes.
+fn check(trace: &Value) {
+    let spans = trace["spans"].as_array().expect("spans");
+    assert_eq!(spans.len(), 2, "{trace}");
+    let named = |name: &str| spans.iter().find(|span| span["operationName"] == name).expect("its span");
+    let (parent, child) = (named("GET /orders/{id}"), named("SELECT orders"));
+    assert_eq!(child["references"][0]["refType"], "CHILD_OF");
+    assert_eq!(child["references"][0]["spanID"], parent["spanID"]);
+    let tag = |span: &Value, key: &str| {
+        let tags = span["tags"].as_array().expect("tags").clone();
+        tags.into_iter().find(|tag| tag["key"] == key).map(|tag| (tag["type"].clone(), tag["value"].clone()))
+    };
+    assert_eq!(tag(parent, "http.response.status_code"), Some(("int64".into(), 503.into())));
+    assert_eq!(tag(parent, "app.ratio"), Some(("float64".into(), 0.25.into())));
+    assert_eq!(tag(parent, "app.vip"), Some(("bool".into(), true.into())));
+    assert_eq!(tag(parent, "span.kind"), Some(("string".into(), "server".into())));
+    assert_eq!(tag(parent, "error"), Some(("bool".into(), true.into())));
+    assert_eq!(tag(child, "db.query.text"), Some(("string".into(), "SELECT 1 -- ünïcödé".into())));
+    let fields = parent["logs"][0]["fields"].as_array().expect("the exception");
+    assert!(fields.iter().any(|field| field["key"] == "exception.message" && field["value"] == "no such order"));
+    let process = &trace["processes"][parent["processID"].as_str().expect("an id")];
+    assert_eq!(process["serviceName"], "sdk-test");
+}
+
+/// The Python with the SDK: of the environment that tests/needs.sh makes, or of the machine.
+fn python() -> Option<String> {
+    // The test binary lies in <target>/<profile>/deps.
+    let target = std::env::current_exe().ok()?.ancestors().nth(3)?.to_owned();
+    let candidates = [target.join("test-venv/bin/python3").display().to_string(), "python3".into()];
+    candidates.into_iter().find(|python| {
+        let exists = python == "python3" || Path::new(python).exists();
+        exists
+            && Command::new(python)
+                .args(["-c", "import opentelemetry.sdk, opentelemetry.exporter.otlp.proto.grpc.trace_exporter, opentelemetry.exporter.otlp.proto.http.trace_exporter"])
+                .output()
+                .is_ok_and(|output| output.status.success())
+    })
+}

@@ -1,0 +1,105 @@
+//! Who may import whom: proto ← store ← collector, query ← root; some libraries stay in one crate.
+
+use std::{collections::BTreeSet, fs};
+
+use crate::source::{files, has_word, root};
+
+/// Our crates and those of ours that each may depend on. Writing and reading share only the store.
+const LAYERS: [(&str, &[&str]); 6] = [
+    ("proto", &[]),
+    ("store", &["weir-proto"]),
+    ("collector", &["weir-proto", "weir-store"]),
+    ("query", &["weir-proto", "weir-store"]),
+    (".", &["weir-proto", "weir-store", "weir-collector", "weir-query"]),
+    ("benches", &["weir-proto", "weir-store", "weir-collector", "weir-query"]),
+];
+
+/// Libraries that only some crates may use (benches may use all: they compare with them).
+const LIBRARIES: [(&str, &[&str]); 10] = [
+    ("parquet", &["store"]),
+    ("tantivy", &["store"]),
+    ("sqlx", &["store"]),
+    ("arrow-array", &["store", "query"]),
+    ("arrow-schema", &["proto", "store", "query"]),
+    ("datafusion", &["query"]),
+    ("axum", &["query"]),
+    ("tonic", &["collector"]),
+    ("clap", &["."]),
+    ("anyhow", &["."]),
+];
+
+/// The names under `[dependencies]` of a crate's manifest.
+fn dependencies(folder: &str) -> BTreeSet<String> {
+    let manifest = root().join(folder).join("Cargo.toml");
+    let text = fs::read_to_string(&manifest).unwrap_or_else(|error| panic!("{}: {error}", manifest.display()));
+    let mut names = BTreeSet::new();
+    let mut in_dependencies = false;
+    for line in text.lines() {
+        if line.starts_with('[') {
+            in_dependencies = line == "[dependencies]";
+            assert!(!line.starts_with("[dependencies."), "{folder}: write dependencies one to a line, not as {line}");
+        } else if in_dependencies && let Some(end) = line.find(['.', '=', ' ']) {
+            names.insert(line[..end].to_owned());
+        }
+    }
+    names
+}
+
+#[test]
+fn crates_depend_downwards_only() {
+    for (folder, allowed) in LAYERS {
+        for name in dependencies(folder).iter().filter(|name| name.starts_with("weir-")) {
+            assert!(allowed.contains(&name.as_str()), "{folder}/Cargo.toml: must not depend on {name}");
+        }
+    }
+}
+
+#[test]
+fn every_crate_has_its_layer() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the workspace's manifest");
+    let members = manifest.lines().find(|line| line.starts_with("members")).expect("members on one line");
+    let listed = LAYERS.iter().filter(|(folder, _)| *folder != ".");
+    for (folder, _) in listed.clone() {
+        assert!(members.contains(&format!("\"{folder}\"")), "{folder} is not a member");
+    }
+    assert_eq!(members.matches('"').count() / 2, listed.count(), "a crate without a row in LAYERS: {members}");
+}
+
+#[test]
+fn libraries_stay_where_they_belong() {
+    for (folder, _) in LAYERS.iter().filter(|(folder, _)| *folder != "benches") {
+        let dependencies = dependencies(folder);
+        for (library, allowed) in LIBRARIES {
+            let used = dependencies.contains(library);
+            assert!(!used || allowed.contains(folder), "{folder}/Cargo.toml: {library} belongs in {allowed:?} only");
+        }
+    }
+}
+
+/// The manifests cannot say it: a schema, once defined elsewhere, drifts from proto's.
+#[test]
+fn arrow_schemas_are_defined_in_proto_only() {
+    for file in files().iter().filter(|file| !["proto", "benches", "tests"].contains(&file.folder())) {
+        for line in file.code() {
+            let defines = has_word(line.code, "Schema::new") || has_word(line.code, "Field::new");
+            assert!(!defines, "{}:{}: Arrow schemas belong in proto: {}", file.path, line.number, line.code);
+        }
+    }
+}
+
+/// `mod.rs` of the journal and so on may be used by store's own, but paths must not go around `lib.rs` of a crate.
+#[test]
+fn the_root_is_the_only_meeting_place() {
+    let never = [
+        ("collector", "weir_query"),
+        ("query", "weir_collector"),
+        ("store", "weir_collector"),
+        ("store", "weir_query"),
+    ];
+    for file in files() {
+        for (folder, other) in never {
+            let uses = file.folder() == folder && file.text.contains(other);
+            assert!(!uses, "{}: {folder} must not know {other}", file.path);
+        }
+    }
+}

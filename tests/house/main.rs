@@ -1,0 +1,6 @@
+//! Keeps the house in order: who imports whom, how large files are, which words are used.
+
+mod layers;
+mod sizes;
+mod source;
+mod words;
