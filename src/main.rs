@@ -1,5 +1,6 @@
 //! The `weir` binary: reads the command line and runs the command.
 
+mod allocator;
 mod banner;
 mod cli;
 mod config;
@@ -18,11 +19,8 @@ use crate::{
     config::Config,
 };
 
-/// mimalloc: the receive path allocates per request from many threads (docs/decisions/0004-mimalloc.md).
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::keep_freed_memory();
     // A wrong command line ends here with exit code 2 and the usage; --help and --version with 0.
     let cli = Cli::parse();
     let outcome = match cli.command {

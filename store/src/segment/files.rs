@@ -1,13 +1,14 @@
 //! Every touch of the disk by segments: writing a directory whole, and reading its files.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, BufWriter, Write},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
 use super::SegmentError;
+use crate::disk::{Disk, DiskFile, DiskWriter};
 
 /// The rows.
 pub(super) const SPANS: &str = "spans.parquet";
@@ -16,41 +17,47 @@ pub(super) const INDEX: &str = "traces.idx";
 /// The manifest.
 pub(super) const MANIFEST: &str = "manifest.json";
 
+/// Bytes gathered before each write.
+const BUFFER_BYTES: usize = 1 << 20;
+
 /// A segment's directory under way: invisible under a temporary name until [`Self::publish`].
 #[derive(Debug)]
 pub(super) struct NewDirectory {
+    disk: Disk,
     parent: PathBuf,
     path: PathBuf,
     name: String,
 }
 
 /// A file of a [`NewDirectory`].
-pub(super) type NewFile = BufWriter<File>;
+pub(super) type NewFile = BufWriter<DiskWriter>;
 
 impl NewDirectory {
     /// Creates it below `parent`, in the place of what an interrupted attempt left there.
-    pub(super) fn create(parent: &Path, name: &str) -> Result<Self, SegmentError> {
+    pub(super) fn create(disk: &Disk, parent: &Path, name: &str) -> Result<Self, SegmentError> {
         let path = parent.join(format!("{name}.tmp"));
-        match fs::remove_dir_all(&path) {
+        let error = |source| SegmentError::io(&path, source);
+        match disk.remove_folder(&path) {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => return Err(SegmentError::io(&path, source)),
+            Err(gone) if gone.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(error(source)),
         }
-        fs::create_dir(&path).map_err(|source| SegmentError::io(&path, source))?;
-        Ok(Self { parent: parent.to_owned(), path, name: name.to_owned() })
+        disk.make_folder(&path).map_err(error)?;
+        Ok(Self { disk: disk.clone(), parent: parent.to_owned(), path, name: name.to_owned() })
     }
 
     /// A new file in it.
     pub(super) fn file(&self, name: &str) -> Result<NewFile, SegmentError> {
         let path = self.path.join(name);
-        let file = File::options().read(true).write(true).create_new(true).open(&path);
-        Ok(BufWriter::with_capacity(1 << 20, file.map_err(|source| SegmentError::io(&path, source))?))
+        let file = self.disk.create(&path).map_err(|source| SegmentError::io(&path, source))?;
+        Ok(BufWriter::with_capacity(BUFFER_BYTES, DiskWriter::new(file)))
     }
 
     /// Makes a flushed file's content durable.
     pub(super) fn sync(&self, name: &str) -> Result<(), SegmentError> {
         let path = self.path.join(name);
-        File::open(&path).and_then(|file| file.sync_all()).map_err(|source| SegmentError::io(&path, source))
+        let synced = self.disk.open(&path).and_then(|file: DiskFile| file.sync());
+        synced.map_err(|source| SegmentError::io(&path, source))
     }
 
     /// A whole file, durable.
@@ -70,25 +77,21 @@ impl NewDirectory {
     pub(super) fn publish(self) -> Result<PathBuf, SegmentError> {
         let target = self.parent.join(&self.name);
         let error = |source| SegmentError::io(&target, source);
-        sync_directory(&self.path)?;
+        self.disk.sync_folder(&self.path).map_err(error)?;
         if target.exists() {
-            fs::remove_dir_all(&target).map_err(error)?;
+            self.disk.remove_folder(&target).map_err(error)?;
         }
-        fs::rename(&self.path, &target).map_err(error)?;
+        self.disk.rename(&self.path, &target).map_err(error)?;
         // The parent too: a rename alone may be lost.
-        sync_directory(&self.parent)?;
+        self.disk.sync_folder(&self.parent).map_err(error)?;
         Ok(target)
     }
 
     /// Removes what was written.
     pub(super) fn discard(self) {
         // What stays behind is removed by the next attempt, or as an unregistered directory at start-up.
-        let _ = fs::remove_dir_all(&self.path);
+        let _ = self.disk.remove_folder(&self.path);
     }
-}
-
-fn sync_directory(path: &Path) -> Result<(), SegmentError> {
-    File::open(path).and_then(|directory| directory.sync_all()).map_err(|source| SegmentError::io(path, source))
 }
 
 /// A file of a segment, open for reading.

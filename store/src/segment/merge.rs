@@ -23,7 +23,7 @@ use super::{
     trace_rows::TraceRows,
     write::attribute_spec,
 };
-use crate::Tally;
+use crate::{Tally, disk::Disk};
 
 /// A row group under way is written early when it holds so many bytes.
 const GROUP_BYTES_MAX: u64 = 256 << 20;
@@ -31,13 +31,14 @@ const GROUP_BYTES_MAX: u64 = 256 << 20;
 /// Merges segments, given in journal order, into segment `id` below `parent` and opens it. The inputs stay as they are.
 /// `should_stop` is asked between row groups; when it says so, nothing is left behind but [`SegmentError::Stopped`].
 pub fn merge(
+    disk: &Disk,
     parent: &Path,
     id: &SegmentId,
     inputs: &[Arc<Segment>],
     level: i32,
     should_stop: &dyn Fn() -> bool,
 ) -> Result<Segment, SegmentError> {
-    let directory = NewDirectory::create(parent, &id.to_string())?;
+    let directory = NewDirectory::create(disk, parent, &id.to_string())?;
     let merged = Merge::new(&directory, inputs, level).and_then(|mut merge| {
         for (number, input) in inputs.iter().enumerate() {
             merge.append(number, input, should_stop)?;

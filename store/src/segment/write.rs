@@ -15,18 +15,19 @@ use super::{
     schema::{self, ColumnSpec, RESOURCE_PREFIX, SPAN_PREFIX, fixed},
     spans_file::{ROW_GROUP_ROWS, SpansFile},
 };
-use crate::{Operation, Tally};
+use crate::{Operation, Tally, disk::Disk};
 
 /// Writes the builder's spans as segment `id` below `parent` and opens it. Every file is durable, and so is the directory's
 /// name, when this returns. `level` is zstd's: 1 when sealing, 3 when merging.
 pub fn write_segment(
+    disk: &Disk,
     parent: &Path,
     id: &SegmentId,
     builder: &SpanBuilder,
     tally: Tally,
     level: i32,
 ) -> Result<Segment, SegmentError> {
-    let directory = NewDirectory::create(parent, &id.to_string())?;
+    let directory = NewDirectory::create(disk, parent, &id.to_string())?;
     match write_files(&directory, id, builder, tally, level) {
         Ok(()) => Segment::open(&directory.publish()?),
         Err(error) => {

@@ -146,8 +146,9 @@ fn merge_segments(shared: &Arc<Shared>, inputs: &[Arc<StoredSegment>]) {
         generation: ids.iter().map(|id| id.generation).max().unwrap_or(0) + 1,
     };
     let segments: Vec<_> = inputs.iter().map(|input| input.segment().clone()).collect();
-    let merged =
-        store_segment(shared, &id, |parent| merge(parent, &id, &segments, ZSTD_LEVEL, &|| shared.is_stopping()));
+    let merged = store_segment(shared, &id, |parent| {
+        merge(&shared.disk, parent, &id, &segments, ZSTD_LEVEL, &|| shared.is_stopping())
+    });
     let merged = match merged {
         Ok(merged) => merged,
         Err(error) => {

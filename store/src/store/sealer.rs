@@ -135,7 +135,7 @@ fn write(
 ) -> Result<Arc<StoredSegment>, SealError> {
     let id = SegmentId { tenant: tenant.clone(), first_file, last_file, generation: 0 };
     SEALED_SPANS.inc_by(builder.rows());
-    store_segment(shared, &id, |parent| write_segment(parent, &id, &builder, tally.clone(), ZSTD_LEVEL))
+    store_segment(shared, &id, |parent| write_segment(&shared.disk, parent, &id, &builder, tally.clone(), ZSTD_LEVEL))
         .map_err(SealError::Segment)
 }
 

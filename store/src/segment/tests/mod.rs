@@ -1,7 +1,11 @@
 //! Segments, written and read back.
 
+mod damage;
+mod figures;
+mod merging;
 mod odd;
 mod round_trip;
+mod searching;
 mod shop;
 
 use std::sync::Arc;

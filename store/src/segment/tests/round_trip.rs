@@ -10,6 +10,7 @@ use weir_proto::{TraceId, otlp::messages::collector::trace::v1::ExportTraceServi
 use super::{assert_same, id, odd, records, shop::Shop};
 use crate::{
     RejectReason, Rejection, SpanRecord, Tally,
+    disk::Disk,
     segment::{Segment, SpanBuilder, write_segment},
 };
 
@@ -20,7 +21,7 @@ pub(super) fn write(parent: &Path, requests: &[ExportTraceServiceRequest], first
         builder.push_payload(&request.encode_to_vec(), &[]).expect("own bytes");
     }
     let tally = Tally { accepted: builder.rows(), kept: builder.rows(), ..Default::default() };
-    write_segment(parent, &id(first_file, first_file, 0), &builder, tally, 1).expect("written")
+    write_segment(&Disk::default(), parent, &id(first_file, first_file, 0), &builder, tally, 1).expect("written")
 }
 
 /// The traces of requests, each in order.
@@ -69,7 +70,8 @@ fn rejected_spans_stay_out() {
         [0, 4, 9].map(|ordinal| Rejection { ordinal, reason: RejectReason::TooOld }).into_iter().collect();
     builder.push_payload(&request.encode_to_vec(), &rejected).expect("own bytes");
     assert_eq!(builder.rows(), 7);
-    let segment = write_segment(folder.path(), &id(1, 2, 0), &builder, Tally::default(), 1).expect("written");
+    let segment =
+        write_segment(&Disk::default(), folder.path(), &id(1, 2, 0), &builder, Tally::default(), 1).expect("written");
     let out = TraceId::from_wire(&records(&request)[4].span.trace_id).expect("valid");
     let kept: Vec<_> = segment.trace(out).expect("intact").into_iter().map(|record| record.span.span_id).collect();
     assert!(!kept.contains(&records(&request)[4].span.span_id));
@@ -79,7 +81,8 @@ fn rejected_spans_stay_out() {
 fn an_empty_segment_is_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let tally = Tally { accepted: 3, damaged: 3, ..Default::default() };
-    let segment = write_segment(folder.path(), &id(1, 1, 0), &SpanBuilder::new(), tally.clone(), 1).expect("written");
+    let segment = write_segment(&Disk::default(), folder.path(), &id(1, 1, 0), &SpanBuilder::new(), tally.clone(), 1)
+        .expect("written");
     let again = Segment::open(segment.directory()).expect("opened");
     assert_eq!((again.rows(), again.tally(), again.start_ns()), (0, &tally, None));
     assert!(again.trace(TraceId([1; 16])).expect("intact").is_empty());
@@ -87,7 +90,7 @@ fn an_empty_segment_is_one() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
     fn every_odd_span_comes_back(requests in prop::collection::vec(odd::request(), 1..4)) {

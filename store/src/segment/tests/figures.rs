@@ -1,0 +1,111 @@
+//! Sizes and speeds. With `WEIR_FIGURES=<batches of 1000>` in a release build the speeds are worth reading.
+
+use std::{sync::Arc, time::Instant};
+
+use prost::Message;
+
+use super::{id, shop::Shop};
+use crate::{
+    Tally,
+    disk::Disk,
+    segment::{SpanBuilder, merge, write_segment},
+};
+
+/// Bytes a span may take on disk, index included.
+const SPAN_BYTES_MAX: f64 = 45.0;
+
+#[test]
+fn a_span_is_small_on_disk() {
+    let batches = std::env::var("WEIR_FIGURES").ok().and_then(|text| text.parse().ok()).unwrap_or(40usize);
+    let folder = match std::env::var("WEIR_FIGURES_DIR") {
+        Ok(path) => tempfile::Builder::new().disable_cleanup(true).tempdir_in(path).expect("a folder"),
+        Err(_) => tempfile::tempdir().expect("a folder"),
+    };
+    let mut shop = Shop::new(20);
+    let mut segments = Vec::new();
+    for part in 0..2u32 {
+        let payloads: Vec<Vec<u8>> = (0..batches / 2).map(|_| shop.batch(1000).encode_to_vec()).collect();
+        let payload_bytes: usize = payloads.iter().map(Vec::len).sum();
+        let started = Instant::now();
+        let mut builder = SpanBuilder::new();
+        for payload in &payloads {
+            builder.push_payload(payload, &[]).expect("own bytes");
+        }
+        let pushed = started.elapsed();
+        let rows = builder.rows();
+        let started = Instant::now();
+        let segment =
+            write_segment(&Disk::default(), folder.path(), &id(part + 1, part + 1, 0), &builder, Tally::default(), 1)
+                .expect("written");
+        println!(
+            "seal: {rows} spans of {} B; push {} ns, write {} ns, {:.1} B on disk (index {:.2}), {:.0} B in memory a span",
+            payload_bytes as u64 / rows,
+            pushed.as_nanos() as u64 / rows,
+            started.elapsed().as_nanos() as u64 / rows,
+            segment.bytes() as f64 / rows as f64,
+            segment.manifest.index.bytes as f64 / rows as f64,
+            builder.memory_bytes() as f64 / rows as f64,
+        );
+        segments.push(Arc::new(segment));
+    }
+    let started = Instant::now();
+    let merged = merge(&Disk::default(), folder.path(), &id(1, 2, 1), &segments, 3, &|| false).expect("merged");
+    let rows = merged.rows();
+    let took = started.elapsed().as_nanos() as u64 / rows;
+    let bytes = merged.bytes() as f64 / rows as f64;
+    println!("merge: {took} ns a span, {bytes:.1} B on disk a span, {} B held open", merged.memory_bytes());
+    if std::env::var_os("WEIR_FIGURES").is_some() {
+        print_columns(&merged);
+        print_lookups(&merged);
+    }
+    assert!(bytes <= SPAN_BYTES_MAX, "{bytes} B a span");
+}
+
+fn print_columns(segment: &crate::segment::Segment) {
+    let mut columns: Vec<(i64, i64, String)> = (segment.specs.iter().enumerate())
+        .map(|(number, spec)| {
+            let chunks = segment.metadata.row_groups().iter().map(|group| group.column(number));
+            let bytes = chunks.clone().map(|chunk| chunk.compressed_size()).sum();
+            let plain = chunks.map(|chunk| chunk.uncompressed_size()).sum();
+            let first = segment.metadata.row_group(0).column(number);
+            let encodings: Vec<_> = first.encodings().collect();
+            (bytes, plain, format!("{} {encodings:?} {:?}", spec.name, first.compression()))
+        })
+        .collect();
+    columns.sort();
+    for (bytes, plain, name) in columns.into_iter().rev() {
+        let rows = segment.rows() as f64;
+        println!("{:7.3} B ({:7.3} plain) {name}", bytes as f64 / rows, plain as f64 / rows);
+    }
+}
+
+fn print_lookups(segment: &crate::segment::Segment) {
+    let mut newest = crate::search::NewestTraces::new(200);
+    let started = Instant::now();
+    let deadline = started + std::time::Duration::from_secs(60);
+    segment.search(&crate::SpanFilter::default(), &mut newest, deadline).expect("intact");
+    println!("search for anything: {:?}", started.elapsed());
+    let traces = newest.into_traces();
+    let started = Instant::now();
+    let spans: usize = traces.iter().map(|&trace| segment.trace(trace).expect("intact").len()).sum();
+    println!("trace by id: {:?} each, {} spans", started.elapsed() / traces.len() as u32, spans / traces.len());
+    for (key, value) in [
+        ("order.id", "ord_none"),
+        ("feature.flag", "flag-3"),
+        ("http.response.status_code", "500"),
+        ("user.id", "user-77"),
+    ] {
+        let filter = crate::SpanFilter {
+            attributes: vec![crate::AttributeFilter {
+                key: key.into(),
+                value: crate::AttributeText::Text(value.into()),
+                place: crate::Place::Any,
+            }],
+            ..Default::default()
+        };
+        let mut newest = crate::search::NewestTraces::new(1_000_000);
+        let started = Instant::now();
+        segment.search(&filter, &mut newest, deadline).expect("intact");
+        println!("search {key}={value}: {:?}, {} traces", started.elapsed(), newest.into_traces().len());
+    }
+}
