@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use tokio::time::sleep;
-use weir_benches::{load::Plan, rng::Rng};
+use weir_benches::{load::Plan, query::Query, rng::Rng};
 use weir_proto::time::Clock;
 
-use crate::fixture::{NEVER_SEAL, SMALL, Weir};
+use crate::fixture::{NEVER_SEAL, SMALL, Weir, journal_files};
 
 /// Kills in each of the two tests.
 const ROUNDS: usize = 12;
@@ -19,6 +19,23 @@ async fn killed_while_it_seals_and_merges() {
 #[tokio::test]
 async fn killed_while_everything_is_in_the_journal() {
     kill_rounds(NEVER_SEAL).await;
+}
+
+#[tokio::test]
+async fn killed_after_its_newest_file_was_rolled_and_is_empty() {
+    let storage = "  free_min: 1MiB\n  journal: {file_age_max: 200ms}\n  seal: {size_max: 10GiB, age_max: 1h}\n";
+    let weir = Weir::new(22, storage);
+    let server = weir.start().await;
+    weir.send(&server, 600).await;
+    let query = Query::new(server.query);
+    let rolled = query.until("rolled", Duration::from_secs(20), |metrics| {
+        metrics.get("weir_journal_unsealed_files").is_some_and(|files| *files >= 1.0)
+            && journal_files(&weir.options.data).len() >= 2
+    });
+    rolled.await.expect("the file is closed by age");
+    server.kill().await.expect("killed");
+    let server = weir.start().await;
+    weir.verify(&server, None).await;
 }
 
 async fn kill_rounds(storage: &str) {

@@ -14,7 +14,7 @@ use weir_benches::{
     verify::{Verification, verify},
 };
 
-use crate::fixture::{NEVER_SEAL, SMALL, Weir};
+use crate::fixture::{NEVER_SEAL, SMALL, Weir, files, journal_files};
 
 /// What the store has, compared with what was sent, when some of it may be lost.
 async fn look(weir: &Weir, server: &Server) -> Verification {
@@ -142,30 +142,6 @@ fn flip(path: &Path, share: f64) {
     file.write_all_at(&bytes.map(|byte| !byte), at).expect("written");
 }
 
-fn journal_files(data: &Path) -> Vec<PathBuf> {
-    let mut files = files(&data.join("journal"));
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "journal"));
-    files.sort();
-    files
-}
-
 fn largest(folder: &Path) -> PathBuf {
     files(folder).into_iter().max_by_key(|file| fs::metadata(file).map_or(0, |about| about.len())).expect("a file")
-}
-
-/// Every file below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("a folder").flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                found.push(path);
-            }
-        }
-    }
-    found
 }

@@ -1,6 +1,11 @@
 //! A weir in a folder of its own, the traffic it was sent, and the questions every test ends with.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use weir_benches::{
     load::{Load, LoadReport, Plan, Record},
@@ -88,4 +93,29 @@ impl Weir {
             panic!("{error:#}\n{}", self.options.log());
         }
     }
+}
+
+/// The journal's files, oldest first.
+pub(crate) fn journal_files(data: &Path) -> Vec<PathBuf> {
+    let mut files = files(&data.join("journal"));
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "journal"));
+    files.sort();
+    files
+}
+
+/// Every file below a folder.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    found
 }

@@ -17,7 +17,7 @@ use super::{
     view::{SegmentsByTenant, View, Views},
 };
 use crate::{
-    Offset, Tally,
+    Tally,
     catalog::{Catalog, CatalogError, CatalogState},
     disk::Disk,
     head::{HeadFile, PayloadBudget},
@@ -56,7 +56,8 @@ pub(super) async fn open(
     let files = replay_files(&recovered);
     let first_unsealed = count_missing(&recovered, &files, &catalog, first_unsealed, &mut state).await?;
     views.change(|view| {
-        view.projected = files.last().map_or(Offset::default(), |file| file.end());
+        // The newest file may be empty: it was rolled just before the stop.
+        view.projected = files.iter().map(|file| file.end()).max().unwrap_or_default();
         view.files = files.clone();
         view.segments = Arc::new(segments.clone());
         view.sealed_ledger = Arc::new(state.ledger.clone());
