@@ -23,7 +23,7 @@ help:
 	@echo "make bench   the load generator and the figures (ARGS=\"--quick\")"
 
 run: need-cargo
-	@$(CARGO) run --quiet --release --locked --bin weir -- run $(ARGS)
+	@$(CARGO) run --release --locked --bin weir -- run $(ARGS)
 
 test: need-cargo
 	@tests/needs.sh

@@ -36,9 +36,19 @@ fn main() -> ExitCode {
     }
 }
 
+/// Raises the limit on open files as far as this process may: each journal file that is not sealed takes some, each connection one.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        tracing::warn!(%error, "the limit on open files stays at {:?}", limit.current);
+    }
+}
+
 /// `weir run`.
 fn run(options: &RunOptions) -> anyhow::Result<()> {
     logging::start(&options.logging)?;
+    raise_file_limit();
     let config = match &options.config {
         Some(file) => Config::load(file)?,
         None => Config::built_in(),

@@ -1,54 +1,68 @@
 #!/usr/bin/env bash
 # Installs what the tests need and this machine lacks. Says nothing when nothing is missing.
 #
-#   cc                a C compiler: SQLite, zstd and mimalloc are compiled in
+#   cc                a C compiler: SQLite, zstd and mimalloc are compiled in; without it there is no test run
 #   mkfs.ext4, mount  the power-cut test's file system, which is run as root only
 #   python3 + venv    the OpenTelemetry SDK as a client (tests/requirements.txt), when that file is there
+#
+# What cannot be had (no network, no root) is said; except for cc the other tests run all the same.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+exec </dev/null
 
-packages=()
-command -v cc >/dev/null || packages+=(gcc libc6-dev)
-if [[ $(id -u) == 0 ]]; then
-  command -v mkfs.ext4 >/dev/null || packages+=(e2fsprogs)
-  command -v mount >/dev/null || packages+=(mount)
-fi
-if [[ -f tests/requirements.txt ]]; then
-  python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
-fi
+say() { echo "make test: $*" >&2; }
 
-if ((${#packages[@]} > 0)); then
-  as_root=()
+# install PACKAGE...: false, and the reason, when they cannot be had.
+install() {
+  local as_root=() log
   if [[ $(id -u) != 0 ]]; then
     if ! sudo -n true 2>/dev/null; then
-      echo "make test: please install (needs root): ${packages[*]}" >&2
-      exit 1
+      say "please install (needs root): $*"
+      return 1
     fi
     as_root=(sudo -n)
   fi
   if ! command -v apt-get >/dev/null; then
-    echo "make test: no apt-get here; please install the equivalents of: ${packages[*]}" >&2
-    exit 1
+    say "no apt-get here; please install the equivalents of: $*"
+    return 1
   fi
-  echo "make test: installing ${packages[*]}"
+  say "installing $*"
   log=$(mktemp)
-  if ! { "${as_root[@]}" apt-get update -qq &&
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${packages[@]}"; } \
-    >"$log" 2>&1; then
+  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive timeout --kill-after=10 300 apt-get -qq -o DPkg::Lock::Timeout=120)
+  if ! { "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends "$@"; } >"$log" 2>&1; then
     cat "$log" >&2
-    echo "make test: could not install ${packages[*]}" >&2
-    exit 1
+    rm -f "$log"
+    say "could not install $*"
+    return 1
   fi
   rm -f "$log"
+}
+
+# sdk PYTHON: whether it has what tests/e2e/sdk.py imports.
+sdk() {
+  "$1" -c 'import opentelemetry.sdk, opentelemetry.exporter.otlp.proto.grpc.trace_exporter, opentelemetry.exporter.otlp.proto.http.trace_exporter' 2>/dev/null
+}
+
+command -v cc >/dev/null || install gcc libc6-dev
+
+if [[ $(id -u) == 0 ]]; then
+  packages=()
+  command -v mkfs.ext4 >/dev/null || packages+=(e2fsprogs)
+  command -v mount >/dev/null || packages+=(mount)
+  ((${#packages[@]} == 0)) || install "${packages[@]}" || say "the power-cut tests do not run"
 fi
 
 if [[ -f tests/requirements.txt ]]; then
   venv=${CARGO_TARGET_DIR:-target}/test-venv
-  # Installed again when the list changes.
-  if ! cmp -s tests/requirements.txt "$venv/requirements.txt"; then
-    echo "make test: installing tests/requirements.txt into $venv"
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt
-    cp tests/requirements.txt "$venv/requirements.txt"
+  # Installed again when the list changes, or when the Python that it was made with is gone.
+  if ! cmp -s tests/requirements.txt "$venv/requirements.txt" || ! sdk "$venv/bin/python3"; then
+    python3 -c 'import venv, ensurepip' 2>/dev/null || install python3 python3-venv || true
+    say "installing tests/requirements.txt into $venv"
+    if python3 -m venv --clear "$venv" &&
+      timeout --kill-after=10 300 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-input -r tests/requirements.txt; then
+      cp tests/requirements.txt "$venv/requirements.txt"
+    else
+      say "no OpenTelemetry SDK for Python: the test that sends with it does not run"
+    fi
   fi
 fi

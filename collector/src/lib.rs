@@ -2,7 +2,6 @@
 
 pub mod admission;
 pub mod append;
-pub mod duration;
 pub mod receivers;
 
 pub use append::{Append, Authenticate, Unauthenticated};

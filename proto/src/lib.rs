@@ -1,5 +1,8 @@
-//! The words everyone speaks: OTLP wire views, ids, tenants, time. No I/O.
+//! The words everyone speaks: OTLP wire views, ids, tenants, time, durations. No I/O.
 
+pub mod decimal;
+pub mod duration;
+pub mod endpoint;
 pub mod ids;
 pub mod otlp;
 pub mod tenant;

@@ -1,16 +1,20 @@
 //! What every view of a trace needs: resends folded, services named, attributes in order.
 
-use std::collections::HashMap;
+use std::{cmp::Ordering, collections::HashMap};
 
 use prost::Message;
-use weir_proto::otlp::messages::{
-    common::v1::{KeyValue, any_value::Value},
-    resource::v1::Resource,
+use weir_proto::{
+    SpanId,
+    otlp::{
+        messages::{
+            common::v1::{KeyValue, any_value::Value},
+            resource::v1::Resource,
+            trace::v1::Span,
+        },
+        traces::UNKNOWN_SERVICE,
+    },
 };
 use weir_store::{SpanRecord, SpanState};
-
-/// The service of a resource without a `service.name`, as the OpenTelemetry resource specification says.
-const UNKNOWN_SERVICE: &str = "unknown_service";
 
 /// Drops what a client sent twice: rows with the same span id and the same content. Distinct spans that merely share
 /// an id (Zipkin's client and server) stay. A row that is kept wins over its pending twin.
@@ -41,25 +45,51 @@ pub(crate) fn fold_resends(rows: Vec<SpanRecord>) -> Vec<SpanRecord> {
     folded
 }
 
-/// `service.name` when it is a non-empty string.
+/// The first `service.name` that is a non-empty string, as the scan finds it.
 pub(crate) fn service(resource: &Resource) -> &str {
-    let named = resource.attributes.iter().find(|attribute| attribute.key == "service.name");
-    match named.and_then(|attribute| attribute.value.as_ref()).and_then(|value| value.value.as_ref()) {
-        Some(Value::StringValue(name)) if !name.is_empty() => name,
-        _ => UNKNOWN_SERVICE,
+    for attribute in resource.attributes.iter().filter(|attribute| attribute.key == "service.name") {
+        if let Some(Value::StringValue(name)) = attribute.value.as_ref().and_then(|value| value.value.as_ref())
+            && !name.is_empty()
+        {
+            return name;
+        }
     }
+    UNKNOWN_SERVICE
 }
 
 /// Attributes by key: stored ones come back in no particular order, answers should not change from call to call.
 pub(crate) fn by_key(attributes: &[KeyValue]) -> Vec<&KeyValue> {
     let mut sorted: Vec<_> = attributes.iter().collect();
-    sorted.sort_by(|a, b| a.key.cmp(&b.key));
+    sorted.sort_by(|a, b| order(a, b));
     sorted
 }
 
-/// The bytes that two rows share exactly when one is a resend of the other. Bytes rather than `==`, for NaN.
+/// By key; a key that is there twice, against the specification, by value.
+fn order(a: &KeyValue, b: &KeyValue) -> Ordering {
+    a.key.cmp(&b.key).then_with(|| a.encode_to_vec().cmp(&b.encode_to_vec()))
+}
+
+/// The parent's id; empty when there is none, or one that is zero or of a wrong length: segments do not keep such.
+pub(crate) fn parent_id(span: &Span) -> &[u8] {
+    SpanId::from_wire(&span.parent_span_id).map_or(&[], |_| &span.parent_span_id)
+}
+
+/// Protobuf's JSON names for doubles that JSON has no number for.
+pub(crate) fn non_finite(value: f64) -> Option<&'static str> {
+    if value.is_finite() {
+        return None;
+    }
+    if value.is_nan() {
+        return Some("NaN");
+    }
+    Some(if value > 0.0 { "Infinity" } else { "-Infinity" })
+}
+
+/// The bytes that two rows share exactly when one is a resend of the other, also when only one of them is in a segment by
+/// now. Bytes rather than `==`, for NaN.
 fn content(row: &SpanRecord) -> Vec<u8> {
     let mut span = row.span.clone();
+    span.parent_span_id = parent_id(&row.span).to_vec();
     sort(&mut span.attributes);
     for event in &mut span.events {
         sort(&mut event.attributes);
@@ -78,13 +108,13 @@ fn content(row: &SpanRecord) -> Vec<u8> {
 }
 
 fn sort(attributes: &mut [KeyValue]) {
-    attributes.sort_by(|a, b| a.key.cmp(&b.key));
+    attributes.sort_by(order);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::fixtures::{double, record, string};
+    use crate::http::fixtures::{attribute, double, record, string};
 
     #[test]
     fn a_resend_is_one_span() {
@@ -95,6 +125,17 @@ mod tests {
         let folded = fold_resends(vec![first.clone(), record("cart", 2, 100), resent]);
         let ids: Vec<_> = folded.iter().map(|row| row.span.span_id[7]).collect();
         assert_eq!(ids, [1, 2]);
+    }
+
+    #[test]
+    fn a_resend_of_a_sealed_span_is_one_span() {
+        let mut sealed = record("cart", 1, 100);
+        sealed.span.attributes = vec![string("a", "2"), string("a", "1")];
+        let mut resent = sealed.clone();
+        // As some SDKs write that there is no parent.
+        resent.span.parent_span_id = vec![0; 8];
+        resent.span.attributes.reverse();
+        assert_eq!(fold_resends(vec![sealed, resent]).len(), 1);
     }
 
     #[test]
@@ -120,5 +161,7 @@ mod tests {
         assert_eq!(service(&record("cart", 1, 100).resource), "cart");
         assert_eq!(service(&record("", 1, 100).resource), "unknown_service");
         assert_eq!(service(&Resource::default()), "unknown_service");
+        let twice = vec![attribute("service.name", Value::IntValue(1)), string("service.name", "stock")];
+        assert_eq!(service(&Resource { attributes: twice, ..Resource::default() }), "stock");
     }
 }

@@ -3,8 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, de};
-
-use super::duration::scaled;
+use weir_proto::decimal::scaled;
 
 /// Units and their bytes; letter case does not matter.
 const UNITS: [(&str, u64); 10] = [

@@ -4,9 +4,9 @@
 
 mod bytes;
 mod components;
-mod duration;
 mod env;
 mod error;
+mod period;
 mod service;
 mod storage;
 
@@ -125,13 +125,15 @@ impl Config {
 
     /// The top-level sections in which `other` differs.
     pub(crate) fn differences(&self, other: &Self) -> Vec<&'static str> {
-        let pairs = [
-            ("receivers", format!("{:?}", self.receivers), format!("{:?}", other.receivers)),
-            ("service", format!("{:?}", self.drain_max), format!("{:?}", other.drain_max)),
-            ("storage", format!("{:?}", self.storage), format!("{:?}", other.storage)),
-            ("query", format!("{:?}", self.query), format!("{:?}", other.query)),
+        // By name, so that a field added to a configuration is placed in a section before this compiles.
+        let Self { receivers, storage, query, drain_max } = self;
+        let sections = [
+            ("receivers", *receivers != other.receivers),
+            ("service", *drain_max != other.drain_max),
+            ("storage", *storage != other.storage),
+            ("query", *query != other.query),
         ];
-        pairs.into_iter().filter(|(_, ours, theirs)| ours != theirs).map(|(section, ..)| section).collect()
+        sections.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section).collect()
     }
 }
 

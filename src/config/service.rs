@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Deserializer, de};
 use serde_saphyr::Spanned;
 
-use super::{duration::Period, error::unknown};
+use super::{error::unknown, period::Period};
 
 /// Signals that this weir receives.
 const SIGNALS: &[&str] = &["traces"];

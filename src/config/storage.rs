@@ -10,21 +10,19 @@ use weir_store::StoreOptions;
 
 use super::{
     bytes::ByteSize,
-    duration::{Period, Retention},
     or_default,
+    period::{Period, Retention},
 };
 
 /// A kibibyte.
 const KIB: u64 = 1 << 10;
 /// A mebibyte.
 const MIB: u64 = 1 << 20;
-/// A gibibyte.
-const GIB: u64 = 1 << 30;
 /// A day, in milliseconds.
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
 /// `storage`. Defaults are those of [`StoreOptions::new`].
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct StorageConfig {
     /// The data folder; `--data` goes before it.
@@ -64,7 +62,7 @@ impl Default for StorageConfig {
 }
 
 /// `storage.retention`: how long each signal is kept.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RetentionConfig {
     traces: Retention,
@@ -77,11 +75,11 @@ impl Default for RetentionConfig {
 }
 
 /// `storage.journal`: files, group commit and what may wait.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct JournalConfig {
-    /// A position in a file has 32 bits in an offset, hence the upper bound.
-    file_size_max: ByteSize<MIB, { 2 * GIB }>,
+    /// A segment is made of one file at the least, and its builder holds so much: hence the upper bound.
+    file_size_max: ByteSize<MIB, { 256 * MIB }>,
     file_age_max: Period<100, DAY_MS>,
     commit_delay_max: Period<0, 1000>,
     commit_size_max: ByteSize<{ 4 * KIB }, { 256 * MIB }>,
@@ -104,7 +102,7 @@ impl Default for JournalConfig {
 }
 
 /// `storage.head`: what is kept in memory.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct HeadConfig {
     payload_size_max: ByteSize,
@@ -117,7 +115,7 @@ impl Default for HeadConfig {
 }
 
 /// `storage.seal`: when a run of journal files becomes a segment.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct SealConfig {
     size_max: ByteSize<MIB>,
@@ -132,7 +130,7 @@ impl Default for SealConfig {
 }
 
 /// `storage.merge`: how large merged segments become, and how far merging may fall behind.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct MergeConfig {
     debt_size_max: ByteSize<{ 16 * MIB }>,

@@ -170,10 +170,18 @@ fn a_wrong_file_says_where_and_what_to_write() {
             "weir.yaml:3:5: receivers.otlp.inflight_mib_max: is too small",
         ),
         (
+            "query:\n  endpoint: nonsense\n",
+            "weir.yaml:2:13: `nonsense` is not an endpoint; write it like 127.0.0.1:4317 or :4317",
+        ),
+        (
+            "receivers: {otlp: {protocols: {grpc: {endpoint: localhost}}}}\n",
+            "weir.yaml:1:49: `localhost` is not an endpoint; write it like 127.0.0.1:4317 or :4317",
+        ),
+        (
             "storage:\n  size_max: big\n",
             "weir.yaml:2:13: `big` is not a size; write it like 64MiB, 100GB or 4096 (KiB, MiB, GiB, TiB, kB, MB, GB, TB)",
         ),
-        ("storage: {journal: {file_size_max: 3GiB}}\n", "weir.yaml:1:36: `3GiB` is too large; at most 2GiB"),
+        ("storage: {journal: {file_size_max: 3GiB}}\n", "weir.yaml:1:36: `3GiB` is too large; at most 256MiB"),
         ("storage: {journal: {file_size_max: 1KiB}}\n", "weir.yaml:1:36: `1KiB` is too small; at least 1MiB"),
         ("storage: {journal: {commit_delay_max: 2s}}\n", "weir.yaml:1:39: `2s` is too long; at most 1s"),
         ("storage: {journal: {file_age_max: 5ms}}\n", "weir.yaml:1:35: `5ms` is too short; at least 100ms"),
@@ -218,6 +226,23 @@ fn a_wrong_file_says_where_and_what_to_write() {
 #[test]
 fn differences_name_the_sections() {
     let one = parse("").expect("valid");
-    let other = parse("storage: {free_min: 1GiB}\nservice: {drain_max: 1s}").expect("valid");
-    assert_eq!(one.differences(&other), ["service", "storage"]);
+    for (changed, sections) in [
+        ("storage: {free_min: 1GiB}\nservice: {drain_max: 1s}", &["service", "storage"][..]),
+        ("receivers: {otlp: {inflight_mib_max: 255}}", &["receivers"]),
+        ("receivers: {otlp: , otlp/b: }", &["receivers"]),
+        ("receivers: {otlp: {protocols: {grpc: , http: {idle_timeout: 61s}}}}", &["receivers"]),
+        (
+            "receivers: {otlp: {protocols: {grpc: {keepalive: {server_parameters: {time: 59s}}}, http: }}}",
+            &["receivers"],
+        ),
+        ("storage: {accept: any}", &["storage"]),
+        ("storage: {retention: {traces: forever}}", &["storage"]),
+        ("query: {spans_max: 1}", &["query"]),
+        ("query: {timeout: 29999ms}", &["query"]),
+        // Other words for the same.
+        ("storage: {retention: {traces: 168h}}\nquery: {timeout: 0.5m}\nservice: {drain_max: 20s}", &[]),
+    ] {
+        let other = parse(changed).expect("valid");
+        assert_eq!(one.differences(&other), sections, "{changed}");
+    }
 }

@@ -5,7 +5,8 @@
 use std::{collections::BTreeMap, path::Path, str::FromStr};
 
 use sqlx::{
-    Row, Sqlite, SqlitePool, Transaction,
+    ConnectOptions, Connection, Row, Sqlite, SqliteConnection, SqlitePool,
+    pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use weir_proto::TenantId;
@@ -55,10 +56,38 @@ pub(crate) enum CatalogError {
 }
 
 impl CatalogError {
-    /// Whether the change was rolled back for want of space: it may be tried again.
-    pub(crate) fn is_disk_full(&self) -> bool {
-        // SQLITE_FULL (https://sqlite.org/rescode.html#full).
-        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("13"))
+    /// Whether the database cannot be used now but may be later (no space, read-only, held by another program): nothing is
+    /// broken, and nothing was changed.
+    pub(crate) fn is_refusal(&self) -> bool {
+        const BUSY: i32 = 5;
+        const LOCKED: i32 = 6;
+        const READ_ONLY: i32 = 8;
+        const FULL: i32 = 13;
+        self.sqlite_code().is_some_and(|code| [BUSY, LOCKED, READ_ONLY, FULL].contains(&(code & 0xff)))
+    }
+
+    /// Whether the file holds something else than a catalog.
+    pub(crate) fn is_damage(&self) -> bool {
+        const ERROR: i32 = 1; // A table or column that is not there.
+        const CORRUPT: i32 = 11;
+        const NOT_A_DATABASE: i32 = 26;
+        const CANNOT_READ: [i32; 2] = [266, 522];
+        match self {
+            Self::Unreadable(_) | Self::SealedElsewhere { .. } => true,
+            Self::TooNew { .. } => false,
+            Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => false,
+            Self::Database(_) => self.sqlite_code().is_none_or(|code| {
+                [ERROR, CORRUPT, NOT_A_DATABASE].contains(&(code & 0xff)) || CANNOT_READ.contains(&code)
+            }),
+        }
+    }
+
+    /// SQLite's extended result code (<https://sqlite.org/rescode.html>); the low byte is the primary one.
+    fn sqlite_code(&self) -> Option<i32> {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => error.code()?.parse().ok(),
+            _ => None,
+        }
     }
 }
 
@@ -80,28 +109,43 @@ pub(crate) struct Catalog(SqlitePool);
 impl Catalog {
     /// Opens or creates it.
     pub(crate) async fn open(path: &Path) -> Result<Self, CatalogError> {
-        let options = SqliteConnectOptions::from_str("sqlite://")?
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
-        // One connection: transactions queue in order, and nobody waits on SQLite's own lock.
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        sqlx::raw_sql(SCHEMA).execute(&pool).await?;
+        let options = SqliteConnectOptions::from_str("sqlite://")?.filename(path).create_if_missing(true);
+        // What is no database is found by a connection that is closed for certain before anybody moves its files: SQLite's
+        // log goes by name.
+        let mut probe = options.connect().await?;
+        let answer = sqlx::query("PRAGMA schema_version").fetch_one(&mut probe).await;
+        probe.close().await?;
+        answer?;
+        let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+        // One connection, for good: changes queue in order, nobody waits on SQLite's own lock, and files need not be opened again.
+        let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+        let catalog = Self(pool.connect_with(options).await?);
+        if let Err(error) = catalog.prepare().await {
+            // As above.
+            catalog.close().await;
+            return Err(error);
+        }
+        Ok(catalog)
+    }
+
+    /// Makes the tables, and looks whether this is a sound catalog of a known version.
+    async fn prepare(&self) -> Result<(), CatalogError> {
+        let pool = &self.0;
+        sqlx::raw_sql(SCHEMA).execute(pool).await?;
         sqlx::query("INSERT INTO catalog VALUES ('version', $1) ON CONFLICT DO NOTHING")
             .bind(SCHEMA_VERSION)
-            .execute(&pool)
+            .execute(pool)
             .await?;
-        let found: i64 = sqlx::query_scalar("SELECT value FROM catalog WHERE key = 'version'").fetch_one(&pool).await?;
+        let found: i64 = sqlx::query_scalar("SELECT value FROM catalog WHERE key = 'version'").fetch_one(pool).await?;
         if found > SCHEMA_VERSION {
             return Err(CatalogError::TooNew { found });
         }
         // A page that was damaged is found now, while the catalog can still be rebuilt, and not in the middle of a seal.
-        let check: String = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&pool).await?;
+        let check: String = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(pool).await?;
         if check != "ok" {
             return Err(CatalogError::Unreadable(format!("database: {check}")));
         }
-        Ok(Self(pool))
+        Ok(())
     }
 
     /// Everything it knows.
@@ -116,9 +160,9 @@ impl Catalog {
             .fetch_all(&self.0)
             .await?;
         for row in rows {
-            let tenant = tenant(&row.get::<String, _>(0))?;
-            let (outcome, detail): (String, String) = (row.get(1), row.get(2));
-            let items = row.get::<i64, _>(3) as u64;
+            let tenant = tenant(row.try_get(0)?)?;
+            let (outcome, detail): (String, String) = (row.try_get(1)?, row.try_get(2)?);
+            let items = row.try_get::<i64, _>(3)? as u64;
             let tally = state.ledger.entry(tenant).or_default();
             match outcome.as_str() {
                 "accepted" => tally.accepted = items,
@@ -134,31 +178,31 @@ impl Catalog {
             .fetch_all(&self.0)
             .await?;
         for row in rows {
-            let tenant = tenant(&row.get::<String, _>(0))?;
-            let id: String = row.get(1);
+            let tenant = tenant(row.try_get(0)?)?;
+            let id: String = row.try_get(1)?;
             let id =
                 SegmentId::parse(tenant, &id).map_err(|_| CatalogError::Unreadable(format!("segment id {id:?}")))?;
-            state.segments.push((id, row.get::<i64, _>(2) as u64));
+            state.segments.push((id, row.try_get::<i64, _>(2)? as u64));
         }
         Ok(state)
     }
 
     /// Replaces everything by `state`: a catalog that was lost, or the first start.
     pub(crate) async fn rebuild(&self, state: &CatalogState) -> Result<(), CatalogError> {
-        let mut transaction = self.0.begin().await?;
+        let mut change = Change::begin(&self.0).await?;
         for table in ["DELETE FROM journals", "DELETE FROM ledger", "DELETE FROM segments"] {
-            sqlx::query(table).execute(&mut *transaction).await?;
+            sqlx::query(table).execute(&mut *change.connection).await?;
         }
         sqlx::query("INSERT INTO journals VALUES ($1, $2)")
             .bind(TRACES)
             .bind(i64::from(state.first_unsealed_file.unwrap_or(1)))
-            .execute(&mut *transaction)
+            .execute(&mut *change.connection)
             .await?;
-        add_to_ledger(&mut transaction, &state.ledger).await?;
+        add_to_ledger(&mut change.connection, &state.ledger).await?;
         for (id, rows) in &state.segments {
-            add_segment(&mut transaction, id, *rows).await?;
+            add_segment(&mut change.connection, id, *rows).await?;
         }
-        Ok(transaction.commit().await?)
+        change.commit().await
     }
 
     /// A run of files `from..to` became `segments`: moves the sealed end, adds the segments and the ledger's changes.
@@ -169,50 +213,50 @@ impl Catalog {
         segments: &[(SegmentId, u64)],
         ledger: &BTreeMap<TenantId, Tally>,
     ) -> Result<(), CatalogError> {
-        let mut transaction = self.0.begin().await?;
+        let mut change = Change::begin(&self.0).await?;
         let moved =
             sqlx::query("UPDATE journals SET first_unsealed_file = $1 WHERE journal = $2 AND first_unsealed_file = $3")
                 .bind(i64::from(to))
                 .bind(TRACES)
                 .bind(i64::from(from))
-                .execute(&mut *transaction)
+                .execute(&mut *change.connection)
                 .await?;
         if moved.rows_affected() != 1 {
             let found: i64 = sqlx::query_scalar("SELECT first_unsealed_file FROM journals WHERE journal = $1")
                 .bind(TRACES)
-                .fetch_one(&mut *transaction)
+                .fetch_one(&mut *change.connection)
                 .await?;
             return Err(CatalogError::SealedElsewhere { expected: from, found: found as u32 });
         }
         for (id, rows) in segments {
-            add_segment(&mut transaction, id, *rows).await?;
+            add_segment(&mut change.connection, id, *rows).await?;
         }
-        add_to_ledger(&mut transaction, ledger).await?;
-        Ok(transaction.commit().await?)
+        add_to_ledger(&mut change.connection, ledger).await?;
+        change.commit().await
     }
 
     /// `inputs` became `output`; the ledger does not change.
     pub(crate) async fn merge(&self, inputs: &[SegmentId], output: &SegmentId, rows: u64) -> Result<(), CatalogError> {
-        let mut transaction = self.0.begin().await?;
-        remove_segments(&mut transaction, inputs).await?;
-        add_segment(&mut transaction, output, rows).await?;
-        Ok(transaction.commit().await?)
+        let mut change = Change::begin(&self.0).await?;
+        remove_segments(&mut change.connection, inputs).await?;
+        add_segment(&mut change.connection, output, rows).await?;
+        change.commit().await
     }
 
     /// Segments are gone: by retention with `damaged` false, else their rows count as damaged instead of kept.
     pub(crate) async fn remove(&self, segments: &[(SegmentId, u64)], damaged: bool) -> Result<(), CatalogError> {
-        let mut transaction = self.0.begin().await?;
+        let mut change = Change::begin(&self.0).await?;
         let ids: Vec<SegmentId> = segments.iter().map(|(id, _)| id.clone()).collect();
-        remove_segments(&mut transaction, &ids).await?;
+        remove_segments(&mut change.connection, &ids).await?;
         for (id, rows) in segments {
             if !damaged {
                 break;
             }
-            for (outcome, change) in [("kept", -(*rows as i64)), ("damaged", *rows as i64)] {
-                add_items(&mut transaction, &id.tenant, outcome, "", change).await?;
+            for (outcome, items) in [("kept", -(*rows as i64)), ("damaged", *rows as i64)] {
+                add_items(&mut change.connection, &id.tenant, outcome, "", items).await?;
             }
         }
-        Ok(transaction.commit().await?)
+        change.commit().await
     }
 
     /// Closes the database.
@@ -221,53 +265,82 @@ impl Catalog {
     }
 }
 
+/// One transaction. If it is not committed, its connection is closed: SQLite may have rolled back all of it, a part or nothing
+/// after an error, and a next transaction on that connection might only seem to commit.
+struct Change {
+    connection: PoolConnection<Sqlite>,
+    committed: bool,
+}
+
+impl Change {
+    async fn begin(pool: &SqlitePool) -> Result<Self, CatalogError> {
+        let mut change = Self { connection: pool.acquire().await?, committed: false };
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut *change.connection).await?;
+        Ok(change)
+    }
+
+    async fn commit(mut self) -> Result<(), CatalogError> {
+        sqlx::query("COMMIT").execute(&mut *self.connection).await?;
+        self.committed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Change {
+    fn drop(&mut self) {
+        if !self.committed {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
 fn tenant(name: &str) -> Result<TenantId, CatalogError> {
     TenantId::new(name).map_err(|_| CatalogError::Unreadable(format!("tenant {name:?}")))
 }
 
-async fn add_segment(change: &mut Transaction<'_, Sqlite>, id: &SegmentId, rows: u64) -> Result<(), CatalogError> {
+async fn add_segment(connection: &mut SqliteConnection, id: &SegmentId, rows: u64) -> Result<(), CatalogError> {
     sqlx::query("INSERT INTO segments VALUES ($1, $2, $3, $4)")
         .bind(TRACES)
         .bind(id.tenant.as_str())
         .bind(id.to_string())
         .bind(rows as i64)
-        .execute(&mut **change)
+        .execute(&mut *connection)
         .await?;
     Ok(())
 }
 
-async fn remove_segments(change: &mut Transaction<'_, Sqlite>, ids: &[SegmentId]) -> Result<(), CatalogError> {
+async fn remove_segments(connection: &mut SqliteConnection, ids: &[SegmentId]) -> Result<(), CatalogError> {
     for id in ids {
         sqlx::query("DELETE FROM segments WHERE journal = $1 AND tenant = $2 AND id = $3")
             .bind(TRACES)
             .bind(id.tenant.as_str())
             .bind(id.to_string())
-            .execute(&mut **change)
+            .execute(&mut *connection)
             .await?;
     }
     Ok(())
 }
 
 async fn add_to_ledger(
-    change: &mut Transaction<'_, Sqlite>,
+    connection: &mut SqliteConnection,
     ledger: &BTreeMap<TenantId, Tally>,
 ) -> Result<(), CatalogError> {
     for (tenant, tally) in ledger {
         for (outcome, items) in [("accepted", tally.accepted), ("kept", tally.kept), ("damaged", tally.damaged)] {
-            add_items(change, tenant, outcome, "", items as i64).await?;
+            add_items(connection, tenant, outcome, "", items as i64).await?;
         }
         for (policy, items) in &tally.dropped {
-            add_items(change, tenant, "dropped", policy, *items as i64).await?;
+            add_items(connection, tenant, "dropped", policy, *items as i64).await?;
         }
         for (reason, items) in &tally.rejected {
-            add_items(change, tenant, "rejected", reason, *items as i64).await?;
+            add_items(connection, tenant, "rejected", reason, *items as i64).await?;
         }
     }
     Ok(())
 }
 
 async fn add_items(
-    change: &mut Transaction<'_, Sqlite>,
+    connection: &mut SqliteConnection,
     tenant: &TenantId,
     outcome: &str,
     detail: &str,
@@ -285,7 +358,10 @@ async fn add_items(
     .bind(outcome)
     .bind(detail)
     .bind(items)
-    .execute(&mut **change)
+    .execute(&mut *connection)
     .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,6 +49,22 @@ impl Tally {
         }
     }
 
+    /// Takes back what was added.
+    pub(crate) fn subtract(&mut self, other: &Self) {
+        self.accepted -= other.accepted;
+        self.kept -= other.kept;
+        self.pending -= other.pending;
+        self.damaged -= other.damaged;
+        for (mine, others) in [(&mut self.dropped, &other.dropped), (&mut self.rejected, &other.rejected)] {
+            for (name, n) in others {
+                if let Some(items) = mine.get_mut(name) {
+                    *items -= n;
+                }
+            }
+            mine.retain(|_, items| *items > 0);
+        }
+    }
+
     /// What a journal counted for a tenant; what became of the items is not known to it.
     pub(crate) fn of_count(count: &Count) -> Self {
         let rejected = count.rejected().map(|(reason, items)| (reason.name().to_owned(), items)).collect();

@@ -10,12 +10,14 @@ pub struct NewestTraces {
     limit: usize,
     newest_start_ns: HashMap<TraceId, u64>,
     floor_ns: u64,
+    /// Something was added or became newer since the floor was set.
+    changed: bool,
 }
 
 impl NewestTraces {
     /// Collects up to `limit` traces (at least 1).
     pub fn new(limit: usize) -> Self {
-        Self { limit: limit.max(1), newest_start_ns: HashMap::new(), floor_ns: 0 }
+        Self { limit: limit.max(1), newest_start_ns: HashMap::new(), floor_ns: 0, changed: false }
     }
 
     /// A span that matches.
@@ -23,10 +25,11 @@ impl NewestTraces {
         if start_ns < self.floor_ns {
             return;
         }
-        let newest = self.newest_start_ns.entry(trace).or_insert(start_ns);
+        let newest = self.newest_start_ns.entry(trace).or_default();
+        self.changed |= start_ns >= *newest;
         *newest = start_ns.max(*newest);
         // Pruned in bulk: once per `limit` further traces, not once per span.
-        if self.newest_start_ns.len() >= self.limit * 2 + 16 {
+        if self.newest_start_ns.len() >= self.limit.saturating_mul(2).saturating_add(16) {
             self.prune();
         }
     }
@@ -48,9 +51,10 @@ impl NewestTraces {
     }
 
     fn prune(&mut self) {
-        if self.newest_start_ns.len() < self.limit {
+        if self.newest_start_ns.len() < self.limit || !self.changed {
             return;
         }
+        self.changed = false;
         let mut traces: Vec<_> = self.newest_start_ns.drain().collect();
         traces.sort_by_key(|&(trace, start_ns)| (std::cmp::Reverse(start_ns), trace));
         traces.truncate(self.limit);
@@ -78,6 +82,14 @@ mod tests {
         newest.offer(trace(3), 15);
         newest.offer(trace(4), 25);
         assert_eq!(newest.into_traces(), [trace(2), trace(4)]);
+    }
+
+    #[test]
+    fn without_a_limit_everything_is_kept() {
+        let mut newest = NewestTraces::new(usize::MAX);
+        (0..100).for_each(|n| newest.offer(trace(n), u64::from(n)));
+        assert_eq!(newest.floor_ns(), 0);
+        assert_eq!(newest.into_traces().len(), 100);
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub struct SpanFilter {
     pub kind: Option<i32>,
     /// OTLP StatusCode.
     pub status_code: Option<i32>,
+    /// Any OTLP StatusCode but this.
+    pub status_code_not: Option<i32>,
     /// All of these.
     pub attributes: Vec<AttributeFilter>,
     /// Bounds on the duration in ns.
@@ -64,6 +66,7 @@ impl Default for SpanFilter {
             name: None,
             kind: None,
             status_code: None,
+            status_code_not: None,
             attributes: Vec::new(),
             duration_ns: 0..=u64::MAX,
             start_ns: 0..=u64::MAX,

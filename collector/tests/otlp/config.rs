@@ -53,7 +53,7 @@ fn mistakes_are_named() {
     let rows = [
         (json!({"protocol": {}}), "unknown field `protocol`"),
         (json!({"protocols": {"grpc": {"endpont": "x"}}}), "unknown field `endpont`"),
-        (json!({"protocols": {"grpc": {"read_timeout": "soon"}}}), "\"soon\" is not a duration"),
+        (json!({"protocols": {"grpc": {"read_timeout": "soon"}}}), "`soon` is not a duration"),
         (
             json!({"protocols": {"grpc": {"max_recv_msg_size_mib": 0}}}),
             "protocols.grpc.max_recv_msg_size_mib: is too small",

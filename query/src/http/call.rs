@@ -56,6 +56,17 @@ impl Call {
         self.segment("id").parse().map_err(|error| Failure::BadRequest(format!("trace id: {error}")))
     }
 
+    /// Rows of a trace to read at most: what a client sent twice is folded to one span afterwards.
+    pub(super) fn rows_max(&self) -> usize {
+        self.spans_max.saturating_mul(2)
+    }
+
+    /// Spans that an answer of at most `spans_max` leaves out, at least: of a trace whose rows were not all read nobody knows.
+    pub(super) fn left_out(&self, rows_read: usize, spans: usize, spans_max: usize) -> usize {
+        let unread = usize::from(rows_read >= self.rows_max());
+        spans.saturating_sub(spans_max).max(unread)
+    }
+
     /// Whether there is no time left.
     pub(super) fn is_late(&self) -> bool {
         Instant::now() >= self.deadline

@@ -3,22 +3,22 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use serde::Deserialize;
-
-use super::duration;
+use weir_proto::{duration, endpoint};
 
 /// `query`: the endpoint and its limits. Durations are written like `30s`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct QueryConfig {
-    /// Host and port. Whoever reaches it may read everything: keep it on loopback or behind something that asks who is there.
+    /// Host and port; `:4320` means every IPv4 address. Whoever reaches it may read everything: keep it on loopback or behind something that asks who is there.
+    #[serde(deserialize_with = "endpoint::deserialize")]
     pub endpoint: String,
     /// A query that takes longer answers with what it found, or with 504.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(deserialize_with = "duration::deserialize_positive")]
     pub timeout: Duration,
     /// Queries that run at the same time.
     pub queries_max: NonZeroUsize,
     /// How long a query waits for its turn before it is refused with 503.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(deserialize_with = "duration::deserialize_positive")]
     pub queue_timeout: Duration,
     /// Traces in one answer; a larger `limit` counts as this.
     pub traces_max: NonZeroUsize,
@@ -27,7 +27,7 @@ pub struct QueryConfig {
     /// Open connections; more wait to be accepted.
     pub connections_max: NonZeroUsize,
     /// A connection is closed when a request's headers take longer, and when it is idle for so long.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(deserialize_with = "duration::deserialize_positive")]
     pub header_timeout: Duration,
     /// Bytes of a request's headers, refused with 431 (at least 8192).
     pub header_bytes_max: NonZeroUsize,
@@ -36,10 +36,10 @@ pub struct QueryConfig {
     /// Bytes of a request's body, refused with 413.
     pub request_bytes_max: NonZeroUsize,
     /// A client that takes nothing off an answer for so long is disconnected.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(deserialize_with = "duration::deserialize_positive")]
     pub write_timeout: Duration,
     /// How long requests in flight may take to finish at shutdown.
-    #[serde(deserialize_with = "duration::deserialize")]
+    #[serde(deserialize_with = "duration::deserialize_positive")]
     pub drain_timeout: Duration,
 }
 
@@ -51,7 +51,7 @@ impl Default for QueryConfig {
             queries_max: count(8),
             queue_timeout: Duration::from_secs(5),
             traces_max: count(1500),
-            spans_max: count(500_000),
+            spans_max: count(100_000),
             connections_max: count(1024),
             header_timeout: Duration::from_secs(30),
             header_bytes_max: count(64 << 10),

@@ -95,8 +95,8 @@ impl Source for Held {
 }
 
 impl View for Held {
-    fn trace(&self, _: &TenantId, id: TraceId) -> Result<Vec<SpanRecord>, ReadError> {
-        Ok(self.rows.iter().filter(|row| row.span.trace_id == id.0).cloned().collect())
+    fn trace(&self, _: &TenantId, id: TraceId, rows_max: usize) -> Result<Vec<SpanRecord>, ReadError> {
+        Ok(self.rows.iter().filter(|row| row.span.trace_id == id.0).take(rows_max).cloned().collect())
     }
 
     fn search(&self, _: &TenantId, _: &SpanFilter, _: SearchLimits) -> Result<SearchResult, ReadError> {

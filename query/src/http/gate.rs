@@ -27,7 +27,7 @@ pub(super) struct Gate {
 impl Gate {
     pub(super) fn new(config: &QueryConfig) -> Self {
         Self {
-            turns: Arc::new(Semaphore::new(config.queries_max.get())),
+            turns: Arc::new(Semaphore::new(config.queries_max.get().min(Semaphore::MAX_PERMITS))),
             queue_timeout: config.queue_timeout,
             timeout: config.timeout,
         }

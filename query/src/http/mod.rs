@@ -6,7 +6,6 @@ mod answer;
 mod api;
 mod call;
 mod config;
-mod duration;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod gate;

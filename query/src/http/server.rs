@@ -15,7 +15,7 @@ use tokio::{
     sync::Semaphore,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use weir_proto::time::Clock;
+use weir_proto::{endpoint::with_host, time::Clock};
 use weir_store::Store;
 
 use super::{
@@ -53,7 +53,7 @@ pub async fn start(
 pub(super) async fn serve(app: App, tracker: &TaskTracker, shutdown: CancellationToken) -> io::Result<SocketAddr> {
     let endpoint = &app.config.endpoint;
     let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {endpoint}: {error}"));
-    let listener = TcpListener::bind(endpoint).await.map_err(named)?;
+    let listener = TcpListener::bind(&*with_host(endpoint)).await.map_err(named)?;
     let address = listener.local_addr().map_err(named)?;
     tracker.spawn(accept(app, listener, tracker.clone(), shutdown));
     Ok(address)
@@ -61,7 +61,7 @@ pub(super) async fn serve(app: App, tracker: &TaskTracker, shutdown: Cancellatio
 
 async fn accept(app: App, listener: TcpListener, tracker: TaskTracker, shutdown: CancellationToken) {
     let config = Arc::clone(&app.config);
-    let places = Arc::new(Semaphore::new(config.connections_max.get()));
+    let places = Arc::new(Semaphore::new(config.connections_max.get().min(Semaphore::MAX_PERMITS)));
     let service = router(&app);
     let graceful = GracefulShutdown::new();
     let give_up = CancellationToken::new();

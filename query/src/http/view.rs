@@ -16,7 +16,8 @@ pub(super) trait Source: Send + Sync {
 
 /// One immutable view; all methods may block on files. See [`Snapshot`].
 pub(super) trait View: Send {
-    fn trace(&self, tenant: &TenantId, id: TraceId) -> Result<Vec<SpanRecord>, ReadError>;
+    /// No more than `rows_max` rows.
+    fn trace(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<Vec<SpanRecord>, ReadError>;
 
     fn search(&self, tenant: &TenantId, filter: &SpanFilter, limits: SearchLimits) -> Result<SearchResult, ReadError>;
 
@@ -36,8 +37,8 @@ impl Source for Store {
 }
 
 impl View for Snapshot {
-    fn trace(&self, tenant: &TenantId, id: TraceId) -> Result<Vec<SpanRecord>, ReadError> {
-        Snapshot::trace(self, tenant, id)
+    fn trace(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<Vec<SpanRecord>, ReadError> {
+        self.trace_up_to(tenant, id, rows_max)
     }
 
     fn search(&self, tenant: &TenantId, filter: &SpanFilter, limits: SearchLimits) -> Result<SearchResult, ReadError> {

@@ -2,8 +2,11 @@
 
 use std::{
     io,
-    path::Path,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 /// Leaves out the nth sync (counted from 1) of the process.
@@ -18,6 +21,7 @@ pub struct Faults {
     skip_sync: AtomicU64,
     fail_sync: AtomicU64,
     space_bytes: AtomicU64,
+    skipped: Mutex<Option<PathBuf>>,
 }
 
 /// What to do about a sync.
@@ -36,6 +40,7 @@ impl Default for Faults {
             skip_sync: AtomicU64::new(0),
             fail_sync: AtomicU64::new(0),
             space_bytes: AtomicU64::new(u64::MAX),
+            skipped: Mutex::default(),
         }
     }
 }
@@ -62,6 +67,11 @@ impl Faults {
         self.skip_sync.store(nth, Relaxed);
     }
 
+    /// What was not synced because of [`Self::skip_sync`].
+    pub fn skipped(&self) -> Option<PathBuf> {
+        self.skipped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Makes the nth sync fail with EIO.
     pub fn fail_sync(&self, nth: u64) {
         self.fail_sync.store(nth, Relaxed);
@@ -80,6 +90,7 @@ impl Faults {
         }
         if nth == self.skip_sync.load(Relaxed) {
             eprintln!("weir fault: sync {nth} left out ({})", path.display());
+            *self.skipped.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.to_owned());
             return Ok(SyncVerdict::Skip);
         }
         if nth == self.fail_sync.load(Relaxed) {
@@ -101,6 +112,14 @@ impl Faults {
         let allowed = left.min(bytes as u64);
         self.space_bytes.store(left - allowed, Relaxed);
         allowed as usize
+    }
+
+    /// What is left of `bytes` free on the disk.
+    pub(super) fn free_bytes(&self, bytes: u64) -> u64 {
+        match cfg!(any(test, debug_assertions)) {
+            true => bytes.min(self.space_bytes.load(Relaxed)),
+            false => bytes,
+        }
     }
 
     /// ENOSPC when there is no space for a new file or a reservation.

@@ -12,7 +12,10 @@ use std::{
     io::{self, IoSlice},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 pub use faults::{Faults, SyncVerdict};
@@ -27,6 +30,7 @@ pub struct Disk(Arc<State>);
 #[derive(Debug, Default)]
 struct State {
     faults: Faults,
+    sync_failed: AtomicBool,
     #[cfg(any(test, debug_assertions))]
     recorder: Option<recorder::Recorder>,
 }
@@ -40,7 +44,7 @@ impl Disk {
     /// The real disk, every operation below the recorder's root written down.
     #[cfg(any(test, debug_assertions))]
     pub fn recording(recorder: recorder::Recorder) -> Self {
-        Self(Arc::new(State { faults: Faults::default(), recorder: Some(recorder) }))
+        Self(Arc::new(State { recorder: Some(recorder), ..State::default() }))
     }
 
     /// Counters, and the faults of a test.
@@ -106,18 +110,30 @@ impl Disk {
 
     /// Makes the names in a folder durable.
     pub fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        if self.0.faults.before_sync(path)? == SyncVerdict::Skip {
-            return Ok(());
+        self.sync(path, || File::open(path)?.sync_all(), || self.record(|recorder| recorder.sync_folder(path)))
+    }
+
+    /// Whether a sync failed for another reason than want of space. What it should have made durable may be gone although the
+    /// next sync says yes: the process must end, and recovery find out.
+    pub fn has_failed_sync(&self) -> bool {
+        self.0.sync_failed.load(Ordering::Acquire)
+    }
+
+    fn sync(&self, path: &Path, sync: impl FnOnce() -> io::Result<()>, record: impl FnOnce()) -> io::Result<()> {
+        let synced = self.0.faults.before_sync(path).and_then(|verdict| match verdict {
+            SyncVerdict::Skip => Ok(()),
+            SyncVerdict::Sync => sync().map(|()| record()),
+        });
+        if synced.as_ref().is_err_and(|error| !is_refusal(error)) {
+            self.0.sync_failed.store(true, Ordering::Release);
         }
-        File::open(path)?.sync_all()?;
-        self.record(|recorder| recorder.sync_folder(path));
-        Ok(())
+        synced
     }
 
     /// Bytes that an unprivileged process may still allocate on the file system of `path`.
     pub fn free_bytes(&self, path: &Path) -> io::Result<u64> {
         let stat = rustix::fs::statvfs(path)?;
-        Ok(stat.f_bavail * stat.f_frsize)
+        Ok(self.0.faults.free_bytes(stat.f_bavail * stat.f_frsize))
     }
 
     #[cfg(any(test, debug_assertions))]
@@ -252,12 +268,8 @@ impl DiskFile {
 
     /// Makes the content durable (fdatasync: length included, times not).
     pub fn sync(&self) -> io::Result<()> {
-        if self.disk.0.faults.before_sync(&self.path)? == SyncVerdict::Skip {
-            return Ok(());
-        }
-        self.file.sync_data()?;
-        self.disk.record(|recorder| recorder.sync_file(self.node));
-        Ok(())
+        let record = || self.disk.record(|recorder| recorder.sync_file(self.node));
+        self.disk.sync(&self.path, || self.file.sync_data(), record)
     }
 }
 

@@ -37,6 +37,15 @@ struct Recording {
     base: Vec<Node>,
     operations: Vec<Operation>,
     nodes: usize,
+    /// Files in the root that others write: their names, nodes and contents when last looked at.
+    foreign: Vec<Foreign>,
+}
+
+#[derive(Debug)]
+struct Foreign {
+    name: OsString,
+    node: usize,
+    content: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Clone)]
@@ -48,6 +57,7 @@ enum Operation {
     Length { node: usize, bytes: u64 },
     SyncFile { node: usize },
     SyncFolder { node: usize },
+    Foreign { name: OsString, node: usize, content: Option<Vec<u8>> },
 }
 
 #[derive(Debug, Clone)]
@@ -73,10 +83,38 @@ impl Recorder {
             base: Vec::new(),
             operations: Vec::new(),
             nodes: 0,
+            foreign: Vec::new(),
         };
         recording.take_in(root, Path::new(""))?;
         recording.nodes = recording.base.len();
         Ok(Self(Arc::new(Mutex::new(recording))))
+    }
+
+    /// Follows files in the root that are written and synced by others (a database's): whenever an operation is written down, or
+    /// a moment taken, what is in them counts as durable. Given in the order in which they are to be looked at.
+    pub fn follow(&self, names: &[&str]) {
+        let mut recording = self.lock();
+        for name in names {
+            let node = recording.names.get(Path::new(name)).copied().unwrap_or(recording.nodes);
+            if node == recording.nodes {
+                recording.nodes += 1;
+                recording.names.insert(name.into(), node);
+                recording.operations.push(Operation::File { node });
+            }
+            recording.foreign.push(Foreign { name: name.into(), node, content: None });
+        }
+    }
+
+    /// The last moment before each at which something became durable, and now: between two of them every state that a
+    /// cut leaves ([`Unsynced::Lost`]) is the same.
+    pub fn cuts(&self) -> Vec<usize> {
+        let recording = self.lock();
+        let makes_durable = |operation: &Operation| {
+            matches!(operation, Operation::SyncFile { .. } | Operation::SyncFolder { .. } | Operation::Foreign { .. })
+        };
+        let operations = recording.operations.iter().enumerate();
+        let before = operations.filter(|(_, operation)| makes_durable(operation)).map(|(moment, _)| moment);
+        before.chain([recording.operations.len()]).collect()
     }
 
     /// How many operations there are so far: a moment to cut at.
@@ -167,11 +205,24 @@ impl Recorder {
     }
 
     fn lock(&self) -> MutexGuard<'_, Recording> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        let mut recording = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        recording.look_at_foreign();
+        recording
     }
 }
 
 impl Recording {
+    fn look_at_foreign(&mut self) {
+        for foreign in &mut self.foreign {
+            let content = std::fs::read(self.root.join(&foreign.name)).ok();
+            if content != foreign.content {
+                foreign.content.clone_from(&content);
+                let name = foreign.name.clone();
+                self.operations.push(Operation::Foreign { name, node: foreign.node, content });
+            }
+        }
+    }
+
     fn relative(&self, path: &Path) -> PathBuf {
         path.strip_prefix(&self.root).expect("only paths below the recorder's root are recorded").to_owned()
     }
@@ -240,6 +291,14 @@ fn apply(nodes: &mut Vec<Node>, operation: &Operation) {
                 for change in unsynced.drain(..) {
                     change.apply(durable);
                 }
+            }
+        }
+        Operation::Foreign { name, node, content } => {
+            if let Some(content) = content {
+                nodes[*node] = Node::File { durable: content.clone(), unsynced: Vec::new() };
+            }
+            if let Node::Folder { durable, .. } = &mut nodes[ROOT] {
+                rename_entries(durable, &[(name.clone(), content.as_ref().map(|_| *node))]);
             }
         }
         Operation::SyncFolder { node } => {

@@ -13,7 +13,7 @@ use super::{
     summary::{BatchSummaries, NO_ROW, SpanSummary},
 };
 use crate::{
-    Offset, Operation, Tally,
+    Offset, Operation, RejectReason, Rejection, Tally,
     journal::{FrameHeader, JournalFile, Tallies},
 };
 
@@ -36,6 +36,10 @@ pub(crate) struct HeadFrame {
     pub(crate) first_row: u32,
     pub(crate) spans: Box<[SpanSummary]>,
     pub(crate) payload: Payload,
+    /// Accepted spans that a damaged payload could not give.
+    damaged: u64,
+    /// Spans that are not in `spans`, by reason.
+    rejected: Box<[(RejectReason, u64)]>,
 }
 
 /// An operation of one tenant in a file.
@@ -53,6 +57,8 @@ struct Index {
     /// Trace (and tenant) to the last of its rows. Traces whose hashes collide share a chain; readers compare ids.
     last_row: HashMap<u64, u32, BuildHasherDefault<IdentityHasher>>,
     operations: Vec<Arc<HeadOperation>>,
+    /// For each operation, the frame that had it first.
+    operations_from: Vec<Offset>,
     operation_ids: HashMap<Arc<HeadOperation>, u32, foldhash::fast::FixedState>,
     rows: u32,
     tallies: BTreeMap<TenantId, Tally>,
@@ -114,18 +120,10 @@ impl HeadFile {
     ) -> usize {
         let mut guard = self.lock();
         let index = &mut *guard;
-        let tally = index.tallies.entry(header.tenant.clone()).or_default();
-        tally.accepted += header.accepted();
-        tally.kept += batch.spans.len() as u64;
-        // Summaries that a damaged payload could not give are accounted for, not forgotten.
-        tally.damaged += header.accepted().saturating_sub(batch.spans.len() as u64);
-        for rejection in &header.rejected {
-            *tally.rejected.entry(rejection.reason.name().to_owned()).or_default() += 1;
-        }
         let ids: Vec<u32> = (batch.operations.iter())
             .map(|operation| {
                 let (service, name) = batch.operation_texts(operation);
-                index.operation_id(&header.tenant, service, name, operation.kind)
+                index.operation_id(offset, &header.tenant, service, name, operation.kind)
             })
             .collect();
         let first_row = index.rows;
@@ -137,14 +135,19 @@ impl HeadFile {
             span.previous_in_trace = previous.unwrap_or(NO_ROW);
         }
         index.rows += spans.len() as u32;
-        self.frames.push(HeadFrame {
+        let frame = HeadFrame {
             offset,
             tenant: header.tenant.clone(),
             received_at_ns: header.received_at_ns,
             first_row,
+            // What is missing is accounted for, not forgotten.
+            damaged: header.accepted().saturating_sub(spans.len() as u64),
+            rejected: count_reasons(&header.rejected),
             spans,
             payload,
-        })
+        };
+        index.tallies.entry(header.tenant.clone()).or_default().add(&frame.tally());
+        self.frames.push(frame)
     }
 
     /// Counts items that were acknowledged, or rejected, and that recovery could not find.
@@ -161,9 +164,19 @@ impl HeadFile {
         self.frames.get(self.frames.count().wrapping_sub(1)).map_or(Offset::default(), |frame| frame.offset)
     }
 
-    /// What the file's frames add up to.
-    pub(crate) fn tallies(&self) -> BTreeMap<TenantId, Tally> {
-        self.lock().tallies.clone()
+    /// What the file's frames at or before `visible` add up to.
+    pub(crate) fn tallies(&self, visible: Offset) -> BTreeMap<TenantId, Tally> {
+        // Frames are added under the lock: those that are not visible are the last ones.
+        let index = self.lock();
+        let mut tallies = index.tallies.clone();
+        for at in (0..self.frames.count()).rev() {
+            let Some(frame) = self.frames.get(at).filter(|frame| frame.offset > visible) else { break };
+            if let Some(tally) = tallies.get_mut(&frame.tenant) {
+                tally.subtract(&frame.tally());
+            }
+        }
+        tallies.retain(|_, tally| *tally != Tally::default());
+        tallies
     }
 
     /// The frames at or before `visible`, oldest first.
@@ -202,12 +215,12 @@ impl HeadFile {
         operations.iter().map(|operation| fits(operation)).collect()
     }
 
-    /// The tenant's operations.
-    pub(crate) fn operations(&self, tenant: &TenantId) -> Vec<Operation> {
-        let operations = self.lock().operations.clone();
-        (operations.iter())
-            .filter(|operation| operation.tenant == *tenant)
-            .map(|operation| Operation {
+    /// The tenant's operations at or before `visible`.
+    pub(crate) fn operations(&self, tenant: &TenantId, visible: Offset) -> Vec<Operation> {
+        let index = self.lock();
+        (index.operations.iter().zip(&index.operations_from))
+            .filter(|(operation, from)| operation.tenant == *tenant && **from <= visible)
+            .map(|(operation, _)| Operation {
                 service: String::from_utf8_lossy(&operation.service).into_owned(),
                 name: String::from_utf8_lossy(&operation.name).into_owned(),
                 kind: operation.kind,
@@ -235,7 +248,7 @@ impl HeadFile {
 }
 
 impl Index {
-    fn operation_id(&mut self, tenant: &TenantId, service: &[u8], name: &[u8], kind: i32) -> u32 {
+    fn operation_id(&mut self, offset: Offset, tenant: &TenantId, service: &[u8], name: &[u8], kind: i32) -> u32 {
         let operation = HeadOperation { tenant: tenant.clone(), service: service.into(), name: name.into(), kind };
         if let Some(&id) = self.operation_ids.get(&operation) {
             return id;
@@ -243,9 +256,25 @@ impl Index {
         let operation = Arc::new(operation);
         let id = self.operations.len() as u32;
         self.operations.push(operation.clone());
+        self.operations_from.push(offset);
         self.operation_ids.insert(operation, id);
         id
     }
+}
+
+impl HeadFrame {
+    /// What it adds to the ledger.
+    fn tally(&self) -> Tally {
+        let kept = self.spans.len() as u64;
+        let rejected = self.rejected.iter().map(|&(reason, items)| (reason.name().to_owned(), items)).collect();
+        Tally { accepted: kept + self.damaged, kept, damaged: self.damaged, rejected, ..Tally::default() }
+    }
+}
+
+fn count_reasons(rejected: &[Rejection]) -> Box<[(RejectReason, u64)]> {
+    let count = |reason| rejected.iter().filter(|rejection| rejection.reason == reason).count() as u64;
+    let counts = RejectReason::ALL.into_iter().map(|reason| (reason, count(reason)));
+    counts.filter(|&(_, items)| items > 0).collect()
 }
 
 fn tenant_salt(tenant: &TenantId) -> u64 {

@@ -12,3 +12,6 @@ mod summary;
 pub(crate) use file::HeadFile;
 pub(crate) use payload::{Payload, PayloadBudget};
 pub use summary::BatchSummaries;
+
+#[cfg(test)]
+mod tests;

@@ -18,21 +18,25 @@ use super::{
 use crate::{Offset, ReadError, SpanFilter, SpanRecord, SpanState, search::NewestTraces};
 
 impl HeadFile {
-    /// Every span of a trace at or before `visible`.
-    pub(crate) fn trace(&self, tenant: &TenantId, id: TraceId, visible: Offset) -> Result<Vec<SpanRecord>, ReadError> {
+    /// The newest `rows_max` spans of a trace at or before `visible`, those in frames that cannot be read aside.
+    pub(crate) fn trace(&self, tenant: &TenantId, id: TraceId, visible: Offset, rows_max: usize) -> Vec<SpanRecord> {
         let mut records = Vec::new();
         let mut wanted: Vec<u32> = Vec::new();
-        let rows = self.trace_rows(tenant, id, visible);
+        let mut rows = self.trace_rows(tenant, id, visible);
+        rows.truncate(rows_max);
         for frame_rows in rows.chunk_by(|(a, _), (b, _)| a.offset == b.offset) {
             wanted.clear();
             wanted.extend(frame_rows.iter().map(|(_, span)| span.ordinal));
             wanted.sort_unstable();
-            self.decode(frame_rows[0].0, &wanted, &mut records)?;
+            let frame = frame_rows[0].0;
+            if let Err(error) = self.decode(frame, &wanted, &mut records) {
+                report(frame, &error);
+            }
         }
-        Ok(records)
+        records
     }
 
-    /// Offers the traces of spans that fit. Answers false when the deadline cut it short.
+    /// Offers the traces of spans that fit. Answers false when the deadline cut it short, or a frame cannot be read.
     pub(crate) fn search(
         &self,
         tenant: &TenantId,
@@ -40,7 +44,7 @@ impl HeadFile {
         visible: Offset,
         newest: &mut NewestTraces,
         deadline: Instant,
-    ) -> Result<bool, ReadError> {
+    ) -> bool {
         let operations = self.matching_operations(|operation| {
             operation.tenant == *tenant
                 && filter.service.as_ref().is_none_or(|service| *operation.service == *service.as_bytes())
@@ -48,14 +52,15 @@ impl HeadFile {
                 && filter.kind.is_none_or(|kind| operation.kind == kind)
         });
         if !operations.contains(&true) {
-            return Ok(true);
+            return true;
         }
+        let mut whole = true;
         let conditions = AttributeConditions::new(filter);
         let frames: Vec<&HeadFrame> = self.frames(visible).collect();
         let mut candidates: Vec<&SpanSummary> = Vec::new();
         for frame in frames.into_iter().rev() {
             if Instant::now() >= deadline {
-                return Ok(false);
+                return false;
             }
             let floor_ns = newest.floor_ns();
             candidates.clear();
@@ -71,12 +76,16 @@ impl HeadFile {
                 candidates.iter().for_each(|span| newest.offer(span.trace_id, span.start_ns));
                 continue;
             }
-            let payload = frame.payload.read(self.journal())?;
-            if conditions.may_match(&payload) {
-                offer_matching(&payload, &candidates, &conditions, newest)?;
+            let searched = frame.payload.read(self.journal()).and_then(|payload| {
+                let hopeless = !conditions.may_match(&payload);
+                if hopeless { Ok(()) } else { offer_matching(&payload, &candidates, &conditions, newest) }
+            });
+            if let Err(error) = searched {
+                report(frame, &error);
+                whole = false;
             }
         }
-        Ok(true)
+        whole
     }
 
     fn decode(&self, frame: &HeadFrame, ordinals: &[u32], records: &mut Vec<SpanRecord>) -> Result<(), ReadError> {
@@ -96,6 +105,11 @@ impl HeadFile {
     }
 }
 
+/// A broken frame hurts only itself.
+fn report(frame: &HeadFrame, error: &ReadError) {
+    tracing::error!(offset = %frame.offset, %error, "a frame of the journal cannot be read; the rest is");
+}
+
 /// The message of `ordinal`, made once for all spans in a row that share it.
 fn shared<M>(last: &mut Option<(u32, Arc<M>)>, ordinal: u32, make: impl FnOnce() -> M) -> Arc<M> {
     match last {
@@ -108,6 +122,7 @@ fn fits_summary(span: &SpanSummary, filter: &SpanFilter) -> bool {
     filter.start_ns.contains(&span.start_ns)
         && filter.duration_ns.contains(&span.duration_ns)
         && filter.status_code.is_none_or(|code| i32::from(span.status_code) == code)
+        && filter.status_code_not.is_none_or(|code| i32::from(span.status_code) != code)
 }
 
 /// Walks a payload and its candidates (both in ordinal order) side by side.

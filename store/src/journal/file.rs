@@ -35,7 +35,7 @@ pub struct JournalFile {
 }
 
 impl JournalFile {
-    pub(super) fn new(number: u32, salt: u64, path: PathBuf, file: File, opening: Tallies, end: u32) -> Self {
+    pub(crate) fn new(number: u32, salt: u64, path: PathBuf, file: File, opening: Tallies, end: u32) -> Self {
         Self { number, salt, path, file, opening, end: AtomicU32::new(end), closing: OnceLock::new() }
     }
 

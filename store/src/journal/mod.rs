@@ -215,7 +215,7 @@ impl<A: Send + 'static> Journal<A> {
         };
         let thread = std::thread::Builder::new()
             .name("weir-journal".to_owned())
-            .spawn(move || committer.run())
+            .spawn(move || run_or_fail(committer))
             .map_err(JournalError::Thread)?;
         let frame_bytes_max = options.frame_bytes_max.min(BYTES_MAX);
         Ok((Self { shared, frame_bytes_max, thread: Mutex::new(Some(thread)) }, recovered))
@@ -323,6 +323,15 @@ impl<A> Shared<A> {
             }
             first
         });
+    }
+}
+
+/// A panic must not leave appends that wait for ever.
+fn run_or_fail<A, P: FnMut(Vec<Committed<A>>)>(committer: Committer<A, P>) {
+    let shared = committer.shared.clone();
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| committer.run())).is_err() {
+        shared.fail("the journal's thread panicked".to_owned());
+        shared.queue.close();
     }
 }
 

@@ -19,6 +19,7 @@ use super::{
     group::{GroupHeader, Link},
     mark::{Mark, MarkFile},
     reader::{Record, Records, StoredFrame},
+    survey::Opening,
     tallies::Tallies,
     writer::{Layout, NewFile, OpenFile, Writable},
 };
@@ -129,8 +130,10 @@ pub(super) fn recover(
 }
 
 /// What was accepted and rejected before a file, where its own first group header says so.
-pub(super) fn opening_of_file(folder: &Path, number: u32, salt: Option<u64>) -> io::Result<Option<Tallies>> {
-    Ok(Found::open(folder, number, salt.unwrap_or_default())?.opening().cloned())
+pub(super) fn opening_of_file(folder: &Path, number: u32, salt: Option<u64>) -> io::Result<Option<Opening>> {
+    let found = Found::open(folder, number, salt.unwrap_or_default())?;
+    let file_before = found.link().map_or(0, |link| link.file);
+    Ok(found.opening().map(|tallies| Opening { file_before, tallies: tallies.clone() }))
 }
 
 /// The files taken so far, and what they amount to.

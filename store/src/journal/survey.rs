@@ -5,13 +5,22 @@ use std::{collections::BTreeSet, io, path::Path};
 use super::{file, mark::MarkFile, recovery::opening_of_file, tallies::Tallies};
 use crate::disk::Disk;
 
+/// What came before a place in the journal.
+#[derive(Debug)]
+pub(super) struct Opening {
+    /// The file before, which held frames.
+    pub(super) file_before: u32,
+    /// Everything accepted and rejected up to its end.
+    pub(super) tallies: Tallies,
+}
+
 /// What lies in the folder.
 #[derive(Debug)]
 pub(crate) struct Survey {
     /// The numbers of its files.
     pub(crate) numbers: BTreeSet<u32>,
-    mark: Option<Tallies>,
-    openings: Vec<(u32, Option<Tallies>)>,
+    mark: Option<Opening>,
+    openings: Vec<(u32, Option<Opening>)>,
 }
 
 impl Survey {
@@ -29,14 +38,17 @@ impl Survey {
         let salt = mark.as_ref().map(|mark| mark.salt);
         let openings = numbers.iter().map(|&number| Ok((number, opening_of_file(folder, number, salt)?)));
         let openings = openings.collect::<io::Result<_>>()?;
-        Ok(Self { numbers, mark: mark.map(|mark| mark.tallies), openings })
+        let mark = mark.map(|mark| Opening { file_before: mark.newest.file, tallies: mark.tallies });
+        Ok(Self { numbers, mark, openings })
     }
 
-    /// Items accepted and rejected before the first file numbered `first` or above, as the journal itself says.
+    /// Items accepted and rejected in the files below `first`, as the journal itself says. `None` when it does not, or when a
+    /// file from `first` on is missing: nobody knows then what was in it and what came before.
     pub(crate) fn opening(&self, first: u32) -> Option<&Tallies> {
-        match self.openings.iter().find(|(number, _)| *number >= first) {
+        let opening = match self.openings.iter().find(|(number, _)| *number >= first) {
             Some((_, opening)) => opening.as_ref(),
             None => self.mark.as_ref(),
-        }
+        };
+        opening.filter(|opening| opening.file_before < first).map(|opening| &opening.tallies)
     }
 }

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
-use weir_proto::otlp::traces::{AttributeView, ValueView};
+use weir_proto::otlp::traces::{AttributeView, RawAttribute, ValueView};
 
 use super::{column::Column, json, schema::Kind};
 
@@ -111,39 +111,58 @@ impl AttributeTable {
     }
 
     /// Adds a row's attributes. Rows of one `shape` (spans of one name) mostly have the same keys in the same order.
+    // `enumerate` is not inlined here, and hands each attribute through memory.
+    #[allow(clippy::explicit_counter_loop)]
     #[inline]
-    pub(super) fn push<'a>(&mut self, row: u32, shape: u32, attributes: impl Iterator<Item = AttributeView<'a>>) {
+    pub(super) fn push<'a>(&mut self, row: u32, shape: u32, attributes: impl Iterator<Item = RawAttribute<'a>>) {
         let shape = shape as usize % SHAPES;
-        for (index, attribute) in attributes.enumerate() {
-            let kind = ValueKind::of(&attribute.value);
-            let predicted = self.shapes[shape].get(index).copied();
-            let column = match predicted {
-                Some(column) if self.is_column(column, kind, attribute.key) => column,
-                _ => match self.column_of(kind, attribute.key) {
-                    Some(column) => {
-                        self.remember(shape, index, column);
-                        column
-                    }
-                    None => {
-                        self.push_overflow(row, &attribute);
-                        continue;
-                    }
+        let mut index = 0;
+        for attribute in attributes {
+            match attribute.short_text() {
+                Some(text) => match self.predicted(shape, index, ValueKind::Text, attribute.key) {
+                    Some(column) => self.columns[column as usize].column.push_bytes(row, text),
+                    None => self.push_overflow(row, &AttributeView { key: attribute.key, value: ValueView::Str(text) }),
                 },
-            };
-            let column = &mut self.columns[column as usize].column;
-            match attribute.value {
-                ValueView::Str(text) => column.push_bytes(row, text),
-                ValueView::Bool(value) => column.push_word(row, u64::from(value)),
-                ValueView::Int(value) => column.push_word(row, value as u64),
-                ValueView::Double(value) => column.push_word(row, value.to_bits()),
-                ValueView::Empty => column.push_word(row, 0),
-                ValueView::Array(_) | ValueView::KvList(_) | ValueView::Bytes(_) => {
-                    self.text.clear();
-                    json::write_value(&attribute.value, &mut self.text);
-                    column.push_bytes(row, &self.text);
-                }
+                None => match attribute.view() {
+                    Some(attribute) => self.push_view(row, shape, index, &attribute),
+                    None => return,
+                },
+            }
+            index += 1;
+        }
+    }
+
+    fn push_view(&mut self, row: u32, shape: usize, index: usize, attribute: &AttributeView<'_>) {
+        let Some(column) = self.predicted(shape, index, ValueKind::of(&attribute.value), attribute.key) else {
+            self.push_overflow(row, attribute);
+            return;
+        };
+        let column = &mut self.columns[column as usize].column;
+        match attribute.value {
+            ValueView::Str(text) => column.push_bytes(row, text),
+            ValueView::Bool(value) => column.push_word(row, u64::from(value)),
+            ValueView::Int(value) => column.push_word(row, value as u64),
+            ValueView::Double(value) => column.push_word(row, value.to_bits()),
+            ValueView::Empty => column.push_word(row, 0),
+            ValueView::Array(_) | ValueView::KvList(_) | ValueView::Bytes(_) => {
+                self.text.clear();
+                json::write_value(&attribute.value, &mut self.text);
+                column.push_bytes(row, &self.text);
             }
         }
+    }
+
+    /// The column of the attribute at position `index` of a row of this shape; `None` when there are too many.
+    #[inline]
+    fn predicted(&mut self, shape: usize, index: usize, kind: ValueKind, key: &[u8]) -> Option<u32> {
+        if let Some(&column) = self.shapes[shape].get(index)
+            && self.is_column(column, kind, key)
+        {
+            return Some(column);
+        }
+        let column = self.column_of(kind, key)?;
+        self.remember(shape, index, column);
+        Some(column)
     }
 
     #[inline]

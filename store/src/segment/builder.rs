@@ -163,7 +163,7 @@ impl SpanBuilder {
         let (number, is_new) = contexts.number(resource.bytes, resource.schema_url);
         if is_new {
             service.push_bytes(number, resource.service);
-            attributes.push(number, 0, resource.attributes.iter());
+            attributes.push(number, 0, resource.attributes.raw());
             push_some_bytes(schema_url, number, resource.schema_url);
             push_some_word(dropped, number, u64::from(resource.dropped_attributes_count));
         }
@@ -245,7 +245,7 @@ impl SpanBuilder {
             Values::Words(_) => unreachable!("names are text"),
         };
         self.operations.push((service, name, span.kind));
-        self.attributes.push(row, name, span.attributes.iter());
+        self.attributes.push(row, name, span.attributes.raw());
         let (min, max) = self.start_ns.unwrap_or((u64::MAX, 0));
         self.start_ns = Some((min.min(span.start_ns), max.max(span.start_ns)));
         self.rows += 1;

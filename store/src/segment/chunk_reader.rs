@@ -24,27 +24,30 @@ use super::{
     schema::{ColumnSpec, Kind},
 };
 
-/// Values of consecutive rows of a row group; rows count from the group's first.
+/// Values of some pages of a column chunk; rows count from the row group's first.
 #[derive(Debug)]
 pub(super) struct Block {
     /// First row.
     pub(super) first: u32,
-    /// Rows.
-    pub(super) count: u32,
-    /// The values. Where every row has one, the first value is that of row `first`.
+    /// The pages: first row, rows, position of the first value where every row has one.
+    pages: Vec<(u32, u32, usize)>,
+    /// The values.
     pub(super) column: Column,
 }
 
 impl Block {
     /// The position of a row's value.
     pub(super) fn position(&self, row: u32) -> Option<usize> {
-        match self.column.rows {
-            None => Some((row - self.first) as usize),
-            Some(_) => self.column.position(row),
+        if self.column.rows.is_some() {
+            return self.column.position(row);
         }
+        let page = self.pages.partition_point(|&(first, _, _)| first <= row).checked_sub(1)?;
+        let (first, rows, position) = self.pages[page];
+        (row - first < rows).then(|| position + (row - first) as usize)
     }
 
-    /// The row of a position.
+    /// The row of a position, in a block without gaps.
+    #[inline]
     pub(super) fn row(&self, position: usize) -> u32 {
         match &self.column.rows {
             None => self.first + position as u32,
@@ -94,6 +97,23 @@ impl ChunkReader<'_> {
 
     /// Reads the pages that hold `rows` of a row group.
     pub(super) fn read(&self, group: usize, column: usize, rows: Range<u32>) -> Result<Block, SegmentError> {
+        self.read_pages(group, column, |first, end| first < rows.end && end > rows.start)
+    }
+
+    /// Reads the pages that hold these rows (ascending), and no page between them.
+    pub(super) fn read_rows(&self, group: usize, column: usize, rows: &[u32]) -> Result<Block, SegmentError> {
+        self.read_pages(group, column, |first, end| {
+            rows.get(rows.partition_point(|&row| row < first)).is_some_and(|&row| row < end)
+        })
+    }
+
+    /// Reads the pages whose rows, from the first up to and without the second number, are wanted.
+    fn read_pages(
+        &self,
+        group: usize,
+        column: usize,
+        is_wanted: impl Fn(u32, u32) -> bool,
+    ) -> Result<Block, SegmentError> {
         let context = |bad: BadEncoding| {
             SegmentError::damaged(format!("{SPANS}: row group {group}, column {}: {bad}", self.specs[column].name))
         };
@@ -101,31 +121,39 @@ impl ChunkReader<'_> {
         let chunk = self.metadata.row_group(group).column(column);
         let group_rows = self.metadata.row_group(group).num_rows() as u32;
         let pages = self.pages(group, column).ok_or_else(|| context(BadEncoding("offset index")))?;
-        let first_page = pages.partition_point(|page| page.first_row <= rows.start).saturating_sub(1);
-        let end_page = pages.partition_point(|page| page.first_row < rows.end).max(first_page + 1);
-        let wanted = pages.get(first_page..end_page).ok_or_else(|| context(BadEncoding("offset index")))?;
         let entries = self.read_dictionary(chunk, spec).map_err(|error| error.or(context))?;
-        let mut block = Block { first: wanted[0].first_row, count: 0, column: Column::empty(spec.kind, spec.required) };
+        let mut block = Block { first: 0, pages: Vec::new(), column: Column::empty(spec.kind, spec.required) };
         if let (Values::Bytes { dictionary, .. }, Entries::None) = (&mut block.column.values, &entries) {
             *dictionary = Dictionary::plain();
         }
-        let start = wanted[0].start;
-        let last = wanted[wanted.len() - 1];
-        let bytes = self.file.read(start, (last.start - start) as usize + last.len)?;
+        let end_of = |page: usize| pages.get(page + 1).map_or(group_rows, |next| next.first_row);
         let mut body = Vec::new();
-        for (index, page) in wanted.iter().enumerate() {
-            let next_row = pages.get(first_page + index + 1).map_or(group_rows, |next| next.first_row);
-            let from = (page.start - start) as usize;
-            let page_bytes = bytes.get(from..from + page.len).ok_or_else(|| context(BadEncoding("page length")))?;
-            let header = open_page(page_bytes, chunk, &mut body).map_err(context)?;
-            let page_rows = next_row - page.first_row;
-            if header.dictionary || header.values != page_rows || header.encoding != data_encoding(chunk) {
-                return Err(context(BadEncoding("page header")));
+        let mut page = 0;
+        while page < pages.len() {
+            let from = page;
+            while page < pages.len() && is_wanted(pages[page].first_row, end_of(page)) {
+                page += 1;
             }
-            let values = DataPage { spec, encoding: header.encoding, first_row: page.first_row, rows: page_rows };
-            values.decode(&body, &entries, &mut block.column).map_err(context)?;
-            block.count += page_rows;
+            let Some(last) = pages[from..page].last() else {
+                page += 1;
+                continue;
+            };
+            // Neighbours come with one read.
+            let start = pages[from].start;
+            let bytes = self.file.read(start, (last.start - start) as usize + last.len)?;
+            for (number, place) in pages.iter().enumerate().take(page).skip(from) {
+                let at = (place.start - start) as usize;
+                let header = open_page(&bytes[at..at + place.len], chunk, &mut body).map_err(context)?;
+                let rows = end_of(number) - place.first_row;
+                if header.dictionary || header.values != rows || header.encoding != data_encoding(chunk) {
+                    return Err(context(BadEncoding("page header")));
+                }
+                block.pages.push((place.first_row, rows, block.column.len()));
+                let values = DataPage { spec, encoding: header.encoding, first_row: place.first_row, rows };
+                values.decode(&body, &entries, &mut block.column).map_err(context)?;
+            }
         }
+        block.first = block.pages.first().map_or(0, |&(first, _, _)| first);
         if let (Values::Bytes { dictionary, .. }, Entries::Bytes(entries)) = (&mut block.column.values, entries) {
             *dictionary = entries;
         }

@@ -2,7 +2,7 @@
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 
 /// After this many values a dictionary looks at itself: when hardly any value came twice, it stops looking for repeats.
 const TRIAL_VALUES: u32 = 4096;
@@ -15,6 +15,7 @@ pub(super) struct Dictionary {
     table: HashTable<Slot>,
     hasher: FixedState,
     asked: u32,
+    last: u32,
     distinct: bool,
 }
 
@@ -39,6 +40,7 @@ impl Dictionary {
             table: HashTable::new(),
             hasher: FixedState::with_seed(0x7765_6972),
             asked: 0,
+            last: u32::MAX,
             distinct: true,
         }
     }
@@ -54,13 +56,18 @@ impl Dictionary {
         if !self.distinct {
             return self.push(value);
         }
+        // Many values are their neighbour's: comparing costs less than hashing.
+        if self.last != u32::MAX && self.get(self.last) == value {
+            return self.last;
+        }
         self.asked += 1;
         if self.asked == TRIAL_VALUES && self.ends.len() as u32 > TRIAL_VALUES / 4 * 3 {
             self.distinct = false;
             self.table = HashTable::new();
             return self.push(value);
         }
-        self.intern_repeated(value)
+        self.last = self.intern_repeated(value);
+        self.last
     }
 
     /// As [`Self::intern`], for a value that is known to repeat: it does not count in the trial.
@@ -69,7 +76,7 @@ impl Dictionary {
         if !self.distinct {
             return self.push(value);
         }
-        let hash = self.hasher.hash_one(value);
+        let hash = hash_of(&self.hasher, value);
         let short = (hash >> 20) as u32;
         let found = self.table.find(hash, |slot| slot.hash == short && self.get(slot.code) == value);
         if let Some(slot) = found {
@@ -78,7 +85,7 @@ impl Dictionary {
         let code = self.push(value);
         let (arena, ends, hasher) = (&self.arena, &self.ends, &self.hasher);
         self.table
-            .insert_unique(hash, Slot { hash: short, code }, |slot| hasher.hash_one(slice(arena, ends, slot.code)));
+            .insert_unique(hash, Slot { hash: short, code }, |slot| hash_of(hasher, slice(arena, ends, slot.code)));
         code
     }
 
@@ -118,6 +125,13 @@ impl Dictionary {
     pub(super) fn memory_bytes(&self) -> u64 {
         (self.arena.capacity() + self.ends.capacity() * 4 + self.table.capacity() * 9) as u64
     }
+}
+
+#[inline]
+fn hash_of(hasher: &FixedState, value: &[u8]) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    hasher.write(value);
+    hasher.finish()
 }
 
 #[inline]

@@ -132,6 +132,11 @@ impl Segment {
 
     /// Every span of a trace, in row order.
     pub fn trace(&self, trace: TraceId) -> Result<Vec<SpanRecord>, SegmentError> {
+        self.trace_up_to(trace, usize::MAX)
+    }
+
+    /// The first `rows_max` spans of a trace, in row order.
+    pub fn trace_up_to(&self, trace: TraceId, rows_max: usize) -> Result<Vec<SpanRecord>, SegmentError> {
         let (start, len) = self.index.bucket(trace);
         let bucket = ReadFile::open(&self.directory, INDEX)?.read(start, len)?;
         let extents = self.index.find(trace, &bucket)?;
@@ -151,7 +156,8 @@ impl Segment {
                 let group_start = self.group_starts[group];
                 let group_end = group_start + u64::from(self.group_rows(group));
                 let wanted = (first - group_start) as u32..(end.min(group_end) - group_start) as u32;
-                let rows = self.rows_of_trace(&reader, group, wanted, trace)?;
+                let mut rows = self.rows_of_trace(&reader, group, wanted, trace)?;
+                rows.truncate(rows_max - records.len());
                 if !rows.is_empty() {
                     records.extend(super::record::read(&reader, group, &rows)?);
                 }

@@ -31,13 +31,12 @@ struct Draft {
 
 /// The spans at these rows (ascending) of a row group.
 pub(super) fn read(reader: &ChunkReader<'_>, group: usize, rows: &[u32]) -> Result<Vec<SpanRecord>, SegmentError> {
-    let (Some(&first), Some(&last)) = (rows.first(), rows.last()) else { return Ok(Vec::new()) };
     let mut drafts: Vec<Draft> = rows.iter().map(|_| Draft::default()).collect();
     for (number, spec) in reader.specs.iter().enumerate() {
         if reader.is_empty(group, number) {
             continue;
         }
-        let block = reader.read(group, number, first..last + 1)?;
+        let block = reader.read_rows(group, number, rows)?;
         fill(&mut drafts, rows, number, spec, &block)
             .map_err(|error| SegmentError::damaged(format!("row group {group}, column {}: {error}", spec.name)))?;
     }

@@ -86,6 +86,9 @@ impl Segment {
         search.text(fixed::NAME, filter.name.as_deref())?;
         search.number(fixed::KIND, filter.kind.map(i64::from))?;
         search.number(fixed::STATUS_CODE, filter.status_code.map(i64::from))?;
+        if let Some(unwanted) = filter.status_code_not {
+            search.words(fixed::STATUS_CODE, |code| code as i64 != i64::from(unwanted))?;
+        }
         for attribute in &filter.attributes {
             search.attribute(attribute)?;
         }

@@ -16,7 +16,7 @@ impl Selection {
     /// Every row of `rows`.
     pub(super) fn all(rows: u32) -> Self {
         let mut all = Self { bits: vec![u64::MAX; rows.div_ceil(64) as usize], rows };
-        if let Some(last) = all.bits.last_mut().filter(|_| rows % 64 != 0) {
+        if let Some(last) = all.bits.last_mut().filter(|_| !rows.is_multiple_of(64)) {
             *last = (1 << (rows % 64)) - 1;
         }
         all
@@ -26,12 +26,6 @@ impl Selection {
     #[inline]
     pub(super) fn insert(&mut self, row: u32) {
         self.bits[row as usize / 64] |= 1 << (row % 64);
-    }
-
-    /// Whether a row is in.
-    #[inline]
-    pub(super) fn contains(&self, row: u32) -> bool {
-        self.bits[row as usize / 64] >> (row % 64) & 1 == 1
     }
 
     /// Keeps the rows that are in the other too.
@@ -89,6 +83,5 @@ mod tests {
         let mut other = Selection::all(200);
         other.keep(&some);
         assert_eq!(other, some);
-        assert!(some.contains(64) && !some.contains(65));
     }
 }

@@ -20,8 +20,8 @@ use super::{
     schema::{ColumnSpec, parquet_schema},
 };
 
-/// Rows of a row group.
-pub(super) const ROW_GROUP_ROWS: u32 = 128 << 10;
+/// Rows of a row group. Few in tests of development builds, so that they meet the edges.
+pub(super) const ROW_GROUP_ROWS: u32 = if cfg!(all(test, debug_assertions)) { 1000 } else { 128 << 10 };
 
 /// The file under way.
 pub(super) struct SpansFile {

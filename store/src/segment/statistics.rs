@@ -51,12 +51,10 @@ pub(super) fn of(
             bounds.whole = int_range(words).map(encode);
             bounds.pages = Some(pages.map(|page| int_range(&words[page]).map(encode)).collect());
         }
-        (Kind::Double, ValuesView::Words(words)) => {
-            // NaN has no place in an order: such a column keeps no bounds.
-            if words.iter().all(|&word| !f64::from_bits(word).is_nan()) {
-                bounds.whole = double_range(words);
-                bounds.pages = Some(pages.map(|page| double_range(&words[page])).collect());
-            }
+        // NaN has no place in an order: such a column keeps no bounds.
+        (Kind::Double, ValuesView::Words(words)) if words.iter().all(|&word| !f64::from_bits(word).is_nan()) => {
+            bounds.whole = double_range(words);
+            bounds.pages = Some(pages.map(|page| double_range(&words[page])).collect());
         }
         (Kind::Text, ValuesView::Bytes { dictionary, .. }) if is_bounded_text(spec) => {
             if let Plan::Dictionary { codes, global, .. } = plan {

@@ -5,13 +5,16 @@
 
 use weir_proto::TraceId;
 
-use super::{SegmentError, chunk_writer::PAGE_ROWS};
+use super::SegmentError;
 
 const MAGIC: [u8; 8] = *b"WEIRTIX1";
 const HEADER_BYTES: usize = 32;
 /// Entries that a bucket is sized for.
 const BUCKET_ENTRIES: u64 = 96;
 const BUCKET_BITS_MAX: u32 = 24;
+/// A stretch is at most so long: its rows' trace ids are all looked at, eight pages of codes. Short in tests of development
+/// builds, so that they meet the edges.
+const STRETCH_ROWS_MAX: u32 = if cfg!(all(test, debug_assertions)) { 1500 } else { 1 << 16 };
 /// Two bytes of hash, two of extent; the first row's bytes come in between.
 const ENTRY_FIXED_BYTES: usize = 4;
 const CRC_BYTES: usize = 4;
@@ -51,7 +54,7 @@ impl TraceIndexBuilder {
     #[inline]
     pub(super) fn extend(&mut self, stretch: u32, row: u32) -> u32 {
         let entry = &mut self.entries[stretch as usize];
-        if row - entry.first < PAGE_ROWS {
+        if row - entry.first < STRETCH_ROWS_MAX {
             entry.last = row;
             return stretch;
         }
@@ -90,7 +93,7 @@ impl TraceIndexBuilder {
         }
         let mut bytes = Vec::with_capacity(HEADER_BYTES + buckets * 4 + CRC_BYTES + bodies.len());
         bytes.extend_from_slice(&MAGIC);
-        bytes.extend_from_slice(&(bits as u32).to_le_bytes());
+        bytes.extend_from_slice(&bits.to_le_bytes());
         bytes.extend_from_slice(&(row_bytes as u32).to_le_bytes());
         bytes.extend_from_slice(&rows.to_le_bytes());
         bytes.extend_from_slice(&(entries.len() as u64).to_le_bytes());
@@ -211,14 +214,14 @@ mod tests {
     fn build() -> (Vec<u8>, u32) {
         let mut builder = TraceIndexBuilder::default();
         let mut stretches = std::collections::HashMap::new();
-        for row in 0..20_000u32 {
+        for row in 0..200_000u32 {
             let n = u64::from(row % 1000);
             match stretches.get(&n) {
                 None => stretches.insert(n, builder.begin(trace(n).hash64(), row)),
                 Some(&stretch) => stretches.insert(n, builder.extend(stretch, row)),
             };
         }
-        builder.finish(20_000)
+        builder.finish(200_000)
     }
 
     #[test]
@@ -227,11 +230,11 @@ mod tests {
         let index = TraceIndex::read(&bytes[..header as usize], bytes.len() as u64).expect("own bytes");
         for n in 0..1000 {
             let (start, len) = index.bucket(trace(n));
-            assert!(len < 2048);
+            assert!(len < 16_384);
             let extents = index.find(trace(n), &bytes[start as usize..start as usize + len]).expect("intact");
             let covers = |row: u64| extents.iter().any(|e| (e.first..e.first + u64::from(e.rows)).contains(&row));
-            assert!((0..20).all(|round| covers(round * 1000 + n)), "{n} {extents:?}");
-            assert!(extents.iter().all(|extent| extent.rows <= PAGE_ROWS));
+            assert!((0..200).all(|round| covers(round * 1000 + n)), "{n} {extents:?}");
+            assert!(extents.iter().all(|extent| extent.rows <= STRETCH_ROWS_MAX));
         }
     }
 

@@ -49,9 +49,15 @@ pub(super) fn open(path: &Path, disk: &Disk) -> Result<FolderLock, OpenError> {
 }
 
 fn write_format(path: &Path, disk: &Disk) -> std::io::Result<()> {
-    let file = disk.create(&path.join("FORMAT"))?;
+    // Under another name until it is whole: a stop in between must not leave a folder that never opens again.
+    let unfinished = path.join("FORMAT.tmp");
+    if unfinished.exists() {
+        disk.unlink(&unfinished)?;
+    }
+    let file = disk.create(&unfinished)?;
     file.write_at(format!("{FORMAT}\n").as_bytes(), 0)?;
     file.sync()?;
+    disk.rename(&unfinished, &path.join("FORMAT"))?;
     disk.sync_folder(path)
 }
 
@@ -87,6 +93,21 @@ mod tests {
         assert!(refused.to_string().contains(&std::process::id().to_string()), "{refused}");
         drop(first);
         open(folder.path(), &Disk::system()).expect("free again");
+    }
+
+    #[test]
+    fn a_start_interrupted_at_any_sync_is_no_obstacle() {
+        use crate::disk::recorder::{Recorder, Unsynced};
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let recorder = Recorder::new(folder.path()).expect("recorder");
+        drop(open(&folder.path().join("data"), &Disk::recording(recorder.clone())).expect("new"));
+        for moment in 0..=recorder.moment() {
+            for rule in [Unsynced::Kept, Unsynced::Lost] {
+                let after = tempfile::tempdir().expect("temporary folder");
+                recorder.materialise(moment, rule, after.path()).expect("materialised");
+                open(&after.path().join("data"), &Disk::system()).expect("opens");
+            }
+        }
     }
 
     #[test]

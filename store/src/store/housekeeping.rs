@@ -13,6 +13,9 @@ use crate::segment::SegmentId;
 /// How often.
 const TICK: Duration = Duration::from_millis(100);
 
+/// Pause after the catalog refused a change.
+const RETRY: Duration = Duration::from_secs(1);
+
 macro_rules! gauge {
     ($name:ident, $metric:literal, $text:literal) => {
         static $name: LazyLock<IntGauge> =
@@ -35,11 +38,19 @@ gauge!(REFUSING, "weir_refusing", "1 while receivers are refused for lack of spa
 /// Runs until the store stops.
 pub(super) fn run(shared: &Arc<Shared>) {
     while !shared.is_stopping() {
-        inspect(shared);
-        if let Err(error) = apply_retention(shared) {
-            shared.fail(error.to_string());
+        if shared.disk.has_failed_sync() {
+            shared.fail("a sync failed".to_owned());
+            return;
         }
-        shared.wait(TICK);
+        inspect(shared);
+        match apply_retention(shared) {
+            Ok(()) => shared.wait(TICK),
+            Err(error) if error.is_refusal() => {
+                tracing::error!(%error, "cannot delete what retention lets go of; trying again later");
+                shared.pause(RETRY);
+            }
+            Err(error) => shared.fail(error.to_string()),
+        }
     }
 }
 
@@ -79,7 +90,7 @@ pub(super) fn inspect(shared: &Shared) {
 }
 
 /// Lets go of segments that are too old, and of the oldest while there are too many bytes.
-fn apply_retention(shared: &Shared) -> Result<(), crate::catalog::CatalogError> {
+pub(super) fn apply_retention(shared: &Shared) -> Result<(), crate::catalog::CatalogError> {
     if expired(shared, &shared.views.current()).is_empty() {
         return Ok(());
     }
@@ -100,7 +111,7 @@ fn expired(shared: &Shared, view: &View) -> Vec<Arc<StoredSegment>> {
     segments.sort_by_key(|segment| segment.start_max_ns());
     let oldest_kept_ns = (shared.options.retention_traces)
         .map_or(0, |age| shared.clock.now_ns().saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)));
-    let mut bytes: u64 = segments.iter().map(|segment| segment.bytes()).sum::<u64>() + view.unsealed_bytes();
+    let mut bytes: u64 = segments.iter().map(|segment| segment.bytes()).sum();
     let bytes_max = shared.options.size_bytes_max.unwrap_or(u64::MAX);
     let mut gone = Vec::new();
     for segment in segments {

@@ -10,10 +10,16 @@ use prometheus::{IntCounter, register_int_counter};
 use weir_proto::TenantId;
 
 use super::{Shared, StoreOptions, sealer::store_segment, stored::StoredSegment};
-use crate::segment::{SegmentId, merge};
+use crate::{
+    disk,
+    segment::{SegmentError, SegmentId, merge},
+};
 
 /// How often the merger looks when nobody rings.
 const TICK: Duration = Duration::from_secs(1);
+
+/// Pause after an attempt that failed for lack of space.
+const RETRY: Duration = Duration::from_secs(10);
 
 /// Neighbours of one tier that are worth a merge.
 const FAN_IN_MIN: usize = 4;
@@ -24,8 +30,9 @@ const FAN_IN_MAX: usize = 16;
 /// Segments up to this many rows count as one tier.
 const SMALLEST_TIER_ROWS: u64 = 16_384;
 
-/// A merged segment covers at most this much time, so that retention can let go of old data.
-const SPAN_NS_MAX: u64 = 24 * 3600 * weir_proto::time::SECOND_NS;
+/// The newest spans of what is merged are at most this far apart: retention, which goes by them, lets go at most so much later.
+/// Their oldest spans say nothing: one late span in each segment must not keep them all small.
+const NEWEST_NS_APART_MAX: u64 = 24 * 3600 * weir_proto::time::SECOND_NS;
 
 static MERGES: LazyLock<IntCounter> =
     LazyLock::new(|| register_int_counter!("weir_merges_total", "Merges done.").expect("registered once"));
@@ -41,8 +48,8 @@ const ZSTD_LEVEL: i32 = 3;
 struct Candidate {
     rows: u64,
     bytes: u64,
-    start_min_ns: u64,
     start_max_ns: u64,
+    mergeable: bool,
 }
 
 /// Merges until the store stops.
@@ -69,7 +76,8 @@ pub(super) fn debt_bytes(shared: &Shared) -> u64 {
         .sum()
 }
 
-fn next_merge(shared: &Shared) -> Option<Vec<Arc<StoredSegment>>> {
+/// The merge that is worth doing next.
+pub(super) fn next_merge(shared: &Shared) -> Option<Vec<Arc<StoredSegment>>> {
     let view = shared.views.current();
     let mut tenants: Vec<&TenantId> = view.segments.keys().collect();
     tenants.sort_unstable();
@@ -87,25 +95,30 @@ fn candidates(segments: &[Arc<StoredSegment>]) -> Vec<Candidate> {
         .map(|segment| Candidate {
             rows: segment.rows(),
             bytes: segment.bytes(),
-            start_min_ns: segment.start_min_ns(),
             start_max_ns: segment.start_max_ns(),
+            mergeable: segment.is_mergeable(),
         })
         .collect()
 }
 
-/// Runs of neighbours to merge, the smallest tier first: at least [`FAN_IN_MIN`] segments, none of a higher tier than the run's, whose
-/// merger stays within the limits. Neighbours only: a segment keeps covering consecutive journal files.
+/// Runs of neighbours to merge, the smallest tier first: none of a higher tier than the run's and at least [`FAN_IN_MIN`] of it, so
+/// that a row is written again about once for each tier. Neighbours only: a segment keeps covering consecutive journal files.
 fn plan(segments: &[Candidate], options: &StoreOptions) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     let tier_max = segments.iter().map(|segment| tier(segment.rows)).max().unwrap_or(0);
     for wanted in 0..=tier_max {
         let mut start = 0;
         while start < segments.len() {
-            let end = run_end(segments, start, wanted, options);
-            let range = start..end;
-            let taken = ranges.iter().any(|other| other.start < range.end && range.start < other.end);
-            if range.len() >= FAN_IN_MIN && !taken {
-                ranges.push(range);
+            // What a lower tier's run takes is not there any more.
+            if let Some(taken) = ranges.iter().find(|range| range.contains(&start)) {
+                start = taken.end;
+                continue;
+            }
+            let next_taken = ranges.iter().map(|range| range.start).filter(|&taken| taken > start).min();
+            let end = run_end(&segments[..next_taken.unwrap_or(segments.len())], start, wanted, options);
+            let of_tier = segments[start..end].iter().filter(|segment| tier(segment.rows) == wanted).count();
+            if of_tier >= FAN_IN_MIN {
+                ranges.push(start..end);
             }
             start = end.max(start + 1);
         }
@@ -114,14 +127,15 @@ fn plan(segments: &[Candidate], options: &StoreOptions) -> Vec<Range<usize>> {
 }
 
 fn run_end(segments: &[Candidate], start: usize, wanted_tier: u32, options: &StoreOptions) -> usize {
-    let (mut rows, mut start_min_ns, mut start_max_ns) = (0, u64::MAX, 0);
+    let (mut rows, mut newest_min_ns, mut newest_max_ns) = (0, u64::MAX, 0);
     let mut end = start;
     while end < segments.len() && end - start < FAN_IN_MAX && tier(segments[end].rows) <= wanted_tier {
         let next = segments[end];
         rows += next.rows;
-        start_min_ns = next.start_min_ns.min(start_min_ns);
-        start_max_ns = next.start_max_ns.max(start_max_ns);
-        if rows > options.segment_rows_max || start_max_ns - start_min_ns > SPAN_NS_MAX {
+        newest_min_ns = next.start_max_ns.min(newest_min_ns);
+        newest_max_ns = next.start_max_ns.max(newest_max_ns);
+        let too_far_apart = newest_max_ns - newest_min_ns > NEWEST_NS_APART_MAX;
+        if !next.mergeable || rows > options.segment_rows_max || too_far_apart {
             break;
         }
         end += 1;
@@ -134,7 +148,8 @@ fn tier(rows: u64) -> u32 {
     (rows / SMALLEST_TIER_ROWS + 1).ilog2().div_ceil(2)
 }
 
-fn merge_segments(shared: &Arc<Shared>, inputs: &[Arc<StoredSegment>]) {
+/// Makes one segment of neighbours, commits it and lets go of them.
+pub(super) fn merge_segments(shared: &Arc<Shared>, inputs: &[Arc<StoredSegment>]) {
     let (Some(first), Some(last)) = (inputs.first(), inputs.last()) else {
         return;
     };
@@ -152,16 +167,23 @@ fn merge_segments(shared: &Arc<Shared>, inputs: &[Arc<StoredSegment>]) {
     let merged = match merged {
         Ok(merged) => merged,
         Err(error) => {
-            if !shared.is_stopping() {
+            if shared.is_stopping() {
+                return;
+            }
+            if matches!(&error, SegmentError::Io { source, .. } if disk::is_refusal(source)) {
                 tracing::error!(%id, %error, "cannot merge; trying again later");
-                shared.wait(Duration::from_secs(10));
+                shared.pause(RETRY);
+            } else {
+                // One that is damaged must not keep the others from being merged, for ever.
+                tracing::error!(%id, %error, "cannot merge; the inputs stay as they are");
+                inputs.iter().for_each(|input| input.set_unmergeable());
             }
             return;
         }
     };
     let rows = merged.rows();
     {
-        let _changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
+        let changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
         // Retention may have taken an input meanwhile: then the merger would bring its rows back.
         let view = shared.views.current();
         let listed = view.segments.get(&id.tenant).map(Vec::as_slice).unwrap_or_default();
@@ -170,15 +192,21 @@ fn merge_segments(shared: &Arc<Shared>, inputs: &[Arc<StoredSegment>]) {
             merged.retire();
             return;
         }
-        if let Err(error) = shared.runtime.block_on(shared.catalog.merge(&ids, &id, rows)) {
-            merged.retire();
-            match error.is_disk_full() {
-                true => tracing::error!(%error, "cannot merge yet"),
-                false => shared.fail(error.to_string()),
+        match shared.runtime.block_on(shared.catalog.merge(&ids, &id, rows)) {
+            Ok(()) => shared.views.change_segments(&id.tenant, inputs, &[merged]),
+            Err(error) if error.is_refusal() => {
+                merged.retire();
+                drop(changing);
+                tracing::error!(%id, %error, "cannot merge; trying again later");
+                shared.pause(RETRY);
+                return;
             }
-            return;
+            Err(error) => {
+                // Whether the catalog took it is not known: what it may name stays.
+                shared.fail(error.to_string());
+                return;
+            }
         }
-        shared.views.change_segments(&id.tenant, inputs, &[merged]);
     }
     inputs.iter().for_each(|input| input.retire());
     MERGES.inc();
@@ -199,7 +227,7 @@ mod tests {
     fn segments(rows: &[u64]) -> Vec<Candidate> {
         (rows.iter())
             .enumerate()
-            .map(|(n, &rows)| Candidate { rows, bytes: rows * 40, start_min_ns: n as u64, start_max_ns: n as u64 + 1 })
+            .map(|(n, &rows)| Candidate { rows, bytes: rows * 40, start_max_ns: n as u64, mergeable: true })
             .collect()
     }
 
@@ -210,8 +238,8 @@ mod tests {
     #[test]
     fn neighbours_of_a_tier_are_merged() {
         assert_eq!(planned(&[10, 10, 10]), []);
-        assert_eq!(planned(&[10, 10, 10, 10]), [0..4]);
-        assert_eq!(planned(&[900_000, 10, 10, 10, 10]), [1..5]);
+        assert_eq!(planned(&[10, 10, 10, 10]), vec![0..4]);
+        assert_eq!(planned(&[900_000, 10, 10, 10, 10]), vec![1..5]);
         assert_eq!(planned(&[10, 10, 900_000, 10, 10]), []);
         assert_eq!(planned(&[100_000, 100_000, 100_000, 100_000, 10, 10, 10, 10]), [4..8, 0..4]);
     }
@@ -221,12 +249,17 @@ mod tests {
         assert_eq!(planned(&[300_000; 4]), []);
         assert_eq!(planned(&[10; 40]), [0..16, 16..32, 32..40]);
         let mut old = segments(&[10; 5]);
-        old[0].start_min_ns = 0;
         for segment in &mut old[1..] {
-            segment.start_min_ns = 2 * SPAN_NS_MAX;
-            segment.start_max_ns = 2 * SPAN_NS_MAX;
+            segment.start_max_ns += 2 * NEWEST_NS_APART_MAX;
         }
-        assert_eq!(plan(&old, &StoreOptions::new("")), [1..5]);
+        assert_eq!(plan(&old, &StoreOptions::new("")), vec![1..5]);
+    }
+
+    #[test]
+    fn what_cannot_be_merged_is_left_where_it_is() {
+        let mut damaged = segments(&[10; 9]);
+        damaged[4].mergeable = false;
+        assert_eq!(plan(&damaged, &StoreOptions::new("")), [0..4, 5..9]);
     }
 
     #[test]

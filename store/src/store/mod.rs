@@ -13,6 +13,9 @@ mod snapshot;
 mod stored;
 mod view;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
@@ -62,7 +65,6 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    _folder: folder::FolderLock,
 }
 
 impl Store {
@@ -73,8 +75,7 @@ impl Store {
 
     /// [`Store::open`] with the disk passed in, for tests of faults.
     pub async fn open_on(disk: Disk, options: StoreOptions, clock: Clock) -> Result<Self, OpenError> {
-        let (shared, folder) = open::open(disk, options, clock).await?;
-        let shared = Arc::new(shared);
+        let shared = Arc::new(open::open(disk, options, clock).await?);
         housekeeping::inspect(&shared);
         let start = |name: &str, run: fn(&Arc<Shared>)| {
             let shared = shared.clone();
@@ -88,7 +89,7 @@ impl Store {
             start("weir-merger", merger::run)?,
             start("weir-keeper", housekeeping::run)?,
         ];
-        Ok(Self(Arc::new(Inner { shared, threads: Mutex::new(threads), _folder: folder })))
+        Ok(Self(Arc::new(Inner { shared, threads: Mutex::new(threads) })))
     }
 
     /// Returns once the batch is fsynced and visible to snapshots.
@@ -162,6 +163,13 @@ impl Store {
         });
         drop(stopped.await);
         self.0.shared.catalog.close().await;
+    }
+}
+
+impl Drop for Inner {
+    /// Without a shutdown the threads end by themselves; the last one gives the folder back.
+    fn drop(&mut self) {
+        self.shared.stop();
     }
 }
 

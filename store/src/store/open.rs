@@ -12,6 +12,7 @@ use weir_proto::{TenantId, time::Clock};
 use super::{
     FRAME_BYTES_MAX, OpenError, Shared, StoreOptions, folder,
     publish::{publisher, replay},
+    sealer::RUN_BYTES_MAX,
     shared::segments_path,
     stored::StoredSegment,
     view::{SegmentsByTenant, View, Views},
@@ -29,14 +30,10 @@ use crate::{
 /// Threads that read recovered journal files into the head.
 const REPLAY_THREADS: usize = 4;
 
-pub(super) async fn open(
-    disk: Disk,
-    options: StoreOptions,
-    clock: Clock,
-) -> Result<(Shared, folder::FolderLock), OpenError> {
+pub(super) async fn open(disk: Disk, options: StoreOptions, clock: Clock) -> Result<Shared, OpenError> {
     let lock = folder::open(&options.path, &disk)?;
     let (catalog, mut state) = open_catalog(&options.path, &disk).await?;
-    if state.first_unsealed_file.is_none() {
+    if state.first_unsealed_file.is_none() || is_behind(&options.path, &disk, &state)? {
         state = rebuild(&options.path, &disk)?;
         catalog.rebuild(&state).await?;
     }
@@ -62,17 +59,20 @@ pub(super) async fn open(
         view.segments = Arc::new(segments.clone());
         view.sealed_ledger = Arc::new(state.ledger.clone());
     });
-    let shared = Shared::new((options, clock, disk), journal, (catalog, first_unsealed), views, budget);
-    Ok((shared, lock))
+    Ok(Shared::new((options, clock, disk, lock), journal, (catalog, first_unsealed), views, budget))
 }
 
 fn journal_options(options: &StoreOptions) -> JournalOptions {
     JournalOptions {
-        file_bytes_max: options.journal_file_bytes_max,
+        // A run is at least one file, and must fit a segment's builder.
+        file_bytes_max: options.journal_file_bytes_max.min(RUN_BYTES_MAX),
         file_age_max: options.journal_file_age_max,
         commit_delay_max: options.commit_delay_max,
         commit_bytes_max: options.commit_bytes_max,
         queue_bytes_max: options.append_queue_bytes_max,
+        // Tests count syncs: none may come by itself.
+        #[cfg(test)]
+        mark_delay: std::time::Duration::from_secs(3600),
         ..JournalOptions::new(options.path.join("journal/traces"), RandomState::new().build_hasher().finish())
     }
 }
@@ -82,14 +82,15 @@ async fn open_catalog(data: &Path, disk: &Disk) -> Result<(Catalog, CatalogState
     let path = data.join("catalog.sqlite");
     match try_catalog(&path).await {
         Ok(opened) => return Ok(opened),
-        Err(error @ CatalogError::TooNew { .. }) => return Err(error.into()),
+        Err(error) if !error.is_damage() => return Err(error.into()),
         Err(error) => tracing::error!(%error, "the catalog is damaged; making it anew from the segments"),
     }
     for suffix in ["", "-wal", "-shm"] {
         let from = data.join(format!("catalog.sqlite{suffix}"));
         let to = data.join(format!("quarantine/catalog.sqlite{suffix}"));
-        if from.exists() {
-            disk.rename(&from, &to).map_err(|source| OpenError::Io { path: from, source })?;
+        match disk.rename(&from, &to) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            result => result.map_err(|source| OpenError::Io { path: from, source })?,
         }
     }
     Ok(try_catalog(&path).await?)
@@ -97,45 +98,70 @@ async fn open_catalog(data: &Path, disk: &Disk) -> Result<(Catalog, CatalogState
 
 async fn try_catalog(path: &Path) -> Result<(Catalog, CatalogState), CatalogError> {
     let catalog = Catalog::open(path).await?;
-    let state = catalog.state().await?;
-    Ok((catalog, state))
+    match catalog.state().await {
+        Ok(state) => Ok((catalog, state)),
+        Err(error) => {
+            catalog.close().await;
+            Err(error)
+        }
+    }
+}
+
+/// Whether the catalog is older than the segments (its write-ahead log was lost, or an old copy was put back): then it knows
+/// nothing of segments whose journal files or inputs are gone already, and they must not be deleted.
+fn is_behind(data: &Path, disk: &Disk, state: &CatalogState) -> Result<bool, OpenError> {
+    let first_unsealed = state.first_unsealed_file.unwrap_or(1);
+    let folders: BTreeSet<SegmentId> = segment_folders(data, disk)?.into_iter().map(|(_, id)| id).collect();
+    let listed: BTreeSet<SegmentId> = state.segments.iter().map(|(id, _)| id.clone()).collect();
+    if folders.is_subset(&listed) {
+        return Ok(false);
+    }
+    let journal = survey(data, disk)?;
+    let behind = folders.difference(&listed).find(|id| {
+        let replaces_lost = listed.difference(&folders).any(|lost| covers(id, lost));
+        replaces_lost || (id.first_file.max(first_unsealed)..=id.last_file).any(|file| !journal.numbers.contains(&file))
+    });
+    if let Some(id) = behind {
+        tracing::error!(%id, tenant = %id.tenant, "the catalog is older than this segment; making it anew from the segments");
+    }
+    Ok(behind.is_some())
 }
 
 /// What the folders say when the catalog is lost. A run whose journal files all exist is sealed again; any other keeps its segments.
 fn rebuild(data: &Path, disk: &Disk) -> Result<CatalogState, OpenError> {
-    let mut state = CatalogState { first_unsealed_file: Some(1), ..Default::default() };
-    let folder = data.join("journal/traces");
-    let journal = Survey::of(disk, &folder).map_err(|source| OpenError::Io { path: folder, source })?;
+    let mut state = CatalogState::default();
+    let journal = survey(data, disk)?;
     let mut found: Vec<Segment> = Vec::new();
-    for (path, id) in segment_folders(data, disk)? {
-        let files_exist = (id.first_file..=id.last_file).all(|file| journal.numbers.contains(&file));
+    for (path, _) in segment_folders(data, disk)? {
         match Segment::open(&path) {
-            Ok(segment) if !files_exist => found.push(segment),
-            Ok(_) => {}
+            Ok(segment) => found.push(segment),
             Err(error) => {
                 tracing::error!(segment = %path.display(), %error, "set aside: damaged");
                 set_aside(data, disk, &path)?;
             }
         }
     }
-    // A merger makes what it was made of superfluous.
-    let covered = |id: &SegmentId| {
-        found.iter().any(|other| {
-            let other = other.id();
-            other.tenant == id.tenant
-                && other.generation > id.generation
-                && other.first_file <= id.first_file
-                && id.last_file <= other.last_file
-        })
+    let mut first_unsealed = 1;
+    let sealed_again = |id: &SegmentId, first_unsealed: u32| {
+        id.first_file >= first_unsealed && (id.first_file..=id.last_file).all(|file| journal.numbers.contains(&file))
     };
+    // What one tenant keeps may reach to files that another tenant's segment is made of: then that one is kept too.
+    while let Some(kept) =
+        (found.iter().map(Segment::id)).find(|id| id.last_file >= first_unsealed && !sealed_again(id, first_unsealed))
+    {
+        first_unsealed = kept.last_file + 1;
+    }
+    state.first_unsealed_file = Some(first_unsealed);
+    found.retain(|segment| segment.id().last_file < first_unsealed);
+    // A merger makes what it was made of superfluous.
+    let covered = |id: &SegmentId| found.iter().any(|other| covers(other.id(), id));
     for segment in found.iter().filter(|segment| !covered(segment.id())) {
         let id = segment.id();
-        state.first_unsealed_file = state.first_unsealed_file.max(Some(id.last_file + 1));
         state.ledger.entry(id.tenant.clone()).or_default().add(segment.tally());
         state.segments.push((id.clone(), segment.rows()));
     }
     // The journal's files know how much was accepted before them, also by tenants whose segments are gone.
-    if let Some(opening) = journal.opening(state.first_unsealed_file.unwrap_or(1)) {
+    if let Some(opening) = journal.opening(first_unsealed) {
         for (tenant, count) in opening.iter() {
             let tally = state.ledger.entry(tenant.clone()).or_default();
             let known = Tally::of_count(count);
@@ -145,6 +171,19 @@ fn rebuild(data: &Path, disk: &Disk) -> Result<CatalogState, OpenError> {
         }
     }
     Ok(state)
+}
+
+fn survey(data: &Path, disk: &Disk) -> Result<Survey, OpenError> {
+    let folder = data.join("journal/traces");
+    Survey::of(disk, &folder).map_err(|source| OpenError::Io { path: folder, source })
+}
+
+/// Whether a segment was merged from `other` and its neighbours.
+fn covers(id: &SegmentId, other: &SegmentId) -> bool {
+    id.tenant == other.tenant
+        && id.generation > other.generation
+        && id.first_file <= other.first_file
+        && other.last_file <= id.last_file
 }
 
 /// Opens what the catalog lists, sets aside what is damaged, deletes what is not listed.
@@ -195,6 +234,9 @@ fn segment_folders(data: &Path, disk: &Disk) -> Result<Vec<(std::path::PathBuf, 
     for tenant_folder in list(&segments_path(data))? {
         let name = tenant_folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Ok(tenant) = TenantId::new(&name) else { continue };
+        if !tenant_folder.is_dir() {
+            continue;
+        }
         for path in list(&tenant_folder)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             match SegmentId::parse(tenant.clone(), &name) {
@@ -223,7 +265,12 @@ fn set_aside(data: &Path, disk: &Disk, path: &Path) -> Result<(), OpenError> {
     if to.exists() {
         remove(disk, &to)?;
     }
-    disk.rename(path, &to).map_err(|source| OpenError::Io { path: path.to_owned(), source })
+    let from_folder = path.parent().unwrap_or(data);
+    disk.rename(path, &to)
+        // Durable before the catalog forgets it: else the next start would delete it as a leftover.
+        .and_then(|()| disk.sync_folder(&data.join("quarantine")))
+        .and_then(|()| disk.sync_folder(from_folder))
+        .map_err(|source| OpenError::Io { path: path.to_owned(), source })
 }
 
 /// Reads recovered files into the head, several at a time: they are independent of each other.

@@ -14,7 +14,7 @@ use crate::{
     Tally,
     catalog::CatalogError,
     head::HeadFile,
-    segment::{SegmentError, SegmentId, SpanBuilder, write_segment},
+    segment::{PAYLOAD_BYTES_MAX, SegmentError, SegmentId, SpanBuilder, write_segment},
 };
 
 /// How often the sealer looks when nobody rings.
@@ -38,9 +38,12 @@ static SEAL_SECONDS: LazyLock<Histogram> = LazyLock::new(|| {
 /// Sealing is on the ingest path: quick rather than small. Merging does it again, smaller.
 const ZSTD_LEVEL: i32 = 1;
 
+/// Largest run, and largest journal file: with the one frame that a file may hold beyond its size it fits a builder.
+pub(super) const RUN_BYTES_MAX: u64 = PAYLOAD_BYTES_MAX / 2;
+
 /// Why a run is not sealed yet.
 #[derive(Debug, thiserror::Error)]
-enum SealError {
+pub(super) enum SealError {
     #[error(transparent)]
     Segment(#[from] SegmentError),
     #[error(transparent)]
@@ -56,7 +59,7 @@ pub(super) fn run(shared: &Arc<Shared>) {
         };
         match seal(shared, &files) {
             Ok(()) => shared.ring(),
-            Err(SealError::Catalog(error)) if !error.is_disk_full() => shared.fail(error.to_string()),
+            Err(SealError::Catalog(error)) if !error.is_refusal() => shared.fail(error.to_string()),
             Err(error) => {
                 tracing::error!(%error, "cannot seal yet");
                 shared.wait(RETRY);
@@ -65,24 +68,25 @@ pub(super) fn run(shared: &Arc<Shared>) {
     }
 }
 
-/// The oldest closed files, once they are many or old enough to be worth a segment.
-fn next_run(shared: &Shared) -> Option<Vec<Arc<HeadFile>>> {
+/// The oldest closed files, as many as make one segment, once there are enough of them or they are old enough.
+pub(super) fn next_run(shared: &Shared) -> Option<Vec<Arc<HeadFile>>> {
     let view = shared.views.current();
-    let mut files = Vec::new();
+    let run_bytes_max = shared.options.seal_bytes_max.min(RUN_BYTES_MAX);
+    let mut run: Vec<Arc<HeadFile>> = Vec::new();
     let mut bytes = 0;
     for file in view.files.iter().take_while(|file| file.journal().is_closed()) {
-        if !files.is_empty() && bytes + u64::from(file.journal().bytes()) > shared.options.seal_bytes_max {
-            return Some(files);
-        }
         bytes += u64::from(file.journal().bytes());
-        files.push(file.clone());
+        if run.is_empty() || bytes <= run_bytes_max {
+            run.push(file.clone());
+        }
     }
-    let oldest_ns = files.first()?.oldest_received_at_ns();
+    let oldest_ns = run.first()?.oldest_received_at_ns();
     let age = Duration::from_nanos(shared.clock.now_ns().saturating_sub(oldest_ns));
-    (age >= shared.options.seal_age_max || bytes >= shared.options.seal_bytes_max).then_some(files)
+    (bytes >= shared.options.seal_bytes_max || age >= shared.options.seal_age_max).then_some(run)
 }
 
-fn seal(shared: &Arc<Shared>, files: &[Arc<HeadFile>]) -> Result<(), SealError> {
+/// Makes segments of a run, commits them and lets go of its files.
+pub(super) fn seal(shared: &Arc<Shared>, files: &[Arc<HeadFile>]) -> Result<(), SealError> {
     let (Some(first), Some(last)) = (files.first(), files.last()) else {
         return Ok(());
     };
@@ -91,16 +95,16 @@ fn seal(shared: &Arc<Shared>, files: &[Arc<HeadFile>]) -> Result<(), SealError> 
     let mut ledger: BTreeMap<TenantId, Tally> = BTreeMap::new();
     for file in files {
         read_file(file, &mut builders);
-        for (tenant, tally) in file.tallies() {
+        for (tenant, tally) in file.tallies(file.end()) {
             ledger.entry(tenant).or_default().add(&tally);
         }
     }
     let mut segments = Vec::new();
     for (tenant, tally) in &mut ledger {
-        let builder = builders.remove(tenant).unwrap_or_else(SpanBuilder::new);
+        let builder = builders.remove(tenant).unwrap_or_default();
         // What this reading found is what becomes of the run, whatever the head believed.
         tally.kept = builder.rows();
-        tally.damaged = tally.accepted - tally.kept;
+        tally.damaged = tally.accepted.saturating_sub(tally.kept);
         if builder.rows() > 0 {
             segments.push(write(shared, tenant, (first.number(), last.number()), builder, tally)?);
         }
@@ -116,7 +120,7 @@ fn read_file(file: &HeadFile, builders: &mut BTreeMap<TenantId, SpanBuilder>) {
     for frame in file.journal().frames() {
         match frame {
             Ok(frame) => {
-                let builder = builders.entry(frame.header.tenant.clone()).or_insert_with(SpanBuilder::new);
+                let builder = builders.entry(frame.header.tenant.clone()).or_default();
                 if let Err(error) = builder.push_payload(&frame.payload, &frame.header.rejected) {
                     tracing::error!(offset = %frame.offset, %error, "a frame's payload cannot be read");
                 }
@@ -169,7 +173,13 @@ fn commit(
     let rows: Vec<_> = segments.iter().map(|segment| (segment.id().clone(), segment.rows())).collect();
     let from = *shared.first_unsealed.lock().unwrap_or_else(PoisonError::into_inner);
     debug_assert!(from <= first_file);
-    shared.runtime.block_on(shared.catalog.seal(from, last_file + 1, &rows, &ledger))?;
+    if let Err(error) = shared.runtime.block_on(shared.catalog.seal(from, last_file + 1, &rows, &ledger)) {
+        // Else whether the catalog took them is not known: what it may name stays.
+        if error.is_refusal() {
+            segments.iter().for_each(|segment| segment.retire());
+        }
+        return Err(error.into());
+    }
     *shared.first_unsealed.lock().unwrap_or_else(PoisonError::into_inner) = last_file + 1;
     shared.views.change(|view| {
         view.files.retain(|file| file.number() > last_file);

@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::watch;
 use weir_proto::{TenantId, time::Clock};
 
-use super::{AppendError, StoreOptions, view::Views};
+use super::{AppendError, StoreOptions, folder::FolderLock, view::Views};
 use crate::{
     catalog::Catalog,
     disk::Disk,
@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) failure: watch::Sender<Option<String>>,
     stopping: AtomicBool,
     bell: Bell,
+    /// Given back last, when no thread can touch the folder any more.
+    _folder: FolderLock,
 }
 
 /// Wakes the background threads before their next tick.
@@ -57,7 +59,7 @@ impl std::fmt::Debug for Shared {
 impl Shared {
     /// Everything not given starts empty.
     pub(crate) fn new(
-        (options, clock, disk): (StoreOptions, Clock, Disk),
+        (options, clock, disk, folder): (StoreOptions, Clock, Disk, FolderLock),
         journal: Journal<BatchSummaries>,
         (catalog, first_unsealed): (Catalog, u32),
         views: std::sync::Arc<Views>,
@@ -78,6 +80,7 @@ impl Shared {
             failure: watch::Sender::new(None),
             stopping: AtomicBool::new(false),
             bell: Bell::default(),
+            _folder: folder,
         }
     }
 
@@ -119,6 +122,12 @@ impl Shared {
         let rings = self.bell.rings.lock().unwrap_or_else(PoisonError::into_inner);
         let before = *rings;
         drop(self.bell.rung.wait_timeout_while(rings, tick, |rings| *rings == before && !self.is_stopping()));
+    }
+
+    /// Waits for the end of `length`, or of the store, whatever rings.
+    pub(crate) fn pause(&self, length: Duration) {
+        let rings = self.bell.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.bell.rung.wait_timeout_while(rings, length, |_| !self.is_stopping()));
     }
 }
 

@@ -28,16 +28,21 @@ pub struct Snapshot(pub(super) Arc<View>);
 impl Snapshot {
     /// Every span of a trace, oldest start first. Rows that a client sent twice appear twice.
     pub fn trace(&self, tenant: &TenantId, id: TraceId) -> Result<Vec<SpanRecord>, ReadError> {
+        self.trace_up_to(tenant, id, usize::MAX)
+    }
+
+    /// As [`Self::trace`], but no more than `rows_max` rows: one trace id may be on everything that a client sends.
+    pub fn trace_up_to(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<Vec<SpanRecord>, ReadError> {
         let mut spans = Vec::new();
         for segment in self.segments(tenant) {
-            match segment.trace(id) {
+            match segment.trace_up_to(id, rows_max - spans.len()) {
                 Ok(found) => spans.extend(found),
                 // A broken segment hurts only itself.
                 Err(error) => report(segment, &error),
             }
         }
         for file in &self.0.files {
-            spans.extend(file.trace(tenant, id, self.0.projected)?);
+            spans.extend(file.trace(tenant, id, self.0.projected, rows_max - spans.len()));
         }
         spans.sort_by_key(|record| record.span.start_time_unix_nano);
         Ok(spans)
@@ -53,7 +58,7 @@ impl Snapshot {
         let mut newest = NewestTraces::new(limits.traces_max);
         let mut partial = false;
         for file in self.0.files.iter().rev() {
-            partial |= !file.search(tenant, filter, self.0.projected, &mut newest, limits.deadline)?;
+            partial |= !file.search(tenant, filter, self.0.projected, &mut newest, limits.deadline);
         }
         let mut segments: Vec<_> = self.segments(tenant).iter().collect();
         segments.sort_by_key(|segment| Reverse(segment.start_max_ns()));
@@ -61,7 +66,7 @@ impl Snapshot {
             if newest.floor_ns() > segment.start_max_ns() {
                 break;
             }
-            if partial || Instant::now() >= limits.deadline {
+            if Instant::now() >= limits.deadline {
                 partial = true;
                 break;
             }
@@ -81,7 +86,7 @@ impl Snapshot {
     pub fn operations(&self, tenant: &TenantId) -> Result<Vec<Operation>, ReadError> {
         let mut operations = BTreeSet::new();
         for file in &self.0.files {
-            operations.extend(file.operations(tenant));
+            operations.extend(file.operations(tenant, self.0.projected));
         }
         for segment in self.segments(tenant) {
             match segment.operations() {
@@ -96,7 +101,7 @@ impl Snapshot {
     pub fn ledger(&self) -> Ledger {
         let mut traces = self.0.sealed_ledger.as_ref().clone();
         for file in &self.0.files {
-            for (tenant, tally) in file.tallies() {
+            for (tenant, tally) in file.tallies(self.0.projected) {
                 traces.entry(tenant).or_default().add(&tally);
             }
         }

@@ -18,12 +18,19 @@ pub(crate) struct StoredSegment {
     path: PathBuf,
     disk: Disk,
     retired: AtomicBool,
+    unmergeable: AtomicBool,
 }
 
 impl StoredSegment {
     /// A registered segment at `path`.
     pub(crate) fn new(segment: Segment, path: PathBuf, disk: Disk) -> Self {
-        Self { segment: Arc::new(segment), path, disk, retired: AtomicBool::new(false) }
+        Self {
+            segment: Arc::new(segment),
+            path,
+            disk,
+            retired: AtomicBool::new(false),
+            unmergeable: AtomicBool::new(false),
+        }
     }
 
     /// The segment itself, for merging.
@@ -36,14 +43,19 @@ impl StoredSegment {
         &self.path
     }
 
-    /// The oldest start, Unix ns. A stored segment has rows.
-    pub(crate) fn start_min_ns(&self) -> u64 {
-        self.segment.start_ns().map_or(0, |(min, _)| min)
-    }
-
-    /// The newest start, Unix ns.
+    /// The newest start, Unix ns. A stored segment has rows.
     pub(crate) fn start_max_ns(&self) -> u64 {
         self.segment.start_ns().map_or(0, |(_, max)| max)
+    }
+
+    /// A merge of it failed, and would again.
+    pub(crate) fn set_unmergeable(&self) {
+        self.unmergeable.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether merging is worth a try.
+    pub(crate) fn is_mergeable(&self) -> bool {
+        !self.unmergeable.load(Ordering::Relaxed)
     }
 
     /// The catalog does not list it any more: delete it when the last reader is done.

@@ -41,24 +41,37 @@ impl View {
 
 /// The current view. Changes are made by the committer, the sealer, the merger and retention, each in one swap.
 #[derive(Debug)]
-pub(crate) struct Views(ArcSwap<View>);
+pub(crate) struct Views {
+    current: ArcSwap<View>,
+    /// A test's look at each view before it is swapped in.
+    #[cfg(test)]
+    pub(crate) witness: std::sync::OnceLock<fn(&View)>,
+}
 
 impl Views {
     /// Starts with `view`.
     pub(crate) fn new(view: View) -> Self {
-        Self(ArcSwap::from_pointee(view))
+        Self {
+            current: ArcSwap::from_pointee(view),
+            #[cfg(test)]
+            witness: std::sync::OnceLock::new(),
+        }
     }
 
     /// The view as of now.
     pub(crate) fn current(&self) -> Arc<View> {
-        self.0.load_full()
+        self.current.load_full()
     }
 
     /// Swaps in a changed view. `change` may run more than once when another thread swaps at the same time.
     pub(crate) fn change(&self, mut change: impl FnMut(&mut View)) {
-        self.0.rcu(|current| {
+        self.current.rcu(|current| {
             let mut next = View::clone(current);
             change(&mut next);
+            #[cfg(test)]
+            if let Some(witness) = self.witness.get() {
+                witness(&next);
+            }
             next
         });
     }

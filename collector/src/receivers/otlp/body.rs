@@ -149,8 +149,10 @@ mod tests {
     async fn the_budget_bounds_it() {
         let frames = (0..4).map(|_| Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(&[0; 1000]))));
         let body = StreamBody::new(stream::iter(frames.collect::<Vec<_>>()));
-        let mut reservation = Budget::new(3000).open();
-        let result = collect(body, 1 << 20, |_| Ok(None), &mut reservation).await;
+        let budget = Budget::new(1 << 20);
+        let mut others = budget.open();
+        others.add((1 << 20) - 3000).expect("room");
+        let result = collect(body, 1 << 20, |_| Ok(None), &mut budget.open()).await;
         assert!(matches!(result, Err(Refusal::Busy(_))));
     }
 }

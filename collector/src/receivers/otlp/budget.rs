@@ -36,9 +36,13 @@ pub(super) struct Reservation {
 }
 
 impl Reservation {
-    /// Takes `bytes` more, before they are allocated. [`Refusal::Busy`] when the budget does not have them.
+    /// Takes `bytes` more, before they are allocated. [`Refusal::Busy`] when the budget does not have them now,
+    /// [`Refusal::TooLarge`] when it never will: a client would come again and again.
     pub(super) fn add(&mut self, bytes: usize) -> Result<(), Refusal> {
         let Account { used_bytes, bytes_max } = &*self.account;
+        if self.bytes.checked_add(bytes).is_none_or(|total| total > *bytes_max) {
+            return Err(Refusal::TooLarge { what: "the request in memory", bytes_max: *bytes_max });
+        }
         let enlarge = |used: usize| used.checked_add(bytes).filter(|total| total <= bytes_max);
         used_bytes
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, enlarge)
@@ -79,7 +83,9 @@ mod tests {
         a.add(60).expect("room");
         b.add(40).expect("room");
         assert!(matches!(b.add(1), Err(Refusal::Busy(_))));
-        assert!(b.add(usize::MAX).is_err());
+        for never in [61, usize::MAX] {
+            assert!(matches!(b.add(never), Err(Refusal::TooLarge { bytes_max: 100, .. })));
+        }
         a.give_back(10);
         b.add(10).expect("given back");
         drop(a);

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
-use weir_proto::otlp::traces::Limits;
-
-use crate::duration;
+use weir_proto::{duration, endpoint, otlp::traces::Limits};
 
 const MIB: usize = 1 << 20;
 
 /// `receivers.otlp`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OtlpConfig {
     /// Which protocols are served. Listing only one starts only that one; without the key both start.
@@ -29,7 +27,7 @@ impl Default for OtlpConfig {
 }
 
 /// `receivers.otlp.protocols`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Protocols {
     /// OTLP/gRPC.
@@ -52,7 +50,7 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserialize
 }
 
 /// `receivers.otlp.span_limits`.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpanLimits {
     /// Attributes of a span, and of each of its events and links, and of its resource and scope. Default 1024.
@@ -77,10 +75,11 @@ impl From<SpanLimits> for Limits {
 }
 
 /// `receivers.otlp.protocols.grpc`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GrpcConfig {
     /// Where to listen. `:4317` means every IPv4 address. Default 127.0.0.1:4317.
+    #[serde(deserialize_with = "endpoint::deserialize")]
     pub endpoint: String,
     /// Largest message in MiB, compressed and decompressed alike. Default 16.
     pub max_recv_msg_size_mib: usize,
@@ -112,7 +111,7 @@ impl Default for GrpcConfig {
 }
 
 /// `receivers.otlp.protocols.grpc.keepalive`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Keepalive {
     /// What the server does.
@@ -120,7 +119,7 @@ pub struct Keepalive {
 }
 
 /// `receivers.otlp.protocols.grpc.keepalive.server_parameters`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct KeepaliveServerParameters {
     /// A connection without requests for this long is closed. Default: never.
@@ -153,10 +152,11 @@ impl Default for KeepaliveServerParameters {
 }
 
 /// `receivers.otlp.protocols.http`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HttpConfig {
     /// Where to listen. `:4318` means every IPv4 address. Default 127.0.0.1:4318.
+    #[serde(deserialize_with = "endpoint::deserialize")]
     pub endpoint: String,
     /// Largest body in bytes, compressed and decompressed alike. Default 33554432.
     pub max_request_body_size: usize,
@@ -199,7 +199,7 @@ impl Default for HttpConfig {
 }
 
 /// `receivers.otlp.protocols.http.cors`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CorsConfig {
     /// Origins whose pages may send: exact ones, with one `*` for any run of characters, or `*` for all. Default: none.

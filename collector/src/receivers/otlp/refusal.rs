@@ -10,8 +10,9 @@ use weir_store::AppendError;
 
 use crate::{Unauthenticated, admission::AdmissionError};
 
-/// Why a whole request is refused. Clients repeat only what is [`Refusal::Busy`], [`Refusal::Stopped`] or
-/// [`Refusal::Slow`]; everything else they drop, as the OTLP specification's tables of codes say.
+/// Why a whole request is refused. Clients repeat only what is [`Refusal::Busy`], [`Refusal::DiskFull`] or
+/// [`Refusal::Stopped`] (and over gRPC what is [`Refusal::Slow`]); everything else they drop, as the OTLP specification's
+/// tables of codes say.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
     #[error("malformed request: {0}")]

@@ -17,6 +17,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
+use weir_proto::endpoint::with_host;
 
 use super::{
     connection::{Activity, Due, LentSocket, Lifetime, Watch},
@@ -70,14 +71,13 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Opens `endpoint`, `host:port`; without a host, every IPv4 address.
+    /// Opens `endpoint`, `host:port` or `:port`.
     pub(super) async fn bind(endpoint: &str, options: ServerOptions) -> io::Result<Self> {
         const BACKLOG: u32 = 1024;
 
         let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {endpoint}: {error}"));
-        let full = if endpoint.starts_with(':') { format!("0.0.0.0{endpoint}") } else { endpoint.to_owned() };
         let mut last_error = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in lookup_host(&full).await.map_err(named)? {
+        for address in lookup_host(&*with_host(endpoint)).await.map_err(named)? {
             let open = || {
                 let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
                 // A restart must not wait for the last connections' TIME_WAIT.

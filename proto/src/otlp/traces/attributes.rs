@@ -68,13 +68,76 @@ pub fn key_values<'a>(list: &'a [u8]) -> impl Iterator<Item = AttributeView<'a>>
     KeyValues(Repeated::unbounded(list, 1).iter())
 }
 
+/// A KeyValue whose value is still encoded, for loops that are hot enough to tell texts apart by themselves: a whole
+/// [`AttributeView`] goes through memory, written by halves and read at once, and the processor waits for it each time.
+#[derive(Debug, Clone, Copy)]
+pub struct RawAttribute<'a> {
+    /// Its key.
+    pub key: &'a [u8],
+    value: &'a [u8],
+}
+
+impl<'a> RawAttribute<'a> {
+    /// The value, when it is a string of fewer than 128 bytes in the usual form. `None` says nothing.
+    #[inline(always)]
+    pub fn short_text(&self) -> Option<&'a [u8]> {
+        const STRING_BYTE: u8 = STRING as u8;
+        let [STRING_BYTE, length @ ..0x80, text @ ..] = self.value else { return None };
+        (text.len() == usize::from(*length)).then_some(text)
+    }
+
+    /// The whole attribute; `None` where the value is malformed.
+    #[inline]
+    pub fn view(&self) -> Option<AttributeView<'a>> {
+        Some(AttributeView { key: self.key, value: any_value(self.value, &mut Trusted).ok()? })
+    }
+}
+
+impl<'a> Attributes<'a> {
+    /// Each attribute, in order, as far as they are well formed; values are not looked at.
+    #[inline]
+    pub fn raw(&self) -> impl Iterator<Item = RawAttribute<'a>> + use<'a> {
+        RawKeyValues(self.0.iter())
+    }
+}
+
+struct RawKeyValues<'a>(RepeatedIter<'a>);
+
+impl<'a> Iterator for RawKeyValues<'a> {
+    type Item = RawAttribute<'a>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<RawAttribute<'a>> {
+        let message = self.0.next()?;
+        match short_key_value(message) {
+            Some((key, value)) => Some(RawAttribute { key, value }),
+            None => long_key_value(message),
+        }
+    }
+}
+
+#[inline(never)]
+fn long_key_value(message: &[u8]) -> Option<RawAttribute<'_>> {
+    let mut raw = RawAttribute { key: &[], value: &[] };
+    let mut cursor = Cursor::new(message);
+    while !cursor.is_empty() {
+        match cursor.key().ok()? {
+            KEY => raw.key = cursor.bytes().ok()?,
+            VALUE => raw.value = cursor.bytes().ok()?,
+            KEY_STRINDEX => drop(cursor.varint().ok()?),
+            unknown => cursor.skip_unknown(unknown, 1..=3).ok()?,
+        }
+    }
+    Some(raw)
+}
+
 /// Decodes each KeyValue of a range; ends where one is malformed.
 struct KeyValues<'a>(RepeatedIter<'a>);
 
 impl<'a> Iterator for KeyValues<'a> {
     type Item = AttributeView<'a>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<AttributeView<'a>> {
         key_value(self.0.next()?, &mut Trusted).ok()
     }
@@ -85,12 +148,22 @@ const VALUE: u32 = bytes_key(2);
 const KEY_STRINDEX: u32 = varint_key(3);
 
 /// Reads a KeyValue. Its key_strindex belongs to profiles and is passed over.
-#[inline]
+///
+/// Inlined as far as the usual shapes go: a view that is returned through memory, written by halves and read whole, makes the
+/// processor wait at each attribute.
+#[inline(always)]
 pub(super) fn key_value<'a, C: Check>(message: &'a [u8], check: &mut C) -> Result<AttributeView<'a>, ScanError> {
-    if let Some((key, value)) = short_key_value(message) {
-        check.string(key);
-        return Ok(AttributeView { key, value: any_value(value, check)? });
+    match short_key_value(message) {
+        Some((key, value)) => {
+            check.string(key);
+            Ok(AttributeView { key, value: any_value(value, check)? })
+        }
+        None => any_key_value(message, check),
     }
+}
+
+#[inline(never)]
+fn any_key_value<'a, C: Check>(message: &'a [u8], check: &mut C) -> Result<AttributeView<'a>, ScanError> {
     let mut key: &[u8] = &[];
     let mut value = None;
     let mut cursor = Cursor::new(message);
@@ -135,16 +208,32 @@ const BYTES: u32 = bytes_key(7);
 const STRING_STRINDEX: u32 = varint_key(8);
 
 /// Reads an AnyValue. A string_value_strindex belongs to profiles and counts as no value, as OTLP says.
-#[inline]
+#[inline(always)]
 fn any_value<'a, C: Check>(message: &'a [u8], check: &mut C) -> Result<ValueView<'a>, ScanError> {
     const STRING_BYTE: u8 = STRING as u8;
-    // most are a short string
-    if let [STRING_BYTE, length @ ..0x80, text @ ..] = message
-        && text.len() == usize::from(*length)
-    {
-        check.string(text);
-        return Ok(ValueView::Str(text));
+    const BOOL_BYTE: u8 = BOOL as u8;
+    const INT_BYTE: u8 = INT as u8;
+    const DOUBLE_BYTE: u8 = DOUBLE as u8;
+    match message {
+        [STRING_BYTE, length @ ..0x80, text @ ..] if text.len() == usize::from(*length) => {
+            check.string(text);
+            Ok(ValueView::Str(text))
+        }
+        [INT_BYTE, value @ ..0x80] => Ok(ValueView::Int(i64::from(*value))),
+        [INT_BYTE, low @ 0x80..=0xff, high @ ..0x80] => {
+            Ok(ValueView::Int(i64::from(*low & 0x7f) | i64::from(*high) << 7))
+        }
+        [BOOL_BYTE, value @ ..0x80] => Ok(ValueView::Bool(*value != 0)),
+        [DOUBLE_BYTE, bits @ ..] if bits.len() == 8 => {
+            Ok(ValueView::Double(f64::from_le_bytes(bits.try_into().expect("eight bytes"))))
+        }
+        _ => unusual_value(message, check),
     }
+}
+
+/// Reads an AnyValue of any shape.
+#[inline(never)]
+fn unusual_value<'a, C: Check>(message: &'a [u8], check: &mut C) -> Result<ValueView<'a>, ScanError> {
     let mut value = ValueView::Empty;
     let mut cursor = Cursor::new(message);
     while !cursor.is_empty() {

@@ -15,9 +15,10 @@ mod views;
 
 use prost::Message;
 
-pub use attributes::{AttributeView, Attributes, ValueView, array_values, key_values};
+pub use attributes::{AttributeView, Attributes, RawAttribute, ValueView, array_values, key_values};
 pub use events::{EventView, Events};
 pub use links::{LinkView, Links};
+pub use resource::UNKNOWN_SERVICE;
 pub use scan::scan;
 pub use views::{ResourceView, ScannedSpan, ScopeView, SpanView};
 

@@ -4,7 +4,7 @@ use super::{Attributes, ResourceView, ScanError, ScopeView, ValueView, admission
 use crate::otlp::wire::{Cursor, Occurrences, Repeated, bytes_key, varint_key};
 
 /// OpenTelemetry's name for a service that gave none (semantic conventions, `service.name`).
-const UNKNOWN_SERVICE: &[u8] = b"unknown_service";
+pub const UNKNOWN_SERVICE: &str = "unknown_service";
 
 const RESOURCE: u32 = bytes_key(1);
 const SCOPE: u32 = bytes_key(1);
@@ -55,7 +55,8 @@ pub(super) fn resource_spans<'a, C: Check>(
     check: &mut C,
 ) -> Result<(ResourceView<'a>, Repeated<'a>), ScanError> {
     let parts = owned(message, check)?;
-    let mut view = ResourceView { service: UNKNOWN_SERVICE, schema_url: parts.schema_url, ..ResourceView::default() };
+    let mut view =
+        ResourceView { service: UNKNOWN_SERVICE.as_bytes(), schema_url: parts.schema_url, ..ResourceView::default() };
     if let Some(bytes) = parts.owner {
         resource(bytes, &mut view, check)?;
     }

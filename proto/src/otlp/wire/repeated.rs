@@ -39,7 +39,7 @@ pub(crate) struct RepeatedIter<'a> {
 impl<'a> Iterator for RepeatedIter<'a> {
     type Item = &'a [u8];
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<&'a [u8]> {
         if self.count_left == 0 {
             return None;

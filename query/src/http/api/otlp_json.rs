@@ -8,20 +8,23 @@ use std::{collections::HashMap, sync::Arc};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use prost::Message;
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use weir_proto::otlp::messages::{
-    common::v1::{self as common, any_value},
-    trace::v1 as otlp,
+use weir_proto::{
+    ids::hex,
+    otlp::messages::{
+        common::v1::{self as common, any_value},
+        trace::v1 as otlp,
+    },
 };
 use weir_store::{SpanRecord, SpanState};
 
-use crate::trace::by_key;
+use crate::trace::{by_key, non_finite, parent_id};
 
 /// The rows by resource and scope, in the order in which these first occur.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TracesData<'a> {
     resource_spans: Vec<ResourceSpans<'a>>,
-    /// Not OTLP: spans beyond `query.spans_max`.
+    /// Not OTLP: spans beyond `query.spans_max`, at least.
     #[serde(skip_serializing_if = "is_default")]
     spans_left_out: usize,
 }
@@ -136,7 +139,7 @@ struct Attribute<'a> {
 struct AnyValue<'a>(Option<&'a any_value::Value>);
 
 impl<'a> TracesData<'a> {
-    /// Groups rows; `left_out` further spans are only counted.
+    /// Groups rows; `left_out` further spans, at least, are only counted.
     pub(super) fn of(rows: &'a [SpanRecord], left_out: usize) -> Self {
         let mut resource_spans: Vec<ResourceSpans<'a>> = Vec::new();
         let (mut resources, mut scopes) = (Places::default(), Places::default());
@@ -208,7 +211,7 @@ impl<'a> Span<'a> {
         Self {
             trace_id: hex(&span.trace_id),
             span_id: hex(&span.span_id),
-            parent_span_id: hex(&span.parent_span_id),
+            parent_span_id: hex(parent_id(span)),
             trace_state: &span.trace_state,
             flags: span.flags,
             name: &span.name,
@@ -297,27 +300,6 @@ impl Serialize for AnyValue<'_> {
 #[derive(Serialize)]
 struct Values<T> {
     values: Vec<T>,
-}
-
-/// Protobuf's JSON names for doubles that JSON has no number for.
-fn non_finite(value: f64) -> Option<&'static str> {
-    if value.is_finite() {
-        return None;
-    }
-    if value.is_nan() {
-        return Some("NaN");
-    }
-    Some(if value > 0.0 { "Infinity" } else { "-Infinity" })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    text
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

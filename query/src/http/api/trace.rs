@@ -13,14 +13,15 @@ use crate::{
 /// A trace by its id. What a client sent twice is shown once, unless `raw=true` asks for every row.
 pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Failure> {
     let id = call.trace_id()?;
-    let mut rows = view.trace(&call.tenant, id)?;
+    let mut rows = view.trace(&call.tenant, id, call.rows_max())?;
     if rows.is_empty() {
         return Err(Failure::NotFound(format!("trace {id} is not here")));
     }
+    let rows_read = rows.len();
     if !call.flag("raw")? {
         rows = fold_resends(rows);
     }
-    let left_out = rows.len().saturating_sub(call.spans_max);
+    let left_out = call.left_out(rows_read, rows.len(), call.spans_max);
     rows.truncate(call.spans_max);
     let mut answer = Answer::json(&TracesData::of(&rows, left_out), false)?;
     answer.partial = left_out > 0;

@@ -2,15 +2,11 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use weir_proto::TraceId;
+use weir_proto::{TraceId, duration, otlp::messages::trace::v1::status::StatusCode};
 use weir_store::{AttributeFilter, AttributeText, Place, SpanFilter};
 
 use super::kinds;
-use crate::http::{
-    answer::Failure,
-    call::Call,
-    duration::{parse, parse_lookback},
-};
+use crate::http::{answer::Failure, call::Call};
 
 /// Traces when `limit` is not given.
 const LIMIT_DEFAULT: usize = 100;
@@ -61,15 +57,21 @@ fn add_tag(filter: &mut SpanFilter, key: String, value: String) -> Result<bool, 
         return Err(Failure::BadRequest(format!("tag {key} cannot be searched")));
     }
     let status = match (key.as_str(), value.as_str()) {
-        ("error", "true") | ("otel.status_code", "ERROR") => Some(2),
-        ("otel.status_code", "OK") => Some(1),
-        ("otel.status_code", "UNSET") => Some(0),
+        ("error", "true") | ("otel.status_code", "ERROR") => Some(StatusCode::Error),
+        ("otel.status_code", "OK") => Some(StatusCode::Ok),
+        ("otel.status_code", "UNSET") => Some(StatusCode::Unset),
         ("otel.status_code", _) => return Ok(false),
+        // The opposite of `true`, as in Jaeger: also the many spans whose status nobody set.
+        ("error", "false") => {
+            filter.status_code_not = Some(StatusCode::Error as i32);
+            return Ok(filter.status_code != filter.status_code_not);
+        }
         _ => None,
     };
-    if let Some(code) = status {
+    if let Some(status) = status {
+        let code = status as i32;
         let before = filter.status_code.replace(code);
-        return Ok(before.is_none_or(|before| before == code));
+        return Ok(before.is_none_or(|before| before == code) && filter.status_code_not != Some(code));
     }
     if key == "span.kind" {
         filter.kind = kinds::number(&value);
@@ -109,8 +111,8 @@ fn durations(call: &Call) -> Result<RangeInclusive<u64>, Failure> {
         match call.first(name) {
             None => Ok(None),
             Some(text) => {
-                let duration =
-                    parse(text).map_err(|error| Failure::BadRequest(format!("parameter '{name}': {error}")))?;
+                let duration = duration::parse(text)
+                    .map_err(|error| Failure::BadRequest(format!("parameter '{name}': {error}")))?;
                 let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
                 // Jaeger takes 0 for "not given".
                 Ok((ns > 0).then_some(ns))
@@ -145,7 +147,7 @@ fn starts(call: &Call) -> Result<RangeInclusive<u64>, Failure> {
         (None, None | Some("custom")) => 0,
         (None, Some(text)) => {
             let duration =
-                parse_lookback(text).map_err(|error| Failure::BadRequest(format!("parameter 'lookback': {error}")))?;
+                duration::parse(text).map_err(|error| Failure::BadRequest(format!("parameter 'lookback': {error}")))?;
             let back_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
             end_ns.min(call.now_ns).saturating_sub(back_ns)
         }

@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value as Json};
 use weir_proto::otlp::messages::common::v1::{AnyValue, KeyValue, any_value::Value};
 
 use super::model::{Tag, TagValue};
-use crate::trace::by_key;
+use crate::trace::{by_key, non_finite};
 
 /// JavaScript reads integers beyond this wrongly: they are written as text, as Jaeger does.
 const JS_SAFE_MAX: i64 = (1 << 53) - 1;
@@ -47,14 +47,7 @@ fn tag(attribute: &KeyValue) -> Tag<'_> {
 
 /// JSON has no NaN and no infinity: they are written as text.
 fn float(value: f64) -> TagValue<'static> {
-    if value.is_finite() { TagValue::Float(value) } else { TagValue::Text(non_finite(value).into()) }
-}
-
-fn non_finite(value: f64) -> &'static str {
-    if value.is_nan() {
-        return "NaN";
-    }
-    if value > 0.0 { "Infinity" } else { "-Infinity" }
+    non_finite(value).map_or(TagValue::Float(value), |name| TagValue::Text(name.into()))
 }
 
 /// A value as plain JSON, as the Collector writes lists and maps into text.
@@ -66,7 +59,7 @@ fn json(value: Option<&Value>) -> Json {
         Some(Value::BoolValue(value)) => Json::Bool(*value),
         Some(Value::IntValue(value)) => Json::Number((*value).into()),
         Some(Value::DoubleValue(value)) => {
-            Number::from_f64(*value).map_or_else(|| Json::String(non_finite(*value).into()), Json::Number)
+            non_finite(*value).map_or_else(|| Number::from_f64(*value).into(), |name| Json::String(name.into()))
         }
         Some(Value::BytesValue(bytes)) => Json::String(BASE64_STANDARD.encode(bytes)),
         Some(Value::ArrayValue(array)) => Json::Array(array.values.iter().map(of).collect()),

@@ -31,7 +31,7 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
 pub(super) struct Shown {
     pub(super) id: TraceId,
     pub(super) rows: Vec<SpanRecord>,
-    /// Spans beyond the bound.
+    /// Spans beyond the bound, at least.
     pub(super) left_out: usize,
 }
 
@@ -39,15 +39,16 @@ impl Shown {
     /// Reads a trace and prepares it for Jaeger's readers; `raw=true` leaves out the preparation. `None` when it is
     /// not there.
     pub(super) fn read(call: &Call, view: &dyn View, id: TraceId, spans_max: usize) -> Result<Option<Self>, Failure> {
-        let mut rows = view.trace(&call.tenant, id)?;
+        let mut rows = view.trace(&call.tenant, id, call.rows_max())?;
         if rows.is_empty() {
             return Ok(None);
         }
+        let rows_read = rows.len();
         if !call.flag("raw")? {
             rows = fold_resends(rows);
             separate_shared_ids(&mut rows);
         }
-        let left_out = rows.len().saturating_sub(spans_max);
+        let left_out = call.left_out(rows_read, rows.len(), spans_max);
         rows.truncate(spans_max);
         Ok(Some(Self { id, rows, left_out }))
     }
@@ -58,7 +59,7 @@ impl Shown {
             return Vec::new();
         }
         let (left_out, shown) = (self.left_out, self.rows.len());
-        vec![format!("only the first {shown} spans are shown, {left_out} are left out (query.spans_max)")]
+        vec![format!("only the first {shown} spans are shown, at least {left_out} are left out (query.spans_max)")]
     }
 }
 
@@ -90,11 +91,21 @@ mod tests {
         assert_eq!(body["data"][0]["spans"].as_array().map(Vec::len), Some(3));
         assert_eq!(
             body["data"][0]["warnings"][0],
-            "only the first 3 spans are shown, 2 are left out (query.spans_max)"
+            "only the first 3 spans are shown, at least 2 are left out (query.spans_max)"
         );
         let (partial, body) = get(&[], &held, 5);
         assert!(!partial);
         assert!(body["data"][0]["warnings"].is_null());
+    }
+
+    #[test]
+    fn a_trace_of_which_not_every_row_is_read_says_so() {
+        let held = Held { rows: vec![record("cart", 1, 5); 4], ..Held::default() };
+        let (partial, body) = get(&[], &held, 2);
+        assert!(partial);
+        assert_eq!(body["data"][0]["spans"].as_array().map(Vec::len), Some(1));
+        assert!(!body["data"][0]["warnings"].is_null());
+        assert!(!get(&[], &held, 3).0);
     }
 
     #[test]

@@ -256,19 +256,31 @@ async fn connections_are_tuned() {
 }
 
 #[tokio::test]
+async fn limits_may_be_as_large_as_numbers_get() {
+    let served = serve_held(held(), |config| {
+        config.connections_max = NonZeroUsize::MAX;
+        config.queries_max = NonZeroUsize::MAX;
+    });
+    served.await.connect().await;
+}
+
+#[tokio::test]
 async fn a_port_that_is_taken_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let endpoint = taken.local_addr().expect("bound").to_string();
-    let config = QueryConfig { endpoint: endpoint.clone(), ..QueryConfig::default() };
-    let app = App {
-        source: Arc::new(held()),
-        authenticate: Arc::new(|_| None),
-        gate: Gate::new(&config),
-        clock: Clock::fixed(0),
-        config: Arc::new(config),
-    };
-    let error = serve(app, &TaskTracker::new(), CancellationToken::new()).await.expect_err("taken");
-    assert!(error.to_string().starts_with(&format!("cannot listen on {endpoint}: ")), "{error}");
+    let address = taken.local_addr().expect("bound");
+    for endpoint in [address.to_string(), format!(":{}", address.port())] {
+        let config = QueryConfig { endpoint: endpoint.clone(), ..QueryConfig::default() };
+        let app = App {
+            source: Arc::new(held()),
+            authenticate: Arc::new(|_| None),
+            gate: Gate::new(&config),
+            clock: Clock::fixed(0),
+            config: Arc::new(config),
+        };
+        let error = serve(app, &TaskTracker::new(), CancellationToken::new()).await.expect_err("taken");
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert!(error.to_string().starts_with(&format!("cannot listen on {endpoint}: ")), "{error}");
+    }
 }
 
 async fn meet(barrier: &Arc<Barrier>) {

@@ -57,6 +57,16 @@ fn space_that_ends_within_a_write_leaves_nothing_behind() {
     }
 }
 
+#[test]
+fn a_panic_of_the_publisher_stops_the_journal() {
+    let folder = temp_folder();
+    let publish = |_: Vec<Committed<u64>>| panic!("for the test");
+    let (journal, _) = Journal::open(options(folder.path()), Disk::default(), Clock::fixed(1), publish).expect("opens");
+    assert_eq!(block_on(journal.append(entry(0))), Err(JournalAppendError::Stopped));
+    assert!(block_on(journal.failed()).contains("panicked"));
+    assert_eq!(block_on(journal.append(entry(1))), Err(JournalAppendError::Stopped));
+}
+
 /// A journal whose publisher waits to be let on.
 fn held(options: JournalOptions) -> (Journal<u64>, mpsc::Sender<()>, Arc<Mutex<Vec<u64>>>) {
     let (go, gate) = mpsc::channel::<()>();

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use weir_proto::TraceId;
+use weir_proto::{TraceId, otlp::messages::common::v1::any_value::Value};
 
 use super::{
     id, normal,
@@ -41,14 +41,14 @@ fn ask(directory: &std::path::Path, some: &[TraceId]) -> Result<(Vec<Vec<SpanRec
 #[test]
 fn flipped_bits_are_noticed_or_do_not_matter() {
     let folder = tempfile::tempdir().expect("a folder");
-    let requests = vec![Shop::new(10).batch(1500)];
+    let requests = vec![Shop::new(10).batch(700)];
     let segment = write(folder.path(), &requests, 1);
     let directory = segment.directory().to_owned();
     let some: Vec<TraceId> = traces(&requests).into_keys().step_by(200).collect();
     let whole = ask(&directory, &some).expect("intact");
     let mut random = Random(11);
     let mut noticed = 0;
-    let flips = 400;
+    let flips = 240;
     for n in 0..flips {
         let name = ["spans.parquet", "spans.parquet", "traces.idx", "manifest.json"][n % 4];
         let path = directory.join(name);
@@ -65,6 +65,44 @@ fn flipped_bits_are_noticed_or_do_not_matter() {
         fs::write(&path, &good).expect("writable");
     }
     assert!(noticed > flips / 2, "{noticed}");
+}
+
+#[test]
+fn a_damaged_bloom_filter_hides_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let requests = vec![Shop::new(14).batch(1000)];
+    let segment = write(folder.path(), &requests, 1);
+    let column = segment.columns["attributes.order.id"];
+    let chunk = segment.metadata.row_group(0).column(column);
+    let start = chunk.bloom_filter_offset().expect("ids are too varied for a dictionary") as usize;
+    let end = start + chunk.bloom_filter_length().expect("has a length") as usize;
+    let orders = requests[0].resource_spans[0].scope_spans[0].spans.iter().flat_map(|span| &span.attributes);
+    let order = orders.filter(|attribute| attribute.key == "order.id").nth(5).expect("some");
+    let Some(Value::StringValue(order)) = order.value.as_ref().and_then(|value| value.value.clone()) else {
+        panic!("a text")
+    };
+    let filter = SpanFilter {
+        attributes: vec![AttributeFilter {
+            key: "order.id".into(),
+            value: AttributeText::Text(order),
+            place: Place::Any,
+        }],
+        ..Default::default()
+    };
+    let path = segment.directory().join("spans.parquet");
+    let good = fs::read(&path).expect("there");
+    // The bits may be cleared one and all: the search then must not say that there is nothing.
+    let mut bad = good.clone();
+    bad[start + 20..end].fill(0);
+    fs::write(&path, &bad).expect("writable");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let found =
+        Segment::open(segment.directory()).expect("opened").search(&filter, &mut NewestTraces::new(5), deadline);
+    assert!(matches!(found, Err(SegmentError::Damaged { .. })), "{found:?}");
+    fs::write(&path, &good).expect("writable");
+    let mut newest = NewestTraces::new(5);
+    segment.search(&filter, &mut newest, deadline).expect("intact");
+    assert_eq!(newest.into_traces().len(), 1);
 }
 
 #[test]

@@ -38,12 +38,12 @@ pub(super) fn traces(requests: &[ExportTraceServiceRequest]) -> BTreeMap<TraceId
 fn every_span_of_a_shop_comes_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut shop = Shop::new(1);
-    let requests: Vec<_> = (0..30).map(|_| shop.batch(700)).collect();
+    let requests: Vec<_> = (0..15).map(|_| shop.batch(700)).collect();
     let segment = write(folder.path(), &requests, 1);
-    assert_eq!(segment.rows(), 21_000);
+    assert_eq!(segment.rows(), 10_500);
     let traces = traces(&requests);
     assert_eq!(segment.traces(), traces.len() as u64);
-    for (trace, wanted) in traces.into_iter().step_by(97) {
+    for (trace, wanted) in traces.into_iter().step_by(37) {
         assert_same(segment.trace(trace).expect("intact"), wanted);
     }
     assert!(segment.trace(TraceId([9; 16])).expect("intact").is_empty());
@@ -53,12 +53,12 @@ fn every_span_of_a_shop_comes_back() {
 fn the_arrow_reader_reads_every_row() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut shop = Shop::new(2);
-    let requests: Vec<_> = (0..30).map(|_| shop.batch(700)).collect();
+    let requests: Vec<_> = (0..15).map(|_| shop.batch(700)).collect();
     let segment = write(folder.path(), &requests, 1);
     let file = std::fs::File::open(segment.directory().join("spans.parquet")).expect("there");
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("a Parquet file").build().expect("readable");
     let rows: usize = reader.map(|batch| batch.expect("intact").num_rows()).sum();
-    assert_eq!(rows, 21_000);
+    assert_eq!(rows, 10_500);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn an_empty_segment_is_one() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) })]
 
     #[test]
     fn every_odd_span_comes_back(requests in prop::collection::vec(odd::request(), 1..4)) {

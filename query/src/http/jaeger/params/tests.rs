@@ -32,7 +32,8 @@ fn a_service_alone_finds_everything_it_did() {
     let (filter, traces_max) = filter(&[("operation", ""), ("minDuration", ""), ("tags", "")]);
     assert_eq!((filter.service.as_deref(), filter.name, traces_max), (Some("cart"), None, 100));
     assert_eq!((filter.duration_ns, filter.start_ns), (0..=u64::MAX, 0..=u64::MAX));
-    assert_eq!((filter.kind, filter.status_code, filter.attributes), (None, None, vec![]));
+    assert_eq!((filter.kind, filter.status_code, filter.status_code_not), (None, None, None));
+    assert_eq!(filter.attributes, []);
 }
 
 #[test]
@@ -66,10 +67,15 @@ fn some_tags_are_fields() {
     assert_eq!(filter(&[("tag", "span.kind:client")]).0.kind, Some(3));
     assert_eq!(filter(&[("tag", "span.kind:unspecified")]).0.kind, Some(0));
     assert_eq!(filter(&[("tag", "otel.status_code:OK")]).0.status_code, Some(1));
+    assert_eq!(filter(&[("tag", "error:true")]).0.status_code, Some(2));
+    let without_error = filter(&[("tag", "error:false"), ("tag", "otel.status_code:OK")]).0;
+    assert_eq!((without_error.status_code, without_error.status_code_not), (Some(1), Some(2)));
+    assert_eq!(without_error.attributes, []);
     // Not the status: an attribute that somebody set.
-    assert_eq!(filter(&[("tag", "error:false")]).0.attributes, [tag("error", "false")]);
+    assert_eq!(filter(&[("tag", "error:timeout")]).0.attributes, [tag("error", "timeout")]);
     for contradiction in [
         &[("service", "a"), ("tag", "error:true"), ("tag", "otel.status_code:OK")][..],
+        &[("service", "a"), ("tag", "error:false"), ("tag", "otel.status_code:ERROR")],
         &[("service", "a"), ("tag", "span.kind:sideways")],
         &[("service", "a"), ("tag", "otel.status_code:fine")],
     ] {
