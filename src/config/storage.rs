@@ -1,6 +1,7 @@
 //! `storage`: where data is kept, how much of it and for how long.
 
 use std::{
+    num::NonZeroU64,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -105,12 +106,15 @@ impl Default for JournalConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct HeadConfig {
+    spans_max: NonZeroU64,
     payload_size_max: ByteSize,
 }
 
 impl Default for HeadConfig {
     fn default() -> Self {
-        Self { payload_size_max: ByteSize(defaults().head_payload_bytes_max) }
+        let options = defaults();
+        let spans_max = NonZeroU64::new(options.head_spans_max).expect("the default is not zero");
+        Self { spans_max, payload_size_max: ByteSize(options.head_payload_bytes_max) }
     }
 }
 
@@ -220,6 +224,7 @@ impl StorageConfig {
             commit_bytes_max: self.journal.commit_size_max.0,
             append_queue_bytes_max: self.journal.queue_size_max.0,
             unsealed_bytes_max: self.journal.unsealed_size_max.0,
+            head_spans_max: self.head.spans_max.get(),
             head_payload_bytes_max: self.head.payload_size_max.0,
             seal_bytes_max: self.seal.size_max.0,
             seal_age_max: self.seal.age_max.0,

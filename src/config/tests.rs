@@ -61,7 +61,7 @@ storage:
     commit_size_max: 4MiB
     queue_size_max: 5MiB
     unsealed_size_max: 66MiB
-  head: {payload_size_max: 7MiB}
+  head: {spans_max: 5, payload_size_max: 7MiB}
   seal: {size_max: 8MiB, age_max: 9s}
   merge: {debt_size_max: 100MiB, segment_rows_max: 11}
 service: {drain_max: 12s}
@@ -78,6 +78,7 @@ service: {drain_max: 12s}
         commit_bytes_max: 4 * MIB,
         append_queue_bytes_max: 5 * MIB,
         unsealed_bytes_max: 66 * MIB,
+        head_spans_max: 5,
         head_payload_bytes_max: 7 * MIB,
         seal_bytes_max: 8 * MIB,
         seal_age_max: Duration::from_secs(9),

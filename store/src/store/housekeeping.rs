@@ -64,7 +64,8 @@ pub(super) fn inspect(shared: &Shared) {
     UNSEALED_FILES.set(view.files.len() as i64);
     MERGE_DEBT_BYTES.set(debt_bytes as i64);
     FREE_BYTES.set(free_bytes.min(i64::MAX as u64) as i64);
-    HEAD_SPANS.set(view.files.iter().map(|file| file.rows() as i64).sum());
+    let head_spans: u64 = view.files.iter().map(|file| file.rows()).sum();
+    HEAD_SPANS.set(head_spans as i64);
     HEAD_PAYLOAD_BYTES.set(shared.budget.lock().unwrap_or_else(PoisonError::into_inner).bytes() as i64);
     SEGMENTS.set(view.all_segments().count() as i64);
     SEGMENT_BYTES.set(view.all_segments().map(|segment| segment.bytes() as i64).sum());
@@ -72,6 +73,8 @@ pub(super) fn inspect(shared: &Shared) {
 
     let refusal = if free_bytes < shared.options.free_bytes_min {
         Some(AppendError::DiskFull)
+    } else if head_spans >= shared.options.head_spans_max {
+        Some(AppendError::Busy("the head is full: sealing has fallen behind"))
     } else if unsealed_bytes >= shared.options.unsealed_bytes_max {
         Some(AppendError::Busy("sealing has fallen behind"))
     } else if debt_bytes >= shared.options.merge_debt_bytes_max {

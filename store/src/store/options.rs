@@ -19,6 +19,8 @@ pub struct StoreOptions {
     pub commit_bytes_max: u64,
     /// Bytes waiting for their commit; more are refused as busy.
     pub append_queue_bytes_max: u64,
+    /// Spans not yet sealed at which receivers are refused: each takes some 60 bytes of memory.
+    pub head_spans_max: u64,
     /// Newest payload kept in memory.
     pub head_payload_bytes_max: u64,
     /// A run of journal files is sealed once it holds this many kept bytes.
@@ -51,6 +53,7 @@ impl StoreOptions {
             commit_delay_max: Duration::from_millis(5),
             commit_bytes_max: MIB,
             append_queue_bytes_max: 128 * MIB,
+            head_spans_max: 50_000_000,
             head_payload_bytes_max: 64 * MIB,
             seal_bytes_max: 256 * MIB,
             seal_age_max: Duration::from_secs(30),

@@ -3,7 +3,7 @@
 use std::task::Poll;
 
 use super::{
-    super::{TracesBatch, housekeeping},
+    super::{TracesBatch, housekeeping, view::View},
     spans::tenant,
     *,
 };
@@ -22,15 +22,28 @@ async fn until_taken(store: &Store, numbers: std::ops::Range<u64>) -> Numbers {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sealing_that_falls_behind_refuses_until_it_has_caught_up() {
+    let limit = |options| StoreOptions { unsealed_bytes_max: 40 << 10, ..options };
+    refuses_until_sealed(limit, "sealing has fallen behind", |view| view.unsealed_bytes() >= 40 << 10).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_head_refuses_until_it_is_sealed() {
+    let limit = |options| StoreOptions { head_spans_max: 250, ..options };
+    let full = |view: &View| view.files.iter().map(|file| file.rows()).sum::<u64>() >= 250;
+    refuses_until_sealed(limit, "the head is full: sealing has fallen behind", full).await;
+}
+
+async fn refuses_until_sealed(
+    limit: impl FnOnce(StoreOptions) -> StoreOptions,
+    reason: &str,
+    is_reached: impl FnOnce(&View) -> bool,
+) {
     let folder = temp_folder();
     // Nothing is sealed before the clock moves.
     let clock = clock();
-    let options = StoreOptions {
-        seal_bytes_max: u64::MAX,
-        seal_age_max: Duration::from_secs(60),
-        unsealed_bytes_max: 40 << 10,
-        ..options(folder.path())
-    };
+    let options =
+        StoreOptions { seal_bytes_max: u64::MAX, seal_age_max: Duration::from_secs(60), ..options(folder.path()) };
+    let options = limit(options);
     let store = Store::open_on(Disk::default(), options, clock.clone()).await.expect("opens");
     let mut sent = Numbers::new();
     let mut next = 0;
@@ -41,8 +54,8 @@ async fn sealing_that_falls_behind_refuses_until_it_has_caught_up() {
         assert!(next < 10_000, "never refused");
     }
     let refused = until_refused(&store).await;
-    assert!(matches!(refused, AppendError::Busy("sealing has fallen behind")), "{refused:?}");
-    assert!(store.0.shared.views.current().unsealed_bytes() >= 40 << 10);
+    assert!(matches!(refused, AppendError::Busy(what) if what == reason), "{refused:?}");
+    assert!(is_reached(&store.0.shared.views.current()));
     clock.set(clock.now_ns() + 61_000_000_000);
     sent.extend(until_taken(&store, next..next + 10).await);
     assert_eq!(check::visible(&store.snapshot(), &tenant("default"), &sent), sent);
