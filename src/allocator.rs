@@ -8,7 +8,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 
 /// How long freed pages stay with the process. With mimalloc's 10 ms each batch and each run that is sealed gets pages that the kernel
-/// has to clear again, which cost 10 % of the processor time under load.
+/// has to clear again. What it saves is small and varies: docs/performance.md.
 const PURGE_DELAY_MS: std::ffi::c_long = 1000;
 
 /// Sets the delay; called first thing in `main`.

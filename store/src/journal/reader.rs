@@ -13,8 +13,8 @@ use super::{
 };
 use crate::Offset;
 
-/// Bytes of one pread at least: many small frames, or the header of a large one, whose payload is then read by itself. What is read is
-/// looked at while it is in the processor's cache, which chunks of megabytes would not fit.
+/// Bytes of one pread at least: many small frames, or the header of a large one, whose payload is then read by itself. So one
+/// frame's memory is held at a time, not megabytes of neighbours.
 const CHUNK_BYTES: usize = if cfg!(test) { 4 << 10 } else { 32 << 10 };
 /// What a bad sector takes with it.
 const PAGE_BYTES: usize = 4096;
