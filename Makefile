@@ -4,6 +4,8 @@
 #   make run ARGS="--data ./d"     with options of `weir run`
 #   make test                      every test
 #   make check                     format, lints, house rules, licences
+#   make fuzz ARGS="zipkin 600"    one fuzz target for so many seconds; without ARGS, each for a minute
+#   make torture ARGS=--quick      kills, power cuts, a soak with faults; without ARGS, for hours
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -14,13 +16,15 @@ CARGO ?= cargo
 # A rustup toolchain that was just installed is not on PATH yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help run test check bench need-cargo need-check-tools
+.PHONY: help run test check bench fuzz torture need-cargo need-check-tools need-cargo-fuzz
 
 help:
 	@echo "make run     build with the release profile and start (ARGS=\"--data DIR --config FILE\")"
 	@echo "make test    install what the tests need, then run all of them"
 	@echo "make check   formatting, clippy, house rules, licences and bans"
 	@echo "make bench   the load generator and the figures (ARGS=\"--quick\")"
+	@echo "make fuzz    every fuzz target for a minute (ARGS=\"TARGET SECONDS\" for one)"
+	@echo "make torture kills, power cuts and a soak, against an oracle (ARGS=\"--quick\" for minutes, not hours)"
 
 run: need-cargo
 	@$(CARGO) run --release --locked --bin weir -- run $(ARGS)
@@ -38,6 +42,13 @@ check: need-cargo need-check-tools
 bench: need-cargo
 	@benches/run.sh $(ARGS)
 
+fuzz: need-cargo need-cargo-fuzz
+	@fuzz/run.sh $(ARGS)
+
+# Debug assertions are on: the switch that fails a sync is in such builds only.
+torture: need-cargo
+	@$(CARGO) test --locked --package weir --test torture -- $(ARGS)
+
 need-cargo:
 	@command -v $(CARGO) >/dev/null || { \
 	  echo "make: cargo is missing. Install Rust 1.95 or newer: https://rustup.rs" >&2; exit 1; }
@@ -49,3 +60,7 @@ need-check-tools:
 	$(CARGO) clippy --version >/dev/null 2>&1 || missing+=$$'\n  clippy      rustup component add clippy'; \
 	$(CARGO) deny --version >/dev/null 2>&1 || missing+=$$'\n  cargo-deny  cargo install --locked cargo-deny'; \
 	if [[ -n $$missing ]]; then echo "make check: missing on this machine:$$missing" >&2; exit 1; fi
+
+need-cargo-fuzz:
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || { \
+	  echo "make fuzz: missing on this machine: cargo-fuzz  cargo install --locked cargo-fuzz" >&2; exit 1; }

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, net::SocketAddr, path::Path};
 
-use weir_collector::receivers::otlp::Listening;
+use weir_collector::receivers::Listening;
 
 /// The banner. Its last line is blank, so that it stands apart from the log.
 pub(crate) fn text(config_file: Option<&Path>, data: &Path, receivers: &[Listening], query: SocketAddr) -> String {
@@ -24,14 +24,13 @@ pub(crate) fn text(config_file: Option<&Path>, data: &Path, receivers: &[Listeni
     let send = port_of("OTLP/gRPC")
         .map(|port| (port, ""))
         .or_else(|| port_of("OTLP/HTTP").map(|port| (port, "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf ")));
-    match send {
-        Some((port, protocol)) => {
-            let address = reachable(port.address);
-            let _ = writeln!(out, "Send traces:  {protocol}OTEL_EXPORTER_OTLP_ENDPOINT=http://{address} my-app");
-        }
-        None => {
-            let _ = writeln!(out, "No receiver is configured: what is stored can be read, nothing is taken.");
-        }
+    if let Some((port, protocol)) = send {
+        let address = reachable(port.address);
+        let _ = writeln!(out, "Send traces:  {protocol}OTEL_EXPORTER_OTLP_ENDPOINT=http://{address} my-app");
+    } else if let Some(port) = port_of("Zipkin") {
+        let _ = writeln!(out, "Send traces:  http://{}/api/v2/spans, as to Zipkin", reachable(port.address));
+    } else {
+        let _ = writeln!(out, "No receiver is configured: what is stored can be read, nothing is taken.");
     }
     let _ = writeln!(out, "Look at them: curl http://{}/jaeger/api/services", reachable(query));
     let _ = writeln!(out, "Stop:         Ctrl-C or SIGTERM");
@@ -82,6 +81,9 @@ Stop:         Ctrl-C or SIGTERM
         let banner = text(None, Path::new("d"), &[listening("OTLP/HTTP", "10.1.2.3:4318")], query);
         let line = "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf OTEL_EXPORTER_OTLP_ENDPOINT=http://10.1.2.3:4318 my-app";
         assert!(banner.contains(line), "{banner}");
+        let zipkin = text(None, Path::new("d"), &[listening("Zipkin", "127.0.0.1:9411")], query);
+        assert!(zipkin.contains("\n  Zipkin     127.0.0.1:9411\n"), "{zipkin}");
+        assert!(zipkin.contains("Send traces:  http://localhost:9411/api/v2/spans"), "{zipkin}");
         assert!(text(None, Path::new("d"), &[], query).contains("No receiver is configured"));
     }
 }

@@ -27,6 +27,36 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Ask a running weir in SQL; the table is `spans`.
+    ///
+    /// Exits with 1 when the query is wrong, or its answer not whole. docs/sql.md lists columns and functions.
+    #[command(after_help = SQL_EXAMPLES)]
+    Sql(SqlOptions),
+}
+
+/// Options of `weir sql`.
+#[derive(Debug, Args)]
+pub(crate) struct SqlOptions {
+    /// The query, or `-` to read it from stdin.
+    #[arg(value_name = "SQL")]
+    pub(crate) query: String,
+    /// Where it runs: its `query.endpoint`.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4320")]
+    pub(crate) endpoint: String,
+    /// How rows are printed.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = SqlFormat::Table)]
+    pub(crate) format: SqlFormat,
+}
+
+/// Forms of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SqlFormat {
+    /// For people.
+    Table,
+    /// With a line of names.
+    Csv,
+    /// One object a line.
+    Json,
 }
 
 /// Options of `weir run`.
@@ -69,6 +99,7 @@ Examples:
   weir run --data /var/lib/weir             the same, data kept there
   weir run --config weir.yaml               as the file says
   weir validate --config weir.yaml          check the file first
+  weir sql \"SELECT service, count(*) FROM spans GROUP BY service\"
 
 Then send traces from any OpenTelemetry SDK and look at them:
   OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 my-app
@@ -91,6 +122,13 @@ const VALIDATE_EXAMPLES: &str = "\
 Examples:
   weir validate --config weir.yaml
   HOST=0.0.0.0 weir validate --config weir.yaml     with the variables that ${env:NAME} in it needs";
+
+const SQL_EXAMPLES: &str = "\
+Examples:
+  weir sql \"SELECT service, count(*), p99(duration_ns) FROM spans GROUP BY service\"
+  weir sql --format csv \"SELECT * FROM spans WHERE status_code = 'error' LIMIT 100\" > errors.csv
+  weir sql --endpoint http://weir.example:4320 - < query.sql
+  weir sql \"EXPLAIN ANALYZE SELECT count(*) FROM spans WHERE service = 'cart'\"";
 
 #[cfg(test)]
 mod tests {

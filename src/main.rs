@@ -6,7 +6,9 @@ mod cli;
 mod config;
 mod data;
 mod logging;
+mod samplers;
 mod shutdown;
+mod sql;
 mod wiring;
 
 use std::process::ExitCode;
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Run(options) => run(&options),
         Command::Validate { config } => validate(&config),
+        Command::Sql(options) => sql::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

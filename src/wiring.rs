@@ -8,16 +8,21 @@ use tracing::{error, info, warn};
 use weir_collector::{
     Append,
     admission::AdmissionRules,
-    receivers::otlp::{self, Listening, OtlpConfig},
+    processors::Processing,
+    receivers::{Listening, SpanLimits, otlp, zipkin},
 };
 use weir_proto::{TenantId, time::Clock};
 use weir_store::Store;
 
 use crate::{
     banner,
-    config::{Accept, Config},
+    config::{Accept, Config, ReceiverConfig},
+    samplers::Samplers,
     shutdown::{Asked, Signals},
 };
+
+/// Where SQL queries put what they cannot hold in memory, in the data folder.
+const SPILL_FOLDER: &str = "tmp/sql";
 
 /// What to run.
 #[derive(Debug)]
@@ -32,7 +37,8 @@ pub(crate) struct Plan {
 /// Runs until a signal (Ok once everything is drained) or a failure.
 pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     let mut signals = Signals::catch().context("cannot catch signals")?;
-    let opening = Store::open(plan.config.storage.options(&plan.data), Clock::system());
+    let mut samplers = Samplers::new(plan.config.processors.clone(), plan.config.receivers.keys())?;
+    let opening = Store::open(plan.config.storage.options(&plan.data), samplers.tail(), Clock::system());
     let store = tokio::select! {
         opened = opening => opened?,
         // Nothing was acknowledged by this process yet: recovery starts over at the next start.
@@ -43,7 +49,7 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     };
     let tracker = TaskTracker::new();
     let stop = CancellationToken::new();
-    if let Err(error) = start(&plan, &store, &tracker, &stop).await {
+    if let Err(error) = start(&plan, &store, &samplers, &tracker, &stop).await {
         drain(&plan, &store, &tracker, &stop, &mut signals).await?;
         return Err(error);
     }
@@ -53,7 +59,7 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
             why = store.failed() => stop_at_once(&why),
         };
         match asked {
-            Asked::Reload => reload(&plan),
+            Asked::Reload => reload(&plan, &mut samplers, &store).await,
             Asked::Stop(name) => {
                 info!("{name}: answering what was received, then stopping");
                 return drain(&plan, &store, &tracker, &stop, &mut signals).await;
@@ -63,7 +69,13 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
 }
 
 /// Opens every port and prints the banner.
-async fn start(plan: &Plan, store: &Store, tracker: &TaskTracker, stop: &CancellationToken) -> anyhow::Result<()> {
+async fn start(
+    plan: &Plan,
+    store: &Store,
+    samplers: &Samplers,
+    tracker: &TaskTracker,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
     let append: Append = {
         let store = store.clone();
         Arc::new(move |batch| {
@@ -75,30 +87,46 @@ async fn start(plan: &Plan, store: &Store, tracker: &TaskTracker, stop: &Cancell
     let mut receivers: Vec<Listening> = Vec::new();
     for (id, config) in &plan.config.receivers {
         let authenticate = Arc::new(|_: &_| Ok(TenantId::default()));
-        let rules = admission_rules(config, plan.config.storage.accept);
-        let ports = otlp::start(config, rules, Clock::system(), append.clone(), authenticate, tracker, stop.clone())
-            .await
-            .with_context(|| format!("cannot start receiver {id}"))?;
-        receivers.extend(ports);
+        let (accept, clock, append, stop) = (plan.config.storage.accept, Clock::system(), append.clone(), stop.clone());
+        let processing = samplers.processing(id);
+        let started = match config {
+            ReceiverConfig::Otlp(config) => {
+                let rules = admission_rules(config.span_limits, accept, processing);
+                otlp::start(config, rules, clock, append, authenticate, tracker, stop).await
+            }
+            ReceiverConfig::Zipkin(config) => {
+                let rules = admission_rules(config.span_limits, accept, processing);
+                let started = zipkin::start(config, rules, clock, append, authenticate, tracker, stop).await;
+                started.map(|port| vec![port])
+            }
+        };
+        receivers.extend(started.with_context(|| format!("cannot start receiver {id}"))?);
     }
     let authenticate = Arc::new(|_: &_| Some(TenantId::default()));
     let query = &plan.config.query;
-    let address = weir_query::http::start(query, store.clone(), authenticate, tracker, stop.clone())
-        .await
-        .with_context(|| format!("cannot listen on query.endpoint {}", query.endpoint))?;
+    let address = weir_query::http::start(
+        query,
+        store.clone(),
+        &plan.data.join(SPILL_FOLDER),
+        authenticate,
+        tracker,
+        stop.clone(),
+    )
+    .await
+    .with_context(|| format!("cannot listen on query.endpoint {}", query.endpoint))?;
     let banner = banner::text(plan.config_file.as_deref(), &plan.data, &receivers, address);
     // Whoever started it may have closed stdout: no reason to stop.
     let _ = std::io::stdout().write_all(banner.as_bytes());
     Ok(())
 }
 
-/// What makes a span acceptable: the receiver's bounds, and the times that storage takes.
-fn admission_rules(config: &OtlpConfig, accept: Accept) -> AdmissionRules {
+/// What makes a span acceptable: the receiver's bounds, and the times that storage takes; and what is done with it.
+fn admission_rules(limits: SpanLimits, accept: Accept, processing: Processing) -> AdmissionRules {
     let (accept_past, accept_future) = match accept {
         Accept::Any => (None, None),
         Accept::Window { past, future } => (Some(past), Some(future)),
     };
-    AdmissionRules { limits: config.span_limits.into(), accept_past, accept_future }
+    AdmissionRules { limits: limits.into(), accept_past, accept_future, processing }
 }
 
 /// Stops taking requests, waits for those under way, then writes down what the store still holds.
@@ -139,22 +167,29 @@ fn stop_at_once(why: &str) -> ! {
     std::process::exit(1)
 }
 
-/// SIGHUP: checks the file and says what a restart would change. Nothing can be changed at run time yet, so a good file
-/// changes as little as a bad one.
-fn reload(plan: &Plan) {
+/// SIGHUP: takes on the file's processors, and says which other sections need a restart. A bad file changes nothing.
+async fn reload(plan: &Plan, samplers: &mut Samplers, store: &Store) {
     let Some(file) = &plan.config_file else {
         warn!("SIGHUP: weir runs without a configuration file; nothing to reload");
         return;
     };
-    match Config::load(file) {
-        Err(error) => error!("SIGHUP: nothing changed: {error}"),
-        Ok(next) => match plan.config.differences(&next).as_slice() {
-            [] => info!("SIGHUP: {} is valid and says what is running already", file.display()),
-            sections => warn!(
-                "SIGHUP: {} is valid; nothing changed yet, these sections need a restart: {}",
-                file.display(),
-                sections.join(", ")
-            ),
-        },
+    let next = match Config::load(file) {
+        Ok(next) => next,
+        Err(error) => return error!("SIGHUP: nothing changed: {error}"),
+    };
+    let file = file.display();
+    match samplers.reload(next.processors.clone(), store).await {
+        Ok(true) => {
+            info!("SIGHUP: {file}: its processors hold for spans that arrive, and traces that begin, from now on")
+        }
+        Ok(false) => {}
+        Err(error) => return error!("SIGHUP: nothing changed: {error:#}"),
+    }
+    let mut sections = plan.config.differences(&next);
+    sections.retain(|section| *section != "processors");
+    if sections.is_empty() {
+        info!("SIGHUP: {file} is valid and says what is running already");
+    } else {
+        warn!("SIGHUP: {file} is valid; these sections need a restart: {}", sections.join(", "));
     }
 }

@@ -3,7 +3,8 @@
 #
 #   cc                a C compiler: SQLite, zstd and mimalloc are compiled in; without it there is no test run
 #   mkfs.ext4, mount  the power-cut test's file system, which is run as root only
-#   python3 + venv    the OpenTelemetry SDK as a client (tests/requirements.txt), when that file is there
+#   python3 + venv    the OpenTelemetry SDK as a client, DuckDB as a reader (tests/requirements.txt)
+#   node + npm        the same client for JavaScript (tests/package.json), when node is there: it is not installed
 #
 # What cannot be had (no network, no root) is said; except for cc the other tests run all the same.
 set -euo pipefail
@@ -38,9 +39,9 @@ install() {
   rm -f "$log"
 }
 
-# sdk PYTHON: whether it has what tests/e2e/sdk.py imports.
+# sdk PYTHON: whether it has what tests/e2e/sdk.py and tests/e2e/duckdb_asks.py import.
 sdk() {
-  "$1" -c 'import opentelemetry.sdk, opentelemetry.exporter.otlp.proto.grpc.trace_exporter, opentelemetry.exporter.otlp.proto.http.trace_exporter' 2>/dev/null
+  "$1" -c 'import duckdb, opentelemetry.sdk, opentelemetry.exporter.otlp.proto.grpc.trace_exporter, opentelemetry.exporter.otlp.proto.http.trace_exporter' 2>/dev/null
 }
 
 command -v cc >/dev/null || install gcc libc6-dev
@@ -62,7 +63,19 @@ if [[ -f tests/requirements.txt ]]; then
       timeout --kill-after=10 300 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-input -r tests/requirements.txt; then
       cp tests/requirements.txt "$venv/requirements.txt"
     else
-      say "no OpenTelemetry SDK for Python: the test that sends with it does not run"
+      say "no OpenTelemetry SDK and no DuckDB for Python: the tests that use them do not run"
+    fi
+  fi
+fi
+
+if [[ -f tests/package.json ]] && command -v node >/dev/null && command -v npm >/dev/null; then
+  modules=${CARGO_TARGET_DIR:-target}/test-npm
+  if ! cmp -s tests/package.json "$modules/package.json" || [[ ! -d $modules/node_modules ]]; then
+    say "installing tests/package.json into $modules"
+    rm -rf "$modules" && mkdir -p "$modules" && cp tests/package.json "$modules/"
+    if ! timeout --kill-after=10 300 npm install --prefix "$modules" --silent --no-audit --no-fund --ignore-scripts >/dev/null 2>&1; then
+      rm -rf "$modules"
+      say "no OpenTelemetry SDK for JavaScript: the test that sends with it does not run"
     fi
   fi
 fi

@@ -2,11 +2,14 @@
 
 pub mod client;
 pub mod figures;
+pub mod judged;
 pub mod load;
+pub mod otelcol;
 pub mod process;
 pub mod query;
 pub mod rng;
 pub mod server;
 pub mod shop;
 pub mod standard;
+pub mod truth;
 pub mod verify;

@@ -37,6 +37,31 @@ impl Tally {
     }
 }
 
+/// How many spans of an answer are in which state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct States {
+    /// Waiting for their verdict.
+    pub pending: u64,
+    /// Kept.
+    pub kept: u64,
+}
+
+impl States {
+    fn of(body: &Value) -> Self {
+        let mut states = Self::default();
+        let resources = body["resourceSpans"].as_array().into_iter().flatten();
+        let scopes = resources.flat_map(|of| of["scopeSpans"].as_array().into_iter().flatten());
+        for span in scopes.flat_map(|of| of["spans"].as_array().into_iter().flatten()) {
+            match span["state"].as_str() {
+                Some("pending") => states.pending += 1,
+                Some("kept") => states.kept += 1,
+                _ => {}
+            }
+        }
+        states
+    }
+}
+
 impl Query {
     /// Connects when it is first used.
     pub fn new(address: SocketAddr) -> Self {
@@ -64,6 +89,29 @@ impl Query {
                 .with_context(|| format!("trace {id} is not OTLP JSON")),
             other => bail!("trace {id}: {other}: {body}"),
         }
+    }
+
+    /// A trace as OTLP, and how many of its spans are pending and how many kept; empty when it is unknown.
+    pub async fn trace_and_states(&self, id: TraceId) -> anyhow::Result<(Vec<ResourceSpans>, States)> {
+        let (status, mut body) = self.json(&format!("/api/v1/trace/{id}?raw=true")).await?;
+        match status {
+            StatusCode::NOT_FOUND => Ok((Vec::new(), States::default())),
+            StatusCode::OK => {
+                let states = States::of(&body);
+                let spans = serde_json::from_value(body["resourceSpans"].take());
+                Ok((spans.with_context(|| format!("trace {id} is not OTLP JSON"))?, states))
+            }
+            other => bail!("trace {id}: {other}: {body}"),
+        }
+    }
+
+    /// Asks SQL; the JSON answer.
+    pub async fn sql(&self, sql: &str) -> anyhow::Result<Value> {
+        let (status, body) = self.0.post("/api/v1/sql", sql.as_bytes().to_vec()).await?;
+        if status != StatusCode::OK {
+            bail!("{sql}: {status}: {}", String::from_utf8_lossy(&body));
+        }
+        Ok(serde_json::from_slice(&body)?)
     }
 
     /// How many spans of a trace there are.

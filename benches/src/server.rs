@@ -28,8 +28,14 @@ pub struct ServerOptions {
     pub data: PathBuf,
     /// Lines below `storage:`, indented by two.
     pub storage: String,
+    /// Lines at the top level, `processors:` for example.
+    pub more: String,
+    /// Lines below `query:`, indented by two.
+    pub query: String,
     /// Environment variables.
     pub env: Vec<(String, String)>,
+    /// The only core that it may run on, by taskset(1).
+    pub core: Option<usize>,
     /// Longest wait for readiness.
     pub ready_max: Duration,
 }
@@ -42,7 +48,10 @@ impl ServerOptions {
             folder: folder.to_owned(),
             data: folder.join("data"),
             storage: String::new(),
+            more: String::new(),
+            query: String::new(),
             env: Vec::new(),
+            core: None,
             ready_max: Duration::from_secs(60),
         }
     }
@@ -55,10 +64,12 @@ impl ServerOptions {
     fn write_config(&self) -> std::io::Result<PathBuf> {
         let file = self.folder.join("weir.yaml");
         let text = format!(
-            "receivers:\n  otlp:\n    protocols:\n      grpc:\n        endpoint: 127.0.0.1:0\n      http:\n        endpoint: 127.0.0.1:0\n\
-             query:\n  endpoint: 127.0.0.1:0\nstorage:\n  path: {}\n{}",
+            "receivers:\n  otlp:\n    protocols:\n      grpc:\n        endpoint: 127.0.0.1:0\n      http:\n        endpoint: 127.0.0.1:0\n  \
+             zipkin:\n    endpoint: 127.0.0.1:0\nquery:\n  endpoint: 127.0.0.1:0\n{}storage:\n  path: {}\n{}{}",
+            self.query,
             self.data.display(),
-            self.storage
+            self.storage,
+            self.more
         );
         fs::write(&file, text)?;
         Ok(file)
@@ -68,7 +79,15 @@ impl ServerOptions {
     pub fn spawn(&self) -> anyhow::Result<Child> {
         let config = self.write_config()?;
         let log = File::options().create(true).append(true).open(self.folder.join("weir.log"))?;
-        Command::new(&self.binary)
+        let mut command = match self.core {
+            None => Command::new(&self.binary),
+            Some(core) => {
+                let mut command = Command::new("taskset");
+                command.arg("-c").arg(core.to_string()).arg(&self.binary);
+                command
+            }
+        };
+        command
             .arg("run")
             .arg("--config")
             .arg(&config)
@@ -91,6 +110,8 @@ pub struct Server {
     pub grpc: SocketAddr,
     /// Where OTLP/HTTP is spoken.
     pub http: SocketAddr,
+    /// Where Zipkin is spoken.
+    pub zipkin: SocketAddr,
     /// Where queries are answered.
     pub query: SocketAddr,
     /// From the start of the process until `/readyz` said yes.
@@ -104,24 +125,25 @@ impl Server {
         let mut child = options.spawn()?;
         let pid = child.id().context("it was just started")?;
         let mut lines = BufReader::new(child.stdout.take().context("stdout is piped")?).lines();
-        let (mut grpc, mut http, mut query) = (None, None, None);
+        let (mut grpc, mut http, mut zipkin, mut query) = (None, None, None, None);
         let banner = async {
             while let Some(line) = lines.next_line().await? {
                 let words: Vec<_> = line.split_whitespace().collect();
                 match words[..] {
                     ["OTLP/gRPC", address] => grpc = Some(address.parse()?),
                     ["OTLP/HTTP", address] => http = Some(address.parse()?),
+                    ["Zipkin", address] => zipkin = Some(address.parse()?),
                     ["queries", url] => query = Some(parse_url(url)?),
                     _ => {}
                 }
-                if let (Some(grpc), Some(http), Some(query)) = (grpc, http, query) {
-                    return Ok((grpc, http, query));
+                if let (Some(grpc), Some(http), Some(zipkin), Some(query)) = (grpc, http, zipkin, query) {
+                    return Ok((grpc, http, zipkin, query));
                 }
             }
             bail!("it ended without saying that it is ready")
         };
         let ports = timeout(options.ready_max, banner).await.context("no banner in time").and_then(|ports| ports);
-        let (grpc, http, query) = match ports {
+        let (grpc, http, zipkin, query) = match ports {
             Ok(ports) => ports,
             Err(error) => {
                 // Reaped, so that what it had open is closed when the caller goes on.
@@ -139,7 +161,7 @@ impl Server {
             }
             sleep(Duration::from_millis(5)).await;
         }
-        Ok(Self { child, pid, grpc, http, query, ready_after: started.elapsed() })
+        Ok(Self { child, pid, grpc, http, zipkin, query, ready_after: started.elapsed() })
     }
 
     /// Its process id.

@@ -52,9 +52,9 @@ pub struct Verification {
 }
 
 /// Faults described in words.
-const EXAMPLES_MAX: usize = 10;
+pub(crate) const EXAMPLES_MAX: usize = 10;
 /// Traces asked for at once.
-const PARALLEL: usize = 8;
+pub(crate) const PARALLEL: usize = 8;
 
 /// Looks for all traces, or some `sample` of them evenly spread (batches without an ack are always looked at whole).
 /// `others_acked`: acknowledged spans that other loads sent since the record began.
@@ -109,7 +109,7 @@ async fn check_batch(
         }
         let spans = &expected[&id];
         let before = found.missing;
-        let matched = found.check_trace(id, spans, query.trace(id).await?);
+        let matched = found.check_trace(id, spans, query.trace_and_states(id).await?.0);
         there += matched;
         if fate == BatchFate::Acked {
             found.spans += spans.len() as u64;
@@ -127,9 +127,11 @@ async fn check_batch(
     Ok(found)
 }
 
-type Expected = BTreeMap<TraceId, HashMap<SpanId, (Resource, Span)>>;
+/// The spans of a batch by trace and id, each with its resource.
+pub(crate) type Expected = BTreeMap<TraceId, HashMap<SpanId, (Resource, Span)>>;
 
-fn expected(traffic: &Traffic, batch: BatchKey) -> Expected {
+/// What a batch holds.
+pub(crate) fn expected(traffic: &Traffic, batch: BatchKey) -> Expected {
     let mut bytes = Vec::new();
     traffic.fill(batch, &mut bytes);
     let request = ExportTraceServiceRequest::decode(&bytes[HEAD_LEN..]).expect("our own encoding");
@@ -172,7 +174,7 @@ impl Verification {
     }
 
     /// Counts one trace; returns how many of the expected spans are there.
-    fn check_trace(
+    pub(crate) fn check_trace(
         &mut self,
         id: TraceId,
         expected: &HashMap<SpanId, (Resource, Span)>,
@@ -233,13 +235,13 @@ impl Verification {
         }
     }
 
-    fn example(&mut self, words: impl FnOnce() -> String) {
+    pub(crate) fn example(&mut self, words: impl FnOnce() -> String) {
         if self.examples.len() < EXAMPLES_MAX {
             self.examples.push(words());
         }
     }
 
-    fn merge(&mut self, other: Self) {
+    pub(crate) fn merge(&mut self, other: Self) {
         self.traces += other.traces;
         self.spans += other.spans;
         self.missing += other.missing;

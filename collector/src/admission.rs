@@ -10,14 +10,19 @@ use bytes::Bytes;
 use weir_proto::{
     SpanId, TenantId, TraceId,
     otlp::{
-        traces::{Checks, Limits, ScanError, ScannedSpan, canonical, scan},
+        traces::{Checks, Limits, Rewriter, ScanError, ScannedSpan, canonical, scan},
         wire::WireError,
     },
 };
-use weir_store::{RejectReason, Rejection, TracesBatch, head::BatchSummaries};
+use weir_store::{RejectReason, Rejection, TracesBatch, head::BatchSummaries, sampling::Sampling};
 
-/// What makes a span acceptable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use crate::processors::{
+    Processing,
+    probabilistic_sampler::{Fate, HeadSampler},
+};
+
+/// What makes a span acceptable, and what is done with it.
+#[derive(Debug, Clone)]
 pub struct AdmissionRules {
     /// Bounds on each span.
     pub limits: Limits,
@@ -25,6 +30,8 @@ pub struct AdmissionRules {
     pub accept_past: Option<Duration>,
     /// How far after its arrival a span may start; `None` for any time.
     pub accept_future: Option<Duration>,
+    /// What samples the spans.
+    pub processing: Processing,
 }
 
 /// Most rejected spans of one request. A batch of 16 MiB may hold eight million empty spans: naming each would cost
@@ -78,25 +85,86 @@ pub fn admit(
     now_ns: u64,
     rules: &AdmissionRules,
 ) -> Result<Admitted, AdmissionError> {
-    let (payload, judged) = match Judged::scan(&payload, now_ns, rules) {
-        Ok(judged) => (payload, judged),
-        Err(ScanError::Wire(error)) => return Err(error.into()),
-        Err(ScanError::NotCanonical) => {
-            let payload = rewrite(&payload)?;
-            match Judged::scan(&payload, now_ns, rules) {
-                Ok(judged) => (payload, judged),
-                Err(ScanError::Wire(error)) => return Err(error.into()),
-                Err(ScanError::NotCanonical) => return Err(AdmissionError::UnusualOrder),
-            }
+    let stages = rules.processing.current();
+    let (payload, head_dropped) = match &stages.head {
+        Some(sampler) => {
+            let (payload, sampled) = with_canonical(payload, |payload| sample(payload, now_ns, rules, sampler))?;
+            (sampled.payload.map_or(payload, Bytes::from), sampled.dropped)
         }
+        None => (payload, 0),
     };
+    let sampling = stages.tail.as_deref().map(|tail| tail as &dyn Sampling);
+    let (payload, judged) = with_canonical(payload, |payload| Judged::scan(payload, now_ns, rules, sampling))?;
     if judged.rejected_count > REJECTED_MAX {
         return Err(AdmissionError::TooManyRejected);
     }
     let partial = partial_success(&judged.rejected);
     let Judged { items, rejected, summaries, .. } = judged;
-    let batch = TracesBatch { tenant, payload, received_at_ns: now_ns, items, rejected, summaries };
+    let batch = TracesBatch {
+        tenant,
+        payload,
+        received_at_ns: now_ns,
+        items,
+        rejected,
+        summaries,
+        generation: sampling.map_or(0, |sampling| sampling.generation()),
+        head_dropped,
+    };
     Ok(Admitted { batch, partial })
+}
+
+/// Scans, a second time when the first finds an unusual field order, which is put in order before.
+fn with_canonical<T>(
+    payload: Bytes,
+    scan: impl Fn(&[u8]) -> Result<T, ScanError>,
+) -> Result<(Bytes, T), AdmissionError> {
+    let error = match scan(&payload) {
+        Ok(found) => return Ok((payload, found)),
+        Err(error) => error,
+    };
+    if let ScanError::Wire(error) = error {
+        return Err(error.into());
+    }
+    let payload = rewrite(&payload)?;
+    match scan(&payload) {
+        Ok(found) => Ok((payload, found)),
+        Err(ScanError::Wire(error)) => Err(error.into()),
+        Err(ScanError::NotCanonical) => Err(AdmissionError::UnusualOrder),
+    }
+}
+
+/// What head sampling leaves.
+struct Sampled {
+    /// `None`: all of it, as it is.
+    payload: Option<Vec<u8>>,
+    dropped: u32,
+}
+
+/// Takes out the spans that head sampling does not want. Those that will be rejected stay: it is the scan after this that counts them.
+fn sample(payload: &[u8], now_ns: u64, rules: &AdmissionRules, sampler: &HeadSampler) -> Result<Sampled, ScanError> {
+    let window = StartWindow::around(now_ns, rules);
+    let (mut dropped, mut changed, mut failed) = (0, false, None);
+    let mut rewriter = Rewriter::with_capacity(payload.len());
+    scan(payload, Checks::Admission(rules.limits), |scanned| {
+        let fate = if fault(scanned, window).is_some() { Fate::Unchanged } else { sampler.fate(&scanned.span) };
+        let pushed = match fate {
+            Fate::Dropped => {
+                dropped += 1;
+                Ok(())
+            }
+            Fate::Unchanged => rewriter.push(scanned, None),
+            Fate::TraceState(trace_state) => {
+                changed = true;
+                rewriter.push(scanned, Some(&trace_state))
+            }
+        };
+        failed = failed.or(pushed.err());
+    })?;
+    match failed {
+        Some(error) => Err(error.into()),
+        None if dropped == 0 && !changed => Ok(Sampled { payload: None, dropped }),
+        None => Ok(Sampled { payload: Some(rewriter.finish()), dropped }),
+    }
 }
 
 /// One rewriting at a time, and of small payloads only: an empty span of two bytes becomes a struct of 300.
@@ -119,7 +187,12 @@ struct Judged {
 }
 
 impl Judged {
-    fn scan(payload: &[u8], now_ns: u64, rules: &AdmissionRules) -> Result<Self, ScanError> {
+    fn scan(
+        payload: &[u8],
+        now_ns: u64,
+        rules: &AdmissionRules,
+        sampling: Option<&dyn Sampling>,
+    ) -> Result<Self, ScanError> {
         /// Spans of shop traffic have about this size.
         const SPAN_BYTES_USUAL: usize = 400;
 
@@ -130,10 +203,14 @@ impl Judged {
             rejected_count: 0,
             summaries: BatchSummaries::with_capacity(payload.len() / SPAN_BYTES_USUAL + 1),
         };
+        let mut marker = sampling.map(|sampling| sampling.marker());
         scan(payload, Checks::Admission(rules.limits), |scanned| {
             judged.items += 1;
-            let Some(reason) = fault(&scanned, window) else {
+            let Some(reason) = fault(scanned, window) else {
                 judged.summaries.push(scanned.ordinal, scanned.resource_ordinal, &scanned.resource, &scanned.span);
+                if let Some(marker) = &mut marker {
+                    judged.summaries.mark(marker.mark(scanned));
+                }
                 return;
             };
             judged.rejected_count += 1;

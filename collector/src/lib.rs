@@ -2,6 +2,8 @@
 
 pub mod admission;
 pub mod append;
+pub mod policies;
+pub mod processors;
 pub mod receivers;
 
 pub use append::{Append, Authenticate, Unauthenticated};

@@ -4,9 +4,13 @@ pub mod decimal;
 pub mod duration;
 pub mod endpoint;
 pub mod ids;
+pub mod json;
 pub mod otlp;
+pub mod size;
 pub mod tenant;
 pub mod time;
+pub mod tracestate;
+pub mod zipkin;
 
 pub use ids::{SpanId, TraceId};
 pub use tenant::TenantId;

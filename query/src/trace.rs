@@ -14,7 +14,7 @@ use weir_proto::{
         traces::UNKNOWN_SERVICE,
     },
 };
-use weir_store::{SpanRecord, SpanState};
+use weir_store::{SpanRecord, SpanState, sampling::POLICY_ATTRIBUTE};
 
 /// Drops what a client sent twice: rows with the same span id and the same content. Distinct spans that merely share
 /// an id (Zipkin's client and server) stay. A row that is kept wins over its pending twin.
@@ -33,8 +33,8 @@ pub(crate) fn fold_resends(rows: Vec<SpanRecord>) -> Vec<SpanRecord> {
         if rows_by_id[&row.span.span_id] > 1 {
             let content = content(&row);
             if let Some(&twin) = twins.get(&content) {
-                if row.state == SpanState::Kept {
-                    folded[twin].state = SpanState::Kept;
+                if row.state == SpanState::Kept && folded[twin].state == SpanState::Pending {
+                    folded[twin] = row;
                 }
                 continue;
             }
@@ -90,6 +90,9 @@ pub(crate) fn non_finite(value: f64) -> Option<&'static str> {
 fn content(row: &SpanRecord) -> Vec<u8> {
     let mut span = row.span.clone();
     span.parent_span_id = parent_id(&row.span).to_vec();
+    // What a verdict adds does not make it another span.
+    span.attributes.retain(|attribute| attribute.key != POLICY_ATTRIBUTE);
+    span.trace_state.clear();
     sort(&mut span.attributes);
     for event in &mut span.events {
         sort(&mut event.attributes);
@@ -151,9 +154,13 @@ mod tests {
     fn a_kept_twin_wins() {
         let mut pending = record("cart", 1, 100);
         pending.state = SpanState::Pending;
-        let folded = fold_resends(vec![pending, record("cart", 1, 100)]);
-        assert_eq!(folded.len(), 1);
-        assert_eq!(folded[0].state, SpanState::Kept);
+        let mut kept = record("cart", 1, 100);
+        kept.span.attributes.push(string(POLICY_ATTRIBUTE, "errors"));
+        kept.span.trace_state = "ot=th:8".into();
+        kept.adjusted_count = 2.0;
+        for rows in [vec![pending.clone(), kept.clone()], vec![kept.clone(), pending]] {
+            assert_eq!(fold_resends(rows), [kept.clone()]);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The components that a configuration can name: receivers; no processors and exporters yet.
+//! The components that a configuration can name: receivers and processors; no exporters yet.
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
@@ -6,7 +6,11 @@ use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, Visitor},
 };
-use weir_collector::receivers::otlp::OtlpConfig;
+use serde_saphyr::{Location, Spanned};
+use weir_collector::{
+    processors::{probabilistic_sampler::ProbabilisticSamplerConfig, tail_sampling::TailSamplingConfig},
+    receivers::{otlp::OtlpConfig, zipkin::ZipkinConfig},
+};
 
 use super::error::unknown;
 
@@ -24,7 +28,7 @@ pub(crate) enum Receiver {}
 
 impl Kind for Receiver {
     const WORD: &'static str = "receiver";
-    const TYPES: &'static [&'static str] = &["otlp"];
+    const TYPES: &'static [&'static str] = &["otlp", "zipkin"];
 }
 
 /// Processors.
@@ -33,7 +37,7 @@ pub(crate) enum Processor {}
 
 impl Kind for Processor {
     const WORD: &'static str = "processor";
-    const TYPES: &'static [&'static str] = &[];
+    const TYPES: &'static [&'static str] = &["probabilistic_sampler", "tail_sampling"];
 }
 
 /// Exporters.
@@ -62,8 +66,44 @@ impl<'de, K: Kind> Deserialize<'de> for ComponentId<K> {
     }
 }
 
+/// A receiver of one of the types, with its settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ReceiverConfig {
+    /// `otlp`.
+    Otlp(OtlpConfig),
+    /// `zipkin`.
+    Zipkin(ZipkinConfig),
+}
+
+/// What a component's id is followed by, of whatever type it is.
+trait Component: Sized {
+    /// Reads the settings of the component of this type, one of [`Kind::TYPES`].
+    fn read<'de, A: MapAccess<'de>>(component_type: &str, map: &mut A) -> Result<Self, A::Error>;
+}
+
+impl Component for ReceiverConfig {
+    fn read<'de, A: MapAccess<'de>>(component_type: &str, map: &mut A) -> Result<Self, A::Error> {
+        match component_type {
+            "zipkin" => settings(map).map(Self::Zipkin),
+            _ => settings(map).map(Self::Otlp),
+        }
+    }
+}
+
+impl Component for de::IgnoredAny {
+    fn read<'de, A: MapAccess<'de>>(_: &str, map: &mut A) -> Result<Self, A::Error> {
+        map.next_value()
+    }
+}
+
+/// Settings behind an id. `otlp:` with nothing behind it is `otlp: {}`, as in the Collector.
+fn settings<'de, A: MapAccess<'de>, C: Settings<'de> + Default>(map: &mut A) -> Result<C, A::Error> {
+    let config = map.next_value::<Option<Checked<C>>>()?;
+    Ok(config.map_or_else(C::default, |checked| checked.0))
+}
+
 /// A component's settings.
-trait Settings<'de>: Deserialize<'de> + Default {
+trait Settings<'de>: Deserialize<'de> {
     /// Finds values that it cannot work with, in words.
     fn check(&self) -> Result<(), String>;
 }
@@ -74,9 +114,15 @@ impl Settings<'_> for OtlpConfig {
     }
 }
 
-impl Settings<'_> for de::IgnoredAny {
+impl Settings<'_> for TailSamplingConfig {
     fn check(&self) -> Result<(), String> {
-        Ok(())
+        Self::check(self)
+    }
+}
+
+impl Settings<'_> for ZipkinConfig {
+    fn check(&self) -> Result<(), String> {
+        Self::check(self).map_err(|error| error.to_string())
     }
 }
 
@@ -93,15 +139,63 @@ impl<'de, C: Settings<'de>> Deserialize<'de> for Checked<C> {
 
 /// `receivers:`, by id.
 #[derive(Debug, Default)]
-pub(super) struct Receivers(pub(super) BTreeMap<String, OtlpConfig>);
+pub(super) struct Receivers(pub(super) BTreeMap<String, ReceiverConfig>);
 
 impl<'de> Deserialize<'de> for Receivers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ComponentsVisitor::<Receiver, OtlpConfig>(PhantomData)).map(Self)
+        deserializer.deserialize_map(ComponentsVisitor::<Receiver, ReceiverConfig>(PhantomData)).map(Self)
     }
 }
 
-/// `processors:` and `exporters:`, which may be there but must be empty.
+/// `processors:`, in the order written, each with its place.
+#[derive(Debug, Default)]
+pub(super) struct Processors(pub(super) Vec<ProcessorBlock>);
+
+/// A processor as configured.
+#[derive(Debug)]
+pub(super) struct ProcessorBlock {
+    pub(super) id: String,
+    pub(super) location: Location,
+    pub(super) config: ProcessorConfig,
+}
+
+/// Its settings, by type.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum ProcessorConfig {
+    ProbabilisticSampler(ProbabilisticSamplerConfig),
+    TailSampling(Box<TailSamplingConfig>),
+}
+
+impl<'de> Deserialize<'de> for Processors {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ProcessorsVisitor)
+    }
+}
+
+struct ProcessorsVisitor;
+
+impl<'de> Visitor<'de> for ProcessorsVisitor {
+    type Value = Processors;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("processors by name")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Processors, A::Error> {
+        let mut blocks = Vec::new();
+        while let Some(key) = map.next_key::<Spanned<ComponentId<Processor>>>()? {
+            let ComponentId(id, _) = key.value;
+            let config = match id.split('/').next() {
+                Some("probabilistic_sampler") => ProcessorConfig::ProbabilisticSampler(map.next_value()?),
+                _ => ProcessorConfig::TailSampling(Box::new(map.next_value::<Checked<TailSamplingConfig>>()?.0)),
+            };
+            blocks.push(ProcessorBlock { id, location: key.referenced, config });
+        }
+        Ok(Processors(blocks))
+    }
+}
+
+/// `exporters:`, which may be there but must be empty.
 #[derive(Debug)]
 pub(super) struct Nothing<K>(PhantomData<K>);
 
@@ -121,7 +215,7 @@ impl<'de, K: Kind> Deserialize<'de> for Nothing<K> {
 /// Reads `id: config` pairs.
 struct ComponentsVisitor<K, C>(PhantomData<(K, C)>);
 
-impl<'de, K: Kind, C: Settings<'de>> Visitor<'de> for ComponentsVisitor<K, C> {
+impl<'de, K: Kind, C: Component> Visitor<'de> for ComponentsVisitor<K, C> {
     type Value = BTreeMap<String, C>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -131,9 +225,9 @@ impl<'de, K: Kind, C: Settings<'de>> Visitor<'de> for ComponentsVisitor<K, C> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut components = BTreeMap::new();
         while let Some(ComponentId::<K>(id, _)) = map.next_key()? {
-            // `otlp:` with nothing behind it is `otlp: {}`, as in the Collector.
-            let config = map.next_value::<Option<Checked<C>>>()?;
-            components.insert(id, config.map_or_else(C::default, |checked| checked.0));
+            let component_type = id.split('/').next().unwrap_or_default();
+            let component = C::read(component_type, &mut map)?;
+            components.insert(id, component);
         }
         Ok(components)
     }

@@ -83,7 +83,7 @@ fn scalar_in_words(ty: &str) -> &str {
     match ty {
         "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "a whole number, 0 or more, that is not too large",
         "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number",
-        "f32" | "f64" => "a number",
+        "f32" | "f64" | "floating point" => "a number",
         "boolean" | "bool" => "true or false",
         other => other,
     }

@@ -7,24 +7,24 @@ mod components;
 mod env;
 mod error;
 mod period;
+mod pipelines;
 mod service;
 mod storage;
 
-use std::{collections::BTreeMap, fmt::Write, path::Path, time::Duration};
+use std::{collections::BTreeMap, fmt::Write, path::Path, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Deserializer};
-use serde_saphyr::Spanned;
-use weir_collector::receivers::otlp::OtlpConfig;
 use weir_query::http::QueryConfig;
 
 use self::{
-    components::{Exporter, Nothing, Processor, Receivers},
-    env::Expanded,
-    error::unknown,
-    service::{Pipeline, Service},
+    components::{Exporter, Nothing, Processors, Receivers},
+    pipelines::Place,
+    service::Service,
 };
 pub(crate) use self::{
+    components::{ProcessorConfig, ReceiverConfig},
     error::ConfigError,
+    pipelines::Pipelines,
     storage::{Accept, StorageConfig},
 };
 
@@ -38,7 +38,9 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 #[derive(Debug)]
 pub(crate) struct Config {
     /// The receivers to start, by id (`otlp`, `otlp/internal`).
-    pub(crate) receivers: BTreeMap<String, OtlpConfig>,
+    pub(crate) receivers: BTreeMap<String, ReceiverConfig>,
+    /// What each of them passes its spans through, in order, by id.
+    pub(crate) processors: Arc<Pipelines>,
     /// Where and how data is kept.
     pub(crate) storage: StorageConfig,
     /// The reading side.
@@ -53,8 +55,7 @@ pub(crate) struct Config {
 struct Sections {
     receivers: Option<Receivers>,
     #[serde(deserialize_with = "or_default")]
-    #[allow(dead_code, reason = "parsed so that a name in it is refused with its place")]
-    processors: Nothing<Processor>,
+    processors: Processors,
     #[serde(deserialize_with = "or_default")]
     #[allow(dead_code, reason = "parsed so that a name in it is refused with its place")]
     exporters: Nothing<Exporter>,
@@ -98,12 +99,12 @@ impl Config {
             Some(receivers) => receivers.0,
             None => Self::built_in().receivers,
         };
-        let receivers = match &sections.service.pipelines {
-            Some(pipelines) => in_pipelines(receivers, pipelines.values(), file, &expanded)?,
-            None => receivers,
-        };
+        let place = Place { file, expanded: &expanded };
+        let (receivers, processors) =
+            pipelines::connect(receivers, sections.processors.0, sections.service.pipelines.as_ref(), place)?;
         Ok(Self {
             receivers,
+            processors: Arc::new(processors),
             storage: sections.storage,
             query: sections.query,
             drain_max: sections.service.drain_max.0,
@@ -120,57 +121,26 @@ impl Config {
         if self.receivers.is_empty() {
             line.push_str("none");
         }
+        for (index, id) in self.processors.blocks.keys().enumerate() {
+            let separator = if index > 0 { ", " } else { "; processors: " };
+            let _ = write!(line, "{separator}{id}");
+        }
         line
     }
 
     /// The top-level sections in which `other` differs.
     pub(crate) fn differences(&self, other: &Self) -> Vec<&'static str> {
         // By name, so that a field added to a configuration is placed in a section before this compiles.
-        let Self { receivers, storage, query, drain_max } = self;
+        let Self { receivers, processors, storage, query, drain_max } = self;
         let sections = [
             ("receivers", *receivers != other.receivers),
+            ("processors", *processors != other.processors),
             ("service", *drain_max != other.drain_max),
             ("storage", *storage != other.storage),
             ("query", *query != other.query),
         ];
         sections.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section).collect()
     }
-}
-
-/// The receivers that a pipeline names; the others are not started, as in the Collector.
-fn in_pipelines<'a>(
-    mut receivers: BTreeMap<String, OtlpConfig>,
-    pipelines: impl Iterator<Item = &'a Pipeline>,
-    file: &str,
-    expanded: &Expanded,
-) -> Result<BTreeMap<String, OtlpConfig>, ConfigError> {
-    let mut started = BTreeMap::new();
-    let refused = |kind, name: &Spanned<String>, known: &[&str]| {
-        ConfigError::at_location(file, expanded, name.referenced, unknown(kind, &name.value, known))
-    };
-    for pipeline in pipelines {
-        for name in &pipeline.receivers {
-            if started.contains_key(&name.value) {
-                continue;
-            }
-            match receivers.remove_entry(&name.value) {
-                Some((id, config)) => {
-                    started.insert(id, config);
-                }
-                None => {
-                    let known: Vec<&str> = receivers.keys().chain(started.keys()).map(String::as_str).collect();
-                    return Err(refused("receiver", name, &known));
-                }
-            }
-        }
-        if let Some(name) = pipeline.processors.first() {
-            return Err(refused("processor", name, &[]));
-        }
-        if let Some(name) = pipeline.exporters.first() {
-            return Err(refused("exporter", name, &[]));
-        }
-    }
-    Ok(started)
 }
 
 #[cfg(test)]

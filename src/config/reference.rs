@@ -5,6 +5,9 @@ use super::Config;
 /// The page.
 const PAGE: &str = include_str!("../../docs/configuration.md");
 
+/// The page about sampling, of which the policies' tables are compared.
+const SAMPLING_PAGE: &str = include_str!("../../docs/sampling.md");
+
 /// What no configuration has: provokes the list of known keys.
 const UNKNOWN_KEY: &str = "no_such_key";
 
@@ -16,9 +19,14 @@ struct Row {
 
 /// `storage.journal` and the rows below that heading.
 fn sections() -> Vec<(String, Vec<Row>)> {
+    tables(PAGE, "## ")
+}
+
+/// Headings that begin so, and the rows below them.
+fn tables(page: &str, level: &str) -> Vec<(String, Vec<Row>)> {
     let mut sections: Vec<(String, Vec<Row>)> = Vec::new();
-    for line in PAGE.lines() {
-        if let Some(heading) = line.strip_prefix("## ") {
+    for line in page.lines() {
+        if let Some(heading) = line.strip_prefix(level) {
             let path = if heading == "Top level" { "" } else { heading.trim_matches('`') };
             sections.push((path.to_owned(), Vec::new()));
         }
@@ -39,6 +47,27 @@ fn nested(path: &str, inner: &str) -> String {
         text = format!("{{{part}: {text}}}");
     }
     text
+}
+
+/// What a section cannot be without.
+fn required(path: &str) -> &'static str {
+    match path {
+        "processors.tail_sampling" => "policies: [{name: all, type: always_sample}]",
+        "processors.probabilistic_sampler" => "sampling_percentage: 1",
+        _ => "",
+    }
+}
+
+/// As [`nested`], with what each section on the way cannot be without.
+fn complete(path: &str, inner: &str) -> String {
+    let text = nested(path, inner);
+    match path {
+        "processors.tail_sampling.decision_cache" => {
+            text.replacen("{decision_cache", &format!("{{{}, decision_cache", required("processors.tail_sampling")), 1)
+        }
+        _ if required(path).is_empty() => text,
+        _ => nested(path, &format!("{}, {inner}", required(path))),
+    }
 }
 
 fn parse(text: &str) -> Result<Config, String> {
@@ -72,8 +101,8 @@ fn every_default_is_the_default() {
         for Row { key, default } in rows {
             let Some(default) = default else { continue };
             // Without the key: naming one protocol, or a pipeline, means something by itself.
-            let without = parse(&nested(&path, "")).unwrap_or_else(|error| panic!("{path}: {error}"));
-            let text = nested(&path, &format!("{key}: '{default}'"));
+            let without = parse(&complete(&path, "")).unwrap_or_else(|error| panic!("{path}: {error}"));
+            let text = complete(&path, &format!("{key}: '{default}'"));
             let text = if default.starts_with(['{', '[']) { text.replace('\'', "") } else { text };
             let with = parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
             let same = without.differences(&with).is_empty();
@@ -82,4 +111,26 @@ fn every_default_is_the_default() {
         }
     }
     assert!(checked > 20, "only {checked} defaults found in docs/configuration.md");
+}
+
+#[test]
+fn every_policy_has_its_section() {
+    let policy = |kind: &str, inner: &str| {
+        parse(&format!("processors: {{tail_sampling: {{policies: [{{name: p, type: {kind}{inner}}}]}}}}"))
+    };
+    let error = policy(UNKNOWN_KEY, "").expect_err("an unknown type");
+    let (_, types) = error.split_once("Known here: ").unwrap_or_else(|| panic!("{error}"));
+    let sections = tables(SAMPLING_PAGE, "### ");
+    let headings: Vec<&str> = sections.iter().map(|(heading, _)| heading.as_str()).collect();
+    let mut types: Vec<&str> = types.split(", ").collect();
+    types.sort_unstable();
+    let mut sorted = headings.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, types, "docs/sampling.md");
+    for (kind, rows) in &sections {
+        let error = policy(kind, &format!(", {kind}: {{{UNKNOWN_KEY}: 1}}")).expect_err("an unknown key");
+        let known = error.split_once("Known here: ").map_or(Vec::new(), |(_, known)| known.split(", ").collect());
+        let rows: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+        assert_eq!(rows, known, "docs/sampling.md, {kind}: {error}");
+    }
 }

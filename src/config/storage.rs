@@ -124,12 +124,17 @@ impl Default for HeadConfig {
 struct SealConfig {
     size_max: ByteSize<MIB>,
     age_max: Period<100, DAY_MS>,
+    journal_size_max: ByteSize<MIB>,
 }
 
 impl Default for SealConfig {
     fn default() -> Self {
         let options = defaults();
-        Self { size_max: ByteSize(options.seal_bytes_max), age_max: Period(options.seal_age_max) }
+        Self {
+            size_max: ByteSize(options.seal_bytes_max),
+            age_max: Period(options.seal_age_max),
+            journal_size_max: ByteSize(options.seal_journal_bytes_max),
+        }
     }
 }
 
@@ -228,12 +233,11 @@ impl StorageConfig {
             head_payload_bytes_max: self.head.payload_size_max.0,
             seal_bytes_max: self.seal.size_max.0,
             seal_age_max: self.seal.age_max.0,
+            seal_journal_bytes_max: self.seal.journal_size_max.0,
             merge_debt_bytes_max: self.merge.debt_size_max.0,
             segment_rows_max: self.merge.segment_rows_max,
             retention_traces: self.retention.traces.0,
             size_bytes_max: self.size_max.map(|size| size.0),
-            // Frames bear it for processors whose settings change what replay yields; there are none yet.
-            generation: 0,
         }
     }
 }

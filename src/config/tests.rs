@@ -1,5 +1,7 @@
 //! Configurations and what they come to; wrong ones and the exact message.
 
+mod samplers;
+
 use std::{path::Path, time::Duration};
 
 use weir_store::StoreOptions;
@@ -62,7 +64,7 @@ storage:
     queue_size_max: 5MiB
     unsealed_size_max: 66MiB
   head: {spans_max: 5, payload_size_max: 7MiB}
-  seal: {size_max: 8MiB, age_max: 9s}
+  seal: {size_max: 8MiB, age_max: 9s, journal_size_max: 3GiB}
   merge: {debt_size_max: 100MiB, segment_rows_max: 11}
 service: {drain_max: 12s}
 ",
@@ -82,11 +84,11 @@ service: {drain_max: 12s}
         head_payload_bytes_max: 7 * MIB,
         seal_bytes_max: 8 * MIB,
         seal_age_max: Duration::from_secs(9),
+        seal_journal_bytes_max: 3 << 30,
         merge_debt_bytes_max: 100 * MIB,
         segment_rows_max: 11,
         retention_traces: Some(Duration::from_secs(3 * 24 * 3600)),
         size_bytes_max: Some(100 << 30),
-        generation: 0,
     };
     assert_eq!(format!("{options:?}"), format!("{expected:?}"));
     assert_eq!(config.storage.path.as_deref(), Some(Path::new("/data")));
@@ -126,8 +128,8 @@ fn pipelines_choose_the_receivers() {
 }
 
 #[test]
-fn a_wrong_file_says_where_and_what_to_write() {
-    let cases = [
+fn a_wrong_name_says_where_and_what_to_write() {
+    for (source, expected) in [
         (
             "storage:\n  retenton: {traces: 7d}\n",
             "weir.yaml:2:3: unknown key `retenton`; did you mean `retention`? Known here: path, retention, size_max, \
@@ -138,12 +140,18 @@ fn a_wrong_file_says_where_and_what_to_write() {
             "weir.yaml:1:1: unknown key `recievers`; did you mean `receivers`? Known here: receivers, processors, \
              exporters, service, storage, query",
         ),
-        ("receivers:\n  zipkin: {}\n", "weir.yaml:2:3: unknown receiver `zipkin`. Known here: otlp"),
-        ("receivers:\n  otpl: {}\n", "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: otlp"),
+        ("receivers:\n  kafka: {}\n", "weir.yaml:2:3: unknown receiver `kafka`. Known here: otlp, zipkin"),
+        (
+            "receivers:\n  otpl: {}\n",
+            "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: otlp, zipkin",
+        ),
         ("receivers:\n  otlp/: {}\n", "weir.yaml:2:3: `otlp/` has no name after the /"),
         ("receivers: {otlp: {}, otlp: {}}\n", "weir.yaml:1:23: the key `otlp` is there twice"),
         ("receivers: [otlp]\n", "weir.yaml:1:12: expected keys and values here"),
-        ("processors:\n  batch: {timeout: 1s}\n", "weir.yaml:2:3: unknown processor `batch`; there are none yet"),
+        (
+            "processors:\n  batch: {timeout: 1s}\n",
+            "weir.yaml:2:3: unknown processor `batch`. Known here: probabilistic_sampler, tail_sampling",
+        ),
         ("exporters: {debug: }\n", "weir.yaml:1:13: unknown exporter `debug`; there are none yet"),
         (
             "service: {pipelines: {metrics: {receivers: [otlp]}}}\n",
@@ -170,6 +178,14 @@ fn a_wrong_file_says_where_and_what_to_write() {
             "receivers:\n  otlp:\n    inflight_mib_max: 0\n",
             "weir.yaml:3:5: receivers.otlp.inflight_mib_max: is too small",
         ),
+    ] {
+        assert_eq!(message(source), expected, "\n{source}");
+    }
+}
+
+#[test]
+fn a_wrong_value_says_where_and_what_to_write() {
+    let cases = [
         (
             "query:\n  endpoint: nonsense\n",
             "weir.yaml:2:13: `nonsense` is not an endpoint; write it like 127.0.0.1:4317 or :4317",
@@ -225,12 +241,36 @@ fn a_wrong_file_says_where_and_what_to_write() {
 }
 
 #[test]
+fn each_type_of_receiver_has_its_own_keys() {
+    let config = parse("receivers: {zipkin/b: {endpoint: ':9411', parse_string_tags: true}, otlp: }").expect("valid");
+    assert_eq!(config.summary(), "receivers: otlp, zipkin/b");
+    assert!(matches!(&config.receivers["zipkin/b"], ReceiverConfig::Zipkin(zipkin) if zipkin.parse_string_tags));
+    assert!(matches!(&config.receivers["otlp"], ReceiverConfig::Otlp(_)));
+    let cases = [
+        (
+            "receivers:\n  zipkin/b: {parse_string_tag: true}\n",
+            "weir.yaml:2:14: unknown key `parse_string_tag`; did you mean `parse_string_tags`? Known here: endpoint, \
+             parse_string_tags, max_request_body_size, cors, read_header_timeout, read_timeout, idle_timeout, \
+             max_concurrent_streams, connections_max, header_bytes_max, span_limits, inflight_mib_max",
+        ),
+        (
+            "receivers: {zipkin: {read_timeout: 0s}}\n",
+            "weir.yaml:1:21: receivers.zipkin.read_timeout: must be longer than 0: everything is bounded",
+        ),
+    ];
+    for (source, expected) in cases {
+        assert_eq!(message(source), expected, "\n{source}");
+    }
+}
+
+#[test]
 fn differences_name_the_sections() {
     let one = parse("").expect("valid");
     for (changed, sections) in [
         ("storage: {free_min: 1GiB}\nservice: {drain_max: 1s}", &["service", "storage"][..]),
         ("receivers: {otlp: {inflight_mib_max: 255}}", &["receivers"]),
         ("receivers: {otlp: , otlp/b: }", &["receivers"]),
+        ("receivers: {otlp: , zipkin: }", &["receivers"]),
         ("receivers: {otlp: {protocols: {grpc: , http: {idle_timeout: 61s}}}}", &["receivers"]),
         (
             "receivers: {otlp: {protocols: {grpc: {keepalive: {server_parameters: {time: 59s}}}, http: }}}",

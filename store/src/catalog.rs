@@ -14,7 +14,7 @@ use weir_proto::TenantId;
 use crate::{Tally, segment::SegmentId};
 
 /// Version of the tables below.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS catalog (key TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL);
@@ -25,6 +25,8 @@ CREATE TABLE IF NOT EXISTS ledger (
 CREATE TABLE IF NOT EXISTS segments (
     journal TEXT NOT NULL, tenant TEXT NOT NULL, id TEXT NOT NULL, rows_count BIGINT NOT NULL,
     PRIMARY KEY (journal, tenant, id));
+CREATE TABLE IF NOT EXISTS journal_runs (
+    journal TEXT NOT NULL, first_file BIGINT NOT NULL, shift_ns BIGINT NOT NULL, PRIMARY KEY (journal, first_file));
 ";
 
 /// The journal of traces, in the catalog's tables.
@@ -100,6 +102,8 @@ pub(crate) struct CatalogState {
     pub(crate) ledger: BTreeMap<TenantId, Tally>,
     /// Segments with their row counts.
     pub(crate) segments: Vec<(SegmentId, u64)>,
+    /// Runs of the process: the first journal file of each, and what journal time takes off its clock.
+    pub(crate) journal_runs: Vec<(u32, i64)>,
 }
 
 /// The catalog's database.
@@ -139,6 +143,13 @@ impl Catalog {
         let found: i64 = sqlx::query_scalar("SELECT value FROM catalog WHERE key = 'version'").fetch_one(pool).await?;
         if found > SCHEMA_VERSION {
             return Err(CatalogError::TooNew { found });
+        }
+        // Version 2 has one more table, made above.
+        if found < SCHEMA_VERSION {
+            sqlx::query("UPDATE catalog SET value = $1 WHERE key = 'version'")
+                .bind(SCHEMA_VERSION)
+                .execute(pool)
+                .await?;
         }
         // A page that was damaged is found now, while the catalog can still be rebuilt, and not in the middle of a seal.
         let check: String = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(pool).await?;
@@ -184,13 +195,49 @@ impl Catalog {
                 SegmentId::parse(tenant, &id).map_err(|_| CatalogError::Unreadable(format!("segment id {id:?}")))?;
             state.segments.push((id, row.try_get::<i64, _>(2)? as u64));
         }
+        let rows = sqlx::query("SELECT first_file, shift_ns FROM journal_runs WHERE journal = $1 ORDER BY first_file")
+            .bind(TRACES)
+            .fetch_all(&self.0)
+            .await?;
+        for row in rows {
+            state.journal_runs.push((row.try_get::<i64, _>(0)? as u32, row.try_get(1)?));
+        }
         Ok(state)
+    }
+
+    /// A run of the process begins at journal file `first_file`; runs whose files are all sealed are forgotten.
+    pub(crate) async fn begin_run(
+        &self,
+        first_file: u32,
+        shift_ns: i64,
+        first_unsealed: u32,
+    ) -> Result<(), CatalogError> {
+        let mut change = Change::begin(&self.0).await?;
+        sqlx::query(
+            "DELETE FROM journal_runs WHERE journal = $1 AND first_file < (
+                SELECT MAX(first_file) FROM journal_runs WHERE journal = $1 AND first_file <= $2)",
+        )
+        .bind(TRACES)
+        .bind(i64::from(first_unsealed))
+        .execute(&mut *change.connection)
+        .await?;
+        sqlx::query(
+            "INSERT INTO journal_runs VALUES ($1, $2, $3)
+             ON CONFLICT (journal, first_file) DO UPDATE SET shift_ns = excluded.shift_ns",
+        )
+        .bind(TRACES)
+        .bind(i64::from(first_file))
+        .bind(shift_ns)
+        .execute(&mut *change.connection)
+        .await?;
+        change.commit().await
     }
 
     /// Replaces everything by `state`: a catalog that was lost, or the first start.
     pub(crate) async fn rebuild(&self, state: &CatalogState) -> Result<(), CatalogError> {
         let mut change = Change::begin(&self.0).await?;
-        for table in ["DELETE FROM journals", "DELETE FROM ledger", "DELETE FROM segments"] {
+        for table in ["DELETE FROM journals", "DELETE FROM ledger", "DELETE FROM segments", "DELETE FROM journal_runs"]
+        {
             sqlx::query(table).execute(&mut *change.connection).await?;
         }
         sqlx::query("INSERT INTO journals VALUES ($1, $2)")

@@ -10,6 +10,12 @@ use crate::{
     journal::{Count, Tallies},
 };
 
+/// The name under which the ledger counts what head sampling dropped; no policy of tail sampling has it.
+pub const HEAD_SAMPLER: &str = "probabilistic_sampler";
+
+/// The name under which the ledger counts what was dropped by policies that a lost catalog knew.
+pub const UNKNOWN_POLICY: &str = "unknown";
+
 /// The tallies of every signal and tenant, as one cut.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {
@@ -65,15 +71,49 @@ impl Tally {
         }
     }
 
-    /// What a journal counted for a tenant; what became of the items is not known to it.
+    /// What a journal counted for a tenant. Of those accepted it knows only which ones head sampling dropped.
     pub(crate) fn of_count(count: &Count) -> Self {
         let rejected = count.rejected().map(|(reason, items)| (reason.name().to_owned(), items)).collect();
-        Self { accepted: count.accepted, rejected, ..Self::default() }
+        let dropped = Self::head_dropped(count.head_dropped);
+        Self { accepted: count.accepted, dropped, rejected, ..Self::default() }
+    }
+
+    /// Makes what segments tell of sealed items add up to what their journal counted. Of the rest nobody knows: its segments are
+    /// gone, or it had none because nothing was kept. Where sampling has dropped anything, the rest counts as dropped, by
+    /// [`UNKNOWN_POLICY`]; else as kept.
+    pub(crate) fn complete(&mut self, counted: Self) {
+        let is_sampled = self.dropped.keys().any(|policy| policy != HEAD_SAMPLER);
+        self.dropped.remove(HEAD_SAMPLER);
+        self.dropped.extend(counted.dropped);
+        self.accepted = counted.accepted;
+        self.rejected = counted.rejected;
+        if is_sampled {
+            let rest = self.accepted.saturating_sub(self.kept + self.damaged + self.dropped_items());
+            if rest > 0 {
+                *self.dropped.entry(UNKNOWN_POLICY.to_owned()).or_default() += rest;
+            }
+        }
+        self.kept = self.accepted.saturating_sub(self.damaged + self.dropped_items());
+    }
+
+    /// What a journal counted for a tenant and nobody finds any more.
+    pub(crate) fn lost(count: &Count) -> Self {
+        Self { damaged: count.accepted - count.head_dropped.min(count.accepted), ..Self::of_count(count) }
+    }
+
+    /// Items dropped by head sampling, by policy.
+    pub(crate) fn head_dropped(items: u64) -> BTreeMap<String, u64> {
+        (items > 0).then(|| (HEAD_SAMPLER.to_owned(), items)).into_iter().collect()
+    }
+
+    /// Dropped by any policy.
+    pub fn dropped_items(&self) -> u64 {
+        self.dropped.values().sum()
     }
 
     /// Whether accepted = kept + pending + dropped + damaged.
     pub fn balances(&self) -> bool {
-        self.accepted == self.kept + self.pending + self.damaged + self.dropped.values().sum::<u64>()
+        self.accepted == self.kept + self.pending + self.damaged + self.dropped_items()
     }
 }
 
@@ -83,6 +123,7 @@ pub(crate) fn journal_tallies(ledger: &BTreeMap<TenantId, Tally>) -> Tallies {
     for (tenant, tally) in ledger {
         let count = tallies.entry(tenant);
         count.accepted = tally.accepted;
+        count.head_dropped = tally.dropped.get(HEAD_SAMPLER).copied().unwrap_or(0);
         for reason in RejectReason::ALL {
             count.add_rejected(reason, tally.rejected.get(reason.name()).copied().unwrap_or(0));
         }

@@ -9,6 +9,8 @@ pub mod journal;
 pub mod ledger;
 pub mod offset;
 pub mod reject;
+pub mod sampling;
+pub mod scan;
 pub mod search;
 pub mod segment;
 pub mod span;
@@ -17,6 +19,11 @@ mod store;
 pub use ledger::{Ledger, Tally};
 pub use offset::Offset;
 pub use reject::{RejectReason, Rejection};
+pub use scan::{
+    AttributeCondition, AttributeForm, AttributeTest, Pruned, ReadBounds, ReadCounts, Scan, ScanColumn, ScanFilter,
+    ScanPart, ScanRequest,
+};
+pub use segment::attribute_in_json;
 pub use span::{
     AttributeFilter, AttributeText, Operation, Place, SearchLimits, SearchResult, SpanFilter, SpanRecord, SpanState,
 };

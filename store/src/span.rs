@@ -15,6 +15,9 @@ pub struct SpanRecord {
     pub scope: Arc<messages::common::v1::InstrumentationScope>,
     /// Before or after its verdict.
     pub state: SpanState,
+    /// How many arrived spans it stands for: 1 unless it was sampled. The attribute
+    /// [`POLICY_ATTRIBUTE`](crate::sampling::POLICY_ATTRIBUTE) names the policy that kept it.
+    pub adjusted_count: f64,
 }
 
 impl SpanRecord {
@@ -102,7 +105,7 @@ pub enum AttributeText {
 }
 
 /// Whose attributes are searched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Place {
     /// The span's, then its resource's.
     Any,

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
-use weir_benches::{load::Plan, query::Query, rng::Rng};
+use weir_benches::{query::Query, rng::Rng};
 use weir_proto::time::Clock;
 
-use crate::fixture::{NEVER_SEAL, SMALL, Weir, journal_files};
+use crate::{
+    fixture::{NEVER_SEAL, SMALL, Weir, journal_files},
+    rounds::{killed_under_load, killed_while_it_starts},
+};
 
 /// Kills in each of the two tests.
 const ROUNDS: usize = 12;
@@ -47,31 +49,11 @@ async fn kill_rounds(storage: &str) {
     for round in 0..ROUNDS {
         let server = weir.start().await;
         weir.verify(&server, Some(150)).await;
-        let plan = Plan {
-            rate: Some(5_000.0),
-            duration: Some(Duration::from_secs(20)),
-            stop_when_lost: true,
-            ..Plan::new(server.grpc)
-        };
         let acked_before = weir.record.acked_len();
-        let enough = acked_before + rng.below(120) as usize + 1;
-        // After the ack of a random batch, and then somewhere between two acks.
-        let moment = Duration::from_micros(rng.below(10_000));
-        let kill = async {
-            while weir.record.acked_len() < enough {
-                sleep(Duration::from_millis(1)).await;
-            }
-            sleep(moment).await;
-            server.kill().await
-        };
-        let (report, killed) = tokio::join!(weir.load(plan), kill);
-        killed.expect("killed");
+        let report = killed_under_load(&weir, server, &mut rng, 120).await;
         assert!(weir.record.acked_len() > acked_before, "round {round}: {report}");
         if rng.percent(40) {
-            // Once more while it recovers.
-            let mut child = weir.options.spawn().expect("starts");
-            sleep(Duration::from_micros(rng.below(60_000))).await;
-            child.kill().await.expect("killed");
+            killed_while_it_starts(&weir, &mut rng).await;
         }
     }
     let server = weir.start().await;

@@ -14,6 +14,9 @@ const EXT4_IOC_SHUTDOWN: libc::c_ulong = 0x8004_587d;
 /// EXT4_GOING_FLAGS_NOLOGFLUSH: not even ext4's own log is flushed, as when the power is cut.
 static NO_LOG_FLUSH: u32 = 2;
 
+/// The file that takes space away.
+const BALLAST: &str = "ballast";
+
 /// A mounted file system; unmounted when dropped.
 pub(crate) struct DiskImage {
     file: PathBuf,
@@ -59,8 +62,29 @@ impl DiskImage {
 
     /// Makes it read-only, or writable again.
     pub(crate) fn set_read_only(&self, read_only: bool) {
+        assert!(self.try_read_only(read_only), "cannot remount");
+    }
+
+    /// The same, where the kernel allows it: not while something is being written.
+    pub(crate) fn try_read_only(&self, read_only: bool) -> bool {
         let options = if read_only { "remount,ro" } else { "remount,rw" };
-        run(Command::new("mount").args(["-o", options]).arg(&self.mount)).expect("remounts");
+        run(Command::new("mount").args(["-o", options]).arg(&self.mount)).is_ok()
+    }
+
+    /// Takes all of its space but some; [`Self::free`] gives it back.
+    pub(crate) fn fill(&self, left_bytes: u64) {
+        let space = rustix::fs::statvfs(&self.mount).expect("mounted");
+        let bytes = (space.f_bavail * space.f_frsize).saturating_sub(left_bytes).max(1);
+        let file = File::create(self.mount.join(BALLAST)).expect("created");
+        // The server may take some of it in the meantime.
+        if let Err(error) = rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes) {
+            println!("not filled: {error}");
+        }
+    }
+
+    /// Gives back what was taken.
+    pub(crate) fn free(&self) {
+        std::fs::remove_file(self.mount.join(BALLAST)).expect("filled before");
     }
 
     fn mount(&self) -> Result<(), String> {

@@ -1,13 +1,22 @@
 //! End to end: the built binary, its real ports, real clients, and everything that can go wrong with disk and power.
 
 mod bad_input;
+mod calls;
 mod crash;
 mod damage;
 mod disk_full;
+#[allow(dead_code, reason = "the torture uses all of it")]
 mod disk_image;
 mod fixture;
 mod happy;
+mod judged;
 mod power_cut;
 mod raw_http;
+mod rounds;
+mod sampling;
 mod sdk;
+mod sql;
+mod sql_bombs;
 mod sync_failure;
+mod truth;
+mod zipkin;

@@ -14,7 +14,17 @@ use weir_benches::client::{Client, Encoding, Http1, Outcome, Protocol};
 
 /// POST /v1/traces.
 pub(crate) async fn post(address: SocketAddr, headers: &[(&str, &str)], body: Vec<u8>) -> (StatusCode, Bytes) {
-    let mut request = Request::post("/v1/traces").header("host", address.to_string());
+    post_to("/v1/traces", address, headers, body).await
+}
+
+/// POST anywhere.
+pub(crate) async fn post_to(
+    path: &str,
+    address: SocketAddr,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
+) -> (StatusCode, Bytes) {
+    let mut request = Request::post(path).header("host", address.to_string());
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

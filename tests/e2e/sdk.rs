@@ -1,6 +1,9 @@
 //! A real OpenTelemetry SDK as the client: what applications send is what Jaeger's clients find.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::Value;
 use weir_benches::query::Query;
@@ -38,7 +41,57 @@ async fn the_python_sdk_sends_by_grpc_and_http() {
     }
 }
 
-/// The trace that sdk.py makes.
+#[tokio::test]
+async fn the_javascript_sdk_sends_json() {
+    let Some(modules) = node_modules() else {
+        println!("not run: `make test` installs the OpenTelemetry SDK for JavaScript (tests/package.json)");
+        return;
+    };
+    let weir = Weir::new(52, SMALL);
+    let server = weir.start().await;
+    let query = Query::new(server.query);
+    for (exporter, endpoint) in [
+        ("otlp", format!("http://{}/v1/traces", server.http)),
+        ("zipkin", format!("http://{}/api/v2/spans", server.zipkin)),
+    ] {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/sdk.js");
+        let mut command = Command::new("node");
+        command.arg(script).arg(exporter).arg(&endpoint).env("NODE_PATH", &modules);
+        let output = tokio::task::spawn_blocking(move || command.output()).await.expect("joins").expect("node runs");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && stderr.is_empty(), "{exporter}: {stderr}");
+        let id = String::from_utf8(output.stdout).expect("an id");
+        let (status, body) = query.json(&format!("/jaeger/api/traces/{}", id.trim())).await.expect("an answer");
+        assert!(status.is_success(), "{exporter}: {status}: {body}");
+        match exporter {
+            "otlp" => check(&body["data"][0]),
+            _ => check_zipkin(&body["data"][0]),
+        }
+    }
+}
+
+/// The trace that sdk.js makes, as far as Zipkin can say it: attributes are text.
+fn check_zipkin(trace: &Value) {
+    let spans = trace["spans"].as_array().expect("spans");
+    assert_eq!(spans.len(), 2, "{trace}");
+    let named = |name: &str| spans.iter().find(|span| span["operationName"] == name).expect("its span");
+    let (parent, child) = (named("GET /orders/{id}"), named("SELECT orders"));
+    assert_eq!(child["references"][0]["spanID"], parent["spanID"]);
+    let has = |span: &Value, key: &str, value: Value| {
+        span["tags"].as_array().expect("tags").iter().any(|tag| tag["key"] == key && tag["value"] == value)
+    };
+    assert!(has(parent, "http.response.status_code", "503".into()), "{parent}");
+    assert!(has(parent, "span.kind", "server".into()), "{parent}");
+    assert!(has(parent, "error", true.into()), "{parent}");
+    assert!(has(parent, "otel.status_description", "no such order".into()), "{parent}");
+    assert!(has(child, "db.query.text", "SELECT 1 -- ünïcödé".into()), "{child}");
+    let event = parent["logs"][0]["fields"].as_array().expect("the exception");
+    assert!(event.iter().any(|field| field["key"] == "event" && field["value"] == "exception"), "{parent}");
+    let process = &trace["processes"][parent["processID"].as_str().expect("an id")];
+    assert_eq!(process["serviceName"], "sdk-test");
+}
+
+/// The trace that sdk.py and sdk.js make.
 fn check(trace: &Value) {
     let spans = trace["spans"].as_array().expect("spans");
     assert_eq!(spans.len(), 2, "{trace}");
@@ -62,17 +115,28 @@ fn check(trace: &Value) {
     assert_eq!(process["serviceName"], "sdk-test");
 }
 
-/// The Python with the SDK: of the environment that tests/needs.sh makes, or of the machine.
+/// Where tests/needs.sh put the SDK for JavaScript.
+fn node_modules() -> Option<PathBuf> {
+    let target = std::env::current_exe().ok()?.ancestors().nth(3)?.to_owned();
+    let modules = target.join("test-npm/node_modules");
+    modules.join("@opentelemetry/exporter-zipkin").exists().then_some(modules)
+}
+
+/// The Python with the SDK.
 fn python() -> Option<String> {
+    python_with(
+        "opentelemetry.sdk, opentelemetry.exporter.otlp.proto.grpc.trace_exporter, opentelemetry.exporter.otlp.proto.http.trace_exporter",
+    )
+}
+
+/// The Python that can import these: of the environment that tests/needs.sh makes, or of the machine.
+pub(crate) fn python_with(modules: &str) -> Option<String> {
     // The test binary lies in <target>/<profile>/deps.
     let target = std::env::current_exe().ok()?.ancestors().nth(3)?.to_owned();
     let candidates = [target.join("test-venv/bin/python3").display().to_string(), "python3".into()];
     candidates.into_iter().find(|python| {
         let exists = python == "python3" || Path::new(python).exists();
-        exists
-            && Command::new(python)
-                .args(["-c", "import opentelemetry.sdk, opentelemetry.exporter.otlp.proto.grpc.trace_exporter, opentelemetry.exporter.otlp.proto.http.trace_exporter"])
-                .output()
-                .is_ok_and(|output| output.status.success())
+        let import = format!("import {modules}");
+        exists && Command::new(python).args(["-c", &import]).output().is_ok_and(|output| output.status.success())
     })
 }

@@ -30,9 +30,31 @@ struct Cli {
     /// Spans a second of the latency scenario: half of what `sustained` must reach.
     #[arg(long, default_value_t = 175_000.0)]
     rate: f64,
+    /// Spans a second of the scenarios that measure CPU; flat out when not given. Where the cores are threads of one core, flat out
+    /// the generator slows the server down and its CPU time grows.
+    #[arg(long)]
+    cpu_rate: Option<f64>,
+    /// Spans a second of the scenario that sustains tail sampling.
+    #[arg(long, default_value_t = 800_000.0)]
+    tail_rate: f64,
+    /// Seals of the scenario that counts segments.
+    #[arg(long, default_value_t = 10_000)]
+    seals: u64,
     /// Journal of the restart scenario, in GiB.
     #[arg(long, default_value_t = 1.0)]
     journal_gib: f64,
+    /// Traces of the scenarios with known truth.
+    #[arg(long, default_value_t = 1_000_000)]
+    traces: u64,
+    /// Traces a second of them.
+    #[arg(long, default_value_t = 20_000.0)]
+    trace_rate: f64,
+    /// An OpenTelemetry Collector with the tail sampling processor, built with benches/collector-builder.yaml.
+    #[arg(long)]
+    collector: Option<PathBuf>,
+    /// The interpreter of benches/other_engines.py.
+    #[arg(long)]
+    python: Option<PathBuf>,
     /// Everything short: to see that it works, not to measure.
     #[arg(long)]
     quick: bool,
@@ -49,7 +71,14 @@ fn main() -> anyhow::Result<()> {
         spans: if cli.quick { 500_000 } else { (cli.millions * 1e6) as u64 },
         seconds: if cli.quick { 5.0 } else { cli.seconds },
         rate: cli.rate,
+        cpu_rate: cli.cpu_rate,
+        tail_rate: cli.tail_rate,
+        seals: if cli.quick { 50 } else { cli.seals },
         journal_gib: if cli.quick { 0.1 } else { cli.journal_gib },
+        traces: if cli.quick { 20_000 } else { cli.traces },
+        trace_rate: cli.trace_rate,
+        collector: cli.collector,
+        python: cli.python,
         verify_traces: 2_000,
     };
     let scenarios = if cli.scenarios.is_empty() { Scenario::value_variants().to_vec() } else { cli.scenarios };

@@ -91,6 +91,9 @@ struct Send {
     /// Batches to copy from; each takes 450 bytes a span.
     #[arg(long, default_value_t = 64)]
     templates: usize,
+    /// With an attribute that is text too seldom to have a column of its own (not for --acked-file).
+    #[arg(long, conflicts_with = "acked_file")]
+    lanes: bool,
     /// Verify afterwards: `none`, `all`, or about how many traces.
     #[arg(long, default_value = "none")]
     verify: Sample,
@@ -146,7 +149,8 @@ fn main() -> anyhow::Result<()> {
 
 async fn send(options: Send) -> anyhow::Result<()> {
     let seed = options.seed.unwrap_or_else(|| weir_proto::time::Clock::system().now_ns());
-    let traffic = Arc::new(Traffic::new(seed, options.batch, options.templates));
+    let make = if options.lanes { Traffic::with_lanes } else { Traffic::new };
+    let traffic = Arc::new(make(seed, options.batch, options.templates));
     let query = Arc::new(Query::new(options.query_endpoint));
     let looks = options.verify != Sample::None || options.acked_file.is_some();
     let accepted_before = if looks { query.ledger().await?.accepted } else { 0 };

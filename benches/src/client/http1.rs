@@ -32,6 +32,15 @@ impl Http1 {
         self.send(request).await
     }
 
+    /// POST of a body: status and body.
+    pub async fn post(&self, path: &str, body: Vec<u8>) -> std::io::Result<(StatusCode, Bytes)> {
+        let request = Request::post(path)
+            .header(header::HOST, self.address.to_string())
+            .body(Full::new(body.into()))
+            .map_err(std::io::Error::other)?;
+        self.send(request).await
+    }
+
     /// Sends any request; status and body. `Host` is the caller's.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> std::io::Result<(StatusCode, Bytes)> {
         let mut sender = self.sender().await?;

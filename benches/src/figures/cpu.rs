@@ -31,26 +31,38 @@ impl Variant {
 }
 
 pub(super) async fn run(settings: &Settings, variant: Variant) -> anyhow::Result<Vec<Row>> {
-    let cpu_s = per_million(settings, variant).await?;
+    let cost = per_million(settings, variant).await?;
     let (must, goal) = if matches!(variant, Variant::Plain) { ("2.2 s", "1.25 s") } else { ("", "") };
-    let what = format!("server CPU per million spans, {}, to sealed segments", variant.describe());
-    Ok(vec![Row::new(what, format!("{:.2} s", cpu_s.sealed), must, goal), {
-        let what = format!("the same with merging, {}", variant.describe());
-        Row::reported(what, format!("{:.2} s", cpu_s.merged))
-    }])
+    let at = settings.cpu_rate.map_or("flat out".to_owned(), |rate| format!("at {:.0}k spans/s", rate / 1e3));
+    let what = format!("server CPU per million spans, {}, {at}, to sealed segments", variant.describe());
+    let of_it =
+        format!("{:.2} s, {:.2} s, {:.2} s", cost.sealed - cost.journal - cost.sealing, cost.journal, cost.sealing);
+    Ok(vec![
+        Row::new(what, format!("{:.2} s", cost.sealed), must, goal),
+        Row::reported("of it receiving, journal, sealing", of_it),
+        Row::reported("merging the segments afterwards", format!("{:.2} s", cost.merging)),
+    ])
 }
 
 /// CPU seconds per million spans.
 pub(super) struct Cost {
+    /// From the first byte until everything is in sealed segments.
     pub(super) sealed: f64,
-    pub(super) merged: f64,
+    /// Of it the journal's thread.
+    journal: f64,
+    /// Of it the sealer's thread.
+    sealing: f64,
+    /// Beside it, the merger's thread until nothing is left to merge.
+    merging: f64,
 }
+
+const MERGER: &str = "weir-merger";
 
 pub(super) async fn per_million(settings: &Settings, variant: Variant) -> anyhow::Result<Cost> {
     let batch = if matches!(variant, Variant::Small) { 50 } else { 1000 };
     // Everything is sealed soon after the last span, so that the wait is short; files roll by size as they do by default.
     let stage = Stage::new(settings, batch, "  journal: {file_age_max: 5s}\n  seal: {age_max: 5s}\n").await?;
-    let mut plan = Plan { spans: Some(settings.spans), ..Plan::new(stage.server.grpc) };
+    let mut plan = Plan { spans: Some(settings.spans), rate: settings.cpu_rate, ..Plan::new(stage.server.grpc) };
     match variant {
         Variant::Plain | Variant::Small => {}
         Variant::Http => (plan.protocol, plan.address) = (Protocol::Http, stage.server.http),
@@ -61,10 +73,16 @@ pub(super) async fn per_million(settings: &Settings, variant: Variant) -> anyhow
     let report = stage.load(plan).await?;
     ensure!(report.all_acked(), "not everything was acknowledged: {report}");
     stage.sealed().await?;
-    let sealed_s = stage.cpu_s() - before_s;
+    let sealed_s = stage.cpu_s() - before_s - stage.threads_cpu_s(MERGER);
+    let (journal_s, sealing_s) = (stage.threads_cpu_s("weir-journal"), stage.threads_cpu_s("weir-sealer"));
     stage.merged().await?;
-    let merged_s = stage.cpu_s() - before_s;
+    let merging_s = stage.threads_cpu_s(MERGER);
     stage.verified(settings, 0).await?;
     let millions = report.acked as f64 / 1e6;
-    Ok(Cost { sealed: sealed_s / millions, merged: merged_s / millions })
+    Ok(Cost {
+        sealed: sealed_s / millions,
+        journal: journal_s / millions,
+        sealing: sealing_s / millions,
+        merging: merging_s / millions,
+    })
 }

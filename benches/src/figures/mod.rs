@@ -2,13 +2,19 @@
 
 mod cpu;
 mod disk;
+mod json;
 mod latency;
 mod memory;
+mod peer;
+mod queries;
 mod restart;
+mod sampler;
 mod stage;
 mod standard;
 mod sustained;
 mod table;
+mod tail;
+mod truth;
 
 pub use stage::Settings;
 pub use table::Row;
@@ -36,8 +42,32 @@ pub enum Scenario {
     Disk,
     /// Memory per span in the head.
     Memory,
+    /// Questions over 10/6 as many sealed spans, and 5/6 as many in the head; the same ones to DuckDB and plain DataFusion.
+    Queries,
     /// Ready after `kill -9` with much journal.
     Restart,
+    /// Spans of JSON transcoded.
+    Json,
+    /// CPU per million spans with tail sampling, about 5 % kept.
+    Tail,
+    /// The same, about 20 % kept.
+    TailTwenty,
+    /// The same, nothing kept.
+    TailNone,
+    /// 100,000 traces a second through tail sampling.
+    TailSustained,
+    /// Memory per pending span.
+    TailMemory,
+    /// Ready after `kill -9` with 50,000 open traces.
+    TailRestart,
+    /// Segments after very many small seals.
+    TailSegments,
+    /// Traffic whose truth is known: recall, shares, estimated counts.
+    TailTruth,
+    /// The OpenTelemetry Collector's tail sampler and Weir's on the same traffic: verdicts, CPU, memory. Needs --collector.
+    TailPeer,
+    /// The sampler alone: CPU and memory per span.
+    Sampler,
 }
 
 /// Runs one scenario.
@@ -53,6 +83,18 @@ pub async fn run(scenario: Scenario, settings: &Settings) -> anyhow::Result<Vec<
         Scenario::Latency => latency::run(settings).await,
         Scenario::Disk => disk::run(settings).await,
         Scenario::Memory => memory::run(settings).await,
+        Scenario::Queries => queries::run(settings).await,
         Scenario::Restart => restart::run(settings).await,
+        Scenario::Json => json::run(settings),
+        Scenario::Tail => tail::cpu(settings, tail::Kept::Five).await,
+        Scenario::TailTwenty => tail::cpu(settings, tail::Kept::Twenty).await,
+        Scenario::TailNone => tail::cpu(settings, tail::Kept::None).await,
+        Scenario::TailSustained => tail::sustained(settings).await,
+        Scenario::TailMemory => tail::memory(settings).await,
+        Scenario::TailRestart => tail::restart(settings).await,
+        Scenario::TailSegments => tail::segments(settings).await,
+        Scenario::TailTruth => truth::run(settings).await,
+        Scenario::TailPeer => peer::run(settings).await,
+        Scenario::Sampler => sampler::run(settings).await,
     }
 }

@@ -27,8 +27,22 @@ pub struct Settings {
     pub seconds: f64,
     /// Spans a second of the latency scenario.
     pub rate: f64,
+    /// Spans a second of the scenarios that measure CPU; `None` for flat out.
+    pub cpu_rate: Option<f64>,
+    /// Spans a second of the scenario that sustains tail sampling.
+    pub tail_rate: f64,
+    /// Seals of the scenario that counts segments.
+    pub seals: u64,
     /// Journal of the restart scenario, in GiB.
     pub journal_gib: f64,
+    /// Traces of the scenarios with known truth.
+    pub traces: u64,
+    /// Traces a second of them.
+    pub trace_rate: f64,
+    /// An OpenTelemetry Collector to compare with.
+    pub collector: Option<PathBuf>,
+    /// The interpreter that finds other engines; `python3` without one.
+    pub python: Option<PathBuf>,
     /// Traces that are looked for afterwards.
     pub verify_traces: u64,
 }
@@ -44,21 +58,33 @@ pub(super) struct Stage {
 }
 
 /// Batches to copy from: 64 of 1,000 spans are 27 MB, more than a core's cache.
-const TEMPLATES: usize = 64;
+pub(super) const TEMPLATES: usize = 64;
 /// Longest wait for sealing or merging.
 const BACKGROUND_MAX: Duration = Duration::from_secs(600);
 
 impl Stage {
     pub(super) async fn new(settings: &Settings, spans_per_batch: usize, storage: &str) -> anyhow::Result<Self> {
+        // A seed of its own each time: no run meets another's ids.
+        let seed = weir_proto::time::Clock::system().now_ns();
+        Self::with(settings, Traffic::new(seed, spans_per_batch, TEMPLATES), storage, "").await
+    }
+
+    /// With an attribute that is text too seldom to have a column of its own.
+    pub(super) async fn with_lanes(settings: &Settings, storage: &str) -> anyhow::Result<Self> {
+        let seed = weir_proto::time::Clock::system().now_ns();
+        Self::with(settings, Traffic::with_lanes(seed, 1000, TEMPLATES), storage, "").await
+    }
+
+    /// With other traffic and further lines of configuration.
+    pub(super) async fn with(settings: &Settings, traffic: Traffic, storage: &str, more: &str) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("weir-figures-").tempdir_in(&settings.folder)?;
         let mut options = ServerOptions::new(&settings.weir, folder.path());
         options.storage = storage.into();
+        options.more = more.into();
         let server = Server::start(&options).await?;
-        // A seed of its own each time: no run meets another's ids.
-        let seed = weir_proto::time::Clock::system().now_ns();
         Ok(Self {
             query: Arc::new(Query::new(server.query)),
-            traffic: Arc::new(Traffic::new(seed, spans_per_batch, TEMPLATES)),
+            traffic: Arc::new(traffic),
             record: Arc::new(Record::new(0)),
             server,
             options,
@@ -77,6 +103,11 @@ impl Stage {
     /// CPU seconds of the server so far.
     pub(super) fn cpu_s(&self) -> f64 {
         crate::process::cpu_s(self.server.pid()).unwrap_or(f64::NAN)
+    }
+
+    /// CPU seconds of the server's threads of one name so far.
+    pub(super) fn threads_cpu_s(&self, name: &str) -> f64 {
+        crate::process::threads_cpu_s(self.server.pid(), name)
     }
 
     /// Memory of the server now, without mapped files.

@@ -87,6 +87,17 @@ pub(super) fn rest(rng: &mut Rng, plan: &SpanPlan, out: &mut Writer) {
     out.fixed32_field(field::FLAGS, 0x101);
 }
 
+/// An attribute that is a number more often than a text, so that its texts have no column of their own: `north` on a tenth of the
+/// spans, a user on some.
+pub(super) fn lane(rng: &mut Rng, out: &mut Writer) {
+    match rng.below(100) {
+        0..10 => out.attribute(field::ATTRIBUTES, "app.lane", Value::Text("north")),
+        10..12 => out.attribute(field::ATTRIBUTES, "app.lane", Value::Patched("u-", Kind::User, "")),
+        12..30 => out.attribute(field::ATTRIBUTES, "app.lane", Value::Int(rng.below(1000) as i64)),
+        _ => {}
+    }
+}
+
 fn events(rng: &mut Rng, plan: &SpanPlan, failure: Option<(&str, &str)>, out: &mut Writer) {
     if let Some((error, message)) = failure {
         let mut event = Writer::default();

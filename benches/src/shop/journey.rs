@@ -39,14 +39,14 @@ pub(crate) enum Role {
     Work(&'static str),
 }
 
-/// The spans of a new trace, the root first, parents before children.
-pub(crate) fn trace(rng: &mut Rng) -> Vec<SpanPlan> {
+/// The spans of a new trace, the root first, parents before children. Of a thousand steps so many fail.
+pub(crate) fn trace(rng: &mut Rng, failed_per_mille: u64) -> Vec<SpanPlan> {
     let mut spans = Vec::new();
     let weight: u64 = JOURNEYS.iter().map(|(weight, _)| weight).sum();
     let mut at = rng.below(weight);
     for (weight, step) in JOURNEYS {
         if at < *weight {
-            walk(rng, step, 0, None, 0, &mut spans);
+            walk(rng, failed_per_mille, step, 0, None, 0, &mut spans);
             break;
         }
         at -= weight;
@@ -57,6 +57,7 @@ pub(crate) fn trace(rng: &mut Rng) -> Vec<SpanPlan> {
 /// Adds a step's spans; returns when it ends.
 fn walk(
     rng: &mut Rng,
+    failed_per_mille: u64,
     step: &Step,
     service: usize,
     parent: Option<usize>,
@@ -77,7 +78,7 @@ fn walk(
         Action::Cache(command) => (Role::Cache(command), None),
         Action::Work(name) => (Role::Work(name), None),
     };
-    let failed = rng.percent(5);
+    let failed = rng.below(1000) < failed_per_mille;
     let index = push(spans, SpanPlan { service, role: outer, parent, start_ns, duration_ns: own_ns, failed });
     let (inner_service, inner, mut now_ns) = match callee {
         None => (service, index, start_ns + own_ns / 4),
@@ -97,7 +98,7 @@ fn walk(
     for next in step.inside {
         for _ in 0..next.times_max {
             if rng.percent(next.percent) {
-                now_ns = walk(rng, next, inner_service, Some(inner), now_ns + 2_000, spans);
+                now_ns = walk(rng, failed_per_mille, next, inner_service, Some(inner), now_ns + 2_000, spans);
             }
         }
     }
@@ -128,7 +129,7 @@ mod tests {
     #[test]
     fn traces_are_as_large_and_as_broken_as_production_s() {
         let mut rng = Rng::new(1);
-        let traces: Vec<_> = (0..20_000).map(|_| trace(&mut rng)).collect();
+        let traces: Vec<_> = (0..20_000).map(|_| trace(&mut rng, 50)).collect();
         let spans: usize = traces.iter().map(Vec::len).sum();
         let mean = spans as f64 / traces.len() as f64;
         assert!((7.0..9.0).contains(&mean), "{mean}");

@@ -7,4 +7,6 @@ mod template;
 mod traffic;
 mod wire;
 
+pub(crate) use wire::{Value, Writer};
+
 pub use traffic::{BatchKey, HEAD_LEN, Traffic};

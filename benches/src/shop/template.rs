@@ -54,13 +54,13 @@ struct Placed {
 }
 
 impl Template {
-    /// A batch of exactly `spans` spans, as a node's agent would send it: grouped by pod.
-    pub(super) fn new(rng: &mut Rng, spans: usize) -> Self {
+    /// A batch of exactly `spans` spans, some with [`attributes::lane`] when `lanes`, as a node's agent would send it: grouped by pod.
+    pub(super) fn new(rng: &mut Rng, spans: usize, failed_per_mille: u64, lanes: bool) -> Self {
         let pods: Vec<u64> = SERVICES.iter().map(|service| rng.below(service.pods)).collect();
         let mut placed = Vec::with_capacity(spans);
         let mut traces = Vec::new();
         while placed.len() < spans {
-            let mut plans = journey::trace(rng);
+            let mut plans = journey::trace(rng, failed_per_mille);
             plans.truncate(spans - placed.len());
             let first = placed.len() as u32;
             let length_ns = plans.iter().map(|plan| plan.start_ns + plan.duration_ns).max();
@@ -80,7 +80,7 @@ impl Template {
         let mut template = Self { bytes: Vec::new(), spans: Vec::with_capacity(spans), patches: Vec::new(), traces };
         let mut request = Writer::default();
         for group in placed.chunk_by(|a, b| a.plan.service == b.plan.service) {
-            template.group(rng, group, &mut request);
+            template.group(rng, group, lanes, &mut request);
         }
         template.bytes = request.bytes;
         template.patches = request.patches;
@@ -88,7 +88,7 @@ impl Template {
     }
 
     /// One ResourceSpans.
-    fn group(&mut self, rng: &mut Rng, group: &[Placed], request: &mut Writer) {
+    fn group(&mut self, rng: &mut Rng, group: &[Placed], lanes: bool, request: &mut Writer) {
         let service = group[0].plan.service;
         let first = self.spans.len();
         let patches_before = request.patches.len() as u32;
@@ -98,7 +98,7 @@ impl Template {
         scope.bytes_field(2, b"2.19.0");
         scope_spans.message_field(1, &scope);
         for placed in group {
-            let (span, mut slots) = encode(rng, placed);
+            let (span, mut slots) = encode(rng, placed, lanes);
             let base = scope_spans.message_field(2, &span);
             slots.shift(base);
             slots.patches_end = patches_before + scope_spans.patches.len() as u32;
@@ -125,7 +125,7 @@ impl SpanSlots {
     }
 }
 
-fn encode(rng: &mut Rng, placed: &Placed) -> (Writer, SpanSlots) {
+fn encode(rng: &mut Rng, placed: &Placed, lanes: bool) -> (Writer, SpanSlots) {
     let plan = &placed.plan;
     let mut span = Writer::default();
     let trace_id_at = span.blank_field(1, 16);
@@ -135,6 +135,9 @@ fn encode(rng: &mut Rng, placed: &Placed) -> (Writer, SpanSlots) {
     let start_at = span.fixed64_field(7);
     let end_at = span.fixed64_field(8);
     attributes::rest(rng, plan, &mut span);
+    if lanes {
+        attributes::lane(rng, &mut span);
+    }
     let slots = SpanSlots {
         trace: placed.trace,
         number: placed.number,

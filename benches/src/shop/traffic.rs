@@ -48,8 +48,23 @@ struct TraceValues {
 impl Traffic {
     /// `templates` batches of `spans_per_batch` spans to copy from (each takes some 450 bytes a span).
     pub fn new(seed: u64, spans_per_batch: usize, templates: usize) -> Self {
+        Self::of_templates(seed, spans_per_batch, templates, 50, false)
+    }
+
+    /// As [`Self::new`], with another share of failed steps than 5 %.
+    pub fn failing(seed: u64, spans_per_batch: usize, templates: usize, failed_per_mille: u64) -> Self {
+        Self::of_templates(seed, spans_per_batch, templates, failed_per_mille, false)
+    }
+
+    /// As [`Self::new`], with the attribute `app.lane`: a number on 18 % of the spans, the text `north` on 10 %, a user's on 2 %.
+    pub fn with_lanes(seed: u64, spans_per_batch: usize, templates: usize) -> Self {
+        Self::of_templates(seed, spans_per_batch, templates, 50, true)
+    }
+
+    fn of_templates(seed: u64, spans_per_batch: usize, templates: usize, failed_per_mille: u64, lanes: bool) -> Self {
         let mut rng = Rng::new(seed);
-        let templates = (0..templates.max(1)).map(|_| Template::new(&mut rng, spans_per_batch.max(1))).collect();
+        let template = |_| Template::new(&mut rng, spans_per_batch.max(1), failed_per_mille, lanes);
+        let templates = (0..templates.max(1)).map(template).collect();
         let stretches = (0..4096).map(|_| rng.log_normal(1.0, 0.6).min(20.0)).collect();
         Self { seed, spans_per_batch: spans_per_batch.max(1), templates, stretches }
     }

@@ -1,5 +1,7 @@
 //! One span at a time: what is kept, what is rejected and why, what refuses the whole request.
 
+use std::sync::Arc;
+
 use prost::Message;
 use weir_proto::otlp::messages::{
     collector::trace::v1::ExportTraceServiceRequest,
@@ -9,6 +11,7 @@ use weir_proto::otlp::messages::{
 };
 
 use super::*;
+use crate::processors::{Processing, Stages, tail_sampling::TailSampling};
 
 const NOW_NS: u64 = 1_800_000_000_000_000_000;
 const HOUR_NS: u64 = 3_600_000_000_000;
@@ -16,6 +19,7 @@ const RULES: AdmissionRules = AdmissionRules {
     limits: Limits { depth_max: 4, attributes_max: 3, span_bytes_max: 1000 },
     accept_past: Some(Duration::from_secs(3600)),
     accept_future: Some(Duration::from_secs(60)),
+    processing: Processing::NONE,
 };
 
 fn span() -> Span {
@@ -148,4 +152,46 @@ fn a_flood_of_empty_spans_is_refused_whole() {
     let flood = |count: usize| admitted(request(vec![Span::default(); count]), &RULES);
     assert_eq!(flood(REJECTED_MAX).expect("as many as allowed").batch.rejected.len(), REJECTED_MAX);
     assert_eq!(flood(REJECTED_MAX + 1).expect_err("one more"), AdmissionError::TooManyRejected);
+}
+
+fn sampling() -> Arc<TailSampling> {
+    let config = serde_json::json!({ "policies": [
+        { "name": "errors", "type": "status_code", "status_code": { "status_codes": ["ERROR"] } },
+    ]});
+    let config = serde_json::from_value(config).expect("valid");
+    Arc::new(TailSampling::new(&[("tail_sampling".into(), config)], None).expect("valid"))
+}
+
+#[test]
+fn accepted_spans_are_marked_for_tail_sampling() {
+    let rules = AdmissionRules { processing: Processing::new(Stages { head: None, tail: Some(sampling()) }), ..RULES };
+    let payload = || request(vec![span(), Span { span_id: vec![0; 8], ..span() }, span()]);
+    let batch = admitted(payload(), &rules).expect("well formed").batch;
+    assert_eq!((batch.generation, batch.summaries.len(), batch.rejected.len()), (1, 2, 1));
+    // Replaced while the receiver goes on.
+    rules.processing.set(Stages::default());
+    assert_eq!(admitted(payload(), &rules).expect("well formed").batch.generation, 0);
+}
+
+#[test]
+fn head_sampling_thins_before_the_journal() {
+    let config = serde_json::json!({ "sampling_percentage": 50 });
+    let head = Arc::new(HeadSampler::new(&serde_json::from_value(config).expect("valid")));
+    let rules = AdmissionRules { processing: Processing::new(Stages { head: Some(head), tail: None }), ..RULES };
+    let with = |random: u8| Span { trace_id: [vec![1; 9], vec![random; 7]].concat(), ..span() };
+    let spans = vec![with(0x10), with(0x90), Span { span_id: vec![0; 8], ..with(0x10) }, with(0xf0)];
+    let admitted_batch = admitted(request(spans), &rules).expect("well formed");
+    let batch = admitted_batch.batch;
+    assert_eq!((batch.items, batch.head_dropped, batch.summaries.len()), (3, 1, 2));
+    assert_eq!(batch.rejected, [Rejection { ordinal: 1, reason: RejectReason::InvalidSpanId }]);
+    let kept = |mut span: Span| {
+        span.trace_state = "ot=th:8".into();
+        span
+    };
+    let expected = vec![kept(with(0x90)), Span { span_id: vec![0; 8], ..with(0x10) }, kept(with(0xf0))];
+    let after = ExportTraceServiceRequest::decode(&*batch.payload).expect("well formed");
+    assert_eq!(after.resource_spans[0].scope_spans[0].spans, expected);
+
+    let none_left = admitted(request(vec![with(0x10), with(0x20)]), &rules).expect("well formed").batch;
+    assert_eq!((none_left.items, none_left.head_dropped, none_left.payload.len()), (0, 2, 0));
 }

@@ -1,3 +1,10 @@
-//! What speaks to the outside: one file or folder per receiver.
+//! What speaks to the outside: one file or folder per receiver, and the port that they share.
 
 pub mod otlp;
+mod port;
+pub mod zipkin;
+
+pub use port::{
+    Listening,
+    config::{CorsConfig, InvalidConfig, SpanLimits},
+};

@@ -1,5 +1,6 @@
-//! OTLP: zero-copy views over its bytes, and the generated messages for everything that is not hot.
+//! OTLP: zero-copy views over its bytes, its JSON form, and the generated messages for everything that is not hot.
 
+pub mod json;
 pub mod traces;
 pub mod wire;
 

@@ -49,8 +49,9 @@ pub(super) enum Failure {
     Unauthorized,
     #[error("{0}")]
     NotFound(String),
-    #[error("only GET and HEAD are served here")]
-    MethodNotAllowed,
+    /// With the methods that are.
+    #[error("only {0} are served here")]
+    MethodNotAllowed(&'static str),
     #[error("the request's body is longer than {0} bytes")]
     BodyTooLarge(usize),
     #[error("the request's path and query are longer than {0} bytes")]
@@ -97,7 +98,7 @@ impl Failure {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::Busy | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -114,13 +115,16 @@ impl Failure {
             Self::NotFound(_) => "not_found",
             Self::Unauthorized => "unauthorized",
             Self::Read(_) | Self::Unwritable(_) | Self::Panicked => "failed",
-            Self::BadRequest(_) | Self::MethodNotAllowed | Self::BodyTooLarge(_) | Self::UriTooLong(_) => "bad_request",
+            Self::BadRequest(_) | Self::MethodNotAllowed(_) | Self::BodyTooLarge(_) | Self::UriTooLong(_) => {
+                "bad_request"
+            }
         }
     }
 
     /// The response, in the style of its API.
     pub(super) fn into_response(self, style: ErrorStyle) -> Response {
         let status = self.status();
+        let allowed = if let Self::MethodNotAllowed(methods) = &self { Some(*methods) } else { None };
         let (content_type, body) = match style {
             ErrorStyle::Jaeger => (JSON, self.jaeger_body()),
             ErrorStyle::Weir => {
@@ -137,8 +141,8 @@ impl Failure {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if status == StatusCode::METHOD_NOT_ALLOWED {
-            headers.insert(header::ALLOW, HeaderValue::from_static("GET,HEAD"));
+        if let Some(methods) = allowed {
+            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
         }
         response
     }

@@ -51,6 +51,17 @@ impl Call {
         }
     }
 
+    /// `limit`: traces to answer with, at most `query.traces_max`.
+    pub(super) fn limit(&self, default: usize) -> Result<usize, Failure> {
+        let Some(text) = self.first("limit") else {
+            return Ok(default.min(self.traces_max));
+        };
+        match text.parse::<u64>() {
+            Ok(limit) if limit > 0 => Ok(usize::try_from(limit).unwrap_or(usize::MAX).min(self.traces_max)),
+            _ => Err(Failure::BadRequest("parameter 'limit' is not a number above 0".into())),
+        }
+    }
+
     /// The trace id in the path.
     pub(super) fn trace_id(&self) -> Result<TraceId, Failure> {
         self.segment("id").parse().map_err(|error| Failure::BadRequest(format!("trace id: {error}")))

@@ -5,6 +5,8 @@ use std::{num::NonZeroUsize, time::Duration};
 use serde::Deserialize;
 use weir_proto::{duration, endpoint};
 
+use crate::sql::config::SqlConfig;
+
 /// `query`: the endpoint and its limits. Durations are written like `30s`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -24,6 +26,8 @@ pub struct QueryConfig {
     pub traces_max: NonZeroUsize,
     /// Spans in one answer; what is left out is said.
     pub spans_max: NonZeroUsize,
+    /// Limits of SQL queries.
+    pub sql: SqlConfig,
     /// Open connections; more wait to be accepted.
     pub connections_max: NonZeroUsize,
     /// A connection is closed when a request's headers take longer, and when it is idle for so long.
@@ -52,6 +56,7 @@ impl Default for QueryConfig {
             queue_timeout: Duration::from_secs(5),
             traces_max: count(1500),
             spans_max: count(100_000),
+            sql: SqlConfig::default(),
             connections_max: count(1024),
             header_timeout: Duration::from_secs(30),
             header_bytes_max: count(64 << 10),

@@ -2,6 +2,11 @@
 
 use std::sync::Arc;
 
+use datafusion::{
+    arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray},
+    catalog::TableProvider,
+    datasource::MemTable,
+};
 use weir_proto::{
     TenantId, TraceId,
     otlp::messages::{
@@ -11,13 +16,15 @@ use weir_proto::{
     },
 };
 use weir_store::{
-    AppendError, Ledger, Operation, ReadError, SearchLimits, SearchResult, SpanFilter, SpanRecord, SpanState,
+    AppendError, Ledger, Operation, ReadError, ScanRequest, SearchLimits, SearchResult, SpanFilter, SpanRecord,
+    SpanState, sampling::SamplingStatus,
 };
 
 use super::{
     call::Call,
     view::{Source, View},
 };
+use crate::batches::{Batches, held::HeldBatches};
 
 /// The trace all of [`record`]'s spans belong to.
 pub(crate) const TRACE: TraceId = TraceId([0xab; 16]);
@@ -36,6 +43,7 @@ pub(crate) fn record(service: &str, id: u8, start_us: u64) -> SpanRecord {
         resource: Arc::new(Resource { attributes: vec![string("service.name", service)], ..Resource::default() }),
         scope: Arc::new(InstrumentationScope::default()),
         state: SpanState::Kept,
+        adjusted_count: 1.0,
     }
 }
 
@@ -70,6 +78,18 @@ pub(in crate::http) fn call(path: &[(&str, &str)], query: &[(&str, &str)]) -> Ca
     }
 }
 
+/// A table like `spans`, with a row for each service.
+pub(crate) fn table(services: Vec<&str>) -> Arc<dyn TableProvider> {
+    let rows = services.len() as i64;
+    let batch = RecordBatch::try_from_iter([
+        ("service", Arc::new(StringArray::from(services)) as ArrayRef),
+        ("start_time", Arc::new(TimestampNanosecondArray::from_iter_values(0..rows))),
+        ("duration_ns", Arc::new(Int64Array::from_iter_values(0..rows))),
+    ])
+    .expect("columns of one length");
+    Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]]).expect("one schema"))
+}
+
 /// A little store: answers with what it holds.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Held {
@@ -77,6 +97,7 @@ pub(crate) struct Held {
     pub(crate) found: SearchResult,
     pub(crate) operations: Vec<Operation>,
     pub(crate) ledger: Ledger,
+    pub(crate) sampling: SamplingStatus,
     pub(crate) unready: Option<AppendError>,
     /// Panics when operations are read.
     pub(crate) breaks: bool,
@@ -89,8 +110,17 @@ impl Source for Held {
         Box::new(self.clone())
     }
 
+    fn spans(&self, _: TenantId) -> Arc<dyn TableProvider> {
+        let names: Vec<_> = self.operations.iter().map(|operation| operation.service.as_str()).collect();
+        table(names)
+    }
+
     fn readiness(&self) -> Result<(), AppendError> {
         self.unready.clone().map_or(Ok(()), Err)
+    }
+
+    fn sampling_status(&self) -> SamplingStatus {
+        self.sampling.clone()
     }
 }
 
@@ -101,6 +131,10 @@ impl View for Held {
 
     fn search(&self, _: &TenantId, _: &SpanFilter, _: SearchLimits) -> Result<SearchResult, ReadError> {
         Ok(self.found.clone())
+    }
+
+    fn scan(&self, _: &TenantId, request: ScanRequest) -> Box<dyn Batches> {
+        Box::new(HeldBatches::of(&self.rows, &request))
     }
 
     fn operations(&self, _: &TenantId) -> Result<Vec<Operation>, ReadError> {

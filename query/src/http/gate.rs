@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::Semaphore, time};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time,
+};
 
 use super::{
     answer::{Answer, Failure},
@@ -24,6 +27,15 @@ pub(super) struct Gate {
     timeout: Duration,
 }
 
+/// One of `query.queries_max`; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Turn {
+    /// When the query's time is over.
+    pub(super) until: time::Instant,
+    _permit: OwnedSemaphorePermit,
+    _running: metrics::Running,
+}
+
 impl Gate {
     pub(super) fn new(config: &QueryConfig) -> Self {
         Self {
@@ -33,20 +45,25 @@ impl Gate {
         }
     }
 
+    /// Waits for a turn.
+    pub(super) async fn turn(&self) -> Result<Turn, Failure> {
+        let permit = time::timeout(self.queue_timeout, Arc::clone(&self.turns).acquire_owned()).await;
+        let Ok(Ok(permit)) = permit else {
+            return Err(Failure::Busy);
+        };
+        Ok(Turn { until: time::Instant::now() + self.timeout, _permit: permit, _running: metrics::Running::start() })
+    }
+
     /// Waits for a turn, then runs `query` where blocking is allowed; it is given the moment to stop reading at.
     pub(super) async fn run(
         &self,
         query: impl FnOnce(Instant) -> Result<Answer, Failure> + Send + 'static,
     ) -> Result<Answer, Failure> {
-        let turn = time::timeout(self.queue_timeout, Arc::clone(&self.turns).acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else {
-            return Err(Failure::Busy);
-        };
+        let turn = self.turn().await?;
         let deadline = Instant::now() + (self.timeout - self.timeout / WRITING_SHARE);
-        let running = metrics::Running::start();
         let task = tokio::task::spawn_blocking(move || {
             // The turn goes with the work, not with the client: a query that overruns still counts.
-            let _held = (turn, running);
+            let _held = turn;
             query(deadline)
         });
         finish(task, self.timeout).await

@@ -47,6 +47,27 @@ pub(super) fn count(endpoint: &'static str, outcome: &'static str, begin: Instan
     DURATION.with_label_values(&[endpoint]).observe(begin.elapsed().as_secs_f64());
 }
 
+/// An answer that is sent while it is computed; counted when dropped.
+#[derive(Debug)]
+pub(super) struct Streaming {
+    endpoint: &'static str,
+    begin: Instant,
+    /// `gone` until the answer's end is out.
+    pub(super) outcome: &'static str,
+}
+
+impl Streaming {
+    pub(super) fn of(endpoint: &'static str, begin: Instant) -> Self {
+        Self { endpoint, begin, outcome: "gone" }
+    }
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        count(self.endpoint, self.outcome, self.begin);
+    }
+}
+
 /// A query that runs; ends when dropped.
 #[derive(Debug)]
 pub(super) struct Running(());

@@ -16,6 +16,7 @@ mod metrics;
 mod process;
 mod routes;
 mod server;
+mod stream;
 mod view;
 
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! The table of endpoints, and the application built from it.
 
-use std::{sync::Arc, time::Instant};
+use std::{pin::Pin, sync::Arc, time::Instant};
 
 use axum::{
     Router,
@@ -18,10 +18,12 @@ use super::{
     call::Call,
     gate::{Gate, run_short},
     health, index, jaeger, metrics,
+    stream::Streamed,
     view::{Source, View},
 };
+use crate::sql::engine::Engine;
 
-/// One endpoint. All of them answer GET and HEAD.
+/// One endpoint. All of them answer GET and HEAD, those that take a query as their body POST as well.
 pub(super) struct Route {
     /// As axum writes paths.
     pub(super) path: &'static str,
@@ -32,12 +34,17 @@ pub(super) struct Route {
     action: Action,
 }
 
+/// An answer that may begin.
+pub(super) type Streaming = Pin<Box<dyn Future<Output = Result<Streamed, Failure>> + Send>>;
+
 #[derive(Clone, Copy)]
 enum Action {
     /// Reads one tenant's data: takes a credential and a turn.
     Read(fn(&Call, &dyn View) -> Result<Answer, Failure>),
     /// Says something about the process: open to everybody, at once.
     Tell(fn(&dyn Source) -> Result<Answer, Failure>),
+    /// Sends its answer while it computes it; asks for credential and turn itself.
+    Stream(fn(App, Request) -> Streaming),
 }
 
 impl Route {
@@ -52,6 +59,14 @@ impl Route {
 
     const fn tell(path: &'static str, about: &'static str, tell: fn(&dyn Source) -> Result<Answer, Failure>) -> Self {
         Self { path, about, links: true, action: Action::Tell(tell) }
+    }
+
+    const fn stream(path: &'static str, about: &'static str, stream: fn(App, Request) -> Streaming) -> Self {
+        Self { path, about, links: false, action: Action::Stream(stream) }
+    }
+
+    fn methods(&self) -> &'static str {
+        if matches!(self.action, Action::Stream(_)) { "GET,HEAD,POST" } else { "GET,HEAD" }
     }
 }
 
@@ -73,9 +88,32 @@ pub(super) const ROUTES: &[Route] = &[
     ),
     Route::read("/jaeger/api/traces", false, "Jaeger: search the traces of ?service=.", jaeger::search),
     Route::read("/jaeger/api/traces/{id}", false, "Jaeger: one trace.", jaeger::trace),
-    Route::read("/api/v1/trace/{id}", false, "One trace as OTLP JSON, each span with its state.", api::trace),
+    Route::read("/jaeger/api/dependencies", true, "Jaeger: which service calls which.", jaeger::dependencies),
+    Route::read(
+        "/api/v1/trace/{id}",
+        false,
+        "One trace as OTLP JSON, each span with its own time and its time on the critical path.",
+        api::trace,
+    ),
+    Route::read("/api/v1/dependencies", true, "Which service calls which, errors and percentiles.", api::dependencies),
+    Route::read(
+        "/api/v1/bottlenecks",
+        false,
+        "Where the time of a ?service='s &amp;operation= goes.",
+        api::bottlenecks,
+    ),
     Route::read("/api/v1/services", true, "The services and how many operations each has.", api::services),
+    Route::stream(
+        "/api/v1/sql",
+        "SQL over the table spans: POST the query as the body, or GET with ?query=.",
+        api::sql,
+    ),
     Route::read("/api/v1/ledger", true, "What became of everything that was received.", api::ledger),
+    Route::tell(
+        "/api/v1/sampling",
+        "How tail sampling fares: what policies keep, what waits, what came late.",
+        |source| api::sampling(source),
+    ),
     Route::tell("/healthz", "200 while the process lives.", |_| health::alive()),
     Route::tell("/readyz", "200 while data is taken; else 503 and the reason.", |source| {
         health::ready(source.readiness())
@@ -89,6 +127,7 @@ pub(super) struct App {
     pub(super) source: Arc<dyn Source>,
     pub(super) authenticate: Authenticate,
     pub(super) gate: Gate,
+    pub(super) engine: Arc<Engine>,
     pub(super) clock: Clock,
     pub(super) config: Arc<QueryConfig>,
 }
@@ -99,11 +138,16 @@ pub(super) fn router(app: &App) -> Router {
     for route in ROUTES {
         let app = app.clone();
         let serve = move |request: Request| serve(app, route, request);
-        router = router.route(route.path, get(serve));
+        let methods = if route.methods().contains("POST") { get(serve.clone()).post(serve) } else { get(serve) };
+        router = router.route(route.path, methods);
     }
     let not_allowed = |request: Request| async move {
-        metrics::count("none", Failure::MethodNotAllowed.outcome(), Instant::now());
-        Failure::MethodNotAllowed.into_response(ErrorStyle::of(request.uri().path()))
+        let path = request.uri().path();
+        let failure = Failure::MethodNotAllowed(
+            ROUTES.iter().find(|route| route.path == path).map_or("GET,HEAD", Route::methods),
+        );
+        metrics::count("none", failure.outcome(), Instant::now());
+        failure.into_response(ErrorStyle::of(path))
     };
     let not_found = |request: Request| async move {
         let failure = Failure::NotFound("nothing is served at this path; / lists what is".into());
@@ -136,6 +180,10 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
             run_short(move || tell(source.as_ref())).await
         }
         Action::Read(read) => answer(&app, read, request).await,
+        Action::Stream(stream) => match stream(app, request).await {
+            Ok(streamed) => return streamed.into_response(metrics::Streaming::of(route.path, begin)),
+            Err(failure) => Err(failure),
+        },
     };
     match result {
         Ok(answer) => {

@@ -1,6 +1,6 @@
 //! The port: accepts connections within limits, serves HTTP/1.1, and drains at shutdown.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -24,6 +24,7 @@ use super::{
     metrics,
     routes::{App, router},
 };
+use crate::sql::engine::Engine;
 
 /// The least that hyper takes for its header buffer.
 const HEADER_BYTES_MIN: usize = 8192;
@@ -31,10 +32,11 @@ const HEADER_BYTES_MIN: usize = 8192;
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// Opens the port and serves until `shutdown`; the tracker's tasks end once the last request is answered or
-/// `drain_timeout` is over.
+/// `drain_timeout` is over. What SQL queries cannot hold in memory goes to `spill_folder`, which is emptied.
 pub async fn start(
     config: &QueryConfig,
     store: Store,
+    spill_folder: &Path,
     authenticate: Authenticate,
     tracker: &TaskTracker,
     shutdown: CancellationToken,
@@ -43,6 +45,7 @@ pub async fn start(
         source: Arc::new(store),
         authenticate,
         gate: Gate::new(config),
+        engine: Arc::new(Engine::start(config.sql.clone(), spill_folder)?),
         clock: Clock::system(),
         config: Arc::new(config.clone()),
     };

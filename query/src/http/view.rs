@@ -1,17 +1,29 @@
 //! What endpoints read: one view over everything acknowledged.
 
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
 use weir_proto::{TenantId, TraceId};
 use weir_store::{
-    AppendError, Ledger, Operation, ReadError, SearchLimits, SearchResult, Snapshot, SpanFilter, SpanRecord, Store,
+    AppendError, Ledger, Operation, ReadError, ScanRequest, SearchLimits, SearchResult, Snapshot, SpanFilter,
+    SpanRecord, Store, sampling::SamplingStatus,
 };
+
+use crate::{batches::Batches, sql::table::spans_table};
 
 /// Opens views. Implemented by the store, and by tests that need a slow or broken one.
 pub(super) trait Source: Send + Sync {
     /// A view of everything acknowledged so far.
     fn view(&self) -> Box<dyn View>;
 
+    /// The tenant's spans as a table. May block on files.
+    fn spans(&self, tenant: TenantId) -> Arc<dyn TableProvider>;
+
     /// Ok when data would be taken now; the reason otherwise.
     fn readiness(&self) -> Result<(), AppendError>;
+
+    /// How tail sampling fares.
+    fn sampling_status(&self) -> SamplingStatus;
 }
 
 /// One immutable view; all methods may block on files. See [`Snapshot`].
@@ -20,6 +32,9 @@ pub(super) trait View: Send {
     fn trace(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<Vec<SpanRecord>, ReadError>;
 
     fn search(&self, tenant: &TenantId, filter: &SpanFilter, limits: SearchLimits) -> Result<SearchResult, ReadError>;
+
+    /// Plans a column scan.
+    fn scan(&self, tenant: &TenantId, request: ScanRequest) -> Box<dyn Batches>;
 
     fn operations(&self, tenant: &TenantId) -> Result<Vec<Operation>, ReadError>;
 
@@ -31,8 +46,16 @@ impl Source for Store {
         Box::new(self.snapshot())
     }
 
+    fn spans(&self, tenant: TenantId) -> Arc<dyn TableProvider> {
+        spans_table(self.snapshot(), tenant)
+    }
+
     fn readiness(&self) -> Result<(), AppendError> {
         Store::readiness(self)
+    }
+
+    fn sampling_status(&self) -> SamplingStatus {
+        Store::sampling_status(self)
     }
 }
 
@@ -43,6 +66,10 @@ impl View for Snapshot {
 
     fn search(&self, tenant: &TenantId, filter: &SpanFilter, limits: SearchLimits) -> Result<SearchResult, ReadError> {
         Snapshot::search(self, tenant, filter, limits)
+    }
+
+    fn scan(&self, tenant: &TenantId, request: ScanRequest) -> Box<dyn Batches> {
+        Box::new(Snapshot::scan(self, tenant, request))
     }
 
     fn operations(&self, tenant: &TenantId) -> Result<Vec<Operation>, ReadError> {

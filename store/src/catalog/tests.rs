@@ -83,11 +83,11 @@ async fn a_seal_from_elsewhere_changes_nothing() {
 async fn a_newer_version_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let catalog = open(folder.path()).await;
-    let raised = sqlx::query("UPDATE catalog SET value = 2 WHERE key = 'version'").execute(&catalog.0).await;
+    let raised = sqlx::query("UPDATE catalog SET value = 3 WHERE key = 'version'").execute(&catalog.0).await;
     raised.expect("raised");
     catalog.close().await;
     let refused = Catalog::open(&folder.path().join("catalog.sqlite")).await.expect_err("too new");
-    assert!(matches!(refused, CatalogError::TooNew { found: 2 }), "{refused}");
+    assert!(matches!(refused, CatalogError::TooNew { found: 3 }), "{refused}");
 }
 
 #[tokio::test]

@@ -1,20 +1,22 @@
 //! The head's rows of one journal file: frames of summaries, a trace index, operations and tallies.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     hash::BuildHasherDefault,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use weir_proto::{TenantId, TraceId};
 
 use super::{
+    cut::Cut,
     payload::Payload,
     summary::{BatchSummaries, NO_ROW, SpanSummary},
 };
 use crate::{
     Offset, Operation, RejectReason, Rejection, Tally,
     journal::{FrameHeader, JournalFile, Tallies},
+    sampling::{FrameTraces, SpanStanding, VerdictNo},
 };
 
 /// The rows of one journal file.
@@ -24,6 +26,16 @@ pub(crate) struct HeadFile {
     journal: Arc<JournalFile>,
     frames: boxcar::Vec<HeadFrame>,
     index: Mutex<Index>,
+    decided: OnceLock<Decided>,
+}
+
+/// What the verdicts made of a closed file, when all its spans had one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Decided {
+    /// When that was noticed; when the oldest frame arrived if nothing samples its spans. Unix ns.
+    pub(crate) since_ns: u64,
+    /// Payload bytes of kept spans, about.
+    pub(crate) kept_bytes: u64,
 }
 
 /// One frame's accepted spans.
@@ -34,8 +46,16 @@ pub(crate) struct HeadFrame {
     pub(crate) received_at_ns: u64,
     /// The file's row number of `spans[0]`.
     pub(crate) first_row: u32,
+    /// Smallest and largest start of `spans`, Unix ns.
+    pub(crate) start_ns: (u64, u64),
     pub(crate) spans: Box<[SpanSummary]>,
     pub(crate) payload: Payload,
+    /// 0 when nothing samples its spans.
+    pub(crate) generation: u32,
+    /// Set by the sampler when it has taken the frame in.
+    pub(crate) traces: OnceLock<FrameTraces>,
+    /// Spans that head sampling dropped before they got here.
+    head_dropped: u32,
     /// Accepted spans that a damaged payload could not give.
     damaged: u64,
     /// Spans that are not in `spans`, by reason.
@@ -51,6 +71,15 @@ pub(crate) struct HeadOperation {
     pub(crate) kind: i32,
 }
 
+/// A row of a trace.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TraceRow<'h> {
+    pub(crate) frame: &'h HeadFrame,
+    /// Among the frame's spans.
+    pub(crate) index: usize,
+    pub(crate) standing: SpanStanding,
+}
+
 /// What the committer updates as frames come in.
 #[derive(Debug, Default)]
 struct Index {
@@ -61,6 +90,7 @@ struct Index {
     operations_from: Vec<Offset>,
     operation_ids: HashMap<Arc<HeadOperation>, u32, foldhash::fast::FixedState>,
     rows: u32,
+    sampled_rows: u32,
     tallies: BTreeMap<TenantId, Tally>,
 }
 
@@ -87,7 +117,13 @@ impl std::hash::Hasher for IdentityHasher {
 impl HeadFile {
     /// A file without rows yet.
     pub(crate) fn new(journal: Arc<JournalFile>) -> Self {
-        Self { number: journal.number(), journal, frames: boxcar::Vec::new(), index: Mutex::default() }
+        Self {
+            number: journal.number(),
+            journal,
+            frames: boxcar::Vec::new(),
+            index: Mutex::default(),
+            decided: OnceLock::new(),
+        }
     }
 
     /// The journal file's number.
@@ -108,6 +144,21 @@ impl HeadFile {
     /// When the oldest frame arrived, Unix ns; 0 without frames.
     pub(crate) fn oldest_received_at_ns(&self) -> u64 {
         self.frames.get(0).map_or(0, |frame| frame.received_at_ns)
+    }
+
+    /// What the verdicts made of a closed file. To be asked once all its spans have one; the answer stays.
+    pub(crate) fn decided(&self, cut: Cut<'_>, now_ns: u64) -> Decided {
+        *self.decided.get_or_init(|| {
+            if self.lock().sampled_rows == 0 {
+                return Decided { since_ns: self.oldest_received_at_ns(), kept_bytes: u64::from(self.journal.bytes()) };
+            }
+            let mut kept_bytes = 0;
+            for frame in self.frames(cut.projected) {
+                let kept = (0..frame.spans.len()).filter(|&row| frame.standing(row, cut.verdicts).is_visible());
+                kept_bytes += frame.payload.len() * kept.count() as u64 / frame.spans.len().max(1) as u64;
+            }
+            Decided { since_ns: now_ns, kept_bytes }
+        })
     }
 
     /// Adds a committed frame and answers its index. Only one thread does this at a time.
@@ -135,11 +186,18 @@ impl HeadFile {
             span.previous_in_trace = previous.unwrap_or(NO_ROW);
         }
         index.rows += spans.len() as u32;
+        index.sampled_rows += if header.generation == 0 { 0 } else { spans.len() as u32 };
+        let starts = spans.iter().map(|span| span.start_ns);
+        let start_ns = starts.fold((u64::MAX, 0), |(min, max), start| (start.min(min), start.max(max)));
         let frame = HeadFrame {
             offset,
             tenant: header.tenant.clone(),
             received_at_ns: header.received_at_ns,
+            generation: header.generation,
+            traces: OnceLock::new(),
+            head_dropped: header.head_dropped,
             first_row,
+            start_ns,
             // What is missing is accounted for, not forgotten.
             damaged: header.accepted().saturating_sub(spans.len() as u64),
             rejected: count_reasons(&header.rejected),
@@ -154,8 +212,7 @@ impl HeadFile {
     pub(crate) fn add_damaged(&self, lost: &Tallies) {
         let mut index = self.lock();
         for (tenant, count) in lost.iter() {
-            let tally = index.tallies.entry(tenant.clone()).or_default();
-            tally.add(&Tally { damaged: count.accepted, ..Tally::of_count(count) });
+            index.tallies.entry(tenant.clone()).or_default().add(&Tally::lost(count));
         }
     }
 
@@ -164,7 +221,8 @@ impl HeadFile {
         self.frames.get(self.frames.count().wrapping_sub(1)).map_or(Offset::default(), |frame| frame.offset)
     }
 
-    /// What the file's frames at or before `visible` add up to.
+    /// What the file's frames at or before `visible` add up to. Of sampled spans only that they were accepted: what became of
+    /// them is [`View::sampled`](crate::store::view::View::sampled).
     pub(crate) fn tallies(&self, visible: Offset) -> BTreeMap<TenantId, Tally> {
         // Frames are added under the lock: those that are not visible are the last ones.
         let index = self.lock();
@@ -189,20 +247,32 @@ impl HeadFile {
         self.frames.get(index)
     }
 
-    /// The rows of a trace at or before `visible`, newest first: each with its frame.
-    pub(crate) fn trace_rows(
-        &self,
-        tenant: &TenantId,
-        id: TraceId,
-        visible: Offset,
-    ) -> Vec<(&HeadFrame, &SpanSummary)> {
+    /// Adds the sampled spans after `taken_in`, up to `visible`: all of them are pending.
+    pub(crate) fn add_pending(&self, taken_in: Offset, visible: Offset, tallies: &mut BTreeMap<TenantId, Tally>) {
+        for at in (0..self.frames.count()).rev() {
+            let Some(frame) = self.frames.get(at) else { continue };
+            if frame.offset <= taken_in {
+                break;
+            }
+            if frame.generation != 0 && frame.offset <= visible {
+                tallies.entry(frame.tenant.clone()).or_default().pending += frame.spans.len() as u64;
+            }
+        }
+    }
+
+    /// The visible rows of a trace, newest first.
+    pub(crate) fn trace_rows(&self, tenant: &TenantId, id: TraceId, cut: Cut<'_>) -> Vec<TraceRow<'_>> {
         let newest = self.lock().last_row.get(&(id.hash64() ^ tenant_salt(tenant))).copied();
         let mut rows = Vec::new();
         let mut row = newest.unwrap_or(NO_ROW);
         while row != NO_ROW {
-            let Some((frame, span)) = self.row(row) else { break };
-            if frame.offset <= visible && span.trace_id == id && frame.tenant == *tenant {
-                rows.push((frame, span));
+            let Some((frame, index)) = self.row(row) else { break };
+            let span = &frame.spans[index];
+            if frame.offset <= cut.projected && span.trace_id == id && frame.tenant == *tenant {
+                let standing = frame.standing(index, cut.verdicts);
+                if standing.is_visible() {
+                    rows.push(TraceRow { frame, index, standing });
+                }
             }
             row = span.previous_in_trace;
         }
@@ -215,20 +285,76 @@ impl HeadFile {
         operations.iter().map(|operation| fits(operation)).collect()
     }
 
-    /// The tenant's operations at or before `visible`.
-    pub(crate) fn operations(&self, tenant: &TenantId, visible: Offset) -> Vec<Operation> {
-        let index = self.lock();
-        (index.operations.iter().zip(&index.operations_from))
-            .filter(|(operation, from)| operation.tenant == *tenant && **from <= visible)
-            .map(|(operation, _)| Operation {
-                service: String::from_utf8_lossy(&operation.service).into_owned(),
-                name: String::from_utf8_lossy(&operation.name).into_owned(),
-                kind: operation.kind,
-            })
-            .collect()
+    /// Adds the tenant's operations with a visible span to those found already.
+    pub(crate) fn operations(&self, tenant: &TenantId, cut: Cut<'_>, found: &mut BTreeSet<Operation>) {
+        let mut missing: Vec<Option<Operation>>;
+        let mut left = 0;
+        {
+            let index = self.lock();
+            missing = vec![None; index.operations.len()];
+            for (number, (operation, from)) in index.operations.iter().zip(&index.operations_from).enumerate() {
+                if operation.tenant != *tenant || *from > cut.projected {
+                    continue;
+                }
+                let operation = operation.shown();
+                if index.sampled_rows == 0 {
+                    found.insert(operation);
+                } else if !found.contains(&operation) {
+                    missing[number] = Some(operation);
+                    left += 1;
+                }
+            }
+        }
+        // Newest first: what is pending shows nearly all of them.
+        let frames: Vec<&HeadFrame> = if left > 0 { self.frames(cut.projected).collect() } else { Vec::new() };
+        for frame in frames.into_iter().rev() {
+            for (row, span) in frame.spans.iter().enumerate() {
+                let Some(operation) = missing.get_mut(span.operation as usize).filter(|missing| missing.is_some())
+                else {
+                    continue;
+                };
+                if frame.standing(row, cut.verdicts).is_visible() {
+                    found.extend(operation.take());
+                    left -= 1;
+                }
+            }
+            if left == 0 {
+                return;
+            }
+        }
     }
 
-    fn row(&self, row: u32) -> Option<(&HeadFrame, &SpanSummary)> {
+    /// The file's operations of all tenants from a number on.
+    pub(crate) fn operations_from(&self, number: usize) -> Vec<Arc<HeadOperation>> {
+        self.lock().operations.get(number..).unwrap_or_default().to_vec()
+    }
+
+    /// The indexes of the frames with rows of a trace, and perhaps of others whose hash is the same.
+    pub(crate) fn frames_of_trace(&self, tenant: &TenantId, id: TraceId) -> Vec<u32> {
+        let newest = self.lock().last_row.get(&(id.hash64() ^ tenant_salt(tenant))).copied();
+        let mut frames: Vec<u32> = Vec::new();
+        let mut row = newest.unwrap_or(NO_ROW);
+        while row != NO_ROW
+            && let Some((in_frame, index)) = self.row(row)
+        {
+            let frame = self.frame_of_row(row) as u32;
+            if frames.last() != Some(&frame) {
+                frames.push(frame);
+            }
+            row = in_frame.spans[index].previous_in_trace;
+        }
+        frames
+    }
+
+    /// The frame of a row, and the row's place in it.
+    fn row(&self, row: u32) -> Option<(&HeadFrame, usize)> {
+        let frame = self.frames.get(self.frame_of_row(row))?;
+        let index = row.checked_sub(frame.first_row)? as usize;
+        (index < frame.spans.len()).then_some((frame, index))
+    }
+
+    /// The index of the frame that a row is in, when it is in one.
+    fn frame_of_row(&self, row: u32) -> usize {
         let (mut low, mut high) = (0, self.frames.count());
         while low < high {
             let middle = usize::midpoint(low, high);
@@ -237,8 +363,7 @@ impl HeadFile {
                 _ => high = middle,
             }
         }
-        let frame = self.frames.get(low)?;
-        Some((frame, frame.spans.get(row.checked_sub(frame.first_row)? as usize)?))
+        low
     }
 
     /// A panic while the lock was held leaves counts, not memory, in doubt: go on.
@@ -263,11 +388,40 @@ impl Index {
 }
 
 impl HeadFrame {
-    /// What it adds to the ledger.
+    /// Where the span in row `row` of this frame stands as of verdict batch `verdicts`.
+    pub(crate) fn standing(&self, row: usize, verdicts: VerdictNo) -> SpanStanding {
+        if self.generation == 0 {
+            return SpanStanding::Unsampled;
+        }
+        match self.traces.get().and_then(|traces| traces.outcome(row, verdicts)) {
+            Some(outcome) => SpanStanding::Decided(outcome),
+            None => SpanStanding::Pending,
+        }
+    }
+
+    /// What it adds to the ledger, but for what becomes of sampled spans.
     fn tally(&self) -> Tally {
-        let kept = self.spans.len() as u64;
+        let spans = self.spans.len() as u64;
         let rejected = self.rejected.iter().map(|&(reason, items)| (reason.name().to_owned(), items)).collect();
-        Tally { accepted: kept + self.damaged, kept, damaged: self.damaged, rejected, ..Tally::default() }
+        Tally {
+            accepted: spans + self.damaged + u64::from(self.head_dropped),
+            kept: if self.generation == 0 { spans } else { 0 },
+            damaged: self.damaged,
+            dropped: Tally::head_dropped(u64::from(self.head_dropped)),
+            rejected,
+            ..Tally::default()
+        }
+    }
+}
+
+impl HeadOperation {
+    /// As queries see it.
+    fn shown(&self) -> Operation {
+        Operation {
+            service: String::from_utf8_lossy(&self.service).into_owned(),
+            name: String::from_utf8_lossy(&self.name).into_owned(),
+            kind: self.kind,
+        }
     }
 }
 

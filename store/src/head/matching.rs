@@ -3,29 +3,55 @@
 use memchr::memmem::Finder;
 use weir_proto::otlp::traces::{Attributes, ScannedSpan, ValueView};
 
-use crate::{AttributeFilter, AttributeText, Place, SpanFilter};
+use crate::{AttributeFilter, AttributeText, Place, SpanFilter, sampling::POLICY_ATTRIBUTE};
 
 /// A filter's attribute conditions, made ready for many payloads.
 pub(super) struct AttributeConditions<'f> {
-    filters: &'f [AttributeFilter],
+    /// What only payloads tell.
+    filters: Vec<&'f AttributeFilter>,
     needles: Vec<Finder<'f>>,
+    /// About the policy, which a span's verdict tells; without a verdict the payload does.
+    policy: Vec<&'f AttributeFilter>,
+}
+
+/// What is known of a span before its payload is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// It fulfils all conditions.
+    Fits,
+    /// It cannot.
+    Fails,
+    /// The payload tells.
+    Ask,
 }
 
 impl<'f> AttributeConditions<'f> {
     pub(super) fn new(filter: &'f SpanFilter) -> Self {
-        let mut needles = Vec::new();
+        let (mut filters, mut needles, mut policy) = (Vec::new(), Vec::new(), Vec::new());
         for attribute in &filter.attributes {
+            if attribute.key == POLICY_ATTRIBUTE && attribute.place != Place::Resource {
+                policy.push(attribute);
+                continue;
+            }
+            filters.push(attribute);
             needles.push(Finder::new(attribute.key.as_bytes()));
             if let AttributeText::Str(text) = &attribute.value {
                 needles.push(Finder::new(text.as_bytes()));
             }
         }
-        Self { filters: &filter.attributes, needles }
+        Self { filters, needles, policy }
     }
 
-    /// Whether there are none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.filters.is_empty()
+    /// What a span's policy, if it has one, tells by itself.
+    pub(super) fn of_policy(&self, policy: Option<&str>) -> Answer {
+        let Some(policy) = policy else {
+            return if self.filters.is_empty() && self.policy.is_empty() { Answer::Fits } else { Answer::Ask };
+        };
+        let name = ValueView::Str(policy.as_bytes());
+        if !self.policy.iter().all(|filter| equals(name, &filter.value)) {
+            return Answer::Fails;
+        }
+        if self.filters.is_empty() { Answer::Fits } else { Answer::Ask }
     }
 
     /// False when no span of the payload can fit: a key or a string that is asked for occurs nowhere in its bytes.
@@ -33,9 +59,10 @@ impl<'f> AttributeConditions<'f> {
         self.needles.iter().all(|needle| needle.find(payload).is_some())
     }
 
-    /// Whether the span fulfils all of them.
-    pub(super) fn match_span(&self, scanned: &ScannedSpan<'_>) -> bool {
-        self.filters.iter().all(|filter| {
+    /// Whether a span of which [`Self::of_policy`] could not tell fulfils all of them.
+    pub(super) fn match_span(&self, scanned: &ScannedSpan<'_>, has_policy: bool) -> bool {
+        let asked = if has_policy { &[][..] } else { &self.policy[..] };
+        self.filters.iter().chain(asked).all(|filter| {
             let of_span = || any_equal(scanned.span.attributes, filter);
             let of_resource = || any_equal(scanned.resource.attributes, filter);
             match filter.place {

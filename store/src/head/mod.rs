@@ -3,15 +3,18 @@
 //! One [`HeadFile`] per journal file, so that sealing a run drops its rows in one piece. The committer is the only
 //! writer; readers see what lies at or before their snapshot's offset.
 
+mod cut;
 mod file;
 mod matching;
 mod payload;
 mod search;
 mod summary;
 
-pub(crate) use file::HeadFile;
+pub(crate) use cut::Cut;
+pub(crate) use file::{HeadFile, HeadFrame, HeadOperation};
 pub(crate) use payload::{Payload, PayloadBudget};
 pub use summary::BatchSummaries;
+pub(crate) use summary::{SpanSummary, operation_hash};
 
 #[cfg(test)]
 mod tests;

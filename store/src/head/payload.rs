@@ -29,6 +29,11 @@ impl Payload {
         Self { position, len, cached: ArcSwapOption::empty() }
     }
 
+    /// Bytes.
+    pub(crate) fn len(&self) -> u64 {
+        u64::from(self.len)
+    }
+
     /// The bytes, from memory or from the journal.
     pub(crate) fn read(&self, journal: &JournalFile) -> Result<Bytes, ReadError> {
         if let Some(bytes) = self.cached.load_full() {

@@ -5,43 +5,51 @@ use std::{sync::Arc, time::Instant};
 use weir_proto::{
     TenantId, TraceId,
     otlp::{
-        messages::{common::v1::InstrumentationScope, resource::v1::Resource},
-        traces::{Checks, scan},
+        messages::{
+            common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value},
+            resource::v1::Resource,
+        },
+        traces::{ScannedSpan, scan_chosen},
     },
 };
 
 use super::{
+    cut::Cut,
     file::{HeadFile, HeadFrame},
-    matching::AttributeConditions,
+    matching::{Answer, AttributeConditions},
     summary::SpanSummary,
 };
-use crate::{Offset, ReadError, SpanFilter, SpanRecord, SpanState, search::NewestTraces};
+use crate::{
+    ReadError, SpanFilter, SpanRecord, SpanState,
+    sampling::{KeptBy, POLICY_ATTRIBUTE, SpanStanding},
+    search::NewestTraces,
+};
 
 impl HeadFile {
-    /// The newest `rows_max` spans of a trace at or before `visible`, those in frames that cannot be read aside.
-    pub(crate) fn trace(&self, tenant: &TenantId, id: TraceId, visible: Offset, rows_max: usize) -> Vec<SpanRecord> {
+    /// The newest `rows_max` visible spans of a trace, those in frames that cannot be read aside.
+    pub(crate) fn trace(&self, tenant: &TenantId, id: TraceId, cut: Cut<'_>, rows_max: usize) -> Vec<SpanRecord> {
         let mut records = Vec::new();
-        let mut wanted: Vec<u32> = Vec::new();
-        let mut rows = self.trace_rows(tenant, id, visible);
+        let mut wanted: Vec<(u32, SpanStanding)> = Vec::new();
+        let mut rows = self.trace_rows(tenant, id, cut);
         rows.truncate(rows_max);
-        for frame_rows in rows.chunk_by(|(a, _), (b, _)| a.offset == b.offset) {
+        for frame_rows in rows.chunk_by(|a, b| a.frame.offset == b.frame.offset) {
             wanted.clear();
-            wanted.extend(frame_rows.iter().map(|(_, span)| span.ordinal));
-            wanted.sort_unstable();
-            let frame = frame_rows[0].0;
-            if let Err(error) = self.decode(frame, &wanted, &mut records) {
+            wanted.extend(frame_rows.iter().map(|row| (row.frame.spans[row.index].ordinal, row.standing)));
+            wanted.sort_unstable_by_key(|&(ordinal, _)| ordinal);
+            let frame = frame_rows[0].frame;
+            if let Err(error) = self.decode(frame, &wanted, cut, &mut records) {
                 report(frame, &error);
             }
         }
         records
     }
 
-    /// Offers the traces of spans that fit. Answers false when the deadline cut it short, or a frame cannot be read.
+    /// Offers the traces of visible spans that fit. Answers false when the deadline cut it short, or a frame cannot be read.
     pub(crate) fn search(
         &self,
         tenant: &TenantId,
         filter: &SpanFilter,
-        visible: Offset,
+        cut: Cut<'_>,
         newest: &mut NewestTraces,
         deadline: Instant,
     ) -> bool {
@@ -56,24 +64,33 @@ impl HeadFile {
         }
         let mut whole = true;
         let conditions = AttributeConditions::new(filter);
-        let frames: Vec<&HeadFrame> = self.frames(visible).collect();
-        let mut candidates: Vec<&SpanSummary> = Vec::new();
+        let frames: Vec<&HeadFrame> = self.frames(cut.projected).collect();
+        let mut candidates: Vec<Candidate<'_>> = Vec::new();
         for frame in frames.into_iter().rev() {
             if Instant::now() >= deadline {
                 return false;
             }
             let floor_ns = newest.floor_ns();
             candidates.clear();
-            candidates.extend(frame.spans.iter().filter(|span| {
-                span.start_ns >= floor_ns
+            for (row, span) in frame.spans.iter().enumerate() {
+                let fits = span.start_ns >= floor_ns
                     && operations.get(span.operation as usize) == Some(&true)
-                    && fits_summary(span, filter)
-            }));
-            if candidates.is_empty() {
-                continue;
+                    && fits_summary(span, filter);
+                if !fits {
+                    continue;
+                }
+                let standing = frame.standing(row, cut.verdicts);
+                if !standing.is_visible() {
+                    continue;
+                }
+                let kept_by = standing.kept_by(&cut);
+                match conditions.of_policy(kept_by.map(|kept_by| kept_by.policy)) {
+                    Answer::Fits => newest.offer(span.trace_id, span.start_ns),
+                    Answer::Fails => {}
+                    Answer::Ask => candidates.push(Candidate { span, has_policy: kept_by.is_some() }),
+                }
             }
-            if conditions.is_empty() {
-                candidates.iter().for_each(|span| newest.offer(span.trace_id, span.start_ns));
+            if candidates.is_empty() {
                 continue;
             }
             let searched = frame.payload.read(self.journal()).and_then(|payload| {
@@ -88,20 +105,59 @@ impl HeadFile {
         whole
     }
 
-    fn decode(&self, frame: &HeadFrame, ordinals: &[u32], records: &mut Vec<SpanRecord>) -> Result<(), ReadError> {
+    fn decode(
+        &self,
+        frame: &HeadFrame,
+        wanted: &[(u32, SpanStanding)],
+        cut: Cut<'_>,
+        records: &mut Vec<SpanRecord>,
+    ) -> Result<(), ReadError> {
         let payload = frame.payload.read(self.journal())?;
         let mut resource: Option<(u32, Arc<Resource>)> = None;
         let mut scope: Option<(u32, Arc<InstrumentationScope>)> = None;
-        scan(&payload, Checks::Journalled, |scanned| {
-            if ordinals.binary_search(&scanned.ordinal).is_err() {
-                return;
-            }
+        let mut next = wanted.iter();
+        scan_chosen(&payload, wanted.iter().map(|&(ordinal, _)| ordinal), |scanned| {
+            let Some((_, standing)) = next.find(|&&(ordinal, _)| ordinal == scanned.ordinal) else { return };
             let resource = shared(&mut resource, scanned.resource_ordinal, || scanned.resource.to_message());
             let scope = shared(&mut scope, scanned.scope_ordinal, || scanned.scope.to_message());
-            let span = scanned.span.to_message();
-            records.push(SpanRecord { span, resource, scope, state: SpanState::Kept });
+            records.push(record(scanned, resource, scope, *standing, &cut));
         })
         .map_err(|error| ReadError::Damaged(format!("frame {}: {error}", frame.offset)))
+    }
+}
+
+/// A row whose payload is asked.
+struct Candidate<'f> {
+    span: &'f SpanSummary,
+    has_policy: bool,
+}
+
+/// A span as it will be in a segment, should it stay visible.
+fn record(
+    scanned: &ScannedSpan<'_>,
+    resource: Arc<Resource>,
+    scope: Arc<InstrumentationScope>,
+    standing: SpanStanding,
+    cut: &Cut<'_>,
+) -> SpanRecord {
+    let mut span = scanned.span.to_message();
+    let trace_state = scanned.span.trace_state;
+    let kept_by = standing.kept_by(cut);
+    if let Some(kept_by) = &kept_by {
+        span.attributes.retain(|attribute| attribute.key != POLICY_ATTRIBUTE);
+        let value = Some(AnyValue { value: Some(Value::StringValue(kept_by.policy.to_owned())) });
+        span.attributes.push(KeyValue { key: POLICY_ATTRIBUTE.to_owned(), value, ..KeyValue::default() });
+        let mut text = Vec::new();
+        if kept_by.rewrite_trace_state(trace_state, &mut text) {
+            span.trace_state = String::from_utf8_lossy(&text).into_owned();
+        }
+    }
+    SpanRecord {
+        span,
+        resource,
+        scope,
+        state: standing.state().unwrap_or(SpanState::Kept),
+        adjusted_count: KeptBy::adjusted_count_of(kept_by.as_ref(), trace_state),
     }
 }
 
@@ -125,20 +181,18 @@ fn fits_summary(span: &SpanSummary, filter: &SpanFilter) -> bool {
         && filter.status_code_not.is_none_or(|code| i32::from(span.status_code) != code)
 }
 
-/// Walks a payload and its candidates (both in ordinal order) side by side.
+/// Asks a payload about its candidates, which are in ordinal order.
 fn offer_matching(
     payload: &[u8],
-    candidates: &[&SpanSummary],
+    candidates: &[Candidate<'_>],
     conditions: &AttributeConditions<'_>,
     newest: &mut NewestTraces,
 ) -> Result<(), ReadError> {
-    let mut next = candidates.iter().peekable();
-    scan(payload, Checks::Journalled, |scanned| {
-        let Some(candidate) = next.next_if(|candidate| candidate.ordinal == scanned.ordinal) else {
-            return;
-        };
-        if conditions.match_span(&scanned) {
-            newest.offer(candidate.trace_id, candidate.start_ns);
+    let mut next = candidates.iter();
+    scan_chosen(payload, candidates.iter().map(|candidate| candidate.span.ordinal), |scanned| {
+        let Some(candidate) = next.find(|candidate| candidate.span.ordinal == scanned.ordinal) else { return };
+        if conditions.match_span(scanned, candidate.has_policy) {
+            newest.offer(candidate.span.trace_id, candidate.span.start_ns);
         }
     })
     .map_err(|error| ReadError::Damaged(format!("payload in the journal: {error}")))

@@ -8,6 +8,8 @@ use weir_proto::{
     otlp::traces::{ResourceView, SpanView},
 };
 
+use crate::sampling::SpanMark;
+
 /// No earlier span of the trace in this file.
 pub(crate) const NO_ROW: u32 = u32::MAX;
 
@@ -32,7 +34,8 @@ pub(crate) struct SpanSummary {
 /// A service, span name and kind; the texts lie in the batch's `texts`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BatchOperation {
-    hash: u64,
+    /// The same in every process.
+    pub(crate) hash: u64,
     service: TextRange,
     name: TextRange,
     pub(crate) kind: i32,
@@ -49,6 +52,8 @@ struct TextRange {
 pub struct BatchSummaries {
     pub(crate) spans: Vec<SpanSummary>,
     pub(crate) operations: Vec<BatchOperation>,
+    /// One for each span when something samples them, else none; the sampler takes them, the head does not keep them.
+    pub(crate) marks: Vec<SpanMark>,
     texts: Vec<u8>,
     cache: [u16; CACHE_SLOTS],
     service: Option<(u32, TextRange, u64)>,
@@ -66,6 +71,7 @@ impl BatchSummaries {
         Self {
             spans: Vec::with_capacity(spans),
             operations: Vec::new(),
+            marks: Vec::new(),
             texts: Vec::new(),
             cache: [u16::MAX; CACHE_SLOTS],
             service: None,
@@ -100,6 +106,11 @@ impl BatchSummaries {
         });
     }
 
+    /// The mark of the span that was just pushed. Either every span of a batch has one or none.
+    pub fn mark(&mut self, mark: SpanMark) {
+        self.marks.push(mark);
+    }
+
     /// The texts of an operation: service, name.
     pub(crate) fn operation_texts(&self, operation: &BatchOperation) -> (&[u8], &[u8]) {
         (self.text(operation.service), self.text(operation.name))
@@ -110,7 +121,7 @@ impl BatchSummaries {
             Some((known, text, hash)) if known == ordinal => (text, hash),
             _ => {
                 let text = self.add_text(resource.service);
-                let hash = FixedState::default().hash_one(resource.service);
+                let hash = service_hash(resource.service);
                 self.service = Some((ordinal, text, hash));
                 (text, hash)
             }
@@ -119,7 +130,7 @@ impl BatchSummaries {
 
     /// Finds or adds the span's operation. Two entries for one operation do no harm: publishing resolves them.
     fn operation(&mut self, service: TextRange, service_hash: u64, span: &SpanView<'_>) -> u32 {
-        let hash = FixedState::with_seed(service_hash ^ span.kind as u64).hash_one(span.name);
+        let hash = hash_in_service(service_hash, span.name, span.kind);
         let slot = (hash % CACHE_SLOTS as u64) as usize;
         let cached = self.cache[slot];
         if let Some(known) = self.operations.get(usize::from(cached))
@@ -146,4 +157,17 @@ impl BatchSummaries {
         self.texts.extend_from_slice(text);
         TextRange { start, end: self.texts.len() as u32 }
     }
+}
+
+/// An operation as a hash, the same in every process.
+pub(crate) fn operation_hash(service: &[u8], name: &[u8], kind: i32) -> u64 {
+    hash_in_service(service_hash(service), name, kind)
+}
+
+fn service_hash(service: &[u8]) -> u64 {
+    FixedState::default().hash_one(service)
+}
+
+fn hash_in_service(service_hash: u64, name: &[u8], kind: i32) -> u64 {
+    FixedState::with_seed(service_hash ^ kind as u64).hash_one(name)
 }

@@ -1,6 +1,10 @@
 //! Tests of the head: what is visible at an offset, and which payloads stay in memory.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+    time::Instant,
+};
 
 use bytes::Bytes;
 use prost::Message;
@@ -19,6 +23,7 @@ use super::*;
 use crate::{
     Offset, RejectReason, Rejection, SpanFilter,
     journal::{FrameHeader, JournalFile, Tallies},
+    sampling::PolicyNames,
     search::NewestTraces,
 };
 
@@ -72,14 +77,30 @@ fn publish(file: &HeadFile, name: &str, position: u32, traces: &[u8], reject: bo
         rejected,
         generation: 0,
         cursor: Bytes::new(),
+        head_dropped: 0,
     };
     let offset = Offset::new(file.number(), position);
     file.publish(offset, &header, Payload::cached(position, payload), batch)
 }
 
+/// Everything up to this position, decided by verdict batches up to this one.
+fn cut(file: &HeadFile, position: u32, verdicts: u64) -> Cut<'static> {
+    static POLICIES: LazyLock<PolicyNames> = LazyLock::new(|| {
+        let names = PolicyNames::default();
+        let _ = ["errors", "some"].map(|name| names.number(name));
+        names
+    });
+    Cut { projected: Offset::new(file.number(), position), verdicts, policies: &POLICIES }
+}
+
+fn operations(file: &HeadFile, name: &str, cut: Cut<'_>) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    file.operations(&tenant(name), cut, &mut found);
+    found.into_iter().map(|operation| operation.name).collect()
+}
+
 fn names(file: &HeadFile, name: &str, n: u8, visible: u32) -> Vec<String> {
-    let visible = Offset::new(file.number(), visible);
-    let records = file.trace(&tenant(name), trace(n), visible, usize::MAX);
+    let records = file.trace(&tenant(name), trace(n), cut(file, visible, 0), usize::MAX);
     records.into_iter().map(|record| record.span.name).collect()
 }
 
@@ -97,12 +118,12 @@ fn only_what_lies_at_or_before_the_offset_is_visible() {
     assert_eq!(names(&file, "blue", 2, 29), [""; 0]);
     assert_eq!(names(&file, "blue", 2, 30), ["operation 2"]);
 
-    let operations = |position| file.operations(&tenant("red"), Offset::new(3, position)).len();
+    let operations = |position| operations(&file, "red", cut(&file, position, 0)).len();
     assert_eq!([9, 10, 19, 20, 30].map(operations), [0, 2, 2, 4, 4]);
     let found = |name: &str, position| {
         let mut newest = NewestTraces::new(10);
         let far = Instant::now() + std::time::Duration::from_secs(60);
-        let whole = file.search(&tenant(name), &SpanFilter::default(), Offset::new(3, position), &mut newest, far);
+        let whole = file.search(&tenant(name), &SpanFilter::default(), cut(&file, position, 0), &mut newest, far);
         assert!(whole);
         newest.into_traces()
     };
@@ -137,6 +158,7 @@ fn spans_that_a_payload_could_not_give_count_as_damaged() {
         rejected: vec![Rejection { ordinal: 4, reason: RejectReason::TooOld }],
         generation: 0,
         cursor: Bytes::new(),
+        head_dropped: 0,
     };
     let payload = payload(&[1]);
     let batch = summaries(&payload, &[]);

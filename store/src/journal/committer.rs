@@ -49,6 +49,7 @@ pub(super) struct Committer<A, P> {
     pub(super) file_age_max: Duration,
     pub(super) mark_delay: Duration,
     pub(super) publish: P,
+    pub(super) is_measured: bool,
     pub(super) position: Position,
     /// The file before the current one, until the current one's first group says where it ends.
     pub(super) closing: Option<OpenFile>,
@@ -136,11 +137,12 @@ impl<A, P: FnMut(Vec<Committed<A>>)> Committer<A, P> {
         }
         let current = self.position.current.as_ref().expect("a group was just written to it");
         let file = current.journal_file.clone();
+        let mut payload_bytes = 0;
         let mut acks = Vec::with_capacity(group.len());
         let mut committed = Vec::with_capacity(group.len());
         for (waiting, place) in group.drain(..).zip(&self.layout.places) {
             self.position.tallies.add_frame(&waiting.entry.header);
-            metrics::BYTES.inc_by(waiting.entry.payload.len() as u64);
+            payload_bytes += waiting.entry.payload.len() as u64;
             acks.push(waiting.ack);
             committed.push(Committed {
                 offset: Offset::new(file.number(), place.position),
@@ -151,8 +153,11 @@ impl<A, P: FnMut(Vec<Committed<A>>)> Committer<A, P> {
         }
         self.show_durable();
         self.unmarked_since = Some(Instant::now());
-        metrics::FRAMES.inc_by(acks.len() as u64);
-        metrics::COMMIT_SECONDS.observe(started.elapsed().as_secs_f64());
+        if self.is_measured {
+            metrics::BYTES.inc_by(payload_bytes);
+            metrics::FRAMES.inc_by(acks.len() as u64);
+            metrics::COMMIT_SECONDS.observe(started.elapsed().as_secs_f64());
+        }
         (self.publish)(committed);
         // Before the acks: whoever is told that it is done finds room for the next.
         self.shared.queue.committed();

@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{reader::Frames, tallies::Tallies, varint::Fields};
+use super::{group::Link, reader::Frames, tallies::Tallies, varint::Fields};
 
 /// The file header (docs/formats.md, Journal, File). Records follow.
 pub(super) const HEADER_BYTES: usize = 64;
@@ -29,6 +29,7 @@ pub struct JournalFile {
     salt: u64,
     path: PathBuf,
     file: File,
+    link: Link,
     opening: Tallies,
     end: AtomicU32,
     closing: OnceLock<Tallies>,
@@ -36,7 +37,13 @@ pub struct JournalFile {
 
 impl JournalFile {
     pub(crate) fn new(number: u32, salt: u64, path: PathBuf, file: File, opening: Tallies, end: u32) -> Self {
-        Self { number, salt, path, file, opening, end: AtomicU32::new(end), closing: OnceLock::new() }
+        let link = Link::default();
+        Self { number, salt, path, file, link, opening, end: AtomicU32::new(end), closing: OnceLock::new() }
+    }
+
+    /// The same, behind another file.
+    pub(super) fn linked(self, link: Link) -> Self {
+        Self { link, ..self }
     }
 
     /// The number: the upper half of the offsets in it.
@@ -57,6 +64,11 @@ impl JournalFile {
     /// The durable bytes, headers included.
     pub fn bytes(&self) -> u32 {
         self.end.load(Ordering::Acquire)
+    }
+
+    /// The file before this one, and where it ends: frames beyond were copied to this one, as its first, in their order.
+    pub(crate) fn before(&self) -> (u32, u32) {
+        (self.link.file, self.link.end)
     }
 
     /// Items accepted and rejected before this file, since the journal began.

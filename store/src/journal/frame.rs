@@ -24,10 +24,12 @@ pub struct FrameHeader {
     pub generation: u32,
     /// Where the source stands (files, Kafka); empty for most receivers.
     pub cursor: Bytes,
+    /// Items that head sampling took out of what arrived: not in the payload, and not among `items`.
+    pub head_dropped: u32,
 }
 
 impl FrameHeader {
-    /// Items that were not refused.
+    /// Items of the payload that were not refused.
     pub fn accepted(&self) -> u64 {
         u64::from(self.items).saturating_sub(self.rejected.len() as u64)
     }
@@ -63,6 +65,9 @@ impl FrameHeader {
             next_ordinal = first.ordinal.wrapping_add(run as u32);
             rest = &rest[run..];
         }
+        if self.head_dropped > 0 {
+            put_varint(buffer, u64::from(self.head_dropped));
+        }
     }
 
     pub(super) fn decode(details: &[u8]) -> Option<Self> {
@@ -89,7 +94,17 @@ impl FrameHeader {
             }
             rejected.extend((first..next_ordinal).map(|ordinal| Rejection { ordinal, reason }));
         }
-        fields.0.is_empty().then_some(Self { tenant, received_at_ns, items, rejected, generation, cursor })
+        // Frames from before there was head sampling end here, and so do all without any.
+        let head_dropped = if fields.0.is_empty() { 0 } else { fields.varint_u32()? };
+        fields.0.is_empty().then_some(Self {
+            tenant,
+            received_at_ns,
+            items,
+            rejected,
+            generation,
+            cursor,
+            head_dropped,
+        })
     }
 }
 
@@ -105,6 +120,7 @@ mod tests {
             rejected: rejected.iter().map(|&(ordinal, reason)| Rejection { ordinal, reason }).collect(),
             generation: 7,
             cursor: Bytes::from_static(b"at:12"),
+            head_dropped: 0,
         }
     }
 
@@ -114,9 +130,20 @@ mod tests {
         assert!(buffer.len() <= header.encoded_bytes_max());
         assert_eq!(FrameHeader::decode(&buffer).as_ref(), Some(header));
         for cut in 0..buffer.len() {
-            assert_eq!(FrameHeader::decode(&buffer[..cut]), None, "cut at {cut}");
+            // Lengths and a checksum are around it: only what lies before the optional field must tell by itself.
+            let read = FrameHeader::decode(&buffer[..cut]);
+            assert!(read.is_none() || read == Some(FrameHeader { head_dropped: 0, ..header.clone() }), "cut at {cut}");
         }
         buffer.len()
+    }
+
+    #[test]
+    fn what_head_sampling_dropped_is_an_optional_field() {
+        let without = header(&[(1, RejectReason::TooOld)]);
+        for (head_dropped, bytes) in [(0, 0), (1, 1), (127, 1), (128, 2), (u32::MAX, 5)] {
+            let with = FrameHeader { head_dropped, ..without.clone() };
+            assert_eq!(round_trip(&with), round_trip(&without) + bytes);
+        }
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub use reader::{Damage, Frames, StoredFrame};
 pub use recovery::{Missing, Recovered};
 pub(crate) use survey::Survey;
 pub use tallies::{Count, Tallies};
+pub(crate) use varint::{Fields, put_varint};
 
 use crate::{Offset, disk::Disk};
 use committer::Committer;
@@ -69,6 +70,10 @@ pub struct JournalOptions {
     pub opening: Tallies,
     /// A random number for a journal that does not have one yet: with it nobody can make a payload look like records.
     pub salt: u64,
+    /// Its thread's name.
+    pub thread_name: &'static str,
+    /// Whether its commits are shown by the `weir_journal_…` metrics.
+    pub is_measured: bool,
 }
 
 impl JournalOptions {
@@ -87,6 +92,8 @@ impl JournalOptions {
             first_number: 1,
             opening: Tallies::default(),
             salt,
+            thread_name: "weir-journal",
+            is_measured: true,
         }
     }
 }
@@ -207,6 +214,7 @@ impl<A: Send + 'static> Journal<A> {
             file_age_max: options.file_age_max,
             mark_delay: options.mark_delay,
             publish,
+            is_measured: options.is_measured,
             unmarked_since: position.current.as_ref().map(|_| Instant::now()),
             position,
             closing: None,
@@ -214,7 +222,7 @@ impl<A: Send + 'static> Journal<A> {
             layout: Layout::default(),
         };
         let thread = std::thread::Builder::new()
-            .name("weir-journal".to_owned())
+            .name(options.thread_name.to_owned())
             .spawn(move || run_or_fail(committer))
             .map_err(JournalError::Thread)?;
         let frame_bytes_max = options.frame_bytes_max.min(BYTES_MAX);
@@ -223,6 +231,14 @@ impl<A: Send + 'static> Journal<A> {
 
     /// Returns once the entry is fsynced and published. When the caller gives up earlier, the entry is journalled all the same.
     pub async fn append(&self, entry: Entry<A>) -> Result<(), JournalAppendError> {
+        self.submit(entry)?.await.unwrap_or(Err(JournalAppendError::Stopped))
+    }
+
+    /// Takes an entry without waiting; the receiver is told what [`Self::append`] answers.
+    pub(crate) fn submit(
+        &self,
+        entry: Entry<A>,
+    ) -> Result<oneshot::Receiver<Result<(), JournalAppendError>>, JournalAppendError> {
         if (entry.payload.len() + entry.header.encoded_bytes_max()) as u64 > self.frame_bytes_max {
             return Err(JournalAppendError::TooLarge);
         }
@@ -230,7 +246,7 @@ impl<A: Send + 'static> Journal<A> {
         let payload_crc = crc32c::crc32c(&entry.payload);
         let (ack, acked) = oneshot::channel();
         self.shared.queue.push(Waiting::new(entry, payload_crc, ack, Instant::now()))?;
-        acked.await.unwrap_or(Err(JournalAppendError::Stopped))
+        Ok(acked)
     }
 
     /// Closes the current file now, if it holds frames, and returns when that is durable (or the journal has stopped).

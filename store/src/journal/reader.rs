@@ -30,6 +30,8 @@ pub struct StoredFrame {
     pub payload: Bytes,
     /// Where the payload begins in the file.
     pub payload_position: u32,
+    /// The group commit that it belongs to, within its file.
+    pub group: u32,
 }
 
 /// A stretch of a file that is not what was written.
@@ -63,6 +65,12 @@ impl Frames {
     /// The items of the frames returned so far.
     pub fn intact(&self) -> &Tallies {
         &self.intact
+    }
+
+    /// Goes on at a byte position further on at which a frame begins, and returns it.
+    pub(crate) fn at(&mut self, position: u32) -> Option<Result<StoredFrame, Damage>> {
+        self.cursor.position = u64::from(position).max(self.cursor.position);
+        self.next()
     }
 
     /// After the last frame of a closed file: acknowledged items that were not found.
@@ -204,7 +212,8 @@ impl Cursor {
             return Ok(Record::Damaged(Damage { file: place.number, range, what, header: Some(header) }));
         }
         let offset = Offset::new(place.number, position as u32);
-        let frame = StoredFrame { offset, header, payload, payload_position: payload_position as u32 };
+        let payload_position = payload_position as u32;
+        let frame = StoredFrame { offset, header, payload, payload_position, group: fixed.group };
         Ok(Record::Frame { frame, end })
     }
 

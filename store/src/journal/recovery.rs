@@ -167,7 +167,8 @@ impl Chain {
         let opening = self.opening_of(found);
         self.note_missing(found.number - 1, &opening);
         let file = found.file.try_clone()?;
-        let journal_file = JournalFile::new(found.number, found.salt, found.path.clone(), file, opening, ending.end);
+        let journal_file = JournalFile::new(found.number, found.salt, found.path.clone(), file, opening, ending.end)
+            .linked(found.link().unwrap_or_default());
         journal_file.close(ending.closing.clone());
         self.files.push(Arc::new(journal_file));
         self.tallies = ending.closing;

@@ -10,6 +10,9 @@ use super::{
 };
 use crate::RejectReason;
 
+/// Stands where a reason's code does, and counts what head sampling dropped.
+const HEAD_DROPPED: u8 = 255;
+
 /// Items by tenant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tallies(BTreeMap<TenantId, Count>);
@@ -17,8 +20,10 @@ pub struct Tallies(BTreeMap<TenantId, Count>);
 /// One tenant's items.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Count {
-    /// Acknowledged items.
+    /// Acknowledged items, those that head sampling dropped included.
     pub accepted: u64,
+    /// Dropped by head sampling before they were journalled.
+    pub head_dropped: u64,
     rejected: [u64; RejectReason::ALL.len()],
 }
 
@@ -39,6 +44,7 @@ impl Count {
 
     fn combine(&mut self, other: &Self, combine: impl Fn(u64, u64) -> u64) {
         self.accepted = combine(self.accepted, other.accepted);
+        self.head_dropped = combine(self.head_dropped, other.head_dropped);
         for (items, others) in self.rejected.iter_mut().zip(other.rejected) {
             *items = combine(*items, others);
         }
@@ -77,7 +83,8 @@ impl Tallies {
     /// Counts a frame's items.
     pub fn add_frame(&mut self, frame: &FrameHeader) {
         let count = self.entry(&frame.tenant);
-        count.accepted += frame.accepted();
+        count.accepted += frame.accepted() + u64::from(frame.head_dropped);
+        count.head_dropped += u64::from(frame.head_dropped);
         for rejection in &frame.rejected {
             count.add_rejected(rejection.reason, 1);
         }
@@ -109,10 +116,14 @@ impl Tallies {
             buffer.push(tenant.as_str().len() as u8);
             buffer.extend_from_slice(tenant.as_str().as_bytes());
             put_varint(buffer, count.accepted);
-            put_varint(buffer, count.rejected().count() as u64);
+            put_varint(buffer, count.rejected().count() as u64 + u64::from(count.head_dropped > 0));
             for (reason, items) in count.rejected() {
                 buffer.push(reason as u8);
                 put_varint(buffer, items);
+            }
+            if count.head_dropped > 0 {
+                buffer.push(HEAD_DROPPED);
+                put_varint(buffer, count.head_dropped);
             }
         }
     }
@@ -123,8 +134,10 @@ impl Tallies {
             let tenant = decode_tenant(fields)?;
             let mut count = Count { accepted: fields.varint()?, ..Count::default() };
             for _ in 0..fields.varint()? {
-                let reason = RejectReason::from_code(fields.u8()?)?;
-                count.add_rejected(reason, fields.varint()?);
+                match fields.u8()? {
+                    HEAD_DROPPED => count.head_dropped = fields.varint()?,
+                    code => count.add_rejected(RejectReason::from_code(code)?, fields.varint()?),
+                }
             }
             tallies.0.insert(tenant, count);
         }

@@ -1,7 +1,7 @@
 //! Unsigned numbers in seven bits a byte, lowest first, as in protobuf; and the cursor that headers are read with.
 
 /// Appends a number.
-pub(super) fn put_varint(buffer: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put_varint(buffer: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         buffer.push(number as u8 | 0x80);
         number >>= 7;
@@ -10,28 +10,28 @@ pub(super) fn put_varint(buffer: &mut Vec<u8>, mut number: u64) {
 }
 
 /// Reads a header's fields one after the other; `None` where the bytes end or make no sense.
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Fields<'a> {
-    pub(super) fn bytes(&mut self, len: usize) -> Option<&'a [u8]> {
+    pub(crate) fn bytes(&mut self, len: usize) -> Option<&'a [u8]> {
         let (head, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
         Some(head)
     }
 
-    pub(super) fn u8(&mut self) -> Option<u8> {
+    pub(crate) fn u8(&mut self) -> Option<u8> {
         Some(self.bytes(1)?[0])
     }
 
-    pub(super) fn u32(&mut self) -> Option<u32> {
+    pub(crate) fn u32(&mut self) -> Option<u32> {
         self.bytes(4)?.try_into().ok().map(u32::from_le_bytes)
     }
 
-    pub(super) fn u64(&mut self) -> Option<u64> {
+    pub(crate) fn u64(&mut self) -> Option<u64> {
         self.bytes(8)?.try_into().ok().map(u64::from_le_bytes)
     }
 
-    pub(super) fn varint(&mut self) -> Option<u64> {
+    pub(crate) fn varint(&mut self) -> Option<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.u8()?;
@@ -43,7 +43,7 @@ impl<'a> Fields<'a> {
         None
     }
 
-    pub(super) fn varint_u32(&mut self) -> Option<u32> {
+    pub(crate) fn varint_u32(&mut self) -> Option<u32> {
         self.varint()?.try_into().ok()
     }
 }

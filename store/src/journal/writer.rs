@@ -79,7 +79,8 @@ impl OpenFile {
         let disk_file = disk.create(path)?;
         match disk_file.allocate(allocate_bytes).and_then(|()| disk_file.reader()) {
             Ok(reader) => {
-                let journal_file = JournalFile::new(new.number, new.salt, new.path, reader, new.opening, 0);
+                let journal_file =
+                    JournalFile::new(new.number, new.salt, new.path, reader, new.opening, 0).linked(new.link);
                 Ok(Self {
                     disk_file,
                     journal_file: Arc::new(journal_file),

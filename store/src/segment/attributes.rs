@@ -3,17 +3,13 @@
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable};
 use weir_proto::otlp::traces::{AttributeView, RawAttribute, ValueView};
 
-use super::{column::Column, json, schema::Kind};
+use super::{column::Column, json, schema::Kind, shapes::Shapes};
 
 /// Most keys (with types) that get a column while a segment is built; further ones go to [`AttributeTable::overflow`].
 const COLUMNS_MAX: usize = 16_384;
-/// Spans of so many names are remembered for the prediction of keys.
-const SHAPES: usize = 1024;
-/// Attributes predicted per span.
-const SHAPE_LEN_MAX: usize = 64;
 
 /// The type of a value, as columns have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,7 +89,9 @@ pub(super) struct AttributeTable {
     pub(super) overflow: Column,
     by_key: HashTable<u32>,
     hasher: FixedState,
-    shapes: Vec<Vec<u32>>,
+    shapes: Shapes,
+    /// Empty columns of the segment before, by key: the next one's are of about the same size.
+    spare: HashMap<Box<[u8]>, AttributeColumn, FixedState>,
     text: Vec<u8>,
 }
 
@@ -105,39 +103,84 @@ impl AttributeTable {
             overflow: Column::sparse_bytes(),
             by_key: HashTable::new(),
             hasher: FixedState::with_seed(0x6b65_7973),
-            shapes: vec![Vec::new(); SHAPES],
+            shapes: Shapes::new(),
+            spare: HashMap::default(),
             text: Vec::new(),
         }
     }
 
-    /// Adds a row's attributes. Rows of one `shape` (spans of one name) mostly have the same keys in the same order.
+    /// Forgets the rows; the memory of columns that had some stays.
+    pub(super) fn clear(&mut self) {
+        self.spare.clear();
+        for mut column in self.columns.drain(..) {
+            column.column.clear();
+            self.spare.insert(column.key.clone(), column);
+        }
+        self.by_key.clear();
+        self.overflow.clear();
+        self.shapes.clear();
+    }
+
+    /// Adds a row's attributes, encoded. Rows of one `shape` (spans of one name) mostly have the same keys in the same order.
     // `enumerate` is not inlined here, and hands each attribute through memory.
     #[allow(clippy::explicit_counter_loop)]
     #[inline]
-    pub(super) fn push<'a>(&mut self, row: u32, shape: u32, attributes: impl Iterator<Item = RawAttribute<'a>>) {
-        let shape = shape as usize % SHAPES;
+    pub(super) fn push<'a>(&mut self, row: u32, shape: u32, attributes: impl Iterator<Item = &'a [u8]>) {
         let mut index = 0;
-        for attribute in attributes {
-            match attribute.short_text() {
-                Some(text) => match self.predicted(shape, index, ValueKind::Text, attribute.key) {
-                    Some(column) => self.columns[column as usize].column.push_bytes(row, text),
-                    None => self.push_overflow(row, &AttributeView { key: attribute.key, value: ValueView::Str(text) }),
-                },
-                None => match attribute.view() {
-                    Some(attribute) => self.push_view(row, shape, index, &attribute),
-                    None => return,
-                },
+        for encoded in attributes {
+            match self.shapes.get(shape, index) {
+                Some(last) if last.is(encoded) => {
+                    self.columns[last.column as usize].column.push_again(row, last.value);
+                }
+                _ => {
+                    if self.push_other(row, shape, index, encoded).is_none() {
+                        return;
+                    }
+                }
             }
             index += 1;
         }
     }
 
-    fn push_view(&mut self, row: u32, shape: usize, index: usize, attribute: &AttributeView<'_>) {
-        let Some(column) = self.predicted(shape, index, ValueKind::of(&attribute.value), attribute.key) else {
-            self.push_overflow(row, attribute);
-            return;
+    /// Adds a text that did not come with the row.
+    pub(super) fn push_text(&mut self, row: u32, key: &[u8], text: &[u8]) {
+        match self.column_of(ValueKind::Text, key) {
+            Some(column) => self.columns[column as usize].column.push_bytes(row, text),
+            None => self.push_overflow(row, &AttributeView { key, value: ValueView::Str(text) }),
+        }
+    }
+
+    /// Adds an attribute that the last row of this shape did not have. `None` where it is malformed.
+    fn push_other(&mut self, row: u32, shape: u32, index: usize, encoded: &[u8]) -> Option<()> {
+        let attribute = RawAttribute::read(encoded)?;
+        let number = match attribute.short_text() {
+            Some(text) => {
+                let number = self.predicted(shape, index, ValueKind::Text, attribute.key);
+                match number {
+                    Some(number) => self.columns[number as usize].column.push_bytes(row, text),
+                    None => {
+                        self.push_overflow(row, &AttributeView { key: attribute.key, value: ValueView::Str(text) });
+                    }
+                }
+                number
+            }
+            None => self.push_view(row, shape, index, &attribute.view()?),
         };
-        let column = &mut self.columns[column as usize].column;
+        if let Some(number) = number
+            && let Some(value) = self.columns[number as usize].column.latest()
+        {
+            self.shapes.set(shape, index, encoded, number, value);
+        }
+        Some(())
+    }
+
+    /// Adds an attribute of any type; returns its column's number, if it has one.
+    fn push_view(&mut self, row: u32, shape: u32, index: usize, attribute: &AttributeView<'_>) -> Option<u32> {
+        let Some(number) = self.predicted(shape, index, ValueKind::of(&attribute.value), attribute.key) else {
+            self.push_overflow(row, attribute);
+            return None;
+        };
+        let column = &mut self.columns[number as usize].column;
         match attribute.value {
             ValueView::Str(text) => column.push_bytes(row, text),
             ValueView::Bool(value) => column.push_word(row, u64::from(value)),
@@ -150,19 +193,16 @@ impl AttributeTable {
                 column.push_bytes(row, &self.text);
             }
         }
+        Some(number)
     }
 
     /// The column of the attribute at position `index` of a row of this shape; `None` when there are too many.
     #[inline]
-    fn predicted(&mut self, shape: usize, index: usize, kind: ValueKind, key: &[u8]) -> Option<u32> {
-        if let Some(&column) = self.shapes[shape].get(index)
-            && self.is_column(column, kind, key)
-        {
-            return Some(column);
+    fn predicted(&mut self, shape: u32, index: usize, kind: ValueKind, key: &[u8]) -> Option<u32> {
+        match self.shapes.get(shape, index) {
+            Some(last) if self.is_column(last.column, kind, key) => Some(last.column),
+            _ => self.column_of(kind, key),
         }
-        let column = self.column_of(kind, key)?;
-        self.remember(shape, index, column);
-        Some(column)
     }
 
     #[inline]
@@ -180,26 +220,20 @@ impl AttributeTable {
             return None;
         }
         let number = self.columns.len() as u32;
-        let column = match kind {
-            ValueKind::Text | ValueKind::Json => Column::sparse_bytes(),
-            _ => Column::sparse_words(),
-        };
-        self.columns.push(AttributeColumn { key: key.into(), kind, column });
+        let spare = self.spare.remove(key).filter(|spare| spare.kind == kind);
+        self.columns.push(spare.unwrap_or_else(|| {
+            let column = match kind {
+                ValueKind::Text | ValueKind::Json => Column::sparse_bytes(),
+                _ => Column::sparse_words(),
+            };
+            AttributeColumn { key: key.into(), kind, column }
+        }));
         let (columns, hasher) = (&self.columns, &self.hasher);
         self.by_key.insert_unique(hash, number, |&column| {
             let column = &columns[column as usize];
             hasher.hash_one((column.kind, &*column.key))
         });
         Some(number)
-    }
-
-    fn remember(&mut self, shape: usize, index: usize, column: u32) {
-        let shape = &mut self.shapes[shape];
-        if index < shape.len() {
-            shape[index] = column;
-        } else if index == shape.len() && index < SHAPE_LEN_MAX {
-            shape.push(column);
-        }
     }
 
     #[cold]
@@ -214,6 +248,7 @@ impl AttributeTable {
     /// Bytes held.
     pub(super) fn memory_bytes(&self) -> u64 {
         let columns: u64 = self.columns.iter().map(|column| column.column.memory_bytes() + 256).sum();
-        columns + self.overflow.memory_bytes()
+        let spare: u64 = self.spare.values().map(|column| column.column.memory_bytes() + 256).sum();
+        columns + spare + self.overflow.memory_bytes()
     }
 }

@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use weir_proto::{
     SpanId, TraceId,
     otlp::{
-        traces::{Checks, ResourceView, ScanError, ScannedSpan, ScopeView, scan},
+        traces::{Checks, RawAttribute, ResourceView, ScanError, ScannedSpan, ScopeView, scan, scan_chosen},
         wire::WireError,
     },
 };
@@ -19,10 +19,22 @@ use super::{
     schema::{DEFECT_ENDS_BEFORE_START, DEFECT_PARENT_ID, fixed},
     trace_rows::TraceRows,
 };
-use crate::Rejection;
+use crate::{
+    Rejection,
+    sampling::{KeptBy, POLICY_ATTRIBUTE},
+};
 
 /// Most payload bytes that a builder takes: its arenas count in 32 bits, and JSON text may be six times as long as what it tells.
 pub const PAYLOAD_BYTES_MAX: u64 = 512 << 20;
+
+/// A span of a payload that goes into a segment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ChosenSpan<'a> {
+    /// Position among the payload's spans.
+    pub ordinal: u32,
+    /// The verdict that kept it; `None` when nothing sampled it.
+    pub kept_by: Option<KeptBy<'a>>,
+}
 
 /// Builds one segment: takes journalled payloads in journal order, keeps their spans as columns.
 #[derive(Debug)]
@@ -82,7 +94,9 @@ impl SpanBuilder {
         let fixed = fixed::SPECS
             .iter()
             .enumerate()
-            .map(|(number, &(_, kind, required))| Column::empty(kind, required && number != fixed::DEFECTS))
+            .map(|(number, &(_, kind, required))| {
+                Column::empty(kind, required && !fixed::MOSTLY_ALIKE.contains(&number))
+            })
             .collect();
         Self {
             rows: 0,
@@ -111,9 +125,34 @@ impl SpanBuilder {
         }
     }
 
+    /// Empties it for the next segment; memory stays where it is.
+    pub fn clear(&mut self) {
+        self.rows = 0;
+        self.payload_bytes = 0;
+        self.fixed.iter_mut().for_each(Column::clear);
+        self.attributes.clear();
+        let Resources { contexts, service, attributes, schema_url, dropped } = &mut self.resources;
+        contexts.clear();
+        attributes.clear();
+        [service, schema_url, dropped].into_iter().for_each(Column::clear);
+        let Scopes { contexts, name, version, schema_url, attributes, dropped } = &mut self.scopes;
+        contexts.clear();
+        [name, version, schema_url, attributes, dropped].into_iter().for_each(Column::clear);
+        self.traces.clear();
+        self.operations.seen.clear();
+        self.operations.last = None;
+        self.operations.cut = false;
+        self.start_ns = None;
+    }
+
     /// Spans taken.
     pub fn rows(&self) -> u64 {
         u64::from(self.rows)
+    }
+
+    /// Bytes of the payloads taken.
+    pub fn payload_bytes(&self) -> u64 {
+        self.payload_bytes
     }
 
     /// Bytes held in memory, about.
@@ -153,7 +192,39 @@ impl SpanBuilder {
                 self.start_scope(&span.scope);
                 scope = Some(span.scope_ordinal);
             }
-            fault = self.push_span(&span, service).err();
+            fault = self.push_span(span, service, None).err();
+        })?;
+        fault.map_or(Ok(()), |fault| Err(fault.into()))
+    }
+
+    /// Adds some spans of a journalled payload, in ordinal order; the others are passed over. Only what is added counts towards
+    /// [`PAYLOAD_BYTES_MAX`]. After an error as [`Self::push_payload`].
+    pub fn push_chosen(&mut self, payload: &[u8], chosen: &[ChosenSpan<'_>]) -> Result<(), ScanError> {
+        let mut next = chosen.iter().peekable();
+        let (mut resource, mut scope) = (None, None);
+        let mut service = 0;
+        let mut fault = None;
+        scan_chosen(payload, chosen.iter().map(|span| span.ordinal), |span| {
+            let Some(chosen) = next.find(|chosen| chosen.ordinal == span.ordinal).filter(|_| fault.is_none()) else {
+                return;
+            };
+            let mut bytes = span.span.bytes.len();
+            if resource != Some(span.resource_ordinal) {
+                service = self.start_resource(&span.resource);
+                resource = Some(span.resource_ordinal);
+                bytes += span.resource.bytes.len() + span.resource.schema_url.len();
+            }
+            if scope != Some(span.scope_ordinal) {
+                self.start_scope(&span.scope);
+                scope = Some(span.scope_ordinal);
+                bytes += span.scope.bytes.len() + span.scope.schema_url.len();
+            }
+            if !self.has_room(bytes) {
+                fault = Some(WireError::Malformed { at: 0, what: "payloads beyond a segment's 512 MiB" });
+                return;
+            }
+            self.payload_bytes += bytes as u64;
+            fault = self.push_span(span, service, chosen.kept_by.as_ref()).err();
         })?;
         fault.map_or(Ok(()), |fault| Err(fault.into()))
     }
@@ -163,7 +234,7 @@ impl SpanBuilder {
         let (number, is_new) = contexts.number(resource.bytes, resource.schema_url);
         if is_new {
             service.push_bytes(number, resource.service);
-            attributes.push(number, 0, resource.attributes.raw());
+            attributes.push(number, 0, resource.attributes.encoded());
             push_some_bytes(schema_url, number, resource.schema_url);
             push_some_word(dropped, number, u64::from(resource.dropped_attributes_count));
         }
@@ -192,7 +263,12 @@ impl SpanBuilder {
     }
 
     #[inline]
-    fn push_span(&mut self, scanned: &ScannedSpan<'_>, service: u32) -> Result<(), WireError> {
+    fn push_span(
+        &mut self,
+        scanned: &ScannedSpan<'_>,
+        service: u32,
+        kept_by: Option<&KeptBy<'_>>,
+    ) -> Result<(), WireError> {
         let span = &scanned.span;
         let invalid = |what| WireError::Malformed { at: span.position as usize, what };
         let trace = TraceId::from_wire(span.trace_id).ok_or(invalid("accepted span without a trace id"))?;
@@ -226,7 +302,7 @@ impl SpanBuilder {
         self.fixed[fixed::STATUS_CODE].push_word(row, i64::from(span.status_code) as u64);
         self.fixed[fixed::FLAGS].push_word(row, u64::from(span.flags));
         push_some_bytes(&mut self.fixed[fixed::STATUS_MESSAGE], row, span.status_message);
-        push_some_bytes(&mut self.fixed[fixed::TRACE_STATE], row, span.trace_state);
+        self.push_sampling(row, span.trace_state, kept_by);
         push_some_word(&mut self.fixed[fixed::DROPPED_ATTRIBUTES], row, u64::from(span.dropped_attributes_count));
         push_some_word(&mut self.fixed[fixed::DROPPED_EVENTS], row, u64::from(span.dropped_events_count));
         push_some_word(&mut self.fixed[fixed::DROPPED_LINKS], row, u64::from(span.dropped_links_count));
@@ -245,11 +321,37 @@ impl SpanBuilder {
             Values::Words(_) => unreachable!("names are text"),
         };
         self.operations.push((service, name, span.kind));
-        self.attributes.push(row, name, span.attributes.raw());
+        match kept_by {
+            None => self.attributes.push(row, name, span.attributes.encoded()),
+            Some(kept_by) => {
+                let key = POLICY_ATTRIBUTE.as_bytes();
+                let is_other =
+                    |encoded: &&[u8]| RawAttribute::read(encoded).is_none_or(|attribute| attribute.key != key);
+                self.attributes.push(row, name, span.attributes.encoded().filter(is_other));
+                self.attributes.push_text(row, key, kept_by.policy.as_bytes());
+            }
+        }
         let (min, max) = self.start_ns.unwrap_or((u64::MAX, 0));
         self.start_ns = Some((min.min(span.start_ns), max.max(span.start_ns)));
         self.rows += 1;
         Ok(())
+    }
+}
+
+impl SpanBuilder {
+    /// What sampling, ours or an earlier one, left on the span.
+    #[inline]
+    fn push_sampling(&mut self, row: u32, trace_state: &[u8], kept_by: Option<&KeptBy<'_>>) {
+        if kept_by.is_none() && trace_state.is_empty() {
+            return;
+        }
+        let count = KeptBy::adjusted_count_of(kept_by, trace_state);
+        if count != 1.0 {
+            self.fixed[fixed::ADJUSTED_COUNT].push_word(row, count.to_bits());
+        }
+        let rewritten = kept_by.is_some_and(|kept_by| kept_by.rewrite_trace_state(trace_state, &mut self.text));
+        let trace_state = if rewritten { &self.text } else { trace_state };
+        push_some_bytes(&mut self.fixed[fixed::TRACE_STATE], row, trace_state);
     }
 }
 

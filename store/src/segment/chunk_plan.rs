@@ -66,6 +66,8 @@ impl Plan {
 pub(super) struct Planner {
     /// From a code of the column's dictionary to the chunk's; all [`NONE`] between calls.
     local: Vec<u32>,
+    /// Of each of the chunk's codes, the bytes that its value takes in PLAIN encoding.
+    plain_bytes: Vec<u32>,
     words: HashTable<(u64, u32)>,
     codes: Vec<u32>,
 }
@@ -97,23 +99,28 @@ impl Planner {
         let mut global = Vec::new();
         let mut local_codes = std::mem::take(&mut self.codes);
         local_codes.clear();
-        local_codes.reserve(codes.len());
+        self.plain_bytes.clear();
         let mut plain_bytes = 0;
         let mut dictionary_bytes = 0;
-        for &code in codes {
-            let local = &mut self.local[code as usize];
-            if *local == NONE {
-                *local = global.len() as u32;
-                global.push(code);
-                dictionary_bytes += dictionary.value_len(code) + 4;
+        // Many values are their neighbour's.
+        let mut last = (NONE, NONE, 0);
+        local_codes.extend(codes.iter().map(|&code| {
+            if code != last.0 {
+                let local = &mut self.local[code as usize];
+                if *local == NONE {
+                    *local = global.len() as u32;
+                    global.push(code);
+                    let value_bytes = dictionary.value_len(code) + 4;
+                    dictionary_bytes += value_bytes;
+                    self.plain_bytes.push(value_bytes as u32);
+                }
+                last = (code, *local, self.plain_bytes[*local as usize] as usize);
             }
-            local_codes.push(*local);
-        }
+            plain_bytes += last.2;
+            last.1
+        }));
         for &code in &global {
             self.local[code as usize] = NONE;
-        }
-        for &code in &local_codes {
-            plain_bytes += dictionary.value_len(global[code as usize]) + 4;
         }
         let width = bits::width_of(global.len().saturating_sub(1) as u64);
         let coded_bytes = dictionary_bytes + codes.len() * width as usize / 8;

@@ -2,6 +2,7 @@
 
 use std::{cell::RefCell, ops::Range};
 
+use memchr::memmem::Finder;
 use parquet::{
     basic::{Compression, Encoding},
     bloom_filter::Sbbf,
@@ -97,14 +98,23 @@ impl ChunkReader<'_> {
 
     /// Reads the pages that hold `rows` of a row group.
     pub(super) fn read(&self, group: usize, column: usize, rows: Range<u32>) -> Result<Block, SegmentError> {
-        self.read_pages(group, column, |first, end| first < rows.end && end > rows.start)
+        self.read_pages(group, column, None, |first, end| first < rows.end && end > rows.start)
     }
 
     /// Reads the pages that hold these rows (ascending), and no page between them.
     pub(super) fn read_rows(&self, group: usize, column: usize, rows: &[u32]) -> Result<Block, SegmentError> {
-        self.read_pages(group, column, |first, end| {
-            rows.get(rows.partition_point(|&row| row < first)).is_some_and(|&row| row < end)
-        })
+        self.read_pages(group, column, None, |first, end| holds_any(rows, first, end))
+    }
+
+    /// As [`Self::read_rows`] for a column of byte strings, without pages in whose values `needle` occurs nowhere.
+    pub(super) fn read_rows_with(
+        &self,
+        group: usize,
+        column: usize,
+        rows: &[u32],
+        needle: &Finder<'_>,
+    ) -> Result<Block, SegmentError> {
+        self.read_pages(group, column, Some(needle), |first, end| holds_any(rows, first, end))
     }
 
     /// Reads the pages whose rows, from the first up to and without the second number, are wanted.
@@ -112,6 +122,7 @@ impl ChunkReader<'_> {
         &self,
         group: usize,
         column: usize,
+        needle: Option<&Finder<'_>>,
         is_wanted: impl Fn(u32, u32) -> bool,
     ) -> Result<Block, SegmentError> {
         let context = |bad: BadEncoding| {
@@ -123,6 +134,12 @@ impl ChunkReader<'_> {
         let pages = self.pages(group, column).ok_or_else(|| context(BadEncoding("offset index")))?;
         let entries = self.read_dictionary(chunk, spec).map_err(|error| error.or(context))?;
         let mut block = Block { first: 0, pages: Vec::new(), column: Column::empty(spec.kind, spec.required) };
+        let is_there = |values: &[u8]| needle.is_none_or(|needle| needle.find(values).is_some());
+        if let Entries::Bytes(entries) = &entries
+            && !is_there(entries.all_bytes())
+        {
+            return Ok(block);
+        }
         if let (Values::Bytes { dictionary, .. }, Entries::None) = (&mut block.column.values, &entries) {
             *dictionary = Dictionary::plain();
         }
@@ -147,6 +164,9 @@ impl ChunkReader<'_> {
                 let rows = end_of(number) - place.first_row;
                 if header.dictionary || header.values != rows || header.encoding != data_encoding(chunk) {
                     return Err(context(BadEncoding("page header")));
+                }
+                if matches!(entries, Entries::None) && !is_there(&body) {
+                    continue;
                 }
                 block.pages.push((place.first_row, rows, block.column.len()));
                 let values = DataPage { spec, encoding: header.encoding, first_row: place.first_row, rows };
@@ -220,6 +240,11 @@ impl ChunkReader<'_> {
         decode_plain_bytes(spec.kind, &body, count, &mut dictionary)?;
         Ok(Entries::Bytes(dictionary))
     }
+}
+
+/// Whether any of the rows (ascending) is from `first` up to and without `end`.
+fn holds_any(rows: &[u32], first: u32, end: u32) -> bool {
+    rows.get(rows.partition_point(|&row| row < first)).is_some_and(|&row| row < end)
 }
 
 /// Where a page lies.
@@ -443,12 +468,22 @@ fn decode_split(kind: Kind, body: &[u8], count: usize, words: &mut Vec<u64>) -> 
     if body.len() != count * width || width > 8 {
         return Err(BadEncoding("numbers"));
     }
-    let mut value = [0; 8];
-    for index in 0..count {
-        for byte in 0..width {
-            value[byte] = body[byte * count + index];
+    if count == 0 {
+        return Ok(());
+    }
+    let before = words.len();
+    words.resize(before + count, 0);
+    for (byte, plane) in body.chunks_exact(count).enumerate() {
+        // The upper bytes of most numbers are zeros.
+        if plane.iter().all(|&byte| byte == 0) {
+            continue;
         }
-        words.push(word(kind, &value[..width]));
+        for (word, &value) in words[before..].iter_mut().zip(plane) {
+            *word |= u64::from(value) << (8 * byte);
+        }
+    }
+    if width == 4 {
+        words[before..].iter_mut().for_each(|value| *value = word(kind, &value.to_le_bytes()[..4]));
     }
     Ok(())
 }

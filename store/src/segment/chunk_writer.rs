@@ -309,13 +309,12 @@ fn cut_pages(view: ChunkView<'_>, plan: &Plan) -> Vec<PageBounds> {
         ValuesView::Bytes { codes, .. } => codes.len(),
         ValuesView::Words(words) => words.len(),
     };
-    let presence_changes = view.rows.map_or(0, |rows| rows.windows(2).filter(|pair| pair[1] != pair[0] + 1).count());
+    let max = SINGLE_PAGE_CHANGES_MAX;
     let changes = match plan {
-        Plan::Dictionary { codes, .. } => codes.windows(2).filter(|pair| pair[0] != pair[1]).count(),
-        _ => values,
+        Plan::Dictionary { codes, .. } => hybrid::changes(codes, 0, max),
+        _ => values.saturating_mul(max + 1),
     };
-    if changes + presence_changes <= SINGLE_PAGE_CHANGES_MAX && (matches!(plan, Plan::Dictionary { .. }) || values == 0)
-    {
+    if changes <= max && changes + view.rows.map_or(0, |rows| hybrid::changes(rows, 1, max)) <= max {
         return vec![PageBounds { first_row: view.first, rows: view.count, from: 0, to: values }];
     }
     let mut pages = Vec::new();
@@ -355,8 +354,8 @@ fn write_levels(present: &[u32], first_row: u32, rows: u32, out: &mut Vec<u8>) {
         hybrid::run(rows as usize, u32::from(!present.is_empty()), 1, out);
         return;
     }
-    let changes = present.windows(2).filter(|pair| pair[1] != pair[0] + 1).count();
-    if changes * 48 > rows as usize {
+    let changes_max = rows as usize / 48;
+    if hybrid::changes(present, 1, changes_max) > changes_max {
         let mut bitmap = vec![0u8; (rows as usize).div_ceil(8)];
         for &row in present {
             let bit = (row - first_row) as usize;

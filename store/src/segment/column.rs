@@ -56,6 +56,20 @@ impl Column {
         }
     }
 
+    /// Forgets the values; memory stays.
+    pub(super) fn clear(&mut self) {
+        if let Some(rows) = &mut self.rows {
+            rows.clear();
+        }
+        match &mut self.values {
+            Values::Words(words) => words.clear(),
+            Values::Bytes { codes, dictionary } => {
+                codes.clear();
+                dictionary.clear();
+            }
+        }
+    }
+
     /// Adds a byte string.
     #[inline]
     pub(super) fn push_bytes(&mut self, row: u32, value: &[u8]) {
@@ -65,6 +79,30 @@ impl Column {
         match &mut self.values {
             Values::Bytes { codes, dictionary } => codes.push(dictionary.intern(value)),
             Values::Words(_) => unreachable!("a column of numbers gets no bytes"),
+        }
+    }
+
+    /// The code or number of the value added last.
+    #[inline]
+    pub(super) fn latest(&self) -> Option<u64> {
+        match &self.values {
+            Values::Bytes { codes, .. } => codes.last().map(|&code| u64::from(code)),
+            Values::Words(words) => words.last().copied(),
+        }
+    }
+
+    /// Adds a value that the column has already, by its code or number.
+    #[inline]
+    pub(super) fn push_again(&mut self, row: u32, value: u64) {
+        if let Some(rows) = &mut self.rows {
+            rows.push(row);
+        }
+        match &mut self.values {
+            Values::Bytes { codes, dictionary } => {
+                dictionary.note_repeat();
+                codes.push(value as u32);
+            }
+            Values::Words(words) => words.push(value),
         }
     }
 

@@ -25,6 +25,12 @@ impl Contexts {
         Self { seen: Dictionary::new(), runs: Vec::new(), key: Vec::new() }
     }
 
+    /// Forgets them; memory stays.
+    pub(super) fn clear(&mut self) {
+        self.seen.clear();
+        self.runs.clear();
+    }
+
     /// The number of the one with these parts, and whether it is new.
     pub(super) fn number(&mut self, message: &[u8], schema_url: &[u8]) -> (u32, bool) {
         self.key.clear();
@@ -94,22 +100,13 @@ impl Spread {
         Self { positions }
     }
 
-    /// Fills `rows` and `positions` (of values in the column over contexts) for rows `first` to `end`.
-    pub(super) fn fill(
-        &self,
-        contexts: &Contexts,
-        first: u32,
-        end: u32,
-        rows: &mut Vec<u32>,
-        positions: &mut Vec<u32>,
-    ) {
-        rows.clear();
-        positions.clear();
+    /// Calls `visit(position, first row, rows)` for the runs of rows `first` to `end` that have a value: its position in the column
+    /// over contexts.
+    pub(super) fn for_each(&self, contexts: &Contexts, first: u32, end: u32, mut visit: impl FnMut(usize, u32, u32)) {
         contexts.for_each(first, end, |context, start, count| {
             let position = self.positions[context as usize];
             if position != NONE {
-                rows.extend(start..start + count);
-                positions.resize(positions.len() + count as usize, position);
+                visit(position as usize, start, count);
             }
         });
     }

@@ -15,6 +15,7 @@ pub(super) struct Dictionary {
     table: HashTable<Slot>,
     hasher: FixedState,
     asked: u32,
+    on_trial: bool,
     last: u32,
     distinct: bool,
 }
@@ -40,6 +41,7 @@ impl Dictionary {
             table: HashTable::new(),
             hasher: FixedState::with_seed(0x7765_6972),
             asked: 0,
+            on_trial: true,
             last: u32::MAX,
             distinct: true,
         }
@@ -48,6 +50,17 @@ impl Dictionary {
     /// One that never looks for repeats: every value gets a code of its own.
     pub(super) fn plain() -> Self {
         Self { distinct: false, ..Self::new() }
+    }
+
+    /// Forgets everything, as if new; memory stays.
+    pub(super) fn clear(&mut self) {
+        self.arena.clear();
+        self.ends.clear();
+        self.table.clear();
+        self.asked = 0;
+        self.on_trial = true;
+        self.last = u32::MAX;
+        self.distinct = true;
     }
 
     /// The code of `value`; a new one when it is new (or when repeats are no longer looked for).
@@ -60,14 +73,23 @@ impl Dictionary {
         if self.last != u32::MAX && self.get(self.last) == value {
             return self.last;
         }
-        self.asked += 1;
-        if self.asked == TRIAL_VALUES && self.ends.len() as u32 > TRIAL_VALUES / 4 * 3 {
-            self.distinct = false;
-            self.table = HashTable::new();
-            return self.push(value);
+        self.asked = self.asked.saturating_add(1);
+        if self.on_trial && self.asked >= TRIAL_VALUES {
+            self.on_trial = false;
+            if self.ends.len() as u32 > self.asked / 4 * 3 {
+                self.distinct = false;
+                self.table = HashTable::new();
+                return self.push(value);
+            }
         }
         self.last = self.intern_repeated(value);
         self.last
+    }
+
+    /// Counts a value that came again without being looked up.
+    #[inline]
+    pub(super) fn note_repeat(&mut self) {
+        self.asked = self.asked.saturating_add(1);
     }
 
     /// As [`Self::intern`], for a value that is known to repeat: it does not count in the trial.
@@ -116,9 +138,20 @@ impl Dictionary {
         self.ends.len()
     }
 
+    /// All values, one after the other.
+    pub(super) fn all_bytes(&self) -> &[u8] {
+        &self.arena
+    }
+
     /// Whether equal values are known to have equal codes.
     pub(super) fn is_distinct(&self) -> bool {
         self.distinct
+    }
+
+    /// All values one after the other, and where each ends, with a 0 in front.
+    pub(super) fn into_parts(self) -> (Vec<u8>, Vec<i32>) {
+        let ends = self.ends.iter().map(|&end| end as i32);
+        (self.arena, std::iter::once(0).chain(ends).collect())
     }
 
     /// Bytes held.

@@ -1,7 +1,5 @@
 //! Events and links as JSON text: arrays of objects whose fields are left out when they are empty or zero.
 
-use std::fmt::Write;
-
 use weir_proto::otlp::{
     messages::trace::v1::span::{Event, Link},
     traces::{EventView, LinkView},
@@ -24,8 +22,8 @@ pub(super) fn write_events<'a>(events: impl Iterator<Item = EventView<'a>>, out:
 /// Appends `[{"trace_id":"<hex>","span_id":"<hex>","trace_state":…,"flags":…,"attributes":{…},"dropped_attributes_count":…}, …]`.
 pub(super) fn write_links<'a>(links: impl Iterator<Item = LinkView<'a>>, out: &mut Vec<u8>) {
     write_list(links, out, |link, fields| {
-        fields.text("trace_id", hex(link.trace_id).as_bytes());
-        fields.text("span_id", hex(link.span_id).as_bytes());
+        fields.hex("trace_id", link.trace_id);
+        fields.hex("span_id", link.span_id);
         fields.text("trace_state", link.trace_state);
         fields.number("flags", u64::from(link.flags));
         if !link.attributes.is_empty() {
@@ -106,6 +104,15 @@ impl Fields<'_> {
             json::write_text(text, self.value(name));
         }
     }
+
+    fn hex(&mut self, name: &str, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            let out = self.value(name);
+            out.push(b'"');
+            json::write_hex(bytes, out);
+            out.push(b'"');
+        }
+    }
 }
 
 fn write_list<T>(items: impl Iterator<Item = T>, out: &mut Vec<u8>, write: impl Fn(T, &mut Fields<'_>)) {
@@ -119,14 +126,6 @@ fn write_list<T>(items: impl Iterator<Item = T>, out: &mut Vec<u8>, write: impl 
         out.push(b'}');
     }
     out.push(b']');
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("writing to a String does not fail");
-    }
-    text
 }
 
 fn unhex(reader: &mut Reader<'_>) -> Result<Vec<u8>, BadJson> {

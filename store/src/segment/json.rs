@@ -104,29 +104,42 @@ pub(super) fn write_double(value: f64, out: &mut Vec<u8>) {
 /// Appends a string in quotes.
 pub(super) fn write_text(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
-    let mut plain_from = 0;
-    for (index, &byte) in text.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&text[plain_from..index]);
-        plain_from = index + 1;
+    // Without an early end, so that it becomes vector instructions: hardly a text has anything to escape.
+    if text.iter().fold(false, |any, &byte| any | must_escape(byte)) {
+        write_escaped(text, out);
+    } else {
+        out.extend_from_slice(text);
+    }
+    out.push(b'"');
+}
+
+fn must_escape(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+}
+
+fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
+    for &byte in text {
         match byte {
+            _ if !must_escape(byte) => out.push(byte),
             b'"' => out.extend_from_slice(b"\\\""),
             b'\\' => out.extend_from_slice(b"\\\\"),
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
             _ => {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
                 out.extend_from_slice(b"\\u00");
-                out.push(HEX[usize::from(byte >> 4)]);
-                out.push(HEX[usize::from(byte & 15)]);
+                write_hex(&[byte], out);
             }
         }
     }
-    out.extend_from_slice(&text[plain_from..]);
-    out.push(b'"');
+}
+
+/// Appends two digits for each byte.
+pub(super) fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        out.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
 }
 
 /// Reads the text of one value.
@@ -169,6 +182,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes `byte` when it comes next.
+    #[inline]
     pub(super) fn take(&mut self, byte: u8) -> bool {
         let is_next = self.text.get(self.at) == Some(&byte);
         self.at += usize::from(is_next);
@@ -332,6 +346,57 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+impl Reader<'_> {
+    /// Passes over a string.
+    pub(super) fn skip_string(&mut self) -> Result<(), BadJson> {
+        self.expect(b'"')?;
+        loop {
+            let rest = &self.text[self.at..];
+            let Some(len) = memchr::memchr2(b'"', b'\\', rest) else { return self.bad() };
+            if rest[len] == b'"' {
+                self.at += len + 1;
+                return Ok(());
+            }
+            if rest.len() < len + 2 {
+                return self.bad();
+            }
+            self.at += len + 2;
+        }
+    }
+
+    /// Passes over a value. What is inside brackets is only counted.
+    pub(super) fn skip_value(&mut self) -> Result<(), BadJson> {
+        let mut open = 0u32;
+        loop {
+            match self.text.get(self.at) {
+                Some(b'"') => self.skip_string()?,
+                Some(b'{' | b'[') => {
+                    open += 1;
+                    self.at += 1;
+                }
+                Some(b'}' | b']') if open > 0 => {
+                    open -= 1;
+                    self.at += 1;
+                }
+                Some(b',' | b':') if open > 0 => self.at += 1,
+                Some(b'0'..=b'9' | b'-' | b'+' | b'.' | b'a'..=b'z' | b'A'..=b'Z') => {
+                    let rest = &self.text[self.at..];
+                    let len = rest.iter().take_while(|byte| is_word(**byte)).count();
+                    self.at += len;
+                }
+                _ => return self.bad(),
+            }
+            if open == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }
 
 fn read_double(text: &str) -> Option<Value> {

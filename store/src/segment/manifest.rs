@@ -15,6 +15,22 @@ pub(super) const OPERATIONS_MAX: usize = 10_000;
 /// Most residual keys listed; with more, every residual is looked into.
 pub(super) const RESIDUAL_KEYS_MAX: usize = 4096;
 
+/// What a segment tells of the ledger.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SegmentTally {
+    /// What it adds.
+    pub own: Tally,
+    /// What it comes to with it, over everything sealed, where that is known: runs of which nothing was kept have no segment
+    /// that would tell.
+    pub ledger_after: Option<Tally>,
+}
+
+impl From<Tally> for SegmentTally {
+    fn from(own: Tally) -> Self {
+        Self { own, ledger_after: None }
+    }
+}
+
 /// A segment's manifest. The file is JSON on one line, then `crc32c <8 hex digits>` of that line's bytes on a second.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Manifest {
@@ -32,6 +48,9 @@ pub(super) struct Manifest {
     pub(super) generation: u32,
     /// What it adds to the ledger.
     pub(super) tally: Tally,
+    /// The tenant's ledger of everything sealed up to and with it; absent in segments written before there was sampling.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ledger_after: Option<Tally>,
     /// Spans.
     pub(super) rows: u64,
     /// Traces (counted again after each stretch without a row of theirs in a merge).

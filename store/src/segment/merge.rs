@@ -294,6 +294,7 @@ impl Merge {
             last_file: id.last_file,
             generation: id.generation,
             tally,
+            ledger_after: inputs.last().and_then(|last| last.ledger_after().cloned()),
             rows: self.rows,
             traces: self.traces.len(),
             start_min_ns: times.iter().map(|&(min, _)| min).min().unwrap_or(0),

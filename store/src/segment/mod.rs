@@ -17,6 +17,7 @@ mod events;
 mod files;
 mod id;
 mod json;
+mod json_entry;
 mod manifest;
 mod matching;
 mod merge;
@@ -24,9 +25,11 @@ mod moves;
 mod open;
 mod promotion;
 mod record;
+mod scan;
 mod schema;
 mod search;
 mod selection;
+mod shapes;
 mod spans_file;
 mod statistics;
 mod trace_index;
@@ -34,13 +37,16 @@ mod trace_rows;
 mod write;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-pub use builder::{PAYLOAD_BYTES_MAX, SpanBuilder};
+pub use builder::{ChosenSpan, PAYLOAD_BYTES_MAX, SpanBuilder};
 pub use error::SegmentError;
 pub use id::{InvalidSegmentName, SegmentId};
+pub use manifest::SegmentTally;
 pub use matching::value_matches;
 pub use merge::merge;
 pub use open::Segment;
+pub use scan::attribute_in_json;
+pub(crate) use scan::{HeadRow, ScanRows, SegmentPart, is_string_only, passes};
 pub use search::Searched;
 pub use write::write_segment;

@@ -32,7 +32,7 @@ pub struct Segment {
     pub(super) columns: HashMap<String, usize>,
     /// First row of each row group.
     pub(super) group_starts: Vec<u64>,
-    index: TraceIndex,
+    pub(super) index: TraceIndex,
 }
 
 impl Segment {
@@ -99,6 +99,11 @@ impl Segment {
     /// What it adds to the ledger.
     pub fn tally(&self) -> &Tally {
         &self.manifest.tally
+    }
+
+    /// The tenant's ledger of everything sealed up to and with it, if it says so.
+    pub fn ledger_after(&self) -> Option<&Tally> {
+        self.manifest.ledger_after.as_ref()
     }
 
     /// Bytes held in memory, about.

@@ -25,6 +25,7 @@ struct Draft {
     duration_ns: u64,
     end_ns: Option<u64>,
     status: Status,
+    adjusted_count: Option<f64>,
     resource: Resource,
     scope: InstrumentationScope,
 }
@@ -101,6 +102,7 @@ impl Draft {
             fixed::STATUS_MESSAGE => self.status.message = text(column.bytes(at))?,
             fixed::TRACE_STATE => span.trace_state = text(column.bytes(at))?,
             fixed::FLAGS => span.flags = column.word(at) as u32,
+            fixed::ADJUSTED_COUNT => self.adjusted_count = Some(f64::from_bits(column.word(at))),
             fixed::DROPPED_ATTRIBUTES => span.dropped_attributes_count = column.word(at) as u32,
             fixed::DROPPED_EVENTS => span.dropped_events_count = column.word(at) as u32,
             fixed::DROPPED_LINKS => span.dropped_links_count = column.word(at) as u32,
@@ -133,6 +135,7 @@ impl Draft {
             Some(before) if *before.scope == self.scope => Arc::clone(&before.scope),
             _ => Arc::new(self.scope),
         };
-        SpanRecord { span: self.span, resource, scope, state: SpanState::Kept }
+        let adjusted_count = self.adjusted_count.unwrap_or(1.0);
+        SpanRecord { span: self.span, resource, scope, state: SpanState::Kept, adjusted_count }
     }
 }

@@ -117,6 +117,9 @@ pub(super) mod fixed {
         SCOPE_ATTRIBUTES, "scope_attributes", Json, false;
         SCOPE_DROPPED, "scope_dropped_attributes_count", Uint32, false;
     }
+
+    /// Columns with a value on every row that a builder holds only where it is not the usual one.
+    pub(in crate::segment) const MOSTLY_ALIKE: [usize; 2] = [DEFECTS, ADJUSTED_COUNT];
 }
 
 /// Bit of `defects`: the span ended before it started; its duration is 0 and `end_time` holds the end as it came.

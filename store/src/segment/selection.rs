@@ -28,6 +28,18 @@ impl Selection {
         self.bits[row as usize / 64] |= 1 << (row % 64);
     }
 
+    /// Takes a row out.
+    pub(super) fn remove(&mut self, row: u32) {
+        self.bits[row as usize / 64] &= !(1 << (row % 64));
+    }
+
+    /// Adds the rows of the other.
+    pub(super) fn add(&mut self, other: &Self) {
+        for (bits, other) in self.bits.iter_mut().zip(&other.bits) {
+            *bits |= other;
+        }
+    }
+
     /// Keeps the rows that are in the other too.
     pub(super) fn keep(&mut self, other: &Self) {
         for (bits, other) in self.bits.iter_mut().zip(&other.bits) {

@@ -48,8 +48,10 @@ pub(super) fn of(
     match (spec.kind, view.values) {
         (Kind::Int32 | Kind::Uint32 | Kind::Int64 | Kind::Time, ValuesView::Words(words)) => {
             let encode = |(min, max): (i64, i64)| Bounds { min: bytes(spec.kind, min), max: bytes(spec.kind, max) };
-            bounds.whole = int_range(words).map(encode);
-            bounds.pages = Some(pages.map(|page| int_range(&words[page]).map(encode)).collect());
+            let ranges: Vec<Option<(i64, i64)>> = pages.map(|page| int_range(&words[page])).collect();
+            let whole = ranges.iter().flatten().copied().reduce(|all, page| (all.0.min(page.0), all.1.max(page.1)));
+            bounds.whole = whole.map(encode);
+            bounds.pages = Some(ranges.into_iter().map(|range| range.map(encode)).collect());
         }
         // NaN has no place in an order: such a column keeps no bounds.
         (Kind::Double, ValuesView::Words(words)) if words.iter().all(|&word| !f64::from_bits(word).is_nan()) => {

@@ -62,6 +62,11 @@ impl TraceIndexBuilder {
         self.begin(hash, row)
     }
 
+    /// Forgets them; memory stays.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+    }
+
     /// Bytes held.
     pub(super) fn memory_bytes(&self) -> u64 {
         self.entries.capacity() as u64 * 16

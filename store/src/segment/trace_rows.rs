@@ -48,6 +48,13 @@ impl TraceRows {
         };
     }
 
+    /// Forgets them; memory stays.
+    pub(super) fn clear(&mut self) {
+        self.by_id.clear();
+        self.traces.clear();
+        self.index.clear();
+    }
+
     /// Distinct traces.
     pub(super) fn len(&self) -> u64 {
         self.traces.len() as u64

@@ -10,25 +10,25 @@ use super::{
     column::{ChunkView, Column, Values, ValuesView},
     contexts::{Contexts, Spread},
     files::{INDEX, MANIFEST, NewDirectory},
-    manifest::{Checked, FORMAT, Manifest},
+    manifest::{Checked, FORMAT, Manifest, SegmentTally},
     promotion::Promotion,
     schema::{self, ColumnSpec, RESOURCE_PREFIX, SPAN_PREFIX, fixed},
     spans_file::{ROW_GROUP_ROWS, SpansFile},
 };
-use crate::{Operation, Tally, disk::Disk};
+use crate::{Operation, disk::Disk};
 
 /// Writes the builder's spans as segment `id` below `parent` and opens it. Every file is durable, and so is the directory's
-/// name, when this returns. `level` is zstd's: 1 when sealing, 3 when merging.
+/// name, when this returns. `level` is zstd's.
 pub fn write_segment(
     disk: &Disk,
     parent: &Path,
     id: &SegmentId,
     builder: &SpanBuilder,
-    tally: Tally,
+    tally: impl Into<SegmentTally>,
     level: i32,
 ) -> Result<Segment, SegmentError> {
     let directory = NewDirectory::create(disk, parent, &id.to_string())?;
-    match write_files(&directory, id, builder, tally, level) {
+    match write_files(&directory, id, builder, tally.into(), level) {
         Ok(()) => Segment::open(&directory.publish()?),
         Err(error) => {
             directory.discard();
@@ -53,7 +53,6 @@ enum Source<'a> {
 #[derive(Default)]
 struct Scratch {
     rows: Vec<u32>,
-    positions: Vec<u32>,
     codes: Vec<u32>,
     words: Vec<u64>,
 }
@@ -62,7 +61,7 @@ fn write_files(
     directory: &NewDirectory,
     id: &SegmentId,
     builder: &SpanBuilder,
-    tally: Tally,
+    tally: SegmentTally,
     level: i32,
 ) -> Result<(), SegmentError> {
     let spans = Promotion::of(&builder.attributes, builder.rows(), None);
@@ -92,7 +91,8 @@ fn write_files(
         first_file: id.first_file,
         last_file: id.last_file,
         generation: id.generation,
-        tally,
+        tally: tally.own,
+        ledger_after: tally.ledger_after,
         rows: builder.rows(),
         traces: builder.traces.len(),
         start_min_ns,
@@ -161,8 +161,8 @@ fn columns<'a>(builder: &'a SpanBuilder, spans: Promotion, resources: Promotion)
             fixed::SCOPE_ATTRIBUTES => of_scope(&builder.scopes.attributes),
             fixed::SCOPE_DROPPED => of_scope(&builder.scopes.dropped),
             fixed::DEFECTS => Source::Filled(0, Some(&builder.fixed[number])),
-            // Sampling will tell more; until then every span stands for itself.
-            fixed::ADJUSTED_COUNT => Source::Filled(1f64.to_bits(), None),
+            // What nobody sampled stands for itself.
+            fixed::ADJUSTED_COUNT => Source::Filled(1f64.to_bits(), Some(&builder.fixed[number])),
             _ => Source::Borrowed(&builder.fixed[number]),
         })
         .collect();
@@ -215,20 +215,32 @@ fn with_view(
             encode(ChunkView { first, count, rows: None, values: ValuesView::Words(&scratch.words) })
         }
         Source::Spread(spread, contexts, column) => {
-            spread.fill(contexts, first, first + count, &mut scratch.rows, &mut scratch.positions);
-            let values = match &column.values {
-                Values::Bytes { codes, dictionary } => {
-                    scratch.codes.clear();
-                    scratch.codes.extend(scratch.positions.iter().map(|&position| codes[position as usize]));
-                    ValuesView::Bytes { codes: &scratch.codes, dictionary }
-                }
-                Values::Words(words) => {
-                    scratch.words.clear();
-                    scratch.words.extend(scratch.positions.iter().map(|&position| words[position as usize]));
-                    ValuesView::Words(&scratch.words)
+            let Scratch { rows, codes: spread_codes, words: spread_words } = scratch;
+            rows.clear();
+            let mut add_rows = |start, count| {
+                if !spec.required {
+                    rows.extend(start..start + count);
                 }
             };
-            let rows = (!spec.required).then_some(&scratch.rows[..]);
+            let values = match &column.values {
+                Values::Bytes { codes, dictionary } => {
+                    spread_codes.clear();
+                    spread.for_each(contexts, first, first + count, |position, start, count| {
+                        add_rows(start, count);
+                        spread_codes.resize(spread_codes.len() + count as usize, codes[position]);
+                    });
+                    ValuesView::Bytes { codes: spread_codes, dictionary }
+                }
+                Values::Words(words) => {
+                    spread_words.clear();
+                    spread.for_each(contexts, first, first + count, |position, start, count| {
+                        add_rows(start, count);
+                        spread_words.resize(spread_words.len() + count as usize, words[position]);
+                    });
+                    ValuesView::Words(spread_words)
+                }
+            };
+            let rows = (!spec.required).then_some(&rows[..]);
             encode(ChunkView { first, count, rows, values })
         }
     }

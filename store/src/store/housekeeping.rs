@@ -73,6 +73,11 @@ pub(super) fn inspect(shared: &Shared) {
 
     let refusal = if free_bytes < shared.options.free_bytes_min {
         Some(AppendError::DiskFull)
+    } else if shared.sampled.is_stuck() {
+        // Verdicts have no space although receivers left them some.
+        Some(AppendError::DiskFull)
+    } else if shared.sampled.has_fallen_behind() {
+        Some(AppendError::Busy("sampling has fallen behind"))
     } else if head_spans >= shared.options.head_spans_max {
         Some(AppendError::Busy("the head is full: sealing has fallen behind"))
     } else if unsealed_bytes >= shared.options.unsealed_bytes_max {

@@ -40,8 +40,8 @@ static MERGED_SPANS: LazyLock<IntCounter> = LazyLock::new(|| {
     register_int_counter!("weir_merged_spans_total", "Spans rewritten by merges.").expect("registered once")
 });
 
-/// Merged segments are kept for long: smaller rather than quick.
-const ZSTD_LEVEL: i32 = 3;
+/// As when sealing: 3 takes a fifth longer and saves nothing (docs/performance.md).
+const ZSTD_LEVEL: i32 = 1;
 
 /// What the planner needs to know of a segment.
 #[derive(Debug, Clone, Copy)]

@@ -7,11 +7,14 @@ mod merger;
 mod open;
 mod options;
 mod publish;
+mod run;
+mod sampler;
 mod sealer;
 mod shared;
 mod snapshot;
+mod spare_builder;
 mod stored;
-mod view;
+pub(crate) mod view;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +28,7 @@ use bytes::Bytes;
 use weir_proto::{TenantId, time::Clock};
 
 use self::shared::Shared;
+pub(crate) use self::stored::StoredSegment;
 pub use self::{
     errors::{AppendError, OpenError, ReadError},
     options::StoreOptions,
@@ -35,6 +39,7 @@ use crate::{
     disk::Disk,
     head::BatchSummaries,
     journal::{Entry, FrameHeader, JournalAppendError},
+    sampling::{ReloadError, Sampling, SamplingStatus},
 };
 
 /// Largest batch. Receivers' own limits are lower.
@@ -55,6 +60,10 @@ pub struct TracesBatch {
     pub rejected: Vec<Rejection>,
     /// The accepted ones, summarised while their bytes were in cache.
     pub summaries: BatchSummaries,
+    /// [`Sampling::generation`](crate::sampling::Sampling::generation) of what marked the summaries; 0 when nothing samples them.
+    pub generation: u32,
+    /// Spans that head sampling took out of what arrived: not in the payload.
+    pub head_dropped: u32,
 }
 
 /// The store. Cheap to clone; all clones are one store.
@@ -69,13 +78,23 @@ struct Inner {
 
 impl Store {
     /// Opens the folder, recovers what was acknowledged, starts committing, sealing and merging.
-    pub async fn open(options: StoreOptions, clock: Clock) -> Result<Self, OpenError> {
-        Self::open_on(Disk::system(), options, clock).await
+    /// Spans whose batches have a generation wait for the verdicts of `sampling`.
+    pub async fn open(
+        options: StoreOptions,
+        sampling: Option<Arc<dyn Sampling>>,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        Self::open_on(Disk::system(), options, sampling, clock).await
     }
 
     /// [`Store::open`] with the disk passed in, for tests of faults.
-    pub async fn open_on(disk: Disk, options: StoreOptions, clock: Clock) -> Result<Self, OpenError> {
-        let shared = Arc::new(open::open(disk, options, clock).await?);
+    pub async fn open_on(
+        disk: Disk,
+        options: StoreOptions,
+        sampling: Option<Arc<dyn Sampling>>,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        let shared = Arc::new(open::open(disk, options, sampling, clock).await?);
         housekeeping::inspect(&shared);
         let start = |name: &str, run: fn(&Arc<Shared>)| {
             let shared = shared.clone();
@@ -85,6 +104,7 @@ impl Store {
                 .map_err(|source| OpenError::Io { path: name.into(), source })
         };
         let threads = vec![
+            start("weir-sampler", sampler::run)?,
             start("weir-sealer", sealer::run)?,
             start("weir-merger", merger::run)?,
             start("weir-keeper", housekeeping::run)?,
@@ -100,8 +120,9 @@ impl Store {
             received_at_ns: batch.received_at_ns,
             items: batch.items,
             rejected: batch.rejected,
-            generation: self.0.shared.options.generation,
+            generation: batch.generation,
             cursor: Bytes::new(),
+            head_dropped: batch.head_dropped,
         };
         let entry = Entry { header, payload: batch.payload, attachment: batch.summaries };
         match self.0.shared.journal.append(entry).await {
@@ -130,6 +151,19 @@ impl Store {
         Snapshot(self.0.shared.views.current())
     }
 
+    /// Samples otherwise from now on, or, with `None`, no more. Traces that have begun are decided as they would have been. Then
+    /// batches may come with the new generation; those under way with the old one are marked anew.
+    pub async fn set_sampling(&self, sampling: Option<Arc<dyn Sampling>>) -> Result<(), ReloadError> {
+        self.0.shared.sampled.reload(sampling)?;
+        self.0.shared.journal.roll().await;
+        Ok(())
+    }
+
+    /// How sampling fares. May wait some milliseconds for the sampler.
+    pub fn sampling_status(&self) -> SamplingStatus {
+        self.0.shared.sampler.lock().unwrap_or_else(PoisonError::into_inner).status()
+    }
+
     /// Closes the journal file in use, so that what it holds can be sealed before it is full or old.
     pub async fn roll(&self) {
         self.0.shared.journal.roll().await;
@@ -137,6 +171,7 @@ impl Store {
 
     /// Completes when the store had to stop by itself (a failed fsync): the process must exit.
     pub async fn failed(&self) -> String {
+        let verdicts = self.0.shared.verdicts();
         let mut failure = self.0.shared.failure.subscribe();
         tokio::select! {
             failed = failure.wait_for(Option::is_some) => match failed {
@@ -144,6 +179,10 @@ impl Store {
                 Err(_) => "the store is gone".to_owned(),
             },
             reason = self.0.shared.journal.failed() => {
+                self.0.shared.fail(reason.clone());
+                reason
+            }
+            reason = verdicts.failed() => {
                 self.0.shared.fail(reason.clone());
                 reason
             }
@@ -160,6 +199,7 @@ impl Store {
             for thread in threads {
                 drop(thread.join());
             }
+            inner.shared.verdicts().shutdown();
         });
         drop(stopped.await);
         self.0.shared.catalog.close().await;

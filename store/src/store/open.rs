@@ -5,6 +5,7 @@ use std::{
     hash::{BuildHasher, Hasher, RandomState},
     path::Path,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use weir_proto::{TenantId, time::Clock};
@@ -12,8 +13,8 @@ use weir_proto::{TenantId, time::Clock};
 use super::{
     FRAME_BYTES_MAX, OpenError, Shared, StoreOptions, folder,
     publish::{publisher, replay},
-    sealer::RUN_BYTES_MAX,
-    shared::segments_path,
+    run::RUN_BYTES_MAX,
+    shared::{segments_path, verdicts_path},
     stored::StoredSegment,
     view::{SegmentsByTenant, View, Views},
 };
@@ -22,15 +23,27 @@ use crate::{
     catalog::{Catalog, CatalogError, CatalogState},
     disk::Disk,
     head::{HeadFile, PayloadBudget},
-    journal::{Journal, JournalOptions, Recovered, Survey},
+    journal::{Committed, Journal, JournalOptions, Recovered, Survey},
     ledger::journal_tallies,
+    sampling::{Checkpoint, FedFrame, SampledState, Sampler, Sampling, Surroundings},
     segment::{Segment, SegmentId},
 };
 
 /// Threads that read recovered journal files into the head.
 const REPLAY_THREADS: usize = 4;
 
-pub(super) async fn open(disk: Disk, options: StoreOptions, clock: Clock) -> Result<Shared, OpenError> {
+/// A file of the verdict journal is closed at this size.
+const VERDICT_FILE_BYTES: u64 = if cfg!(test) { 2 << 10 } else { 16 << 20 };
+
+/// A file of the verdict journal is closed at this age.
+const VERDICT_FILE_AGE_MAX: Duration = Duration::from_secs(3600);
+
+pub(super) async fn open(
+    disk: Disk,
+    options: StoreOptions,
+    sampling: Option<Arc<dyn Sampling>>,
+    clock: Clock,
+) -> Result<Shared, OpenError> {
     let lock = folder::open(&options.path, &disk)?;
     let (catalog, mut state) = open_catalog(&options.path, &disk).await?;
     if state.first_unsealed_file.is_none() || is_behind(&options.path, &disk, &state)? {
@@ -39,7 +52,8 @@ pub(super) async fn open(disk: Disk, options: StoreOptions, clock: Clock) -> Res
     }
     let segments = open_segments(&options.path, &disk, &catalog, &mut state).await?;
 
-    let views = Arc::new(Views::new(View::default()));
+    let sampled = Arc::new(SampledState::new(sampling.clone()));
+    let views = Arc::new(Views::new(View { policies: sampled.names.clone(), ..View::default() }));
     let budget = Arc::new(Mutex::new(PayloadBudget::new(options.head_payload_bytes_max)));
     let first_unsealed = state.first_unsealed_file.unwrap_or(1);
     let journal_options = JournalOptions {
@@ -48,9 +62,14 @@ pub(super) async fn open(disk: Disk, options: StoreOptions, clock: Clock) -> Res
         opening: journal_tallies(&state.ledger),
         ..journal_options(&options)
     };
-    let publish = publisher(views.clone(), budget.clone());
+    let (mut sampler, verdicts_recovered) = open_sampler(&options, &disk, &clock, (&views, &sampled), &state)?;
+    let publish = publisher(views.clone(), sampled.clone(), budget.clone());
     let (journal, recovered) = Journal::open(journal_options, disk.clone(), clock.clone(), publish)?;
-    let files = replay_files(&recovered);
+    let checkpoint = Checkpoint::read(&verdicts_path(&options.path));
+    let mut replaying = sampler.begin_replay(&verdicts_recovered.files, checkpoint);
+    let files = replay_files(&recovered, sampling.as_deref(), |file, frames| {
+        sampler.replay(&mut replaying, file, frames);
+    });
     let first_unsealed = count_missing(&recovered, &files, &catalog, first_unsealed, &mut state).await?;
     views.change(|view| {
         // The newest file may be empty: it was rolled just before the stop.
@@ -59,7 +78,51 @@ pub(super) async fn open(disk: Disk, options: StoreOptions, clock: Clock) -> Res
         view.segments = Arc::new(segments.clone());
         view.sealed_ledger = Arc::new(state.ledger.clone());
     });
-    Ok(Shared::new((options, clock, disk, lock), journal, (catalog, first_unsealed), views, budget))
+    sampler.finish_replay(replaying);
+    if sampling.is_some() || !verdicts_recovered.files.is_empty() {
+        let (first_file, shift_ns) = sampler.begin_run(next_file(&recovered, first_unsealed));
+        catalog.begin_run(first_file, shift_ns, first_unsealed).await?;
+    }
+    Ok(Shared::new((options, clock, disk, lock), journal, (catalog, first_unsealed), (views, sampled), sampler, budget))
+}
+
+/// Opens the verdict journal, with a sampler that knows nothing yet.
+fn open_sampler(
+    options: &StoreOptions,
+    disk: &Disk,
+    clock: &Clock,
+    (views, sampled): (&Arc<Views>, &Arc<SampledState>),
+    state: &CatalogState,
+) -> Result<(Sampler, Recovered), OpenError> {
+    let journal_options = JournalOptions {
+        file_bytes_max: VERDICT_FILE_BYTES,
+        file_age_max: VERDICT_FILE_AGE_MAX,
+        commit_delay_max: Duration::ZERO,
+        thread_name: "weir-verdicts",
+        is_measured: false,
+        #[cfg(test)]
+        mark_delay: Duration::from_secs(3600),
+        ..JournalOptions::new(verdicts_path(&options.path), RandomState::new().build_hasher().finish())
+    };
+    let state_of_sampling = sampled.clone();
+    let publish = move |committed: Vec<Committed<u32>>| {
+        state_of_sampling.settle(committed.iter().map(|frame| (frame.entry.attachment, frame.offset.file())));
+    };
+    let (verdicts, recovered) = Journal::open(journal_options, disk.clone(), clock.clone(), publish)?;
+    let around = Surroundings {
+        views: views.clone(),
+        state: sampled.clone(),
+        verdicts: Arc::new(verdicts),
+        verdict_file_bytes_max: VERDICT_FILE_BYTES,
+        clock: clock.clone(),
+    };
+    Ok((Sampler::new(around, state.journal_runs.clone()), recovered))
+}
+
+/// The first journal file that frames of this run can be in.
+fn next_file(recovered: &Recovered, first_unsealed: u32) -> u32 {
+    let next = recovered.files.last().map_or(1, |last| last.number() + u32::from(last.is_closed()));
+    next.max(first_unsealed)
 }
 
 fn journal_options(options: &StoreOptions) -> JournalOptions {
@@ -155,19 +218,27 @@ fn rebuild(data: &Path, disk: &Disk) -> Result<CatalogState, OpenError> {
     found.retain(|segment| segment.id().last_file < first_unsealed);
     // A merger makes what it was made of superfluous.
     let covered = |id: &SegmentId| found.iter().any(|other| covers(other.id(), id));
+    let mut newest: BTreeMap<&TenantId, &Segment> = BTreeMap::new();
     for segment in found.iter().filter(|segment| !covered(segment.id())) {
         let id = segment.id();
         state.ledger.entry(id.tenant.clone()).or_default().add(segment.tally());
         state.segments.push((id.clone(), segment.rows()));
+        let newest = newest.entry(&id.tenant).or_insert(segment);
+        if newest.id().last_file < id.last_file {
+            *newest = segment;
+        }
+    }
+    // The newest segment knows the runs before it that left no segment, too.
+    for (tenant, segment) in newest {
+        if let Some(ledger) = segment.ledger_after() {
+            state.ledger.insert(tenant.clone(), ledger.clone());
+        }
     }
     // The journal's files know how much was accepted before them, also by tenants whose segments are gone.
     if let Some(opening) = journal.opening(first_unsealed) {
         for (tenant, count) in opening.iter() {
             let tally = state.ledger.entry(tenant.clone()).or_default();
-            let known = Tally::of_count(count);
-            tally.accepted = known.accepted;
-            tally.rejected = known.rejected;
-            tally.kept = tally.accepted.saturating_sub(tally.damaged + tally.dropped.values().sum::<u64>());
+            tally.complete(Tally::of_count(count));
         }
     }
     Ok(state)
@@ -273,24 +344,27 @@ fn set_aside(data: &Path, disk: &Disk, path: &Path) -> Result<(), OpenError> {
         .map_err(|source| OpenError::Io { path: path.to_owned(), source })
 }
 
-/// Reads recovered files into the head, several at a time: they are independent of each other.
-fn replay_files(recovered: &Recovered) -> Vec<Arc<HeadFile>> {
-    let files: Mutex<Vec<Option<Arc<HeadFile>>>> = Mutex::new(vec![None; recovered.files.len()]);
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let work = || {
-        loop {
-            let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let Some(file) = recovered.files.get(index) else { return };
-            let head = Arc::new(replay(file.clone()));
-            files.lock().expect("no thread panics while it holds this")[index] = Some(head);
+/// Reads recovered files into the head, several at a time: they are independent of each other. `sample` gets their sampled frames,
+/// in the journal's order.
+fn replay_files(
+    recovered: &Recovered,
+    sampling: Option<&dyn Sampling>,
+    mut sample: impl FnMut(&Arc<HeadFile>, Vec<FedFrame>),
+) -> Vec<Arc<HeadFile>> {
+    let mut files = Vec::with_capacity(recovered.files.len());
+    // No more at a time: the marks of their spans take memory.
+    for journal_files in recovered.files.chunks(REPLAY_THREADS) {
+        let replayed: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                journal_files.iter().map(|file| scope.spawn(move || replay(file.clone(), sampling))).collect();
+            threads.into_iter().map(|thread| thread.join().expect("replay does not panic")).collect()
+        });
+        for (file, frames) in replayed {
+            sample(&file, frames);
+            files.push(file);
         }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..REPLAY_THREADS.min(recovered.files.len()) {
-            scope.spawn(work);
-        }
-    });
-    files.into_inner().expect("no thread panicked").into_iter().flatten().collect()
+    }
+    files
 }
 
 /// Journal files that are gone were acknowledged: the ledger says so, with the next file that is sealed, or at once when
@@ -311,7 +385,7 @@ async fn count_missing(
         }
         let mut lost = BTreeMap::new();
         for (tenant, count) in missing.tallies.iter() {
-            lost.insert(tenant.clone(), Tally { damaged: count.accepted, ..Tally::of_count(count) });
+            lost.insert(tenant.clone(), Tally::lost(count));
         }
         catalog.seal(first_unsealed, missing.last + 1, &[], &lost).await?;
         first_unsealed = missing.last + 1;

@@ -25,8 +25,10 @@ pub struct StoreOptions {
     pub head_payload_bytes_max: u64,
     /// A run of journal files is sealed once it holds this many kept bytes.
     pub seal_bytes_max: u64,
-    /// A run is sealed at this age.
+    /// A run is sealed this long after its last verdict (or, when nothing samples it, after its first span arrived).
     pub seal_age_max: Duration,
+    /// A run is sealed once its files take this much of the journal, however little of it is kept.
+    pub seal_journal_bytes_max: u64,
     /// Bytes of journal not yet sealed at which receivers are refused (sealing has fallen behind).
     pub unsealed_bytes_max: u64,
     /// Segments waiting to be merged at which receivers are slowed and then refused.
@@ -37,8 +39,6 @@ pub struct StoreOptions {
     pub retention_traces: Option<Duration>,
     /// Oldest segments are deleted above this total; `None` for no limit.
     pub size_bytes_max: Option<u64>,
-    /// The config's generation, stored in each frame.
-    pub generation: u32,
 }
 
 impl StoreOptions {
@@ -57,12 +57,12 @@ impl StoreOptions {
             head_payload_bytes_max: 64 * MIB,
             seal_bytes_max: 256 * MIB,
             seal_age_max: Duration::from_secs(30),
+            seal_journal_bytes_max: 2 * 1024 * MIB,
             unsealed_bytes_max: 16 * 1024 * MIB,
             merge_debt_bytes_max: 8 * 1024 * MIB,
             segment_rows_max: 8_000_000,
             retention_traces: Some(Duration::from_secs(7 * 24 * 3600)),
             size_bytes_max: None,
-            generation: 0,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Makes committed frames visible: into the head, then one swap of the view.
+//! Makes committed frames visible: into the head, to the sampler, then one swap of the view.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,22 +6,25 @@ use weir_proto::otlp::traces::{Checks, scan};
 
 use super::view::Views;
 use crate::{
-    Offset, Rejection,
+    Offset,
     head::{BatchSummaries, HeadFile, Payload, PayloadBudget},
-    journal::{Committed, JournalFile},
+    journal::{Committed, FrameHeader, JournalFile},
+    sampling::{FedFrame, SampledState, Sampling, SpanMark, SpanMarker},
 };
 
 /// What the committer calls after each fsync, before the acknowledgements.
 pub(super) fn publisher(
     views: Arc<Views>,
+    sampled: Arc<SampledState>,
     budget: Arc<Mutex<PayloadBudget>>,
 ) -> impl FnMut(Vec<Committed<BatchSummaries>>) + Send + 'static {
     move |committed| {
         let mut files = views.current().files.clone();
         let known_files = files.len();
         let mut projected = Offset::default();
+        let mut fed = Vec::new();
         let mut budget = budget.lock().unwrap_or_else(PoisonError::into_inner);
-        for frame in committed {
+        for (in_group, mut frame) in (0..).zip(committed) {
             let file = match files.last() {
                 Some(file) if file.number() == frame.file.number() => file.clone(),
                 _ => {
@@ -29,10 +32,14 @@ pub(super) fn publisher(
                     files[files.len() - 1].clone()
                 }
             };
+            let marks = marks(&mut frame, &sampled);
             let payload = Payload::cached(frame.payload_position, frame.entry.payload);
             let index = file.publish(frame.offset, &frame.entry.header, payload, frame.entry.attachment);
             budget.add(&file, index);
             projected = frame.offset;
+            if let Some(marks) = marks {
+                fed.push(FedFrame { file, index, in_group, marks });
+            }
         }
         drop(budget);
         let added = &files[known_files..];
@@ -40,12 +47,32 @@ pub(super) fn publisher(
             view.files.extend_from_slice(added);
             view.projected = view.projected.max(projected);
         });
+        // After the view: what the sampler has counted is always in it. Before the next group, which may close the file.
+        sampled.feed(fed);
     }
 }
 
-/// Reads a recovered journal file into the head.
-pub(super) fn replay(journal: Arc<JournalFile>) -> HeadFile {
-    let head = HeadFile::new(journal.clone());
+/// The marks of a frame's spans, when something samples them: by the configuration in force.
+fn marks(frame: &mut Committed<BatchSummaries>, sampled: &SampledState) -> Option<Vec<SpanMark>> {
+    let (header, summaries) = (&frame.entry.header, &mut frame.entry.attachment);
+    if header.generation == 0 {
+        return None;
+    }
+    let marks = std::mem::take(&mut summaries.marks);
+    match sampled.sampling() {
+        // It was admitted just before a reload.
+        Some(sampling) if sampling.generation() != header.generation || marks.len() != summaries.len() => {
+            Some(summarise(&frame.entry.payload, header, Some(sampling.marker())).marks)
+        }
+        _ => Some(marks),
+    }
+}
+
+/// Reads a recovered journal file into the head; answers also its sampled frames.
+pub(super) fn replay(journal: Arc<JournalFile>, sampling: Option<&dyn Sampling>) -> (Arc<HeadFile>, Vec<FedFrame>) {
+    let head = Arc::new(HeadFile::new(journal.clone()));
+    let mut fed = Vec::new();
+    let (mut group, mut in_group) = (0, 0);
     let mut frames = journal.frames();
     for frame in &mut frames {
         let frame = match frame {
@@ -55,21 +82,31 @@ pub(super) fn replay(journal: Arc<JournalFile>) -> HeadFile {
                 continue;
             }
         };
-        let summaries = summarise(&frame.payload, &frame.header.rejected, frame.header.accepted() as usize);
+        in_group = if frame.group == group { in_group + 1 } else { 0 };
+        group = frame.group;
+        let marker = sampling.filter(|_| frame.header.generation != 0).map(|sampling| sampling.marker());
+        let mut summaries = summarise(&frame.payload, &frame.header, marker);
+        let marks = std::mem::take(&mut summaries.marks);
         let payload = Payload::in_journal(frame.payload_position, frame.payload.len() as u32);
-        head.publish(frame.offset, &frame.header, payload, summaries);
+        let index = head.publish(frame.offset, &frame.header, payload, summaries);
+        if frame.header.generation != 0 {
+            fed.push(FedFrame { file: head.clone(), index, in_group, marks });
+        }
     }
     head.add_damaged(&frames.damaged());
-    head
+    (head, fed)
 }
 
 /// The summaries that admission made when the payload arrived: its own rejections apply, nothing is judged again.
-fn summarise(payload: &[u8], rejected: &[Rejection], accepted: usize) -> BatchSummaries {
-    let mut summaries = BatchSummaries::with_capacity(accepted);
-    let mut rejected = rejected.iter().peekable();
+fn summarise(payload: &[u8], header: &FrameHeader, mut marker: Option<Box<dyn SpanMarker + '_>>) -> BatchSummaries {
+    let mut summaries = BatchSummaries::with_capacity(header.accepted() as usize);
+    let mut rejected = header.rejected.iter().peekable();
     let scanned = scan(payload, Checks::Journalled, |scanned| {
         if rejected.next_if(|rejection| rejection.ordinal == scanned.ordinal).is_none() {
             summaries.push(scanned.ordinal, scanned.resource_ordinal, &scanned.resource, &scanned.span);
+            if let Some(marker) = &mut marker {
+                summaries.mark(marker.mark(scanned));
+            }
         }
     });
     if let Err(error) = scanned {

@@ -9,12 +9,17 @@ use std::{
 use prometheus::{Histogram, IntCounter, histogram_opts, register_histogram, register_int_counter};
 use weir_proto::TenantId;
 
-use super::{Shared, stored::StoredSegment};
+use super::{
+    Shared,
+    run::{Run, next_run},
+    stored::StoredSegment,
+    view::View,
+};
 use crate::{
-    Tally,
+    Offset, Tally,
     catalog::CatalogError,
     head::HeadFile,
-    segment::{PAYLOAD_BYTES_MAX, SegmentError, SegmentId, SpanBuilder, write_segment},
+    segment::{SegmentError, SegmentId, SegmentTally, SpanBuilder, write_segment},
 };
 
 /// How often the sealer looks when nobody rings.
@@ -38,9 +43,6 @@ static SEAL_SECONDS: LazyLock<Histogram> = LazyLock::new(|| {
 /// Sealing is on the ingest path: quick rather than small. Merging does it again, smaller.
 const ZSTD_LEVEL: i32 = 1;
 
-/// Largest run, and largest journal file: with the one frame that a file may hold beyond its size it fits a builder.
-pub(super) const RUN_BYTES_MAX: u64 = PAYLOAD_BYTES_MAX / 2;
-
 /// Why a run is not sealed yet.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SealError {
@@ -48,17 +50,20 @@ pub(super) enum SealError {
     Segment(#[from] SegmentError),
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    #[error("a span of frame {offset} has no verdict yet")]
+    Undecided { offset: Offset },
 }
 
 /// Seals until the store stops.
 pub(super) fn run(shared: &Arc<Shared>) {
     while !shared.is_stopping() {
         let Some(files) = next_run(shared) else {
+            shared.spare_builder.let_go();
             shared.wait(TICK);
             continue;
         };
         match seal(shared, &files) {
-            Ok(()) => shared.ring(),
+            Ok(_) => shared.ring(),
             Err(SealError::Catalog(error)) if !error.is_refusal() => shared.fail(error.to_string()),
             Err(error) => {
                 tracing::error!(%error, "cannot seal yet");
@@ -68,78 +73,76 @@ pub(super) fn run(shared: &Arc<Shared>) {
     }
 }
 
-/// The oldest closed files, as many as make one segment, once there are enough of them or they are old enough.
-pub(super) fn next_run(shared: &Shared) -> Option<Vec<Arc<HeadFile>>> {
-    let view = shared.views.current();
-    let run_bytes_max = shared.options.seal_bytes_max.min(RUN_BYTES_MAX);
-    let mut run: Vec<Arc<HeadFile>> = Vec::new();
-    let mut bytes = 0;
-    for file in view.files.iter().take_while(|file| file.journal().is_closed()) {
-        bytes += u64::from(file.journal().bytes());
-        if run.is_empty() || bytes <= run_bytes_max {
-            run.push(file.clone());
-        }
-    }
-    let oldest_ns = run.first()?.oldest_received_at_ns();
-    let age = Duration::from_nanos(shared.clock.now_ns().saturating_sub(oldest_ns));
-    (bytes >= shared.options.seal_bytes_max || age >= shared.options.seal_age_max).then_some(run)
+/// What a seal did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sealed {
+    /// Files that are sealed now: the first ones of the run, all of them unless more was kept than fits a segment.
+    pub(super) files: usize,
+    /// Frames whose payload was read.
+    pub(super) frames_read: u64,
+    /// Frames of which nothing was kept.
+    pub(super) frames_passed_over: u64,
 }
 
 /// Makes segments of a run, commits them and lets go of its files.
-pub(super) fn seal(shared: &Arc<Shared>, files: &[Arc<HeadFile>]) -> Result<(), SealError> {
-    let (Some(first), Some(last)) = (files.first(), files.last()) else {
-        return Ok(());
-    };
+pub(super) fn seal(shared: &Arc<Shared>, files: &[Arc<HeadFile>]) -> Result<Sealed, SealError> {
     let timer = SEAL_SECONDS.start_timer();
-    let mut builders: BTreeMap<TenantId, SpanBuilder> = BTreeMap::new();
+    // As of now: what the run was chosen by is part of it.
+    let view = shared.views.current();
+    let mut run = Run::default();
     let mut ledger: BTreeMap<TenantId, Tally> = BTreeMap::new();
+    let mut last = None;
+    let mut read = 0;
     for file in files {
-        read_file(file, &mut builders);
+        if last.is_some() && !run.has_room(file) {
+            break;
+        }
+        run.read_file(file, view.cut(), &shared.spare_builder)?;
         for (tenant, tally) in file.tallies(file.end()) {
             ledger.entry(tenant).or_default().add(&tally);
         }
+        last = Some(file.number());
+        read += 1;
     }
+    let sealed = Sealed { files: read, frames_read: run.frames_read, frames_passed_over: run.frames_passed_over };
+    let (Some(first), Some(last)) = (files.first().map(|file| file.number()), last) else {
+        return Ok(sealed);
+    };
+    let share = run.share(view.cut());
     let mut segments = Vec::new();
     for (tenant, tally) in &mut ledger {
-        let builder = builders.remove(tenant).unwrap_or_default();
+        let builder = run.tenants.remove(tenant).unwrap_or_default().builder;
+        for (policy, items) in share.get(tenant).into_iter().flat_map(|share| &share.dropped) {
+            *tally.dropped.entry(policy.clone()).or_default() += items;
+        }
         // What this reading found is what becomes of the run, whatever the head believed.
         tally.kept = builder.rows();
-        tally.damaged = tally.accepted.saturating_sub(tally.kept);
+        tally.damaged = tally.accepted.saturating_sub(tally.kept + tally.dropped_items());
         if builder.rows() > 0 {
-            segments.push(write(shared, tenant, (first.number(), last.number()), builder, tally)?);
+            // Only this thread seals: nothing else is added to it meanwhile.
+            let mut ledger_after = view.sealed_ledger.get(tenant).cloned().unwrap_or_default();
+            ledger_after.add(tally);
+            let tally = SegmentTally { own: tally.clone(), ledger_after: Some(ledger_after) };
+            segments.push(write(shared, tenant, (first, last), &builder, tally)?);
+            shared.spare_builder.put(builder);
         }
     }
-    commit(shared, (first.number(), last.number()), segments, ledger)?;
+    commit(shared, (first, last), segments, ledger, &share)?;
     timer.observe_duration();
     SEALS.inc();
-    Ok(())
-}
-
-/// Adds a file's frames to their tenants' builders. What is damaged stays out and is counted by the caller.
-fn read_file(file: &HeadFile, builders: &mut BTreeMap<TenantId, SpanBuilder>) {
-    for frame in file.journal().frames() {
-        match frame {
-            Ok(frame) => {
-                let builder = builders.entry(frame.header.tenant.clone()).or_default();
-                if let Err(error) = builder.push_payload(&frame.payload, &frame.header.rejected) {
-                    tracing::error!(offset = %frame.offset, %error, "a frame's payload cannot be read");
-                }
-            }
-            Err(damage) => tracing::error!(file = file.number(), %damage, "damaged frames in the journal"),
-        }
-    }
+    Ok(sealed)
 }
 
 fn write(
     shared: &Arc<Shared>,
     tenant: &TenantId,
     (first_file, last_file): (u32, u32),
-    builder: SpanBuilder,
-    tally: &Tally,
+    builder: &SpanBuilder,
+    tally: SegmentTally,
 ) -> Result<Arc<StoredSegment>, SealError> {
     let id = SegmentId { tenant: tenant.clone(), first_file, last_file, generation: 0 };
     SEALED_SPANS.inc_by(builder.rows());
-    store_segment(shared, &id, |parent| write_segment(&shared.disk, parent, &id, &builder, tally.clone(), ZSTD_LEVEL))
+    store_segment(shared, &id, |parent| write_segment(&shared.disk, parent, &id, builder, tally, ZSTD_LEVEL))
         .map_err(SealError::Segment)
 }
 
@@ -168,6 +171,7 @@ fn commit(
     (first_file, last_file): (u32, u32),
     segments: Vec<Arc<StoredSegment>>,
     ledger: BTreeMap<TenantId, Tally>,
+    share: &BTreeMap<TenantId, Tally>,
 ) -> Result<(), SealError> {
     let changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
     let rows: Vec<_> = segments.iter().map(|segment| (segment.id().clone(), segment.rows())).collect();
@@ -181,7 +185,7 @@ fn commit(
         return Err(error.into());
     }
     *shared.first_unsealed.lock().unwrap_or_else(PoisonError::into_inner) = last_file + 1;
-    shared.views.change(|view| {
+    let swap = |view: &mut View| {
         view.files.retain(|file| file.number() > last_file);
         let by_tenant = Arc::make_mut(&mut view.segments);
         for segment in &segments {
@@ -191,7 +195,8 @@ fn commit(
         for (tenant, tally) in &ledger {
             sealed.entry(tenant.clone()).or_default().add(tally);
         }
-    });
+    };
+    shared.sampled.take_out(&shared.views, swap, share);
     drop(changing);
     shared.budget.lock().unwrap_or_else(PoisonError::into_inner).forget_before(last_file + 1);
     if let Err(error) = shared.journal.retire(last_file + 1) {

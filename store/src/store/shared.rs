@@ -12,12 +12,13 @@ use std::{
 use tokio::sync::watch;
 use weir_proto::{TenantId, time::Clock};
 
-use super::{AppendError, StoreOptions, folder::FolderLock, view::Views};
+use super::{AppendError, StoreOptions, folder::FolderLock, spare_builder::SpareBuilder, view::Views};
 use crate::{
     catalog::Catalog,
     disk::Disk,
     head::{BatchSummaries, PayloadBudget},
     journal::Journal,
+    sampling::{SampledState, Sampler},
 };
 
 /// Shared by the store's handle and its threads.
@@ -28,6 +29,9 @@ pub(crate) struct Shared {
     pub(crate) journal: Journal<BatchSummaries>,
     pub(crate) catalog: Catalog,
     pub(crate) views: std::sync::Arc<Views>,
+    pub(crate) sampled: std::sync::Arc<SampledState>,
+    pub(crate) sampler: Mutex<Sampler>,
+    verdicts: std::sync::Arc<Journal<u32>>,
     pub(crate) runtime: tokio::runtime::Handle,
     /// Held while the list of segments changes: one of sealer, merger and retention at a time.
     pub(crate) segments_change: Mutex<()>,
@@ -37,6 +41,7 @@ pub(crate) struct Shared {
     /// Why appends are refused just now.
     pub(crate) refusal: Mutex<Option<AppendError>>,
     pub(crate) failure: watch::Sender<Option<String>>,
+    pub(super) spare_builder: SpareBuilder,
     stopping: AtomicBool,
     bell: Bell,
     /// Given back last, when no thread can touch the folder any more.
@@ -62,7 +67,8 @@ impl Shared {
         (options, clock, disk, folder): (StoreOptions, Clock, Disk, FolderLock),
         journal: Journal<BatchSummaries>,
         (catalog, first_unsealed): (Catalog, u32),
-        views: std::sync::Arc<Views>,
+        (views, sampled): (std::sync::Arc<Views>, std::sync::Arc<SampledState>),
+        sampler: Sampler,
         budget: std::sync::Arc<Mutex<PayloadBudget>>,
     ) -> Self {
         Self {
@@ -72,16 +78,25 @@ impl Shared {
             journal,
             catalog,
             views,
+            sampled,
+            verdicts: sampler.verdicts(),
+            sampler: Mutex::new(sampler),
             runtime: tokio::runtime::Handle::current(),
             segments_change: Mutex::new(()),
             first_unsealed: Mutex::new(first_unsealed),
             budget,
             refusal: Mutex::new(None),
             failure: watch::Sender::new(None),
+            spare_builder: SpareBuilder::default(),
             stopping: AtomicBool::new(false),
             bell: Bell::default(),
             _folder: folder,
         }
+    }
+
+    /// The verdict journal.
+    pub(crate) fn verdicts(&self) -> std::sync::Arc<Journal<u32>> {
+        self.verdicts.clone()
     }
 
     /// The folder of a tenant's segments.
@@ -129,6 +144,11 @@ impl Shared {
         let rings = self.bell.rings.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.bell.rung.wait_timeout_while(rings, length, |_| !self.is_stopping()));
     }
+}
+
+/// The folder of the verdict journal.
+pub(crate) fn verdicts_path(data: &Path) -> PathBuf {
+    data.join("journal").join("verdicts")
 }
 
 /// The folder of all tenants' trace segments.

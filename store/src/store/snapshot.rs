@@ -12,8 +12,10 @@ use weir_proto::{TenantId, TraceId};
 
 use super::{stored::StoredSegment, view::View};
 use crate::{
-    Ledger, Operation, ReadError, SearchLimits, SearchResult, SpanFilter, SpanRecord, search::NewestTraces,
-    segment::Searched,
+    Ledger, Operation, ReadError, SearchLimits, SearchResult, SpanFilter, SpanRecord, Tally,
+    head::HeadFile,
+    search::NewestTraces,
+    segment::{Searched, SegmentError},
 };
 
 static SEGMENT_READ_ERRORS: LazyLock<IntCounter> = LazyLock::new(|| {
@@ -38,11 +40,11 @@ impl Snapshot {
             match segment.trace_up_to(id, rows_max - spans.len()) {
                 Ok(found) => spans.extend(found),
                 // A broken segment hurts only itself.
-                Err(error) => report(segment, &error),
+                Err(error) => segment.report(&error),
             }
         }
         for file in &self.0.files {
-            spans.extend(file.trace(tenant, id, self.0.projected, rows_max - spans.len()));
+            spans.extend(file.trace(tenant, id, self.0.cut(), rows_max - spans.len()));
         }
         spans.sort_by_key(|record| record.span.start_time_unix_nano);
         Ok(spans)
@@ -58,7 +60,7 @@ impl Snapshot {
         let mut newest = NewestTraces::new(limits.traces_max);
         let mut partial = false;
         for file in self.0.files.iter().rev() {
-            partial |= !file.search(tenant, filter, self.0.projected, &mut newest, limits.deadline);
+            partial |= !file.search(tenant, filter, self.0.cut(), &mut newest, limits.deadline);
         }
         let mut segments: Vec<_> = self.segments(tenant).iter().collect();
         segments.sort_by_key(|segment| Reverse(segment.start_max_ns()));
@@ -74,7 +76,7 @@ impl Snapshot {
                 Ok(Searched::Whole) => {}
                 Ok(Searched::Cut) => partial = true,
                 Err(error) => {
-                    report(segment, &error);
+                    segment.report(&error);
                     partial = true;
                 }
             }
@@ -85,14 +87,14 @@ impl Snapshot {
     /// Every operation seen, sorted.
     pub fn operations(&self, tenant: &TenantId) -> Result<Vec<Operation>, ReadError> {
         let mut operations = BTreeSet::new();
-        for file in &self.0.files {
-            operations.extend(file.operations(tenant, self.0.projected));
-        }
         for segment in self.segments(tenant) {
             match segment.operations() {
                 Ok(found) => operations.extend(found),
-                Err(error) => report(segment, &error),
+                Err(error) => segment.report(&error),
             }
+        }
+        for file in self.0.files.iter().rev() {
+            file.operations(tenant, self.0.cut(), &mut operations);
         }
         Ok(operations.into_iter().collect())
     }
@@ -104,16 +106,39 @@ impl Snapshot {
             for (tenant, tally) in file.tallies(self.0.projected) {
                 traces.entry(tenant).or_default().add(&tally);
             }
+            file.add_pending(self.0.sampled.taken_in, self.0.projected, &mut traces);
+        }
+        for (tenant, outcomes) in &self.0.sampled.by_tenant {
+            // Their files count them as accepted.
+            traces.entry(tenant.clone()).or_default().add(&Tally { accepted: 0, ..outcomes.clone() });
         }
         Ledger { traces }
     }
 
-    fn segments(&self, tenant: &TenantId) -> &[Arc<StoredSegment>] {
+    /// Spans of a tenant.
+    pub fn spans(&self, tenant: &TenantId) -> u64 {
+        let of_file = |file: &Arc<HeadFile>| -> u64 {
+            let frames = file.frames(self.0.projected).filter(|frame| frame.tenant == *tenant);
+            frames.map(|frame| frame.spans.len() as u64).sum()
+        };
+        let sealed: u64 = self.segments(tenant).iter().map(|segment| segment.rows()).sum();
+        sealed + self.0.files.iter().map(of_file).sum::<u64>()
+    }
+
+    /// The view itself.
+    pub(crate) fn view(&self) -> &View {
+        &self.0
+    }
+
+    pub(crate) fn segments(&self, tenant: &TenantId) -> &[Arc<StoredSegment>] {
         self.0.segments.get(tenant).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
-fn report(segment: &StoredSegment, error: &crate::segment::SegmentError) {
-    SEGMENT_READ_ERRORS.inc();
-    tracing::error!(segment = %segment.path().display(), %error, "a segment cannot be read; the rest is");
+impl StoredSegment {
+    /// Counts and logs that it cannot be read.
+    pub(crate) fn report(&self, error: &SegmentError) {
+        SEGMENT_READ_ERRORS.inc();
+        tracing::error!(segment = %self.path().display(), %error, "a segment cannot be read; the rest is");
+    }
 }

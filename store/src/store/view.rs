@@ -9,7 +9,11 @@ use arc_swap::ArcSwap;
 use weir_proto::TenantId;
 
 use super::stored::StoredSegment;
-use crate::{Offset, Tally, head::HeadFile};
+use crate::{
+    Offset, Tally,
+    head::{Cut, HeadFile},
+    sampling::{PolicyNames, VerdictNo},
+};
 
 /// Segments by tenant, oldest first.
 pub(crate) type SegmentsByTenant = HashMap<TenantId, Vec<Arc<StoredSegment>>>;
@@ -23,11 +27,22 @@ pub(crate) struct View {
     pub(crate) files: Vec<Arc<HeadFile>>,
     /// Everything sealed.
     pub(crate) segments: Arc<SegmentsByTenant>,
+    /// Verdicts after this batch are not part of it.
+    pub(crate) verdicts: VerdictNo,
+    /// The names behind verdicts' policies; they only become more.
+    pub(crate) policies: Arc<PolicyNames>,
+    /// What became, as of `verdicts`, of the unsealed spans that the sampler has taken in, and up to which frame it has.
+    pub(crate) sampled: Arc<SampledTallies>,
     /// Of everything sealed.
     pub(crate) sealed_ledger: Arc<BTreeMap<TenantId, Tally>>,
 }
 
 impl View {
+    /// What of the head is part of it.
+    pub(crate) fn cut(&self) -> Cut<'_> {
+        Cut { projected: self.projected, verdicts: self.verdicts, policies: &self.policies }
+    }
+
     /// Every segment, of every tenant.
     pub(crate) fn all_segments(&self) -> impl Iterator<Item = &Arc<StoredSegment>> {
         self.segments.values().flatten()
@@ -37,6 +52,15 @@ impl View {
     pub(crate) fn unsealed_bytes(&self) -> u64 {
         self.files.iter().map(|file| u64::from(file.journal().bytes())).sum()
     }
+}
+
+/// Unsealed spans by what became of them. Frames that nothing samples are not in it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct SampledTallies {
+    /// The last frame taken in; frames after it are pending whole.
+    pub(crate) taken_in: Offset,
+    /// Of unsealed sampled frames up to there: `accepted` (without damaged), `kept`, `pending`, `dropped`.
+    pub(crate) by_tenant: BTreeMap<TenantId, Tally>,
 }
 
 /// The current view. Changes are made by the committer, the sealer, the merger and retention, each in one swap.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
-use weir_proto::{duration, endpoint, otlp::traces::Limits};
+use weir_proto::{duration, endpoint};
+
+use crate::receivers::port::config::{Check, CorsConfig, HEADER_BYTES, InvalidConfig, SpanLimits};
 
 const MIB: usize = 1 << 20;
 
@@ -33,7 +35,7 @@ pub struct Protocols {
     /// OTLP/gRPC.
     #[serde(default, deserialize_with = "present")]
     pub grpc: Option<GrpcConfig>,
-    /// OTLP/HTTP with protobuf bodies.
+    /// OTLP/HTTP with protobuf or JSON bodies.
     #[serde(default, deserialize_with = "present")]
     pub http: Option<HttpConfig>,
 }
@@ -47,31 +49,6 @@ impl Default for Protocols {
 /// A key without a value (`grpc:`) asks for the defaults, as in the Collector.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<Option<T>, D::Error> {
     Ok(Some(Option::<T>::deserialize(deserializer)?.unwrap_or_default()))
-}
-
-/// `receivers.otlp.span_limits`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SpanLimits {
-    /// Attributes of a span, and of each of its events and links, and of its resource and scope. Default 1024.
-    pub attributes_max: u32,
-    /// Nesting of an attribute's arrays and maps. Default 64.
-    pub depth_max: u32,
-    /// Encoded bytes of one span. Default 4194304.
-    pub span_bytes_max: u32,
-}
-
-impl Default for SpanLimits {
-    fn default() -> Self {
-        Self { attributes_max: 1024, depth_max: 64, span_bytes_max: 4 * MIB as u32 }
-    }
-}
-
-impl From<SpanLimits> for Limits {
-    fn from(limits: SpanLimits) -> Self {
-        let SpanLimits { attributes_max, depth_max, span_bytes_max } = limits;
-        Self { depth_max, attributes_max, span_bytes_max }
-    }
 }
 
 /// `receivers.otlp.protocols.grpc`.
@@ -198,76 +175,47 @@ impl Default for HttpConfig {
     }
 }
 
-/// `receivers.otlp.protocols.http.cors`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CorsConfig {
-    /// Origins whose pages may send: exact ones, with one `*` for any run of characters, or `*` for all. Default: none.
-    pub allowed_origins: Vec<String>,
-    /// Request headers allowed beside Accept, Content-Type, Content-Encoding, Origin and X-Requested-With; `*` for all.
-    pub allowed_headers: Vec<String>,
-    /// Seconds a browser may remember the answer. Default 0: as the browser likes.
-    pub max_age: u32,
-}
-
-/// A value that no receiver can work with.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("receivers.otlp.{key}: {problem}")]
-pub struct InvalidConfig {
-    key: &'static str,
-    problem: &'static str,
-}
-
 impl OtlpConfig {
     /// Finds values that no receiver can work with. [`super::start`] does this first.
     pub fn check(&self) -> Result<(), InvalidConfig> {
+        let check = Check("otlp");
         let Protocols { grpc, http } = &self.protocols;
         if grpc.is_none() && http.is_none() {
-            return Err(InvalidConfig { key: "protocols", problem: "name grpc, http or both" });
+            return check.fails("protocols", "name grpc, http or both");
         }
         let mib = 1..=1024;
         let count = 1..=u32::MAX as usize;
-        let header = 8192..=16 * MIB;
-        within("inflight_mib_max", self.inflight_mib_max, 1..=1 << 20)?;
+        check.within("inflight_mib_max", self.inflight_mib_max, 1..=1 << 20)?;
         if let Some(grpc) = grpc {
             let keepalive = &grpc.keepalive.server_parameters;
-            within("protocols.grpc.max_recv_msg_size_mib", grpc.max_recv_msg_size_mib, mib)?;
-            within("protocols.grpc.max_concurrent_streams", grpc.max_concurrent_streams as usize, count.clone())?;
-            within("protocols.grpc.connections_max", grpc.connections_max, count.clone())?;
-            within("protocols.grpc.header_bytes_max", grpc.header_bytes_max as usize, header.clone())?;
-            positive("protocols.grpc.read_timeout", grpc.read_timeout)?;
-            positive("protocols.grpc.keepalive.server_parameters.time", keepalive.time)?;
-            positive("protocols.grpc.keepalive.server_parameters.timeout", keepalive.timeout)?;
+            check.within("protocols.grpc.max_recv_msg_size_mib", grpc.max_recv_msg_size_mib, mib)?;
+            check.within(
+                "protocols.grpc.max_concurrent_streams",
+                grpc.max_concurrent_streams as usize,
+                count.clone(),
+            )?;
+            check.within("protocols.grpc.connections_max", grpc.connections_max, count.clone())?;
+            check.within("protocols.grpc.header_bytes_max", grpc.header_bytes_max as usize, HEADER_BYTES)?;
+            check.positive("protocols.grpc.read_timeout", grpc.read_timeout)?;
+            check.positive("protocols.grpc.keepalive.server_parameters.time", keepalive.time)?;
+            check.positive("protocols.grpc.keepalive.server_parameters.timeout", keepalive.timeout)?;
         }
         if let Some(http) = http {
-            within("protocols.http.max_request_body_size", http.max_request_body_size, 1..=1024 * MIB)?;
-            within("protocols.http.max_concurrent_streams", http.max_concurrent_streams as usize, count.clone())?;
-            within("protocols.http.connections_max", http.connections_max, count)?;
-            within("protocols.http.header_bytes_max", http.header_bytes_max as usize, header)?;
-            positive("protocols.http.read_header_timeout", http.read_header_timeout)?;
-            positive("protocols.http.read_timeout", http.read_timeout)?;
-            positive("protocols.http.idle_timeout", http.idle_timeout)?;
+            check.within("protocols.http.max_request_body_size", http.max_request_body_size, 1..=1024 * MIB)?;
+            check.within(
+                "protocols.http.max_concurrent_streams",
+                http.max_concurrent_streams as usize,
+                count.clone(),
+            )?;
+            check.within("protocols.http.connections_max", http.connections_max, count)?;
+            check.within("protocols.http.header_bytes_max", http.header_bytes_max as usize, HEADER_BYTES)?;
+            check.positive("protocols.http.read_header_timeout", http.read_header_timeout)?;
+            check.positive("protocols.http.read_timeout", http.read_timeout)?;
+            check.positive("protocols.http.idle_timeout", http.idle_timeout)?;
             if !http.traces_url_path.starts_with('/') {
-                return Err(InvalidConfig { key: "protocols.http.traces_url_path", problem: "must begin with /" });
+                return check.fails("protocols.http.traces_url_path", "must begin with /");
             }
         }
         Ok(())
     }
-}
-
-fn within(key: &'static str, value: usize, range: std::ops::RangeInclusive<usize>) -> Result<(), InvalidConfig> {
-    if *range.start() > value {
-        return Err(InvalidConfig { key, problem: "is too small" });
-    }
-    if *range.end() < value {
-        return Err(InvalidConfig { key, problem: "is too large" });
-    }
-    Ok(())
-}
-
-fn positive(key: &'static str, value: Duration) -> Result<(), InvalidConfig> {
-    if value.is_zero() {
-        return Err(InvalidConfig { key, problem: "must be longer than 0: everything is bounded" });
-    }
-    Ok(())
 }

@@ -9,13 +9,9 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header::CONTENT_
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
-use super::{
-    body::collect,
-    decompress::{self, Encoding},
-    intake::{Accepted, Intake, Received},
-    metrics::REQUESTS,
-    refusal::Refusal,
-    reply::{Reply, ReplyBody},
+use super::answer;
+use crate::receivers::port::{
+    ACCEPTED, Accepted, Encoding, Format, Intake, Received, Refusal, Reply, ReplyBody, collect, metrics::REQUESTS,
 };
 
 /// The one method served.
@@ -50,8 +46,8 @@ impl Grpc {
         }
         match self.call(request).await {
             Ok(accepted) => {
-                REQUESTS.with_label_values(&[PROTOCOL, accepted.outcome]).inc();
-                success(&accepted.response)
+                REQUESTS.with_label_values(&[PROTOCOL, accepted.outcome()]).inc();
+                success(&answer::response(Format::OtlpProtobuf, &accepted))
             }
             Err(refusal) => {
                 REQUESTS.with_label_values(&[PROTOCOL, refusal.outcome()]).inc();
@@ -85,7 +81,17 @@ impl Grpc {
             }
             (true, encoding) => encoding,
         };
-        self.intake.take(Received { protocol: PROTOCOL, tenant, encoding, body, bytes_max, reservation }).await
+        self.intake
+            .take(Received {
+                protocol: PROTOCOL,
+                format: Format::OtlpProtobuf,
+                tenant,
+                encoding,
+                body,
+                bytes_max,
+                reservation,
+            })
+            .await
     }
 
     /// Prefix and message, once the prefix is there.
@@ -131,7 +137,7 @@ fn only_message(mut body: Bytes) -> Result<(bool, Bytes), Refusal> {
 fn reply(body: ReplyBody) -> Reply {
     let mut reply = Reply::new(body);
     reply.headers_mut().insert(CONTENT_TYPE, GRPC);
-    reply.headers_mut().insert("grpc-accept-encoding", HeaderValue::from_static(decompress::ACCEPTED));
+    reply.headers_mut().insert("grpc-accept-encoding", HeaderValue::from_static(ACCEPTED));
     reply
 }
 

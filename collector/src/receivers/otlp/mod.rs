@@ -1,49 +1,22 @@
 //! OTLP over gRPC and HTTP: what every OpenTelemetry SDK and Collector speaks.
 
-mod body;
-mod budget;
+mod answer;
 mod config;
-mod connection;
-mod cors;
-mod decompress;
 mod grpc;
 mod http;
-mod intake;
-mod metrics;
-mod refusal;
-mod reply;
-mod server;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, sync::Arc};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weir_proto::time::Clock;
 
-pub use config::{
-    CorsConfig, GrpcConfig, HttpConfig, InvalidConfig, Keepalive, KeepaliveServerParameters, OtlpConfig, Protocols,
-    SpanLimits,
-};
+pub use config::{GrpcConfig, HttpConfig, Keepalive, KeepaliveServerParameters, OtlpConfig, Protocols};
 
-use self::{
-    budget::Budget,
-    connection::Lifetime,
-    grpc::Grpc,
-    http::Http,
-    intake::Intake,
-    server::{Server, ServerOptions},
-};
+use self::{grpc::Grpc, http::Http};
+use super::port::{Budget, Intake, Lifetime, Listening, Post, Server, ServerOptions};
 use crate::{Append, Authenticate, admission::AdmissionRules};
 
 const MIB: usize = 1 << 20;
-
-/// A port that was opened.
-#[derive(Debug, Clone, Copy)]
-pub struct Listening {
-    /// What is spoken there: `OTLP/gRPC`, `OTLP/HTTP`.
-    pub protocol: &'static str,
-    /// Where.
-    pub address: SocketAddr,
-}
 
 /// Opens the ports and serves until `shutdown`; the tracker's tasks end once the last request is answered.
 ///
@@ -87,10 +60,12 @@ pub async fn start(
     if let Some((config, server)) = http {
         listening.push(Listening { protocol: "OTLP/HTTP", address: server.address()? });
         let handler = Arc::new(Http {
-            intake,
-            traces_path: config.traces_url_path.clone(),
-            body_bytes_max: config.max_request_body_size,
-            read_timeout: config.read_timeout,
+            post: Post {
+                intake,
+                path: config.traces_url_path.clone(),
+                body_bytes_max: config.max_request_body_size,
+                read_timeout: config.read_timeout,
+            },
             cors: config.cors.clone(),
         });
         let answer = move |request| {
@@ -122,20 +97,10 @@ fn grpc_options(config: &GrpcConfig) -> ServerOptions {
 }
 
 fn http_options(config: &HttpConfig) -> ServerOptions {
-    let keepalive = KeepaliveServerParameters::default();
     ServerOptions {
-        protocol: http::PROTOCOL,
         connections_max: config.connections_max,
         header_bytes_max: config.header_bytes_max,
-        header_timeout: config.read_header_timeout,
         streams_max: config.max_concurrent_streams,
-        ping_interval: keepalive.time,
-        ping_timeout: keepalive.timeout,
-        lifetime: Lifetime {
-            first_bytes_timeout: config.read_header_timeout,
-            idle_max: Some(config.idle_timeout),
-            age_max: None,
-            age_grace: keepalive.max_connection_age_grace,
-        },
+        ..ServerOptions::http(http::PROTOCOL, config.read_header_timeout, config.idle_timeout)
     }
 }

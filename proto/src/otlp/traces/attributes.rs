@@ -78,6 +78,15 @@ pub struct RawAttribute<'a> {
 }
 
 impl<'a> RawAttribute<'a> {
+    /// Reads an encoded KeyValue as far as its value; `None` where it is malformed.
+    #[inline(always)]
+    pub fn read(encoded: &'a [u8]) -> Option<Self> {
+        match short_key_value(encoded) {
+            Some((key, value)) => Some(Self { key, value }),
+            None => long_key_value(encoded),
+        }
+    }
+
     /// The value, when it is a string of fewer than 128 bytes in the usual form. `None` says nothing.
     #[inline(always)]
     pub fn short_text(&self) -> Option<&'a [u8]> {
@@ -94,25 +103,16 @@ impl<'a> RawAttribute<'a> {
 }
 
 impl<'a> Attributes<'a> {
+    /// The encoded KeyValues, in order, for [`RawAttribute::read`].
+    #[inline]
+    pub fn encoded(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.0.iter()
+    }
+
     /// Each attribute, in order, as far as they are well formed; values are not looked at.
     #[inline]
     pub fn raw(&self) -> impl Iterator<Item = RawAttribute<'a>> + use<'a> {
-        RawKeyValues(self.0.iter())
-    }
-}
-
-struct RawKeyValues<'a>(RepeatedIter<'a>);
-
-impl<'a> Iterator for RawKeyValues<'a> {
-    type Item = RawAttribute<'a>;
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<RawAttribute<'a>> {
-        let message = self.0.next()?;
-        match short_key_value(message) {
-            Some((key, value)) => Some(RawAttribute { key, value }),
-            None => long_key_value(message),
-        }
+        self.encoded().map_while(RawAttribute::read)
     }
 }
 

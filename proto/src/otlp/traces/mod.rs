@@ -5,10 +5,12 @@
 
 mod admission;
 mod attributes;
+mod chosen;
 mod events;
 mod links;
 mod message;
 mod resource;
+mod rewrite;
 mod scan;
 mod span;
 mod views;
@@ -16,9 +18,11 @@ mod views;
 use prost::Message;
 
 pub use attributes::{AttributeView, Attributes, RawAttribute, ValueView, array_values, key_values};
+pub use chosen::scan_chosen;
 pub use events::{EventView, Events};
 pub use links::{LinkView, Links};
 pub use resource::UNKNOWN_SERVICE;
+pub use rewrite::Rewriter;
 pub use scan::scan;
 pub use views::{ResourceView, ScannedSpan, ScopeView, SpanView};
 

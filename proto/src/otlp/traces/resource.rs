@@ -14,13 +14,14 @@ const SCHEMA_URL: u32 = bytes_key(3);
 
 /// What ResourceSpans and ScopeSpans have in common: an owner (the resource or scope), its children (scopes or spans) and a
 /// schema URL, which encoders write behind the children. So the children are passed over once before they are read.
-struct Owned<'a> {
+pub(super) struct Owned<'a> {
     owner: Option<&'a [u8]>,
-    children: Repeated<'a>,
+    pub(super) children: Repeated<'a>,
     schema_url: &'a [u8],
 }
 
-fn owned<'a, C: Check>(message: &'a [u8], check: &mut C) -> Result<Owned<'a>, ScanError> {
+/// Passes over the children of a ResourceSpans or ScopeSpans; the owner is not looked into.
+pub(super) fn owned<'a, C: Check>(message: &'a [u8], check: &mut C) -> Result<Owned<'a>, ScanError> {
     const { assert!(RESOURCE == SCOPE) };
     let mut owner = None;
     let mut children = Occurrences::default();
@@ -55,12 +56,17 @@ pub(super) fn resource_spans<'a, C: Check>(
     check: &mut C,
 ) -> Result<(ResourceView<'a>, Repeated<'a>), ScanError> {
     let parts = owned(message, check)?;
+    Ok((resource_view(&parts, check)?, parts.children))
+}
+
+/// Reads the resource of a ResourceSpans.
+pub(super) fn resource_view<'a, C: Check>(parts: &Owned<'a>, check: &mut C) -> Result<ResourceView<'a>, ScanError> {
     let mut view =
         ResourceView { service: UNKNOWN_SERVICE.as_bytes(), schema_url: parts.schema_url, ..ResourceView::default() };
     if let Some(bytes) = parts.owner {
         resource(bytes, &mut view, check)?;
     }
-    Ok((view, parts.children))
+    Ok(view)
 }
 
 /// Reads a ScopeSpans: its scope and its encoded spans.
@@ -69,11 +75,16 @@ pub(super) fn scope_spans<'a, C: Check>(
     check: &mut C,
 ) -> Result<(ScopeView<'a>, Repeated<'a>), ScanError> {
     let parts = owned(message, check)?;
+    Ok((scope_view(&parts, check)?, parts.children))
+}
+
+/// Reads the scope of a ScopeSpans.
+pub(super) fn scope_view<'a, C: Check>(parts: &Owned<'a>, check: &mut C) -> Result<ScopeView<'a>, ScanError> {
     let mut view = ScopeView { schema_url: parts.schema_url, ..ScopeView::default() };
     if let Some(bytes) = parts.owner {
         scope(bytes, &mut view, check)?;
     }
-    Ok((view, parts.children))
+    Ok(view)
 }
 
 const RESOURCE_ATTRIBUTE_FIELD: u32 = 1;

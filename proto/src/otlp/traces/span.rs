@@ -23,9 +23,14 @@ const DROPPED_LINKS_COUNT: u32 = varint_key(14);
 const STATUS: u32 = bytes_key(15);
 const FLAGS: u32 = fixed32_key(16);
 
-/// Reads a Span that starts at `position` of the payload.
-pub(super) fn span<'a, C: Check>(message: &'a [u8], position: u32, check: &mut C) -> Result<SpanView<'a>, ScanError> {
-    let mut view = SpanView { bytes: message, position, ..SpanView::default() };
+/// Reads a Span that starts at `position` of the payload into `view`, whatever that held before.
+pub(super) fn read_span<'a, C: Check>(
+    message: &'a [u8],
+    position: u32,
+    check: &mut C,
+    view: &mut SpanView<'a>,
+) -> Result<(), ScanError> {
+    *view = SpanView { bytes: message, position, ..SpanView::default() };
     let (mut attributes, mut events, mut links) =
         (Occurrences::default(), Occurrences::default(), Occurrences::default());
     let mut status_seen = false;
@@ -50,6 +55,11 @@ pub(super) fn span<'a, C: Check>(message: &'a [u8], position: u32, check: &mut C
             ATTRIBUTE => {
                 check.attribute(cursor.bytes()?)?;
                 attributes.add(left, cursor.left());
+                // They come one after the other, and are most of the span.
+                while let Some(attribute) = cursor.next_short(ATTRIBUTE) {
+                    check.attribute(attribute)?;
+                    attributes.add_next(cursor.left());
+                }
             }
             DROPPED_ATTRIBUTES_COUNT => view.dropped_attributes_count = cursor.varint()? as u32,
             EVENT => {
@@ -77,7 +87,7 @@ pub(super) fn span<'a, C: Check>(message: &'a [u8], position: u32, check: &mut C
     view.attributes = Attributes(attributes.of(message, ATTRIBUTE_FIELD));
     view.events = Events(events.of(message, EVENT_FIELD));
     view.links = Links(links.of(message, LINK_FIELD));
-    Ok(view)
+    Ok(())
 }
 
 const STATUS_MESSAGE: u32 = bytes_key(2);

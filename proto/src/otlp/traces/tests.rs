@@ -38,7 +38,7 @@ fn a_span_comes_with_its_surroundings() {
     let payload = request(span).encode_to_vec();
     for checks in [Checks::Admission(LIMITS), Checks::Journalled] {
         let mut spans = Vec::new();
-        scan(&payload, checks, |span| spans.push(span)).unwrap();
+        scan(&payload, checks, |span| spans.push(*span)).unwrap();
         let [found] = &spans[..] else { panic!("{} spans", spans.len()) };
         assert_eq!(found.resource.service, b"shop");
         assert_eq!(found.resource.schema_url, b"resource/1");
@@ -95,7 +95,7 @@ fn span_request(span: &[u8]) -> Vec<u8> {
 }
 
 fn scanned(payload: &[u8]) -> Result<(), ScanError> {
-    scan(payload, Checks::Admission(LIMITS), drop)
+    scan(payload, Checks::Admission(LIMITS), |_| {})
 }
 
 #[test]

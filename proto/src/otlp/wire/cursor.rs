@@ -81,6 +81,18 @@ impl<'a> Cursor<'a> {
         Ok(content)
     }
 
+    /// The content of the next field, when its key is `key` (of one byte) and its length one byte too; else nothing is read.
+    #[inline(always)]
+    pub(crate) fn next_short(&mut self, key: u32) -> Option<&'a [u8]> {
+        let [first, length @ ..0x80, tail @ ..] = self.rest else { return None };
+        if u32::from(*first) != key {
+            return None;
+        }
+        let (content, rest) = tail.split_at_checked(usize::from(*length))?;
+        self.rest = rest;
+        Some(content)
+    }
+
     #[inline(always)]
     pub(crate) fn fixed64(&mut self) -> Result<u64, WireError> {
         let Some((number, tail)) = self.rest.split_first_chunk() else {

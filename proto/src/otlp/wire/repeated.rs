@@ -44,6 +44,17 @@ impl<'a> Iterator for RepeatedIter<'a> {
         if self.count_left == 0 {
             return None;
         }
+        if let Some(content) = self.cursor.next_short(self.key) {
+            self.count_left -= 1;
+            return Some(content);
+        }
+        self.next_any()
+    }
+}
+
+impl<'a> RepeatedIter<'a> {
+    /// The next occurrence, whatever lies before it.
+    fn next_any(&mut self) -> Option<&'a [u8]> {
         while !self.cursor.is_empty() {
             let key = self.cursor.key().ok()?;
             if key == self.key {
@@ -71,6 +82,13 @@ impl Occurrences {
         if self.count == 0 {
             self.first_left = left_before;
         }
+        self.last_left = left_after;
+        self.count += 1;
+    }
+
+    /// Takes note of a further occurrence: bytes left of the message after its content.
+    #[inline(always)]
+    pub(crate) fn add_next(&mut self, left_after: usize) {
         self.last_left = left_after;
         self.count += 1;
     }

@@ -1,4 +1,5 @@
-//! Rows as OTLP JSON: protobuf's JSON mapping with ids in hex and enums as numbers, each span with its `state`.
+//! Rows as OTLP JSON: protobuf's JSON mapping with ids in hex and enums as numbers, each span with its `state` and where its
+//! time went.
 //!
 //! <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>. Written by hand because the generated types
 //! write NaN as null and have no place for the state. Fields with their default value are left out.
@@ -17,7 +18,10 @@ use weir_proto::{
 };
 use weir_store::{SpanRecord, SpanState};
 
-use crate::trace::{by_key, non_finite, parent_id};
+use crate::{
+    critical_path::SpanTime,
+    trace::{by_key, non_finite, parent_id},
+};
 
 /// The rows by resource and scope, in the order in which these first occur.
 #[derive(Debug, Serialize)]
@@ -93,6 +97,15 @@ struct Span<'a> {
     status: Status<'a>,
     /// Not OTLP: `kept` or `pending`.
     state: &'static str,
+    /// Not OTLP: how many arrived spans it stands for, when not for itself alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adjusted_count: Option<f64>,
+    /// Not OTLP, like those that follow: ns in which none of its children ran.
+    self_time_ns: String,
+    /// ns on the trace's critical path, without what is further down.
+    critical_path_ns: String,
+    /// Whether that path leads through it.
+    on_critical_path: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -139,12 +152,12 @@ struct Attribute<'a> {
 struct AnyValue<'a>(Option<&'a any_value::Value>);
 
 impl<'a> TracesData<'a> {
-    /// Groups rows; `left_out` further spans, at least, are only counted.
-    pub(super) fn of(rows: &'a [SpanRecord], left_out: usize) -> Self {
+    /// Groups rows, each with its times; `left_out` further spans, at least, are only counted.
+    pub(super) fn of(rows: &'a [SpanRecord], times: &[SpanTime], left_out: usize) -> Self {
         let mut resource_spans: Vec<ResourceSpans<'a>> = Vec::new();
         let (mut resources, mut scopes) = (Places::default(), Places::default());
         let mut scope_positions: HashMap<(usize, usize), usize> = HashMap::new();
-        for row in rows {
+        for (row, time) in rows.iter().zip(times) {
             let resource = resources.of(&row.resource, |resource| {
                 resource.attributes.sort_by(|a, b| a.key.cmp(&b.key));
             });
@@ -161,7 +174,7 @@ impl<'a> TracesData<'a> {
                 group.push(ScopeSpans { scope: Scope::of(&row.scope), spans: Vec::new() });
                 group.len() - 1
             });
-            group[position].spans.push(Span::of(row));
+            group[position].spans.push(Span::of(row, time));
         }
         Self { resource_spans, spans_left_out: left_out }
     }
@@ -206,7 +219,7 @@ impl<'a> Scope<'a> {
 }
 
 impl<'a> Span<'a> {
-    fn of(row: &'a SpanRecord) -> Self {
+    fn of(row: &'a SpanRecord, time: &SpanTime) -> Self {
         let span = &row.span;
         Self {
             trace_id: hex(&span.trace_id),
@@ -232,6 +245,10 @@ impl<'a> Span<'a> {
                 SpanState::Pending => "pending",
                 SpanState::Kept => "kept",
             },
+            adjusted_count: (row.adjusted_count != 1.0).then_some(row.adjusted_count),
+            self_time_ns: time.self_ns.to_string(),
+            critical_path_ns: time.critical_path_ns.to_string(),
+            on_critical_path: time.on_critical_path,
         }
     }
 }

@@ -1,13 +1,15 @@
-//! `/api/v1/trace/{id}`: one trace as OTLP JSON, each span with its state.
+//! `/api/v1/trace/{id}`: one trace as OTLP JSON, each span with its state, its own time and its time on the critical path.
 
 use super::otlp_json::TracesData;
 use crate::{
+    critical_path,
     http::{
         answer::{Answer, Failure},
         call::Call,
         view::View,
     },
     trace::fold_resends,
+    tree::{Node, Tree},
 };
 
 /// A trace by its id. What a client sent twice is shown once, unless `raw=true` asks for every row.
@@ -22,8 +24,11 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
         rows = fold_resends(rows);
     }
     let left_out = call.left_out(rows_read, rows.len(), call.spans_max);
+    // Before what is beyond the bound is cut off: it may be what the rest waited for.
+    let nodes: Vec<_> = rows.iter().map(Node::of).collect();
+    let times = critical_path::of_trace(&nodes, &Tree::of(&nodes));
     rows.truncate(call.spans_max);
-    let mut answer = Answer::json(&TracesData::of(&rows, left_out), false)?;
+    let mut answer = Answer::json(&TracesData::of(&rows, &times, left_out), false)?;
     answer.partial = left_out > 0;
     Ok(answer)
 }
@@ -31,7 +36,10 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::fixtures::{Held, TRACE, call, record};
+    use crate::{
+        drawn,
+        http::fixtures::{Held, TRACE, call, record},
+    };
 
     fn spans(query: &[(&str, &str)], spans_max: usize) -> (usize, serde_json::Value) {
         let rows = vec![record("cart", 1, 5), record("cart", 1, 5), record("cart", 2, 6)];
@@ -49,6 +57,27 @@ mod tests {
         assert_eq!(spans(&[], 10), (2, serde_json::Value::Null));
         assert_eq!(spans(&[("raw", "1")], 10), (3, serde_json::Value::Null));
         assert_eq!(spans(&[], 1), (1, serde_json::json!(1)));
+    }
+
+    #[test]
+    fn spans_say_where_time_went() {
+        let rows = drawn::rows("shop/root 0..100 trace=9\n  shop/db 10..40\n  shop/aside 15..20");
+        let id = format!("{:032x}", 9);
+        let answer = trace(&call(&[("id", &id)], &[]), &Held { rows, ..Held::default() }).expect("found");
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+        let spans = body["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().expect("a list");
+        let times: Vec<_> = spans
+            .iter()
+            .map(|span| {
+                (span["selfTimeNs"].as_str(), span["criticalPathNs"].as_str(), span["onCriticalPath"].as_bool())
+            })
+            .collect();
+        let expected = [
+            (Some("70"), Some("70"), Some(true)),
+            (Some("30"), Some("30"), Some(true)),
+            (Some("5"), Some("0"), Some(false)),
+        ];
+        assert_eq!(times, expected);
     }
 
     #[test]

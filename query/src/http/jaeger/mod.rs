@@ -3,6 +3,7 @@
 //! Shapes and rules follow jaeger-query (`cmd/query/app`, `internal/uimodel`) and the OpenTelemetry Collector's
 //! translator to Jaeger (`pkg/translator/jaeger`).
 
+mod dependencies;
 mod kinds;
 mod model;
 mod operations;
@@ -13,6 +14,7 @@ mod spans;
 mod tags;
 mod trace;
 
+pub(super) use dependencies::dependencies;
 pub(super) use operations::{operation_names, operations, services};
 pub(super) use search::search;
 pub(super) use trace::trace;

@@ -12,8 +12,14 @@ use crate::http::{answer::Failure, call::Call};
 const LIMIT_DEFAULT: usize = 100;
 
 /// Tags that Jaeger shows but that are no attributes here: searching them would silently find nothing.
-const NOT_SEARCHABLE: [&str; 5] =
-    ["otel.scope.name", "otel.scope.version", "otel.status_description", "w3c.tracestate", "weir.state"];
+const NOT_SEARCHABLE: [&str; 6] = [
+    "otel.scope.name",
+    "otel.scope.version",
+    "otel.status_description",
+    "w3c.tracestate",
+    "weir.state",
+    "weir.adjusted_count",
+];
 
 /// What a search asks for.
 #[derive(Debug)]
@@ -34,7 +40,7 @@ impl Search {
             return Ok(Self::Ids(ids));
         }
         let service = call.first("service").ok_or_else(|| bad("parameter 'service' is required"))?;
-        let traces_max = limit(call)?;
+        let traces_max = call.limit(LIMIT_DEFAULT)?;
         let mut filter = SpanFilter {
             service: Some(service.into()),
             name: call.first("operation").map(Into::into),
@@ -93,17 +99,6 @@ fn trace_ids(call: &Call) -> Result<Vec<TraceId>, Failure> {
         }
     }
     Ok(ids)
-}
-
-fn limit(call: &Call) -> Result<usize, Failure> {
-    let Some(text) = call.first("limit") else {
-        return Ok(LIMIT_DEFAULT.min(call.traces_max));
-    };
-    let limit: u64 = text.parse().map_err(|_| bad("parameter 'limit' is not a number above 0"))?;
-    if limit == 0 {
-        return Err(bad("parameter 'limit' is not a number above 0"));
-    }
-    Ok(usize::try_from(limit).unwrap_or(usize::MAX).min(call.traces_max))
 }
 
 fn durations(call: &Call) -> Result<RangeInclusive<u64>, Failure> {

@@ -21,7 +21,7 @@ use weir_store::{SpanRecord, SpanState};
 use super::{
     kinds,
     model::{Log, Process, RefType, Reference, Span, Tag, TagValue, Trace},
-    tags::{int, tags, text},
+    tags::{double, int, tags, text},
 };
 use crate::trace::service;
 
@@ -139,6 +139,9 @@ fn span_tags(row: &SpanRecord) -> Vec<Tag<'_>> {
     push_count(&mut all, "otel.dropped_links_count", span.dropped_links_count);
     if row.state == SpanState::Pending {
         all.push(text("weir.state", "pending"));
+    }
+    if row.adjusted_count != 1.0 {
+        all.push(double("weir.adjusted_count", row.adjusted_count));
     }
     all
 }

@@ -29,6 +29,11 @@ pub(super) fn int(key: &str, value: i64) -> Tag<'_> {
     Tag { key, kind: "int64", value }
 }
 
+/// A tag of a number with a fraction.
+pub(super) fn double(key: &str, value: f64) -> Tag<'_> {
+    Tag { key, kind: "float64", value: float(value) }
+}
+
 fn tag(attribute: &KeyValue) -> Tag<'_> {
     let key = attribute.key.as_str();
     let value = attribute.value.as_ref().and_then(|value| value.value.as_ref());
@@ -36,7 +41,7 @@ fn tag(attribute: &KeyValue) -> Tag<'_> {
         Some(Value::StringValue(value)) => text(key, value.as_str()),
         Some(Value::BoolValue(value)) => Tag { key, kind: "bool", value: TagValue::Bool(*value) },
         Some(Value::IntValue(value)) => int(key, *value),
-        Some(Value::DoubleValue(value)) => Tag { key, kind: "float64", value: float(*value) },
+        Some(Value::DoubleValue(value)) => double(key, *value),
         Some(Value::BytesValue(bytes)) => {
             Tag { key, kind: "binary", value: TagValue::Text(BASE64_STANDARD.encode(bytes).into()) }
         }

@@ -17,6 +17,7 @@ struct Served {
     address: SocketAddr,
     tracker: TaskTracker,
     shutdown: CancellationToken,
+    _spill: tempfile::TempDir,
 }
 
 async fn serve_held(held: Held, change: impl FnOnce(&mut QueryConfig)) -> Served {
@@ -24,10 +25,13 @@ async fn serve_held(held: Held, change: impl FnOnce(&mut QueryConfig)) -> Served
     change(&mut config);
     let authenticate: Authenticate = Arc::new(|headers| (!headers.contains_key("x-stranger")).then(TenantId::default));
     let gate = Gate::new(&config);
-    let app = App { source: Arc::new(held), authenticate, gate, clock: Clock::fixed(0), config: Arc::new(config) };
+    let spill = tempfile::tempdir().expect("a temporary folder");
+    let engine = Arc::new(Engine::start(config.sql.clone(), spill.path()).expect("threads"));
+    let (source, config) = (Arc::new(held), Arc::new(config));
+    let app = App { source, authenticate, gate, engine, clock: Clock::fixed(0), config };
     let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let address = serve(app, &tracker, shutdown.clone()).await.expect("a free port");
-    Served { address, tracker, shutdown }
+    Served { address, tracker, shutdown, _spill: spill }
 }
 
 fn held() -> Held {
@@ -76,7 +80,7 @@ async fn every_route_answers() {
     let served = serve_held(held(), |_| {}).await;
     for route in ROUTES {
         let target = route.path.replace("{id}", &TRACE.to_string()).replace("{service}", "cart");
-        let response = served.get(&format!("{target}?service=cart")).await;
+        let response = served.get(&format!("{target}?service=cart&query=SELECT%201")).await;
         assert_eq!(status(&response), "200", "{target}: {response}");
         assert!(response.contains("; charset=utf-8\r\n"), "{target}: {response}");
         assert!(response.contains("x-content-type-options: nosniff\r\n"), "{target}: {response}");
@@ -105,7 +109,11 @@ async fn metrics_count_requests_and_the_process() {
 async fn wrong_turns_are_explained_in_the_style_of_the_api() {
     let served = serve_held(held(), |_| {}).await;
     let cases = [
-        ("/jaeger/api/dependencies", "404", r#"{"code":404,"msg":"nothing is served at this path; / lists what is"}"#),
+        (
+            "/jaeger/api/quality-metrics",
+            "404",
+            r#"{"code":404,"msg":"nothing is served at this path; / lists what is"}"#,
+        ),
         ("/api/v1/nothing", "404", r#"{"error":{"code":404,"message":"nothing is served"#),
         ("/favicon.ico", "404", "nothing is served at this path"),
         ("/jaeger/api/traces/ff", "404", r#""errors":[{"code":404,"msg":"trace not found"}]"#),
@@ -268,12 +276,15 @@ async fn limits_may_be_as_large_as_numbers_get() {
 async fn a_port_that_is_taken_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = taken.local_addr().expect("bound");
+    let spill = tempfile::tempdir().expect("a temporary folder");
+    let engine = Arc::new(Engine::start(QueryConfig::default().sql, spill.path()).expect("threads"));
     for endpoint in [address.to_string(), format!(":{}", address.port())] {
         let config = QueryConfig { endpoint: endpoint.clone(), ..QueryConfig::default() };
         let app = App {
             source: Arc::new(held()),
             authenticate: Arc::new(|_| None),
             gate: Gate::new(&config),
+            engine: Arc::clone(&engine),
             clock: Clock::fixed(0),
             config: Arc::new(config),
         };

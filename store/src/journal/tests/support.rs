@@ -101,6 +101,7 @@ pub(crate) fn entry(n: u64) -> Entry<u64> {
         rejected,
         generation: 3,
         cursor: Bytes::copy_from_slice(&n.to_le_bytes()),
+        head_dropped: 0,
     };
     Entry { header, payload: payload(n), attachment: n }
 }

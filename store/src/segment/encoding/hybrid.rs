@@ -11,10 +11,7 @@ pub(in crate::segment) fn encode(codes: &[u32], width: u32, out: &mut Vec<u8>) {
     let mut at = 0;
     while at < codes.len() {
         let first = codes[at];
-        let mut end = at + 1;
-        while end < codes.len() && codes[end] == first {
-            end += 1;
-        }
+        let end = at + run_len(&codes[at..]);
         if end - at >= RUN_MIN || (at == 0 && end == codes.len()) {
             pack(&codes[packed_from..at], width, out);
             run(end - at, first, width, out);
@@ -26,6 +23,38 @@ pub(in crate::segment) fn encode(codes: &[u32], width: u32, out: &mut Vec<u8>) {
         }
     }
     pack(&codes[packed_from..], width, out);
+}
+
+/// How many codes are the same as the first.
+#[inline]
+fn run_len(codes: &[u32]) -> usize {
+    const STEP: usize = 16;
+    let first = codes[0];
+    let mut len = 1;
+    if codes.get(1) == Some(&first) {
+        // Without an early end, so that it becomes vector instructions.
+        while let Some(step) = codes.get(len..len + STEP)
+            && step.iter().fold(0, |difference, code| difference | (code ^ first)) == 0
+        {
+            len += STEP;
+        }
+        len += codes[len..].iter().take_while(|&&code| code == first).count();
+    }
+    len
+}
+
+/// How many neighbours are not `step` apart. Beyond `max` it stops counting.
+pub(in crate::segment) fn changes(values: &[u32], step: u32, max: usize) -> usize {
+    const STRETCH: usize = 1024;
+    let mut count = 0;
+    let mut at = 0;
+    while at + 1 < values.len() && count <= max {
+        let stretch = &values[at..values.len().min(at + STRETCH + 1)];
+        let pairs = stretch.iter().zip(&stretch[1..]);
+        count += pairs.map(|(one, next)| u32::from(next.wrapping_sub(*one) != step)).sum::<u32>() as usize;
+        at += STRETCH;
+    }
+    count
 }
 
 /// Appends `count` times the same code.
@@ -187,6 +216,17 @@ mod tests {
         decode(&bytes, codes.len(), width, max + 1, &mut back).expect("own bytes");
         assert_eq!(back, codes);
         bytes.len()
+    }
+
+    #[test]
+    fn changes_are_counted_up_to_a_bound() {
+        let values: Vec<u32> = (0..5000).map(|n| n / 10).collect();
+        assert_eq!(changes(&values, 0, 10_000), 499);
+        assert_eq!(changes(&values, 1, 10_000), 4999 - 499);
+        assert!((100..499).contains(&changes(&values, 0, 100)));
+        assert_eq!(changes(&[7; 2000], 0, 0), 0);
+        assert_eq!((changes(&[], 0, 5), changes(&[1], 1, 5)), (0, 0));
+        assert_eq!(changes(&[1, 2, 4], 1, 5), 1);
     }
 
     #[test]

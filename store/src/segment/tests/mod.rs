@@ -5,8 +5,9 @@ mod figures;
 mod merging;
 mod odd;
 mod round_trip;
+mod sampled;
 mod searching;
-mod shop;
+pub(crate) mod shop;
 
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ fn records(request: &ExportTraceServiceRequest) -> Vec<SpanRecord> {
                     resource: resource.clone(),
                     scope: scope.clone(),
                     state: SpanState::Kept,
+                    adjusted_count: 1.0,
                 });
             }
         }

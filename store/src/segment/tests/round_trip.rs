@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use proptest::prelude::*;
+use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use prost::Message;
 use weir_proto::{TraceId, otlp::messages::collector::trace::v1::ExportTraceServiceRequest};
 
@@ -75,6 +75,36 @@ fn rejected_spans_stay_out() {
     let out = TraceId::from_wire(&records(&request)[4].span.trace_id).expect("valid");
     let kept: Vec<_> = segment.trace(out).expect("intact").into_iter().map(|record| record.span.span_id).collect();
     assert!(!kept.contains(&records(&request)[4].span.span_id));
+}
+
+#[test]
+fn a_cleared_builder_is_as_good_as_new() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut builder = SpanBuilder::new();
+    // Other keys, names and values; and so many different ones that a dictionary gives up.
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..10 {
+        let odd = odd::request().new_tree(&mut runner).expect("no filters").current();
+        let _ = builder.push_payload(&odd.encode_to_vec(), &[]);
+    }
+    let mut earlier = Shop::new(8);
+    for _ in 0..10 {
+        builder.push_payload(&earlier.batch(700).encode_to_vec(), &[]).expect("own bytes");
+    }
+    builder.clear();
+    assert_eq!(builder.rows(), 0);
+    let mut shop = Shop::new(9);
+    let requests: Vec<_> = (0..4).map(|_| shop.batch(700)).collect();
+    for request in &requests {
+        builder.push_payload(&request.encode_to_vec(), &[]).expect("own bytes");
+    }
+    let tally = Tally { accepted: 2800, kept: 2800, ..Default::default() };
+    let again = write_segment(&Disk::default(), folder.path(), &id(2, 2, 0), &builder, tally, 1).expect("written");
+    let fresh = write(folder.path(), &requests, 3);
+    for file in ["spans.parquet", "traces.idx"] {
+        let bytes = |segment: &Segment| std::fs::read(segment.directory().join(file)).expect("there");
+        assert!(bytes(&again) == bytes(&fresh), "{file}");
+    }
 }
 
 #[test]

@@ -66,19 +66,19 @@ const SERVICES: usize = 20;
 const SPANS_PER_TRACE: usize = 8;
 
 /// Makes traces and cuts the spans of each service into batches.
-pub(super) struct Shop {
+pub(crate) struct Shop {
     random: Random,
     now_ns: u64,
     waiting: Vec<Vec<Span>>,
 }
 
 impl Shop {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self { random: Random(seed), now_ns: 1_760_000_000_000_000_000, waiting: vec![Vec::new(); SERVICES] }
     }
 
     /// The next batch of one service's spans.
-    pub(super) fn batch(&mut self, spans: usize) -> ExportTraceServiceRequest {
+    pub(crate) fn batch(&mut self, spans: usize) -> ExportTraceServiceRequest {
         loop {
             if let Some(service) = self.waiting.iter().position(|waiting| waiting.len() >= spans) {
                 let rest = self.waiting[service].split_off(spans);

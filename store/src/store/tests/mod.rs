@@ -1,5 +1,6 @@
 //! The whole store, on a real folder: under load, after stops of every kind, damaged, full, with the power cut.
 
+mod by_hand;
 mod check;
 mod damage;
 mod faults;
@@ -8,6 +9,12 @@ mod power;
 mod pressure;
 mod reopening;
 mod retention;
+mod sampled;
+mod sampled_damage;
+mod sampled_figures;
+mod sampled_hammer;
+mod sampling;
+mod scanning;
 mod spans;
 mod still;
 mod tenants;
@@ -55,7 +62,7 @@ fn clock() -> Clock {
 }
 
 async fn open(options: StoreOptions) -> Store {
-    Store::open_on(Disk::default(), options, clock()).await.expect("opens")
+    Store::open_on(Disk::default(), options, None, clock()).await.expect("opens")
 }
 
 async fn append(store: &Store, tenant: &TenantId, numbers: &[u64]) -> Result<(), AppendError> {

@@ -94,7 +94,8 @@ impl Run {
 
 /// Opens what a power cut left. Everything acknowledged must be there, and nothing may count as damaged.
 async fn look(folder: &Path, acknowledged: &Numbers, sent: &Numbers) -> Result<(), String> {
-    let shared = open::open(Disk::default(), options(folder), clock()).await.map_err(|error| error.to_string())?;
+    let shared =
+        open::open(Disk::default(), options(folder), None, clock()).await.map_err(|error| error.to_string())?;
     let snapshot = Snapshot(shared.views.current());
     let tenant = tenant("default");
     let mut found = Numbers::new();
@@ -155,11 +156,13 @@ async fn second_life(folder: &Path, skip_sync: u64) -> Run {
 /// A sync that no power cut misses: its path, how many of that path came before it in that life, and why.
 type Harmless = (&'static str, usize, &'static str);
 
-const HARMLESS_IN_FIRST_LIFE: [Harmless; 6] = [
+const HARMLESS_IN_FIRST_LIFE: [Harmless; 8] = [
     ("", 0, "the next sync of the data folder covers it, and nothing is acknowledged before"),
     ("", 1, "the next sync of the data folder covers it, and nothing is acknowledged before"),
     ("", 2, "the next sync of the data folder covers it, and nothing is acknowledged before"),
     ("", 3, "a folder without FORMAT is given one when it opens; the catalog's name is synced by SQLite"),
+    ("journal", 0, "the next sync of this folder covers it, and nothing is acknowledged before"),
+    ("journal", 1, "nothing is sampled: the verdict journal's folder is made again"),
     ("journal/traces/0000000002.journal", 0, "a header alone: the first frame's sync covers it before the frame's ack"),
     ("journal/traces", 2, "sealed files that come back are removed by the next start"),
 ];

@@ -44,7 +44,7 @@ async fn refuses_until_sealed(
     let options =
         StoreOptions { seal_bytes_max: u64::MAX, seal_age_max: Duration::from_secs(60), ..options(folder.path()) };
     let options = limit(options);
-    let store = Store::open_on(Disk::default(), options, clock.clone()).await.expect("opens");
+    let store = Store::open_on(Disk::default(), options, None, clock.clone()).await.expect("opens");
     let mut sent = Numbers::new();
     let mut next = 0;
     while store.readiness().is_ok() {
@@ -78,7 +78,7 @@ async fn merging_that_falls_behind_refuses_until_it_has_caught_up() {
     let disk = Disk::default();
     let options = StoreOptions { merge_debt_bytes_max: 1000, ..options(folder.path()) };
     disk.faults().set_space_bytes(0);
-    let store = Store::open_on(disk.clone(), options, clock()).await.expect("opens");
+    let store = Store::open_on(disk.clone(), options, None, clock()).await.expect("opens");
     let refused = until_refused(&store).await;
     assert!(matches!(refused, AppendError::Busy("merging has fallen behind")), "{refused:?}");
     disk.faults().set_space_bytes(u64::MAX);
@@ -94,7 +94,7 @@ async fn a_disk_below_its_limit_refuses_until_there_is_space_again() {
     let folder = temp_folder();
     let disk = Disk::default();
     let options = StoreOptions { free_bytes_min: 1 << 20, ..options(folder.path()) };
-    let store = Store::open_on(disk.clone(), options, clock()).await.expect("opens");
+    let store = Store::open_on(disk.clone(), options, None, clock()).await.expect("opens");
     let mut sent = append_all(&store, &tenant("default"), 0..200).await;
     disk.faults().set_space_bytes((1 << 20) - 1);
     assert!(matches!(until_refused(&store).await, AppendError::DiskFull));
@@ -113,7 +113,7 @@ async fn a_disk_below_its_limit_refuses_until_there_is_space_again() {
 async fn a_disk_that_is_full_refuses_and_sealing_goes_on_when_there_is_space() {
     let folder = temp_folder();
     let disk = Disk::default();
-    let store = Store::open_on(disk.clone(), options(folder.path()), clock()).await.expect("opens");
+    let store = Store::open_on(disk.clone(), options(folder.path()), None, clock()).await.expect("opens");
     let mut sent = Numbers::new();
     for round in 0..3 {
         // From nothing to a part of what a batch needs.
@@ -143,7 +143,7 @@ async fn a_full_queue_and_a_batch_that_is_too_large_are_refused() {
         append_queue_bytes_max: 4 << 10,
         ..options(folder.path())
     };
-    let store = Store::open_on(Disk::default(), options, clock()).await.expect("opens");
+    let store = Store::open_on(Disk::default(), options, None, clock()).await.expect("opens");
     let large = TracesBatch { payload: vec![0; (64 << 20) + 1].into(), ..spans::batch(&tenant("default"), &[1], 1) };
     let refused = store.append_traces(large).await.expect_err("too large");
     assert!(matches!(refused, AppendError::TooLarge { bytes_max } if bytes_max == 64 << 20), "{refused:?}");

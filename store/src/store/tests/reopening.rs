@@ -129,6 +129,9 @@ async fn a_store_that_is_dropped_gives_its_folder_back() {
     let snapshot = store.snapshot();
     drop(store);
     until("its threads have ended", || threads.strong_count() == 0).await;
+    let lock = std::fs::File::open(folder.path().join("LOCK")).expect("there");
+    until("the folder is given back", || lock.try_lock().is_ok()).await;
+    drop(lock);
     assert_eq!(check::visible(&snapshot, &tenant("default"), &sent), sent);
     let again = open(options(folder.path())).await;
     let snapshot = again.snapshot();

@@ -18,7 +18,7 @@ use weir_proto::{
 
 use crate::{
     AttributeFilter, AttributeText, Operation, Place, RejectReason, Rejection, SpanFilter, SpanRecord, TracesBatch,
-    head::BatchSummaries,
+    head::BatchSummaries, sampling::POLICY_ATTRIBUTE,
 };
 
 /// When span 0 starts, Unix ns; each further one a millisecond later.
@@ -101,8 +101,20 @@ fn request(numbers: &[u64]) -> (ExportTraceServiceRequest, Vec<Rejection>) {
 /// What admission makes of a request with these spans.
 pub(super) fn batch(tenant: &TenantId, numbers: &[u64], received_at_ns: u64) -> TracesBatch {
     let (request, rejected) = request(numbers);
+    let batch = batch_of(tenant, &request, rejected, received_at_ns);
+    assert_eq!(batch.summaries.len(), numbers.len());
+    batch
+}
+
+/// What admission makes of a request of which these spans are rejected.
+pub(super) fn batch_of(
+    tenant: &TenantId,
+    request: &ExportTraceServiceRequest,
+    rejected: Vec<Rejection>,
+    received_at_ns: u64,
+) -> TracesBatch {
     let payload = request.encode_to_vec();
-    let mut summaries = BatchSummaries::with_capacity(numbers.len());
+    let mut summaries = BatchSummaries::with_capacity(100);
     let mut items = 0;
     let limits = Limits { span_bytes_max: 1 << 20, attributes_max: 100, depth_max: 64 };
     scan(&payload, Checks::Admission(limits), |scanned| {
@@ -112,8 +124,16 @@ pub(super) fn batch(tenant: &TenantId, numbers: &[u64], received_at_ns: u64) -> 
         }
     })
     .expect("canonical");
-    assert_eq!(summaries.len(), numbers.len());
-    TracesBatch { tenant: tenant.clone(), payload: payload.into(), received_at_ns, items, rejected, summaries }
+    TracesBatch {
+        tenant: tenant.clone(),
+        payload: payload.into(),
+        received_at_ns,
+        items,
+        rejected,
+        summaries,
+        generation: 0,
+        head_dropped: 0,
+    }
 }
 
 /// The number of a span that was read back; panics when it is not what was sent.
@@ -122,6 +142,11 @@ pub(super) fn number_of(record: &SpanRecord) -> u64 {
     let n = u64::from_be_bytes(id) - 1;
     let mut read = record.span.clone();
     let mut sent = span(n);
+    // What a verdict adds.
+    read.attributes.retain(|attribute| attribute.key != POLICY_ATTRIBUTE);
+    if read.trace_state.starts_with("ot=th:") {
+        read.trace_state.clear();
+    }
     read.attributes.sort_by(|a, b| a.key.cmp(&b.key));
     sent.attributes.sort_by(|a, b| a.key.cmp(&b.key));
     read.status = None;

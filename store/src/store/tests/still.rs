@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use weir_proto::{TenantId, time::Clock};
 
 use super::{
-    super::{Shared, Snapshot, StoreOptions, housekeeping, merger, open, sealer},
+    super::{Shared, Snapshot, StoreOptions, TracesBatch, housekeeping, merger, open, run, sealer},
     check::{self, Numbers},
     clock, options, spans,
 };
@@ -25,7 +25,7 @@ impl StillStore {
     }
 
     pub(super) async fn open_with(options: StoreOptions, disk: Disk, clock: Clock) -> Self {
-        Self { shared: Arc::new(open::open(disk, options, clock).await.expect("opens")) }
+        Self { shared: Arc::new(open::open(disk, options, None, clock).await.expect("opens")) }
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
@@ -35,18 +35,32 @@ impl StillStore {
     /// Appends one batch.
     pub(super) async fn append(&self, tenant: &TenantId, numbers: impl IntoIterator<Item = u64>) -> Numbers {
         let numbers: Numbers = numbers.into_iter().collect();
+        self.append_batch(spans::batch(tenant, &Vec::from_iter(numbers.iter().copied()), self.shared.clock.now_ns()))
+            .await;
+        numbers
+    }
+
+    /// Appends one batch whose spans are to be sampled.
+    pub(super) async fn append_sampled(&self, tenant: &TenantId, numbers: impl IntoIterator<Item = u64>) -> Numbers {
+        let numbers: Numbers = numbers.into_iter().collect();
         let batch = spans::batch(tenant, &Vec::from_iter(numbers.iter().copied()), self.shared.clock.now_ns());
+        self.append_batch(TracesBatch { generation: 1, ..batch }).await;
+        numbers
+    }
+
+    /// Appends one batch that was made elsewhere.
+    pub(super) async fn append_batch(&self, batch: TracesBatch) {
         let header = FrameHeader {
             tenant: batch.tenant,
             received_at_ns: batch.received_at_ns,
             items: batch.items,
             rejected: batch.rejected,
-            generation: 0,
+            generation: batch.generation,
             cursor: bytes::Bytes::new(),
+            head_dropped: batch.head_dropped,
         };
         let entry = Entry { header, payload: batch.payload, attachment: batch.summaries };
         self.shared.journal.append(entry).await.expect("appended");
-        numbers
     }
 
     /// Closes the journal file in use.
@@ -56,11 +70,12 @@ impl StillStore {
 
     /// Seals the next run; answers whether there was one.
     pub(super) async fn seal(&self) -> bool {
-        self.step(|shared| {
-            let run = sealer::next_run(shared);
-            run.is_some_and(|files| sealer::seal(shared, &files).map(|()| true).expect("sealed"))
-        })
-        .await
+        self.seal_run().await.is_some()
+    }
+
+    /// Seals the next run, if there is one.
+    pub(super) async fn seal_run(&self) -> Option<sealer::Sealed> {
+        self.step(|shared| run::next_run(shared).map(|files| sealer::seal(shared, &files).expect("sealed"))).await
     }
 
     /// Does the next merge; answers whether there was one.

@@ -53,7 +53,8 @@ fn full() -> SpanRecord {
 #[test]
 fn reads_back_as_it_was() {
     let row = full();
-    let json = serde_json::to_string(&TracesData::of(std::slice::from_ref(&row), 0)).expect("writes");
+    let json =
+        serde_json::to_string(&TracesData::of(std::slice::from_ref(&row), &[SpanTime::default()], 0)).expect("writes");
     let read: otlp::TracesData = serde_json::from_str(&json).expect("the generated types read it");
     let group = &read.resource_spans[0];
     assert_eq!(group.resource.as_ref(), Some(row.resource.as_ref()));
@@ -65,13 +66,15 @@ fn reads_back_as_it_was() {
 fn a_small_span_is_short() {
     let mut row = record("cart", 1, 5);
     row.state = SpanState::Pending;
+    row.adjusted_count = 2.5;
     row.span.attributes = vec![
         double("n", f64::NAN),
         double("i", f64::INFINITY),
         with("j", any_value::Value::IntValue(5)),
         common::KeyValue::default(),
     ];
-    let json = serde_json::to_value(TracesData::of(&[row], 0)).expect("writes");
+    let time = SpanTime { self_ns: 10_000, critical_path_ns: 7, on_critical_path: true };
+    let json = serde_json::to_value(TracesData::of(&[row], &[time], 0)).expect("writes");
     let expected = serde_json::json!({"resourceSpans": [{
         "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "cart"}}]},
         "scopeSpans": [{"scope": {}, "spans": [{
@@ -89,6 +92,10 @@ fn a_small_span_is_short() {
             ],
             "status": {},
             "state": "pending",
+            "adjustedCount": 2.5,
+            "selfTimeNs": "10000",
+            "criticalPathNs": "7",
+            "onCriticalPath": true,
         }]}],
     }]});
     assert_eq!(json, expected);
@@ -103,7 +110,7 @@ fn groups_by_content() {
     };
     let rows =
         [scoped("a", 1, "x"), scoped("b", 2, "x"), scoped("a", 3, "y"), scoped("a", 4, "x"), scoped("b", 5, "x")];
-    let data = TracesData::of(&rows, 0);
+    let data = TracesData::of(&rows, &[SpanTime::default(); 5], 0);
     let mut groups = Vec::new();
     for resource in &data.resource_spans {
         for scope in &resource.scope_spans {

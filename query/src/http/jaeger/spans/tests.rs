@@ -73,6 +73,7 @@ fn an_eventful_span() {
     row.scope =
         Arc::new(InstrumentationScope { name: "lib".into(), version: "1.2".into(), ..InstrumentationScope::default() });
     row.state = SpanState::Pending;
+    row.adjusted_count = 2.0;
     let body = shown(&[row]);
     let span = &body["spans"][0];
     assert_eq!(span["flags"], 1);
@@ -87,6 +88,7 @@ fn an_eventful_span() {
             {"key": "w3c.tracestate", "type": "string", "value": "ot=th:8"},
             {"key": "otel.dropped_attributes_count", "type": "int64", "value": 4},
             {"key": "weir.state", "type": "string", "value": "pending"},
+            {"key": "weir.adjusted_count", "type": "float64", "value": 2.0},
         ])
     );
     assert_eq!(

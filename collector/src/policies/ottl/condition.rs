@@ -1,0 +1,58 @@
+//! Conditions as a policy has them: any of several, over spans or their events.
+
+use weir_proto::otlp::traces::ScannedSpan;
+
+use super::{evaluate::Subject, expression::Expression, parser, path::Context};
+
+/// Holds of a span when one of them does.
+#[derive(Debug, Clone)]
+pub(crate) struct Condition {
+    texts: (Vec<String>, Vec<String>),
+    of_span: Vec<Expression>,
+    of_event: Vec<Expression>,
+}
+
+/// The texts say all.
+impl PartialEq for Condition {
+    fn eq(&self, other: &Self) -> bool {
+        self.texts == other.texts
+    }
+}
+
+impl Condition {
+    /// Reads conditions over spans and over events.
+    pub(crate) fn parse(of_span: &[String], of_event: &[String]) -> Result<Self, String> {
+        let parse = |texts: &[String], context| -> Result<Vec<Expression>, String> {
+            let parsed = texts.iter().map(|text| {
+                parser::parse(text, context).map_err(|error| {
+                    let shown: String = text.chars().take(200).collect();
+                    format!("condition `{shown}`: {error}")
+                })
+            });
+            parsed.collect()
+        };
+        Ok(Self {
+            texts: (of_span.to_vec(), of_event.to_vec()),
+            of_span: parse(of_span, Context::Span)?,
+            of_event: parse(of_event, Context::Event)?,
+        })
+    }
+
+    /// Whether a span fulfils it.
+    pub(crate) fn holds(&self, span: &ScannedSpan<'_>) -> bool {
+        let subject = Subject { span, event: None };
+        if self.of_span.iter().any(|condition| subject.holds(condition)) {
+            return true;
+        }
+        if self.of_event.is_empty() {
+            return false;
+        }
+        span.span.events.iter().any(|event| {
+            let subject = Subject { span, event: Some(event) };
+            self.of_event.iter().any(|condition| subject.holds(condition))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! One set of policies: asks them in order, and combines their votes as the Collector does.
+
+use serde_json::{Value, json};
+
+use super::TailSamplingConfig;
+use crate::policies::{
+    DueTrace, Luck, Named, Plan, PlanError, PolicyConfig, Settlement, Vote, chance_of, report, settle,
+};
+
+/// Named in the verdicts of traces that no policy wanted.
+pub(super) const NO_POLICY: &str = "no_policy";
+
+/// The id, and the policy, of the set that decides when all others only would.
+const KEEP_ALL: &str = "dry_run";
+
+/// No chance is taken for smaller than this.
+const CHANCE_MIN: f64 = 1e-12;
+
+/// A chance above this is certainty.
+const CERTAIN: f64 = 1.0 - 1e-9;
+
+/// A set as configured.
+#[derive(Debug, Clone)]
+pub(super) struct SetConfig {
+    id: String,
+    first_match: bool,
+    /// `None`: keeps everything.
+    policies: Option<Vec<PolicyConfig>>,
+}
+
+impl SetConfig {
+    /// Of a block.
+    pub(super) fn new(id: &str, config: &TailSamplingConfig) -> Self {
+        // What drops is asked first: it ends the asking.
+        let (mut policies, others): (Vec<_>, Vec<_>) =
+            config.policies.iter().cloned().partition(|policy| policy.kind() == "drop");
+        policies.extend(others);
+        Self { id: id.to_owned(), first_match: config.sample_on_first_match, policies: Some(policies) }
+    }
+
+    /// Decides when all blocks are dry runs.
+    pub(super) fn keep_all() -> Self {
+        Self { id: KEEP_ALL.to_owned(), first_match: false, policies: None }
+    }
+}
+
+/// Makes sets of policies, always in the same order: bits mean the same to marks and to judges.
+pub(super) fn build(configs: &[SetConfig], plan: &mut Plan) -> Result<Vec<PolicySet>, PlanError> {
+    let mut sets = Vec::with_capacity(configs.len());
+    for config in configs {
+        let policies = plan.build_all(config.policies.as_deref().unwrap_or_default())?;
+        let tallies = vec![Tally::default(); policies.len() + 1];
+        sets.push(PolicySet {
+            id: config.id.clone(),
+            first_match: config.first_match,
+            keeps_all: config.policies.is_none(),
+            policies,
+            tallies,
+            total: Tally::default(),
+        });
+    }
+    Ok(sets)
+}
+
+/// Policies at work.
+#[derive(Debug)]
+pub(super) struct PolicySet {
+    pub(super) id: String,
+    first_match: bool,
+    keeps_all: bool,
+    pub(super) policies: Vec<Named>,
+    /// For each policy, and for none of them.
+    tallies: Vec<Tally>,
+    total: Tally,
+}
+
+/// Counts since the start.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    /// Traces and spans that it wanted, or dropped.
+    voted: (u64, u64),
+    /// Of those: where it was the one that decided.
+    decided: (u64, u64),
+    /// Of those: kept.
+    kept: (u64, u64),
+    /// What the kept spans stand for.
+    adjusted: f64,
+}
+
+/// What a set says of a trace.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct SetDecision {
+    pub(super) keep: bool,
+    /// The policy's number; the number of policies for none.
+    pub(super) policy: usize,
+    /// How likely it was to be kept.
+    pub(super) chance: f64,
+    /// The chance is known, not estimated.
+    pub(super) is_known: bool,
+}
+
+/// What the votes come to.
+struct Outcome {
+    keep: bool,
+    policy: Option<usize>,
+    /// No luck would have changed it.
+    is_certain: bool,
+}
+
+impl PolicySet {
+    /// Names, in the order of their numbers.
+    pub(super) fn names(&self) -> Vec<String> {
+        let own = if self.keeps_all { KEEP_ALL } else { NO_POLICY };
+        self.policies.iter().map(|named| named.name.clone()).chain([own.to_owned()]).collect()
+    }
+
+    /// Decides on a trace, and tells the policies.
+    pub(super) fn decide(&mut self, trace: &DueTrace<'_>) -> SetDecision {
+        let none = self.policies.len();
+        if self.keeps_all {
+            self.total.note(trace, true, 1.0);
+            self.tallies[none].note(trace, true, 1.0);
+            return SetDecision { keep: true, policy: none, chance: 1.0, is_known: true };
+        }
+        let mut luck = Luck::real();
+        let (policies, tallies) = (&mut self.policies, &mut self.tallies);
+        let mut any_asked = false;
+        let outcome = ask(policies, self.first_match, trace, &mut luck, |index, vote, asked| {
+            any_asked |= asked;
+            if vote != Vote::NotSampled {
+                tallies[index].vote(trace);
+            }
+        });
+        let (mut chance, mut is_known) = (1.0, true);
+        if outcome.keep && any_asked {
+            let first_match = self.first_match;
+            (chance, is_known) = chance_of(|luck| ask(&mut self.policies, first_match, trace, luck, |_, _, _| {}).keep);
+            // Paths are weighed in floating point: what comes to all of them was certain.
+            chance = if chance > CERTAIN { 1.0 } else { chance.max(CHANCE_MIN) };
+        }
+        for named in &mut self.policies {
+            settle(&mut *named.policy, trace, Settlement { kept: outcome.keep, is_certain: outcome.is_certain });
+        }
+        let policy = outcome.policy.unwrap_or(none);
+        self.tallies[policy].note(trace, outcome.keep, 1.0 / chance);
+        self.total.note(trace, outcome.keep, 1.0 / chance);
+        SetDecision { keep: outcome.keep, policy, chance, is_known }
+    }
+
+    /// Its figures.
+    pub(super) fn report(&self, is_dry_run: bool) -> Value {
+        let share = |tally: &Tally| match self.total.decided.1 {
+            0 => 0.0,
+            spans => tally.kept.1 as f64 / spans as f64,
+        };
+        let names = self.names();
+        let kinds = self.policies.iter().map(|named| named.kind).chain([""]);
+        let policies: Vec<Value> = names
+            .iter()
+            .zip(kinds)
+            .zip(&self.tallies)
+            .enumerate()
+            .map(|(index, ((name, kind), tally))| {
+                json!({
+                    "name": name,
+                    "type": kind,
+                    "wanted": { "traces": tally.voted.0, "spans": tally.voted.1 },
+                    "decided": { "traces": tally.decided.0, "spans": tally.decided.1 },
+                    "kept": { "traces": tally.kept.0, "spans": tally.kept.1, "share_of_spans": share(tally) },
+                    "state": self.policies.get(index).and_then(|named| report(&*named.policy)),
+                })
+            })
+            .collect();
+        json!({
+            "id": self.id,
+            "dry_run": is_dry_run,
+            "decided": { "traces": self.total.decided.0, "spans": self.total.decided.1 },
+            "kept": {
+                "traces": self.total.kept.0,
+                "spans": self.total.kept.1,
+                "share_of_spans": share(&self.total),
+                "spans_adjusted": self.total.adjusted,
+            },
+            "policies": policies,
+        })
+    }
+}
+
+/// Asks policies in order and combines what they say: `drop` first; then a "no" by `invert_match`; then any "yes"; then a "yes"
+/// by `invert_match`, when nobody said a plain "no".
+fn ask(
+    policies: &mut [Named],
+    first_match: bool,
+    trace: &DueTrace<'_>,
+    luck: &mut Luck,
+    mut on_vote: impl FnMut(usize, Vote, bool),
+) -> Outcome {
+    let (mut yes, mut certain_yes, mut inverted_yes, mut inverted_no) = (None, None, None, None);
+    let (mut any_no, mut any_asked) = (false, false);
+    for (index, named) in policies.iter_mut().enumerate() {
+        let vote = named.policy.vote(trace, luck);
+        let asked = luck.was_asked();
+        any_asked |= asked;
+        on_vote(index, vote, asked);
+        match vote {
+            Vote::Dropped => return Outcome { keep: false, policy: Some(index), is_certain: !asked },
+            Vote::InvertNotSampled => _ = inverted_no.get_or_insert((index, !asked)),
+            Vote::Sampled => {
+                yes.get_or_insert(index);
+                if !asked {
+                    certain_yes.get_or_insert(index);
+                }
+                if first_match {
+                    break;
+                }
+            }
+            Vote::InvertSampled => _ = inverted_yes.get_or_insert(index),
+            Vote::NotSampled => any_no = true,
+        }
+    }
+    if let Some((index, is_certain)) = inverted_no {
+        return Outcome { keep: false, policy: Some(index), is_certain };
+    }
+    if yes.is_some() {
+        // Who keeps it for certain says more of why it is there.
+        return Outcome { keep: true, policy: certain_yes.or(yes), is_certain: certain_yes.is_some() };
+    }
+    if inverted_yes.is_some() && !any_no {
+        return Outcome { keep: true, policy: inverted_yes, is_certain: !any_asked };
+    }
+    Outcome { keep: false, policy: None, is_certain: !any_asked }
+}
+
+impl Tally {
+    fn vote(&mut self, trace: &DueTrace<'_>) {
+        self.voted.0 += 1;
+        self.voted.1 += u64::from(trace.account.spans);
+    }
+
+    fn note(&mut self, trace: &DueTrace<'_>, kept: bool, count: f64) {
+        let spans = u64::from(trace.account.spans);
+        self.decided.0 += 1;
+        self.decided.1 += spans;
+        if kept {
+            self.kept.0 += 1;
+            self.kept.1 += spans;
+            self.adjusted += spans as f64 * count;
+        }
+    }
+}

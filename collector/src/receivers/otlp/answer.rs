@@ -1,0 +1,38 @@
+//! What an OTLP client is told: ExportTraceServiceResponse and google.rpc.Status, in protobuf or JSON.
+
+use bytes::Bytes;
+use prost::Message;
+use serde_json::json;
+use weir_proto::otlp::messages::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse};
+
+use crate::receivers::port::{Accepted, Format, Refusal};
+
+/// An ExportTraceServiceResponse. Empty when every span was accepted: `{}` in JSON.
+pub(super) fn response(format: Format, accepted: &Accepted) -> Bytes {
+    let json_form = format == Format::OtlpJson;
+    let Some(partial) = &accepted.partial else {
+        return Bytes::from_static(if json_form { b"{}" } else { b"" });
+    };
+    let rejected_spans = i64::from(partial.rejected);
+    let error_message = partial.message.clone();
+    if json_form {
+        // 64-bit numbers are text in the proto3 JSON mapping.
+        let partial = json!({"rejectedSpans": rejected_spans.to_string(), "errorMessage": error_message});
+        return json!({"partialSuccess": partial}).to_string().into();
+    }
+    let partial_success = Some(ExportTracePartialSuccess { rejected_spans, error_message });
+    ExportTraceServiceResponse { partial_success }.encode_to_vec().into()
+}
+
+/// A google.rpc.Status.
+pub(super) fn status(format: Format, refusal: &Refusal) -> Bytes {
+    if format != Format::OtlpJson {
+        return refusal.rpc_status().into();
+    }
+    let mut status = json!({"code": refusal.code(), "message": refusal.to_string()});
+    if let Some(delay) = refusal.retry_delay() {
+        let retry_delay = format!("{}s", delay.as_secs());
+        status["details"] = json!([{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": retry_delay}]);
+    }
+    status.to_string().into()
+}

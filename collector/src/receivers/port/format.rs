@@ -1,0 +1,56 @@
+//! What a body is written in, and its way to OTLP protobuf.
+
+use bytes::Bytes;
+use weir_proto::{
+    otlp::json::{TranscodeLimits, transcode_traces},
+    zipkin::{self, TranscodeOptions, transcode_spans},
+};
+
+use super::{budget::Reservation, refusal::Refusal};
+use crate::admission::AdmissionRules;
+
+/// How a body says its spans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    OtlpProtobuf,
+    OtlpJson,
+    /// Zipkin v2 in JSON.
+    Zipkin {
+        /// `parse_string_tags` of the receiver.
+        parse_string_tags: bool,
+    },
+}
+
+impl Format {
+    /// Decompressed `content` as OTLP protobuf, of at most `bytes_max` bytes; what is held is taken from `reservation`.
+    pub(crate) fn payload(
+        self,
+        content: Bytes,
+        bytes_max: usize,
+        now_ns: u64,
+        rules: &AdmissionRules,
+        reservation: &mut Reservation,
+    ) -> Result<Bytes, Refusal> {
+        // Protobuf is shorter than its JSON; short Zipkin spans become longer ones.
+        let expansion = match self {
+            Self::OtlpProtobuf => return Ok(content),
+            Self::OtlpJson => 1,
+            Self::Zipkin { .. } => zipkin::EXPANSION_MAX,
+        };
+        let reserved_bytes = content.len() * expansion;
+        reservation.add(reserved_bytes)?;
+        let mut payload = match self {
+            Self::Zipkin { parse_string_tags } => {
+                let options = TranscodeOptions { parse_string_tags, received_at_ns: now_ns, bytes_max };
+                transcode_spans(&content, options)?
+            }
+            _ => transcode_traces(&content, TranscodeLimits { depth_max: rules.limits.depth_max, bytes_max })?,
+        };
+        // The journal and the head account for what is used, not for what is allocated.
+        payload.shrink_to_fit();
+        let content_bytes = content.len();
+        drop(content);
+        reservation.give_back((reserved_bytes + content_bytes).saturating_sub(payload.len()));
+        Ok(payload.into())
+    }
+}

@@ -1,0 +1,56 @@
+//! What receivers count.
+
+use std::sync::LazyLock;
+
+use prometheus::{
+    IntCounterVec, IntGauge, IntGaugeVec, register_int_counter_vec, register_int_gauge, register_int_gauge_vec,
+};
+
+fn counter(name: &str, text: &str, labels: &[&str]) -> IntCounterVec {
+    register_int_counter_vec!(name, text, labels).expect("each metric is registered once, under a valid name")
+}
+
+/// Requests answered, by protocol and outcome (`ok`, `partial`, or why they were refused).
+pub(crate) static REQUESTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter("weir_receiver_requests_total", "Requests answered, by protocol and outcome", &["protocol", "outcome"])
+});
+
+/// Spans acknowledged, rejected ones not included.
+pub(crate) static SPANS_ACCEPTED: LazyLock<IntCounterVec> =
+    LazyLock::new(|| counter("weir_receiver_spans_accepted_total", "Spans acknowledged, by protocol", &["protocol"]));
+
+/// Spans reported in partial_success.
+pub(crate) static SPANS_REJECTED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter("weir_receiver_spans_rejected_total", "Spans rejected one by one, by reason", &["reason"])
+});
+
+/// Bodies as they came.
+pub(crate) static WIRE_BYTES: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter("weir_receiver_wire_bytes_total", "Bytes of request bodies as they came", &["protocol", "encoding"])
+});
+
+/// Bodies after decompression, as protobuf.
+pub(crate) static PAYLOAD_BYTES: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter(
+        "weir_receiver_payload_bytes_total",
+        "Bytes of request bodies after decompression, as protobuf",
+        &["protocol", "encoding"],
+    )
+});
+
+/// Connections beyond `connections_max`.
+pub(crate) static CONNECTIONS_REFUSED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter("weir_receiver_connections_refused_total", "Connections beyond the limit, by protocol", &["protocol"])
+});
+
+/// Connections now.
+pub(crate) static CONNECTIONS_OPEN: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    register_int_gauge_vec!("weir_receiver_connections_open", "Connections now, by protocol", &["protocol"])
+        .expect("each metric is registered once, under a valid name")
+});
+
+/// Bytes that requests hold now, of `inflight_mib_max`.
+pub(crate) static INFLIGHT_BYTES: LazyLock<IntGauge> = LazyLock::new(|| {
+    register_int_gauge!("weir_receiver_inflight_bytes", "Bytes held by requests being received")
+        .expect("each metric is registered once, under a valid name")
+});

@@ -1,0 +1,39 @@
+//! What every receiver on HTTP shares: from an open port to a durable batch, within bounds all the way.
+
+mod body;
+mod budget;
+pub(crate) mod config;
+mod connection;
+pub(crate) mod cors;
+mod decompress;
+mod format;
+mod intake;
+pub(crate) mod metrics;
+mod post;
+mod refusal;
+mod reply;
+mod server;
+
+use std::net::SocketAddr;
+
+pub(crate) use self::{
+    body::collect,
+    budget::Budget,
+    connection::Lifetime,
+    decompress::{ACCEPTED, Encoding},
+    format::Format,
+    intake::{Accepted, Intake, Received},
+    post::{Post, Posted, essence},
+    refusal::Refusal,
+    reply::{Reply, ReplyBody},
+    server::{Server, ServerOptions},
+};
+
+/// A port that was opened.
+#[derive(Debug, Clone, Copy)]
+pub struct Listening {
+    /// What is spoken there: `OTLP/gRPC`, `OTLP/HTTP`, `Zipkin`.
+    pub protocol: &'static str,
+    /// Where.
+    pub address: SocketAddr,
+}

@@ -1,0 +1,103 @@
+//! One path to which bodies are posted, the same for all formats.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{
+    HeaderMap, HeaderValue, Method, Request,
+    header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+use hyper::body::Incoming;
+use tokio::time::timeout;
+
+use super::{
+    body::collect,
+    decompress::Encoding,
+    format::Format,
+    intake::{Accepted, Intake, Received},
+    metrics::REQUESTS,
+    refusal::Refusal,
+    reply::Reply,
+};
+
+/// Takes what is posted to a path.
+pub(crate) struct Post {
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) path: String,
+    pub(crate) body_bytes_max: usize,
+    pub(crate) read_timeout: Duration,
+}
+
+/// What a request's headers say of its body.
+pub(crate) struct Posted {
+    /// The label in metrics.
+    pub(crate) protocol: &'static str,
+    /// Or why the content type is refused.
+    pub(crate) format: Result<Format, Refusal>,
+}
+
+impl Post {
+    /// Takes one request, whatever it is, and counts it.
+    pub(crate) async fn take(&self, request: Request<Incoming>, posted: Posted) -> Result<Accepted, Refusal> {
+        let protocol = posted.protocol;
+        let result = self.receive(request, posted).await;
+        let outcome = match &result {
+            Ok(accepted) => accepted.outcome(),
+            Err(refusal) => refusal.outcome(),
+        };
+        REQUESTS.with_label_values(&[protocol, outcome]).inc();
+        result
+    }
+
+    async fn receive(&self, request: Request<Incoming>, posted: Posted) -> Result<Accepted, Refusal> {
+        let (head, body) = request.into_parts();
+        if head.uri.path() != self.path {
+            return Err(Refusal::NotFound(head.uri.path().chars().take(200).collect()));
+        }
+        if head.method != Method::POST {
+            return Err(Refusal::Method(head.method.to_string()));
+        }
+        let tenant = (self.intake.authenticate)(&head.headers)?;
+        let Posted { protocol, format } = posted;
+        let format = format?;
+        let encoding = head.headers.get(CONTENT_ENCODING).map_or(&b""[..], HeaderValue::as_bytes);
+        let encoding = Encoding::parse(encoding)?;
+        let bytes_max = self.body_bytes_max;
+        let length = content_length(&head.headers);
+        if length.is_some_and(|length| length > bytes_max as u64) {
+            return Err(Refusal::TooLarge { what: "the request", bytes_max });
+        }
+
+        let mut reservation = self.intake.budget.open();
+        let declared = |_: &[u8]| Ok(length.map(|length| length as usize));
+        let collected = collect(body, bytes_max, declared, &mut reservation);
+        let body = timeout(self.read_timeout, collected).await.map_err(|_| Refusal::Slow(self.read_timeout))??;
+        self.intake.take(Received { protocol, format, tenant, encoding, body, bytes_max, reservation }).await
+    }
+}
+
+/// hyper has checked that it is a number and the only one.
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The content type without its parameters; empty without the header.
+pub(crate) fn essence(headers: &HeaderMap) -> &[u8] {
+    let value = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii()
+}
+
+impl Refusal {
+    /// Sets status and headers of a reply whose body says why.
+    pub(crate) fn mark(&self, reply: &mut Reply) {
+        *reply.status_mut() = self.http_status();
+        let headers = reply.headers_mut();
+        if let Some(delay) = self.retry_delay() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(delay.as_secs()));
+        }
+        match self {
+            Self::Method(_) => headers.insert(ALLOW, HeaderValue::from_static("POST")),
+            Self::Unauthenticated => headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            _ => None,
+        };
+    }
+}

@@ -1,0 +1,138 @@
+//! Why a request is refused, and how each protocol says so.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use prost::Message;
+use tonic::Code;
+use tonic_types::{ErrorDetails, StatusExt};
+use weir_proto::json::JsonError;
+use weir_store::AppendError;
+
+use crate::{Unauthenticated, admission::AdmissionError};
+
+/// Why a whole request is refused. Clients repeat only what is [`Refusal::Busy`], [`Refusal::DiskFull`] or
+/// [`Refusal::Stopped`] (and over gRPC what is [`Refusal::Slow`]); everything else they drop, as the OTLP specification's
+/// tables of codes say.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("malformed request: {0}")]
+    Malformed(String),
+    #[error("{what} is larger than {bytes_max} bytes")]
+    TooLarge { what: &'static str, bytes_max: usize },
+    #[error("missing or unknown credential")]
+    Unauthenticated,
+    #[error("content encoding {0:?} is not supported; use gzip, zstd, deflate or none")]
+    UnknownEncoding(String),
+    #[error("content type {0:?} is not supported; use {1}")]
+    UnknownContentType(String, &'static str),
+    #[error("{0} is not served here")]
+    NotFound(String),
+    #[error("method {0} is not allowed; use POST")]
+    Method(String),
+    #[error("the request did not arrive within {0:?}")]
+    Slow(Duration),
+    #[error("busy: {0}; try again")]
+    Busy(&'static str),
+    #[error("disk space is below the limit; try again")]
+    DiskFull,
+    #[error("shutting down; try again elsewhere or later")]
+    Stopped,
+}
+
+/// When a busy receiver may be tried again.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+impl Refusal {
+    /// The code of each protocol, and the name in metrics.
+    fn row(&self) -> (Code, StatusCode, &'static str) {
+        match self {
+            Self::Malformed(_) => (Code::InvalidArgument, StatusCode::BAD_REQUEST, "malformed"),
+            Self::TooLarge { .. } => (Code::ResourceExhausted, StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::Unauthenticated => (Code::Unauthenticated, StatusCode::UNAUTHORIZED, "unauthenticated"),
+            Self::UnknownEncoding(_) => (Code::Unimplemented, StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported"),
+            Self::UnknownContentType(..) => (Code::InvalidArgument, StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported"),
+            Self::NotFound(_) => (Code::Unimplemented, StatusCode::NOT_FOUND, "not_found"),
+            Self::Method(_) => (Code::Unimplemented, StatusCode::METHOD_NOT_ALLOWED, "not_found"),
+            Self::Slow(_) => (Code::DeadlineExceeded, StatusCode::REQUEST_TIMEOUT, "slow"),
+            Self::Busy(_) => (Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Self::DiskFull => (Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "disk_full"),
+            Self::Stopped => (Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "stopped"),
+        }
+    }
+
+    /// The name in metrics.
+    pub(crate) fn outcome(&self) -> &'static str {
+        self.row().2
+    }
+
+    /// For OTLP/HTTP.
+    pub(crate) fn http_status(&self) -> StatusCode {
+        self.row().1
+    }
+
+    /// The number of the gRPC code.
+    pub(crate) fn code(&self) -> i32 {
+        self.row().0 as i32
+    }
+
+    /// How long the client should wait; `None` when it should not repeat the request, or not here.
+    pub(crate) fn retry_delay(&self) -> Option<Duration> {
+        matches!(self, Self::Busy(_) | Self::DiskFull).then_some(RETRY_DELAY)
+    }
+
+    /// For OTLP/gRPC, with RetryInfo where a delay is asked for.
+    pub(crate) fn grpc_status(&self) -> tonic::Status {
+        let (code, ..) = self.row();
+        match self.retry_delay() {
+            None => tonic::Status::new(code, self.to_string()),
+            Some(delay) => {
+                let details = ErrorDetails::with_retry_info(Some(delay));
+                tonic::Status::with_error_details(code, self.to_string(), details)
+            }
+        }
+    }
+
+    /// An encoded google.rpc.Status: the body of an OTLP/HTTP response to protobuf.
+    pub(crate) fn rpc_status(&self) -> Vec<u8> {
+        let status = self.grpc_status();
+        if !status.details().is_empty() {
+            // tonic's details are the whole google.rpc.Status already.
+            return status.details().to_vec();
+        }
+        let code = status.code() as i32;
+        tonic_types::Status { code, message: status.message().to_owned(), details: Vec::new() }.encode_to_vec()
+    }
+}
+
+impl From<AdmissionError> for Refusal {
+    fn from(error: AdmissionError) -> Self {
+        Self::Malformed(error.to_string())
+    }
+}
+
+impl From<JsonError> for Refusal {
+    fn from(error: JsonError) -> Self {
+        match error {
+            JsonError::TooLarge { bytes_max } => Self::TooLarge { what: "the request as protobuf", bytes_max },
+            JsonError::Syntax { .. } | JsonError::Value { .. } => Self::Malformed(error.to_string()),
+        }
+    }
+}
+
+impl From<AppendError> for Refusal {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::DiskFull => Self::DiskFull,
+            AppendError::Busy(what) => Self::Busy(what),
+            AppendError::TooLarge { bytes_max } => Self::TooLarge { what: "the batch", bytes_max },
+            AppendError::Stopped => Self::Stopped,
+        }
+    }
+}
+
+impl From<Unauthenticated> for Refusal {
+    fn from(_: Unauthenticated) -> Self {
+        Self::Unauthenticated
+    }
+}

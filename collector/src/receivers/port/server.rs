@@ -1,0 +1,329 @@
+//! One port: accepts connections up to a limit, serves HTTP/1 and HTTP/2 on them, ends them in good order.
+
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use http::Request;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use prometheus::IntGauge;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream, lookup_host},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{debug, warn};
+use weir_proto::endpoint::with_host;
+
+use super::{
+    connection::{Activity, Due, LentSocket, Lifetime, Watch},
+    metrics::{CONNECTIONS_OPEN, CONNECTIONS_REFUSED},
+    reply::Reply,
+};
+
+/// What a stream, and all streams of a connection, may send before we read: whole batches without a pause.
+const STREAM_WINDOW_BYTES: u32 = 8 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 32 << 20;
+
+/// A batch of 1,000 spans in one frame needs no copy.
+const FRAME_BYTES: u32 = 1 << 20;
+
+/// Streams that a client opened and reset before they were served, and streams that we reset for the client's errors:
+/// more of either end the connection (CVE-2023-44487, "rapid reset", and RUSTSEC-2024-0003).
+const RESET_STREAMS_MAX: usize = 20;
+const ERROR_STREAMS_MAX: usize = 128;
+
+/// Headers of one request by number.
+const HEADERS_MAX: usize = 100;
+
+/// Requests in flight have this long when the process stops.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+
+/// What a client still sends after our last word is read for this long: a socket closed with unread data would take the
+/// answer away from it.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How a port serves.
+#[derive(Debug, Clone)]
+pub(crate) struct ServerOptions {
+    /// The label in metrics.
+    pub(crate) protocol: &'static str,
+    pub(crate) connections_max: usize,
+    pub(crate) header_bytes_max: u32,
+    /// For HTTP/1, where it also bounds the wait for the next request.
+    pub(crate) header_timeout: Duration,
+    /// HTTP/2 streams of one connection.
+    pub(crate) streams_max: u32,
+    pub(crate) ping_interval: Duration,
+    pub(crate) ping_timeout: Duration,
+    pub(crate) lifetime: Lifetime,
+}
+
+impl ServerOptions {
+    /// For plain HTTP, where clients come and go as they like, with the usual limits on connections and requests.
+    pub(crate) fn http(protocol: &'static str, header_timeout: Duration, idle_timeout: Duration) -> Self {
+        Self {
+            protocol,
+            connections_max: 4096,
+            header_bytes_max: 64 << 10,
+            header_timeout,
+            streams_max: 256,
+            ping_interval: Duration::from_secs(60),
+            ping_timeout: Duration::from_secs(20),
+            lifetime: Lifetime {
+                first_bytes_timeout: header_timeout,
+                idle_max: Some(idle_timeout),
+                age_max: None,
+                age_grace: Duration::from_secs(10),
+            },
+        }
+    }
+}
+
+/// A port that is open.
+#[derive(Debug)]
+pub(crate) struct Server {
+    listener: TcpListener,
+    options: ServerOptions,
+}
+
+impl Server {
+    /// Opens `endpoint`, `host:port` or `:port`.
+    pub(crate) async fn bind(endpoint: &str, options: ServerOptions) -> io::Result<Self> {
+        const BACKLOG: u32 = 1024;
+
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {endpoint}: {error}"));
+        let mut last_error = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for address in lookup_host(&*with_host(endpoint)).await.map_err(named)? {
+            let open = || {
+                let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+                // A restart must not wait for the last connections' TIME_WAIT.
+                socket.set_reuseaddr(true)?;
+                socket.bind(address)?;
+                socket.listen(BACKLOG)
+            };
+            match open() {
+                Ok(listener) => return Ok(Self { listener, options }),
+                Err(error) => last_error = error,
+            }
+        }
+        Err(named(last_error))
+    }
+
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// The next connection.
+    async fn accept(&self) -> io::Result<TcpStream> {
+        let (socket, _) = self.listener.accept().await?;
+        // Small answers leave at once: with Nagle's algorithm they wait for the client's delayed ACK, 40 ms.
+        socket.set_nodelay(true)?;
+        Ok(socket)
+    }
+
+    /// Serves until `shutdown`; then each connection, a task of `tracker`, ends once its last request is answered.
+    pub(crate) async fn serve<H, F>(self, handler: H, tracker: TaskTracker, shutdown: CancellationToken)
+    where
+        H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Reply> + Send + 'static,
+    {
+        /// When the process has no file descriptors left, accepting at once again would spin.
+        const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+        let protocol = self.options.protocol;
+        let permits = Arc::new(Semaphore::new(self.options.connections_max));
+        let builder = Arc::new(http_builder(&self.options));
+        let refused = CONNECTIONS_REFUSED.with_label_values(&[protocol]);
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.accept() => accepted,
+                () = shutdown.cancelled() => return,
+            };
+            let socket = match accepted {
+                Ok(socket) => socket,
+                Err(error) => {
+                    warn!(protocol, %error, "cannot accept a connection");
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let Ok(permit) = permits.clone().try_acquire_owned() else {
+                refused.inc();
+                continue;
+            };
+            let (builder, handler, shutdown) = (builder.clone(), handler.clone(), shutdown.clone());
+            let lifetime = self.options.lifetime;
+            tracker.spawn(async move {
+                let _counted = OpenConnection::new(protocol, permit);
+                serve_connection(socket, &builder, lifetime, handler, shutdown).await;
+            });
+        }
+    }
+}
+
+/// A connection's place among `connections_max`, given back however its task ends.
+struct OpenConnection {
+    open: IntGauge,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl OpenConnection {
+    fn new(protocol: &str, permit: OwnedSemaphorePermit) -> Self {
+        let open = CONNECTIONS_OPEN.with_label_values(&[protocol]);
+        open.inc();
+        Self { open, _permit: permit }
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.open.dec();
+    }
+}
+
+fn http_builder(options: &ServerOptions) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(options.header_timeout)
+        .max_buf_size(options.header_bytes_max as usize)
+        .max_headers(HEADERS_MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_frame_size(FRAME_BYTES)
+        .max_concurrent_streams(options.streams_max)
+        .max_header_list_size(options.header_bytes_max)
+        .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
+        .max_local_error_reset_streams(ERROR_STREAMS_MAX)
+        .keep_alive_interval(options.ping_interval)
+        .keep_alive_timeout(options.ping_timeout);
+    builder
+}
+
+async fn serve_connection<H, F>(
+    socket: TcpStream,
+    builder: &auto::Builder<TokioExecutor>,
+    lifetime: Lifetime,
+    handler: H,
+    shutdown: CancellationToken,
+) where
+    H: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Reply> + Send + 'static,
+{
+    let activity = Arc::new(Activity::default());
+    let (socket, returned) = LentSocket::new(socket, activity.clone());
+    let service = service_fn(|request| {
+        let open = activity.begin();
+        let answer = handler(request);
+        async move {
+            let reply = answer.await;
+            drop(open);
+            Ok::<_, Infallible>(reply)
+        }
+    });
+    {
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service));
+        let mut watch = Watch::new(lifetime, Instant::now());
+        let mut wake = pin!(sleep_until(Instant::now()));
+        let mut finishing = false;
+        loop {
+            let finish_by = tokio::select! {
+                result = connection.as_mut() => {
+                    if let Err(error) = result {
+                        debug!(error, "a connection ended early");
+                    }
+                    break;
+                }
+                () = wake.as_mut() => {
+                    if finishing {
+                        return;
+                    }
+                    match watch.check(Instant::now(), &activity) {
+                        Due::Later(at) => {
+                            wake.as_mut().reset(at);
+                            continue;
+                        }
+                        Due::Finish(by) => by,
+                        Due::Abort => return,
+                    }
+                }
+                () = shutdown.cancelled(), if !finishing => Instant::now() + SHUTDOWN_GRACE,
+            };
+            finishing = true;
+            wake.as_mut().reset(finish_by);
+            connection.as_mut().graceful_shutdown();
+        }
+    }
+    if let Ok(socket) = returned.await {
+        let _ = timeout(LINGER_TIMEOUT, linger(socket)).await;
+    }
+}
+
+/// Says that nothing more comes, and reads until the client says so too.
+async fn linger(mut socket: TcpStream) -> io::Result<()> {
+    socket.shutdown().await?;
+    let mut unread = vec![0; 16 << 10];
+    while socket.read(&mut unread).await? > 0 {}
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options() -> ServerOptions {
+        ServerOptions {
+            protocol: "test",
+            connections_max: 1,
+            header_bytes_max: 8192,
+            header_timeout: Duration::from_secs(1),
+            streams_max: 1,
+            ping_interval: Duration::from_secs(60),
+            ping_timeout: Duration::from_secs(60),
+            lifetime: Lifetime {
+                first_bytes_timeout: Duration::from_secs(1),
+                idle_max: None,
+                age_max: None,
+                age_grace: Duration::from_secs(1),
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn answers_are_not_delayed_by_nagle() {
+        let server = Server::bind("127.0.0.1:0", options()).await.expect("a free port");
+        let _client = TcpStream::connect(server.address().expect("bound")).await.expect("listening");
+        assert!(server.accept().await.expect("a connection").nodelay().expect("an open socket"));
+    }
+
+    #[tokio::test]
+    async fn a_port_is_free_again_at_once() {
+        let server = Server::bind("127.0.0.1:0", options()).await.expect("a free port");
+        let address = server.address().expect("bound");
+        let mut client = TcpStream::connect(address).await.expect("listening");
+        // Our side closes first: the address stays in TIME_WAIT.
+        drop(server.accept().await.expect("a connection"));
+        assert_eq!(client.read(&mut [0; 1]).await.expect("closed"), 0);
+        drop((client, server));
+        Server::bind(&address.to_string(), options()).await.expect("no wait for TIME_WAIT");
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_cannot_be_had_is_named() {
+        let taken = Server::bind("localhost:0", options()).await.expect("a free port");
+        let endpoint = taken.address().expect("bound").to_string();
+        for bad in [&endpoint, "127.0.0.1", "no host:1", "127.0.0.1:99999"] {
+            let error = Server::bind(bad, options()).await.expect_err("taken or not an address").to_string();
+            assert!(error.contains(bad), "{error}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The receivers through their real ports.
+
+mod bad_input;
+mod config;
+mod connections;
+mod corpora;
+mod export;
+mod floods;
+mod json;
+mod payload;
+mod port;
+mod shutdown;
+mod zipkin;

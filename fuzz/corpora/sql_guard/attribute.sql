@@ -1,0 +1,1 @@
+SELECT trace_id FROM spans WHERE attributes['http.route'] = '/cart' AND attr_num(attributes['n']) >= 5 ORDER BY start_time DESC LIMIT 20

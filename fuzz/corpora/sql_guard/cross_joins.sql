@@ -1,0 +1,1 @@
+SELECT * FROM spans a, spans b, spans c, spans d, spans e

@@ -1,0 +1,1 @@
+SELECT * FROM spans WHERE name ~ '(a+)+$' OR regexp_like(name, '((a{1,1000}){1,1000}){1,1000}')

@@ -1,0 +1,1 @@
+SELECT service, count(*) AS spans, approx_percentile_cont(duration_ns, 0.99) FROM spans WHERE start_time > now() - INTERVAL '1 hour' GROUP BY service ORDER BY spans DESC LIMIT 10

@@ -1,0 +1,1 @@
+WITH slow AS (SELECT trace_id, max(duration_ns) d FROM spans GROUP BY trace_id) SELECT s.name, d FROM spans s JOIN slow USING (trace_id) WHERE d > 1e9

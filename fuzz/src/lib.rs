@@ -1,0 +1,11 @@
+//! What must hold for any bytes: one plain function for each target, called by the fuzzer and, over the corpora, by `make test`.
+
+#[cfg(feature = "store")]
+mod files;
+#[cfg(feature = "store")]
+pub mod journal;
+#[cfg(feature = "store")]
+pub mod segment;
+#[cfg(feature = "query")]
+pub mod sql;
+pub mod wire;

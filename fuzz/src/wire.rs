@@ -1,0 +1,138 @@
+//! Bytes from the network: the scan, what is transcoded to be scanned, tracestates.
+
+use weir_proto::{
+    otlp::{
+        json::{TranscodeLimits, transcode_traces},
+        traces::{
+            Attributes, Checks, Limits, ScanError, ScannedSpan, ValueView, array_values, canonical, key_values, scan,
+            scan_chosen,
+        },
+    },
+    tracestate::{OtelState, Threshold, adjusted_count, write},
+    zipkin::{TranscodeOptions, transcode_spans},
+};
+
+const LIMITS: Limits = Limits { depth_max: 16, attributes_max: 64, span_bytes_max: 4096 };
+/// Of what comes out of JSON.
+const BYTES_MAX: usize = 1 << 20;
+
+/// What admission takes, replay takes, and both see the same; the selective scan shows the same spans as the whole one; what is in
+/// an unusual order is in the usual one after it was merged.
+pub fn otlp_scan(payload: &[u8]) {
+    let admitted = spans_of(payload, Checks::Admission(LIMITS));
+    let replayed = spans_of(payload, Checks::Journalled);
+    match (&admitted, &replayed) {
+        (Ok(admitted), Ok(replayed)) => assert!(same(admitted.iter(), replayed.iter()), "admission sees other spans"),
+        (Ok(_), Err(error)) => panic!("admitted, but not replayed: {error}"),
+        (Err(ScanError::NotCanonical), _) => {
+            if let Ok(merged) = canonical(payload) {
+                spans_of(&merged, Checks::Admission(LIMITS)).expect("merged bytes are canonical");
+            }
+        }
+        (Err(_), _) => {}
+    }
+    let Ok(spans) = &admitted else { return };
+    for skip in [1, 2, 3] {
+        let every = || spans.iter().skip(skip - 1).step_by(skip);
+        let mut chosen = Vec::new();
+        let ordinals = every().map(|span| span.ordinal);
+        scan_chosen(payload, ordinals, |span| chosen.push(*span)).expect("the whole scan went well");
+        assert!(same(every(), chosen.iter()), "the selective scan shows other spans");
+    }
+    for span in spans.iter().filter(|span| span.fault.is_none()) {
+        look_through(span);
+    }
+}
+
+/// What JSON becomes, the scan takes.
+pub fn otlp_json(json: &[u8]) {
+    let limits = TranscodeLimits { depth_max: LIMITS.depth_max, bytes_max: BYTES_MAX };
+    if let Ok(payload) = transcode_traces(json, limits) {
+        assert!(payload.len() <= json.len().min(BYTES_MAX), "protobuf is the shorter one");
+        spans_of(&payload, Checks::Admission(LIMITS)).expect("what comes out is canonical");
+        otlp_scan(&payload);
+    }
+}
+
+/// What Zipkin's JSON becomes, the scan takes.
+pub fn zipkin(json: &[u8]) {
+    for parse_string_tags in [false, true] {
+        let options =
+            TranscodeOptions { parse_string_tags, received_at_ns: 1_700_000_000_000_000_000, bytes_max: BYTES_MAX };
+        if let Ok(payload) = transcode_spans(json, options) {
+            assert!(payload.len() <= BYTES_MAX);
+            assert!(payload.len() <= json.len() * weir_proto::zipkin::EXPANSION_MAX, "longer than is accounted for");
+            spans_of(&payload, Checks::Admission(LIMITS)).expect("what comes out is canonical");
+            otlp_scan(&payload);
+        }
+    }
+}
+
+/// A threshold that was written is read back, and writing it again changes nothing.
+pub fn tracestate(trace_state: &[u8]) {
+    let before = OtelState::read(trace_state);
+    assert!(adjusted_count(trace_state) >= 1.0);
+    let threshold = Threshold::new(0x80_0000_0000_0000);
+    let mut once = Vec::new();
+    if !write(trace_state, threshold, None, &mut once) {
+        assert_eq!(once, trace_state, "left as it was");
+        return;
+    }
+    let after = OtelState::read(&once);
+    assert_eq!((after.threshold, after.randomness), (threshold, before.randomness));
+    let mut twice = Vec::new();
+    assert!(write(&once, threshold, None, &mut twice), "what was written is well formed");
+    assert_eq!(once, twice);
+}
+
+fn spans_of(payload: &[u8], checks: Checks) -> Result<Vec<ScannedSpan<'_>>, ScanError> {
+    let mut spans = Vec::new();
+    scan(payload, checks, |span| spans.push(*span))?;
+    Ok(spans)
+}
+
+/// Compares everything but the faults, of which replay knows from the frame.
+fn same<'a>(
+    some: impl ExactSizeIterator<Item = &'a ScannedSpan<'a>>,
+    others: impl ExactSizeIterator<Item = &'a ScannedSpan<'a>>,
+) -> bool {
+    let text = |span: &ScannedSpan<'a>| format!("{:?}", ScannedSpan { fault: None, ..*span });
+    some.len() == others.len() && some.zip(others).all(|(one, other)| text(one) == text(other))
+}
+
+/// Reads all that admission has vouched for: nothing of it ends early.
+fn look_through(span: &ScannedSpan<'_>) {
+    let span_view = &span.span;
+    for attributes in [&span_view.attributes, &span.resource.attributes, &span.scope.attributes] {
+        look_at_attributes(attributes);
+    }
+    assert_eq!(span_view.events.iter().count(), span_view.events.len());
+    assert_eq!(span_view.links.iter().count(), span_view.links.len());
+    for event in span_view.events.iter() {
+        look_at_attributes(&event.attributes);
+    }
+    for link in span_view.links.iter() {
+        look_at_attributes(&link.attributes);
+    }
+}
+
+fn look_at_attributes(attributes: &Attributes<'_>) {
+    assert_eq!(attributes.iter().count(), attributes.len());
+    for (attribute, raw) in attributes.iter().zip(attributes.raw()) {
+        assert_eq!(attribute.key, raw.key);
+        if let Some(text) = raw.short_text() {
+            assert!(matches!(attribute.value, ValueView::Str(same) if same == text));
+        }
+        look_at_value(attribute.value);
+    }
+}
+
+/// Nesting is bounded: admission refuses what is deeper.
+fn look_at_value(value: ValueView<'_>) {
+    match value {
+        ValueView::Str(text) => assert!(std::str::from_utf8(text).is_ok(), "admitted, but not UTF-8"),
+        ValueView::Array(array) => array_values(array).for_each(look_at_value),
+        ValueView::KvList(list) => key_values(list).for_each(|entry| look_at_value(entry.value)),
+        _ => {}
+    }
+}

@@ -1,0 +1,10 @@
+//! Reads JSON value by value out of bytes: no tree, nothing recursive, a position in every error.
+
+mod error;
+mod number;
+mod reader;
+mod skip;
+mod string;
+
+pub use error::JsonError;
+pub(crate) use reader::{Items, Members, Reader};

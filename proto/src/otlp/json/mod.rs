@@ -1,0 +1,43 @@
+//! OTLP/JSON to OTLP protobuf in one pass, without a tree of values between them.
+//!
+//! The [OTLP specification](https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding) is the proto3 JSON mapping
+//! with ids in hex. Where they leave a choice:
+//!
+//! - Keys are known in lowerCamelCase and in the proto file's snake_case; unknown ones are passed over, null is absent, and
+//!   in a list a null is an empty message.
+//! - A known key twice in an object is an error, and so are two values of one AnyValue: guessing which one is meant would
+//!   lose the other silently.
+//! - Whole numbers may be quoted, and written as `1.0` or `1e3`. Enums are numbers or their names. Bytes are base64 of either
+//!   alphabet, padded or not; a mix-up of hex and base64 is an error that names the field.
+//! - An id of a wrong length, a string that is not UTF-8 (half a surrogate pair, too) and values nested beyond the limit
+//!   come out so that admission rejects the span alone, as it does for protobuf.
+
+mod base64;
+mod hex;
+mod message;
+mod schema;
+mod traces;
+
+pub use crate::json::JsonError;
+use message::Transcoder;
+
+/// Bounds on what is transcoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TranscodeLimits {
+    /// Nesting of AnyValue, as [`crate::otlp::traces::Limits::depth_max`] counts it: deeper values come out empty.
+    pub depth_max: u32,
+    /// Bytes of protobuf.
+    pub bytes_max: usize,
+}
+
+/// Admission's own bound on nesting, whatever the limits say.
+const DEPTH_CEILING: u32 = 256;
+
+/// An ExportTraceServiceRequest in JSON as protobuf, which is always the shorter one. Repeated and singular fields are in
+/// the order that [`crate::otlp::traces::scan`] wants.
+pub fn transcode_traces(json: &[u8], limits: TranscodeLimits) -> Result<Vec<u8>, JsonError> {
+    Transcoder::new(json, limits).transcode(&traces::REQUEST)
+}
+
+#[cfg(test)]
+mod tests;

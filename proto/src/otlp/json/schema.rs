@@ -1,0 +1,61 @@
+//! What the transcoder knows of a message: its fields by name, number and kind.
+
+/// A message's fields, in the order in which encoders write them.
+pub(super) struct Message {
+    pub(super) fields: &'static [Field],
+    /// Only one of the fields may be there, and it is written even when it is zero or empty.
+    pub(super) one_of: bool,
+    /// How many bytes its length usually takes.
+    pub(super) length_bytes: usize,
+}
+
+/// One row of a message.
+pub(super) struct Field {
+    /// lowerCamelCase.
+    pub(super) json: &'static str,
+    /// As the proto file has it.
+    pub(super) proto: &'static str,
+    pub(super) number: u32,
+    pub(super) kind: Kind,
+}
+
+/// How a field's value is written, in JSON and in protobuf.
+pub(super) enum Kind {
+    /// A string.
+    Text,
+    /// Strings.
+    Texts,
+    /// Bytes as hex digits: ids.
+    Hex,
+    /// Bytes as base64.
+    Base64,
+    Bool,
+    Int32,
+    Uint32,
+    Int64,
+    Fixed32,
+    Fixed64,
+    Double,
+    /// A number, or one of these names by their numbers.
+    Enum(&'static [&'static str]),
+    Message(&'static Message),
+    /// A message that must stand before its siblings.
+    Owner(&'static Message),
+    Repeated(&'static Message),
+    /// A message that counts as a level of nesting.
+    Nested(&'static Message),
+}
+
+impl Message {
+    /// The index of the field called `key`, looked for from `guess` on: keys mostly come in the table's order.
+    #[inline]
+    pub(super) fn find(&self, key: &[u8], guess: usize) -> Option<usize> {
+        let count = self.fields.len();
+        for index in (guess..count).chain(0..guess.min(count)) {
+            if self.fields[index].json.as_bytes() == key {
+                return Some(index);
+            }
+        }
+        self.fields.iter().position(|field| field.proto.as_bytes() == key)
+    }
+}

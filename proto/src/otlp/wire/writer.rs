@@ -1,0 +1,164 @@
+//! Writes protobuf into one buffer, messages in each other included.
+
+use super::{bytes_key, fixed32_key, fixed64_key, varint_key};
+
+/// Encoded fields, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Writer {
+    out: Vec<u8>,
+}
+
+/// A message whose length is not known yet.
+#[derive(Debug)]
+pub(crate) struct OpenMessage {
+    length_at: usize,
+    content_at: usize,
+}
+
+impl Writer {
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Self { out: Vec::with_capacity(bytes) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    pub(crate) fn written(&self) -> &[u8] {
+        &self.out
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.out
+    }
+
+    /// Forgets what was written, not its memory.
+    pub(crate) fn clear(&mut self) {
+        self.out.clear();
+    }
+
+    #[inline]
+    pub(crate) fn raw_varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.out.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.out.push(value as u8);
+    }
+
+    #[inline]
+    pub(crate) fn varint(&mut self, field: u32, value: u64) {
+        self.raw_varint(varint_key(field).into());
+        self.raw_varint(value);
+    }
+
+    #[inline]
+    pub(crate) fn fixed64(&mut self, field: u32, value: u64) {
+        self.raw_varint(fixed64_key(field).into());
+        self.out.extend_from_slice(&value.to_le_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn fixed32(&mut self, field: u32, value: u32) {
+        self.raw_varint(fixed32_key(field).into());
+        self.out.extend_from_slice(&value.to_le_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn bytes(&mut self, field: u32, content: &[u8]) {
+        self.begin_bytes(field, content.len()).extend_from_slice(content);
+    }
+
+    /// Fields that were written elsewhere.
+    pub(crate) fn append(&mut self, fields: &[u8]) {
+        self.out.extend_from_slice(fields);
+    }
+
+    /// Begins a field of `len` bytes, which the caller appends.
+    #[inline]
+    pub(crate) fn begin_bytes(&mut self, field: u32, len: usize) -> &mut Vec<u8> {
+        self.raw_varint(bytes_key(field).into());
+        self.raw_varint(len as u64);
+        &mut self.out
+    }
+
+    /// Begins a message whose length probably takes `length_bytes` bytes; any other length moves its content.
+    #[inline]
+    pub(crate) fn begin(&mut self, field: u32, length_bytes: usize) -> OpenMessage {
+        self.raw_varint(bytes_key(field).into());
+        let length_at = self.out.len();
+        self.out.resize(length_at + length_bytes, 0);
+        OpenMessage { length_at, content_at: length_at + length_bytes }
+    }
+
+    /// Ends a message with what was written since.
+    #[inline]
+    pub(crate) fn end(&mut self, message: OpenMessage) {
+        let OpenMessage { length_at, content_at } = message;
+        let content_end = self.out.len();
+        let mut length = content_end - content_at;
+        let length_bytes = varint_len(length as u64);
+        let content_to = length_at + length_bytes;
+        if content_to != content_at {
+            self.out.resize(content_end.max(content_to + length), 0);
+            self.out.copy_within(content_at..content_end, content_to);
+            self.out.truncate(content_to + length);
+        }
+        for byte in &mut self.out[length_at..content_to - 1] {
+            *byte = length as u8 | 0x80;
+            length >>= 7;
+        }
+        self.out[content_to - 1] = length as u8;
+    }
+
+    /// Puts what was written from `from` on in front of what was written from `to` on.
+    pub(crate) fn move_forward(&mut self, from: usize, to: usize) {
+        let moved = self.out.len() - from;
+        self.out[to..].rotate_right(moved);
+    }
+
+    /// Writes other eight bytes over a fixed64 whose content ends at `end`.
+    pub(crate) fn overwrite_fixed64(&mut self, end: usize, value: u64) {
+        self.out[end - 8..end].copy_from_slice(&value.to_le_bytes());
+    }
+}
+
+/// Bytes of a varint: seven bits in each.
+fn varint_len(value: u64) -> usize {
+    (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_fit_whatever_was_guessed() {
+        for len in [0, 1, 127, 128, 16_383, 16_384, 3_000_000] {
+            for guess in 1..=5 {
+                let mut writer = Writer::default();
+                writer.varint(1, 7);
+                let outer = writer.begin(2, guess);
+                let content = vec![b'x'; len];
+                writer.bytes(5, &content);
+                writer.end(outer);
+                let mut expected = vec![8, 7];
+                let mut inner = Vec::new();
+                prost::encoding::bytes::encode(5, &content, &mut inner);
+                prost::encoding::bytes::encode(2, &inner, &mut expected);
+                assert!(writer.into_bytes() == expected, "{len} guessed {guess}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_came_last_can_go_first() {
+        let mut writer = Writer::default();
+        writer.varint(1, 1);
+        let (to, from) = (writer.len(), writer.len() + 2);
+        writer.varint(2, 2);
+        writer.varint(3, 3);
+        writer.move_forward(from, to);
+        assert_eq!(writer.into_bytes(), [8, 1, 24, 3, 16, 2]);
+    }
+}

@@ -1,0 +1,99 @@
+//! Batches made of rows, for tests: the columns that scans for calls ask for, as the store types them.
+
+use std::sync::Arc;
+
+use arrow_array::{
+    ArrayRef, DictionaryArray, FixedSizeBinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array,
+    types::UInt32Type,
+};
+use weir_proto::{ids::hex, otlp::messages::common::v1::any_value::Value};
+use weir_store::{Place, ScanColumn, ScanRequest, SpanRecord};
+
+use super::Batches;
+use crate::trace::{parent_id, service};
+
+/// Rows of a part.
+const PART_ROWS: usize = 4;
+
+/// Parts in the order of the rows.
+#[derive(Debug)]
+pub(crate) struct HeldBatches(Vec<RecordBatch>);
+
+impl HeldBatches {
+    pub(crate) fn of(rows: &[SpanRecord], request: &ScanRequest) -> Self {
+        let starts = &request.filter.start_ns;
+        let rows: Vec<_> = rows.iter().filter(|row| starts.contains(&row.span.start_time_unix_nano)).collect();
+        let batch = |rows: &[&SpanRecord]| {
+            let columns = request.columns.iter().map(|one| column(one, rows)).collect();
+            RecordBatch::try_new(request.schema(), columns).expect("the columns are of the schema")
+        };
+        Self(rows.chunks(PART_ROWS).map(batch).collect())
+    }
+}
+
+impl Batches for HeldBatches {
+    fn parts_rows_max(&self) -> Vec<u64> {
+        self.0.iter().map(|batch| batch.num_rows() as u64).collect()
+    }
+
+    fn read(&self, part: usize) -> RecordBatch {
+        self.0[part].clone()
+    }
+
+    fn is_partial(&self) -> bool {
+        false
+    }
+}
+
+fn column(column: &ScanColumn, rows: &[&SpanRecord]) -> ArrayRef {
+    let ids = |width, id: fn(&SpanRecord) -> &[u8]| -> ArrayRef {
+        let values = rows.iter().map(|row| Some(id(row)).filter(|id| !id.is_empty()));
+        Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(values, width).expect("ids are of one length"))
+    };
+    match column {
+        ScanColumn::TraceId => ids(16, |row| &row.span.trace_id),
+        ScanColumn::SpanId => ids(8, |row| &row.span.span_id),
+        ScanColumn::ParentSpanId => ids(8, |row| parent_id(&row.span)),
+        ScanColumn::Duration => Arc::new(rows.iter().map(|row| Some(row.duration_ns() as i64)).collect::<Int64Array>()),
+        ScanColumn::Kind => Arc::new(rows.iter().map(|row| Some(row.span.kind)).collect::<Int32Array>()),
+        ScanColumn::StatusCode => {
+            let code = |row: &&SpanRecord| Some(row.span.status.as_ref().map_or(0, |status| status.code));
+            Arc::new(rows.iter().map(code).collect::<Int32Array>())
+        }
+        ScanColumn::Service => texts(rows.iter().map(|row| Some(service(&row.resource).to_owned()))),
+        ScanColumn::Links => texts(rows.iter().map(|row| links(row))),
+        ScanColumn::Attribute { place: Place::Span, key, .. } => texts(rows.iter().map(|row| text(row, key))),
+        other => unimplemented!("no test asks for {other:?}"),
+    }
+}
+
+fn text(row: &SpanRecord, key: &str) -> Option<String> {
+    let attribute = row.span.attributes.iter().find(|attribute| attribute.key == key)?;
+    match attribute.value.as_ref()?.value.as_ref()? {
+        Value::StringValue(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn links(row: &SpanRecord) -> Option<String> {
+    let links: Vec<_> = row.span.links.iter().collect();
+    let json = links
+        .iter()
+        .map(|link| format!(r#"{{"trace_id":"{}","span_id":"{}"}}"#, hex(&link.trace_id), hex(&link.span_id)))
+        .collect::<Vec<_>>();
+    (!json.is_empty()).then(|| format!("[{}]", json.join(",")))
+}
+
+/// With one dictionary entry too many, and equal texts behind one code.
+fn texts(texts: impl Iterator<Item = Option<String>>) -> ArrayRef {
+    let texts: Vec<_> = texts.collect();
+    let mut values = vec!["nobody's".to_owned()];
+    for text in texts.iter().flatten() {
+        if !values.contains(text) {
+            values.push(text.clone());
+        }
+    }
+    let code = |text: &String| values.iter().position(|value| value == text).map(|at| at as u32);
+    let keys: UInt32Array = texts.iter().map(|text| text.as_ref().and_then(code)).collect();
+    Arc::new(DictionaryArray::<UInt32Type>::new(keys, Arc::new(StringArray::from(values))))
+}

@@ -1,0 +1,136 @@
+//! `/api/v1/bottlenecks`: where the time of an operation goes, summed over its newest traces.
+
+use serde::Serialize;
+use weir_store::{SearchLimits, SpanFilter};
+
+use super::range::range;
+use crate::{
+    bottlenecks::{Bottlenecks, Calls, Found},
+    http::{
+        answer::{Answer, Failure},
+        call::Call,
+        view::View,
+    },
+    trace::fold_resends,
+};
+
+/// Traces when `limit` is not given.
+const LIMIT_DEFAULT: usize = 200;
+
+#[derive(Debug, Serialize)]
+struct Body<'a> {
+    service: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<&'a str>,
+    /// The deadline or a bound left something out.
+    partial: bool,
+    #[serde(flatten)]
+    found: Found,
+}
+
+/// The newest `limit` traces with a span of `service`, of the name `operation` if given, that starts between `from` and `to`: where the time
+/// of these spans goes.
+pub(in crate::http) fn bottlenecks(call: &Call, view: &dyn View) -> Result<Answer, Failure> {
+    let service = call.first("service").ok_or_else(|| Failure::BadRequest("parameter 'service' is required".into()))?;
+    let operation = call.first("operation");
+    let traces_max = call.limit(LIMIT_DEFAULT)?;
+    let start_ns = range(call, u64::MAX)?;
+    let filter = SpanFilter {
+        service: Some(service.into()),
+        name: operation.map(Into::into),
+        start_ns: start_ns.clone(),
+        ..SpanFilter::default()
+    };
+    let limits = SearchLimits { traces_max, deadline: call.deadline };
+    let found = view.search(&call.tenant, &filter, limits)?;
+    let mut partial = found.partial;
+    let mut bottlenecks = Bottlenecks::new(Calls { service, operation, start_ns });
+    for id in found.traces {
+        if call.is_late() {
+            partial = true;
+            break;
+        }
+        let rows = view.trace(&call.tenant, id, call.rows_max())?;
+        // Of a trace that is not read whole nobody knows what it waited for: better left out than wrong.
+        if rows.len() >= call.rows_max() {
+            partial = true;
+            continue;
+        }
+        bottlenecks.add(&fold_resends(rows));
+    }
+    let mut answer = Answer::json(&Body { service, operation, partial, found: bottlenecks.found() }, false)?;
+    answer.partial = partial;
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use weir_proto::TraceId;
+    use weir_store::SearchResult;
+
+    use super::*;
+    use crate::{
+        drawn,
+        http::fixtures::{self, Held},
+    };
+
+    /// Two traces.
+    fn held(partial: bool) -> Held {
+        let mut rows = drawn::rows("shop/order 0..100 trace=1\n  shop/sql 10..90 client db.system=x");
+        rows.extend(drawn::rows("shop/order 0..200 trace=2"));
+        let traces = [1u128, 2].map(|id| TraceId(id.to_be_bytes())).to_vec();
+        Held { rows, found: SearchResult { traces, partial }, ..Held::default() }
+    }
+
+    fn ask(call: &Call, held: &Held) -> (bool, serde_json::Value) {
+        let answer = bottlenecks(call, held).expect("answers");
+        (answer.partial, serde_json::from_slice(&answer.body).expect("JSON"))
+    }
+
+    #[test]
+    fn answers_as_documented() {
+        let call = fixtures::call(&[], &[("service", "shop"), ("operation", "order")]);
+        let (partial, body) = ask(&call, &held(false));
+        assert!(!partial);
+        let none = |category: &str| serde_json::json!({"category": category, "share": 0.0, "total_ns": 0, "p50_ns": 0, "p95_ns": 0, "p99_ns": 0});
+        let expected = serde_json::json!({
+            "service": "shop", "operation": "order", "partial": false, "traces": 2, "calls": 2,
+            "duration": {"total_ns": 300, "p50_ns": 100, "p95_ns": 200, "p99_ns": 200},
+            "categories": [
+                {"category": "own", "share": 220.0 / 300.0, "total_ns": 220, "p50_ns": 20, "p95_ns": 200, "p99_ns": 200},
+                {"category": "database", "share": 80.0 / 300.0, "total_ns": 80, "p50_ns": 0, "p95_ns": 80, "p99_ns": 80},
+                none("external"), none("queue"), none("cache"),
+            ],
+            "contributors": [
+                {"service": "shop", "operation": "order", "category": "own", "share": 220.0 / 300.0, "total_ns": 220, "spans": 2},
+                {"service": "shop", "operation": "sql", "category": "database", "share": 80.0 / 300.0, "total_ns": 80, "spans": 1},
+            ],
+        });
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn what_was_left_out_is_said() {
+        let mut call = fixtures::call(&[], &[("service", "shop")]);
+        assert!(ask(&call, &held(true)).0);
+        call.spans_max = 1;
+        let (partial, body) = ask(&call, &held(false));
+        assert!(partial);
+        // The larger trace has as many rows as are read at most.
+        assert_eq!((body["partial"].as_bool(), body["traces"].as_u64()), (Some(true), Some(1)));
+        call.deadline = Instant::now();
+        let (partial, body) = ask(&call, &held(false));
+        assert!(partial);
+        assert_eq!(body["traces"], 0);
+    }
+
+    #[test]
+    fn parameters_are_checked() {
+        for query in [&[][..], &[("service", "a"), ("limit", "0")], &[("service", "a"), ("from", "x")]] {
+            let answer = bottlenecks(&fixtures::call(&[], query), &Held::default());
+            assert!(matches!(answer, Err(Failure::BadRequest(_))), "{query:?}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The encoding that a request asks for, and the ways to send a query.
+
+use std::io::Cursor;
+
+use arrow_ipc::reader::StreamReader;
+use axum::{body::Body, response::IntoResponse};
+use http::{Request as HttpRequest, StatusCode};
+use weir_proto::{TenantId, time::Clock};
+use weir_store::Operation;
+
+use super::*;
+use crate::{
+    http::{QueryConfig, fixtures::Held, gate::Gate, routes::router},
+    sql::engine::Engine,
+};
+
+async fn ask(request: HttpRequest<Body>) -> (StatusCode, String, Vec<u8>) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = QueryConfig::default();
+    let operation = |service: &str| Operation { service: service.into(), name: "op".into(), kind: 2 };
+    let app = App {
+        source: Arc::new(Held { operations: vec![operation("cart"), operation("stock")], ..Held::default() }),
+        authenticate: Arc::new(|_| Some(TenantId::default())),
+        gate: Gate::new(&config),
+        engine: Arc::new(Engine::start(config.sql.clone(), folder.path()).expect("threads")),
+        clock: Clock::fixed(0),
+        config: Arc::new(config),
+    };
+    let service = router(&app);
+    let response = tower_call(service, request).await;
+    let (parts, body) = response.into_parts();
+    let content_type = parts.headers[header::CONTENT_TYPE].to_str().expect("text").to_owned();
+    let body = to_bytes(body, usize::MAX).await.expect("a whole body");
+    (parts.status, content_type, body.to_vec())
+}
+
+async fn tower_call(router: axum::Router, request: HttpRequest<Body>) -> axum::response::Response {
+    use hyper::service::Service;
+    let service = hyper_util::service::TowerToHyperService::new(router);
+    service.call(request).await.into_response()
+}
+
+fn post(text: impl Into<Body>) -> HttpRequest<Body> {
+    HttpRequest::post("/api/v1/sql").body(text.into()).expect("a request")
+}
+
+#[tokio::test]
+async fn a_query_is_a_body_or_a_parameter() {
+    let expected = concat!(
+        r#"{"columns":[{"name":"service","type":"text"}],"rows":["#,
+        "\n{\"service\":\"cart\"},\n{\"service\":\"stock\"}]}\n"
+    );
+    let (status, content_type, body) = ask(post("SELECT service FROM spans ORDER BY 1")).await;
+    assert_eq!((status, content_type.as_str()), (StatusCode::OK, "application/json; charset=utf-8"));
+    assert_eq!(String::from_utf8(body).expect("UTF-8"), expected);
+    let get = "/api/v1/sql?query=SELECT%20service%20FROM%20spans+ORDER+BY+1";
+    let (status, _, body) = ask(HttpRequest::get(get).body(Body::empty()).expect("a request")).await;
+    assert_eq!((status, String::from_utf8(body).expect("UTF-8").as_str()), (StatusCode::OK, expected));
+}
+
+#[tokio::test]
+async fn arrow_when_asked_for() {
+    let mut request = post("SELECT service, service FROM (SELECT service FROM spans) ORDER BY 1");
+    *request.body_mut() = "SELECT a.service, b.service FROM spans a JOIN spans b USING (duration_ns) ORDER BY 1".into();
+    request
+        .headers_mut()
+        .insert(header::ACCEPT, "text/html, application/vnd.apache.arrow.stream;q=1".parse().expect("valid"));
+    let (status, content_type, body) = ask(request).await;
+    assert_eq!((status, content_type.as_str()), (StatusCode::OK, "application/vnd.apache.arrow.stream"));
+    let reader = StreamReader::try_new(Cursor::new(body), None).expect("a stream");
+    let names: Vec<_> = reader.schema().fields().iter().map(|field| field.name().clone()).collect();
+    assert_eq!(names, ["service", "service_2"]);
+    let rows: usize = reader.map(|batch| batch.expect("a batch").num_rows()).sum();
+    assert_eq!(rows, 2);
+}
+
+#[tokio::test]
+async fn mistakes_have_their_status() {
+    for (body, status, said) in [
+        (Body::from("SELEKT"), 400, "cannot read the query"),
+        (Body::from("SELECT nothing FROM spans"), 400, "No field named nothing"),
+        (Body::from("DROP TABLE spans"), 400, "only SELECT, WITH, VALUES and EXPLAIN are answered"),
+        (Body::from("  "), 400, "there is no query"),
+        (Body::from(vec![0xff]), 400, "not UTF-8"),
+        (Body::from(format!("SELECT '{}'", "x".repeat(70_000))), 413, "longer than 65536 bytes"),
+    ] {
+        let (found, content_type, body) = ask(post(body)).await;
+        let body = String::from_utf8(body).expect("UTF-8");
+        assert_eq!((found.as_u16(), content_type.as_str()), (status, "application/json; charset=utf-8"), "{body}");
+        assert!(
+            body.starts_with(&format!("{{\"error\":{{\"code\":{status},\"message\":\"")) && body.contains(said),
+            "{body}"
+        );
+    }
+}

@@ -1,0 +1,285 @@
+//! Runs queries on threads of their own, below everything else in priority, until they are done, late, or not wanted any more.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+use datafusion::{
+    arrow::datatypes::SchemaRef,
+    catalog::TableProvider,
+    common::Result as DataFusionResult,
+    execution::{SendableRecordBatchStream, context::SQLOptions},
+    physical_plan::execute_stream,
+    sql::{parser::Statement as AnyStatement, sqlparser::ast::Statement},
+};
+use futures_util::StreamExt;
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    sync::mpsc,
+};
+
+use super::{
+    config::SqlConfig,
+    encoding::Encoding,
+    error::SqlError,
+    guard, places, session,
+    stop::{self, Stop},
+};
+
+/// The stack of every thread that a query is parsed, planned or run on. Only what is used takes memory. Tests make do with a
+/// quarter, so that what they let through fits with room to spare.
+pub(super) const STACK_BYTES: usize = if cfg!(test) { 16 << 20 } else { 64 << 20 };
+
+/// Threads for reading files and planning.
+const BLOCKING_THREADS_MAX: usize = 64;
+
+/// Bytes of an answer that are handed over at a time.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// Chunks that wait for the client.
+const CHUNKS_WAITING_MAX: usize = 4;
+
+/// How much further down than receiving, as `nice` counts.
+const NICE: i32 = 10;
+
+/// Where queries run.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    /// Only `None` while being dropped.
+    runtime: Option<Runtime>,
+    limits: SqlConfig,
+    spill_folder: PathBuf,
+}
+
+/// One question.
+pub(crate) struct Query {
+    /// The SQL.
+    pub(crate) text: String,
+    /// What `spans` is; called where blocking is allowed.
+    pub(crate) spans: Box<dyn FnOnce() -> Arc<dyn TableProvider> + Send>,
+    /// When to stop.
+    pub(crate) deadline: Instant,
+    /// How rows are written.
+    pub(crate) encoding: Box<dyn Encoding>,
+}
+
+/// A piece of an answer.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    pub(crate) bytes: Vec<u8>,
+    /// Set in the last one.
+    pub(crate) ended: Option<Ended>,
+}
+
+/// How an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// With its last row.
+    Whole,
+    /// Before, and it says why.
+    Cut,
+}
+
+/// An answer, chunk by chunk. An error before the first chunk: there is no answer. Later, or an end without a last chunk: what
+/// came before is not whole. Dropping it stops the query.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) chunks: mpsc::Receiver<Result<Chunk, SqlError>>,
+    stop: Arc<Stop>,
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.stop.now();
+    }
+}
+
+impl Engine {
+    /// Starts the threads. What does not fit into memory goes to `spill_folder`, which is emptied.
+    pub(crate) fn start(limits: SqlConfig, spill_folder: &Path) -> io::Result<Self> {
+        let spill_folder = places::emptied(spill_folder).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot empty {} for SQL queries: {error}", spill_folder.display()))
+        })?;
+        let runtime = Builder::new_multi_thread()
+            .thread_name("weir-sql")
+            .worker_threads(limits.threads_max.get())
+            .max_blocking_threads(BLOCKING_THREADS_MAX)
+            .thread_stack_size(STACK_BYTES)
+            .on_thread_start(lower_priority)
+            .enable_time()
+            .build()?;
+        Ok(Self { runtime: Some(runtime), limits, spill_folder })
+    }
+
+    /// Starts a query. `held` is dropped when nothing of it runs any more.
+    pub(crate) fn ask(&self, query: Query, held: impl Send + 'static) -> Answer {
+        let (sender, chunks) = mpsc::channel(CHUNKS_WAITING_MAX);
+        let stop = Stop::at(query.deadline);
+        let answer = Answer { chunks, stop: Arc::clone(&stop) };
+        let handle = self.runtime.as_ref().expect("only dropping takes it").handle().clone();
+        let (limits, spill_folder) = (self.limits.clone(), self.spill_folder.clone());
+        let planning = handle.clone();
+        handle.spawn_blocking(move || {
+            let Query { text, spans, deadline, encoding } = query;
+            if sender.is_closed() {
+                return;
+            }
+            match plan(&planning, &text, &limits, spill_folder, spans, &stop) {
+                Ok(stream) => {
+                    let rows_left = limits.rows_max.get();
+                    let writer = Writer {
+                        stream,
+                        encoding,
+                        deadline,
+                        sender,
+                        rows_left,
+                        limits,
+                        bytes: Vec::new(),
+                        begun: false,
+                    };
+                    planning.spawn(async move {
+                        writer.run().await;
+                        drop(held);
+                    });
+                }
+                // Nobody to tell is fine.
+                Err(error) => drop(sender.blocking_send(Err(error))),
+            }
+        });
+        answer
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // An operator that does not come to its end must not hold the process back.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Text to a stream of rows that nothing has been read for yet.
+fn plan(
+    handle: &Handle,
+    text: &str,
+    limits: &SqlConfig,
+    spill_folder: PathBuf,
+    spans: Box<dyn FnOnce() -> Arc<dyn TableProvider> + Send>,
+    stop: &Arc<Stop>,
+) -> Result<SendableRecordBatchStream, SqlError> {
+    let statement = guard::admit(text)?;
+    let context = session::open(limits, spill_folder, spans())?;
+    Ok(handle.block_on(prepare(&context, statement, stop))?)
+}
+
+async fn prepare(
+    context: &datafusion::prelude::SessionContext,
+    statement: Statement,
+    stop: &Arc<Stop>,
+) -> DataFusionResult<SendableRecordBatchStream> {
+    let state = context.state();
+    let logical = state.statement_to_plan(AnyStatement::Statement(Box::new(statement))).await?;
+    // The guard let nothing else through; this is the second lock.
+    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false).verify_plan(&logical)?;
+    let physical = state.create_physical_plan(&logical).await?;
+    execute_stream(stop::checked(physical, stop)?, state.task_ctx())
+}
+
+/// Turns rows into chunks.
+struct Writer {
+    stream: SendableRecordBatchStream,
+    encoding: Box<dyn Encoding>,
+    deadline: Instant,
+    sender: mpsc::Sender<Result<Chunk, SqlError>>,
+    rows_left: usize,
+    limits: SqlConfig,
+    bytes: Vec<u8>,
+    /// Whether a chunk was handed over: from then on the status is out.
+    begun: bool,
+}
+
+impl Writer {
+    async fn run(mut self) {
+        let cut = self.write().await.err();
+        if matches!(cut, Some(SqlError::Gone)) {
+            return;
+        }
+        let last = match cut {
+            Some(error) if !self.begun && !matches!(error, SqlError::TooManyRows(_)) => Err(error),
+            cut => {
+                let ended = if cut.is_some() { Ended::Cut } else { Ended::Whole };
+                let bytes = std::mem::take(&mut self.bytes);
+                self.encoding.end(bytes, cut).map(|bytes| Chunk { bytes, ended: Some(ended) })
+            }
+        };
+        // Late or not: whoever still listens may have the end, but nothing waits for them beyond the deadline.
+        let sent = self.sender.try_reserve();
+        if let Ok(place) = sent {
+            place.send(last);
+            return;
+        }
+        let sending = tokio::time::timeout_at(self.deadline.into(), self.sender.send(last));
+        drop(sending.await);
+    }
+
+    async fn write(&mut self) -> Result<(), SqlError> {
+        let schema = self.stream.schema();
+        self.begin(&schema)?;
+        while let Some(batch) = self.next().await? {
+            let rows = batch.num_rows().min(self.rows_left);
+            let shown = batch.slice(0, rows);
+            let mut row = 0;
+            while row < rows {
+                row = self.encoding.rows(&shown, row, CHUNK_BYTES, &mut self.bytes)?;
+                if self.bytes.len() >= CHUNK_BYTES {
+                    self.hand_over().await?;
+                }
+            }
+            self.rows_left -= rows;
+            if rows < batch.num_rows() {
+                return Err(SqlError::TooManyRows(self.limits.rows_max.get()));
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, schema: &SchemaRef) -> Result<(), SqlError> {
+        self.encoding.begin(schema, &mut self.bytes)
+    }
+
+    /// The next rows; ends the query when it is late or nobody waits for it.
+    async fn next(&mut self) -> Result<Option<datafusion::arrow::array::RecordBatch>, SqlError> {
+        tokio::select! {
+            biased;
+            () = self.sender.closed() => Err(SqlError::Gone),
+            () = tokio::time::sleep_until(self.deadline.into()) => Err(SqlError::TimedOut),
+            batch = self.stream.next() => Ok(batch.transpose()?),
+        }
+    }
+
+    /// Waits until the client has taken enough of what came before.
+    async fn hand_over(&mut self) -> Result<(), SqlError> {
+        let chunk = Chunk { bytes: std::mem::take(&mut self.bytes), ended: None };
+        match tokio::time::timeout_at(self.deadline.into(), self.sender.send(Ok(chunk))).await {
+            Ok(Ok(())) => {
+                self.begun = true;
+                Ok(())
+            }
+            Ok(Err(_)) => Err(SqlError::Gone),
+            Err(_) => Err(SqlError::TimedOut),
+        }
+    }
+}
+
+fn lower_priority() {
+    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
+        tracing::debug!(%error, "queries keep their priority");
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,306 @@
+//! Queries through the engine: what is answered, refused, stopped.
+
+use std::time::Duration;
+
+use super::*;
+use crate::{http::fixtures::table, sql::encoding::Json};
+
+struct Asked {
+    text: String,
+    error: Option<SqlError>,
+}
+
+fn engine(change: impl FnOnce(&mut SqlConfig)) -> (Engine, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut limits = SqlConfig::default();
+    change(&mut limits);
+    (Engine::start(limits, &folder.path().join("tmp/sql")).expect("threads"), folder)
+}
+
+fn query(text: &str, rows: usize, time: Duration) -> Query {
+    let services: Vec<_> = ["cart", "stock"].into_iter().cycle().take(rows).collect();
+    Query {
+        text: text.into(),
+        spans: Box::new(move || table(services)),
+        deadline: Instant::now() + time,
+        encoding: Box::new(Json::default()),
+    }
+}
+
+fn all(mut answer: Answer) -> Asked {
+    let mut text = Vec::new();
+    let mut error = None;
+    while let Some(chunk) = answer.chunks.blocking_recv() {
+        match chunk {
+            Ok(chunk) => text.extend(chunk.bytes),
+            Err(found) => error = Some(found),
+        }
+    }
+    Asked { text: String::from_utf8(text).expect("UTF-8"), error }
+}
+
+fn ask(text: &str) -> Asked {
+    let (engine, _folder) = engine(|_| {});
+    all(engine.ask(query(text, 3, Duration::from_secs(30)), ()))
+}
+
+#[test]
+fn rows_are_json() {
+    let asked = ask("SELECT service, count(*) AS n FROM spans GROUP BY service ORDER BY n DESC");
+    let expected = concat!(
+        r#"{"columns":[{"name":"service","type":"text"},{"name":"n","type":"int64"}],"rows":["#,
+        "\n{\"service\":\"cart\",\"n\":2},\n{\"service\":\"stock\",\"n\":1}]}\n"
+    );
+    assert_eq!((asked.text.as_str(), asked.error.is_none()), (expected, true));
+}
+
+/// Held while a query runs; tells when it is let go.
+fn held() -> (impl Send + 'static, std::sync::mpsc::Receiver<()>) {
+    let (held, let_go) = std::sync::mpsc::channel();
+    (held, let_go)
+}
+
+fn ended(let_go: &std::sync::mpsc::Receiver<()>) -> bool {
+    let_go.recv_timeout(Duration::from_secs(10)) == Err(std::sync::mpsc::RecvTimeoutError::Disconnected)
+}
+
+fn refused(text: &str) -> String {
+    let asked = ask(text);
+    match asked.error {
+        Some(error) => error.to_string(),
+        None => panic!("answered: {text}: {}", asked.text),
+    }
+}
+
+#[test]
+fn what_the_guard_lets_through_can_be_planned() {
+    let services: Vec<_> = (0..4_000).map(|n| format!("'s{n}'")).collect();
+    let mut deep = String::from("duration_ns");
+    let mut cases = String::from("duration_ns");
+    for n in 0..60 {
+        deep = format!("abs({deep} + {n})");
+        cases = format!("CASE WHEN service = 's{n}' THEN {n} ELSE {cases} END");
+    }
+    let mut nested = String::from("spans");
+    for n in 0..14 {
+        nested = format!("(SELECT * FROM {nested} WHERE duration_ns + {n} > 0) AS t");
+    }
+    let mut ctes = String::from("WITH t0 AS (SELECT * FROM spans)");
+    for n in 1..60 {
+        ctes.push_str(&format!(", t{n} AS (SELECT *, duration_ns + {n} AS d{n} FROM t{})", n - 1));
+    }
+    for text in [
+        format!("SELECT duration_ns FROM spans WHERE duration_ns = 1{}", " OR duration_ns = 2".repeat(250)),
+        format!("SELECT duration_ns FROM spans WHERE duration_ns = 1{}", " AND duration_ns > 0".repeat(250)),
+        format!("SELECT duration_ns{} FROM spans", " + 1".repeat(250)),
+        format!("SELECT service{} FROM spans", " || 'a'".repeat(250)),
+        format!("SELECT service FROM spans WHERE service IN ({})", services.join(",")),
+        format!("SELECT {} FROM spans", (0..2_000).map(|n| format!("{n} AS c{n}")).collect::<Vec<_>>().join(",")),
+        format!("SELECT CASE{} END FROM spans", " WHEN service = 'x' THEN 1".repeat(1_000)),
+        format!("SELECT {deep} FROM spans"),
+        format!("SELECT {cases} FROM spans"),
+        format!("SELECT * FROM {nested}"),
+        format!("{ctes} SELECT * FROM t59 WHERE d59 > 1"),
+        format!("SELECT 1{}", " UNION SELECT 1".repeat(60)),
+        format!("SELECT 1{}", " EXCEPT SELECT 1".repeat(60)),
+        format!(
+            "SELECT count(*) FROM spans t0{}",
+            (1..40).map(|n| format!(" JOIN spans t{n} ON t{n}.duration_ns = t0.duration_ns")).collect::<String>()
+        ),
+        format!(
+            "SELECT 1 FROM spans WHERE true{}",
+            " AND EXISTS (SELECT 1 FROM spans b WHERE b.duration_ns = spans.duration_ns)".repeat(30)
+        ),
+        "SELECT service, count(*) FROM spans GROUP BY CUBE (service, duration_ns, 1, 2, 3, 4, 5, 6)".into(),
+        format!("VALUES (1){}", ", (1)".repeat(2_000)),
+        format!(
+            "EXPLAIN VERBOSE SELECT duration_ns FROM spans WHERE duration_ns = 1{}",
+            " OR duration_ns = 2".repeat(250)
+        ),
+    ] {
+        let asked = ask(&text);
+        assert!(asked.error.is_none(), "{}…: {:?}", &text[..60], asked.error);
+    }
+}
+
+#[test]
+fn every_kind_of_value_has_a_form() {
+    let text = concat!(
+        "SELECT NULL AS a, true AS b, -1 AS c, 9223372036854775807 AS d, 1.5 AS e, 'NaN'::DOUBLE AS f, '-inf'::DOUBLE AS g, ",
+        "'a\"\n' AS h, TIMESTAMP '2024-02-29T01:02:03.000000004' AS i, to_timestamp_seconds(0) AS j, DATE '1969-12-31' AS k, ",
+        "[1, 2] AS l, named_struct('x', 1, 'y', [NULL]) AS m, x'00ff' AS n, CAST(1.25 AS DECIMAL(5, 2)) AS o, INTERVAL '1 day' AS p, ",
+        "map(['k'], [2]) AS q, arrow_typeof(1) AS r, CAST(7 AS BIGINT UNSIGNED) AS s, TIME '01:02:03' AS t"
+    );
+    let asked = ask(text);
+    assert!(asked.error.is_none(), "{:?}", asked.error);
+    let value: serde_json::Value = serde_json::from_str(&asked.text).expect("JSON");
+    let expected = serde_json::json!({
+        "a": null, "b": true, "c": -1, "d": 9_223_372_036_854_775_807_i64, "e": 1.5, "f": "NaN", "g": "-Infinity",
+        "h": "a\"\n", "i": "2024-02-29T01:02:03.000000004Z", "j": "1970-01-01T00:00:00.000000000Z", "k": "1969-12-31",
+        "l": [1, 2], "m": {"x": 1, "y": [null]}, "n": "00ff", "o": 1.25, "p": "1 days", "q": {"k": 2}, "r": "Int64",
+        "s": 7, "t": "01:02:03",
+    });
+    assert_eq!(value["rows"][0], expected);
+    let types: Vec<_> =
+        value["columns"].as_array().expect("a list").iter().map(|column| column["type"].as_str()).collect();
+    let expected = [
+        "null",
+        "boolean",
+        "int64",
+        "int64",
+        "float64",
+        "float64",
+        "float64",
+        "text",
+        "timestamp",
+        "timestamp",
+        "date",
+        "list",
+        "struct",
+        "binary",
+        "decimal",
+        "interval",
+        "map",
+        "text",
+        "uint64",
+        "time",
+    ];
+    assert_eq!(types, expected.map(Some));
+}
+
+/// A column made of itself three times over.
+fn doubled(grown: &str) -> String {
+    let start = format!("(SELECT '{}' || service AS a FROM spans) t", "x".repeat(50_000));
+    let once = format!("(SELECT {grown} AS a FROM {start}) t");
+    let twice = format!("(SELECT {grown} AS a FROM {once}) t");
+    format!("SELECT length(a) FROM (SELECT {grown} AS a FROM {twice}) t")
+}
+
+#[test]
+fn texts_are_joined() {
+    let asked = ask(
+        "SELECT 'a' || service || NULL AS a, 'a' || service AS b, 'x' || 1 AS c, [1] || [2] AS d, 1 || 'y' || 'z' AS e, concat('a', NULL) AS f, replace('aba', 'a', 'cc') AS g FROM spans LIMIT 1",
+    );
+    let value: serde_json::Value = serde_json::from_str(&asked.text).expect("JSON");
+    let expected =
+        serde_json::json!({"a": null, "b": "acart", "c": "x1", "d": [1, 2], "e": "1yz", "f": "a", "g": "ccbcc"});
+    assert_eq!(value["rows"][0], expected, "{:?}", asked.error);
+}
+
+#[test]
+fn mistakes_are_explained() {
+    for (text, said) in [
+        ("SELECT nothing FROM spans", "No field named nothing"),
+        ("SELECT * FROM elsewhere", "table 'datafusion.public.elsewhere' not found"),
+        ("SELECT * FROM '/etc/passwd'", "not found"),
+        ("SELECT * FROM information_schema.tables", "not found"),
+        ("SELECT no_such_function(1)", "Invalid function 'no_such_function'"),
+        ("SELECT repeat('x', 2147483647)", "Invalid function 'repeat'"),
+        ("SELECT arrow_cast(NULL, 'FixedSizeBinary(2147483647)')", "Invalid function 'arrow_cast'"),
+        ("SELECT 1 / 0", "Divide by zero"),
+        (&format!("SELECT replace('{0}', 'a', '{0}') FROM spans", "a".repeat(30_000)), "replace could make"),
+        (
+            &format!("SELECT regexp_replace('{0}', 'a', '{0}', 'g') FROM spans", "a".repeat(30_000)),
+            "regexp_replace could make",
+        ),
+        (
+            &format!("SELECT array_to_string([{}], '{}') FROM spans", "1,".repeat(4_000) + "1", "a".repeat(40_000)),
+            "array_to_string could make",
+        ),
+        (&doubled("concat(a, a, a, a, a, a, a, a, a, a)"), "concat could make"),
+        (&doubled("a||a||a||a||a||a||a||a||a||a"), "|| could make"),
+        ("SELECT service ~ '(a{1000}){1000}' FROM spans", "regex"),
+        ("SELECT service FROM spans WHERE service ~ '('", "Invalid regex"),
+    ] {
+        let error = refused(text);
+        assert!(error.contains(said), "{text}: {error}");
+    }
+}
+
+#[test]
+fn an_answer_with_too_many_rows_says_so() {
+    let (engine, _folder) = engine(|limits| limits.rows_max = 10.try_into().expect("not zero"));
+    let asked = all(engine.ask(query("SELECT duration_ns FROM spans", 11, Duration::from_secs(30)), ()));
+    let value: serde_json::Value = serde_json::from_str(&asked.text).expect("JSON");
+    assert_eq!(value["rows"].as_array().map(Vec::len), Some(10));
+    let message = "the answer has more than 10 rows (query.sql.rows_max); these are the first";
+    assert_eq!(value["error"], serde_json::json!({"code": 400, "message": message}));
+    let whole = all(engine.ask(query("SELECT duration_ns FROM spans", 10, Duration::from_secs(30)), ()));
+    assert!(!whole.text.contains("error"), "{}", whole.text);
+}
+
+#[test]
+fn a_cross_join_ends_at_its_deadline() {
+    for text in [
+        "SELECT count(*) FROM spans a, spans b, spans c WHERE a.duration_ns + b.duration_ns + c.duration_ns < 0",
+        "SELECT max(a.duration_ns + b.duration_ns + c.duration_ns) FROM spans a CROSS JOIN spans b CROSS JOIN spans c",
+        "SELECT a.service FROM spans a, spans b, spans c ORDER BY b.duration_ns * c.duration_ns",
+        "SELECT count(*) FROM spans a JOIN spans b ON a.duration_ns < b.duration_ns JOIN spans c ON c.duration_ns < b.duration_ns",
+        "SELECT count(DISTINCT a.duration_ns * b.duration_ns) FROM spans a JOIN spans b ON a.service = b.service",
+    ] {
+        let (engine, _folder) = engine(|limits| limits.spill_bytes_max = (1 << 30).try_into().expect("not zero"));
+        let (held, let_go) = held();
+        let begin = Instant::now();
+        let asked = all(engine.ask(query(text, 20_000, Duration::from_millis(500)), held));
+        let error = asked.error.map(|error| error.to_string()).unwrap_or(asked.text);
+        // Some are stopped by their memory before their time is over.
+        let stopped = error == "the query took longer than query.timeout" || error.contains("memory_bytes_max");
+        assert!(stopped, "{text}: {error}");
+        assert!(begin.elapsed() < Duration::from_secs(3), "{text}: {:?}", begin.elapsed());
+        assert!(ended(&let_go), "{text}: runs on");
+    }
+}
+
+#[test]
+fn a_query_ends_when_nobody_waits_for_it() {
+    let (engine, _folder) = engine(|_| {});
+    let text = "SELECT a.service, b.service AS other FROM spans a, spans b, spans c";
+    let (held, let_go) = held();
+    let mut answer = engine.ask(query(text, 10_000, Duration::from_secs(600)), held);
+    assert!(answer.chunks.blocking_recv().is_some_and(|chunk| chunk.is_ok()));
+    drop(answer);
+    assert!(ended(&let_go));
+}
+
+#[test]
+fn what_does_not_fit_into_memory_goes_to_disk_or_fails() {
+    let (engine, folder) = engine(|limits| limits.memory_bytes_max = (4 << 20).try_into().expect("not zero"));
+    let sorted = "SELECT count(*) AS n FROM (SELECT a.service, row_number() OVER (ORDER BY a.duration_ns * b.duration_ns) AS r FROM spans a, spans b)";
+    let asked = all(engine.ask(query(sorted, 1_000, Duration::from_secs(60)), ()));
+    assert!(asked.text.contains("\"n\":1000000"), "{:?} {}", asked.error, asked.text);
+    let held_at_once = "SELECT array_agg(a.service || b.service) FROM spans a, spans b";
+    let asked = all(engine.ask(query(held_at_once, 2_000, Duration::from_secs(60)), ()));
+    assert!(matches!(asked.error, Some(SqlError::TooLarge(_))), "{:?}", asked.error);
+    for window in [
+        "sum(a.duration_ns) OVER (PARTITION BY a.service)",
+        "avg(a.duration_ns) OVER (ORDER BY b.duration_ns ROWS 1000000000 PRECEDING)",
+    ] {
+        let text = format!("SELECT max(w) FROM (SELECT {window} AS w, a.service || b.service FROM spans a, spans b)");
+        let asked = all(engine.ask(query(&text, 1_000, Duration::from_secs(60)), ()));
+        assert!(matches!(asked.error, Some(SqlError::TooLarge(_))), "{text}: {:?} {}", asked.error, asked.text);
+    }
+    drop(engine);
+    assert!(folder.path().join("tmp/sql").is_dir());
+}
+
+#[test]
+fn what_a_killed_process_left_is_deleted() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let left = folder.path().join("tmp/sql/datafusion-abc/1.arrow");
+    std::fs::create_dir_all(left.parent().expect("a folder")).expect("made");
+    std::fs::write(&left, "x").expect("written");
+    let _engine = Engine::start(SqlConfig::default(), &folder.path().join("tmp/sql")).expect("threads");
+    assert!(!left.exists() && folder.path().join("tmp/sql").is_dir());
+}
+
+#[test]
+fn many_at_once_all_end() {
+    let (engine, _folder) = engine(|_| {});
+    let answers: Vec<_> = (0..50)
+        .map(|n| engine.ask(query(&format!("SELECT count(*) + {n} AS n FROM spans"), 3, Duration::from_secs(60)), ()))
+        .collect();
+    for (n, answer) in answers.into_iter().enumerate() {
+        let asked = all(answer);
+        assert!(asked.text.contains(&format!("\"n\":{}}}", n + 3)), "{n}: {:?} {}", asked.error, asked.text);
+    }
+}

@@ -1,0 +1,102 @@
+//! Why a query has no answer, or not a whole one, in words for whoever asked.
+
+use datafusion::error::DataFusionError;
+
+use super::guard::Refused;
+
+/// Longest message that is passed on: some of DataFusion's repeat the whole plan.
+const MESSAGE_BYTES_MAX: usize = 2_000;
+
+/// What went wrong with a query.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SqlError {
+    /// The text is not a query, or one that is not let through.
+    #[error("{0}")]
+    Refused(#[from] Refused),
+    /// The text is a query, but cannot be answered; in DataFusion's words.
+    #[error("{0}")]
+    Unanswerable(String),
+    /// More memory or disk than one query may have.
+    #[error("the query needs more than query.sql.memory_bytes_max or query.sql.spill_bytes_max: {0}")]
+    TooLarge(String),
+    /// There are more rows than an answer may have.
+    #[error("the answer has more than {0} rows (query.sql.rows_max); these are the first")]
+    TooManyRows(usize),
+    /// Its time is over.
+    #[error("the query took longer than query.timeout")]
+    TimedOut,
+    /// Whoever asked has gone.
+    #[error("the client is gone")]
+    Gone,
+    /// Not the query's fault.
+    #[error("the query failed; the log says why")]
+    Failed,
+}
+
+impl From<DataFusionError> for SqlError {
+    fn from(error: DataFusionError) -> Self {
+        let error = match ended(error) {
+            Ok(ended) => return ended,
+            Err(error) => error,
+        };
+        let message = within_bounds(&error.strip_backtrace());
+        match error.find_root() {
+            DataFusionError::ResourcesExhausted(_) => Self::TooLarge(first_sentence(&message)),
+            // What regular expressions, casts and the like say of what they were given.
+            DataFusionError::External(_) => Self::Unanswerable(message),
+            DataFusionError::IoError(_) => {
+                tracing::error!(error = %message, "a SQL query failed");
+                Self::Failed
+            }
+            DataFusionError::ExecutionJoin(_) => {
+                tracing::error!(error = %message, "a SQL query panicked");
+                Self::Failed
+            }
+            DataFusionError::Internal(_) => {
+                tracing::warn!(error = %message, "a SQL query met a limit of DataFusion");
+                Self::Unanswerable(message)
+            }
+            _ => Self::Unanswerable(message),
+        }
+    }
+}
+
+impl From<datafusion::arrow::error::ArrowError> for SqlError {
+    fn from(error: datafusion::arrow::error::ArrowError) -> Self {
+        DataFusionError::from(error).into()
+    }
+}
+
+/// Whether it was stopped: what [`super::stop`] and [`super::memory`] say from within a plan.
+fn ended(error: DataFusionError) -> Result<SqlError, DataFusionError> {
+    if let DataFusionError::External(cause) = error.find_root() {
+        match cause.downcast_ref::<SqlError>() {
+            Some(SqlError::TimedOut) => return Ok(SqlError::TimedOut),
+            Some(SqlError::Gone) => return Ok(SqlError::Gone),
+            Some(SqlError::TooLarge(why)) => return Ok(SqlError::TooLarge(first_sentence(why))),
+            _ => {}
+        }
+    }
+    Err(error)
+}
+
+/// What helps; the lines after it list every operator's memory.
+fn first_sentence(message: &str) -> String {
+    message.lines().next().unwrap_or_default().to_owned()
+}
+
+fn within_bounds(message: &str) -> String {
+    let end = message.floor_char_boundary(MESSAGE_BYTES_MAX);
+    if end == message.len() { message.to_owned() } else { format!("{}…", &message[..end]) }
+}
+
+impl SqlError {
+    /// The HTTP status that it is, or that it would be had no row been sent before.
+    pub(crate) fn code(&self) -> u16 {
+        match self {
+            Self::Refused(_) | Self::Unanswerable(_) | Self::TooLarge(_) | Self::TooManyRows(_) => 400,
+            Self::TimedOut | Self::Gone => 504,
+            Self::Failed => 500,
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What is refused before a query is planned: text, tokens and shapes that would cost more than they may.
+//!
+//! Parser, planner, optimizer and the trees' own destructors recurse. All of that runs on threads whose stack is known
+//! ([`STACK_BYTES`]); the bounds here keep every tree far below what that stack holds.
+
+mod dialect;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod weight;
+
+use datafusion::sql::sqlparser::{ast::Statement, parser::ParserError};
+
+use super::engine::STACK_BYTES;
+
+/// Why a text is not planned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    /// Not SQL, in the parser's words.
+    #[error("cannot read the query: {0}")]
+    Unreadable(String),
+    /// Not exactly one statement.
+    #[error("{0} statements; exactly one is answered")]
+    Statements(usize),
+    /// A statement that is no question.
+    #[error("only SELECT, WITH, VALUES and EXPLAIN are answered")]
+    NotAQuestion,
+    /// Something that is not offered.
+    #[error("{0} is not supported")]
+    Unsupported(&'static str),
+    /// Over a bound.
+    #[error("the query has too many {what}: at most {max}")]
+    TooMuch {
+        /// Of what.
+        what: &'static str,
+        /// The bound.
+        max: u64,
+    },
+}
+
+/// The one statement of `text`, when it may be planned. Call it where the stack is large.
+pub(super) fn admit(text: &str) -> Result<Statement, Refused> {
+    let tokens = tokens::read(text)?;
+    let statement = tokens::parse(tokens)?;
+    shape::check(&statement)?;
+    weight::check(&statement)?;
+    Ok(statement)
+}
+
+/// Whether `text` is admitted, on a thread with the stack that queries have: for the fuzzer.
+pub(crate) fn admits(text: &str) -> bool {
+    std::thread::scope(|scope| {
+        let asked = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, || admit(text).is_ok());
+        asked.is_ok_and(|thread| thread.join().expect("no text makes it panic"))
+    })
+}
+
+impl From<ParserError> for Refused {
+    fn from(error: ParserError) -> Self {
+        match error {
+            ParserError::TokenizerError(message) | ParserError::ParserError(message) => Self::Unreadable(message),
+            ParserError::RecursionLimitExceeded => {
+                Self::TooMuch { what: "levels of nesting", max: tokens::RECURSION_MAX as u64 }
+            }
+        }
+    }
+}

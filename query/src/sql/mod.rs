@@ -1,0 +1,14 @@
+//! SQL over traces: what is refused before planning, how a query runs and is stopped, how its rows are written.
+
+pub(crate) mod config;
+pub(crate) mod encoding;
+pub(crate) mod engine;
+pub(crate) mod error;
+mod growing;
+pub(crate) mod guard;
+mod memory;
+mod places;
+mod rows;
+mod session;
+mod stop;
+pub(crate) mod table;

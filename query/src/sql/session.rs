@@ -1,0 +1,89 @@
+//! One query's DataFusion session: one table, no files, functions that cannot outgrow their input, its own memory and disk.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+};
+
+use datafusion::{
+    catalog::TableProvider,
+    common::Result,
+    execution::{
+        SessionStateBuilder, SessionStateDefaults,
+        context::SessionContext,
+        disk_manager::{DiskManagerBuilder, DiskManagerMode},
+        runtime_env::RuntimeEnvBuilder,
+    },
+    logical_expr::ScalarUDF,
+    prelude::SessionConfig,
+};
+
+use super::{
+    config::SqlConfig,
+    growing::{JoinPlanner, bounded},
+    memory::QueryMemory,
+    table,
+};
+
+/// The name of the one table.
+const TABLE: &str = "spans";
+
+/// Parts in which a query runs at the same time.
+const PARTITIONS: usize = 2;
+
+/// Functions whose result may be larger than what they are given by any factor, or that make values of any size and type.
+const LEFT_OUT: [&str; 13] = [
+    "approx_percentile_cont_with_weight",
+    "array_repeat",
+    "array_resize",
+    "arrow_cast",
+    "arrow_try_cast",
+    "generate_series",
+    "list_repeat",
+    "list_resize",
+    "lpad",
+    "range",
+    "repeat",
+    "rpad",
+    "space",
+];
+
+static FUNCTIONS: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
+    let mut functions = SessionStateDefaults::default_scalar_functions();
+    functions.retain(|function| {
+        let left_out = |name: &str| LEFT_OUT.contains(&name);
+        !left_out(function.name()) && !function.aliases().iter().any(|alias| left_out(alias))
+    });
+    functions.into_iter().map(bounded).collect()
+});
+
+/// A session that knows `spans` and nothing else.
+pub(super) fn open(limits: &SqlConfig, spill_folder: PathBuf, spans: Arc<dyn TableProvider>) -> Result<SessionContext> {
+    let disk = DiskManagerBuilder::default()
+        .with_mode(DiskManagerMode::Directories(vec![spill_folder]))
+        .with_max_temp_directory_size(limits.spill_bytes_max.get() as u64);
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(QueryMemory::pool(limits.memory_bytes_max.get()))
+        .with_disk_manager_builder(disk)
+        .build_arc()?;
+    let mut config = SessionConfig::new().with_target_partitions(PARTITIONS).with_information_schema(false);
+    // It allocates for as many rows as LIMIT names before it has seen one.
+    config.options_mut().optimizer.enable_topk_aggregation = false;
+    let mut aggregates = SessionStateDefaults::default_aggregate_functions();
+    aggregates.retain(|function| !LEFT_OUT.contains(&function.name()));
+    let mut planners = SessionStateDefaults::default_expr_planners();
+    planners.push(Arc::new(JoinPlanner));
+    // No table factories, no file formats, no functions in FROM: nothing that could open a file.
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_expr_planners(planners)
+        .with_scalar_functions(FUNCTIONS.clone())
+        .with_aggregate_functions(aggregates)
+        .with_window_functions(SessionStateDefaults::default_window_functions())
+        .build();
+    let context = SessionContext::new_with_state(state);
+    table::register(&context);
+    context.register_table(TABLE, spans)?;
+    Ok(context)
+}

@@ -1,0 +1,175 @@
+//! The table's columns: their names and types in SQL, what of a scan they show, and how.
+
+use std::sync::{Arc, LazyLock};
+
+use datafusion::{
+    arrow::{
+        array::{
+            Array, ArrayRef, AsArray, FixedSizeBinaryArray, Int32Array, StringArray, StringViewArray, UInt32Array,
+        },
+        buffer::{Buffer, OffsetBuffer},
+        compute::take,
+        datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type},
+    },
+    error::Result,
+};
+use weir_store::{AttributeForm, Place, ScanColumn};
+
+/// How values of the scan become values of SQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Show {
+    /// As they are.
+    AsIs,
+    /// Texts without their dictionary.
+    Text,
+    /// Lower-case hex digits.
+    Hex,
+    /// The kind's name.
+    Kind,
+    /// The status code's name.
+    StatusCode,
+}
+
+/// A column that a scan of the table gives.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct TableColumn {
+    /// What the store reads.
+    pub(super) scan: ScanColumn,
+    /// How it is shown.
+    pub(super) show: Show,
+}
+
+/// OTLP's SpanKind, in lower case.
+pub(super) const KINDS: &[&str] = &["unspecified", "internal", "server", "client", "producer", "consumer"];
+/// OTLP's StatusCode, in lower case.
+pub(super) const STATUS_CODES: &[&str] = &["unset", "ok", "error"];
+
+/// Name, type, source and whether a row may be without it. The order is that of `SELECT *`.
+const COLUMNS: &[(&str, ScanColumn, Show)] = &[
+    ("trace_id", ScanColumn::TraceId, Show::Hex),
+    ("span_id", ScanColumn::SpanId, Show::Hex),
+    ("parent_span_id", ScanColumn::ParentSpanId, Show::Hex),
+    ("service", ScanColumn::Service, Show::Text),
+    ("name", ScanColumn::Name, Show::Text),
+    ("kind", ScanColumn::Kind, Show::Kind),
+    ("start_time", ScanColumn::StartTime, Show::AsIs),
+    ("end_time", ScanColumn::EndTime, Show::AsIs),
+    ("duration_ns", ScanColumn::Duration, Show::AsIs),
+    ("status_code", ScanColumn::StatusCode, Show::StatusCode),
+    ("status_message", ScanColumn::StatusMessage, Show::Text),
+    ("scope_name", ScanColumn::ScopeName, Show::Text),
+    ("state", ScanColumn::State, Show::Text),
+    ("adjusted_count", ScanColumn::AdjustedCount, Show::AsIs),
+    ("events", ScanColumn::Events, Show::Text),
+    ("links", ScanColumn::Links, Show::Text),
+    ("attributes", ScanColumn::Attributes(Place::Span), Show::Text),
+    ("resource", ScanColumn::Attributes(Place::Resource), Show::Text),
+];
+
+/// The table's schema.
+pub(super) static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let fields = COLUMNS.iter().map(|(name, scan, show)| TableColumn { scan: scan.clone(), show: *show }.field(name));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+});
+
+impl TableColumn {
+    /// The table's column with this number.
+    pub(super) fn at(index: usize) -> Self {
+        let (_, scan, show) = &COLUMNS[index];
+        Self { scan: scan.clone(), show: *show }
+    }
+
+    /// The table's column of this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        COLUMNS.iter().position(|(column, _, _)| *column == name).map(Self::at)
+    }
+
+    /// One attribute, in one form.
+    pub(super) fn attribute(place: Place, key: &str, form: AttributeForm) -> Self {
+        let show = if form == AttributeForm::Text { Show::Text } else { Show::AsIs };
+        Self { scan: ScanColumn::Attribute { place, key: key.to_owned(), form }, show }
+    }
+
+    /// Its type in SQL.
+    pub(super) fn data_type(&self) -> DataType {
+        match self.show {
+            Show::AsIs => self.scan.data_type(),
+            _ => DataType::Utf8View,
+        }
+    }
+
+    /// Its field under this name.
+    pub(super) fn field(&self, name: &str) -> Field {
+        Field::new(name, self.data_type(), self.scan.is_nullable())
+    }
+
+    /// Whether a value may take kilobytes.
+    pub(super) fn is_wide(&self) -> bool {
+        matches!(self.scan, ScanColumn::Events | ScanColumn::Links | ScanColumn::Attributes(_))
+    }
+
+    /// Whether equal values have equal codes within a batch of the scan, or are small numbers: groups are found without a look at texts.
+    pub(super) fn has_codes(&self) -> bool {
+        matches!(self.scan.data_type(), DataType::Dictionary(..) | DataType::Int32 | DataType::Boolean)
+            && !self.is_wide()
+    }
+
+    /// The scan's values as SQL shows them.
+    pub(super) fn show(&self, array: &ArrayRef) -> Result<ArrayRef> {
+        match self.show {
+            Show::AsIs => Ok(array.clone()),
+            Show::Text => texts(array),
+            Show::Hex => hex(array.as_fixed_size_binary()),
+            Show::Kind => names(array.as_primitive(), KINDS),
+            Show::StatusCode => names(array.as_primitive(), STATUS_CODES),
+        }
+    }
+}
+
+/// The texts behind the codes.
+fn texts(array: &ArrayRef) -> Result<ArrayRef> {
+    let dictionary = array.as_dictionary::<UInt32Type>();
+    let values = StringViewArray::from(dictionary.values().as_string::<i32>());
+    Ok(take(&values, dictionary.keys(), None)?)
+}
+
+fn hex(ids: &FixedSizeBinaryArray) -> Result<ArrayRef> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let width = ids.value_length() as usize * 2;
+    let mut text = Vec::with_capacity(ids.len() * width);
+    for byte in ids.value_data() {
+        text.push(DIGITS[usize::from(byte >> 4)]);
+        text.push(DIGITS[usize::from(byte & 15)]);
+    }
+    text.truncate(ids.len() * width);
+    let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(width, ids.len()));
+    let text = StringArray::try_new(offsets, Buffer::from_vec(text), ids.nulls().cloned())?;
+    Ok(Arc::new(StringViewArray::from(&text)))
+}
+
+/// The names of small numbers; a number without one is shown as it is.
+fn names(numbers: &Int32Array, names: &[&str]) -> Result<ArrayRef> {
+    let known = |number: i32| usize::try_from(number).ok().filter(|&number| number < names.len());
+    if numbers.values().iter().all(|&number| known(number).is_some()) {
+        let values = StringViewArray::from_iter_values(names);
+        let keys: UInt32Array = numbers.unary::<_, UInt32Type>(|number| number as u32);
+        return Ok(take(&values, &keys, None)?);
+    }
+    let shown = numbers.iter().map(|number: Option<i32>| {
+        number.map(|number| match known(number) {
+            Some(known) => names[known].to_owned(),
+            None => number.to_string(),
+        })
+    });
+    Ok(Arc::new(shown.collect::<StringViewArray>()))
+}
+
+/// The numbers that are shown so: at most one.
+pub(super) fn number_named(text: &str, names: &[&str]) -> Option<i32> {
+    if let Some(known) = names.iter().position(|name| *name == text) {
+        return Some(known as i32);
+    }
+    let number: i32 = text.parse().ok()?;
+    let is_other = usize::try_from(number).map_or(true, |number| number >= names.len());
+    (is_other && number.to_string() == text).then_some(number)
+}

@@ -1,0 +1,372 @@
+//! Reads the parts of a scan, newest first, several at a time.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use datafusion::{
+    arrow::{
+        array::{RecordBatch, RecordBatchOptions},
+        datatypes::{Schema, SchemaRef},
+    },
+    common::{
+        DataFusionError, Statistics, config::ConfigOptions, internal_err, stats::Precision,
+        tree_node::TreeNodeRecursion,
+    },
+    error::Result,
+    execution::{SendableRecordBatchStream, TaskContext},
+    physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr},
+    physical_plan::{
+        DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions, StatisticsArgs,
+        execution_plan::{Boundedness, EmissionType},
+        expressions::Column,
+        filter_pushdown::{ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation, PushedDown},
+        metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet},
+        projection::ProjectionExec,
+        stream::RecordBatchStreamAdapter,
+    },
+};
+use futures_util::stream;
+use weir_store::{ReadBounds, Scan, ScanColumn, ScanPart};
+
+use super::{access, columns::TableColumn, floor::start_floor_ns};
+
+/// Rows that are read at a time where a row may take kilobytes: two pages.
+const WIDE_ROWS_MAX: u32 = 16_384;
+
+/// Reads a planned scan.
+#[derive(Debug, Clone)]
+pub(super) struct SpansExec {
+    scan: Scan,
+    columns: Vec<(String, TableColumn)>,
+    /// Where each column lies among the scan's.
+    sources: Vec<usize>,
+    limit: Option<usize>,
+    /// Only so many newest rows are wanted.
+    newest: Option<usize>,
+    /// What a top-k above has learnt so far.
+    learnt: Vec<Arc<dyn PhysicalExpr>>,
+    properties: Arc<PlanProperties>,
+    queues: Arc<Queues>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+/// The partitions of a run take their parts from one queue, so that all of them read the newest ones that are left.
+#[derive(Debug, Default)]
+pub(super) struct Queues(Mutex<Runs>);
+
+/// How many runs each partition has begun, and the queue of each run.
+#[derive(Debug, Default)]
+struct Runs {
+    begun: HashMap<usize, usize>,
+    queues: Vec<Arc<AtomicUsize>>,
+}
+
+impl Queues {
+    /// The queue of this partition's next run.
+    pub(super) fn of(&self, partition: usize) -> Arc<AtomicUsize> {
+        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Runs { begun, queues } = &mut *guard;
+        let run = begun.entry(partition).or_default();
+        *run += 1;
+        if queues.len() < *run {
+            queues.push(Arc::default());
+        }
+        queues[*run - 1].clone()
+    }
+}
+
+impl SpansExec {
+    /// A plan that gives these columns.
+    pub(super) fn new(
+        scan: Scan,
+        columns: Vec<(String, TableColumn)>,
+        partitions: usize,
+        limit: Option<usize>,
+    ) -> Self {
+        let fields: Vec<_> = columns.iter().map(|(name, column)| column.field(name)).collect();
+        let schema = Arc::new(Schema::new(fields));
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(partitions.max(1)),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        let (scan, sources) = with_distinct_columns(&scan, &columns);
+        Self {
+            scan,
+            columns,
+            sources,
+            limit,
+            newest: None,
+            learnt: Vec::new(),
+            properties: Arc::new(properties),
+            queues: Arc::default(),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+
+    /// The same rows in other columns.
+    fn with_columns(&self, columns: Vec<(String, TableColumn)>) -> Self {
+        let partitions = self.properties.partitioning.partition_count();
+        let learnt = if self.start_column() == start_column(&columns) { self.learnt.clone() } else { Vec::new() };
+        Self { newest: self.newest, learnt, ..Self::new(self.scan.clone(), columns, partitions, self.limit) }
+    }
+
+    /// The same, when only so many of the newest rows are wanted.
+    pub(super) fn with_newest(&self, newest: usize) -> Self {
+        Self { newest: Some(newest), ..self.clone() }
+    }
+
+    /// Its columns.
+    pub(super) fn columns(&self) -> &[(String, TableColumn)] {
+        &self.columns
+    }
+
+    /// Where the start is among the columns.
+    pub(super) fn start_column(&self) -> Option<usize> {
+        start_column(&self.columns)
+    }
+
+    /// Where each column lies among the scan's.
+    pub(super) fn sources(&self) -> &[usize] {
+        &self.sources
+    }
+
+    /// The scan behind it.
+    pub(super) fn scan(&self) -> &Scan {
+        &self.scan
+    }
+
+    /// Whether every row of the scan is wanted.
+    pub(super) fn wants_all(&self) -> bool {
+        self.limit.is_none() && self.newest.is_none() && self.learnt.is_empty()
+    }
+
+    /// The column that an expression reads, when it reads one as it is.
+    fn column_of(&self, expr: &Arc<dyn PhysicalExpr>) -> Option<TableColumn> {
+        let at = |index: usize| self.columns[index].1.clone();
+        match expr.downcast_ref::<Column>() {
+            Some(column) => Some(at(column.index())),
+            None => access::accessed_physical(expr, &at),
+        }
+    }
+}
+
+/// The scan that reads these columns, each once, and where they lie in it.
+fn with_distinct_columns(scan: &Scan, columns: &[(String, TableColumn)]) -> (Scan, Vec<usize>) {
+    let mut distinct: Vec<ScanColumn> = Vec::new();
+    let mut sources = Vec::new();
+    for (_, column) in columns {
+        let known = distinct.iter().position(|one| *one == column.scan);
+        sources.push(known.unwrap_or(distinct.len()));
+        if known.is_none() {
+            distinct.push(column.scan.clone());
+        }
+    }
+    (scan.with_columns(distinct), sources)
+}
+
+fn start_column(columns: &[(String, TableColumn)]) -> Option<usize> {
+    columns.iter().position(|(_, column)| column.scan == ScanColumn::StartTime)
+}
+
+impl DisplayAs for SpansExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.scan.request().columns.iter().map(ScanColumn::name).collect();
+        write!(f, "SpansExec: columns=[{}], {}", names.join(", "), self.scan.pruned())?;
+        if !self.scan.request().filter.is_empty() {
+            write!(f, ", filter={}", self.scan.request().filter)?;
+        }
+        if let Some(newest) = self.newest {
+            write!(f, ", newest={newest}")?;
+        }
+        if let Some(limit) = self.limit {
+            write!(f, ", limit={limit}")?;
+        }
+        Ok(())
+    }
+}
+
+impl ExecutionPlan for SpansExec {
+    fn name(&self) -> &'static str {
+        "SpansExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn apply_expressions(
+        &self,
+        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        for expr in &self.learnt {
+            if visit(expr)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let is_wide = self.columns.iter().any(|(_, column)| column.is_wide());
+        let reading = Reading {
+            scan: if is_wide { self.scan.split(WIDE_ROWS_MAX) } else { self.scan.clone() },
+            columns: self.columns.iter().map(|(_, column)| column.clone()).zip(self.sources.iter().copied()).collect(),
+            schema: self.schema(),
+            queue: self.queues.of(partition),
+            bounds: ReadBounds { start_min_ns: 0, newest: self.newest, rows_max: self.limit },
+            learnt: self.learnt.clone(),
+            start_column: self.start_column().unwrap_or_default(),
+            limit: self.limit.unwrap_or(usize::MAX),
+            metrics: BaselineMetrics::new(&self.metrics, partition),
+        };
+        let batches = stream::try_unfold(reading, Reading::next);
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        let counts = self.scan.counts();
+        let metrics = ExecutionPlanMetricsSet::new();
+        let shown = [
+            ("row_groups_read", counts.row_groups()),
+            ("row_groups_pruned_by_bloom", counts.row_groups_by_bloom()),
+            ("row_groups_without_match", counts.row_groups_by_values()),
+            ("head_payloads_read", counts.head_payloads()),
+            ("parts_damaged", counts.damaged()),
+        ];
+        for (name, count) in shown {
+            MetricBuilder::new(&metrics).global_counter(name).add(count as usize);
+        }
+        let mut all = self.metrics.clone_inner();
+        for metric in metrics.clone_inner().iter() {
+            all.push(metric.clone());
+        }
+        Some(all)
+    }
+
+    fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        let mut statistics = Statistics::new_unknown(&self.schema());
+        let rows: u64 = self.scan.parts().iter().map(ScanPart::rows_max).sum();
+        statistics.num_rows = match args.partition() {
+            None if self.scan.request().filter.is_empty() && self.wants_all() && !self.scan.is_partial() => {
+                Precision::Exact(rows as usize)
+            }
+            None => Precision::Inexact(rows as usize),
+            Some(_) => Precision::Absent,
+        };
+        Ok(Arc::new(statistics))
+    }
+
+    fn try_swapping_with_projection(&self, projection: &ProjectionExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let mut columns = Vec::new();
+        for expr in projection.expr() {
+            let Some(column) = self.column_of(&expr.expr) else { return Ok(None) };
+            columns.push((expr.alias.clone(), column));
+        }
+        Ok(Some(Arc::new(self.with_columns(columns))))
+    }
+
+    fn handle_child_pushdown_result(
+        &self,
+        phase: FilterPushdownPhase,
+        result: ChildPushdownResult,
+        _: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        let no =
+            FilterPushdownPropagation::with_parent_pushdown_result(vec![PushedDown::No; result.parent_filters.len()]);
+        if phase == FilterPushdownPhase::Pre || self.start_column().is_none() || result.parent_filters.is_empty() {
+            return Ok(no);
+        }
+        // The rows are checked again above: what is learnt here only spares reading.
+        let learnt = result.parent_filters.into_iter().map(|filter| filter.filter).collect();
+        Ok(no.with_updated_node(Arc::new(Self { learnt, ..self.clone() }) as Arc<dyn ExecutionPlan>))
+    }
+}
+
+/// One partition's reading.
+struct Reading {
+    scan: Scan,
+    /// Each with its place among the scan's.
+    columns: Vec<(TableColumn, usize)>,
+    schema: SchemaRef,
+    queue: Arc<AtomicUsize>,
+    bounds: ReadBounds,
+    learnt: Vec<Arc<dyn PhysicalExpr>>,
+    start_column: usize,
+    limit: usize,
+    metrics: BaselineMetrics,
+}
+
+impl Reading {
+    /// The next batch that is not empty.
+    async fn next(mut self) -> Result<Option<(RecordBatch, Self)>> {
+        while self.limit > 0 {
+            let next = self.queue.fetch_add(1, Ordering::Relaxed);
+            if next >= self.scan.parts().len() {
+                return Ok(None);
+            }
+            let floors = self.learnt.iter().map(|expr| start_floor_ns(expr, self.start_column));
+            self.bounds.start_min_ns = floors.max().unwrap_or(0);
+            // Newest first: what follows is older still.
+            if self.scan.parts()[next].start_ns().1 < self.bounds.start_min_ns {
+                return Ok(None);
+            }
+            let (reading, batch) = read_aside(self, move |reading| reading.read(next)).await?;
+            self = reading;
+            if batch.num_rows() > 0 {
+                self.limit -= batch.num_rows();
+                return Ok(Some((batch, self)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn read(&self, part: usize) -> Result<RecordBatch> {
+        let _timer = self.metrics.elapsed_compute().timer();
+        let rows = self.scan.read_within(&self.scan.parts()[part], &self.bounds);
+        let rows = rows.slice(0, rows.num_rows().min(self.limit));
+        self.metrics.output_rows().add(rows.num_rows());
+        let arrays = self.columns.iter().map(|(column, source)| column.show(rows.column(*source)));
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        Ok(RecordBatch::try_new_with_options(self.schema.clone(), arrays.collect::<Result<_>>()?, &options)?)
+    }
+}
+
+/// Does blocking work where it may block; gives back what it worked with.
+pub(super) async fn read_aside<S: Send + 'static, T: Send + 'static>(
+    mut state: S,
+    work: impl FnOnce(&mut S) -> Result<T> + Send + 'static,
+) -> Result<(S, T)> {
+    let done = tokio::task::spawn_blocking(move || {
+        let result = work(&mut state);
+        (state, result)
+    });
+    match done.await {
+        Ok((state, result)) => Ok((state, result?)),
+        Err(error) if error.is_panic() => internal_err!("reading spans panicked"),
+        Err(error) => Err(DataFusionError::External(Box::new(error))),
+    }
+}

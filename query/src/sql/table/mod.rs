@@ -1,0 +1,55 @@
+//! The table `spans`: a snapshot's spans as SQL rows.
+//!
+//! [`columns`] is the table of its columns; [`filter`] turns conditions into what the store's scan evaluates by itself; [`exec`] reads the parts.
+//! `attributes['key']` is a function call that travels down to the scan, which reads that key only.
+
+mod access;
+mod aggregate;
+mod columns;
+mod exec;
+mod filter;
+mod floor;
+mod histogram;
+mod newest;
+mod percentile;
+mod provider;
+
+use std::sync::Arc;
+
+use datafusion::{
+    catalog::TableProvider,
+    execution::{FunctionRegistry, SessionStateBuilder},
+    logical_expr::{AggregateUDF, ScalarUDF, planner::ExprPlanner},
+    prelude::SessionContext,
+};
+use weir_proto::TenantId;
+
+/// The table `spans` of a tenant, as of the snapshot.
+pub(crate) fn spans_table(snapshot: weir_store::Snapshot, tenant: TenantId) -> Arc<dyn TableProvider> {
+    Arc::new(provider::SpansTable::new(snapshot, tenant))
+}
+
+/// Adds what queries on the table need: `attributes['key']`, `attr_num`, `attr_bool`, `p50` … `p99`, `approx_percentile`, and the rules
+/// that make top-k and grouped queries quick.
+pub(crate) fn register(context: &SessionContext) {
+    let state = context.state_ref();
+    let mut state = state.write();
+    // At the front: the planners that are there take any access for one to a struct or list.
+    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(access::AttributePlanner)];
+    planners.extend(state.expr_planners().iter().cloned());
+    let mut next = SessionStateBuilder::new_from_existing(state.clone())
+        .with_expr_planners(planners)
+        .with_physical_optimizer_rule(Arc::new(newest::NewestFirst))
+        .with_physical_optimizer_rule(Arc::new(aggregate::GroupByCodes))
+        .build();
+    for function in access::functions() {
+        next.register_udf(Arc::new(ScalarUDF::new_from_shared_impl(function))).expect("functions are only added");
+    }
+    for function in percentile::functions() {
+        next.register_udaf(Arc::new(AggregateUDF::new_from_shared_impl(function))).expect("functions are only added");
+    }
+    *state = next;
+}
+
+#[cfg(test)]
+mod tests;

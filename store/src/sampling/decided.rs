@@ -1,0 +1,132 @@
+//! Decided traces whose late spans are recognised: two bounded queues, kept and dropped, in the order of the verdicts.
+
+use std::collections::VecDeque;
+
+use weir_proto::TraceId;
+
+use super::{Outcome, PolicyNo, table::TRACES_MAX};
+use crate::Offset;
+
+/// A decided trace.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DecidedTrace {
+    pub(super) trace_id: TraceId,
+    pub(super) adjusted_count: f64,
+    pub(super) epoch: Offset,
+    pub(super) tenant: u32,
+    /// The file of the verdict journal that has its verdict; 0 before that is durable.
+    pub(super) file: u32,
+    pub(super) policy: PolicyNo,
+    pub(super) is_probabilistic: bool,
+    /// Replaced by another verdict: nothing refers to it any more.
+    pub(super) is_void: bool,
+}
+
+impl DecidedTrace {
+    /// What its late spans get.
+    pub(super) fn outcome(&self, keep: bool) -> Outcome {
+        let (policy, adjusted_count) = (self.policy, self.adjusted_count);
+        Outcome { keep, policy, adjusted_count, is_probabilistic: self.is_probabilistic }
+    }
+}
+
+/// One of the queues.
+#[derive(Debug, Default)]
+pub(super) struct DecidedTraces {
+    oldest_first: VecDeque<DecidedTrace>,
+    /// How many have left.
+    gone: u64,
+    /// Position of the first whose verdict may not be durable.
+    unsettled: u64,
+}
+
+impl DecidedTraces {
+    /// Adds one; answers its position, modulo [`TRACES_MAX`].
+    pub(super) fn push(&mut self, trace: DecidedTrace) -> u32 {
+        let position = self.gone + self.oldest_first.len() as u64;
+        self.oldest_first.push_back(trace);
+        (position % TRACES_MAX) as u32
+    }
+
+    /// Takes the oldest, with its position.
+    pub(super) fn pop(&mut self) -> Option<(u32, DecidedTrace)> {
+        let trace = self.oldest_first.pop_front()?;
+        let position = (self.gone % TRACES_MAX) as u32;
+        self.gone += 1;
+        self.unsettled = self.unsettled.max(self.gone);
+        Some((position, trace))
+    }
+
+    /// The oldest.
+    pub(super) fn oldest(&self) -> Option<&DecidedTrace> {
+        self.oldest_first.front()
+    }
+
+    /// The one at a position that [`Self::push`] answered.
+    #[inline]
+    pub(super) fn get(&self, position: u32) -> &DecidedTrace {
+        &self.oldest_first[self.index(position)]
+    }
+
+    /// The same, to be changed.
+    pub(super) fn get_mut(&mut self, position: u32) -> &mut DecidedTrace {
+        let index = self.index(position);
+        &mut self.oldest_first[index]
+    }
+
+    /// The verdicts of all that were added are durable, the new ones in `file`. Answers how many those are.
+    pub(super) fn settle(&mut self, file: u32) -> u64 {
+        let first = (self.unsettled - self.gone) as usize;
+        let settled = self.oldest_first.range_mut(first..);
+        let count = settled.len() as u64;
+        settled.for_each(|trace| trace.file = file);
+        self.unsettled += count;
+        count
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.oldest_first.len() as u64
+    }
+
+    /// Bytes taken.
+    pub(super) fn bytes(&self) -> usize {
+        self.oldest_first.capacity() * size_of::<DecidedTrace>()
+    }
+
+    #[inline]
+    fn index(&self, position: u32) -> usize {
+        (u64::from(position).wrapping_sub(self.gone) % TRACES_MAX) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_hold_while_older_ones_leave() {
+        let trace = |n: u8| DecidedTrace {
+            trace_id: TraceId([n; 16]),
+            adjusted_count: 1.0,
+            epoch: Offset(0),
+            tenant: 0,
+            file: 0,
+            policy: PolicyNo(0),
+            is_probabilistic: false,
+            is_void: false,
+        };
+        // Close to where positions begin again.
+        let mut traces = DecidedTraces { gone: TRACES_MAX - 3, unsettled: TRACES_MAX - 3, ..DecidedTraces::default() };
+        let positions: Vec<u32> = (0..6).map(|n| traces.push(trace(n))).collect();
+        assert_eq!(positions[2..4], [TRACES_MAX as u32 - 1, 0]);
+        assert_eq!(traces.settle(5), 6);
+        traces.pop();
+        assert_eq!(traces.pop().map(|(position, _)| position), Some(positions[1]));
+        let later = traces.push(trace(9));
+        assert_eq!(traces.get(positions[4]).trace_id, TraceId([4; 16]));
+        assert_eq!((traces.get(positions[5]).file, traces.get(later).file), (5, 0));
+        assert_eq!(traces.settle(6), 1);
+        assert_eq!(traces.get(later).file, 6);
+        assert!(size_of::<DecidedTrace>() <= 48);
+    }
+}

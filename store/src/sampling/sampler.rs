@@ -1,0 +1,480 @@
+//! The sampler: takes frames in, in journal order; asks for decisions when they are due; applies verdicts once they are durable.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use weir_proto::{TraceId, time::Clock};
+
+use super::{
+    ArrivedSpan, Cause, FrameTraces, Outcome, SampledState, SpanMark, TraceAccount, VerdictNo,
+    changes::Changes,
+    inbox::{Fed, FedFrame},
+    journal_time::JournalTime,
+    judges::Judges,
+    operations::FileOperations,
+    rounds::{Decided, Round, VERDICTS_MAX},
+    slots::SlotNo,
+    status::{SamplingStatus, TurnCounts},
+    table::Place,
+    traces::Traces,
+    verdict_files::VerdictFiles,
+    verdicts::{CacheLimits, FramePlace, Verdict},
+};
+use crate::{
+    Offset,
+    head::{HeadFile, HeadFrame},
+    journal::{Journal, JournalAppendError},
+    store::view::Views,
+};
+
+/// Most cached verdicts that a round writes again.
+const COPIES_MAX: usize = 4096;
+
+/// Bytes of a cached verdict in the verdict journal, roughly.
+const VERDICT_BYTES: u64 = 40;
+
+/// What the sampler works on, from outside.
+#[derive(Debug)]
+pub(crate) struct Surroundings {
+    pub(crate) views: Arc<Views>,
+    pub(crate) state: Arc<SampledState>,
+    pub(crate) verdicts: Arc<Journal<u32>>,
+    /// A file of the verdict journal is closed at this size.
+    pub(crate) verdict_file_bytes_max: u64,
+    pub(crate) clock: Clock,
+}
+
+/// All of sampling's state. One thread at a time.
+#[derive(Debug)]
+pub(crate) struct Sampler {
+    pub(super) around: Surroundings,
+    pub(super) judges: Judges,
+    pub(super) traces: Traces,
+    pub(super) changes: Changes,
+    pub(super) files: VerdictFiles,
+    pub(super) time: JournalTime,
+    /// The last frame taken in.
+    pub(super) taken_in: FramePlace,
+    /// Of the next verdict.
+    pub(super) sequence: u64,
+    round: Option<Round>,
+    /// Late spans whose verdict is durable: they follow it when the view is changed next.
+    pub(super) late: Vec<LateSpans>,
+    /// Late spans whose verdict is not durable yet.
+    late_unsettled: Vec<LateSpans>,
+    /// Traces that have grown too large.
+    pub(super) too_large: Vec<(u32, TraceId)>,
+    operations: FileOperations,
+    pub(super) status: SamplingStatus,
+    due: Vec<u32>,
+}
+
+/// Neighbouring spans that came after their trace's verdict.
+#[derive(Debug)]
+pub(super) struct LateSpans {
+    pub(super) slot: SlotNo,
+    pub(super) tenant: u32,
+    pub(super) outcome: Outcome,
+    pub(super) spans: u64,
+    offset: Offset,
+}
+
+/// What the span before belonged to: neighbours are often of one trace.
+#[derive(Clone, Copy)]
+enum Known {
+    Pending(u32),
+    /// Index among the late ones, and whether the verdict is durable.
+    Late(usize, bool),
+}
+
+impl Sampler {
+    pub(crate) fn new(around: Surroundings, runs: Vec<(u32, i64)>) -> Self {
+        let judges = Judges::new(around.state.sampling().as_ref(), &around.state.names);
+        Self {
+            around,
+            judges,
+            traces: Traces::default(),
+            changes: Changes::default(),
+            files: VerdictFiles::default(),
+            time: JournalTime::new(runs),
+            taken_in: FramePlace::default(),
+            sequence: 0,
+            round: None,
+            late: Vec::new(),
+            late_unsettled: Vec::new(),
+            too_large: Vec::new(),
+            operations: FileOperations::default(),
+            status: SamplingStatus::default(),
+            due: Vec::new(),
+        }
+    }
+
+    /// The journal of its verdicts.
+    pub(crate) fn verdicts(&self) -> Arc<Journal<u32>> {
+        self.around.verdicts.clone()
+    }
+
+    /// One turn: takes in what waits, applies what is durable, decides what is due. An error is for good.
+    pub(crate) fn turn(&mut self, first_unsealed: u32) -> Result<(), JournalAppendError> {
+        let (fed, durable) = {
+            let mut waiting = self.around.state.inbox.lock();
+            waiting.spans = 0;
+            (std::mem::take(&mut waiting.fed), std::mem::take(&mut waiting.durable))
+        };
+        for fed in fed {
+            match fed {
+                Fed::Frame(frame) => self.take_in(&frame),
+                Fed::Reload(sampling) => self.judges.replace(sampling.as_ref(), &self.around.state.names),
+            }
+        }
+        if let Some(round) = &mut self.round {
+            durable.into_iter().for_each(|(frame, file)| round.settle(frame, file));
+            round.look_for_refusals()?;
+            self.around.state.is_stuck.store(round.is_refused(), Ordering::Release);
+            round.submit(&self.around.verdicts)?;
+        }
+        self.publish();
+        if self.round.is_none() {
+            let is_caught_up = self.around.state.lag_spans() == 0;
+            // What has not been taken in may be of the traces that are due.
+            let now_ns = if is_caught_up { self.time.now(self.around.clock.now_ns()) } else { self.time.last() };
+            self.decide(now_ns, first_unsealed)?;
+        }
+        self.judges.retire();
+        if self.judges.previous.is_none() {
+            let mut waiting = self.around.state.inbox.lock();
+            // Unless another one came meanwhile.
+            waiting.is_reloading &= !waiting.fed.iter().all(|fed| matches!(fed, Fed::Frame(_)));
+        }
+        Ok(())
+    }
+
+    /// Adds a frame's spans to their traces.
+    pub(super) fn take_in(&mut self, fed: &FedFrame) {
+        let frame = fed.frame();
+        let now_ns = self.time.of_arrival(frame.offset.file(), frame.received_at_ns);
+        let tenant = self.changes.tenant_number(&frame.tenant);
+        self.traces.slots.begin_frame();
+        self.operations.begin_frame(&fed.file);
+        let mut rows = FrameTraces::with_capacity(frame.spans.len());
+        let mut before: Option<(TraceId, Known)> = None;
+        for (row, span) in frame.spans.iter().enumerate() {
+            let mark = fed.marks.get(row).copied().unwrap_or_default();
+            let known = match before {
+                Some((id, known)) if id == span.trace_id => known,
+                _ => self.look_up(tenant, span.trace_id, frame, now_ns),
+            };
+            before = Some((span.trace_id, known));
+            let slot = match known {
+                Known::Pending(number) => self.observe(number, (&fed.file, frame, row), mark, now_ns),
+                Known::Late(index, is_durable) => self.add_late(index, is_durable),
+            };
+            self.traces.slots.name(slot, &mut rows);
+        }
+        self.changes.arrived(tenant, frame.spans.len() as u64);
+        let set = frame.traces.set(rows);
+        debug_assert!(set.is_ok(), "frame {} was taken in twice", frame.offset);
+        self.taken_in = FramePlace { offset: frame.offset, in_group: fed.in_group };
+    }
+
+    /// Where a span belongs: an account, a new one if need be, or a verdict that came before it.
+    fn look_up(&mut self, tenant: u32, id: TraceId, frame: &HeadFrame, now_ns: u64) -> Known {
+        match self.traces.find(tenant, id) {
+            Some(Place::Pending(number)) => Known::Pending(number),
+            Some(Place::Decided(keep, position)) => {
+                let trace = self.traces.decided(keep).get(position);
+                let (outcome, is_durable) = (trace.outcome(keep), trace.file != 0);
+                let slot = self.traces.slots.take();
+                let late = if is_durable { &mut self.late } else { &mut self.late_unsettled };
+                late.push(LateSpans { slot, tenant, outcome, spans: 0, offset: frame.offset });
+                Known::Late(late.len() - 1, is_durable)
+            }
+            None => {
+                let seat = &mut self.judges.current;
+                seat.pending += 1;
+                let due_ns = now_ns.saturating_add(nanos(seat.options.decision_wait));
+                let trace = TraceAccount::new(id, seat.generation, now_ns);
+                Known::Pending(self.traces.open(trace, tenant, frame.offset, due_ns))
+            }
+        }
+    }
+
+    /// Adds a span to a pending trace's account.
+    #[inline]
+    fn observe(
+        &mut self,
+        number: u32,
+        (file, frame, row): (&HeadFile, &HeadFrame, usize),
+        mark: SpanMark,
+        now_ns: u64,
+    ) -> SlotNo {
+        let span = &frame.spans[row];
+        let (operation, texts) = self.operations.get(file, span.operation);
+        let current_generation = self.judges.current.generation;
+        let account = &mut self.traces.accounts[number];
+        let trace = &mut account.trace;
+        let mut mark = mark;
+        if trace.generation != current_generation {
+            mark.bits = mark.previous_bits;
+        }
+        let is_new_root = mark.is_root && !trace.has_root;
+        if trace.spans == 0 || is_new_root {
+            trace.operation = operation;
+        }
+        trace.has_root |= mark.is_root;
+        trace.bits |= mark.bits;
+        trace.spans = trace.spans.saturating_add(1);
+        let bytes_before = trace.bytes;
+        trace.bytes += u64::from(mark.bytes);
+        trace.start_min_ns = trace.start_min_ns.min(span.start_ns);
+        trace.end_max_ns = trace.end_max_ns.max(span.start_ns.saturating_add(span.duration_ns));
+        let arrived = ArrivedSpan {
+            tenant: &frame.tenant,
+            mark,
+            service: &texts.service,
+            name: &texts.name,
+            operation,
+            start_ns: span.start_ns,
+            duration_ns: span.duration_ns,
+            status_code: span.status_code,
+            arrived_ns: now_ns,
+        };
+        let seat = self.judges.of(trace.generation);
+        seat.judge.observe(&arrived, trace);
+        let slot = account.slot;
+        self.status.pending_spans += 1;
+        self.status.pending_bytes += u64::from(mark.bytes);
+        let bytes_max = seat.options.trace_bytes_max;
+        if bytes_before <= bytes_max && trace.bytes > bytes_max {
+            self.too_large.push((number, trace.trace_id));
+        }
+        if is_new_root && let Some(wait) = seat.options.decision_wait_after_root {
+            self.traces.due_sooner(number, now_ns.saturating_add(nanos(wait)));
+        }
+        slot
+    }
+
+    /// Counts a span that came after its trace's verdict.
+    fn add_late(&mut self, index: usize, is_durable: bool) -> SlotNo {
+        let late = if is_durable { &mut self.late[index] } else { &mut self.late_unsettled[index] };
+        late.spans += 1;
+        let seat = &mut self.judges.current;
+        if let Some(policy) = seat.policy(late.outcome.policy) {
+            seat.judge.late(late.outcome.keep, policy);
+        }
+        late.slot
+    }
+
+    /// Lets verdicts that are durable, and late spans, take effect, and shows how far the sampler has come: one swap of the view.
+    pub(super) fn publish(&mut self) {
+        let durable = self.round.as_ref().and_then(Round::durable_in);
+        let round = durable.and_then(|file| Some((file, self.round.take()?)));
+        if let Some((file, round)) = &round {
+            let cached = self.traces.settle(*file);
+            let until = round.decided.last().map_or(Offset::default(), |decided| decided.verdict.after.offset);
+            self.files.add(*file, cached, until);
+            round.copied_from.iter().for_each(|&from| self.files.forget(from, until));
+            self.late.append(&mut self.late_unsettled);
+        }
+        let round = round.map(|(_, round)| round);
+        let view = self.around.views.current();
+        if round.is_none() && self.late.is_empty() && view.sampled.taken_in == self.taken_in.offset {
+            return;
+        }
+        let number = view.verdicts + 1;
+        drop(view);
+        let mut counts = TurnCounts::default();
+        let now_ns = self.time.at(self.around.clock.now_ns());
+        for decided in round.iter().flat_map(|round| &round.decided) {
+            self.apply(decided, number, now_ns, &mut counts);
+        }
+        self.apply_late(number, &mut counts);
+        self.status.add(&self.around.state.names, counts);
+        let (changes, names, taken_in) = (&mut self.changes, &self.around.state.names, self.taken_in.offset);
+        let update = |sampled: &mut crate::store::view::SampledTallies| {
+            changes.apply(names, sampled);
+            sampled.taken_in = taken_in;
+        };
+        self.around.state.change(&self.around.views, update, &mut |view| view.verdicts = number);
+        self.around.state.set_undecided_from(self.undecided_from());
+    }
+
+    /// Late spans follow their verdicts.
+    pub(super) fn apply_late(&mut self, number: VerdictNo, counts: &mut TurnCounts) {
+        for late in self.late.drain(..) {
+            self.traces.slots.decide(late.slot, late.outcome, number);
+            self.changes.decided(late.tenant, late.outcome, late.spans);
+            counts.add_late(late.outcome, late.spans);
+        }
+    }
+
+    /// The first epoch that has no verdict in effect.
+    pub(super) fn undecided_from(&self) -> Option<Offset> {
+        let oldest = self.traces.accounts.oldest().map(|number| self.traces.accounts[number].epoch);
+        let decided = self.round.as_ref().and_then(Round::epoch);
+        let late = self.late_unsettled.first().map(|late| late.offset);
+        [oldest, decided, late].into_iter().flatten().min()
+    }
+
+    fn apply(&mut self, decided: &Decided, number: VerdictNo, now_ns: u64, counts: &mut TurnCounts) {
+        let Some(slot) = decided.slot else { return };
+        let (outcome, spans) = (decided.verdict.outcome, u64::from(decided.verdict.spans));
+        self.traces.slots.decide(slot, outcome, number);
+        self.changes.decided(decided.tenant, outcome, spans);
+        counts.add_trace(outcome, spans);
+        if decided.due_ns > 0 {
+            self.status.count_lateness(now_ns.saturating_sub(decided.due_ns));
+        }
+    }
+
+    /// Decides what is too large, too much and due, and hands the verdicts to their journal.
+    fn decide(&mut self, now_ns: u64, first_unsealed: u32) -> Result<(), JournalAppendError> {
+        let options = &self.judges.current.options;
+        let (traces_max, bytes_max) = (options.pending_traces_max, options.pending_bytes_max);
+        let limits = CacheLimits { kept: options.kept_cache_traces_max, dropped: options.dropped_cache_traces_max };
+        let mut round = Round::default();
+        for (number, id) in std::mem::take(&mut self.too_large) {
+            // Recovery may have found its verdict meanwhile.
+            if self.traces.accounts.get(number).is_none_or(|account| account.trace.trace_id != id) {
+                continue;
+            }
+            self.decide_one(&mut round, limits, number, Cause::TooLarge, now_ns);
+        }
+        while round.decided.len() < VERDICTS_MAX
+            && (self.traces.accounts.count() > traces_max || self.status.pending_bytes > bytes_max)
+            && let Some(oldest) = self.traces.accounts.oldest()
+        {
+            self.decide_one(&mut round, limits, oldest, Cause::Early, now_ns);
+        }
+        let mut due = std::mem::take(&mut self.due);
+        self.traces.wheel.due(now_ns, VERDICTS_MAX.saturating_sub(round.decided.len()), &mut due);
+        for number in due.drain(..) {
+            self.decide_one(&mut round, limits, number, Cause::Due, now_ns);
+        }
+        self.due = due;
+        self.copy_forward(&mut round, first_unsealed, now_ns);
+        if round.decided.is_empty() {
+            return Ok(());
+        }
+        round.encode(self.traces.limits(), &self.around.state.names, |tenant| self.changes.tenant(tenant).clone());
+        let submitted = round.submit(&self.around.verdicts);
+        self.round = Some(round);
+        submitted
+    }
+
+    fn decide_one(&mut self, round: &mut Round, limits: CacheLimits, number: u32, cause: Cause, now_ns: u64) {
+        // With the first decision under them, so that recovery does the same at the same place.
+        self.limit_cache(limits);
+        let due_ns = if cause == Cause::Due { self.traces.wheel.due_ns(number) } else { 0 };
+        let trace = &self.traces.accounts[number].trace;
+        let seat = self.judges.of(trace.generation);
+        seat.pending -= 1;
+        let outcome = seat.decide(trace, cause, now_ns);
+        self.status.count_cause(cause);
+        let account = self.close(number, outcome, 0);
+        let verdict = Verdict {
+            sequence: self.sequence,
+            trace_id: account.trace.trace_id,
+            epoch: account.epoch,
+            after: self.taken_in,
+            outcome,
+            spans: account.trace.spans,
+            copied: false,
+            journal_time_ns: now_ns,
+        };
+        self.sequence += 1;
+        round.decided.push(Decided { tenant: account.tenant, slot: Some(account.slot), due_ns, verdict });
+    }
+
+    /// Closes an account; late spans find its outcome in the cache.
+    pub(super) fn close(&mut self, number: u32, outcome: Outcome, file: u32) -> super::accounts::Account {
+        let (files, until) = (&mut self.files, self.taken_in.offset);
+        let account = self.traces.decide(number, outcome, file, |gone| files.forget(gone.file, until));
+        self.status.pending_spans -= u64::from(account.trace.spans);
+        self.status.pending_bytes -= account.trace.bytes;
+        account
+    }
+
+    /// Sets how many decided traces are remembered.
+    pub(super) fn limit_cache(&mut self, limits: CacheLimits) {
+        let (files, until) = (&mut self.files, self.taken_in.offset);
+        self.traces.limit(limits, |gone| files.forget(gone.file, until));
+    }
+
+    /// Cached verdicts that alone keep the oldest file from going are written again.
+    fn copy_forward(&mut self, round: &mut Round, first_unsealed: u32, now_ns: u64) {
+        let cached = self.traces.decided(false).len() + self.traces.decided(true).len();
+        let files_max = 2 + 2 * cached * VERDICT_BYTES / self.around.verdict_file_bytes_max;
+        let Some(file) = self.files.worth_copying(files_max, first_unsealed) else { return };
+        for keep in [false, true] {
+            while round.copied_from.len() < COPIES_MAX
+                && let Some(trace) = self.traces.renew_oldest(keep, file)
+            {
+                let verdict = Verdict {
+                    sequence: self.sequence,
+                    trace_id: trace.trace_id,
+                    epoch: trace.epoch,
+                    after: self.taken_in,
+                    outcome: trace.outcome(keep),
+                    spans: 0,
+                    copied: true,
+                    journal_time_ns: now_ns,
+                };
+                self.sequence += 1;
+                round.decided.push(Decided { tenant: trace.tenant, slot: None, due_ns: 0, verdict });
+                round.copied_from.push(file);
+            }
+        }
+    }
+
+    /// Removes files of the verdict journal that nobody needs.
+    pub(crate) fn retire_verdicts(&mut self, first_unsealed: u32) -> std::io::Result<()> {
+        let first_needed = self.files.first_needed(first_unsealed);
+        if self.round.is_some() {
+            // Its verdicts may be in any file from the newest known one on.
+            return Ok(());
+        }
+        self.around.verdicts.retire(first_needed.unwrap_or(u32::MAX))
+    }
+
+    /// Whether verdicts are on their way into the journal.
+    #[cfg(test)]
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.round.is_some()
+    }
+
+    /// Journal time.
+    #[cfg(test)]
+    pub(crate) fn now_ns(&mut self) -> u64 {
+        self.time.now(self.around.clock.now_ns())
+    }
+
+    /// How sampling fares.
+    pub(crate) fn status(&self) -> SamplingStatus {
+        let policies = self.judges.current.judge.report();
+        SamplingStatus { policies, ..self.figures() }
+    }
+
+    /// Shows the metrics.
+    pub(crate) fn show_metrics(&self) {
+        self.figures().show();
+    }
+
+    /// All but the policies' own.
+    fn figures(&self) -> SamplingStatus {
+        let mut status = self.status.clone();
+        status.generation = self.judges.current.generation;
+        status.reloading = self.judges.previous.is_some();
+        status.pending_traces = self.traces.accounts.count();
+        status.memory_bytes = self.traces.bytes() as u64;
+        status.cached_kept_traces = self.traces.decided(true).len();
+        status.cached_dropped_traces = self.traces.decided(false).len();
+        status.lag_spans = self.around.state.lag_spans();
+        status.waits_for_space = self.around.state.is_stuck();
+        status.verdict_files = self.around.verdicts.files().len() as u64;
+        status
+    }
+}
+
+fn nanos(wait: std::time::Duration) -> u64 {
+    u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX)
+}

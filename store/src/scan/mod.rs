@@ -1,0 +1,17 @@
+//! Scans: the spans that fulfil a filter as Arrow record batches, in parts that any thread can read.
+//!
+//! [`Snapshot::scan`](crate::Snapshot::scan) decides which parts of head and segments can hold such spans, newest first;
+//! [`Scan::read`] reads one of them. Every row that comes out fulfils the filter.
+
+mod filter;
+mod head;
+mod plan;
+mod pruned;
+mod request;
+
+pub(crate) use head::HeadPart;
+
+pub use filter::{AttributeCondition, AttributeTest, ScanFilter};
+pub use plan::{Scan, ScanPart};
+pub use pruned::{Pruned, ReadCounts};
+pub use request::{AttributeForm, ReadBounds, ScanColumn, ScanRequest};

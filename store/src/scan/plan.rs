@@ -1,0 +1,158 @@
+//! Plans a scan over a snapshot, and reads its parts.
+
+use std::{cmp::Reverse, sync::Arc};
+
+use arrow_array::RecordBatch;
+use weir_proto::TenantId;
+
+use super::{HeadPart, Pruned, ReadBounds, ReadCounts, ScanColumn, ScanRequest, head};
+use crate::{Snapshot, segment::SegmentPart, store::StoredSegment};
+
+/// A planned scan. What it reads lives as long as it does.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    request: ScanRequest,
+    parts: Arc<[ScanPart]>,
+    pruned: Pruned,
+    counts: Arc<ReadCounts>,
+}
+
+/// Rows that are read in one piece: a row group, or some frames of the head.
+#[derive(Debug, Clone)]
+pub struct ScanPart {
+    start_ns: (u64, u64),
+    rows_max: u64,
+    source: Source,
+}
+
+#[derive(Debug, Clone)]
+enum Source {
+    Segment(Arc<StoredSegment>, SegmentPart),
+    Head(HeadPart),
+}
+
+impl ScanPart {
+    /// No row starts before or after these, Unix ns.
+    pub fn start_ns(&self) -> (u64, u64) {
+        self.start_ns
+    }
+
+    /// Rows at most.
+    pub fn rows_max(&self) -> u64 {
+        self.rows_max
+    }
+
+    /// Whether it lies in the head.
+    pub fn is_head(&self) -> bool {
+        matches!(self.source, Source::Head(_))
+    }
+}
+
+impl Snapshot {
+    /// Decides what of the tenant's spans has to be read: parts with the newest start first. Reads trace indexes at most; call it where blocking
+    /// is allowed.
+    pub fn scan(&self, tenant: &TenantId, request: ScanRequest) -> Scan {
+        let mut pruned = Pruned::default();
+        let counts = Arc::new(ReadCounts::default());
+        let mut parts: Vec<ScanPart> = Vec::new();
+        for file in &self.view().files {
+            let found = head::parts(file, tenant, self, &request.filter, &mut pruned);
+            parts.extend(found.into_iter().map(|part| ScanPart {
+                start_ns: part.start_ns,
+                rows_max: part.rows_max,
+                source: Source::Head(part),
+            }));
+        }
+        for segment in self.segments(tenant) {
+            match segment.parts(&request.filter, &mut pruned) {
+                Ok(found) => parts.extend(found.into_iter().map(|part| ScanPart {
+                    start_ns: part.start_ns,
+                    rows_max: part.rows_max(),
+                    source: Source::Segment(segment.clone(), part),
+                })),
+                // A broken segment hurts only itself.
+                Err(error) => {
+                    segment.report(&error);
+                    pruned.segments_damaged += 1;
+                    ReadCounts::add(&counts.damaged, 1);
+                }
+            }
+        }
+        parts.sort_by_key(|part| Reverse(part.start_ns.1));
+        Scan { request, parts: parts.into(), pruned, counts }
+    }
+}
+
+impl Scan {
+    /// The same rows with other columns; what is counted is counted together.
+    pub fn with_columns(&self, columns: Vec<ScanColumn>) -> Self {
+        let request = ScanRequest { columns, filter: self.request.filter.clone() };
+        Self { request, ..self.clone() }
+    }
+
+    /// The same rows in parts of some `rows_max` rows, for columns that take much memory.
+    pub fn split(&self, rows_max: u32) -> Self {
+        let split = |part: &ScanPart| -> Vec<ScanPart> {
+            let with = |source, rows_max| ScanPart { start_ns: part.start_ns, rows_max, source };
+            match &part.source {
+                Source::Segment(segment, rows) => {
+                    let pieces = rows.split(rows_max).into_iter();
+                    pieces
+                        .map(|piece| with(Source::Segment(segment.clone(), piece.clone()), piece.rows_max()))
+                        .collect()
+                }
+                Source::Head(rows) => {
+                    let pieces = rows.split(rows_max).into_iter();
+                    pieces.map(|piece| with(Source::Head(piece.clone()), piece.rows_max)).collect()
+                }
+            }
+        };
+        Self { parts: self.parts.iter().flat_map(split).collect(), ..self.clone() }
+    }
+
+    /// What it was asked for.
+    pub fn request(&self) -> &ScanRequest {
+        &self.request
+    }
+
+    /// What is left to read, newest first by the largest start.
+    pub fn parts(&self) -> &[ScanPart] {
+        &self.parts
+    }
+
+    /// What planning left out.
+    pub fn pruned(&self) -> &Pruned {
+        &self.pruned
+    }
+
+    /// What reading found so far.
+    pub fn counts(&self) -> &ReadCounts {
+        &self.counts
+    }
+
+    /// Whether something could not be read so far: the rows are not all there.
+    pub fn is_partial(&self) -> bool {
+        self.counts.damaged() > 0
+    }
+
+    /// The rows of a part that fulfil the filter, in no order that matters. A part that cannot be read is reported, counted and empty.
+    pub fn read(&self, part: &ScanPart) -> RecordBatch {
+        self.read_within(part, &ReadBounds::default())
+    }
+
+    /// As [`Self::read`], without rows that are not needed.
+    pub fn read_within(&self, part: &ScanPart, bounds: &ReadBounds) -> RecordBatch {
+        let read = match &part.source {
+            Source::Segment(segment, rows) => {
+                segment.read_part(rows, &self.request, bounds, &self.counts).map_err(|error| segment.report(&error))
+            }
+            Source::Head(rows) => rows
+                .read(&self.request, bounds, &self.counts)
+                .map_err(|error| tracing::error!(%error, "spans of the head cannot be read; the rest is")),
+        };
+        read.unwrap_or_else(|()| {
+            ReadCounts::add(&self.counts.damaged, 1);
+            RecordBatch::new_empty(self.request.schema())
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! Takes the values of chosen rows out of decoded pages; rows then count from 0 in their order.
+
+use crate::segment::{
+    SegmentError,
+    chunk_reader::{Block, ChunkReader},
+    column::{Column, Values},
+    dictionary::Dictionary,
+    selection::Selection,
+};
+
+/// Rows of a row group.
+#[derive(Debug, Clone)]
+pub(super) enum ChosenRows {
+    /// All of this many.
+    All(u32),
+    /// These, ascending.
+    Some(Vec<u32>),
+}
+
+impl ChosenRows {
+    /// What a selection holds.
+    pub(super) fn of(selection: &Selection, group_rows: u32) -> Self {
+        let rows: Vec<u32> = selection.iter().collect();
+        if rows.len() == group_rows as usize { Self::All(group_rows) } else { Self::Some(rows) }
+    }
+
+    /// Those of them, by position, that `is_kept`.
+    pub(super) fn keep(self, is_kept: impl Fn(usize) -> bool) -> Self {
+        Self::Some(match self {
+            Self::All(rows) => (0..rows).filter(|&row| is_kept(row as usize)).collect(),
+            Self::Some(rows) => {
+                let kept = rows.into_iter().enumerate().filter(|&(position, _)| is_kept(position));
+                kept.map(|(_, row)| row).collect()
+            }
+        })
+    }
+
+    /// How many.
+    pub(super) fn len(&self) -> u32 {
+        match self {
+            Self::All(rows) => *rows,
+            Self::Some(rows) => rows.len() as u32,
+        }
+    }
+}
+
+/// A column's values at these rows.
+pub(super) fn read(
+    reader: &ChunkReader<'_>,
+    group: usize,
+    column: usize,
+    rows: &ChosenRows,
+) -> Result<Column, SegmentError> {
+    let spec = &reader.specs[column];
+    if reader.is_empty(group, column) && !spec.required {
+        return Ok(Column::empty(spec.kind, false));
+    }
+    match rows {
+        ChosenRows::All(count) => Ok(reader.read(group, column, 0..*count)?.column),
+        ChosenRows::Some(rows) => Ok(take(reader.read_rows(group, column, rows)?, rows)),
+    }
+}
+
+/// The values at these rows (ascending), which count from 0 afterwards.
+fn take(block: Block, rows: &[u32]) -> Column {
+    let mut out_rows: Option<Vec<u32>> = block.column.rows.as_ref().map(|_| Vec::new());
+    let mut positions: Vec<u32> = Vec::with_capacity(rows.len());
+    match (&block.column.rows, &mut out_rows) {
+        (Some(present), Some(out_rows)) => {
+            let mut at = 0;
+            for (out, &row) in rows.iter().enumerate() {
+                at += gallop(&present[at..], row);
+                if present.get(at) == Some(&row) {
+                    positions.push(at as u32);
+                    out_rows.push(out as u32);
+                }
+            }
+        }
+        _ => positions.extend(rows.iter().filter_map(|&row| block.position(row)).map(|at| at as u32)),
+    }
+    let values = match block.column.values {
+        Values::Words(words) => Values::Words(positions.iter().map(|&at| words[at as usize]).collect()),
+        Values::Bytes { codes, dictionary } => {
+            let codes: Vec<u32> = positions.iter().map(|&at| codes[at as usize]).collect();
+            if codes.len() >= dictionary.len() / 2 {
+                Values::Bytes { codes, dictionary }
+            } else {
+                compact(&codes, &dictionary)
+            }
+        }
+    };
+    Column { rows: out_rows, values }
+}
+
+/// How many of the ascending numbers are below `row`: near the front is found soonest.
+fn gallop(rows: &[u32], row: u32) -> usize {
+    let mut end = 1;
+    while end < rows.len() && rows[end] < row {
+        end *= 2;
+    }
+    let end = end.min(rows.len());
+    rows[..end].partition_point(|&other| other < row)
+}
+
+/// Leaves out what no code stands for.
+fn compact(codes: &[u32], dictionary: &Dictionary) -> Values {
+    const UNKNOWN: u32 = u32::MAX;
+    let mut kept = Dictionary::plain();
+    let mut known = vec![UNKNOWN; dictionary.len()];
+    let codes = codes
+        .iter()
+        .map(|&code| {
+            let known = &mut known[code as usize];
+            if *known == UNKNOWN {
+                *known = kept.push(dictionary.get(code));
+            }
+            *known
+        })
+        .collect();
+    Values::Bytes { codes, dictionary: kept }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gallops_to_the_first_that_is_not_below() {
+        let rows: Vec<u32> = (0..100).map(|n| n * 3).collect();
+        for row in 0..310 {
+            assert_eq!(gallop(&rows, row), rows.partition_point(|&other| other < row), "{row}");
+        }
+        assert_eq!(gallop(&[], 5), 0);
+        assert_eq!(gallop(&[7], 5), 0);
+    }
+}

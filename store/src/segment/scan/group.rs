@@ -1,0 +1,193 @@
+//! Reads one part of a segment: some or all rows of a row group.
+
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+
+use super::{
+    arrays, attribute, fixed_column,
+    gather::{self, ChosenRows},
+    narrow::Narrowing,
+    prune::SegmentPart,
+};
+use crate::{
+    Place, ReadBounds, ReadCounts, ScanColumn, ScanRequest,
+    segment::{
+        Segment, SegmentError,
+        chunk_reader::ChunkReader,
+        column::{Column, Values},
+        json, json_entry,
+        schema::{Kind, RESOURCE_PREFIX, SPAN_PREFIX, fixed},
+    },
+};
+
+impl Segment {
+    /// The rows of a part that fulfil the request's filter, as far as they are needed.
+    pub(crate) fn read_part(
+        &self,
+        part: &SegmentPart,
+        request: &ScanRequest,
+        bounds: &ReadBounds,
+        counts: &ReadCounts,
+    ) -> Result<RecordBatch, SegmentError> {
+        ReadCounts::add(&counts.row_groups, 1);
+        let file = self.spans()?;
+        let reader = self.reader(&file);
+        let narrowing = Narrowing::new(self, &reader, part.group, part.rows.clone(), counts);
+        let rows = narrowing.run(&request.filter, bounds.start_min_ns)?;
+        let rows = enough(&reader, part.group, rows, bounds)?;
+        if rows.len() == 0 {
+            ReadCounts::add(&counts.row_groups_by_values, 1);
+            return Ok(RecordBatch::new_empty(request.schema()));
+        }
+        ReadCounts::add(&counts.rows, u64::from(rows.len()));
+        let group = GroupRows { segment: self, reader: &reader, group: part.group, rows: &rows };
+        let columns = request.columns.iter().map(|column| group.array(column)).collect::<Result<Vec<_>, _>>()?;
+        batch(request, columns, rows.len())
+    }
+}
+
+/// Leaves out rows that are not needed.
+fn enough(
+    reader: &ChunkReader<'_>,
+    group: usize,
+    rows: ChosenRows,
+    bounds: &ReadBounds,
+) -> Result<ChosenRows, SegmentError> {
+    if let Some(newest) = bounds.newest.filter(|&newest| newest > 0 && newest < rows.len() as usize) {
+        let starts = gather::read(reader, group, fixed::START_TIME, &rows)?;
+        let Values::Words(starts) = starts.values else { unreachable!("times are numbers") };
+        let mut order = starts.clone();
+        let (_, &mut oldest_wanted, _) = order.select_nth_unstable_by(newest - 1, |a, b| b.cmp(a));
+        return Ok(rows.keep(|position| starts[position] >= oldest_wanted));
+    }
+    Ok(match bounds.rows_max {
+        Some(rows_max) if rows_max < rows.len() as usize => rows.keep(|position| position < rows_max),
+        _ => rows,
+    })
+}
+
+/// Columns as a batch of so many rows.
+pub(super) fn batch(request: &ScanRequest, columns: Vec<ArrayRef>, rows: u32) -> Result<RecordBatch, SegmentError> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows as usize));
+    RecordBatch::try_new_with_options(request.schema(), columns, &options)
+        .map_err(|error| SegmentError::damaged(format!("columns: {error}")))
+}
+
+/// The chosen rows of a row group.
+struct GroupRows<'a> {
+    segment: &'a Segment,
+    reader: &'a ChunkReader<'a>,
+    group: usize,
+    rows: &'a ChosenRows,
+}
+
+impl GroupRows<'_> {
+    fn array(&self, column: &ScanColumn) -> Result<ArrayRef, SegmentError> {
+        let values = match column {
+            ScanColumn::EndTime => self.ends()?,
+            ScanColumn::State => state(self.rows.len()),
+            ScanColumn::Attribute { place, key, form } => {
+                let sources = attribute::sources(self.segment, *place, key);
+                attribute::read(self.reader, self.group, &sources, key, *form, self.rows)?
+            }
+            ScanColumn::Attributes(place) => self.attributes(*place)?,
+            fixed => self.fixed(fixed_column(fixed).expect("the others are columns of the file"))?,
+        };
+        arrays::array(values, self.rows.len(), &column.data_type())
+    }
+
+    fn fixed(&self, column: usize) -> Result<Column, SegmentError> {
+        gather::read(self.reader, self.group, column, self.rows)
+    }
+
+    /// Starts and durations make the ends, except where a span ended before it started.
+    fn ends(&self) -> Result<Column, SegmentError> {
+        let starts = self.fixed(fixed::START_TIME)?;
+        let durations = self.fixed(fixed::DURATION)?;
+        let odd = self.fixed(fixed::END_TIME)?;
+        let (Values::Words(starts), Values::Words(durations)) = (starts.values, durations.values) else {
+            unreachable!("times are numbers")
+        };
+        let mut ends: Vec<u64> =
+            starts.iter().zip(durations).map(|(start, duration)| start.wrapping_add(duration)).collect();
+        for at in 0..odd.len() {
+            ends[odd.row(at) as usize] = odd.word(at);
+        }
+        Ok(Column { rows: None, values: Values::Words(ends) })
+    }
+
+    /// Every attribute of the rows, as JSON objects sorted by key.
+    fn attributes(&self, place: Place) -> Result<Column, SegmentError> {
+        let (prefix, residual) = match place {
+            Place::Resource => (RESOURCE_PREFIX, fixed::RESOURCE_OTHER),
+            _ => (SPAN_PREFIX, fixed::ATTRIBUTES_OTHER),
+        };
+        let mut entries: Vec<Vec<(Vec<u8>, Vec<u8>)>> = vec![Vec::new(); self.rows.len() as usize];
+        for (number, spec) in self.reader.specs.iter().enumerate() {
+            let Some(key) = spec.name.strip_prefix(prefix) else { continue };
+            if number < fixed::SPECS.len() || self.reader.is_empty(self.group, number) {
+                continue;
+            }
+            let column = self.fixed(number)?;
+            for at in 0..column.len() {
+                let mut text = Vec::new();
+                write_json(spec.kind, &column, at, &mut text);
+                entries[column.row(at) as usize].push((attribute::quoted(key), text));
+            }
+        }
+        let others = self.fixed(residual)?;
+        for at in 0..others.len() {
+            let row = &mut entries[others.row(at) as usize];
+            let all = |key: &[u8], value: &[u8]| {
+                row.push((key.to_vec(), value.to_vec()));
+                true
+            };
+            json_entry::for_each(others.bytes(at), all).map_err(|error| {
+                SegmentError::damaged(format!("row group {}, column {}: {error}", self.group, fixed::SPECS[residual].0))
+            })?;
+        }
+        let mut column = Column::sparse_bytes();
+        let mut text = Vec::new();
+        for (row, mut entries) in entries.into_iter().enumerate() {
+            if write_sorted(&mut entries, &mut text) {
+                column.push_bytes(row as u32, &text);
+            }
+        }
+        Ok(column)
+    }
+}
+
+/// Writes `"key":value` entries as an object, sorted by key; false when there are none.
+pub(super) fn write_sorted(entries: &mut [(Vec<u8>, Vec<u8>)], out: &mut Vec<u8>) -> bool {
+    out.clear();
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    for (key, value) in entries.iter() {
+        out.push(if out.is_empty() { b'{' } else { b',' });
+        out.extend_from_slice(key);
+        out.push(b':');
+        out.extend_from_slice(value);
+    }
+    out.push(b'}');
+    !entries.is_empty()
+}
+
+fn write_json(kind: Kind, column: &Column, at: usize, out: &mut Vec<u8>) {
+    match kind {
+        Kind::Text => json::write_text(column.bytes(at), out),
+        Kind::Json => out.extend_from_slice(column.bytes(at)),
+        Kind::Bool => json::write_bool(column.word(at) != 0, out),
+        Kind::Double => json::write_double(f64::from_bits(column.word(at)), out),
+        _ => json::write_display(&(column.word(at) as i64), out),
+    }
+}
+
+/// What is sealed was kept.
+fn state(rows: u32) -> Column {
+    let mut column = Column::dense_bytes();
+    if rows > 0 {
+        column.push_bytes(0, super::rows::state_text(crate::SpanState::Kept));
+        if let Values::Bytes { codes, .. } = &mut column.values {
+            codes.resize(rows as usize, 0);
+        }
+    }
+    column
+}

@@ -1,0 +1,173 @@
+//! Narrows the rows of one row group by a scan's filter: the cheap and the choosy first, further columns only where rows are left.
+
+use std::ops::Range;
+
+use super::{
+    attribute::{self, Source},
+    gather::ChosenRows,
+    passing,
+};
+use crate::{
+    AttributeCondition, AttributeTest, ReadCounts, ScanFilter,
+    segment::{
+        Segment, SegmentError,
+        chunk_reader::{Block, ChunkReader},
+        column::Values,
+        schema::fixed,
+        selection::Selection,
+    },
+};
+
+/// A row group, and the rows of it that are still in question.
+pub(super) struct Narrowing<'a> {
+    segment: &'a Segment,
+    reader: &'a ChunkReader<'a>,
+    group: usize,
+    counts: &'a ReadCounts,
+    selection: Selection,
+}
+
+impl<'a> Narrowing<'a> {
+    /// Starts with the rows `within`.
+    pub(super) fn new(
+        segment: &'a Segment,
+        reader: &'a ChunkReader<'a>,
+        group: usize,
+        within: Range<u32>,
+        counts: &'a ReadCounts,
+    ) -> Self {
+        let rows = segment.group_rows(group);
+        let selection = if within == (0..rows) {
+            Selection::all(rows)
+        } else {
+            let mut some = Selection::none(rows);
+            within.for_each(|row| some.insert(row));
+            some
+        };
+        Self { segment, reader, group, counts, selection }
+    }
+
+    /// The rows that fulfil the filter and start at or after `start_min_ns`.
+    pub(super) fn run(mut self, filter: &ScanFilter, start_min_ns: u64) -> Result<ChosenRows, SegmentError> {
+        if let Some(ids) = &filter.trace_ids {
+            self.bytes(fixed::TRACE_ID, |id| ids.iter().any(|wanted| wanted.0 == *id))?;
+        }
+        self.texts(fixed::SERVICE, filter.services.as_deref())?;
+        self.texts(fixed::NAME, filter.names.as_deref())?;
+        self.numbers(fixed::KIND, filter.kinds.as_deref())?;
+        self.numbers(fixed::STATUS_CODE, filter.status_codes.as_deref())?;
+        let start_ns = start_min_ns.max(*filter.start_ns.start())..=*filter.start_ns.end();
+        self.bounds(fixed::START_TIME, start_ns)?;
+        self.bounds(fixed::DURATION, filter.duration_ns.clone())?;
+        for condition in &filter.attributes {
+            self.attribute(condition)?;
+        }
+        Ok(ChosenRows::of(&self.selection, self.segment.group_rows(self.group)))
+    }
+
+    fn read(&self, column: usize) -> Result<Block, SegmentError> {
+        self.reader.read(self.group, column, self.selection.span())
+    }
+
+    fn none(&self) -> Selection {
+        Selection::none(self.segment.group_rows(self.group))
+    }
+
+    fn texts(&mut self, column: usize, wanted: Option<&[String]>) -> Result<(), SegmentError> {
+        let Some(wanted) = wanted else { return Ok(()) };
+        self.bytes(column, |text| wanted.iter().any(|wanted| wanted.as_bytes() == text))
+    }
+
+    fn bytes(&mut self, column: usize, fits: impl Fn(&[u8]) -> bool) -> Result<(), SegmentError> {
+        if self.selection.is_empty() {
+            return Ok(());
+        }
+        let block = self.read(column)?;
+        let Values::Bytes { codes, dictionary } = &block.column.values else { return Ok(()) };
+        let fitting: Vec<bool> = (0..dictionary.len() as u32).map(|code| fits(dictionary.get(code))).collect();
+        let mut found = self.none();
+        if fitting.contains(&true) {
+            for (position, &code) in codes.iter().enumerate() {
+                if fitting[code as usize] {
+                    found.insert(block.row(position));
+                }
+            }
+        }
+        self.selection.keep(&found);
+        Ok(())
+    }
+
+    fn numbers(&mut self, column: usize, wanted: Option<&[i32]>) -> Result<(), SegmentError> {
+        let Some(wanted) = wanted else { return Ok(()) };
+        self.words(column, |word| wanted.contains(&(word as i32)))
+    }
+
+    /// Bounds on a column of unsigned numbers; nothing is read when the statistics say that all rows are within.
+    fn bounds(&mut self, column: usize, bounds: std::ops::RangeInclusive<u64>) -> Result<(), SegmentError> {
+        let whole = match self.reader.int_range(self.group, column) {
+            Some((min, max)) => min >= 0 && *bounds.start() <= min as u64 && max as u64 <= *bounds.end(),
+            None => bounds == (0..=u64::MAX),
+        };
+        if whole { Ok(()) } else { self.words(column, |word| bounds.contains(&word)) }
+    }
+
+    fn words(&mut self, column: usize, fits: impl Fn(u64) -> bool) -> Result<(), SegmentError> {
+        if self.selection.is_empty() {
+            return Ok(());
+        }
+        let block = self.read(column)?;
+        let Values::Words(words) = &block.column.values else { return Ok(()) };
+        let mut found = self.none();
+        for (position, &word) in words.iter().enumerate() {
+            if fits(word) {
+                found.insert(block.row(position));
+            }
+        }
+        self.selection.keep(&found);
+        Ok(())
+    }
+
+    fn attribute(&mut self, condition: &AttributeCondition) -> Result<(), SegmentError> {
+        if self.selection.is_empty() {
+            return Ok(());
+        }
+        let AttributeCondition { place, key, test } = condition;
+        let sources = attribute::sources(self.segment, *place, key);
+        let mut found = self.none();
+        let rows: Vec<u32> = self.selection.iter().collect();
+        for (at, &source) in sources.iter().enumerate() {
+            if !passing::source_may_pass(self.reader, self.group, source, test) || !self.bloom_allows(source, test)? {
+                continue;
+            }
+            let mut here = self.none();
+            passing::passing(self.reader, self.group, source, key, test, &rows, &mut here)?;
+            if at > 0 && !here.is_empty() {
+                // Where an earlier source has a value, that is the one.
+                let rows_here: Vec<u32> = here.iter().collect();
+                let chosen = ChosenRows::Some(rows_here.clone());
+                let before = attribute::read(self.reader, self.group, &sources[..at], key, test.form(), &chosen)?;
+                (0..before.len()).for_each(|position| here.remove(rows_here[before.row(position) as usize]));
+            }
+            found.add(&here);
+        }
+        self.selection.keep(&found);
+        Ok(())
+    }
+
+    /// False when a bloom filter says that the source holds none of the wanted texts.
+    fn bloom_allows(&self, source: Source, test: &AttributeTest) -> Result<bool, SegmentError> {
+        let (AttributeTest::TextIn(texts), Source::Column(column)) = (test, source) else { return Ok(true) };
+        let place = (self.group as u32, column as u32);
+        let blooms = &self.segment.manifest.blooms;
+        let Ok(at) = blooms.binary_search_by_key(&place, |bloom| (bloom.row_group, bloom.column)) else {
+            return Ok(true);
+        };
+        for text in texts {
+            if self.reader.may_contain(self.group, column, blooms[at].crc32c, text.as_bytes())? {
+                return Ok(true);
+            }
+        }
+        ReadCounts::add(&self.counts.row_groups_by_bloom, 1);
+        Ok(false)
+    }
+}

@@ -1,0 +1,204 @@
+//! Fills a scan's columns from spans as they arrived: what the head's summaries tell, and what lies in payloads.
+
+use arrow_array::RecordBatch;
+use weir_proto::{
+    TraceId,
+    otlp::traces::{Attributes, ScannedSpan, ValueView},
+};
+
+use super::{arrays, attribute, fixed_column, group};
+use crate::{
+    Place, ScanColumn, ScanRequest, SpanState,
+    sampling::{KeptBy, POLICY_ATTRIBUTE},
+    segment::{
+        SegmentError,
+        column::Column,
+        events, json,
+        schema::{Kind, fixed},
+    },
+};
+
+/// What the head's summary tells of a span.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeadRow<'a> {
+    pub(crate) trace_id: TraceId,
+    pub(crate) start_ns: u64,
+    pub(crate) duration_ns: u64,
+    pub(crate) service: &'a [u8],
+    pub(crate) name: &'a [u8],
+    pub(crate) kind: i32,
+    pub(crate) status_code: i32,
+    pub(crate) state: SpanState,
+    pub(crate) kept_by: Option<KeptBy<'a>>,
+}
+
+/// Rows of a batch on their way.
+#[derive(Debug)]
+pub(crate) struct ScanRows<'r> {
+    request: &'r ScanRequest,
+    columns: Vec<Column>,
+    rows: u32,
+    text: Vec<u8>,
+}
+
+/// A state's name in batches.
+pub(super) fn state_text(state: SpanState) -> &'static [u8] {
+    match state {
+        SpanState::Pending => b"pending",
+        SpanState::Kept => b"kept",
+    }
+}
+
+impl<'r> ScanRows<'r> {
+    /// None yet.
+    pub(crate) fn new(request: &'r ScanRequest) -> Self {
+        let columns = request.columns.iter().map(empty).collect();
+        Self { request, columns, rows: 0, text: Vec::new() }
+    }
+
+    /// How many.
+    pub(crate) fn len(&self) -> u32 {
+        self.rows
+    }
+
+    /// Adds a span; `scanned` is there when a column needs the payload.
+    pub(crate) fn push(&mut self, summary: &HeadRow<'_>, scanned: Option<&ScannedSpan<'_>>) {
+        let row = self.rows;
+        for (wanted, column) in self.request.columns.iter().zip(&mut self.columns) {
+            match wanted {
+                ScanColumn::TraceId => column.push_bytes(row, &summary.trace_id.0),
+                ScanColumn::StartTime => column.push_word(row, summary.start_ns),
+                ScanColumn::Duration => column.push_word(row, summary.duration_ns),
+                ScanColumn::Service => column.push_bytes(row, summary.service),
+                ScanColumn::Name => column.push_bytes(row, summary.name),
+                ScanColumn::Kind => column.push_word(row, i64::from(summary.kind) as u64),
+                ScanColumn::StatusCode => column.push_word(row, i64::from(summary.status_code) as u64),
+                ScanColumn::State => column.push_bytes(row, state_text(summary.state)),
+                payload => {
+                    let scanned = scanned.expect("given when a column needs the payload");
+                    push_payload(payload, column, row, (scanned, summary.kept_by), &mut self.text);
+                }
+            }
+        }
+        self.rows += 1;
+    }
+
+    /// The batch.
+    pub(crate) fn finish(self) -> Result<RecordBatch, SegmentError> {
+        let Self { request, columns, rows, .. } = self;
+        let wanted = request.columns.iter().map(ScanColumn::data_type);
+        let arrays = columns.into_iter().zip(wanted).map(|(column, wanted)| arrays::array(column, rows, &wanted));
+        let arrays = arrays.collect::<Result<Vec<_>, _>>()?;
+        group::batch(request, arrays, rows)
+    }
+}
+
+fn empty(wanted: &ScanColumn) -> Column {
+    match wanted {
+        ScanColumn::EndTime => Column::dense_words(),
+        ScanColumn::State => Column::dense_bytes(),
+        ScanColumn::Attribute { form, .. } => attribute::empty(*form),
+        ScanColumn::Attributes(_) => Column::sparse_bytes(),
+        ScanColumn::TraceId => Column::empty(Kind::Id16, true),
+        column => {
+            let (_, kind, required) = fixed::SPECS[fixed_column(column).expect("the others are columns of the file")];
+            Column::empty(kind, required)
+        }
+    }
+}
+
+fn push_payload(
+    wanted: &ScanColumn,
+    column: &mut Column,
+    row: u32,
+    (scanned, kept_by): (&ScannedSpan<'_>, Option<KeptBy<'_>>),
+    text: &mut Vec<u8>,
+) {
+    let span = &scanned.span;
+    let id = |bytes: &[u8]| bytes.first_chunk::<8>().filter(|id| **id != [0; 8]).map(|id| u64::from_le_bytes(*id));
+    text.clear();
+    let bytes: &[u8] = match wanted {
+        ScanColumn::SpanId => return column.push_word(row, id(span.span_id).unwrap_or_default()),
+        ScanColumn::ParentSpanId => {
+            if let Some(parent) = id(span.parent_span_id).filter(|_| span.parent_span_id.len() == 8) {
+                column.push_word(row, parent);
+            }
+            return;
+        }
+        ScanColumn::EndTime => return column.push_word(row, span.end_ns),
+        ScanColumn::AdjustedCount => {
+            let count = KeptBy::adjusted_count_of(kept_by.as_ref(), span.trace_state);
+            return column.push_word(row, count.to_bits());
+        }
+        ScanColumn::Flags => return column.push_word(row, u64::from(span.flags)),
+        ScanColumn::Attribute { place, key, form } => {
+            if let Some(kept_by) = kept_by.filter(|_| key == POLICY_ATTRIBUTE && *place != Place::Resource) {
+                let policy = ValueView::Str(kept_by.policy.as_bytes());
+                return attribute::push_view(column, row, &policy, *form, text);
+            }
+            let own = (*place != Place::Resource).then_some(span.attributes);
+            let of_resource = (*place != Place::Span).then_some(scanned.resource.attributes);
+            let lists = [own, of_resource].into_iter().flatten();
+            return push_attribute(lists, key, |value| attribute::push_view(column, row, value, *form, text));
+        }
+        ScanColumn::Attributes(place) => {
+            match place {
+                Place::Resource => write_attributes(scanned.resource.attributes, None, text),
+                _ => write_attributes(span.attributes, kept_by.map(|kept_by| kept_by.policy), text),
+            }
+            text
+        }
+        ScanColumn::Events => {
+            if !span.events.is_empty() {
+                events::write_events(span.events.iter(), text);
+            }
+            text
+        }
+        ScanColumn::Links => {
+            if !span.links.is_empty() {
+                events::write_links(span.links.iter(), text);
+            }
+            text
+        }
+        ScanColumn::StatusMessage => span.status_message,
+        ScanColumn::TraceState => {
+            let rewritten = kept_by.is_some_and(|kept_by| kept_by.rewrite_trace_state(span.trace_state, text));
+            if rewritten { text } else { span.trace_state }
+        }
+        ScanColumn::ScopeName => scanned.scope.name,
+        ScanColumn::ScopeVersion => scanned.scope.version,
+        _ => unreachable!("told by the summary"),
+    };
+    if !bytes.is_empty() {
+        column.push_bytes(row, bytes);
+    }
+}
+
+/// Calls `push` with the first value of the key.
+fn push_attribute<'a>(lists: impl Iterator<Item = Attributes<'a>>, key: &str, mut push: impl FnMut(&ValueView<'a>)) {
+    for list in lists {
+        if let Some(raw) = list.raw().find(|raw| raw.key == key.as_bytes()) {
+            if let Some(view) = raw.view() {
+                push(&view.value);
+            }
+            return;
+        }
+    }
+}
+
+/// Writes attributes, and the policy that kept the span, as an object sorted by key; nothing when there are none.
+fn write_attributes(attributes: Attributes<'_>, policy: Option<&str>, out: &mut Vec<u8>) {
+    let mut entries: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    let policy = policy.map(|policy| (POLICY_ATTRIBUTE.as_bytes(), ValueView::Str(policy.as_bytes())));
+    let own = attributes.iter().map(|entry| (entry.key, entry.value));
+    for (name, content) in own.filter(|(key, _)| policy.is_none() || *key != POLICY_ATTRIBUTE.as_bytes()).chain(policy)
+    {
+        let (mut key, mut value) = (Vec::new(), Vec::new());
+        json::write_text(name, &mut key);
+        json::write_value(&content, &mut value);
+        entries.push((key, value));
+    }
+    if !group::write_sorted(&mut entries, out) {
+        out.clear();
+    }
+}

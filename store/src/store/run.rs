@@ -1,0 +1,180 @@
+//! A run of closed journal files on its way into segments: which files it has, and what became of their spans.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use weir_proto::TenantId;
+
+use super::{Shared, sealer::SealError, spare_builder::SpareBuilder};
+use crate::{
+    Tally,
+    head::{Cut, HeadFile, HeadFrame},
+    journal::Frames,
+    sampling::{PolicyNo, SpanStanding},
+    segment::{ChosenSpan, PAYLOAD_BYTES_MAX, SpanBuilder},
+};
+
+/// Largest run in kept payload bytes, and largest journal file: with the one frame that a file may hold beyond its size it
+/// fits a builder.
+pub(super) const RUN_BYTES_MAX: u64 = PAYLOAD_BYTES_MAX / 2;
+
+/// The oldest closed files whose spans all have their verdicts, as many as make one segment, once there is enough in them, or
+/// in the journal because of them, or they have waited long enough.
+pub(super) fn next_run(shared: &Shared) -> Option<Vec<Arc<HeadFile>>> {
+    // In this order: the sampler had heard of all that a file holds before it was closed, and the view has every verdict before
+    // the offset.
+    let files = shared.views.current().files.clone();
+    let closed = files.iter().take_while(|file| file.journal().is_closed()).count();
+    let undecided_from = shared.sampled.undecided_from();
+    let view = shared.views.current();
+    let now_ns = shared.clock.now_ns();
+    let kept_bytes_max = shared.options.seal_bytes_max.min(RUN_BYTES_MAX);
+    let mut run: Vec<Arc<HeadFile>> = Vec::new();
+    let (mut kept_bytes, mut journal_bytes) = (0, 0);
+    let mut is_full = false;
+    for file in files[..closed].iter().take_while(|file| file.end() < undecided_from) {
+        let decided = file.decided(view.cut(), now_ns);
+        if !run.is_empty() && kept_bytes + decided.kept_bytes > kept_bytes_max {
+            is_full = true;
+            break;
+        }
+        kept_bytes += decided.kept_bytes;
+        journal_bytes += u64::from(file.journal().bytes());
+        run.push(file.clone());
+        if journal_bytes >= shared.options.seal_journal_bytes_max {
+            is_full = true;
+            break;
+        }
+    }
+    let age_ns = now_ns.saturating_sub(run.first()?.decided(view.cut(), now_ns).since_ns);
+    let is_old = Duration::from_nanos(age_ns) >= shared.options.seal_age_max;
+    (is_full || is_old || kept_bytes >= shared.options.seal_bytes_max).then_some(run)
+}
+
+/// What is gathered while a run's files are read.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    /// By tenant.
+    pub(super) tenants: BTreeMap<TenantId, TenantRun>,
+    /// Frames that were read and scanned.
+    pub(super) frames_read: u64,
+    /// Frames without a kept span, which were not.
+    pub(super) frames_passed_over: u64,
+}
+
+/// One tenant's part of a run.
+#[derive(Debug, Default)]
+pub(super) struct TenantRun {
+    /// The kept spans.
+    pub(super) builder: SpanBuilder,
+    /// Of its sampled frames: accepted (without damaged), kept, dropped.
+    sampled: Sampled,
+}
+
+/// Sampled spans by their outcomes.
+#[derive(Debug, Default)]
+struct Sampled {
+    kept: u64,
+    /// By policy number.
+    dropped: Vec<u64>,
+}
+
+impl Run {
+    /// Whether whatever a file keeps fits beside what is here already.
+    pub(super) fn has_room(&self, file: &HeadFile) -> bool {
+        self.tenants.values().all(|tenant| tenant.builder.has_room(file.journal().bytes() as usize))
+    }
+
+    /// Adds a file's kept spans to their tenants' builders. What is damaged stays out.
+    pub(super) fn read_file(&mut self, file: &HeadFile, cut: Cut<'_>, spare: &SpareBuilder) -> Result<(), SealError> {
+        let mut frames = file.journal().frames();
+        let mut chosen = Vec::new();
+        for frame in file.frames(file.end()) {
+            if !self.tenants.contains_key(&frame.tenant) {
+                let run = TenantRun { builder: spare.take(), sampled: Sampled::default() };
+                self.tenants.insert(frame.tenant.clone(), run);
+            }
+            let tenant = self.tenants.get_mut(&frame.tenant).expect("inserted just now");
+            let wanted = if frame.generation == 0 {
+                frame.spans.len()
+            } else {
+                chosen.clear();
+                tenant.sampled.choose(frame, cut, &mut chosen)?;
+                chosen.len()
+            };
+            if wanted == 0 {
+                self.frames_passed_over += 1;
+                continue;
+            }
+            self.frames_read += 1;
+            tenant.read_frame(frame, &mut frames, &chosen);
+        }
+        Ok(())
+    }
+
+    /// What the run takes out of the tallies of unsealed sampled spans.
+    pub(super) fn share(&self, cut: Cut<'_>) -> BTreeMap<TenantId, Tally> {
+        let share = self.tenants.iter().map(|(tenant, run)| (tenant.clone(), run.sampled.tally(cut)));
+        share.filter(|(_, tally)| *tally != Tally::default()).collect()
+    }
+}
+
+impl TenantRun {
+    fn read_frame(&mut self, frame: &HeadFrame, frames: &mut Frames, chosen: &[ChosenSpan<'_>]) {
+        let stored = match frames.at(frame.offset.position()) {
+            Some(Ok(stored)) => stored,
+            Some(Err(damage)) => {
+                tracing::error!(offset = %frame.offset, %damage, "a damaged frame in the journal");
+                return;
+            }
+            None => {
+                tracing::error!(offset = %frame.offset, "a frame is not in the journal any more");
+                return;
+            }
+        };
+        let pushed = if frame.generation == 0 {
+            self.builder.push_payload(&stored.payload, &stored.header.rejected)
+        } else {
+            self.builder.push_chosen(&stored.payload, chosen)
+        };
+        if let Err(error) = pushed {
+            tracing::error!(offset = %frame.offset, %error, "a frame's payload cannot be read");
+        }
+    }
+}
+
+impl Sampled {
+    /// Chooses a frame's kept spans, and counts what became of all.
+    fn choose<'v>(
+        &mut self,
+        frame: &HeadFrame,
+        cut: Cut<'v>,
+        chosen: &mut Vec<ChosenSpan<'v>>,
+    ) -> Result<(), SealError> {
+        for (row, span) in frame.spans.iter().enumerate() {
+            let SpanStanding::Decided(outcome) = frame.standing(row, cut.verdicts) else {
+                return Err(SealError::Undecided { offset: frame.offset });
+            };
+            if outcome.keep {
+                self.kept += 1;
+                chosen.push(ChosenSpan { ordinal: span.ordinal, kept_by: Some(cut.kept_by(&outcome)) });
+                continue;
+            }
+            let policy = usize::from(outcome.policy.0);
+            if policy >= self.dropped.len() {
+                self.dropped.resize(policy + 1, 0);
+            }
+            self.dropped[policy] += 1;
+        }
+        Ok(())
+    }
+
+    fn tally(&self, cut: Cut<'_>) -> Tally {
+        let mut tally = Tally { kept: self.kept, ..Tally::default() };
+        for (policy, &items) in (0..=u16::MAX).zip(&self.dropped).filter(|(_, items)| **items > 0) {
+            // Two numbers may have one name: those beyond what can be numbered.
+            *tally.dropped.entry(cut.policies.name(PolicyNo(policy)).to_owned()).or_default() += items;
+        }
+        tally.accepted = tally.kept + tally.dropped_items();
+        tally
+    }
+}

@@ -1,0 +1,76 @@
+//! Runs the sampler: its turns, and what it does now and then beside them.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{Shared, shared::verdicts_path};
+use crate::sampling::Sampler;
+
+/// Longest pause between two turns.
+const TICK: Duration = Duration::from_millis(10);
+
+/// How often files of the verdict journal are looked through, and metrics shown.
+const TIDY_EVERY: Duration = Duration::from_secs(1);
+
+/// How often the policies' learned state is written down.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+
+/// Samples until the store stops.
+pub(super) fn run(shared: &Arc<Shared>) {
+    let (mut tidied, mut checkpointed) = (Instant::now(), Instant::now());
+    while !shared.is_stopping() {
+        shared.sampled.pause(TICK);
+        turn(shared);
+        if tidied.elapsed() >= TIDY_EVERY {
+            tidy(shared);
+            tidied = Instant::now();
+        }
+        if checkpointed.elapsed() >= CHECKPOINT_EVERY {
+            checkpoint(shared);
+            checkpointed = Instant::now();
+        }
+    }
+    if shared.failure.borrow().is_none() {
+        checkpoint(shared);
+    }
+}
+
+/// Takes in, applies, decides.
+pub(super) fn turn(shared: &Shared) {
+    let first_unsealed = first_unsealed(shared);
+    if let Err(error) = with_sampler(shared, |sampler| sampler.turn(first_unsealed))
+        && !shared.is_stopping()
+    {
+        shared.fail(format!("verdicts cannot be journalled: {error}"));
+    }
+}
+
+/// Lets go of verdicts that nobody needs.
+pub(super) fn tidy(shared: &Shared) {
+    let first_unsealed = first_unsealed(shared);
+    with_sampler(shared, |sampler| {
+        sampler.show_metrics();
+        if let Err(error) = sampler.retire_verdicts(first_unsealed) {
+            // They are tried again with the next ones.
+            tracing::warn!(%error, "cannot delete files of the verdict journal");
+        }
+    });
+}
+
+/// Writes down what the policies have learned.
+pub(super) fn checkpoint(shared: &Shared) {
+    let folder = verdicts_path(&shared.options.path);
+    if let Err(error) = with_sampler(shared, |sampler| sampler.checkpoint(&shared.disk, &folder)) {
+        tracing::warn!(%error, "what sampling policies have learned is not written down; trying again later");
+    }
+}
+
+fn with_sampler<T>(shared: &Shared, call: impl FnOnce(&mut Sampler) -> T) -> T {
+    call(&mut shared.sampler.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn first_unsealed(shared: &Shared) -> u32 {
+    *shared.first_unsealed.lock().unwrap_or_else(PoisonError::into_inner)
+}

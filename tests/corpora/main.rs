@@ -1,0 +1,124 @@
+//! The fuzz corpora as plain tests: every input that was ever interesting, through the functions that the fuzzer calls.
+//!
+//! `WEIR_SEEDS=write cargo test --test corpora` writes the seeds that Weir makes itself again, after a change of a format.
+
+use std::{fs, path::PathBuf};
+
+use weir_proto::otlp::json::{TranscodeLimits, transcode_traces};
+
+#[path = "../../fuzz/src/files.rs"]
+#[allow(unreachable_pub, reason = "a library's in fuzz/")]
+mod files;
+#[path = "../../fuzz/src/journal.rs"]
+#[allow(unreachable_pub, reason = "a library's in fuzz/")]
+mod journal;
+#[path = "../../fuzz/src/segment.rs"]
+#[allow(unreachable_pub, reason = "a library's in fuzz/")]
+mod segment;
+#[path = "../../fuzz/src/sql.rs"]
+#[allow(unreachable_pub, reason = "a library's in fuzz/")]
+mod sql;
+#[path = "../../fuzz/src/wire.rs"]
+#[allow(unreachable_pub, reason = "a library's in fuzz/")]
+mod wire;
+
+/// A target's name in fuzz/targets and fuzz/corpora, and its function.
+type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+const TARGETS: [Target; 7] = [
+    ("otlp_scan", wire::otlp_scan),
+    ("otlp_json", wire::otlp_json),
+    ("zipkin", wire::zipkin),
+    ("tracestate", wire::tracestate),
+    ("journal_recovery", journal::journal_recovery),
+    ("segment_footer", segment::segment_footer),
+    ("sql_guard", sql::sql_guard),
+];
+
+fn folder(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(name)
+}
+
+/// The inputs of a target, sorted by name.
+fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = fs::read_dir(folder("corpora").join(target)).expect("a corpus");
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("a readable folder").path()).collect();
+    paths.sort();
+    paths.into_iter().map(|path| (path.clone(), fs::read(path).expect("readable"))).collect()
+}
+
+#[test]
+fn every_input_holds() {
+    for (target, holds) in TARGETS {
+        let inputs = corpus(target);
+        assert!(inputs.len() >= 3, "{target}: {} seeds", inputs.len());
+        for (path, input) in inputs {
+            // A panic names the input.
+            println!("{}", path.display());
+            holds(&input);
+        }
+    }
+}
+
+#[test]
+fn every_target_is_here() {
+    let names = |folder: PathBuf| {
+        let entries = fs::read_dir(folder).expect("a folder");
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.expect("readable").path().file_stem().expect("a name").to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    let mut listed: Vec<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    listed.sort();
+    assert_eq!((names(folder("targets")), names(folder("corpora"))), (listed.clone(), listed));
+}
+
+/// Damages each seed at places spread over it: what the fuzzer begins with.
+#[test]
+fn damaged_seeds_hold() {
+    for (target, holds) in TARGETS {
+        for (path, input) in corpus(target) {
+            println!("{}", path.display());
+            let step = (input.len() / 20).max(1);
+            for at in (0..input.len()).step_by(step) {
+                let mut damaged = input.clone();
+                damaged[at] ^= 1 << (at % 8);
+                holds(&damaged);
+                holds(&input[..at]);
+            }
+        }
+    }
+}
+
+/// What Weir writes today passes, and is in the corpora.
+#[test]
+fn seeds_of_our_own_hold() {
+    let payload = |name: &str| {
+        let json = fs::read(folder("corpora/otlp_json").join(name)).expect("a seed");
+        transcode_traces(&json, TranscodeLimits { depth_max: 8, bytes_max: 1 << 20 }).expect("valid")
+    };
+    let (two_spans, everything) = (payload("two_spans.json"), payload("everything.json"));
+    let segments = vec![
+        ("two_spans", segment::seed(&two_spans)),
+        ("everything", segment::seed(&everything)),
+        ("no_spans", segment::seed(&[])),
+    ];
+    let seeds = [
+        ("otlp_scan", wire::otlp_scan as fn(&[u8]), vec![("two_spans", two_spans), ("everything", everything)]),
+        ("journal_recovery", journal::journal_recovery, journal::seeds()),
+        ("segment_footer", segment::segment_footer, segments),
+    ];
+    for (target, holds, seeds) in seeds {
+        for (name, input) in seeds {
+            holds(&input);
+            let path = folder("corpora").join(target).join(format!("{name}.bin"));
+            if std::env::var("WEIR_SEEDS").is_ok_and(|value| value == "write") {
+                fs::write(&path, &input).expect("written");
+            }
+            assert!(path.exists(), "{} is missing: WEIR_SEEDS=write makes it", path.display());
+        }
+    }
+}
