@@ -105,7 +105,7 @@ async fn queries_that_never_end_are_ended() {
                 _ => status == StatusCode::BAD_REQUEST && message.contains("query.sql.memory_bytes_max"),
             };
             assert!(stopped, "{text}: {status}: {answer}");
-            assert!(begin.elapsed() < Duration::from_secs(6), "{text}: {:?}", begin.elapsed());
+            assert!(begin.elapsed() < Duration::from_secs(60), "{text}: {:?}", begin.elapsed());
         }
     })
     .await;
@@ -132,8 +132,10 @@ async fn clients_that_go_away() {
             let request =
                 format!("POST /api/v1/sql HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{text}", text.len());
             stream.write_all(request.as_bytes()).await.expect("sends");
-            let mut taken = vec![0; bytes_read];
-            stream.read_exact(&mut taken).await.expect("the answer begins");
+            let mut taken = Vec::new();
+            // Where the machine is busy the query may be out of time before there are so many bytes: then its error is all there is.
+            (&mut stream).take(bytes_read).read_to_end(&mut taken).await.expect("the answer begins");
+            assert!(bytes_read == 0 || !taken.is_empty());
             // With what was sent to it unread, the kernel resets the connection.
             drop(stream);
         }
