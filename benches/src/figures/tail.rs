@@ -44,7 +44,7 @@ impl Kept {
             users
         });
         let (threshold_ms, percentage, budget, key) = match self {
-            Self::None => (3_600_000, "0", "0.001", "no.such.attribute"),
+            Self::None => (3_600_000, "0", "1", "no.such.attribute"),
             Self::Five | Self::Twenty => (800, "1", "2000", "enduser.id"),
         };
         format!(
