@@ -116,7 +116,8 @@ Examples:
   RUST_LOG=info,weir_store=debug weir run   more of one part
 
 Signals: SIGTERM and SIGINT answer what was received, write it down and exit 0; a second one exits at once.
-SIGHUP checks the configuration file again and says what a restart would change; a bad file changes nothing.";
+SIGHUP reads the configuration file again: changed processors take effect, the log says which other sections
+need a restart; a bad file changes nothing.";
 
 const VALIDATE_EXAMPLES: &str = "\
 Examples:

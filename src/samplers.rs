@@ -58,7 +58,12 @@ impl Samplers {
             tail
         };
         for (receiver, processing) in &self.processing {
-            processing.set(stages(&next, receiver, tail.as_ref()));
+            let mut stages = stages(&next, receiver, tail.as_ref());
+            if tail.is_none() {
+                // Traces that have begun get their last spans; then it retires.
+                stages.tail = processing.current().tail.clone();
+            }
+            processing.set(stages);
         }
         self.newest = tail.clone().or(self.newest.take());
         self.tail = tail;

@@ -186,10 +186,21 @@ impl Server {
 
     /// SIGTERM; returns how it exited.
     pub async fn stop(self, limit: Duration) -> anyhow::Result<ExitStatus> {
-        let pid = self.pid.to_string();
-        let sent = Command::new("kill").arg("-TERM").arg(&pid).status().await?;
-        anyhow::ensure!(sent.success(), "cannot signal {pid}");
+        self.signal("-TERM").await?;
         self.exited(limit).await
+    }
+
+    /// Writes the configuration anew, and SIGHUP: it reads it some time later.
+    pub async fn reload(&self, options: &ServerOptions) -> anyhow::Result<()> {
+        options.write_config()?;
+        self.signal("-HUP").await
+    }
+
+    async fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        let pid = self.pid.to_string();
+        let sent = Command::new("kill").arg(signal).arg(&pid).status().await?;
+        anyhow::ensure!(sent.success(), "cannot signal {pid}");
+        Ok(())
     }
 }
 

@@ -33,6 +33,9 @@ const SPANS_HELD_MAX: usize = if cfg!(test) { 16 } else { 3_000_000 };
 /// How often a query reads what it has to read: with the bound above, up to 9.6 million spans are all counted.
 const PASSES_MAX: u64 = 4;
 
+/// The share of its time that a query keeps back for finding the calls in what it has read.
+const JOINING_SHARE: u32 = 8;
+
 /// What a query found.
 #[derive(Debug)]
 pub(crate) struct Found {
@@ -58,10 +61,12 @@ pub(crate) fn dependencies(batches: &dyn Batches, deadline: Instant) -> Found {
     let (mut names, mut graph) = (Names::default(), Graph::default());
     let (mut spans, mut partial) = (0, false);
     let mut pass = Pass::new(passes * traces_one_in, SPANS_HELD_MAX);
+    let now = Instant::now();
+    let reading_until = deadline - deadline.saturating_duration_since(now) / JOINING_SHARE;
     for number in 0..passes {
         pass.begin(number);
         for part in 0..parts_rows_max.len() {
-            if Instant::now() >= deadline {
+            if Instant::now() >= reading_until {
                 partial = true;
                 break;
             }
@@ -69,7 +74,7 @@ pub(crate) fn dependencies(batches: &dyn Batches, deadline: Instant) -> Found {
         }
         partial |= pass.left_out > 0;
         spans += pass.spans.len() as u64;
-        join(&mut pass.spans, &mut pass.links, &mut graph);
+        partial |= !join(&mut pass.spans, &mut pass.links, &mut graph, deadline);
     }
     partial |= batches.is_partial() || names.left_out > 0 || graph.left_out > 0;
     Found { dependencies: graph.dependencies(&names, traces_one_in), spans, traces_one_in, partial }

@@ -24,12 +24,22 @@ pub(crate) async fn post_to(
     headers: &[(&str, &str)],
     body: Vec<u8>,
 ) -> (StatusCode, Bytes) {
+    try_post_to(path, address, headers, body).await.expect("an answer, not a broken connection")
+}
+
+/// POST to a server that may be killed meanwhile.
+pub(crate) async fn try_post_to(
+    path: &str,
+    address: SocketAddr,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
+) -> std::io::Result<(StatusCode, Bytes)> {
     let mut request = Request::post(path).header("host", address.to_string());
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let request = request.body(Full::new(Bytes::from(body))).expect("a request");
-    Http1::new(address).send(request).await.expect("an answer, not a broken connection")
+    Http1::new(address).send(request).await
 }
 
 /// Export by gRPC.

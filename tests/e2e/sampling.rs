@@ -10,6 +10,7 @@ use crate::{
     fixture::SMALL,
     judged::Judged,
     rounds::{cut_under_load, killed_under_load, killed_while_it_starts},
+    sql::ask,
 };
 
 /// Longest wait until everything is decided and sealed.
@@ -28,6 +29,11 @@ async fn conclude(judged: &mut Judged) {
     judged.settled(&server, SETTLED_MAX).await;
     let found = judged.verify(&server, None).await;
     assert!(found.kept_traces > 0 && found.dropped_traces > 0, "one-sided: {found}");
+    let kept = Query::new(server.query).ledger().await.expect("answers").kept;
+    let (_, counted) =
+        ask(server.query, "SELECT count(*) AS n, count(DISTINCT span_id) AS m, sum(adjusted_count) AS s FROM spans")
+            .await;
+    assert_eq!(counted["rows"][0], serde_json::json!({"n": kept, "m": kept, "s": kept as f64}));
     // Once more from what is on the disk alone.
     server.kill().await.expect("killed");
     let server = judged.weir.start().await;

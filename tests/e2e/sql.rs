@@ -94,6 +94,21 @@ async fn duckdb_agrees_on_the_documented_queries() {
     }
 }
 
+#[tokio::test]
+async fn the_documented_queries_are_answered_before_anything_is_sealed() {
+    let mut weir = Weir::new(79, crate::fixture::NEVER_SEAL);
+    weir.traffic = Arc::new(Traffic::new(79, 200, 128));
+    let server = weir.start().await;
+    weir.send(&server, 10_000).await;
+    let largest = "SELECT trace_id FROM spans GROUP BY trace_id ORDER BY count(*) DESC, trace_id LIMIT 1";
+    let trace = rows(server.query, largest).await[0][0].as_str().expect("an id").to_owned();
+    for (heading, text) in documented() {
+        assert!(!rows(server.query, &text.replace(EXAMPLE_TRACE, &trace)).await.is_empty(), "{heading}: no rows");
+    }
+    let metrics = Query::new(server.query).metrics().await.expect("metrics");
+    assert!(metrics.get("weir_segments").is_none_or(|segments| *segments == 0.0));
+}
+
 /// Whether they are the same but for rounding.
 fn alike((ours, theirs): (&Value, &Value)) -> bool {
     match (ours.as_i64(), theirs.as_i64()) {

@@ -19,10 +19,20 @@ use crate::{
     sql::ask,
 };
 
-/// A server whose queries have two seconds, with spans in head and segments; proof at the end that it works and holds nothing.
-async fn with_server(seed: u64, test: impl AsyncFnOnce(&Weir, &Server)) {
+/// For queries that do not end by themselves.
+const SHORT: Duration = Duration::from_secs(2);
+
+/// For queries that are to answer or to be ended by something else. Beside other work their threads, which have a low priority, get
+/// a tenth of a core: what takes 0.3 s on an idle machine takes 3 s then.
+const LONG: Duration = Duration::from_secs(60);
+
+/// What an answer may take beyond its query's time: the second that the server waits for it, and a busy machine.
+const LATE_MAX: Duration = Duration::from_secs(11);
+
+/// A server whose queries have so much time, with spans in head and segments; proof at the end that it works and holds nothing.
+async fn with_server(seed: u64, time: Duration, test: impl AsyncFnOnce(&Weir, &Server)) {
     let mut weir = Weir::new(seed, SMALL);
-    weir.options.query = "  timeout: 2s\n  sql: {memory_bytes_max: 33554432}\n".into();
+    weir.options.query = format!("  timeout: {}s\n  sql: {{memory_bytes_max: 33554432}}\n", time.as_secs());
     let mut server = weir.start().await;
     weir.send(&server, 20_000).await;
     test(&weir, &server).await;
@@ -46,7 +56,7 @@ fn chain(before: &str, piece: &str, times: usize, after: &str) -> String {
 
 #[tokio::test]
 async fn texts_that_are_bombs() {
-    with_server(74, async |_, server| {
+    with_server(74, SHORT, async |_, server| {
         let list = (0..20_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
         let mut doubling = String::from("WITH t0 AS (SELECT * FROM spans)");
         for n in 1..=30 {
@@ -88,7 +98,7 @@ async fn texts_that_are_bombs() {
 
 #[tokio::test]
 async fn queries_that_never_end_are_ended() {
-    with_server(75, async |_, server| {
+    with_server(75, SHORT, async |_, server| {
         for text in [
             "SELECT count(*) FROM spans a, spans b, spans c WHERE a.duration_ns + b.duration_ns + c.duration_ns < 0",
             "SELECT max(a.duration_ns + b.duration_ns + c.duration_ns) FROM spans a, spans b, spans c",
@@ -105,7 +115,7 @@ async fn queries_that_never_end_are_ended() {
                 _ => status == StatusCode::BAD_REQUEST && message.contains("query.sql.memory_bytes_max"),
             };
             assert!(stopped, "{text}: {status}: {answer}");
-            assert!(begin.elapsed() < Duration::from_secs(60), "{text}: {:?}", begin.elapsed());
+            assert!(begin.elapsed() < SHORT + LATE_MAX, "{text}: {:?}", begin.elapsed());
         }
     })
     .await;
@@ -113,7 +123,7 @@ async fn queries_that_never_end_are_ended() {
 
 #[tokio::test]
 async fn a_late_answer_says_that_it_is_cut() {
-    with_server(76, async |_, server| {
+    with_server(76, LONG, async |_, server| {
         let (status, answer) = ask(server.query, "SELECT a.span_id, b.name FROM spans a, spans b").await;
         assert_eq!(status, StatusCode::OK);
         assert!(answer["rows"].as_array().is_some_and(|rows| rows.len() > 1_000));
@@ -124,28 +134,31 @@ async fn a_late_answer_says_that_it_is_cut() {
 
 #[tokio::test]
 async fn clients_that_go_away() {
-    with_server(77, async |_, server| {
+    with_server(77, LONG, async |_, server| {
         let streaming = "SELECT a.*, b.name AS other FROM spans a, spans b";
         let silent = "SELECT count(*) FROM spans a, spans b WHERE a.name || b.name = 'x'";
-        for (text, bytes_read) in [(streaming, 100_000), (streaming, 1), (streaming, 0), (silent, 0)] {
+        for (text, bytes_read) in [(streaming, 100_000), (streaming, 15), (streaming, 0), (silent, 0)] {
             let mut stream = TcpStream::connect(server.query).await.expect("connects");
-            let request =
-                format!("POST /api/v1/sql HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{text}", text.len());
+            let request = format!(
+                "POST /api/v1/sql HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}",
+                text.len()
+            );
             stream.write_all(request.as_bytes()).await.expect("sends");
-            let mut taken = Vec::new();
-            // Where the machine is busy the query may be out of time before there are so many bytes: then its error is all there is.
-            (&mut stream).take(bytes_read).read_to_end(&mut taken).await.expect("the answer begins");
-            assert!(bytes_read == 0 || !taken.is_empty());
+            let mut taken = vec![0; bytes_read];
+            let took = stream.read_exact(&mut taken).await;
+            let beginning = String::from_utf8_lossy(&taken[..bytes_read.min(300)]);
+            assert!(bytes_read == 0 || took.is_ok() && beginning.starts_with("HTTP/1.1 200 "), "{took:?}: {beginning}");
             // With what was sent to it unread, the kernel resets the connection.
             drop(stream);
         }
+        // `with_server` sees them end long before their time is over.
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_at_once_while_spans_come_in() {
-    with_server(78, async |weir, server| {
+    with_server(78, SHORT * 4, async |weir, server| {
         let questions = [
             "SELECT service, count(*), p99(duration_ns) FROM spans GROUP BY service",
             "SELECT * FROM spans WHERE status_code = 'error' ORDER BY start_time DESC LIMIT 20",
@@ -159,26 +172,32 @@ async fn fifty_at_once_while_spans_come_in() {
             .map(|n| {
                 let done = Arc::clone(&done);
                 tokio::spawn(async move {
+                    let question = n % questions.len();
                     let mut answered = 0;
                     while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                        let (status, answer) = ask(address, questions[n % questions.len()]).await;
+                        let (status, answer) = ask(address, questions[question]).await;
                         let expected = matches!(status.as_u16(), 200 | 503 | 504);
                         assert!(expected && answer != Value::Null, "{status}: {answer}");
-                        answered += usize::from(status == StatusCode::OK);
+                        // Rows that are there are all there: nobody gets a part of an answer for a whole one.
+                        answered += usize::from(status == StatusCode::OK && answer["error"].is_null());
                     }
-                    answered
+                    (question, answered)
                 })
             })
             .collect();
-        let under_load = weir.load(Plan { spans: Some(10_000), ..Plan::new(server.grpc) }).await;
+        // While they ask spans come in, and are acknowledged.
+        let plan = Plan { spans: Some(16_000), rate: Some(2_000.0), ..Plan::new(server.grpc) };
+        let under_load = weir.load(plan).await;
+        assert!(under_load.all_acked() && under_load.elapsed < Duration::from_secs(30), "{under_load}");
         done.store(true, std::sync::atomic::Ordering::Relaxed);
-        assert!(under_load.all_acked(), "{under_load}");
-        let mut answered = 0;
+        let mut answered = [0; 5];
         for client in clients {
-            answered += client.await.expect("no assertion failed");
+            let (question, answers) = client.await.expect("no assertion failed");
+            answered[question] += answers;
         }
-        println!("{answered} answers; {under_load}");
-        assert!(answered > 0);
+        println!("{answered:?} answers; {under_load}");
+        // All but the last can be answered; beside other work few of them are.
+        assert!(answered.iter().sum::<usize>() > 1, "{answered:?}");
     })
     .await;
 }

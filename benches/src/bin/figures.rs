@@ -24,13 +24,16 @@ struct Cli {
     /// Millions of spans of scenarios that send a number of them.
     #[arg(long, default_value_t = 6.0)]
     millions: f64,
+    /// Millions of spans sent before CPU is measured.
+    #[arg(long, default_value_t = 3.0)]
+    warm_up: f64,
     /// Seconds of scenarios that send for a time.
     #[arg(long, default_value_t = 60.0)]
     seconds: f64,
     /// Spans a second of the latency scenario: half of what `sustained` must reach.
     #[arg(long, default_value_t = 175_000.0)]
     rate: f64,
-    /// Spans a second of the scenarios that measure CPU; flat out when not given. Where the cores are threads of one core, flat out
+    /// Spans a second of the scenarios that measure CPU, and of `sustained`; flat out when not given. Where the cores are threads of one core, flat out
     /// the generator slows the server down and its CPU time grows.
     #[arg(long)]
     cpu_rate: Option<f64>,
@@ -70,6 +73,7 @@ fn main() -> anyhow::Result<()> {
         folder: cli.folder.canonicalize()?,
         spans: if cli.quick { 500_000 } else { (cli.millions * 1e6) as u64 },
         seconds: if cli.quick { 5.0 } else { cli.seconds },
+        warm_up_spans: if cli.quick { 0 } else { (cli.warm_up * 1e6) as u64 },
         rate: cli.rate,
         cpu_rate: cli.cpu_rate,
         tail_rate: cli.tail_rate,

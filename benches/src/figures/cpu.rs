@@ -56,7 +56,7 @@ pub(super) struct Cost {
     merging: f64,
 }
 
-const MERGER: &str = "weir-merger";
+const THREADS: [&str; 3] = ["weir-journal", "weir-sealer", "weir-merger"];
 
 pub(super) async fn per_million(settings: &Settings, variant: Variant) -> anyhow::Result<Cost> {
     let batch = if matches!(variant, Variant::Small) { 50 } else { 1000 };
@@ -69,20 +69,17 @@ pub(super) async fn per_million(settings: &Settings, variant: Variant) -> anyhow
         Variant::Gzip => plan.encoding = Encoding::Gzip,
         Variant::Zstd => plan.encoding = Encoding::Zstd,
     }
-    let before_s = stage.cpu_s();
+    if matches!(variant, Variant::Plain) {
+        stage.warm_up(settings).await?;
+    }
+    let before = stage.cpu(THREADS);
     let report = stage.load(plan).await?;
     ensure!(report.all_acked(), "not everything was acknowledged: {report}");
     stage.sealed().await?;
-    let sealed_s = stage.cpu_s() - before_s - stage.threads_cpu_s(MERGER);
-    let (journal_s, sealing_s) = (stage.threads_cpu_s("weir-journal"), stage.threads_cpu_s("weir-sealer"));
+    let after = stage.cpu(THREADS).per_million(before, report.acked);
     stage.merged().await?;
-    let merging_s = stage.threads_cpu_s(MERGER);
+    let [_, _, merging] = stage.cpu(THREADS).per_million(before, report.acked).threads_s;
     stage.verified(settings, 0).await?;
-    let millions = report.acked as f64 / 1e6;
-    Ok(Cost {
-        sealed: sealed_s / millions,
-        journal: journal_s / millions,
-        sealing: sealing_s / millions,
-        merging: merging_s / millions,
-    })
+    let [journal, sealing, merged_meanwhile] = after.threads_s;
+    Ok(Cost { sealed: after.total_s - merged_meanwhile, journal, sealing, merging })
 }

@@ -1,5 +1,6 @@
 //! One scenario for each figure of docs/performance.md: starts the release binary, loads it, measures, says must and goal.
 
+mod beside;
 mod cpu;
 mod disk;
 mod json;
@@ -44,6 +45,8 @@ pub enum Scenario {
     Memory,
     /// Questions over 10/6 as many sealed spans, and 5/6 as many in the head; the same ones to DuckDB and plain DataFusion.
     Queries,
+    /// Ingest beside queries: its rate, its acks.
+    Beside,
     /// Ready after `kill -9` with much journal.
     Restart,
     /// Spans of JSON transcoded.
@@ -58,6 +61,8 @@ pub enum Scenario {
     TailSustained,
     /// Memory per pending span.
     TailMemory,
+    /// Memory with 12 million pending spans.
+    TailPending,
     /// Ready after `kill -9` with 50,000 open traces.
     TailRestart,
     /// Segments after very many small seals.
@@ -84,6 +89,7 @@ pub async fn run(scenario: Scenario, settings: &Settings) -> anyhow::Result<Vec<
         Scenario::Disk => disk::run(settings).await,
         Scenario::Memory => memory::run(settings).await,
         Scenario::Queries => queries::run(settings).await,
+        Scenario::Beside => beside::run(settings).await,
         Scenario::Restart => restart::run(settings).await,
         Scenario::Json => json::run(settings),
         Scenario::Tail => tail::cpu(settings, tail::Kept::Five).await,
@@ -91,6 +97,7 @@ pub async fn run(scenario: Scenario, settings: &Settings) -> anyhow::Result<Vec<
         Scenario::TailNone => tail::cpu(settings, tail::Kept::None).await,
         Scenario::TailSustained => tail::sustained(settings).await,
         Scenario::TailMemory => tail::memory(settings).await,
+        Scenario::TailPending => tail::pending(settings).await,
         Scenario::TailRestart => tail::restart(settings).await,
         Scenario::TailSegments => tail::segments(settings).await,
         Scenario::TailTruth => truth::run(settings).await,

@@ -25,6 +25,9 @@ pub struct Settings {
     pub spans: u64,
     /// Seconds of scenarios that send for a time.
     pub seconds: f64,
+    /// Spans sent before CPU is measured: what a server needs once, memory above all, is not what a span costs. On a virtual
+    /// machine that gives free memory back to its host, a first touch costs as much as sealing.
+    pub warm_up_spans: u64,
     /// Spans a second of the latency scenario.
     pub rate: f64,
     /// Spans a second of the scenarios that measure CPU; `None` for flat out.
@@ -55,6 +58,22 @@ pub(super) struct Stage {
     pub(super) record: Arc<Record>,
     pub(super) options: ServerOptions,
     _folder: tempfile::TempDir,
+}
+
+/// CPU seconds at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cpu<const N: usize> {
+    pub(super) total_s: f64,
+    pub(super) threads_s: [f64; N],
+}
+
+impl<const N: usize> Cpu<N> {
+    /// CPU seconds per million spans from `before` to now.
+    pub(super) fn per_million(self, before: Self, spans: u64) -> Self {
+        let millions = spans as f64 / 1e6;
+        let threads_s = std::array::from_fn(|thread| (self.threads_s[thread] - before.threads_s[thread]) / millions);
+        Self { total_s: (self.total_s - before.total_s) / millions, threads_s }
+    }
 }
 
 /// Batches to copy from: 64 of 1,000 spans are 27 MB, more than a core's cache.
@@ -108,6 +127,22 @@ impl Stage {
     /// CPU seconds of the server's threads of one name so far.
     pub(super) fn threads_cpu_s(&self, name: &str) -> f64 {
         crate::process::threads_cpu_s(self.server.pid(), name)
+    }
+
+    /// CPU of the server so far, and of its threads of some names.
+    pub(super) fn cpu<const N: usize>(&self, names: [&str; N]) -> Cpu<N> {
+        Cpu { total_s: self.cpu_s(), threads_s: names.map(|name| self.threads_cpu_s(name)) }
+    }
+
+    /// Sends what is not measured, and waits until all of it is done with.
+    pub(super) async fn warm_up(&self, settings: &Settings) -> anyhow::Result<()> {
+        if settings.warm_up_spans == 0 {
+            return Ok(());
+        }
+        let plan = Plan { spans: Some(settings.warm_up_spans), rate: settings.cpu_rate, ..Plan::new(self.server.grpc) };
+        ensure!(self.load(plan).await?.all_acked(), "not everything was acknowledged while warming up");
+        self.sealed().await?;
+        self.merged().await
     }
 
     /// Memory of the server now, without mapped files.

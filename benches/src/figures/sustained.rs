@@ -1,4 +1,4 @@
-//! Flat out beside the load generator: how much goes through when both share the machine.
+//! Flat out, or at a rate, beside the load generator: how much goes through when both share the machine.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<Vec<Row>> {
     let stage = Stage::new(settings, 1000, "").await?;
     let before_s = stage.cpu_s();
     let duration = Some(Duration::from_secs_f64(settings.seconds));
-    let report = stage.load(Plan { duration, ..Plan::new(stage.server.grpc) }).await?;
+    let report = stage.load(Plan { duration, rate: settings.cpu_rate, ..Plan::new(stage.server.grpc) }).await?;
     let server_s = stage.cpu_s() - before_s;
     let unsealed = stage.query.metrics().await?.get("weir_journal_unsealed_bytes").copied().unwrap_or_default();
     let stopped = Instant::now();

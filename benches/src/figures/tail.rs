@@ -7,6 +7,7 @@ use weir_proto::time::Clock;
 
 use super::{
     Row, Settings,
+    queries::look_up,
     stage::{Stage, TEMPLATES},
 };
 use crate::{load::Plan, query::Query, server::Server, shop::Traffic};
@@ -69,28 +70,28 @@ impl Kept {
     }
 }
 
+const THREADS: [&str; 5] = ["weir-journal", "weir-verdicts", "weir-sampler", "weir-sealer", "weir-merger"];
+
 /// CPU per million spans until every span is sealed or dropped.
 pub(super) async fn cpu(settings: &Settings, kept: Kept) -> anyhow::Result<Vec<Row>> {
     let stage = kept.stage(settings, "  journal: {file_age_max: 2s}\n  seal: {age_max: 5s}\n", "2s").await?;
-    let before_s = stage.cpu_s();
+    stage.warm_up(settings).await?;
+    let before = stage.cpu(THREADS);
     let plan = Plan { spans: Some(settings.spans), rate: settings.cpu_rate, ..Plan::new(stage.server.grpc) };
     let report = stage.load(plan).await?;
     ensure!(report.all_acked(), "not everything was acknowledged: {report}");
     stage.sealed().await?;
-    let merging_s = stage.threads_cpu_s("weir-merger");
-    let cpu_s = stage.cpu_s() - before_s - merging_s;
-    let threads =
-        ["weir-journal", "weir-verdicts", "weir-sampler", "weir-sealer"].map(|name| stage.threads_cpu_s(name));
+    let cpu = stage.cpu(THREADS).per_million(before, report.acked);
     let share = judged(&stage).await?;
-    let millions = report.acked as f64 / 1e6;
     let (must, goal) = kept.must_and_goal();
     let at = settings.cpu_rate.map_or("flat out".to_owned(), |rate| format!("at {:.0}k spans/s", rate / 1e3));
-    let [journal, verdicts, sampler, sealer] = threads.map(|seconds| seconds / millions);
-    let receiving = cpu_s / millions - journal - verdicts - sampler - sealer;
+    let [journal, verdicts, sampler, sealer, merging] = cpu.threads_s;
+    let all = cpu.total_s - merging;
+    let receiving = all - journal - verdicts - sampler - sealer;
     Ok(vec![
         Row::new(
             format!("server CPU per million spans, tail sampling, {:.1} % kept, {at}", share * 100.0),
-            format!("{:.2} s", cpu_s / millions),
+            format!("{all:.2} s"),
             must,
             goal,
         ),
@@ -101,12 +102,19 @@ pub(super) async fn cpu(settings: &Settings, kept: Kept) -> anyhow::Result<Vec<R
     ])
 }
 
+/// Seconds under the same load before it is measured.
+const WARM_UP_S: f64 = 15.0;
+
 /// 100,000 traces a second for a minute.
 pub(super) async fn sustained(settings: &Settings) -> anyhow::Result<Vec<Row>> {
     let stage = Kept::Five.stage(settings, "", "5s").await?;
-    let duration = Some(Duration::from_secs_f64(settings.seconds));
-    let plan = Plan { duration, rate: Some(settings.tail_rate), ..Plan::new(stage.server.grpc) };
-    let report = stage.load(plan).await?;
+    let plan = |seconds| {
+        let duration = Some(Duration::from_secs_f64(seconds));
+        Plan { duration, rate: Some(settings.tail_rate), ..Plan::new(stage.server.grpc) }
+    };
+    // Without a pause between: until then the journal has no file to write again.
+    let warming_up = stage.load(plan(WARM_UP_S)).await?;
+    let report = stage.load(plan(settings.seconds)).await?;
     let metrics = stage.query.metrics().await?;
     stage.sealed().await?;
     let share = judged(&stage).await?;
@@ -124,6 +132,11 @@ pub(super) async fn sustained(settings: &Settings) -> anyhow::Result<Vec<Row>> {
             "800k spans/s, 0 refused",
             "1,040k",
         ),
+        Row::reported(
+            format!("refused in the {WARM_UP_S:.0} s before, of as many a second"),
+            (warming_up.sent - warming_up.acked).to_string(),
+        ),
+        lateness(&stage).await?,
         Row::reported("ack p99 meanwhile", format!("{:.1} ms", report.latency.p99_ms)),
         Row::reported("spans in the head at the end", format!("{:.0}", gauge("weir_head_spans"))),
     ])
@@ -144,6 +157,35 @@ pub(super) async fn memory(settings: &Settings) -> anyhow::Result<Vec<Row>> {
     Ok(vec![Row::new(what, format!("{per_span:.0} B"), "200 B", "120 B")])
 }
 
+/// What the process takes with 30 seconds of 400,000 spans pending.
+pub(super) async fn pending(settings: &Settings) -> anyhow::Result<Vec<Row>> {
+    let stage = Kept::Five.stage(settings, "  head: {payload_size_max: 256MiB}\n", "30s").await?;
+    let plan = Plan {
+        rate: Some(400_000.0),
+        duration: Some(Duration::from_secs_f64(settings.seconds.min(30.0))),
+        ..Plan::new(stage.server.grpc)
+    };
+    let report = stage.load(plan).await?;
+    let bytes = stage.memory_bytes();
+    let tally = stage.query.ledger().await?;
+    ensure!(report.all_acked(), "not everything was acknowledged: {report}");
+    stage.sealed().await?;
+    judged(&stage).await?;
+    let lateness = lateness(&stage).await?;
+    let what = format!("process memory with {:.1}M spans pending, payload budget 256 MiB", tally.pending as f64 / 1e6);
+    Ok(vec![Row::new(what, format!("{:.2} GB", bytes as f64 / 1e9), "3 GB", "1.9 GB"), lateness])
+}
+
+/// From due to settled, over all verdicts so far.
+async fn lateness(stage: &Stage) -> anyhow::Result<Row> {
+    let (_, status) = stage.query.json("/api/v1/sampling").await?;
+    let measured = match status["lateness_p99_ms"].as_u64() {
+        Some(ms) => format!("at most {ms} ms"),
+        None => format!("beyond the bounds: {}", status["lateness"]),
+    };
+    Ok(Row::new("lateness of verdicts (due to settled), p99", measured, "200 ms", "50 ms"))
+}
+
 /// Ready after `kill -9` with 50,000 traces open.
 pub(super) async fn restart(settings: &Settings) -> anyhow::Result<Vec<Row>> {
     let mut stage = Kept::Five.stage(settings, "", "1h").await?;
@@ -158,7 +200,7 @@ pub(super) async fn restart(settings: &Settings) -> anyhow::Result<Vec<Row>> {
 
 /// Segments after many seals of little each.
 pub(super) async fn segments(settings: &Settings) -> anyhow::Result<Vec<Row>> {
-    let storage = "  journal: {file_size_max: 1MiB, file_age_max: 50ms}\n  seal: {size_max: 64KiB, age_max: 10ms}\n";
+    let storage = "  journal: {file_size_max: 1MiB, file_age_max: 100ms}\n  seal: {size_max: 64KiB, age_max: 10ms}\n";
     let stage = Kept::Five.stage(settings, storage, "500ms").await?;
     let mut seals = 0.0;
     while seals < settings.seals as f64 {
@@ -171,8 +213,37 @@ pub(super) async fn segments(settings: &Settings) -> anyhow::Result<Vec<Row>> {
     stage.merged().await?;
     let segments = stage.query.metrics().await?.get("weir_segments").copied().unwrap_or_default();
     let share = judged(&stage).await?;
-    let what = format!("segments after {seals} seals at {:.1} % kept, merged", share * 100.0);
-    Ok(vec![Row::new(what, format!("{segments}"), "≤ 300", "≤ 100")])
+    let ids = kept_traces(&stage).await?;
+    let took = look_up(&stage, &ids).await?;
+    Ok(vec![
+        Row::new(
+            format!("segments after {seals} seals at {:.1} % kept, merged", share * 100.0),
+            format!("{segments}"),
+            "≤ 300",
+            "≤ 100",
+        ),
+        Row::new("trace by id without time range among them, p99", took, "50 ms", "5 ms"),
+    ])
+}
+
+/// Some traces that were kept, from all over the traffic.
+async fn kept_traces(stage: &Stage) -> anyhow::Result<Vec<String>> {
+    const TRACES: usize = 300;
+    /// Of a hundred traces some five are kept.
+    const LOOKED_AT: u64 = 8_000;
+
+    let batches = stage.record.len() as u64;
+    let mut kept = Vec::new();
+    for n in 0..LOOKED_AT {
+        let Some(&id) = stage.traffic.traces(n * batches / LOOKED_AT).first() else { continue };
+        if stage.query.span_count(id).await? > 0 {
+            kept.push(id.to_string());
+        }
+        if kept.len() == TRACES {
+            break;
+        }
+    }
+    Ok(kept)
 }
 
 /// Checks that the ledger balances, that nothing is pending and that traces are there whole or not at all; answers the kept share.

@@ -164,13 +164,17 @@ fn sampling() -> Arc<TailSampling> {
 
 #[test]
 fn accepted_spans_are_marked_for_tail_sampling() {
-    let rules = AdmissionRules { processing: Processing::new(Stages { head: None, tail: Some(sampling()) }), ..RULES };
+    let sampling = sampling();
+    let stages = Stages { head: None, tail: Some(sampling.clone()) };
+    let rules = AdmissionRules { processing: Processing::new(stages), ..RULES };
     let payload = || request(vec![span(), Span { span_id: vec![0; 8], ..span() }, span()]);
     let batch = admitted(payload(), &rules).expect("well formed").batch;
     assert_eq!((batch.generation, batch.summaries.len(), batch.rejected.len()), (1, 2, 1));
-    // Replaced while the receiver goes on.
-    rules.processing.set(Stages::default());
+    sampling.retire();
     assert_eq!(admitted(payload(), &rules).expect("well formed").batch.generation, 0);
+    // Replaced while the receiver goes on.
+    rules.processing.set(Stages { head: None, tail: Some(self::sampling()) });
+    assert_eq!(admitted(payload(), &rules).expect("well formed").batch.generation, 1);
 }
 
 #[test]

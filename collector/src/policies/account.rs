@@ -70,6 +70,6 @@ impl Vote {
 pub(crate) struct Settlement {
     /// Whether it is kept.
     pub(crate) kept: bool,
-    /// Whether that would have been so whatever chance, limits and budgets say.
+    /// Whether that was settled without the policies that keep by chance, by limits or budgets.
     pub(crate) is_certain: bool,
 }

@@ -218,6 +218,7 @@ impl Policy for SlowSpans {
 
     fn restore(&mut self, saved: &[u8]) {
         let Some((&VERSION, mut rest)) = saved.split_first() else { return };
+        self.operations.clear();
         while self.operations.len() < self.settings.operations_max as usize {
             let Some((operation, learned)) = read_learned(&mut rest) else { return };
             self.operations.insert(operation, learned);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use weir_proto::duration;
 
 use super::{
-    DueTrace, Luck, Plan, PlanError, Policy, PolicySettings, Settlement, Vote, config::amount, luck::Variable,
+    DueTrace, Luck, Plan, PlanError, Policy, PolicySettings, Settlement, Vote, config::amount, luck::Variable, saved,
     text::salted,
 };
 
@@ -32,8 +32,9 @@ const PART_MIN: f64 = 0.1;
 const FIRST_REVISION: f64 = 0.01;
 
 /// Layout of what is saved.
-const VERSION: u8 = 1;
-const SAVED_BYTES: usize = 24;
+const VERSION: u8 = 2;
+/// Numbers for each operation: itself, spans, rate, share.
+const SAVED_NUMBERS: usize = 4;
 
 /// The budget.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -139,22 +140,36 @@ impl Operation {
         self.rate = if self.rate == 0.0 { newest } else { self.rate + NEWEST_WEIGHT * (newest - self.rate) };
         self.spans = 0.0;
     }
+
+    fn save(&self, number: u64) -> [u64; SAVED_NUMBERS] {
+        [number, self.spans.to_bits(), self.rate.to_bits(), self.share.to_bits()]
+    }
+
+    fn restore(&[number, ref amounts @ ..]: &[u64; SAVED_NUMBERS]) -> Option<(u64, Self)> {
+        let [Some(spans), Some(rate), Some(share)] = amounts.map(saved::amount) else { return None };
+        (share <= 1.0).then_some((number, Self { spans, rate, share }))
+    }
 }
 
 impl FairShares {
-    /// How likely a trace of this operation is kept. Known before the trace is: that keeps counts unbiased.
-    fn share(&self, operation: u64) -> f64 {
+    /// How likely a trace of this operation and size is kept. Known before the draw: that keeps counts unbiased.
+    fn share(&self, operation: u64, spans: f64) -> f64 {
         let known = self.operations.get(&operation);
         let is_full = self.operations.len() >= self.settings.operations_max as usize;
         let share = known.map_or(if is_full { self.rest.share } else { 1.0 }, |operation| operation.share);
-        (share * self.slack()).max(SHARE_MIN)
+        // One large trace must not take more than is left, on average.
+        (share * self.slack()).min(self.left() / spans).max(SHARE_MIN)
     }
 
     /// 1 while the interval's spans are in their bounds; falls towards 0 when much more is kept than was foreseen, as in a
     /// flood of new operations.
     fn slack(&self) -> f64 {
-        let allowed = 2.0 * self.available() * self.interval_seconds;
-        ((allowed - self.used_spans) / (allowed / 2.0)).clamp(0.0, 1.0)
+        (self.left() / (self.available() * self.interval_seconds)).clamp(0.0, 1.0)
+    }
+
+    /// Spans that may still be kept in this interval: twice the budget, less what was.
+    fn left(&self) -> f64 {
+        2.0 * self.available() * self.interval_seconds - self.used_spans
     }
 
     /// Spans per second that are there to be shared.
@@ -166,14 +181,10 @@ impl FairShares {
     /// Finds the shares anew when the interval is over, and within it when more is kept than was foreseen: at the start, when nothing
     /// is known, and in a flood of new operations. Otherwise chances would fall towards 0 until its end.
     fn adapt(&mut self, now_ns: u64) {
-        if self.began_ns == 0 {
-            self.began_ns = now_ns;
-        }
-        let seconds = now_ns.saturating_sub(self.began_ns) as f64 / 1e9;
+        let seconds = self.seconds(now_ns);
         if seconds >= self.interval_seconds {
-            self.began_ns = now_ns;
-            self.revise_after = FIRST_REVISION;
             self.learn(seconds);
+            self.begin(now_ns);
         } else if seconds >= self.revise_after * self.interval_seconds && self.slack() < 1.0 {
             self.revise_after = 2.0 * seconds / self.interval_seconds;
         } else {
@@ -203,6 +214,20 @@ impl FairShares {
         if self.settings.count_others {
             self.others_rate += NEWEST_WEIGHT * (self.others_spans / seconds - self.others_rate);
         }
+    }
+
+    /// Seconds of this interval so far.
+    fn seconds(&mut self, now_ns: u64) -> f64 {
+        if self.began_ns == 0 {
+            self.began_ns = now_ns;
+        }
+        now_ns.saturating_sub(self.began_ns) as f64 / 1e9
+    }
+
+    /// An interval begins, in which nothing is kept yet.
+    fn begin(&mut self, now_ns: u64) {
+        self.began_ns = now_ns;
+        self.revise_after = FIRST_REVISION;
         self.others_spans = 0.0;
         self.used_spans = 0.0;
     }
@@ -233,7 +258,7 @@ fn level(rates: &mut [f64], total: f64) -> f64 {
 
 impl Policy for FairShares {
     fn vote(&mut self, trace: &DueTrace<'_>, luck: &mut Luck) -> Vote {
-        let share = self.share(trace.account.operation);
+        let share = self.share(trace.account.operation, trace.spans());
         let below = luck.below(self.variable, share).unwrap_or_else(|| {
             // As many digits as a double has.
             let random = (salted(&self.salt, &trace.account.trace_id.0) >> 11) as f64 / (1_u64 << 53) as f64;
@@ -258,37 +283,38 @@ impl Policy for FairShares {
     }
 
     fn recall(&mut self, spans: u32, decided: bool, now_ns: u64) {
+        // No rate is learned from it: of what was dropped nothing is told.
+        if self.seconds(now_ns) >= self.interval_seconds {
+            self.begin(now_ns);
+        }
         if decided {
             self.used_spans += f64::from(spans);
         }
-        self.adapt(now_ns);
     }
 
     fn save(&self) -> Option<Vec<u8>> {
-        let mut saved = vec![VERSION];
-        saved.extend_from_slice(&self.others_rate.to_le_bytes());
-        for (operation, known) in &self.operations {
-            saved.extend_from_slice(&operation.to_le_bytes());
-            saved.extend_from_slice(&known.rate.to_le_bytes());
-            saved.extend_from_slice(&known.share.to_le_bytes());
-        }
-        Some(saved)
+        let interval = [self.began_ns, self.revise_after.to_bits(), self.used_spans.to_bits()];
+        let others = [self.others_spans.to_bits(), self.others_rate.to_bits()];
+        let operations = self.operations.iter().flat_map(|(number, operation)| operation.save(*number));
+        let numbers = interval.into_iter().chain(others).chain(self.rest.save(0)).chain(operations);
+        Some(saved::write(VERSION, numbers))
     }
 
     fn restore(&mut self, saved: &[u8]) {
-        let Some((&VERSION, rest)) = saved.split_first() else { return };
-        let Some((others_rate, rest)) = rest.split_first_chunk::<8>() else { return };
-        let others_rate = f64::from_le_bytes(*others_rate);
-        if others_rate.is_finite() && others_rate >= 0.0 {
-            self.others_rate = others_rate;
-        }
-        for entry in rest.chunks_exact(SAVED_BYTES).take(self.settings.operations_max as usize) {
-            let number = |at: usize| -> [u8; 8] { entry[at..at + 8].try_into().expect("eight bytes") };
-            let (rate, share) = (f64::from_le_bytes(number(8)), f64::from_le_bytes(number(16)));
-            if rate.is_finite() && rate > 0.0 && (0.0..=1.0).contains(&share) {
-                self.operations.insert(u64::from_le_bytes(number(0)), Operation { spans: 0.0, rate, share });
-            }
-        }
+        let numbers = saved::read(VERSION, saved);
+        let [began_ns, interval @ ..] = &numbers[..] else { return };
+        let Some((interval, operations)) = interval.split_first_chunk::<4>() else { return };
+        let [Some(revise_after), Some(used), Some(others), Some(others_rate)] = interval.map(saved::amount) else {
+            return;
+        };
+        self.began_ns = *began_ns;
+        (self.revise_after, self.used_spans) = (revise_after, used);
+        (self.others_spans, self.others_rate) = (others, others_rate);
+        let (operations, _) = operations.as_chunks::<SAVED_NUMBERS>();
+        let mut operations = operations.iter().map(Operation::restore);
+        self.rest = operations.next().flatten().unwrap_or_default().1;
+        self.operations.clear();
+        self.operations.extend(operations.flatten().take(self.settings.operations_max as usize));
     }
 
     fn report(&self) -> Option<Value> {

@@ -47,4 +47,12 @@ impl Policy for ByteRate {
             self.0.take(f64::from(spans) * SPAN_BYTES_USUAL, now_ns);
         }
     }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        self.0.save()
+    }
+
+    fn restore(&mut self, saved: &[u8]) {
+        self.0.restore(saved);
+    }
 }

@@ -4,10 +4,13 @@ use serde::Deserialize;
 
 use super::{
     DueTrace, Luck, Named, Plan, PlanError, Policy, PolicyConfig, PolicySettings, Settlement, Vote, config::policies,
-    limiter::ShareKept, luck::Variable, rate_limiting::RATE_MAX,
+    limiter::ShareKept, luck::Variable, rate_limiting::RATE_MAX, saved,
 };
 
 const NS_PER_SECOND: u64 = 1_000_000_000;
+
+/// Layout of what is saved.
+const VERSION: u8 = 1;
 
 /// The total rate and its parts.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -171,7 +174,26 @@ impl Policy for InOrder {
     fn recall(&mut self, spans: u32, decided: bool, now_ns: u64) {
         self.turn_to(now_ns);
         if decided {
+            // Whose part it was, no verdict says.
             self.used += f64::from(spans);
+        }
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        let parts = self.limits.iter().map(|limit| limit.used.to_bits());
+        Some(saved::write(VERSION, [self.second, self.used.to_bits()].into_iter().chain(parts)))
+    }
+
+    fn restore(&mut self, saved: &[u8]) {
+        let numbers = saved::read(VERSION, saved);
+        let [second, used, parts @ ..] = &numbers[..] else { return };
+        let Some(used) = saved::amount(*used) else { return };
+        (self.second, self.used) = (*second, used);
+        // Other parts are other people's.
+        if parts.len() == self.limits.len() {
+            for (limit, used) in self.limits.iter_mut().zip(parts) {
+                limit.used = saved::amount(*used).unwrap_or_default();
+            }
         }
     }
 }

@@ -1,11 +1,13 @@
 //! A policy in the configuration: `{name, type, <type>: {…}}`, strict in every key.
 
-use std::{fmt, marker::PhantomData};
+use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, SeqAccess, Visitor},
 };
+
+use weir_store::ledger::{HEAD_SAMPLER, UNKNOWN_POLICY};
 
 use super::{KEYS, PolicySettings, Settings, TYPES};
 
@@ -52,7 +54,7 @@ impl<'de> Deserialize<'de> for TypeName {
     }
 }
 
-/// A name of usable length.
+/// A name of usable length that is nobody else's in the ledger.
 struct Name(String);
 
 impl<'de> Deserialize<'de> for Name {
@@ -60,6 +62,11 @@ impl<'de> Deserialize<'de> for Name {
         let name = String::deserialize(deserializer)?;
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
             return Err(de::Error::custom(format!("a policy's name has 1 to {NAME_BYTES_MAX} bytes")));
+        }
+        if [HEAD_SAMPLER, UNKNOWN_POLICY].contains(&name.as_str()) {
+            return Err(de::Error::custom(format!(
+                "`{name}` is a row of the ledger already; a policy has another name"
+            )));
         }
         Ok(Self(name))
     }
@@ -128,12 +135,12 @@ impl<'de> Deserialize<'de> for Key {
 
 /// For `#[serde(deserialize_with)]`: policies with different names, one at least.
 pub(crate) fn policies<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PolicyConfig>, D::Error> {
-    deserializer.deserialize_seq(PoliciesVisitor(PhantomData::<PolicyConfig>))
+    deserializer.deserialize_seq(PoliciesVisitor)
 }
 
-struct PoliciesVisitor<P>(PhantomData<P>);
+struct PoliciesVisitor;
 
-impl<'de> Visitor<'de> for PoliciesVisitor<PolicyConfig> {
+impl<'de> Visitor<'de> for PoliciesVisitor {
     type Value = Vec<PolicyConfig>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,11 +1,14 @@
 //! A token bucket on journal time, and how large a share of what was offered it lets through.
 
-use super::{DueTrace, Luck, Vote, luck::Variable};
+use super::{DueTrace, Luck, Vote, luck::Variable, saved};
 
 const NS_PER_SECOND: f64 = 1e9;
 
 /// What was offered and kept counts half after this time.
 const HALF_LIFE_SECONDS: f64 = 5.0;
+
+/// Layout of what is saved.
+const VERSION: u8 = 1;
 
 /// No share is taken for smaller.
 const SHARE_MIN: f64 = 1e-6;
@@ -87,6 +90,21 @@ impl Limiter {
     pub(super) fn take(&mut self, amount: f64, now_ns: u64) {
         self.refill(now_ns);
         self.tokens = (self.tokens - amount).max(-self.burst);
+    }
+
+    /// How full the bucket is, for the next process.
+    pub(super) fn save(&self) -> Option<Vec<u8>> {
+        Some(saved::write(VERSION, [self.tokens.to_bits(), self.last_ns]))
+    }
+
+    /// Takes that back; a bucket that is smaller now holds no more.
+    pub(super) fn restore(&mut self, saved: &[u8]) {
+        let [tokens, last_ns] = saved::read(VERSION, saved)[..] else { return };
+        let tokens = f64::from_bits(tokens);
+        if tokens.is_finite() {
+            self.tokens = tokens.clamp(-self.burst, self.burst);
+            self.last_ns = last_ns;
+        }
     }
 
     fn refill(&mut self, now_ns: u64) {

@@ -23,6 +23,7 @@ mod predicates;
 mod probabilistic;
 mod rare;
 mod rate_limiting;
+mod saved;
 mod span_count;
 mod status_code;
 mod string_attribute;

@@ -13,30 +13,22 @@ use super::{
 pub(crate) struct NumericAttribute {
     key: String,
     /// Left out: none.
-    #[serde(default = "lowest")]
-    min_value: i64,
+    #[serde(default)]
+    min_value: Option<i64>,
     /// Left out: none.
-    #[serde(default = "highest")]
-    max_value: i64,
+    #[serde(default)]
+    max_value: Option<i64>,
     #[serde(default)]
     invert_match: bool,
-}
-
-fn lowest() -> i64 {
-    i64::MIN
-}
-
-fn highest() -> i64 {
-    i64::MAX
 }
 
 impl PolicySettings for NumericAttribute {
     fn check(&self) -> Result<(), String> {
         check_key(&self.key)?;
-        if self.min_value > self.max_value {
-            return Err(format!("min_value {} is above max_value {}", self.min_value, self.max_value));
+        match (self.min_value, self.max_value) {
+            (Some(min), Some(max)) if min > max => Err(format!("min_value {min} is above max_value {max}")),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn build(&self, _: &str, plan: &mut Plan) -> Result<Box<dyn Policy>, PlanError> {

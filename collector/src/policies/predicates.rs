@@ -27,8 +27,8 @@ pub(crate) enum Predicate {
 pub(crate) enum ValueTest {
     /// A string of this kind.
     Text(TextMatch),
-    /// A number between the two, ends included.
-    Number(i64, i64),
+    /// A number between the two, ends included; without one there is no end.
+    Number(Option<i64>, Option<i64>),
     /// This boolean.
     Bool(bool),
 }
@@ -37,8 +37,13 @@ impl ValueTest {
     fn holds(&self, value: ValueView<'_>) -> bool {
         match (self, value) {
             (Self::Text(text), ValueView::Str(value)) => text.matches(value),
-            (Self::Number(min, max), ValueView::Int(value)) => (*min..=*max).contains(&value),
-            (Self::Number(min, max), ValueView::Double(value)) => value >= *min as f64 && value <= *max as f64,
+            (Self::Number(min, max), ValueView::Int(value)) => {
+                min.is_none_or(|min| value >= min) && max.is_none_or(|max| value <= max)
+            }
+            (Self::Number(min, max), ValueView::Double(value)) => {
+                let is_within = min.is_none_or(|min| value >= min as f64) && max.is_none_or(|max| value <= max as f64);
+                is_within && !value.is_nan()
+            }
             (Self::Bool(wanted), ValueView::Bool(value)) => *wanted == value,
             _ => false,
         }

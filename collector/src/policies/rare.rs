@@ -8,16 +8,17 @@ use serde_json::{Value, json};
 use weir_proto::duration;
 use weir_store::sampling::{ArrivedSpan, TraceAccount};
 
-use super::{DueTrace, Luck, Plan, PlanError, Policy, PolicySettings, Vote, config::amount};
+use super::{DueTrace, Luck, Plan, PlanError, Policy, PolicySettings, Vote, config::amount, saved};
 
-/// Traces that a combination remembers, to count none of them twice.
+/// Traces that a combination remembers, to count none of them twice and to know after a restart which of them it marked.
 const REMEMBERED: usize = 8;
 
 const NS_PER_SECOND: f64 = 1e9;
 
 /// Layout of what is saved.
-const VERSION: u8 = 1;
-const SAVED_BYTES: usize = 18;
+const VERSION: u8 = 2;
+/// Numbers for each combination: itself, since when, counts, then the traces.
+const SAVED_NUMBERS: usize = 3 + REMEMBERED / 2;
 
 /// How many of what, at most.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -88,14 +89,18 @@ struct FirstOnes {
 struct Seen {
     since_ns: u64,
     traces: u16,
-    /// Hashes of the newest of them.
+    /// Where the next trace goes among the newest.
+    next: u8,
+    /// Which of the newest were marked, one bit each.
+    marked: u8,
+    /// Hashes of the newest traces, of the window before as well: they may be pending.
     newest: [u32; REMEMBERED],
 }
 
 impl FirstOnes {
     /// Finds or opens the combination's window; `None` when there is no room.
     fn seen(&mut self, combination: u64, now_ns: u64) -> Option<&mut Seen> {
-        let fresh = Seen { since_ns: now_ns, traces: 0, newest: [0; REMEMBERED] };
+        let fresh = Seen { since_ns: now_ns, traces: 0, next: 0, marked: 0, newest: [0; REMEMBERED] };
         if !self.seen.contains_key(&combination) && self.seen.len() >= self.settings.combinations_max as usize {
             // Looking through all of them is worth it once in a while only.
             if now_ns.saturating_sub(self.swept_ns) > self.window_ns / 16 {
@@ -109,7 +114,7 @@ impl FirstOnes {
         }
         let seen = self.seen.entry(combination).or_insert(fresh);
         if now_ns.saturating_sub(seen.since_ns) >= self.window_ns {
-            *seen = fresh;
+            *seen = Seen { since_ns: now_ns, traces: 0, ..*seen };
         }
         Some(seen)
     }
@@ -141,42 +146,73 @@ impl Policy for FirstOnes {
         let combination = FixedState::with_seed(span.operation).hash_one((span.mark.key, span.status_code));
         let most = self.settings.traces;
         let Some(seen) = self.seen(combination, span.arrived_ns) else { return };
+        // Never 0, which stands for no trace.
+        let trace = FixedState::default().hash_one(account.trace_id.0) as u32 | 1;
+        if let Some(at) = seen.newest.iter().position(|known| *known == trace) {
+            // In recovery the account is a new one, and the trace counted already.
+            if seen.marked & (1 << at) != 0 {
+                account.bits |= self.bit;
+            }
+            return;
+        }
         if seen.traces >= most {
             return;
         }
-        // Never 0, which stands for no trace.
-        let trace = FixedState::default().hash_one(account.trace_id.0) as u32 | 1;
-        if seen.newest.contains(&trace) {
+        seen.traces += 1;
+        let at = usize::from(seen.next);
+        seen.next = (seen.next + 1) % REMEMBERED as u8;
+        seen.newest[at] = trace;
+        seen.marked &= !(1 << at);
+        if account.bits & self.bit == 0 && !self.has_token(span.arrived_ns) {
             return;
         }
-        seen.newest[usize::from(seen.traces) % REMEMBERED] = trace;
-        seen.traces += 1;
-        if account.bits & self.bit == 0 && self.has_token(span.arrived_ns) {
-            account.bits |= self.bit;
+        account.bits |= self.bit;
+        if let Some(seen) = self.seen.get_mut(&combination) {
+            seen.marked |= 1 << at;
         }
     }
 
     fn save(&self) -> Option<Vec<u8>> {
-        let mut saved = vec![VERSION];
-        for (combination, seen) in &self.seen {
-            saved.extend_from_slice(&combination.to_le_bytes());
-            saved.extend_from_slice(&seen.since_ns.to_le_bytes());
-            saved.extend_from_slice(&seen.traces.to_le_bytes());
-        }
-        Some(saved)
+        let bucket = [self.tokens.to_bits(), self.refilled_ns];
+        let combinations = self.seen.iter().flat_map(|(combination, seen)| seen.save(*combination));
+        Some(saved::write(VERSION, bucket.into_iter().chain(combinations)))
     }
 
     fn restore(&mut self, saved: &[u8]) {
-        let Some((&VERSION, rest)) = saved.split_first() else { return };
-        for entry in rest.chunks_exact(SAVED_BYTES).take(self.settings.combinations_max as usize) {
-            let combination = u64::from_le_bytes(entry[..8].try_into().expect("eight bytes"));
-            let since_ns = u64::from_le_bytes(entry[8..16].try_into().expect("eight bytes"));
-            let traces = u16::from_le_bytes(entry[16..].try_into().expect("two bytes"));
-            self.seen.insert(combination, Seen { since_ns, traces, newest: [0; REMEMBERED] });
+        let numbers = saved::read(VERSION, saved);
+        let [tokens, refilled_ns, combinations @ ..] = &numbers[..] else { return };
+        if let Some(tokens) = saved::amount(*tokens) {
+            self.tokens = tokens.min(self.settings.traces_per_second_max.max(1.0));
+            self.refilled_ns = *refilled_ns;
         }
+        let (combinations, _) = combinations.as_chunks::<SAVED_NUMBERS>();
+        self.seen.clear();
+        self.seen.extend(combinations.iter().take(self.settings.combinations_max as usize).map(Seen::restore));
     }
 
     fn report(&self) -> Option<Value> {
         Some(json!({ "combinations": self.seen.len(), "spans_without_room": self.overflowed }))
+    }
+}
+
+impl Seen {
+    fn save(&self, combination: u64) -> [u64; SAVED_NUMBERS] {
+        let counts = u64::from(self.traces) | u64::from(self.next) << 16 | u64::from(self.marked) << 24;
+        let mut numbers = [0; SAVED_NUMBERS];
+        numbers[..3].copy_from_slice(&[combination, self.since_ns, counts]);
+        for (number, pair) in numbers[3..].iter_mut().zip(self.newest.chunks_exact(2)) {
+            *number = u64::from(pair[0]) | u64::from(pair[1]) << 32;
+        }
+        numbers
+    }
+
+    fn restore(numbers: &[u64; SAVED_NUMBERS]) -> (u64, Self) {
+        let [combination, since_ns, counts, pairs @ ..] = *numbers;
+        let mut newest = [0; REMEMBERED];
+        for (pair, number) in newest.chunks_exact_mut(2).zip(pairs) {
+            pair.copy_from_slice(&[number as u32, (number >> 32) as u32]);
+        }
+        let next = (counts >> 16) as u8 % REMEMBERED as u8;
+        (combination, Self { since_ns, traces: counts as u16, next, marked: (counts >> 24) as u8, newest })
     }
 }

@@ -54,4 +54,12 @@ impl Policy for SpanRate {
             self.0.take(f64::from(spans), now_ns);
         }
     }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        self.0.save()
+    }
+
+    fn restore(&mut self, saved: &[u8]) {
+        self.0.restore(saved);
+    }
 }

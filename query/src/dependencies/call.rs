@@ -33,6 +33,14 @@ impl Callee {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Code(NonZeroU32);
 
+#[cfg(test)]
+impl Code {
+    /// The `n`th.
+    pub(super) fn of(n: u32) -> Self {
+        Self(NonZeroU32::new(n).expect("from 1"))
+    }
+}
+
 /// Names that are told apart; spans of further services, and further callees, are left out.
 const NAMES_MAX: usize = if cfg!(test) { 8 } else { 100_000 };
 

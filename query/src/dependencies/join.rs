@@ -1,19 +1,30 @@
 //! Brings the spans of each trace together and finds the calls between them.
 
+use std::time::Instant;
+
 use super::{
     call::{CallKind, CallLink, CallSpan},
     graph::Graph,
 };
 
-/// Finds the calls in whole traces. Sorts: n log n.
-pub(super) fn join(spans: &mut Vec<CallSpan>, links: &mut Vec<CallLink>, graph: &mut Graph) {
+/// Spans with one id that are looked at: more than a client and a server that share theirs are a sender's mistake.
+const HOLDERS_MAX: usize = 16;
+
+/// Links between two looks at the clock.
+const LINKS_BETWEEN: usize = 1024;
+
+/// Finds the calls in whole traces; whether it came to their end before the deadline. Sorts: n log n.
+pub(super) fn join(spans: &mut Vec<CallSpan>, links: &mut Vec<CallLink>, graph: &mut Graph, deadline: Instant) -> bool {
     spans.sort_unstable_by_key(|span| (span.trace, span.id, span.service, span.kind));
     // What was sent twice is one span.
     spans.dedup_by_key(|span| (span.trace, span.id, span.service, span.kind));
     links.sort_unstable_by_key(|link| (link.consumer, link.trace, link.id));
     links.dedup_by_key(|link| (link.consumer, link.trace, link.id));
     let mut answered = vec![false; spans.len()];
-    for link in links.iter() {
+    for (at, link) in links.iter().enumerate() {
+        if at % LINKS_BETWEEN == 0 && Instant::now() >= deadline {
+            return false;
+        }
         let Some(sender) = parent_of_children(spans, link.trace, link.id) else { continue };
         let sends = spans[sender].kind.calls();
         // Without a producer's span, a message carries the context of whatever sent it. But not every link is a message.
@@ -26,9 +37,13 @@ pub(super) fn join(spans: &mut Vec<CallSpan>, links: &mut Vec<CallLink>, graph: 
     }
     let mut begin = 0;
     for trace in spans.chunk_by(|a, b| a.trace == b.trace) {
+        if Instant::now() >= deadline {
+            return false;
+        }
         join_trace(trace, &mut answered[begin..begin + trace.len()], graph);
         begin += trace.len();
     }
+    true
 }
 
 /// The calls within a trace whose spans are sorted by id.
@@ -71,12 +86,12 @@ fn parent_of_children(spans: &[CallSpan], trace: u64, id: u64) -> Option<usize> 
     server.or_else(|| shared.next())
 }
 
-/// Positions of the spans with an id; none for 0.
+/// Positions of the spans with an id, or of some if there are very many; none for 0.
 fn with_id(spans: &[CallSpan], trace: u64, id: u64) -> std::ops::Range<usize> {
     if id == 0 {
         return 0..0;
     }
     let begin = spans.partition_point(|span| (span.trace, span.id) < (trace, id));
-    let count = spans[begin..].iter().take_while(|span| (span.trace, span.id) == (trace, id)).count();
+    let count = spans[begin..].iter().take(HOLDERS_MAX).take_while(|span| (span.trace, span.id) == (trace, id)).count();
     begin..begin + count
 }

@@ -137,7 +137,7 @@ fn in_passes(rows: &[SpanRecord], passes: u64) -> Vec<Dependency> {
             Reader::of(&batches.read(part)).read(&mut names, &mut pass);
         }
         assert!(passes == 1 || pass.spans.len() < rows.len(), "no pass has it all");
-        join(&mut pass.spans, &mut pass.links, &mut graph);
+        assert!(join(&mut pass.spans, &mut pass.links, &mut graph, Instant::now() + Duration::from_secs(60)));
     }
     graph.dependencies(&names, 1)
 }
@@ -174,6 +174,36 @@ fn of_very_many_traces_some_are_looked_at() {
     assert!(found.spans > 0 && found.spans <= SPANS_HELD_MAX as u64, "{}", found.spans);
     let calls = found.dependencies[0].calls;
     assert!(calls.is_multiple_of(50) && (200..=1000).contains(&calls), "{calls} calls of 599");
+}
+
+#[test]
+fn one_id_for_everything_takes_no_longer() {
+    let code = |n: u32| call::Code::of(n);
+    let span = |n: u32| call::CallSpan {
+        trace: 1,
+        id: 7,
+        parent: 7,
+        duration_ns: 1.0,
+        service: code(n),
+        peer: None,
+        kind: call::CallKind::Server,
+        is_error: false,
+    };
+    let link = |n: u32| call::CallLink {
+        trace: 1,
+        id: 7,
+        consumer: u64::from(n),
+        duration_ns: 1.0,
+        service: code(1),
+        is_error: false,
+        has_parent: false,
+    };
+    let (mut spans, mut links): (Vec<_>, Vec<_>) = (1..=100_000).map(|n| (span(n), link(n))).unzip();
+    let mut graph = Graph::default();
+    // 10^10 comparisons would take longer.
+    assert!(join(&mut spans, &mut links, &mut graph, Instant::now() + Duration::from_secs(10)));
+    assert!(graph.left_out > 90_000, "{}", graph.left_out);
+    assert!(!join(&mut spans, &mut Vec::new(), &mut graph, Instant::now()), "no look at the clock");
 }
 
 #[test]

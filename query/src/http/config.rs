@@ -30,9 +30,12 @@ pub struct QueryConfig {
     pub sql: SqlConfig,
     /// Open connections; more wait to be accepted.
     pub connections_max: NonZeroUsize,
-    /// A connection is closed when a request's headers take longer, and when it is idle for so long.
+    /// Longest wait for a request's header; an idle connection is closed after it too.
     #[serde(deserialize_with = "duration::deserialize_positive")]
-    pub header_timeout: Duration,
+    pub read_header_timeout: Duration,
+    /// Longest wait for a request's whole body.
+    #[serde(deserialize_with = "duration::deserialize_positive")]
+    pub read_timeout: Duration,
     /// Bytes of a request's headers, refused with 431 (at least 8192).
     pub header_bytes_max: NonZeroUsize,
     /// Bytes of a request's path and query, refused with 414.
@@ -58,7 +61,8 @@ impl Default for QueryConfig {
             spans_max: count(100_000),
             sql: SqlConfig::default(),
             connections_max: count(1024),
-            header_timeout: Duration::from_secs(30),
+            read_header_timeout: Duration::from_secs(30),
+            read_timeout: Duration::from_secs(30),
             header_bytes_max: count(64 << 10),
             uri_bytes_max: count(16 << 10),
             request_bytes_max: count(1 << 20),

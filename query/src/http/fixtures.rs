@@ -24,7 +24,10 @@ use super::{
     call::Call,
     view::{Source, View},
 };
-use crate::batches::{Batches, held::HeldBatches};
+use crate::{
+    batches::{Batches, held::HeldBatches},
+    sql::stop::Stop,
+};
 
 /// The trace all of [`record`]'s spans belong to.
 pub(crate) const TRACE: TraceId = TraceId([0xab; 16]);
@@ -110,7 +113,7 @@ impl Source for Held {
         Box::new(self.clone())
     }
 
-    fn spans(&self, _: TenantId) -> Arc<dyn TableProvider> {
+    fn spans(&self, _: TenantId, _: &Arc<Stop>) -> Arc<dyn TableProvider> {
         let names: Vec<_> = self.operations.iter().map(|operation| operation.service.as_str()).collect();
         table(names)
     }

@@ -12,6 +12,7 @@ mod gate;
 mod health;
 mod index;
 mod jaeger;
+mod leash;
 mod metrics;
 mod process;
 mod routes;

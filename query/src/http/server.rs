@@ -21,6 +21,7 @@ use weir_store::Store;
 use super::{
     Authenticate, QueryConfig,
     gate::Gate,
+    leash::{Leash, LeashedRouter},
     metrics,
     routes::{App, router},
 };
@@ -86,7 +87,9 @@ async fn accept(app: App, listener: TcpListener, tracker: TaskTracker, shutdown:
                 continue;
             }
         };
-        let connection = graceful.watch(connection(&config, stream, service.clone()));
+        let leash = Leash::new();
+        let over = leash.over();
+        let connection = graceful.watch(connection(&config, stream, service.clone(), leash));
         let give_up = give_up.clone();
         tracker.spawn(async move {
             let _held = (place, metrics::Connection::open());
@@ -95,6 +98,7 @@ async fn accept(app: App, listener: TcpListener, tracker: TaskTracker, shutdown:
                 result = connection => if let Err(error) = result {
                     tracing::debug!(%error, "connection ended");
                 },
+                () = over => tracing::debug!("connection ended: its answer was not taken in time"),
                 () = give_up.cancelled() => {}
             }
         });
@@ -106,15 +110,15 @@ async fn accept(app: App, listener: TcpListener, tracker: TaskTracker, shutdown:
     }
 }
 
-type Connection = http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>>;
+type Connection = http1::Connection<TokioIo<TcpStream>, LeashedRouter>;
 
-fn connection(config: &QueryConfig, stream: TcpStream, service: Router) -> Connection {
+fn connection(config: &QueryConfig, stream: TcpStream, router: Router, leash: Leash) -> Connection {
     tune(config, &stream);
     http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(config.header_timeout)
+        .header_read_timeout(config.read_header_timeout)
         .max_buf_size(config.header_bytes_max.get().max(HEADER_BYTES_MIN))
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .serve_connection(TokioIo::new(stream), LeashedRouter { router: TowerToHyperService::new(router), leash })
 }
 
 fn tune(config: &QueryConfig, stream: &TcpStream) {

@@ -4,6 +4,7 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use axum::{body::Body, response::Response};
@@ -11,7 +12,10 @@ use http::{HeaderValue, header};
 use http_body::Frame;
 use tokio::time::{Instant, Sleep};
 
-use super::metrics::Streaming;
+use super::{
+    leash::{Leash, Leashed},
+    metrics::Streaming,
+};
 use crate::sql::engine::{Answer, Chunk, Ended};
 
 /// The answer's beginning, and where the rest comes from.
@@ -22,13 +26,21 @@ pub(super) struct Streamed {
     pub(super) rest: Answer,
     /// When the client is let go, should nothing more come.
     pub(super) deadline: Instant,
+    /// The connection's.
+    pub(super) leash: Option<Leash>,
 }
+
+/// How long after that a client may take what is left: some hundred kilobytes, and what the kernel has.
+const TAKING_MAX: Duration = if cfg!(test) { Duration::from_millis(500) } else { Duration::from_secs(10) };
 
 impl Streamed {
     /// The response; `counted` counts it when its last byte is out, or its client gone.
     pub(super) fn into_response(self, counted: Streaming) -> Response {
+        // hyper looks for more only when there is room: from here a client that takes nothing would not be seen.
+        let leashed = self.leash.map(|leash| leash.until(self.deadline + TAKING_MAX));
         let deadline = Box::pin(tokio::time::sleep_until(self.deadline));
-        let chunks = Chunks { next: Some(self.first), rest: self.rest, deadline, counted, ended: false };
+        let chunks =
+            Chunks { next: Some(self.first), rest: self.rest, deadline, counted, ended: false, _leashed: leashed };
         let mut response = Response::new(Body::new(chunks));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
         response
@@ -42,6 +54,7 @@ struct Chunks {
     deadline: Pin<Box<Sleep>>,
     counted: Streaming,
     ended: bool,
+    _leashed: Option<Leashed>,
 }
 
 /// Ends the connection instead of the answer: what was sent is not whole.

@@ -9,15 +9,18 @@ use weir_store::{
     SpanRecord, Store, sampling::SamplingStatus,
 };
 
-use crate::{batches::Batches, sql::table::spans_table};
+use crate::{
+    batches::Batches,
+    sql::{stop::Stop, table::spans_table},
+};
 
 /// Opens views. Implemented by the store, and by tests that need a slow or broken one.
 pub(super) trait Source: Send + Sync {
     /// A view of everything acknowledged so far.
     fn view(&self) -> Box<dyn View>;
 
-    /// The tenant's spans as a table. May block on files.
-    fn spans(&self, tenant: TenantId) -> Arc<dyn TableProvider>;
+    /// The tenant's spans as a table, which is planned until `stop`. May block on files.
+    fn spans(&self, tenant: TenantId, stop: &Arc<Stop>) -> Arc<dyn TableProvider>;
 
     /// Ok when data would be taken now; the reason otherwise.
     fn readiness(&self) -> Result<(), AppendError>;
@@ -46,8 +49,8 @@ impl Source for Store {
         Box::new(self.snapshot())
     }
 
-    fn spans(&self, tenant: TenantId) -> Arc<dyn TableProvider> {
-        spans_table(self.snapshot(), tenant)
+    fn spans(&self, tenant: TenantId, stop: &Arc<Stop>) -> Arc<dyn TableProvider> {
+        spans_table(self.snapshot(), tenant, stop)
     }
 
     fn readiness(&self) -> Result<(), AppendError> {

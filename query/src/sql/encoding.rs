@@ -4,8 +4,8 @@ use std::{collections::HashSet, sync::Arc};
 
 use arrow_ipc::writer::StreamWriter;
 use datafusion::arrow::{
-    array::{RecordBatch, RecordBatchOptions},
-    datatypes::{SchemaBuilder, SchemaRef},
+    array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions},
+    datatypes::{DataType, SchemaBuilder, SchemaRef},
 };
 
 use super::{error::SqlError, rows};
@@ -107,11 +107,21 @@ impl Encoding for Json {
     }
 }
 
+/// Rows of a stream's first message.
+const FIRST_ROWS: usize = 256;
+
 /// <https://arrow.apache.org/docs/format/Columnar.html#ipc-streaming-format>. One cut short has no end-of-stream marker.
-#[derive(Default)]
 pub(crate) struct ArrowStream {
     /// Once begun.
     writer: Option<StreamWriter<Vec<u8>>>,
+    /// Rows of the next message: as many as the last ones say will fill a chunk.
+    rows: usize,
+}
+
+impl Default for ArrowStream {
+    fn default() -> Self {
+        Self { writer: None, rows: FIRST_ROWS }
+    }
 }
 
 impl ArrowStream {
@@ -134,14 +144,27 @@ impl Encoding for ArrowStream {
         Ok(())
     }
 
-    fn rows(&mut self, batch: &RecordBatch, from: usize, _: usize, out: &mut Vec<u8>) -> Result<usize, SqlError> {
-        let rest = batch.slice(from, batch.num_rows() - from);
-        let options = RecordBatchOptions::new().with_row_count(Some(rest.num_rows()));
-        let schema = named_apart(&rest.schema());
-        let renamed = RecordBatch::try_new_with_options(schema, rest.columns().to_vec(), &options)?;
-        self.writer().write(&renamed)?;
-        out.append(self.writer().get_mut());
-        Ok(batch.num_rows())
+    fn rows(
+        &mut self,
+        batch: &RecordBatch,
+        from: usize,
+        bytes_max: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, SqlError> {
+        let mut row = from;
+        while row < batch.num_rows() && out.len() < bytes_max {
+            let count = self.rows.min(batch.num_rows() - row);
+            let piece = batch.slice(row, count);
+            let options = RecordBatchOptions::new().with_row_count(Some(count));
+            let columns = piece.columns().iter().map(own_texts).collect();
+            let renamed = RecordBatch::try_new_with_options(named_apart(&piece.schema()), columns, &options)?;
+            self.writer().write(&renamed)?;
+            let bytes = self.writer().get_ref().len();
+            out.append(self.writer().get_mut());
+            self.rows = (count * bytes_max / bytes.max(1)).clamp(1, count * 2);
+            row += count;
+        }
+        Ok(row)
     }
 
     fn end(&mut self, mut out: Vec<u8>, cut: Option<SqlError>) -> Result<Vec<u8>, SqlError> {
@@ -151,6 +174,15 @@ impl Encoding for ArrowStream {
         self.writer().finish()?;
         out.append(self.writer().get_mut());
         Ok(out)
+    }
+}
+
+/// Texts without what else lies beside them: whole buffers are written, however few of their texts are shown.
+fn own_texts(column: &ArrayRef) -> ArrayRef {
+    match column.data_type() {
+        DataType::Utf8View => Arc::new(column.as_string_view().gc()),
+        DataType::BinaryView => Arc::new(column.as_binary_view().gc()),
+        _ => Arc::clone(column),
     }
 }
 
@@ -175,4 +207,42 @@ fn named_apart(schema: &SchemaRef) -> SchemaRef {
         fields.push(field.as_ref().clone().with_name(name));
     }
     Arc::new(fields.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_ipc::reader::StreamReader;
+    use datafusion::arrow::{
+        array::{Int64Array, StringViewArray},
+        compute::concat_batches,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_stream_comes_in_pieces() {
+        let texts: StringViewArray = (0..5_000).map(|n| Some(format!("{n:0>1000}"))).collect();
+        let numbers = Int64Array::from_iter_values(0..5_000);
+        let batch = RecordBatch::try_from_iter([
+            ("text", Arc::new(texts) as ArrayRef),
+            ("number", Arc::new(numbers) as ArrayRef),
+        ])
+        .expect("columns of one length");
+        let mut stream = ArrowStream::default();
+        let mut whole = Vec::new();
+        stream.begin(&batch.schema(), &mut whole).expect("begun");
+        let (mut row, mut pieces) = (0, 0);
+        while row < batch.num_rows() {
+            let mut piece = Vec::new();
+            row = stream.rows(&batch, row, 64 << 10, &mut piece).expect("written");
+            assert!(piece.len() < 512 << 10, "{} bytes at a time", piece.len());
+            pieces += 1;
+            whole.append(&mut piece);
+        }
+        let whole = stream.end(whole, None).expect("ended");
+        assert!(pieces > 20 && whole.len() < 6_000_000, "{pieces} pieces, {} bytes", whole.len());
+        let read: Vec<_> =
+            StreamReader::try_new(&*whole, None).expect("a stream").collect::<Result<_, _>>().expect("whole");
+        assert_eq!(concat_batches(&batch.schema(), &read).expect("one schema"), batch);
+    }
 }

@@ -12,7 +12,7 @@ use datafusion::{
     catalog::TableProvider,
     common::Result as DataFusionResult,
     execution::{SendableRecordBatchStream, context::SQLOptions},
-    physical_plan::execute_stream,
+    physical_plan::{ExecutionPlan, execute_stream},
     sql::{parser::Statement as AnyStatement, sqlparser::ast::Statement},
 };
 use futures_util::StreamExt;
@@ -27,6 +27,7 @@ use super::{
     error::SqlError,
     guard, places, session,
     stop::{self, Stop},
+    table::{PARTS_DAMAGED, Readers},
 };
 
 /// The stack of every thread that a query is parsed, planned or run on. Only what is used takes memory. Tests make do with a
@@ -52,14 +53,18 @@ pub(crate) struct Engine {
     runtime: Option<Runtime>,
     limits: SqlConfig,
     spill_folder: PathBuf,
+    readers: Arc<Readers>,
 }
+
+/// Opens a table whose planning ends when the query has to.
+pub(crate) type OpenTable = Box<dyn FnOnce(&Arc<Stop>) -> Arc<dyn TableProvider> + Send>;
 
 /// One question.
 pub(crate) struct Query {
     /// The SQL.
     pub(crate) text: String,
     /// What `spans` is; called where blocking is allowed.
-    pub(crate) spans: Box<dyn FnOnce() -> Arc<dyn TableProvider> + Send>,
+    pub(crate) spans: OpenTable,
     /// When to stop.
     pub(crate) deadline: Instant,
     /// How rows are written.
@@ -111,30 +116,35 @@ impl Engine {
             .on_thread_start(lower_priority)
             .enable_time()
             .build()?;
-        Ok(Self { runtime: Some(runtime), limits, spill_folder })
+        let readers = Arc::new(Readers::new(limits.threads_max.get()));
+        Ok(Self { runtime: Some(runtime), limits, spill_folder, readers })
     }
 
     /// Starts a query. `held` is dropped when nothing of it runs any more.
     pub(crate) fn ask(&self, query: Query, held: impl Send + 'static) -> Answer {
-        let (sender, chunks) = mpsc::channel(CHUNKS_WAITING_MAX);
+        // And the last one, for which there is always room.
+        let (sender, chunks) = mpsc::channel(CHUNKS_WAITING_MAX + 1);
         let stop = Stop::at(query.deadline);
         let answer = Answer { chunks, stop: Arc::clone(&stop) };
         let handle = self.runtime.as_ref().expect("only dropping takes it").handle().clone();
-        let (limits, spill_folder) = (self.limits.clone(), self.spill_folder.clone());
+        let (limits, spill_folder, readers) = (self.limits.clone(), self.spill_folder.clone(), self.readers.clone());
         let planning = handle.clone();
         handle.spawn_blocking(move || {
             let Query { text, spans, deadline, encoding } = query;
             if sender.is_closed() {
                 return;
             }
-            match plan(&planning, &text, &limits, spill_folder, spans, &stop) {
-                Ok(stream) => {
+            match plan(&planning, &text, &limits, (spill_folder, &readers), spans, &stop) {
+                Ok((plan, stream)) => {
+                    let Ok(last) = sender.clone().try_reserve_owned() else { return };
                     let rows_left = limits.rows_max.get();
                     let writer = Writer {
+                        plan,
                         stream,
                         encoding,
                         deadline,
                         sender,
+                        last,
                         rows_left,
                         limits,
                         bytes: Vec::new(),
@@ -162,17 +172,21 @@ impl Drop for Engine {
     }
 }
 
-/// Text to a stream of rows that nothing has been read for yet.
+/// A plan, and its rows, for which nothing has been read yet.
+type Planned = (Arc<dyn ExecutionPlan>, SendableRecordBatchStream);
+
+/// Text to a plan.
 fn plan(
     handle: &Handle,
     text: &str,
     limits: &SqlConfig,
-    spill_folder: PathBuf,
-    spans: Box<dyn FnOnce() -> Arc<dyn TableProvider> + Send>,
+    (spill_folder, readers): (PathBuf, &Arc<Readers>),
+    spans: OpenTable,
     stop: &Arc<Stop>,
-) -> Result<SendableRecordBatchStream, SqlError> {
+) -> Result<Planned, SqlError> {
     let statement = guard::admit(text)?;
-    let context = session::open(limits, spill_folder, spans())?;
+    stop.check()?;
+    let context = session::open(limits, spill_folder, readers, spans(stop))?;
     Ok(handle.block_on(prepare(&context, statement, stop))?)
 }
 
@@ -180,21 +194,29 @@ async fn prepare(
     context: &datafusion::prelude::SessionContext,
     statement: Statement,
     stop: &Arc<Stop>,
-) -> DataFusionResult<SendableRecordBatchStream> {
+) -> DataFusionResult<Planned> {
     let state = context.state();
     let logical = state.statement_to_plan(AnyStatement::Statement(Box::new(statement))).await?;
+    stop.check()?;
     // The guard let nothing else through; this is the second lock.
     SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false).verify_plan(&logical)?;
     let physical = state.create_physical_plan(&logical).await?;
-    execute_stream(stop::checked(physical, stop)?, state.task_ctx())
+    stop.check()?;
+    let plan = stop::checked(physical, stop)?;
+    let stream = execute_stream(Arc::clone(&plan), state.task_ctx())?;
+    Ok((plan, stream))
 }
 
 /// Turns rows into chunks.
 struct Writer {
+    /// Knows at the end what could not be read.
+    plan: Arc<dyn ExecutionPlan>,
     stream: SendableRecordBatchStream,
     encoding: Box<dyn Encoding>,
     deadline: Instant,
     sender: mpsc::Sender<Result<Chunk, SqlError>>,
+    /// Room for the last chunk, however slow the client is.
+    last: mpsc::OwnedPermit<Result<Chunk, SqlError>>,
     rows_left: usize,
     limits: SqlConfig,
     bytes: Vec<u8>,
@@ -209,21 +231,14 @@ impl Writer {
             return;
         }
         let last = match cut {
-            Some(error) if !self.begun && !matches!(error, SqlError::TooManyRows(_)) => Err(error),
+            Some(error) if !self.begun && !error.is_remark() => Err(error),
             cut => {
                 let ended = if cut.is_some() { Ended::Cut } else { Ended::Whole };
                 let bytes = std::mem::take(&mut self.bytes);
                 self.encoding.end(bytes, cut).map(|bytes| Chunk { bytes, ended: Some(ended) })
             }
         };
-        // Late or not: whoever still listens may have the end, but nothing waits for them beyond the deadline.
-        let sent = self.sender.try_reserve();
-        if let Ok(place) = sent {
-            place.send(last);
-            return;
-        }
-        let sending = tokio::time::timeout_at(self.deadline.into(), self.sender.send(last));
-        drop(sending.await);
+        self.last.send(last);
     }
 
     async fn write(&mut self) -> Result<(), SqlError> {
@@ -244,7 +259,10 @@ impl Writer {
                 return Err(SqlError::TooManyRows(self.limits.rows_max.get()));
             }
         }
-        Ok(())
+        match parts_damaged(self.plan.as_ref()) {
+            0 => Ok(()),
+            parts => Err(SqlError::Damaged(parts)),
+        }
     }
 
     fn begin(&mut self, schema: &SchemaRef) -> Result<(), SqlError> {
@@ -263,16 +281,27 @@ impl Writer {
 
     /// Waits until the client has taken enough of what came before.
     async fn hand_over(&mut self) -> Result<(), SqlError> {
-        let chunk = Chunk { bytes: std::mem::take(&mut self.bytes), ended: None };
-        match tokio::time::timeout_at(self.deadline.into(), self.sender.send(Ok(chunk))).await {
-            Ok(Ok(())) => {
+        match tokio::time::timeout_at(self.deadline.into(), self.sender.reserve()).await {
+            Ok(Ok(place)) => {
+                place.send(Ok(Chunk { bytes: std::mem::take(&mut self.bytes), ended: None }));
                 self.begun = true;
                 Ok(())
             }
             Ok(Err(_)) => Err(SqlError::Gone),
+            // What was not handed over goes with the end.
             Err(_) => Err(SqlError::TimedOut),
         }
     }
+}
+
+/// What the plan's scans could not read so far.
+fn parts_damaged(plan: &dyn ExecutionPlan) -> usize {
+    let own = plan.metrics().and_then(|metrics| metrics.sum_by_name(PARTS_DAMAGED));
+    let mut parts = own.map_or(0, |count| count.as_usize());
+    for child in plan.children() {
+        parts += parts_damaged(child.as_ref());
+    }
+    parts
 }
 
 fn lower_priority() {

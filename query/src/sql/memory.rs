@@ -18,8 +18,12 @@ static BYTES: LazyLock<IntGauge> = LazyLock::new(|| {
     register_int_gauge!("weir_sql_memory_bytes", "Memory that SQL queries hold now.").expect("registered once")
 });
 
-/// What calls itself so would, on being refused, run the plan below it a second time; plans with a repartition panic then.
-const NO_SPILL: &str = "NestedLoopJoin";
+/// What the rows that are read from the store at a time are counted as.
+pub(super) const SCAN: &str = "spans";
+
+/// A join that calls itself so would, on being refused or told of a refusal below it, run the plan below a second time; plans with a
+/// repartition panic then.
+const NO_SPILL: [&str; 2] = ["NestedLoopJoin", SCAN];
 
 /// A refusal that nothing tries to get around.
 fn final_refusal(error: &DataFusionError) -> DataFusionError {
@@ -69,7 +73,7 @@ impl MemoryPool for QueryMemory {
     fn try_grow(&self, reservation: &MemoryReservation, bytes: usize) -> Result<()> {
         if let Err(error) = self.0.try_grow(reservation, bytes) {
             let name = reservation.consumer().name();
-            return Err(if name.starts_with(NO_SPILL) { final_refusal(&error) } else { error });
+            return Err(if NO_SPILL.iter().any(|one| name.starts_with(one)) { final_refusal(&error) } else { error });
         }
         BYTES.add(bytes as i64);
         Ok(())

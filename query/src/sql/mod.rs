@@ -10,5 +10,5 @@ mod memory;
 mod places;
 mod rows;
 mod session;
-mod stop;
+pub(crate) mod stop;
 pub(crate) mod table;

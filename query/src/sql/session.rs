@@ -22,7 +22,7 @@ use super::{
     config::SqlConfig,
     growing::{JoinPlanner, bounded},
     memory::QueryMemory,
-    table,
+    table::{self, Readers},
 };
 
 /// The name of the one table.
@@ -58,7 +58,12 @@ static FUNCTIONS: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
 });
 
 /// A session that knows `spans` and nothing else.
-pub(super) fn open(limits: &SqlConfig, spill_folder: PathBuf, spans: Arc<dyn TableProvider>) -> Result<SessionContext> {
+pub(super) fn open(
+    limits: &SqlConfig,
+    spill_folder: PathBuf,
+    readers: &Arc<Readers>,
+    spans: Arc<dyn TableProvider>,
+) -> Result<SessionContext> {
     let disk = DiskManagerBuilder::default()
         .with_mode(DiskManagerMode::Directories(vec![spill_folder]))
         .with_max_temp_directory_size(limits.spill_bytes_max.get() as u64);
@@ -67,6 +72,7 @@ pub(super) fn open(limits: &SqlConfig, spill_folder: PathBuf, spans: Arc<dyn Tab
         .with_disk_manager_builder(disk)
         .build_arc()?;
     let mut config = SessionConfig::new().with_target_partitions(PARTITIONS).with_information_schema(false);
+    config.set_extension(readers.clone());
     // It allocates for as many rows as LIMIT names before it has seen one.
     config.options_mut().optimizer.enable_topk_aggregation = false;
     let mut aggregates = SessionStateDefaults::default_aggregate_functions();

@@ -231,6 +231,10 @@ fn a_wrong_sampler_says_where_and_what_to_write() {
             format!("processors:\n  tail_sampling:\n    decision_wait: 5\n    policies: [{all}]\n"),
             "weir.yaml:3:20: `5` is not a duration",
         ),
+        (
+            tail("{name: unknown, type: always_sample}"),
+            "weir.yaml:4:16: `unknown` is a row of the ledger already; a policy has another name",
+        ),
         (tail("{name: p, type: latncy}"), "weir.yaml:4:19: unknown value `latncy`; did you mean `latency`?"),
         (tail("{name: p, tipe: latency}"), "weir.yaml:4:19: unknown key `tipe`; did you mean `type`?"),
         (

@@ -180,10 +180,16 @@ impl HeadFile {
         let first_row = index.rows;
         let salt = tenant_salt(&header.tenant);
         let mut spans = batch.spans.into_boxed_slice();
-        for (row, span) in (first_row..).zip(spans.iter_mut()) {
-            span.operation = ids[span.operation as usize];
-            let previous = index.last_row.insert(span.trace_id.hash64() ^ salt, row);
-            span.previous_in_trace = previous.unwrap_or(NO_ROW);
+        let mut row = first_row;
+        // Neighbours are often of one trace: one probe for all of them.
+        for neighbours in spans.chunk_by_mut(|one, next| one.trace_id == next.trace_id) {
+            let last = row + neighbours.len() as u32 - 1;
+            let mut previous = index.last_row.insert(neighbours[0].trace_id.hash64() ^ salt, last).unwrap_or(NO_ROW);
+            for span in neighbours {
+                span.operation = ids[span.operation as usize];
+                span.previous_in_trace = std::mem::replace(&mut previous, row);
+                row += 1;
+            }
         }
         index.rows += spans.len() as u32;
         index.sampled_rows += if header.generation == 0 { 0 } else { spans.len() as u32 };

@@ -108,6 +108,9 @@ impl BatchSummaries {
 
     /// The mark of the span that was just pushed. Either every span of a batch has one or none.
     pub fn mark(&mut self, mark: SpanMark) {
+        if self.marks.is_empty() {
+            self.marks.reserve_exact(self.spans.capacity());
+        }
         self.marks.push(mark);
     }
 

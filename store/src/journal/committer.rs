@@ -199,7 +199,13 @@ impl<A, P: FnMut(Vec<Committed<A>>)> Committer<A, P> {
             opening: position.tallies.clone(),
             created_at_ns: self.clock.now_ns(),
         };
-        let next = OpenFile::create(&self.disk, &path, new, self.file_bytes_max).map_err(|error| {
+        let spare = self.shared.lock_spares().take();
+        let reused = spare.and_then(|spare| {
+            let reused = OpenFile::reuse(&self.disk, &spare, new.clone(), self.file_bytes_max);
+            reused.inspect_err(|error| tracing::debug!(%error, "a spare journal file is of no use")).ok()
+        });
+        let created = reused.map_or_else(|| OpenFile::create(&self.disk, &path, new, self.file_bytes_max), Ok);
+        let next = created.map_err(|error| {
             // A name that could not be given back is not used again.
             if path.exists() {
                 position.next_number += 1;
@@ -207,6 +213,7 @@ impl<A, P: FnMut(Vec<Committed<A>>)> Committer<A, P> {
             GroupError::Write(error)
         })?;
         position.next_number += 1;
+        self.shared.lock_spares().count_begun(Instant::now());
         // The name is synced before anything in it is acknowledged.
         self.disk.sync_folder(&position.folder).map_err(GroupError::Sync)?;
         self.closing = position.current.replace(next);

@@ -13,6 +13,7 @@ mod queue;
 mod reader;
 mod record;
 mod recovery;
+mod spares;
 mod survey;
 mod tallies;
 mod varint;
@@ -33,6 +34,7 @@ pub use file::JournalFile;
 pub use frame::FrameHeader;
 pub use reader::{Damage, Frames, StoredFrame};
 pub use recovery::{Missing, Recovered};
+pub use spares::SpareLimits;
 pub(crate) use survey::Survey;
 pub use tallies::{Count, Tallies};
 pub(crate) use varint::{Fields, put_varint};
@@ -40,6 +42,7 @@ pub(crate) use varint::{Fields, put_varint};
 use crate::{Offset, disk::Disk};
 use committer::Committer;
 use queue::{Queue, QueueLimits, Waiting};
+use spares::Spares;
 use writer::Layout;
 
 /// Largest file and frame that positions of 32 bits leave room for.
@@ -64,6 +67,8 @@ pub struct JournalOptions {
     pub queue_bytes_max: u64,
     /// Largest payload with its header (at most 1 GiB).
     pub frame_bytes_max: u64,
+    /// How many files that are sealed are kept to be written again.
+    pub spares: SpareLimits,
     /// The lowest file number not sealed yet, as the catalog knows it; 1 at the beginning. Lower files are removed.
     pub first_number: u32,
     /// Items accepted and rejected before that file, as the catalog knows it.
@@ -89,6 +94,7 @@ impl JournalOptions {
             commit_bytes_max: MIB,
             queue_bytes_max: 128 * MIB,
             frame_bytes_max: 64 * MIB,
+            spares: SpareLimits { files_max: 32, window: Duration::from_secs(10) },
             first_number: 1,
             opening: Tallies::default(),
             salt,
@@ -178,6 +184,7 @@ struct Shared<A> {
     disk: Disk,
     folder: PathBuf,
     files: Mutex<Vec<Arc<JournalFile>>>,
+    spares: Mutex<Spares>,
     failure: watch::Sender<Option<String>>,
     newest_closed: watch::Sender<u32>,
 }
@@ -203,6 +210,7 @@ impl<A: Send + 'static> Journal<A> {
             disk: disk.clone(),
             folder: options.folder.clone(),
             files: Mutex::new(recovered.files.clone()),
+            spares: Mutex::new(Spares::new(options.spares)),
             failure: watch::Sender::new(None),
             newest_closed: watch::Sender::new(newest_closed),
         });
@@ -266,25 +274,45 @@ impl<A: Send + 'static> Journal<A> {
         self.shared.newest_closed.subscribe()
     }
 
-    /// Removes the closed files numbered below `first_kept`, oldest first; blocks. Open readers can go on reading.
+    /// Lets go of the closed files numbered below `first_kept`, oldest first; blocks. Some are kept to be written again, once their
+    /// readers have gone; of the others only the name goes, and open readers can go on reading. After an error the rest is
+    /// tried again next time.
     pub fn retire(&self, first_kept: u32) -> std::io::Result<()> {
-        let mut retired = Vec::new();
-        {
-            let mut files = self.shared.lock_files();
-            let count = files.iter().take_while(|file| file.number() < first_kept && file.is_closed()).count();
-            retired.extend(files.drain(..count));
-        }
+        let is_retired = |file: &&Arc<JournalFile>| file.number() < first_kept && file.is_closed();
+        let retired: Vec<_> = self.shared.lock_files().iter().take_while(is_retired).cloned().collect();
         if retired.is_empty() {
             return Ok(());
         }
-        for file in retired {
-            match self.shared.disk.unlink(file.path()) {
+        let mut room = self.shared.lock_spares().room(Instant::now());
+        let mut reusable = Vec::new();
+        let mut result = Ok(());
+        for file in &retired {
+            let is_spare = room > 0;
+            let gone = match is_spare {
+                true => self.shared.disk.rename(file.path(), &Spares::path_of(file)),
+                false => self.shared.disk.unlink(file.path()),
+            };
+            match gone {
+                Ok(()) if is_spare => {
+                    room -= 1;
+                    reusable.push(file.clone());
+                }
+                Ok(()) => {}
                 // Somebody was faster, by hand.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                result => result?,
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
             }
+            self.shared.lock_files().remove(0);
         }
-        self.shared.disk.sync_folder(&self.shared.folder)
+        drop(retired);
+        self.shared.disk.sync_folder(&self.shared.folder)?;
+        // Not before their former names are gone for good.
+        let mut spares = self.shared.lock_spares();
+        reusable.into_iter().for_each(|file| spares.add(file));
+        result
     }
 
     /// Completes when the journal had to stop by itself, with the reason: the process must exit.
@@ -308,6 +336,19 @@ impl<A> Journal<A> {
         {
             self.shared.fail("the journal's thread panicked".to_owned());
         }
+        self.tidy(true);
+    }
+
+    /// Removes spare files that the journal's pace does not call for any more, or all of them where space is short.
+    pub(crate) fn tidy(&self, is_space_short: bool) {
+        loop {
+            let surplus = self.shared.lock_spares().take_surplus(Instant::now(), is_space_short);
+            let Some(surplus) = surplus else { return };
+            if let Err(error) = self.shared.disk.unlink(&surplus) {
+                // The next start tries again.
+                tracing::debug!(%error, "cannot remove a spare journal file");
+            }
+        }
     }
 }
 
@@ -320,6 +361,10 @@ impl<A> Drop for Journal<A> {
 impl<A> Shared<A> {
     fn lock_files(&self) -> MutexGuard<'_, Vec<Arc<JournalFile>>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_spares(&self) -> MutexGuard<'_, Spares> {
+        self.spares.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add_file(&self, file: Arc<JournalFile>) {

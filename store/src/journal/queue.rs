@@ -13,6 +13,9 @@ use super::{Entry, JournalAppendError, writer::Writable};
 /// What an entry costs beside its bytes: its place in the queue, its oneshot.
 const ENTRY_OVERHEAD_BYTES: u64 = 256;
 
+/// When the committer is behind, it takes so many full groups at once.
+const FULL_GROUPS_MAX: u64 = 8;
+
 /// An entry and whom to tell about it.
 #[derive(Debug)]
 pub(super) struct Waiting<A> {
@@ -173,7 +176,8 @@ impl<A> Queue<A> {
             };
         }
         let mut bytes = 0;
-        while bytes < self.limits.commit_bytes_max {
+        // What came during the last sync goes into the next one, rather than into several.
+        while bytes < self.limits.commit_bytes_max.saturating_mul(FULL_GROUPS_MAX) {
             let Some(waiting) = state.waiting.pop_front() else { break };
             bytes += waiting.bytes;
             work.group.push(waiting);

@@ -19,6 +19,7 @@ use super::{
     group::{GroupHeader, Link},
     mark::{Mark, MarkFile},
     reader::{Record, Records, StoredFrame},
+    spares,
     survey::Opening,
     tallies::Tallies,
     writer::{Layout, NewFile, OpenFile, Writable},
@@ -299,7 +300,7 @@ impl Scan {
     }
 }
 
-/// The journal's file numbers, sorted; temporary files are removed.
+/// The journal's file numbers, sorted; temporary and spare files are removed.
 fn list(disk: &Disk, folder: &Path) -> io::Result<Vec<u32>> {
     let mut numbers = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -308,7 +309,7 @@ fn list(disk: &Disk, folder: &Path) -> io::Result<Vec<u32>> {
         let name = name.to_string_lossy();
         if let Some(number) = file::file_number(&name) {
             numbers.push(number);
-        } else if name.ends_with(TEMP_SUFFIX) {
+        } else if name.ends_with(TEMP_SUFFIX) || spares::is_spare(&name) {
             remove(disk, &entry.path());
         }
     }

@@ -76,7 +76,16 @@ pub(super) struct Layout {
 impl OpenFile {
     /// Creates a preallocated file, under `path` for now. Its name is not durable yet, and it holds nothing.
     pub(super) fn create(disk: &Disk, path: &Path, new: NewFile, allocate_bytes: u64) -> io::Result<Self> {
-        let disk_file = disk.create(path)?;
+        Self::prepare(disk, disk.create(path)?, new, allocate_bytes)
+    }
+
+    /// The same with the blocks of a file that is not needed any more.
+    pub(super) fn reuse(disk: &Disk, spare: &Path, new: NewFile, allocate_bytes: u64) -> io::Result<Self> {
+        disk.rename(spare, &new.path)?;
+        Self::prepare(disk, disk.open(&new.path)?, new, allocate_bytes)
+    }
+
+    fn prepare(disk: &Disk, disk_file: DiskFile, new: NewFile, allocate_bytes: u64) -> io::Result<Self> {
         match disk_file.allocate(allocate_bytes).and_then(|()| disk_file.reader()) {
             Ok(reader) => {
                 let journal_file =
@@ -93,7 +102,7 @@ impl OpenFile {
             }
             Err(error) => {
                 // Best effort: recovery removes a file without records too.
-                let _ = disk.unlink(path);
+                let _ = disk.unlink(disk_file.path());
                 Err(error)
             }
         }

@@ -39,7 +39,7 @@ impl Checkpoint {
     }
 
     /// Makes it durable.
-    pub(super) fn write(&self, disk: &Disk, folder: &Path) -> io::Result<()> {
+    pub(crate) fn write(&self, disk: &Disk, folder: &Path) -> io::Result<()> {
         let unfinished = folder.join(UNFINISHED);
         if unfinished.exists() {
             disk.unlink(&unfinished)?;

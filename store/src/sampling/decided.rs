@@ -36,8 +36,6 @@ pub(super) struct DecidedTraces {
     oldest_first: VecDeque<DecidedTrace>,
     /// How many have left.
     gone: u64,
-    /// Position of the first whose verdict may not be durable.
-    unsettled: u64,
 }
 
 impl DecidedTraces {
@@ -53,13 +51,17 @@ impl DecidedTraces {
         let trace = self.oldest_first.pop_front()?;
         let position = (self.gone % TRACES_MAX) as u32;
         self.gone += 1;
-        self.unsettled = self.unsettled.max(self.gone);
         Some((position, trace))
     }
 
     /// The oldest.
     pub(super) fn oldest(&self) -> Option<&DecidedTrace> {
         self.oldest_first.front()
+    }
+
+    /// The oldest few.
+    pub(super) fn oldest_ones(&self, most: usize) -> impl Iterator<Item = &DecidedTrace> {
+        self.oldest_first.iter().take(most)
     }
 
     /// The one at a position that [`Self::push`] answered.
@@ -76,11 +78,12 @@ impl DecidedTraces {
 
     /// The verdicts of all that were added are durable, the new ones in `file`. Answers how many those are.
     pub(super) fn settle(&mut self, file: u32) -> u64 {
-        let first = (self.unsettled - self.gone) as usize;
-        let settled = self.oldest_first.range_mut(first..);
-        let count = settled.len() as u64;
-        settled.for_each(|trace| trace.file = file);
-        self.unsettled += count;
+        let mut count = 0;
+        // Verdicts become durable in the order in which they were decided: those without a file are the newest.
+        for trace in self.oldest_first.iter_mut().rev().take_while(|trace| trace.file == 0) {
+            trace.file = file;
+            count += 1;
+        }
         count
     }
 
@@ -116,7 +119,7 @@ mod tests {
             is_void: false,
         };
         // Close to where positions begin again.
-        let mut traces = DecidedTraces { gone: TRACES_MAX - 3, unsettled: TRACES_MAX - 3, ..DecidedTraces::default() };
+        let mut traces = DecidedTraces { gone: TRACES_MAX - 3, ..DecidedTraces::default() };
         let positions: Vec<u32> = (0..6).map(|n| traces.push(trace(n))).collect();
         assert_eq!(positions[2..4], [TRACES_MAX as u32 - 1, 0]);
         assert_eq!(traces.settle(5), 6);
@@ -127,6 +130,9 @@ mod tests {
         assert_eq!((traces.get(positions[5]).file, traces.get(later).file), (5, 0));
         assert_eq!(traces.settle(6), 1);
         assert_eq!(traces.get(later).file, 6);
+        // Recovery knows the files of what it finds.
+        traces.push(DecidedTrace { file: 4, ..trace(10) });
+        assert_eq!(traces.settle(7), 0);
         assert!(size_of::<DecidedTrace>() <= 48);
     }
 }

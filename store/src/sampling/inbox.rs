@@ -28,6 +28,8 @@ pub(crate) struct FedFrame {
     pub(crate) in_group: u32,
     /// One for each span.
     pub(crate) marks: Vec<SpanMark>,
+    /// The configuration that made them.
+    pub(crate) marked_by: u32,
 }
 
 impl FedFrame {
@@ -57,8 +59,6 @@ pub(super) struct Waiting {
     pub(super) spans: u64,
     /// Frames of the verdict journal that are durable: number in the round, file.
     pub(super) durable: Vec<(u32, u32)>,
-    /// What frames that are fed now were marked with.
-    pub(super) sampling: Option<Arc<dyn Sampling>>,
     /// A reload whose predecessor still has traces to decide.
     pub(super) is_reloading: bool,
     is_woken: bool,

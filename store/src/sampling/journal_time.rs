@@ -6,13 +6,17 @@ pub(super) struct JournalTime {
     /// For each run, oldest first: its first journal file, and what is taken off the clock in it.
     runs: Vec<(u32, i64)>,
     last_ns: u64,
+    /// What the clock showed last.
+    clock_ns: u64,
+    /// How far it was set back in this run, all times together.
+    set_back_ns: u64,
 }
 
 impl JournalTime {
     /// The runs that the catalog knows.
     pub(super) fn new(mut runs: Vec<(u32, i64)>) -> Self {
         runs.sort_unstable();
-        Self { runs, last_ns: 0 }
+        Self { runs, ..Self::default() }
     }
 
     /// The moment at which a frame arrived, in the order of the journal.
@@ -24,6 +28,9 @@ impl JournalTime {
 
     /// Now, when everything that has arrived is taken in.
     pub(super) fn now(&mut self, clock_ns: u64) -> u64 {
+        // Else time would stand still for as long.
+        self.set_back_ns += self.clock_ns.saturating_sub(clock_ns);
+        self.clock_ns = clock_ns;
         let now_ns = self.at(clock_ns);
         self.reach(now_ns)
     }
@@ -31,6 +38,7 @@ impl JournalTime {
     /// The same without moving time on.
     pub(super) fn at(&self, clock_ns: u64) -> u64 {
         let shift = self.runs.last().map_or(0, |(_, shift)| *shift);
+        let clock_ns = clock_ns.saturating_add(self.set_back_ns);
         clock_ns.saturating_add_signed(shift.saturating_neg()).max(self.last_ns)
     }
 
@@ -51,6 +59,7 @@ impl JournalTime {
         let shift = if self.last_ns == 0 { 0 } else { clock_ns.wrapping_sub(self.last_ns) as i64 };
         self.runs.retain(|(first, _)| *first != first_file);
         self.runs.push((first_file, shift));
+        (self.clock_ns, self.set_back_ns) = (clock_ns, 0);
         (first_file, shift)
     }
 }
@@ -86,5 +95,17 @@ mod tests {
         time.of_arrival(1, 5000);
         assert_eq!(time.begin_run(2, 100), (2, -4900));
         assert_eq!(time.of_arrival(2, 107), 5007);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_meanwhile_does_not_stop_time() {
+        let mut time = JournalTime::new(Vec::new());
+        time.begin_run(1, 5000);
+        assert_eq!([5010, 10, 15, 4].map(|clock_ns| time.now(clock_ns)), [5010, 5010, 5015, 5015]);
+        assert_eq!((time.of_arrival(1, 6), time.at(8), time.now(9)), (5015, 5019, 5020));
+        // Another run takes it off the clock.
+        assert_eq!(time.begin_run(2, 20), (2, -5000));
+        assert_eq!([20, 25].map(|clock_ns| time.now(clock_ns)), [5020, 5025]);
+        assert_eq!(time.of_arrival(2, 27), 5027);
     }
 }

@@ -17,6 +17,9 @@ pub trait Sampling: Send + Sync + std::fmt::Debug {
 
     /// Makes the one that decides. The store calls it from one thread only.
     fn judge(&self) -> Box<dyn Judge>;
+
+    /// Nothing samples any more, and every trace that began under this has its verdict: spans need no marks from now on.
+    fn retire(&self) {}
 }
 
 /// Marks the spans of one payload, in order; remembers what it found of the resource that the last spans had in common.
@@ -36,9 +39,6 @@ pub trait Judge: Send + std::fmt::Debug {
 
     /// The decision. `now_ns` is journal time and never goes back.
     fn decide(&mut self, account: &TraceAccount, cause: Cause, now_ns: u64) -> Decision;
-
-    /// A span arrived for a trace that was decided already: it follows that verdict.
-    fn late(&mut self, _kept: bool, _policy: usize) {}
 
     /// A verdict of an earlier process, read in recovery in journal order: rates and budgets that it used up stay used up.
     fn recall(&mut self, account_spans: u32, kept: bool, policy: usize, journal_time_ns: u64);

@@ -12,9 +12,13 @@ use super::{
 /// The policy of spans that were to be sampled when nothing samples any more.
 const SAMPLING_OFF: &str = "sampling_off";
 
+/// The generation of nothing.
+const OFF: u32 = 0;
+
 /// A judge and what it works with.
 #[derive(Debug)]
 pub(super) struct Seat {
+    sampling: Arc<dyn Sampling>,
     pub(super) judge: Box<dyn Judge>,
     pub(super) options: SamplingOptions,
     pub(super) generation: u32,
@@ -36,17 +40,20 @@ impl Judges {
         Self { current: Seat::new(sampling, names), previous: None }
     }
 
-    /// Traces that begin from now on are another's.
+    /// Traces that begin from now on are another's, who goes on from what was learned.
     pub(super) fn replace(&mut self, sampling: Option<&Arc<dyn Sampling>>, names: &PolicyNames) {
         let before = std::mem::replace(&mut self.current, Seat::new(sampling, names));
+        self.current.judge.restore(&before.judge.checkpoint());
         self.previous = Some(before);
         self.retire();
     }
 
     /// Lets the previous judge go when it has nothing to decide any more.
     pub(super) fn retire(&mut self) {
-        if self.previous.as_ref().is_some_and(|previous| previous.pending == 0) {
-            self.previous = None;
+        if let Some(previous) = self.previous.take_if(|previous| previous.pending == 0)
+            && self.current.generation == OFF
+        {
+            previous.sampling.retire();
         }
     }
 
@@ -63,10 +70,11 @@ impl Judges {
 impl Seat {
     fn new(sampling: Option<&Arc<dyn Sampling>>, names: &PolicyNames) -> Self {
         let off: Arc<dyn Sampling> = Arc::new(Off);
-        let sampling = sampling.unwrap_or(&off);
+        let sampling = sampling.unwrap_or(&off).clone();
         let judge = sampling.judge();
         let policies = judge.policies().iter().map(|name| names.number(name)).collect();
-        Self { judge, options: sampling.options(), generation: sampling.generation(), policies, pending: 0 }
+        let (options, generation) = (sampling.options(), sampling.generation());
+        Self { sampling, judge, options, generation, policies, pending: 0 }
     }
 
     /// The decision, fit to be kept for good.
@@ -91,7 +99,7 @@ struct Off;
 
 impl Sampling for Off {
     fn generation(&self) -> u32 {
-        0
+        OFF
     }
 
     fn options(&self) -> SamplingOptions {

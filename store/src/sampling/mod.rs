@@ -37,5 +37,5 @@ pub(crate) use outcome::PolicyNo;
 pub(crate) use outcome::{FrameTraces, Outcome, SlotChunk, SpanStanding, VerdictNo};
 pub(crate) use sampler::{Sampler, Surroundings};
 pub use state::ReloadError;
-pub(crate) use state::SampledState;
+pub(crate) use state::{Marking, SampledState};
 pub use status::{DecidedCount, LATENESS_MS, SamplingStatus};

@@ -1,6 +1,7 @@
 //! The names of policies that this process has met, numbered.
 
 use super::PolicyNo;
+use crate::ledger::UNKNOWN_POLICY;
 
 /// Grows only: names come from configurations and from verdicts of earlier ones.
 #[derive(Debug, Default)]
@@ -18,7 +19,7 @@ impl PolicyNames {
 
     /// The name behind a number.
     pub(crate) fn name(&self, number: PolicyNo) -> &str {
-        self.0.get(usize::from(number.0)).map_or("unknown", |name| &**name)
+        self.0.get(usize::from(number.0)).map_or(UNKNOWN_POLICY, |name| &**name)
     }
 }
 

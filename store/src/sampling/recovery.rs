@@ -3,7 +3,7 @@
 //! A verdict says after which frame it was decided, and which limits the cache had. So replay finds every span with the verdict
 //! that it had, however often Weir was stopped, and decides nothing itself.
 
-use std::{collections::VecDeque, path::Path, sync::Arc};
+use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     Sampler,
@@ -14,18 +14,22 @@ use super::{
     traces::decided_trace,
     verdicts::{StoredVerdict, VerdictBatch},
 };
-use crate::{Offset, disk::Disk, head::HeadFile, journal::JournalFile};
+use crate::{Offset, head::HeadFile, journal::JournalFile};
 
 /// Everything that was replayed took effect together.
 const REPLAYED: super::VerdictNo = 1;
 
 /// What is still to be replayed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Replay {
     /// In the order in which they were decided.
     verdicts: VecDeque<StoredVerdict>,
-    checkpoint: Option<Checkpoint>,
-    is_restored_again: bool,
+    /// The last frame that the checkpoint had observed.
+    observed: Offset,
+    /// The first verdict that it does not know.
+    first_unknown: u64,
+    /// Its state, until everything that it knows is replayed.
+    state: Option<Vec<u8>>,
 }
 
 impl Sampler {
@@ -35,15 +39,17 @@ impl Sampler {
         verdicts.sort_by_key(|stored| stored.verdict.sequence);
         // One that found no space may have reached the disk all the same, and again.
         verdicts.dedup_by_key(|stored| stored.verdict.sequence);
-        if let Some(checkpoint) = &checkpoint {
-            self.judges.current.judge.restore(&checkpoint.state);
-            self.time.reach(checkpoint.journal_time_ns);
-            self.sequence = checkpoint.sequence;
+        let mut replay = Replay::default();
+        if let Some(Checkpoint { taken_in, sequence, journal_time_ns, state }) = checkpoint {
+            self.judges.current.judge.restore(&state);
+            self.time.reach(journal_time_ns);
+            self.sequence = sequence;
+            replay = Replay { observed: taken_in, first_unknown: sequence, state: Some(state), ..replay };
         }
         if let Some(last) = verdicts.last() {
             self.sequence = self.sequence.max(last.verdict.sequence + 1);
         }
-        Replay { verdicts: verdicts.into(), checkpoint, is_restored_again: false }
+        Replay { verdicts: verdicts.into(), ..replay }
     }
 
     fn read_verdicts(&mut self, files: &[Arc<JournalFile>]) -> Vec<StoredVerdict> {
@@ -80,15 +86,10 @@ impl Sampler {
         for frame in frames {
             let offset = frame.frame().offset;
             while let Some(stored) = replay.verdicts.pop_front_if(|next| next.verdict.after.offset < offset) {
-                self.apply_stored(replay.checkpoint.as_ref(), &stored);
+                self.apply_stored(replay, &stored);
             }
-            if let Some(checkpoint) = &replay.checkpoint
-                && checkpoint.taken_in < offset
-                && !replay.is_restored_again
-            {
-                // What it had observed up to here is in the state already.
-                self.judges.current.judge.restore(&checkpoint.state);
-                replay.is_restored_again = true;
+            if replay.observed < offset {
+                self.restore_again(replay);
             }
             self.take_in(&frame);
         }
@@ -99,19 +100,22 @@ impl Sampler {
     /// Applies the verdicts that are left, and shows everything.
     pub(crate) fn finish_replay(&mut self, mut replay: Replay) {
         while let Some(stored) = replay.verdicts.pop_front() {
-            self.apply_stored(replay.checkpoint.as_ref(), &stored);
+            self.apply_stored(&mut replay, &stored);
         }
-        if let Some(checkpoint) = &replay.checkpoint
-            && !replay.is_restored_again
-        {
-            self.judges.current.judge.restore(&checkpoint.state);
-        }
+        self.restore_again(&mut replay);
         self.publish();
         self.around.state.set_undecided_from(self.undecided_from());
     }
 
+    /// The judge has its state back for good: what was observed for the accounts' sake is in it already.
+    fn restore_again(&mut self, replay: &mut Replay) {
+        if let Some(state) = replay.state.take() {
+            self.judges.current.judge.restore(&state);
+        }
+    }
+
     /// A verdict takes effect where it was decided.
-    fn apply_stored(&mut self, checkpoint: Option<&Checkpoint>, stored: &StoredVerdict) {
+    fn apply_stored(&mut self, replay: &mut Replay, stored: &StoredVerdict) {
         let StoredVerdict { tenant, file, ref limits, ref verdict } = *stored;
         let outcome = verdict.outcome;
         self.limit_cache(**limits);
@@ -133,11 +137,12 @@ impl Sampler {
         }
         let is_cached = matches!(self.traces.find(tenant, verdict.trace_id), Some(Place::Decided(..)));
         self.files.add(file, u64::from(is_cached), until);
-        let is_known = checkpoint.is_some_and(|checkpoint| verdict.sequence < checkpoint.sequence);
-        if !is_known
-            && !verdict.copied
-            && let Some(policy) = self.judges.current.policy(outcome.policy)
-        {
+        if verdict.copied || verdict.sequence < replay.first_unknown {
+            return;
+        }
+        // Decided after the checkpoint, and so after every frame that it had observed.
+        self.restore_again(replay);
+        if let Some(policy) = self.judges.current.policy(outcome.policy) {
             let judge = &mut self.judges.current.judge;
             judge.recall(verdict.spans, outcome.keep, policy, verdict.journal_time_ns);
         }
@@ -149,14 +154,11 @@ impl Sampler {
         self.time.begin_run(first_file, now_ns)
     }
 
-    /// Writes down what the judge has learned, when it has learned anything.
-    pub(crate) fn checkpoint(&mut self, disk: &Disk, folder: &Path) -> std::io::Result<()> {
+    /// What the judge has learned, when it has learned anything.
+    pub(crate) fn checkpoint(&self) -> Option<Checkpoint> {
         let state = self.judges.current.judge.checkpoint();
-        if state.is_empty() {
-            return Ok(());
-        }
-        let (taken_in, sequence) = (self.taken_in.offset, self.sequence);
-        Checkpoint { taken_in, sequence, journal_time_ns: self.time.last(), state }.write(disk, folder)
+        let (taken_in, sequence, journal_time_ns) = (self.taken_in.offset, self.sequence, self.time.last());
+        (!state.is_empty()).then_some(Checkpoint { taken_in, sequence, journal_time_ns, state })
     }
 }
 

@@ -21,13 +21,16 @@ use super::{
 };
 use crate::{
     Offset,
-    head::{HeadFile, HeadFrame},
+    head::HeadFrame,
     journal::{Journal, JournalAppendError},
     store::view::Views,
 };
 
 /// Most cached verdicts that a round writes again.
 const COPIES_MAX: usize = 4096;
+
+/// Traces whose entries are brought into the processor's cache together.
+const LOOK_AHEAD: usize = 32;
 
 /// Bytes of a cached verdict in the verdict journal, roughly.
 const VERDICT_BYTES: u64 = 40;
@@ -88,7 +91,7 @@ enum Known {
 
 impl Sampler {
     pub(crate) fn new(around: Surroundings, runs: Vec<(u32, i64)>) -> Self {
-        let judges = Judges::new(around.state.sampling().as_ref(), &around.state.names);
+        let judges = Judges::new(around.state.marking().as_ref(), &around.state.names);
         Self {
             around,
             judges,
@@ -156,6 +159,8 @@ impl Sampler {
         self.traces.slots.begin_frame();
         self.operations.begin_frame(&fed.file);
         let mut rows = FrameTraces::with_capacity(frame.spans.len());
+        let neighbours = frame.spans.chunk_by(|one, next| one.trace_id == next.trace_id);
+        self.traces.look_ahead(tenant, neighbours.map(|spans| spans[0].trace_id));
         let mut before: Option<(TraceId, Known)> = None;
         for (row, span) in frame.spans.iter().enumerate() {
             let mark = fed.marks.get(row).copied().unwrap_or_default();
@@ -165,7 +170,7 @@ impl Sampler {
             };
             before = Some((span.trace_id, known));
             let slot = match known {
-                Known::Pending(number) => self.observe(number, (&fed.file, frame, row), mark, now_ns),
+                Known::Pending(number) => self.observe(number, (fed, frame, row), mark, now_ns),
                 Known::Late(index, is_durable) => self.add_late(index, is_durable),
             };
             self.traces.slots.name(slot, &mut rows);
@@ -203,17 +208,16 @@ impl Sampler {
     fn observe(
         &mut self,
         number: u32,
-        (file, frame, row): (&HeadFile, &HeadFrame, usize),
+        (fed, frame, row): (&FedFrame, &HeadFrame, usize),
         mark: SpanMark,
         now_ns: u64,
     ) -> SlotNo {
         let span = &frame.spans[row];
-        let (operation, texts) = self.operations.get(file, span.operation);
-        let current_generation = self.judges.current.generation;
+        let (operation, texts) = self.operations.get(&fed.file, span.operation);
         let account = &mut self.traces.accounts[number];
         let trace = &mut account.trace;
         let mut mark = mark;
-        if trace.generation != current_generation {
+        if trace.generation != fed.marked_by {
             mark.bits = mark.previous_bits;
         }
         let is_new_root = mark.is_root && !trace.has_root;
@@ -257,10 +261,6 @@ impl Sampler {
     fn add_late(&mut self, index: usize, is_durable: bool) -> SlotNo {
         let late = if is_durable { &mut self.late[index] } else { &mut self.late_unsettled[index] };
         late.spans += 1;
-        let seat = &mut self.judges.current;
-        if let Some(policy) = seat.policy(late.outcome.policy) {
-            seat.judge.late(late.outcome.keep, policy);
-        }
         late.slot
     }
 
@@ -347,9 +347,13 @@ impl Sampler {
         }
         let mut due = std::mem::take(&mut self.due);
         self.traces.wheel.due(now_ns, VERDICTS_MAX.saturating_sub(round.decided.len()), &mut due);
-        for number in due.drain(..) {
-            self.decide_one(&mut round, limits, number, Cause::Due, now_ns);
+        for numbers in due.chunks(LOOK_AHEAD) {
+            self.traces.look_ahead_to_decisions(numbers);
+            for &number in numbers {
+                self.decide_one(&mut round, limits, number, Cause::Due, now_ns);
+            }
         }
+        due.clear();
         self.due = due;
         self.copy_forward(&mut round, first_unsealed, now_ns);
         if round.decided.is_empty() {

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -34,6 +34,9 @@ pub enum ReloadError {
     },
 }
 
+/// What spans are marked with, for as long as frames are on their way to the sampler: a reload comes before or after them.
+pub(crate) type Marking<'a> = MutexGuard<'a, Option<Arc<dyn Sampling>>>;
+
 /// Shared by the store's threads.
 #[derive(Debug)]
 pub(crate) struct SampledState {
@@ -42,6 +45,8 @@ pub(crate) struct SampledState {
     undecided_from: AtomicU64,
     /// Held by whoever changes [`View::sampled`].
     changing: Mutex<()>,
+    /// See [`Marking`].
+    sampling: Mutex<Option<Arc<dyn Sampling>>>,
     pub(super) inbox: Inbox,
     /// Verdicts cannot be written for want of space.
     pub(super) is_stuck: AtomicBool,
@@ -50,13 +55,12 @@ pub(crate) struct SampledState {
 impl SampledState {
     /// For spans marked by `sampling`.
     pub(crate) fn new(sampling: Option<Arc<dyn Sampling>>) -> Self {
-        let inbox = Inbox::default();
-        inbox.lock().sampling = sampling;
         Self {
             names: Arc::default(),
             undecided_from: AtomicU64::new(u64::MAX),
             changing: Mutex::new(()),
-            inbox,
+            sampling: Mutex::new(sampling),
+            inbox: Inbox::default(),
             is_stuck: AtomicBool::new(false),
         }
     }
@@ -68,12 +72,12 @@ impl SampledState {
     }
 
     /// What spans are marked with now.
-    pub(crate) fn sampling(&self) -> Option<Arc<dyn Sampling>> {
-        self.inbox.lock().sampling.clone()
+    pub(crate) fn marking(&self) -> Marking<'_> {
+        self.sampling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands sampled frames to the sampler, once a view shows them.
-    pub(crate) fn feed(&self, frames: Vec<FedFrame>) {
+    /// Hands sampled frames to the sampler, once a view shows them, in the configuration that they were marked in.
+    pub(crate) fn feed(&self, frames: Vec<FedFrame>, _marking: Marking<'_>) {
         let Some(first) = frames.first().map(|frame| frame.frame().offset) else { return };
         // Under the queue's lock, like the sampler when it moves the end.
         self.inbox.feed(frames, || {
@@ -83,16 +87,17 @@ impl SampledState {
 
     /// Traces that begin from now on are sampled otherwise, or, with `None`, no more.
     pub(crate) fn reload(&self, sampling: Option<Arc<dyn Sampling>>) -> Result<(), ReloadError> {
+        let mut marking = self.marking();
         let mut waiting = self.inbox.lock();
         if waiting.is_reloading {
             return Err(ReloadError::StillPending);
         }
         let generation = |sampling: &Option<Arc<dyn Sampling>>| sampling.as_ref().map_or(0, |of| of.generation());
-        if generation(&sampling) == generation(&waiting.sampling) {
+        if generation(&sampling) == generation(&marking) {
             return Err(ReloadError::SameGeneration { generation: generation(&sampling) });
         }
         waiting.is_reloading = true;
-        waiting.sampling = sampling.clone();
+        marking.clone_from(&sampling);
         waiting.fed.push_back(Fed::Reload(sampling));
         Ok(())
     }

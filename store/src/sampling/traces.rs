@@ -39,6 +39,29 @@ impl Traces {
         self.table.find(self.table.hash(tenant, id), is)
     }
 
+    /// Brings the entries of traces that will be looked up into the processor's cache.
+    pub(super) fn look_ahead(&self, tenant: u32, ids: impl Iterator<Item = TraceId>) {
+        for id in ids {
+            self.table.look_ahead(self.table.hash(tenant, id));
+        }
+    }
+
+    /// The same with all that deciding these traces will touch.
+    pub(super) fn look_ahead_to_decisions(&self, numbers: &[u32]) {
+        for &number in numbers {
+            std::hint::black_box(self.accounts[number].tenant);
+        }
+        for account in numbers.iter().map(|&number| &self.accounts[number]) {
+            self.table.look_ahead(self.table.hash(account.tenant, account.trace.trace_id));
+        }
+        // Most are dropped, and the cache forgets as many.
+        if self.dropped.len() + numbers.len() as u64 > self.most(false) {
+            for trace in self.dropped.oldest_ones(numbers.len()) {
+                self.table.look_ahead(self.table.hash(trace.tenant, trace.trace_id));
+            }
+        }
+    }
+
     /// Opens the account of a trace that is not known, due at `due_ns`.
     pub(super) fn open(&mut self, trace: TraceAccount, tenant: u32, epoch: Offset, due_ns: u64) -> u32 {
         let hash = self.table.hash(tenant, trace.trace_id);

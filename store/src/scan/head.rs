@@ -116,9 +116,8 @@ impl HeadPart {
     ) -> Result<RecordBatch, ReadError> {
         let mut newest = Newest { wanted: bounds.newest, floor_ns: bounds.start_min_ns, starts: BinaryHeap::new() };
         let needles = Needles::of(&request.filter);
-        let needs_payload =
-            !request.filter.attributes.is_empty() || request.columns.iter().any(|column| column.needs_payload());
         let mut rows = ScanRows::new(request);
+        let needs_payload = !request.filter.attributes.is_empty() || rows.needs_payload();
         let cut = self.snapshot.view().cut();
         let mut candidates: Vec<Candidate<'_>> = Vec::new();
         for &index in self.frames.iter().rev() {

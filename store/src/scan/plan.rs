@@ -52,10 +52,18 @@ impl Snapshot {
     /// Decides what of the tenant's spans has to be read: parts with the newest start first. Reads trace indexes at most; call it where blocking
     /// is allowed.
     pub fn scan(&self, tenant: &TenantId, request: ScanRequest) -> Scan {
+        self.scan_unless(tenant, request, &|| false).expect("nothing gives up")
+    }
+
+    /// As [`Self::scan`]; `None` once `gives_up` says so, which is asked before every file and between some traces.
+    pub fn scan_unless(&self, tenant: &TenantId, request: ScanRequest, gives_up: &dyn Fn() -> bool) -> Option<Scan> {
         let mut pruned = Pruned::default();
         let counts = Arc::new(ReadCounts::default());
         let mut parts: Vec<ScanPart> = Vec::new();
         for file in &self.view().files {
+            if gives_up() {
+                return None;
+            }
             let found = head::parts(file, tenant, self, &request.filter, &mut pruned);
             parts.extend(found.into_iter().map(|part| ScanPart {
                 start_ns: part.start_ns,
@@ -64,7 +72,10 @@ impl Snapshot {
             }));
         }
         for segment in self.segments(tenant) {
-            match segment.parts(&request.filter, &mut pruned) {
+            if gives_up() {
+                return None;
+            }
+            match segment.parts(&request.filter, &mut pruned, gives_up) {
                 Ok(found) => parts.extend(found.into_iter().map(|part| ScanPart {
                     start_ns: part.start_ns,
                     rows_max: part.rows_max(),
@@ -78,8 +89,11 @@ impl Snapshot {
                 }
             }
         }
+        if gives_up() {
+            return None;
+        }
         parts.sort_by_key(|part| Reverse(part.start_ns.1));
-        Scan { request, parts: parts.into(), pruned, counts }
+        Some(Scan { request, parts: parts.into(), pruned, counts })
     }
 }
 

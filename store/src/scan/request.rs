@@ -148,22 +148,6 @@ impl ScanColumn {
         };
         fixed.to_owned()
     }
-
-    /// Whether the head has to look into payloads for it.
-    pub(crate) fn needs_payload(&self) -> bool {
-        !matches!(
-            self,
-            Self::TraceId
-                | Self::StartTime
-                | Self::Duration
-                | Self::Service
-                | Self::Name
-                | Self::Kind
-                | Self::StatusCode
-                | Self::AdjustedCount
-                | Self::State
-        )
-    }
 }
 
 /// What to scan for.

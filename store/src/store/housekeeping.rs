@@ -87,6 +87,7 @@ pub(super) fn inspect(shared: &Shared) {
     } else {
         None
     };
+    shared.journal.tidy(matches!(refusal, Some(AppendError::DiskFull)));
     let mut current = shared.refusal.lock().unwrap_or_else(PoisonError::into_inner);
     match (&*current, &refusal) {
         (None, Some(reason)) => tracing::warn!(%reason, "receivers are refused"),

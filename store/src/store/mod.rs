@@ -7,6 +7,7 @@ mod merger;
 mod open;
 mod options;
 mod publish;
+mod quarantine;
 mod run;
 mod sampler;
 mod sealer;
@@ -152,7 +153,8 @@ impl Store {
     }
 
     /// Samples otherwise from now on, or, with `None`, no more. Traces that have begun are decided as they would have been. Then
-    /// batches may come with the new generation; those under way with the old one are marked anew.
+    /// batches may come with the new generation; those under way with the old one are marked anew. With `None` batches are to be
+    /// marked as before until [`Sampling::retire`].
     pub async fn set_sampling(&self, sampling: Option<Arc<dyn Sampling>>) -> Result<(), ReloadError> {
         self.0.shared.sampled.reload(sampling)?;
         self.0.shared.journal.roll().await;

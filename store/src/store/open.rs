@@ -23,7 +23,7 @@ use crate::{
     catalog::{Catalog, CatalogError, CatalogState},
     disk::Disk,
     head::{HeadFile, PayloadBudget},
-    journal::{Committed, Journal, JournalOptions, Recovered, Survey},
+    journal::{Committed, Journal, JournalOptions, Recovered, SpareLimits, Survey},
     ledger::journal_tallies,
     sampling::{Checkpoint, FedFrame, SampledState, Sampler, Sampling, Surroundings},
     segment::{Segment, SegmentId},
@@ -98,6 +98,8 @@ fn open_sampler(
         file_bytes_max: VERDICT_FILE_BYTES,
         file_age_max: VERDICT_FILE_AGE_MAX,
         commit_delay_max: Duration::ZERO,
+        // Small files, written with pauses: nothing to gain.
+        spares: SpareLimits { files_max: 0, window: Duration::ZERO },
         thread_name: "weir-verdicts",
         is_measured: false,
         #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::{
     Offset,
     head::{BatchSummaries, HeadFile, Payload, PayloadBudget},
     journal::{Committed, FrameHeader, JournalFile},
-    sampling::{FedFrame, SampledState, Sampling, SpanMark, SpanMarker},
+    sampling::{FedFrame, Marking, SampledState, Sampling, SpanMark, SpanMarker},
 };
 
 /// What the committer calls after each fsync, before the acknowledgements.
@@ -23,6 +23,7 @@ pub(super) fn publisher(
         let known_files = files.len();
         let mut projected = Offset::default();
         let mut fed = Vec::new();
+        let marking = sampled.marking();
         let mut budget = budget.lock().unwrap_or_else(PoisonError::into_inner);
         for (in_group, mut frame) in (0..).zip(committed) {
             let file = match files.last() {
@@ -32,13 +33,13 @@ pub(super) fn publisher(
                     files[files.len() - 1].clone()
                 }
             };
-            let marks = marks(&mut frame, &sampled);
+            let marks = marks(&mut frame, &marking);
             let payload = Payload::cached(frame.payload_position, frame.entry.payload);
             let index = file.publish(frame.offset, &frame.entry.header, payload, frame.entry.attachment);
             budget.add(&file, index);
             projected = frame.offset;
-            if let Some(marks) = marks {
-                fed.push(FedFrame { file, index, in_group, marks });
+            if let Some((marks, marked_by)) = marks {
+                fed.push(FedFrame { file, index, in_group, marks, marked_by });
             }
         }
         drop(budget);
@@ -48,23 +49,25 @@ pub(super) fn publisher(
             view.projected = view.projected.max(projected);
         });
         // After the view: what the sampler has counted is always in it. Before the next group, which may close the file.
-        sampled.feed(fed);
+        sampled.feed(fed, marking);
     }
 }
 
-/// The marks of a frame's spans, when something samples them: by the configuration in force.
-fn marks(frame: &mut Committed<BatchSummaries>, sampled: &SampledState) -> Option<Vec<SpanMark>> {
+/// The marks of a frame's spans, when something samples them: by the configuration in force, or, when there is none any more, by
+/// the one before, which has traces to decide.
+fn marks(frame: &mut Committed<BatchSummaries>, marking: &Marking<'_>) -> Option<(Vec<SpanMark>, u32)> {
     let (header, summaries) = (&frame.entry.header, &mut frame.entry.attachment);
     if header.generation == 0 {
         return None;
     }
     let marks = std::mem::take(&mut summaries.marks);
-    match sampled.sampling() {
+    match &**marking {
         // It was admitted just before a reload.
         Some(sampling) if sampling.generation() != header.generation || marks.len() != summaries.len() => {
-            Some(summarise(&frame.entry.payload, header, Some(sampling.marker())).marks)
+            let marks = summarise(&frame.entry.payload, header, Some(sampling.marker())).marks;
+            Some((marks, sampling.generation()))
         }
-        _ => Some(marks),
+        _ => Some((marks, header.generation)),
     }
 }
 
@@ -72,6 +75,7 @@ fn marks(frame: &mut Committed<BatchSummaries>, sampled: &SampledState) -> Optio
 pub(super) fn replay(journal: Arc<JournalFile>, sampling: Option<&dyn Sampling>) -> (Arc<HeadFile>, Vec<FedFrame>) {
     let head = Arc::new(HeadFile::new(journal.clone()));
     let mut fed = Vec::new();
+    let marked_by = sampling.map_or(0, Sampling::generation);
     let (mut group, mut in_group) = (0, 0);
     let mut frames = journal.frames();
     for frame in &mut frames {
@@ -90,7 +94,7 @@ pub(super) fn replay(journal: Arc<JournalFile>, sampling: Option<&dyn Sampling>)
         let payload = Payload::in_journal(frame.payload_position, frame.payload.len() as u32);
         let index = head.publish(frame.offset, &frame.header, payload, summaries);
         if frame.header.generation != 0 {
-            fed.push(FedFrame { file: head.clone(), index, in_group, marks });
+            fed.push(FedFrame { file: head.clone(), index, in_group, marks, marked_by });
         }
     }
     head.add_damaged(&frames.damaged());

@@ -84,8 +84,9 @@ impl Run {
         self.tenants.values().all(|tenant| tenant.builder.has_room(file.journal().bytes() as usize))
     }
 
-    /// Adds a file's kept spans to their tenants' builders. What is damaged stays out.
-    pub(super) fn read_file(&mut self, file: &HeadFile, cut: Cut<'_>, spare: &SpareBuilder) -> Result<(), SealError> {
+    /// Adds a file's kept spans to their tenants' builders. What is damaged stays out; answers whether nothing was.
+    pub(super) fn read_file(&mut self, file: &HeadFile, cut: Cut<'_>, spare: &SpareBuilder) -> Result<bool, SealError> {
+        let mut is_whole = true;
         let mut frames = file.journal().frames();
         let mut chosen = Vec::new();
         for frame in file.frames(file.end()) {
@@ -106,9 +107,9 @@ impl Run {
                 continue;
             }
             self.frames_read += 1;
-            tenant.read_frame(frame, &mut frames, &chosen);
+            is_whole &= tenant.read_frame(frame, &mut frames, &chosen);
         }
-        Ok(())
+        Ok(is_whole)
     }
 
     /// What the run takes out of the tallies of unsealed sampled spans.
@@ -119,16 +120,17 @@ impl Run {
 }
 
 impl TenantRun {
-    fn read_frame(&mut self, frame: &HeadFrame, frames: &mut Frames, chosen: &[ChosenSpan<'_>]) {
+    /// Adds a frame's spans; answers whether they could be read.
+    fn read_frame(&mut self, frame: &HeadFrame, frames: &mut Frames, chosen: &[ChosenSpan<'_>]) -> bool {
         let stored = match frames.at(frame.offset.position()) {
             Some(Ok(stored)) => stored,
             Some(Err(damage)) => {
                 tracing::error!(offset = %frame.offset, %damage, "a damaged frame in the journal");
-                return;
+                return false;
             }
             None => {
                 tracing::error!(offset = %frame.offset, "a frame is not in the journal any more");
-                return;
+                return false;
             }
         };
         let pushed = if frame.generation == 0 {
@@ -136,9 +138,10 @@ impl TenantRun {
         } else {
             self.builder.push_chosen(&stored.payload, chosen)
         };
-        if let Err(error) = pushed {
+        if let Err(error) = &pushed {
             tracing::error!(offset = %frame.offset, %error, "a frame's payload cannot be read");
         }
+        pushed.is_ok()
     }
 }
 

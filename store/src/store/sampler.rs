@@ -62,7 +62,9 @@ pub(super) fn tidy(shared: &Shared) {
 /// Writes down what the policies have learned.
 pub(super) fn checkpoint(shared: &Shared) {
     let folder = verdicts_path(&shared.options.path);
-    if let Err(error) = with_sampler(shared, |sampler| sampler.checkpoint(&shared.disk, &folder)) {
+    // Written without the lock: the sampler's status does not wait for the disk.
+    let Some(checkpoint) = with_sampler(shared, |sampler| sampler.checkpoint()) else { return };
+    if let Err(error) = checkpoint.write(&shared.disk, &folder) {
         tracing::warn!(%error, "what sampling policies have learned is not written down; trying again later");
     }
 }

@@ -10,7 +10,7 @@ use prometheus::{Histogram, IntCounter, histogram_opts, register_histogram, regi
 use weir_proto::TenantId;
 
 use super::{
-    Shared,
+    Shared, quarantine,
     run::{Run, next_run},
     stored::StoredSegment,
     view::View,
@@ -67,6 +67,8 @@ pub(super) fn run(shared: &Arc<Shared>) {
             Err(SealError::Catalog(error)) if !error.is_refusal() => shared.fail(error.to_string()),
             Err(error) => {
                 tracing::error!(%error, "cannot seal yet");
+                // Likely for want of space.
+                shared.journal.tidy(true);
                 shared.wait(RETRY);
             }
         }
@@ -93,13 +95,18 @@ pub(super) fn seal(shared: &Arc<Shared>, files: &[Arc<HeadFile>]) -> Result<Seal
     let mut ledger: BTreeMap<TenantId, Tally> = BTreeMap::new();
     let mut last = None;
     let mut read = 0;
+    let mut damaged_files = Vec::new();
     for file in files {
         if last.is_some() && !run.has_room(file) {
             break;
         }
-        run.read_file(file, view.cut(), &shared.spare_builder)?;
+        let mut is_damaged = !run.read_file(file, view.cut(), &shared.spare_builder)?;
         for (tenant, tally) in file.tallies(file.end()) {
+            is_damaged |= tally.damaged > 0;
             ledger.entry(tenant).or_default().add(&tally);
+        }
+        if is_damaged {
+            damaged_files.push(file.clone());
         }
         last = Some(file.number());
         read += 1;
@@ -128,6 +135,11 @@ pub(super) fn seal(shared: &Arc<Shared>, files: &[Arc<HeadFile>]) -> Result<Seal
         }
     }
     commit(shared, (first, last), segments, ledger, &share)?;
+    quarantine::set_aside(shared, &damaged_files);
+    if let Err(error) = shared.journal.retire(last + 1) {
+        // They are sealed: what is left is tried again with the next run, or removed by the next start.
+        tracing::warn!(%error, "cannot delete sealed journal files");
+    }
     timer.observe_duration();
     SEALS.inc();
     Ok(sealed)
@@ -165,7 +177,7 @@ pub(super) fn store_segment(
     Ok(Arc::new(StoredSegment::new(segment, path, shared.disk.clone())))
 }
 
-/// One catalog transaction, one swap of the view, then the journal files may go.
+/// One catalog transaction and one swap of the view; then the journal files may go.
 fn commit(
     shared: &Arc<Shared>,
     (first_file, last_file): (u32, u32),
@@ -199,9 +211,5 @@ fn commit(
     shared.sampled.take_out(&shared.views, swap, share);
     drop(changing);
     shared.budget.lock().unwrap_or_else(PoisonError::into_inner).forget_before(last_file + 1);
-    if let Err(error) = shared.journal.retire(last_file + 1) {
-        // They are sealed: the next start removes them.
-        tracing::warn!(%error, "cannot delete sealed journal files");
-    }
     Ok(())
 }

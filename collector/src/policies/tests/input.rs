@@ -24,6 +24,8 @@ fn says_what_is_wrong() {
         (json!([{ "name": "p" }]), "missing field `type`"),
         (json!([{ "name": "", "type": "always_sample" }]), "1 to 128 bytes"),
         (json!([{ "name": "x".repeat(129), "type": "always_sample" }]), "1 to 128 bytes"),
+        (json!([{ "name": "unknown", "type": "always_sample" }]), "`unknown` is a row of the ledger"),
+        (json!([{ "name": "probabilistic_sampler", "type": "always_sample" }]), "`probabilistic_sampler` is a row of"),
         (json!([{ "name": "p", "type": "always" }]), "unknown variant `always`"),
         (json!([{ "name": "p", "type": "always_sample", "extra": 1 }]), "unknown field `extra`"),
         (json!([{ "name": "p", "type": "latency" }]), "missing field `latency`"),

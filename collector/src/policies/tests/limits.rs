@@ -98,6 +98,57 @@ fn composite_asks_in_the_order_given() {
     assert_eq!(spans_kept(&mut bench, 200, &both, 1), [10]);
 }
 
+/// Another process, with what the checkpoint says.
+fn restarted(bench: &Bench, mut again: Bench) -> Bench {
+    let checkpoint = bench.judge.checkpoint();
+    (0..checkpoint.len()).for_each(|cut| again.judge.restore(&checkpoint[..cut]));
+    again.judge.restore(&checkpoint);
+    again.now_ns = bench.now_ns;
+    again
+}
+
+#[test]
+fn what_is_used_up_stays_used_up_over_a_checkpoint() {
+    let spans = || limited("rate_limiting", json!({ "spans_per_second": 10, "burst_capacity": 1000 }));
+    let bytes = || limited("bytes_limiting", json!({ "bytes_per_second": 400, "burst_capacity": 40_000 }));
+    let rare = || limited("rare", json!({ "traces": 1000, "traces_per_second_max": 50 }));
+    let kept = |bench: &mut Bench| ids(2000).filter(|id| bench.keeps(*id, &[span()])).count();
+    for new in [&spans as &dyn Fn() -> Bench, &bytes, &rare] {
+        let mut bench = new();
+        assert!(kept(&mut bench) >= 50);
+        let mut again = restarted(&bench, new());
+        again.now_ns += SECOND_NS / 5;
+        let others: Vec<u128> = ids(4000).skip(2000).filter(|id| again.keeps(*id, &[span()])).collect();
+        assert!(others.len() <= 10, "{}", others.len());
+    }
+    // What was kept after the checkpoint comes off what is left in it.
+    let mut bench = spans();
+    assert!(bench.keeps(1, &vec![span(); 600]));
+    let mut again = restarted(&bench, spans());
+    again.judge.recall(390, true, 0, again.now_ns);
+    assert!(!again.keeps(2, &vec![span(); 11]));
+    assert!(again.keeps(2, &vec![span(); 10]));
+    // A smaller bucket holds no more than it holds.
+    let smaller = limited("rate_limiting", json!({ "spans_per_second": 10, "burst_capacity": 20 }));
+    assert!(!restarted(&bench, smaller).keeps(2, &vec![span(); 21]));
+}
+
+#[test]
+fn parts_of_a_composite_stay_used_up_over_a_checkpoint() {
+    let allocation = json!([{ "policy": "a", "percent": 50 }, { "policy": "b", "percent": 25 }]);
+    let new = || composite(json!({ "rate_allocation": allocation }));
+    let mut bench = new();
+    assert!(bench.keeps(1, &vec![span().text("a", "v"); 50]));
+    let mut again = restarted(&bench, new());
+    assert!(!again.keeps(2, &[span().text("a", "v")]));
+    assert!(again.keeps(2, &vec![span().text("b", "v"); 20]));
+    again.judge.recall(25, true, 0, again.now_ns);
+    assert!(!again.keeps(3, &vec![span(); 6]), "the total");
+    assert!(again.keeps(3, &vec![span(); 5]));
+    again.now_ns += SECOND_NS;
+    assert!(again.keeps(4, &vec![span().text("a", "v"); 50]));
+}
+
 #[test]
 fn limits_hold_over_a_restart() {
     let mut bench = limited("rate_limiting", json!({ "spans_per_second": 10 }));

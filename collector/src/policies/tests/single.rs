@@ -59,6 +59,8 @@ fn numeric_attribute() {
             (vec![span().text("key1", "75")], false),
             (vec![span().with("key1", Any::DoubleValue(75.5))], inside),
             (vec![span().with("key1", Any::DoubleValue(f64::NAN))], false),
+            (vec![span().with("key1", Any::DoubleValue(1e19))], above),
+            (vec![span().with("key1", Any::DoubleValue(-1e19))], from),
             (vec![span().of("key1", Any::IntValue(75))], inside),
             (vec![span()], false),
         ]

@@ -15,12 +15,6 @@ pub(super) struct TailJudge {
     sets: Vec<PolicySet>,
     /// Set and policy of those that want to see spans.
     observers: Vec<(usize, usize)>,
-    /// Decisions before their time: because too much was pending, because of one trace's size.
-    early: u64,
-    too_large: u64,
-    /// Spans that came after their trace's verdict: kept, dropped.
-    late_kept: u64,
-    late_dropped: u64,
 }
 
 impl TailJudge {
@@ -32,7 +26,7 @@ impl TailJudge {
             let wanting = set.policies.iter().enumerate().filter(|(_, named)| observes(&*named.policy));
             observers.extend(wanting.map(|(index, _)| (number, index)));
         }
-        Self { sets, observers, early: 0, too_large: 0, late_kept: 0, late_dropped: 0 }
+        Self { sets, observers }
     }
 }
 
@@ -47,12 +41,7 @@ impl Judge for TailJudge {
         }
     }
 
-    fn decide(&mut self, account: &TraceAccount, cause: Cause, now_ns: u64) -> Decision {
-        match cause {
-            Cause::Due => {}
-            Cause::Early => self.early += 1,
-            Cause::TooLarge => self.too_large += 1,
-        }
+    fn decide(&mut self, account: &TraceAccount, _cause: Cause, now_ns: u64) -> Decision {
         let trace = DueTrace { account, now_ns };
         let (deciding, dry) = self.sets.split_first_mut().expect("a judge has a set that decides");
         for set in dry {
@@ -64,14 +53,6 @@ impl Judge for TailJudge {
             policy: decision.policy,
             adjusted_count: if decision.keep { 1.0 / decision.chance } else { 1.0 },
             is_probabilistic: decision.keep && decision.chance < 1.0 && decision.is_known,
-        }
-    }
-
-    fn late(&mut self, kept: bool, _policy: usize) {
-        if kept {
-            self.late_kept += 1;
-        } else {
-            self.late_dropped += 1;
         }
     }
 
@@ -94,10 +75,6 @@ impl Judge for TailJudge {
 
     fn report(&self) -> Value {
         let sets: Vec<Value> = self.sets.iter().enumerate().map(|(number, set)| set.report(number > 0)).collect();
-        json!({
-            "sets": sets,
-            "decided_early": { "too_much_pending": self.early, "too_large": self.too_large },
-            "late_spans": { "kept": self.late_kept, "dropped": self.late_dropped },
-        })
+        json!({ "sets": sets })
     }
 }

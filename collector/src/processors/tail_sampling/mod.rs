@@ -8,7 +8,10 @@ mod marker;
 mod set;
 mod state;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use weir_store::sampling::{Judge, Sampling, SamplingOptions, SpanMarker};
 
@@ -25,6 +28,7 @@ pub struct TailSampling {
     sets: Vec<SetConfig>,
     predicates: Arc<Predicates>,
     previous: Option<Arc<Predicates>>,
+    is_retired: AtomicBool,
 }
 
 /// Why blocks cannot be used together.
@@ -60,7 +64,13 @@ impl TailSampling {
             sets,
             predicates: Arc::new(Predicates::of_plan(plan)),
             previous: previous.map(|previous| previous.predicates.clone()),
+            is_retired: AtomicBool::new(false),
         })
+    }
+
+    /// Whether spans that arrive are to be marked no more.
+    pub fn is_retired(&self) -> bool {
+        self.is_retired.load(Ordering::Relaxed)
     }
 }
 
@@ -79,6 +89,10 @@ impl Sampling for TailSampling {
 
     fn judge(&self) -> Box<dyn Judge> {
         Box::new(TailJudge::new(&self.sets))
+    }
+
+    fn retire(&self) {
+        self.is_retired.store(true, Ordering::Relaxed);
     }
 }
 

@@ -13,6 +13,9 @@ pub(super) const NO_POLICY: &str = "no_policy";
 /// The id, and the policy, of the set that decides when all others only would.
 const KEEP_ALL: &str = "dry_run";
 
+/// The type of policies that drop.
+const DROP: &str = "drop";
+
 /// No chance is taken for smaller than this.
 const CHANCE_MIN: f64 = 1e-12;
 
@@ -33,7 +36,7 @@ impl SetConfig {
     pub(super) fn new(id: &str, config: &TailSamplingConfig) -> Self {
         // What drops is asked first: it ends the asking.
         let (mut policies, others): (Vec<_>, Vec<_>) =
-            config.policies.iter().cloned().partition(|policy| policy.kind() == "drop");
+            config.policies.iter().cloned().partition(|policy| policy.kind() == DROP);
         policies.extend(others);
         Self { id: id.to_owned(), first_match: config.sample_on_first_match, policies: Some(policies) }
     }
@@ -103,8 +106,10 @@ pub(super) struct SetDecision {
 struct Outcome {
     keep: bool,
     policy: Option<usize>,
-    /// No luck would have changed it.
+    /// Nobody who keeps by luck was needed for it.
     is_certain: bool,
+    /// Luck would have changed it.
+    is_luck: bool,
 }
 
 impl PolicySet {
@@ -124,17 +129,15 @@ impl PolicySet {
         }
         let mut luck = Luck::real();
         let (policies, tallies) = (&mut self.policies, &mut self.tallies);
-        let mut any_asked = false;
-        let outcome = ask(policies, self.first_match, trace, &mut luck, |index, vote, asked| {
-            any_asked |= asked;
+        let outcome = ask(policies, self.first_match, trace, &mut luck, |index, vote| {
             if vote != Vote::NotSampled {
                 tallies[index].vote(trace);
             }
         });
         let (mut chance, mut is_known) = (1.0, true);
-        if outcome.keep && any_asked {
+        if outcome.keep && outcome.is_luck {
             let first_match = self.first_match;
-            (chance, is_known) = chance_of(|luck| ask(&mut self.policies, first_match, trace, luck, |_, _, _| {}).keep);
+            (chance, is_known) = chance_of(|luck| ask(&mut self.policies, first_match, trace, luck, |_, _| {}).keep);
             // Paths are weighed in floating point: what comes to all of them was certain.
             chance = if chance > CERTAIN { 1.0 } else { chance.max(CHANCE_MIN) };
         }
@@ -193,17 +196,19 @@ fn ask(
     first_match: bool,
     trace: &DueTrace<'_>,
     luck: &mut Luck,
-    mut on_vote: impl FnMut(usize, Vote, bool),
+    mut on_vote: impl FnMut(usize, Vote),
 ) -> Outcome {
     let (mut yes, mut certain_yes, mut inverted_yes, mut inverted_no) = (None, None, None, None);
-    let (mut any_no, mut any_asked) = (false, false);
+    let (mut any_no, mut any_asked, mut any_drop_asked) = (false, false, false);
     for (index, named) in policies.iter_mut().enumerate() {
         let vote = named.policy.vote(trace, luck);
         let asked = luck.was_asked();
         any_asked |= asked;
-        on_vote(index, vote, asked);
+        any_drop_asked |= asked && named.kind == DROP;
+        on_vote(index, vote);
         match vote {
-            Vote::Dropped => return Outcome { keep: false, policy: Some(index), is_certain: !asked },
+            // Nobody after it is asked.
+            Vote::Dropped => return Outcome { keep: false, policy: Some(index), is_certain: true, is_luck: asked },
             Vote::InvertNotSampled => _ = inverted_no.get_or_insert((index, !asked)),
             Vote::Sampled => {
                 yes.get_or_insert(index);
@@ -219,16 +224,17 @@ fn ask(
         }
     }
     if let Some((index, is_certain)) = inverted_no {
-        return Outcome { keep: false, policy: Some(index), is_certain };
+        return Outcome { keep: false, policy: Some(index), is_certain, is_luck: !is_certain };
     }
     if yes.is_some() {
         // Who keeps it for certain says more of why it is there.
-        return Outcome { keep: true, policy: certain_yes.or(yes), is_certain: certain_yes.is_some() };
+        let is_certain = certain_yes.is_some();
+        return Outcome { keep: true, policy: certain_yes.or(yes), is_certain, is_luck: !is_certain || any_drop_asked };
     }
     if inverted_yes.is_some() && !any_no {
-        return Outcome { keep: true, policy: inverted_yes, is_certain: !any_asked };
+        return Outcome { keep: true, policy: inverted_yes, is_certain: !any_asked, is_luck: any_asked };
     }
-    Outcome { keep: false, policy: None, is_certain: !any_asked }
+    Outcome { keep: false, policy: None, is_certain: !any_asked, is_luck: any_asked }
 }
 
 impl Tally {

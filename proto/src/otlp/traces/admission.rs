@@ -2,7 +2,7 @@
 
 use super::{
     Limits, ScanError, SpanFault,
-    attributes::{check_array, check_list, key_value},
+    attributes::{check_array, check_key_value, check_list, is_ascii},
     events::event,
     links::link,
 };
@@ -108,14 +108,14 @@ impl Check for Admission {
 
     #[inline(always)]
     fn string(&mut self, text: &[u8]) {
-        if !text.is_ascii() && std::str::from_utf8(text).is_err() {
+        if !is_ascii(text) && std::str::from_utf8(text).is_err() {
             self.blame(SpanFault::InvalidUtf8);
         }
     }
 
     #[inline]
     fn attribute(&mut self, message: &[u8]) -> Result<(), ScanError> {
-        key_value(message, self).map(drop)
+        check_key_value(message, self)
     }
 
     #[inline]

@@ -90,7 +90,6 @@ impl<'a> RawAttribute<'a> {
     /// The value, when it is a string of fewer than 128 bytes in the usual form. `None` says nothing.
     #[inline(always)]
     pub fn short_text(&self) -> Option<&'a [u8]> {
-        const STRING_BYTE: u8 = STRING as u8;
         let [STRING_BYTE, length @ ..0x80, text @ ..] = self.value else { return None };
         (text.len() == usize::from(*length)).then_some(text)
     }
@@ -162,6 +161,53 @@ pub(super) fn key_value<'a, C: Check>(message: &'a [u8], check: &mut C) -> Resul
     }
 }
 
+/// Looks at a KeyValue without reading it: a view that nobody wants still goes through memory.
+#[inline]
+pub(super) fn check_key_value<C: Check>(message: &[u8], check: &mut C) -> Result<(), ScanError> {
+    let Some((key, value)) = short_key_value(message) else { return any_key_value(message, check).map(drop) };
+    match value {
+        [STRING_BYTE, length @ ..0x80, text @ ..] if text.len() == usize::from(*length) => {
+            // Tags and lengths are below 0x80 here: one look covers key and text.
+            if !is_ascii(message) {
+                check.string(key);
+                check.string(text);
+            }
+            Ok(())
+        }
+        _ => {
+            check.string(key);
+            check_value(value, check)
+        }
+    }
+}
+
+/// Looks at an AnyValue without reading it.
+#[inline]
+fn check_value<C: Check>(message: &[u8], check: &mut C) -> Result<(), ScanError> {
+    match message {
+        [STRING_BYTE, length @ ..0x80, text @ ..] if text.len() == usize::from(*length) => {
+            check.string(text);
+            Ok(())
+        }
+        [INT_BYTE | BOOL_BYTE, ..0x80] | [INT_BYTE, 0x80..=0xff, ..0x80] => Ok(()),
+        [DOUBLE_BYTE, bits @ ..] if bits.len() == 8 => Ok(()),
+        _ => unusual_value(message, check).map(drop),
+    }
+}
+
+/// Whether no byte has its upper bit set; quick for a few dozen bytes.
+#[inline(always)]
+pub(super) fn is_ascii(bytes: &[u8]) -> bool {
+    const UPPER_BITS: u64 = 0x8080_8080_8080_8080;
+    let Some(last) = bytes.last_chunk() else {
+        return bytes.iter().fold(0, |all, byte| all | byte) < 0x80;
+    };
+    // The last word overlaps the one before.
+    let (words, _) = bytes.as_chunks();
+    let all = words.iter().fold(u64::from_ne_bytes(*last), |all, word| all | u64::from_ne_bytes(*word));
+    all & UPPER_BITS == 0
+}
+
 #[inline(never)]
 fn any_key_value<'a, C: Check>(message: &'a [u8], check: &mut C) -> Result<AttributeView<'a>, ScanError> {
     let mut key: &[u8] = &[];
@@ -207,13 +253,14 @@ const KVLIST: u32 = bytes_key(6);
 const BYTES: u32 = bytes_key(7);
 const STRING_STRINDEX: u32 = varint_key(8);
 
+const STRING_BYTE: u8 = STRING as u8;
+const BOOL_BYTE: u8 = BOOL as u8;
+const INT_BYTE: u8 = INT as u8;
+const DOUBLE_BYTE: u8 = DOUBLE as u8;
+
 /// Reads an AnyValue. A string_value_strindex belongs to profiles and counts as no value, as OTLP says.
 #[inline(always)]
 fn any_value<'a, C: Check>(message: &'a [u8], check: &mut C) -> Result<ValueView<'a>, ScanError> {
-    const STRING_BYTE: u8 = STRING as u8;
-    const BOOL_BYTE: u8 = BOOL as u8;
-    const INT_BYTE: u8 = INT as u8;
-    const DOUBLE_BYTE: u8 = DOUBLE as u8;
     match message {
         [STRING_BYTE, length @ ..0x80, text @ ..] if text.len() == usize::from(*length) => {
             check.string(text);
@@ -280,7 +327,7 @@ pub(super) fn check_array<C: Check>(array: &[u8], check: &mut C) -> Result<(), S
     let mut cursor = Cursor::new(array);
     while !cursor.is_empty() {
         match cursor.key()? {
-            ELEMENT => drop(any_value(cursor.bytes()?, check)?),
+            ELEMENT => check_value(cursor.bytes()?, check)?,
             unknown => cursor.skip_unknown(unknown, 1..=1)?,
         }
     }
@@ -292,7 +339,7 @@ pub(super) fn check_list<C: Check>(list: &[u8], check: &mut C) -> Result<(), Sca
     let mut cursor = Cursor::new(list);
     while !cursor.is_empty() {
         match cursor.key()? {
-            ELEMENT => drop(key_value(cursor.bytes()?, check)?),
+            ELEMENT => check_key_value(cursor.bytes()?, check)?,
             unknown => cursor.skip_unknown(unknown, 1..=1)?,
         }
     }

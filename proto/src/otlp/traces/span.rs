@@ -35,6 +35,29 @@ pub(super) fn read_span<'a, C: Check>(
         (Occurrences::default(), Occurrences::default(), Occurrences::default());
     let mut status_seen = false;
     let mut cursor = Cursor::new(message);
+    // Encoders write fields by their numbers: each of these is told by one look, instead of a turn of the loop.
+    if let Some(id) = cursor.next_short(TRACE_ID) {
+        view.trace_id = id;
+    }
+    if let Some(id) = cursor.next_short(SPAN_ID) {
+        view.span_id = id;
+    }
+    if let Some(id) = cursor.next_short(PARENT_SPAN_ID) {
+        view.parent_span_id = id;
+    }
+    if let Some(name) = cursor.next_short(NAME) {
+        view.name = name;
+        check.string(name);
+    }
+    if let Some(kind) = cursor.next_small(KIND) {
+        view.kind = i32::from(kind);
+    }
+    if let Some(start_ns) = cursor.next_fixed64(START) {
+        view.start_ns = start_ns;
+    }
+    if let Some(end_ns) = cursor.next_fixed64(END) {
+        view.end_ns = end_ns;
+    }
     while !cursor.is_empty() {
         let left = cursor.left();
         match cursor.key()? {

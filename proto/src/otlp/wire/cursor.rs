@@ -93,6 +93,29 @@ impl<'a> Cursor<'a> {
         Some(content)
     }
 
+    /// The next field's number, when its key is `key` (of one byte) and it is a varint of one byte; else nothing is read.
+    #[inline(always)]
+    pub(crate) fn next_small(&mut self, key: u32) -> Option<u8> {
+        let [first, value @ ..0x80, tail @ ..] = self.rest else { return None };
+        if u32::from(*first) != key {
+            return None;
+        }
+        self.rest = tail;
+        Some(*value)
+    }
+
+    /// The next field's number, when its key is `key` (of one byte) and it is whole; else nothing is read.
+    #[inline(always)]
+    pub(crate) fn next_fixed64(&mut self, key: u32) -> Option<u64> {
+        let (first, tail) = self.rest.split_first()?;
+        if u32::from(*first) != key {
+            return None;
+        }
+        let (number, tail) = tail.split_first_chunk()?;
+        self.rest = tail;
+        Some(u64::from_le_bytes(*number))
+    }
+
     #[inline(always)]
     pub(crate) fn fixed64(&mut self) -> Result<u64, WireError> {
         let Some((number, tail)) = self.rest.split_first_chunk() else {

@@ -3,15 +3,18 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    body::to_bytes,
+    body::Body,
     extract::{Query as Parameters, Request},
 };
+use futures_util::StreamExt;
 use http::{HeaderMap, Method, header};
 use tokio::time::{timeout, timeout_at};
+use weir_store::ReadError;
 
 use crate::{
     http::{
         answer::Failure,
+        leash::Leash,
         routes::{App, Streaming},
         stream::Streamed,
     },
@@ -19,6 +22,7 @@ use crate::{
         encoding::{ArrowStream, Encoding, Json},
         engine::Query,
         error::SqlError,
+        stop::Stop,
     },
 };
 
@@ -32,17 +36,18 @@ pub(in crate::http) fn sql(app: App, request: Request) -> Streaming {
 
 async fn answer(app: App, request: Request) -> Result<Streamed, Failure> {
     let tenant = (app.authenticate)(request.headers()).ok_or(Failure::Unauthorized)?;
+    let leash = request.extensions().get::<Leash>().cloned();
     let encoding = encoding(request.headers());
     let content_type = encoding.content_type();
     let text = text(&app, request).await?;
     let turn = app.gate.turn().await?;
     let deadline = turn.until;
     let source = Arc::clone(&app.source);
-    let spans = Box::new(move || source.spans(tenant));
+    let spans = Box::new(move |stop: &Arc<Stop>| source.spans(tenant, stop));
     let mut rest = app.engine.ask(Query { text, spans, deadline: deadline.into(), encoding }, turn);
     let let_go = deadline + LATE_MAX;
     match timeout_at(let_go, rest.chunks.recv()).await {
-        Ok(Some(Ok(first))) => Ok(Streamed { content_type, first, rest, deadline: let_go }),
+        Ok(Some(Ok(first))) => Ok(Streamed { content_type, first, rest, deadline: let_go, leash }),
         Ok(Some(Err(error))) => Err(error.into()),
         Ok(None) => Err(Failure::Panicked),
         Err(_) => Err(Failure::TimedOut),
@@ -64,11 +69,9 @@ fn encoding(headers: &HeaderMap) -> Box<dyn Encoding> {
 async fn text(app: &App, request: Request) -> Result<String, Failure> {
     let bytes_max = app.config.sql.text_bytes_max.get();
     let text = if request.method() == Method::POST {
-        let reading = timeout(app.config.header_timeout, to_bytes(request.into_body(), bytes_max));
-        let body = reading.await.map_err(|_| Failure::BadRequest("the body did not arrive in time".into()))?;
-        // The one limit is ours; anything else is a client that broke off.
-        let body = body.map_err(|_| Failure::BodyTooLarge(bytes_max))?;
-        String::from_utf8(body.into()).map_err(|_| Failure::BadRequest("the query is not UTF-8".into()))?
+        let reading = timeout(app.config.read_timeout, whole_body(request.into_body(), bytes_max));
+        let body = reading.await.map_err(|_| Failure::BadRequest("the body did not arrive in time".into()))??;
+        String::from_utf8(body).map_err(|_| Failure::BadRequest("the query is not UTF-8".into()))?
     } else {
         let pairs = Parameters::<Vec<(String, String)>>::try_from_uri(request.uri());
         let pairs = pairs.map_err(|rejection| Failure::BadRequest(rejection.to_string()))?.0;
@@ -83,11 +86,33 @@ async fn text(app: &App, request: Request) -> Result<String, Failure> {
     Ok(text)
 }
 
+/// Passed over of a body that is too large: a client that still writes when its connection is closed may never read the answer.
+const PASSED_OVER_BYTES_MAX: usize = 16 << 20;
+
+async fn whole_body(body: Body, bytes_max: usize) -> Result<Vec<u8>, Failure> {
+    let mut pieces = body.into_data_stream();
+    let mut bytes = Vec::new();
+    let mut passed_over = 0;
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|error| Failure::BadRequest(format!("the body broke off: {error}")))?;
+        if passed_over == 0 && bytes.len() + piece.len() <= bytes_max {
+            bytes.extend_from_slice(&piece);
+            continue;
+        }
+        passed_over += piece.len();
+        if passed_over > PASSED_OVER_BYTES_MAX {
+            break;
+        }
+    }
+    if passed_over > 0 { Err(Failure::BodyTooLarge(bytes_max)) } else { Ok(bytes) }
+}
+
 impl From<SqlError> for Failure {
     fn from(error: SqlError) -> Self {
         match error {
             SqlError::TimedOut | SqlError::Gone => Self::TimedOut,
             SqlError::Failed => Self::Panicked,
+            SqlError::Damaged(_) => Self::Read(ReadError::Damaged(error.to_string())),
             other => Self::BadRequest(other.to_string()),
         }
     }

@@ -76,6 +76,31 @@ fn body(response: &str) -> &str {
 }
 
 #[tokio::test]
+async fn a_client_that_hardly_takes_anything_is_let_go() {
+    let mut many = held();
+    many.operations = (0..3_000).map(|_| many.operations[0].clone()).collect();
+    let served = serve_held(many, |config| config.timeout = Duration::from_millis(500)).await;
+    let mut stream = served.connect().await;
+    let text = "SELECT a.*, b.service AS other FROM spans a, spans b";
+    let request = format!("POST /api/v1/sql HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{text}", text.len());
+    stream.write_all(request.as_bytes()).await.expect("sends");
+    let begin = std::time::Instant::now();
+    let mut beginning = [0; 12];
+    stream.read_exact(&mut beginning).await.expect("the answer begins");
+    assert_eq!(&beginning, b"HTTP/1.1 200");
+    // A byte now and then, until nothing of the server's runs any more.
+    served.tracker.close();
+    served.shutdown.cancel();
+    let mut ticks = tokio::time::interval(Duration::from_millis(50));
+    while !served.tracker.is_empty() {
+        ticks.tick().await;
+        let _ = stream.read_exact(&mut beginning[..1]).await;
+        assert!(begin.elapsed() < Duration::from_secs(8), "still connected");
+    }
+    assert!(begin.elapsed() > Duration::from_millis(1_500), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
 async fn every_route_answers() {
     let served = serve_held(held(), |_| {}).await;
     for route in ROUTES {
@@ -230,13 +255,22 @@ async fn shutdown_does_not_wait_forever() {
 
 #[tokio::test]
 async fn a_slow_client_is_let_go() {
-    let served = serve_held(held(), |config| config.header_timeout = Duration::from_millis(30)).await;
+    let served = serve_held(held(), |config| config.read_header_timeout = Duration::from_millis(30)).await;
     for sent in ["", "GET /healthz HTTP/1.1\r\nhost"] {
         let mut slow = served.connect().await;
         slow.write_all(sent.as_bytes()).await.expect("sends");
         let closed = tokio::time::timeout(Duration::from_secs(10), read_all(&mut slow)).await;
         assert!(closed.is_ok(), "the server waits on after {sent:?}");
     }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let served = serve_held(held(), |config| config.read_timeout = Duration::from_millis(30)).await;
+    let slow =
+        served.raw("POST /api/v1/sql HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\nconnection: close\r\n\r\nSELECT");
+    let answer = tokio::time::timeout(Duration::from_secs(10), slow).await.expect("the server waits on");
+    assert!(status(&answer) == "400" && answer.contains("the body did not arrive in time"), "{answer}");
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ fn query(text: &str, rows: usize, time: Duration) -> Query {
     let services: Vec<_> = ["cart", "stock"].into_iter().cycle().take(rows).collect();
     Query {
         text: text.into(),
-        spans: Box::new(move || table(services)),
+        spans: Box::new(move |_| table(services)),
         deadline: Instant::now() + time,
         encoding: Box::new(Json::default()),
     }
@@ -249,6 +249,22 @@ fn a_cross_join_ends_at_its_deadline() {
         assert!(begin.elapsed() < Duration::from_secs(3), "{text}: {:?}", begin.elapsed());
         assert!(ended(&let_go), "{text}: runs on");
     }
+}
+
+#[test]
+fn a_slow_reader_is_told_that_the_answer_is_cut() {
+    let (engine, _folder) = engine(|_| {});
+    let text = "SELECT a.service, b.service AS other FROM spans a, spans b";
+    let (held, let_go) = held();
+    let mut answer = engine.ask(query(text, 10_000, Duration::from_millis(500)), held);
+    let first = answer.chunks.blocking_recv().expect("a chunk").expect("rows");
+    // Pauses until the query is out of time.
+    assert!(ended(&let_go));
+    let rest = all(answer);
+    let whole = String::from_utf8(first.bytes).expect("UTF-8") + &rest.text;
+    let value: serde_json::Value = serde_json::from_str(&whole).expect("JSON to its end");
+    assert!(rest.error.is_none() && value["error"]["code"] == 504, "{}", value["error"]);
+    assert!(value["rows"].as_array().is_some_and(|rows| rows.len() > 1_000));
 }
 
 #[test]

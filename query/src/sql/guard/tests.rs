@@ -45,6 +45,7 @@ fn ordinary_queries_pass() {
         "SELECT service, kind, count(*) FROM spans GROUP BY CUBE (service, kind)",
         &format!("SELECT * FROM spans WHERE trace_id IN ({in_list})"),
         &chain("SELECT * FROM spans WHERE name = 'a'", " OR name = 'b'", 200, ""),
+        &(chain("", "SELECT span_id FROM spans WHERE span_id IN (", 8, "SELECT span_id FROM spans") + &")".repeat(8)),
     ] {
         assert_eq!(admitted(text.into()), Ok(()), "{text}");
     }

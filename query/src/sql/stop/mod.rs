@@ -34,13 +34,13 @@ use super::error::SqlError;
 
 /// When a query has to end.
 #[derive(Debug)]
-pub(super) struct Stop {
+pub(crate) struct Stop {
     deadline: Instant,
     gone: AtomicBool,
 }
 
 impl Stop {
-    pub(super) fn at(deadline: Instant) -> Arc<Self> {
+    pub(crate) fn at(deadline: Instant) -> Arc<Self> {
         Arc::new(Self { deadline, gone: AtomicBool::new(false) })
     }
 
@@ -50,7 +50,7 @@ impl Stop {
     }
 
     /// An error when the query has to end.
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let why = if self.gone.load(Ordering::Relaxed) {
             SqlError::Gone
         } else if Instant::now() >= self.deadline {

@@ -15,6 +15,11 @@ use datafusion::{
 };
 use weir_store::{AttributeForm, Place, ScanColumn};
 
+/// Rows of JSON that are read at a time: two pages.
+const JSON_ROWS_MAX: u32 = if cfg!(test) { 64 } else { 16_384 };
+/// Rows of attributes' texts that are read at a time: four pages.
+const TEXT_ROWS_MAX: u32 = if cfg!(test) { 100 } else { 32_768 };
+
 /// How values of the scan become values of SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Show {
@@ -103,15 +108,23 @@ impl TableColumn {
         Field::new(name, self.data_type(), self.scan.is_nullable())
     }
 
-    /// Whether a value may take kilobytes.
-    pub(super) fn is_wide(&self) -> bool {
+    /// Rows that are read at a time, where a value may take kilobytes: JSON has few equal values, attributes often have.
+    pub(super) fn rows_max(&self) -> Option<u32> {
+        match &self.scan {
+            _ if self.is_json() => Some(JSON_ROWS_MAX),
+            ScanColumn::Attribute { form: AttributeForm::Text, .. } => Some(TEXT_ROWS_MAX),
+            _ => None,
+        }
+    }
+
+    fn is_json(&self) -> bool {
         matches!(self.scan, ScanColumn::Events | ScanColumn::Links | ScanColumn::Attributes(_))
     }
 
     /// Whether equal values have equal codes within a batch of the scan, or are small numbers: groups are found without a look at texts.
     pub(super) fn has_codes(&self) -> bool {
         matches!(self.scan.data_type(), DataType::Dictionary(..) | DataType::Int32 | DataType::Boolean)
-            && !self.is_wide()
+            && !self.is_json()
     }
 
     /// The scan's values as SQL shows them.

@@ -1,23 +1,13 @@
 //! Reads the parts of a scan, newest first, several at a time.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{fmt, sync::Arc};
 
 use datafusion::{
     arrow::{
         array::{RecordBatch, RecordBatchOptions},
         datatypes::{Schema, SchemaRef},
     },
-    common::{
-        DataFusionError, Statistics, config::ConfigOptions, internal_err, stats::Precision,
-        tree_node::TreeNodeRecursion,
-    },
+    common::{Statistics, config::ConfigOptions, stats::Precision, tree_node::TreeNodeRecursion},
     error::Result,
     execution::{SendableRecordBatchStream, TaskContext},
     physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr},
@@ -34,10 +24,15 @@ use datafusion::{
 use futures_util::stream;
 use weir_store::{ReadBounds, Scan, ScanColumn, ScanPart};
 
-use super::{access, columns::TableColumn, floor::start_floor_ns};
+use super::{
+    access,
+    columns::TableColumn,
+    floor::start_floor_ns,
+    parts::{PartReader, Queues, read_aside},
+};
 
-/// Rows that are read at a time where a row may take kilobytes: two pages.
-const WIDE_ROWS_MAX: u32 = 16_384;
+/// The metric that counts what could not be read.
+pub(in crate::sql) const PARTS_DAMAGED: &str = "parts_damaged";
 
 /// Reads a planned scan.
 #[derive(Debug, Clone)]
@@ -54,31 +49,6 @@ pub(super) struct SpansExec {
     properties: Arc<PlanProperties>,
     queues: Arc<Queues>,
     metrics: ExecutionPlanMetricsSet,
-}
-
-/// The partitions of a run take their parts from one queue, so that all of them read the newest ones that are left.
-#[derive(Debug, Default)]
-pub(super) struct Queues(Mutex<Runs>);
-
-/// How many runs each partition has begun, and the queue of each run.
-#[derive(Debug, Default)]
-struct Runs {
-    begun: HashMap<usize, usize>,
-    queues: Vec<Arc<AtomicUsize>>,
-}
-
-impl Queues {
-    /// The queue of this partition's next run.
-    pub(super) fn of(&self, partition: usize) -> Arc<AtomicUsize> {
-        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Runs { begun, queues } = &mut *guard;
-        let run = begun.entry(partition).or_default();
-        *run += 1;
-        if queues.len() < *run {
-            queues.push(Arc::default());
-        }
-        queues[*run - 1].clone()
-    }
 }
 
 impl SpansExec {
@@ -138,9 +108,30 @@ impl SpansExec {
         &self.sources
     }
 
-    /// The scan behind it.
-    pub(super) fn scan(&self) -> &Scan {
-        &self.scan
+    /// Reads the scan behind it.
+    pub(super) fn parts(&self, of: (&Queues, usize), context: &TaskContext) -> PartReader {
+        PartReader::new(&self.scan, &self.columns, of, context)
+    }
+
+    /// A plan's own metrics, and what its scan counts.
+    pub(super) fn with_counts(&self, own: &ExecutionPlanMetricsSet) -> MetricsSet {
+        let counts = self.scan.counts();
+        let metrics = ExecutionPlanMetricsSet::new();
+        let shown = [
+            ("row_groups_read", counts.row_groups()),
+            ("row_groups_pruned_by_bloom", counts.row_groups_by_bloom()),
+            ("row_groups_without_match", counts.row_groups_by_values()),
+            ("head_payloads_read", counts.head_payloads()),
+            (PARTS_DAMAGED, counts.damaged()),
+        ];
+        for (name, count) in shown {
+            MetricBuilder::new(&metrics).global_counter(name).add(count as usize);
+        }
+        let mut all = own.clone_inner();
+        for metric in metrics.clone_inner().iter() {
+            all.push(metric.clone());
+        }
+        all
     }
 
     /// Whether every row of the scan is wanted.
@@ -230,13 +221,11 @@ impl ExecutionPlan for SpansExec {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let is_wide = self.columns.iter().any(|(_, column)| column.is_wide());
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let reading = Reading {
-            scan: if is_wide { self.scan.split(WIDE_ROWS_MAX) } else { self.scan.clone() },
+            parts: self.parts((&self.queues, partition), &context),
             columns: self.columns.iter().map(|(_, column)| column.clone()).zip(self.sources.iter().copied()).collect(),
             schema: self.schema(),
-            queue: self.queues.of(partition),
             bounds: ReadBounds { start_min_ns: 0, newest: self.newest, rows_max: self.limit },
             learnt: self.learnt.clone(),
             start_column: self.start_column().unwrap_or_default(),
@@ -248,32 +237,18 @@ impl ExecutionPlan for SpansExec {
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
-        let counts = self.scan.counts();
-        let metrics = ExecutionPlanMetricsSet::new();
-        let shown = [
-            ("row_groups_read", counts.row_groups()),
-            ("row_groups_pruned_by_bloom", counts.row_groups_by_bloom()),
-            ("row_groups_without_match", counts.row_groups_by_values()),
-            ("head_payloads_read", counts.head_payloads()),
-            ("parts_damaged", counts.damaged()),
-        ];
-        for (name, count) in shown {
-            MetricBuilder::new(&metrics).global_counter(name).add(count as usize);
-        }
-        let mut all = self.metrics.clone_inner();
-        for metric in metrics.clone_inner().iter() {
-            all.push(metric.clone());
-        }
-        Some(all)
+        Some(self.with_counts(&self.metrics))
     }
 
     fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
         let mut statistics = Statistics::new_unknown(&self.schema());
         let rows: u64 = self.scan.parts().iter().map(ScanPart::rows_max).sum();
+        // In the head lie dropped spans too; a segment has none.
+        let all_sealed = !self.scan.parts().iter().any(ScanPart::is_head);
+        let is_exact =
+            all_sealed && self.scan.request().filter.is_empty() && self.wants_all() && !self.scan.is_partial();
         statistics.num_rows = match args.partition() {
-            None if self.scan.request().filter.is_empty() && self.wants_all() && !self.scan.is_partial() => {
-                Precision::Exact(rows as usize)
-            }
+            None if is_exact => Precision::Exact(rows as usize),
             None => Precision::Inexact(rows as usize),
             Some(_) => Precision::Absent,
         };
@@ -308,11 +283,10 @@ impl ExecutionPlan for SpansExec {
 
 /// One partition's reading.
 struct Reading {
-    scan: Scan,
+    parts: PartReader,
     /// Each with its place among the scan's.
     columns: Vec<(TableColumn, usize)>,
     schema: SchemaRef,
-    queue: Arc<AtomicUsize>,
     bounds: ReadBounds,
     learnt: Vec<Arc<dyn PhysicalExpr>>,
     start_column: usize,
@@ -324,16 +298,14 @@ impl Reading {
     /// The next batch that is not empty.
     async fn next(mut self) -> Result<Option<(RecordBatch, Self)>> {
         while self.limit > 0 {
-            let next = self.queue.fetch_add(1, Ordering::Relaxed);
-            if next >= self.scan.parts().len() {
-                return Ok(None);
-            }
+            let Some(next) = self.parts.next() else { return Ok(None) };
             let floors = self.learnt.iter().map(|expr| start_floor_ns(expr, self.start_column));
             self.bounds.start_min_ns = floors.max().unwrap_or(0);
             // Newest first: what follows is older still.
-            if self.scan.parts()[next].start_ns().1 < self.bounds.start_min_ns {
+            if self.parts.part(next).start_ns().1 < self.bounds.start_min_ns {
                 return Ok(None);
             }
+            let _turn = self.parts.turn().await;
             let (reading, batch) = read_aside(self, move |reading| reading.read(next)).await?;
             self = reading;
             if batch.num_rows() > 0 {
@@ -346,27 +318,12 @@ impl Reading {
 
     fn read(&self, part: usize) -> Result<RecordBatch> {
         let _timer = self.metrics.elapsed_compute().timer();
-        let rows = self.scan.read_within(&self.scan.parts()[part], &self.bounds);
+        let rows = self.parts.read(part, &self.bounds);
+        self.parts.hold(&rows)?;
         let rows = rows.slice(0, rows.num_rows().min(self.limit));
         self.metrics.output_rows().add(rows.num_rows());
         let arrays = self.columns.iter().map(|(column, source)| column.show(rows.column(*source)));
         let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
         Ok(RecordBatch::try_new_with_options(self.schema.clone(), arrays.collect::<Result<_>>()?, &options)?)
-    }
-}
-
-/// Does blocking work where it may block; gives back what it worked with.
-pub(super) async fn read_aside<S: Send + 'static, T: Send + 'static>(
-    mut state: S,
-    work: impl FnOnce(&mut S) -> Result<T> + Send + 'static,
-) -> Result<(S, T)> {
-    let done = tokio::task::spawn_blocking(move || {
-        let result = work(&mut state);
-        (state, result)
-    });
-    match done.await {
-        Ok((state, result)) => Ok((state, result?)),
-        Err(error) if error.is_panic() => internal_err!("reading spans panicked"),
-        Err(error) => Err(DataFusionError::External(Box::new(error))),
     }
 }

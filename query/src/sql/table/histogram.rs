@@ -8,6 +8,8 @@ use std::mem::size_of;
 /// Bits of the mantissa that tell buckets apart.
 const FINE_BITS: u32 = 7;
 const FINE: usize = 1 << FINE_BITS;
+/// Below this, a bucket has at most one whole number: its start.
+const WHOLE_MAX: f64 = 2.0 * FINE as f64;
 /// Neighbouring octaves have places of their own.
 const PLACES: usize = 32;
 
@@ -24,6 +26,8 @@ pub(super) struct Histogram {
 #[derive(Debug, Clone)]
 struct Page {
     octave: i32,
+    /// Whether any number is not whole; of larger ones than [`WHOLE_MAX`] it is not asked.
+    has_fractions: bool,
     counts: Box<[u64; FINE]>,
 }
 
@@ -38,18 +42,15 @@ fn bucket(number: f64) -> Option<i32> {
     Some(if number < 0.0 { -1 - bucket } else { bucket })
 }
 
-/// The middle of a bucket.
-fn middle(bucket: i32) -> f64 {
+/// What stands for the numbers of a bucket: its middle, or the only number that can be in it.
+fn shown(bucket: i32, has_fractions: bool) -> f64 {
     if bucket < 0 {
-        return -middle(-1 - bucket);
-    }
-    if bucket == 0 {
-        return 0.0;
+        return -shown(-1 - bucket, has_fractions);
     }
     let low = (bucket as u64) << (52 - FINE_BITS);
-    // Whole numbers up to 256 are themselves.
     let start = f64::from_bits(low);
-    if start < 2.0 * FINE as f64 && start.fract() == 0.0 {
+    let is_only = bucket == 0 || start.is_infinite() || !has_fractions && start < WHOLE_MAX;
+    if is_only {
         return start;
     }
     f64::from_bits(low + (1 << (51 - FINE_BITS)))
@@ -60,21 +61,26 @@ impl Histogram {
     #[inline]
     pub(super) fn add(&mut self, number: f64) {
         if let Some(bucket) = bucket(number) {
-            self.add_many(bucket, 1);
+            let is_fraction = number.abs() < WHOLE_MAX && f64::from(number as i32) != number;
+            self.add_one(bucket, is_fraction);
         }
     }
 
     #[inline]
-    fn add_many(&mut self, bucket: i32, count: u64) {
+    fn add_one(&mut self, bucket: i32, is_fraction: bool) {
         let octave = bucket >> FINE_BITS;
         let fine = (bucket & (FINE as i32 - 1)) as usize;
         let place = octave as usize % PLACES;
         match self.pages.get_mut(usize::from(self.places[place])) {
-            Some(page) if page.octave == octave => page.counts[fine] += count,
+            Some(page) if page.octave == octave => {
+                page.counts[fine] += 1;
+                page.has_fractions |= is_fraction;
+            }
             _ => {
                 let at = self.page(octave);
                 self.places[place] = at.min(usize::from(u8::MAX)) as u8;
-                self.pages[at].counts[fine] += count;
+                self.pages[at].counts[fine] += 1;
+                self.pages[at].has_fractions |= is_fraction;
             }
         }
     }
@@ -83,7 +89,7 @@ impl Histogram {
         match self.pages.binary_search_by_key(&octave, |page| page.octave) {
             Ok(at) => at,
             Err(at) => {
-                self.pages.insert(at, Page { octave, counts: Box::new([0; FINE]) });
+                self.pages.insert(at, Page { octave, has_fractions: false, counts: Box::new([0; FINE]) });
                 at
             }
         }
@@ -93,6 +99,7 @@ impl Histogram {
     pub(super) fn merge(&mut self, other: &Self) {
         for page in &other.pages {
             let at = self.page(page.octave);
+            self.pages[at].has_fractions |= page.has_fractions;
             for (count, more) in self.pages[at].counts.iter_mut().zip(page.counts.iter()) {
                 *count += more;
             }
@@ -111,18 +118,19 @@ impl Histogram {
             for (fine, count) in page.counts.iter().enumerate() {
                 below += count;
                 if below >= rank {
-                    return Some(middle((page.octave << FINE_BITS) | fine as i32));
+                    return Some(shown((page.octave << FINE_BITS) | fine as i32, page.has_fractions));
                 }
             }
         }
         None
     }
 
-    /// Bytes that [`Self::read`] understands: for each octave its number, then 128 counts in as few bytes as they need.
+    /// Bytes that [`Self::read`] understands: for each octave its number, whether it has fractions, then 128 counts in as few bytes as they need.
     pub(super) fn write(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for page in &self.pages {
             bytes.extend_from_slice(&page.octave.to_le_bytes());
+            bytes.push(u8::from(page.has_fractions));
             for &count in page.counts.iter() {
                 let mut left = count;
                 while left >= 0x80 {
@@ -138,7 +146,7 @@ impl Histogram {
     /// Reads what [`Self::write`] wrote; `None` when it is something else.
     pub(super) fn read(mut bytes: &[u8]) -> Option<Self> {
         let mut histogram = Self::default();
-        while let Some((octave, rest)) = bytes.split_first_chunk::<4>() {
+        while let Some(([octave @ .., fractions], rest)) = bytes.split_first_chunk::<5>() {
             bytes = rest;
             let mut counts = Box::new([0u64; FINE]);
             for count in counts.iter_mut() {
@@ -151,7 +159,7 @@ impl Histogram {
                     }
                 }
             }
-            histogram.pages.push(Page { octave: i32::from_le_bytes(*octave), counts });
+            histogram.pages.push(Page { octave: i32::from_le_bytes(*octave), has_fractions: *fractions != 0, counts });
         }
         let ascends = histogram.pages.windows(2).all(|pair| pair[0].octave < pair[1].octave);
         (bytes.is_empty() && ascends).then_some(histogram)
@@ -187,8 +195,28 @@ mod tests {
     }
 
     #[test]
+    fn fractions_too() {
+        for (at, scale) in [0.001, 0.37, 1.0 / 3.0, 1.0, 1.99].into_iter().enumerate() {
+            let numbers: Vec<f64> = (1..40_000).map(|n| f64::from(n) * scale / 128.0 + 1e-9).collect();
+            // Half of them by way of a state.
+            let mut histogram = of(numbers[..20_000].iter().copied());
+            histogram.merge(&Histogram::read(&of(numbers[20_000..].iter().copied()).write()).expect("own bytes"));
+            for n in 1..1_000 {
+                let quantile = f64::from(n) / 1_000.0;
+                let exact = numbers[((quantile * numbers.len() as f64).ceil() as usize).max(1) - 1];
+                let found = histogram.quantile(quantile).expect("not empty");
+                assert!((found - exact).abs() <= exact / 256.0, "{at}, {quantile}: {found}, not {exact}");
+            }
+        }
+        for number in [1.0 + 1.0 / 129.0, -255.999, 0.5 + f64::EPSILON, f64::MAX, f64::MIN_POSITIVE] {
+            let found = of([number]).quantile(0.5).expect("one number");
+            assert!((found - number).abs() <= number.abs() / 256.0, "{found}, not {number}");
+        }
+    }
+
+    #[test]
     fn small_whole_numbers_and_odd_ones() {
-        for number in [0.0, 1.0, 7.0, 100.0, 255.0, -3.0, 1024.0 * 128.0 * 0.0] {
+        for number in [0.0, 1.0, 7.0, 100.0, 255.0, -3.0, f64::INFINITY, f64::NEG_INFINITY] {
             assert_eq!(of([number]).quantile(0.5), Some(number));
         }
         assert_eq!(of([f64::NAN]).quantile(0.5), None);

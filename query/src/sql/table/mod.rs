@@ -1,6 +1,6 @@
 //! The table `spans`: a snapshot's spans as SQL rows.
 //!
-//! [`columns`] is the table of its columns; [`filter`] turns conditions into what the store's scan evaluates by itself; [`exec`] reads the parts.
+//! [`columns`] is the table of its columns; [`filter`] turns conditions into what the store's scan evaluates by itself; [`exec`] and [`parts`] read the parts.
 //! `attributes['key']` is a function call that travels down to the scan, which reads that key only.
 
 mod access;
@@ -11,6 +11,7 @@ mod filter;
 mod floor;
 mod histogram;
 mod newest;
+mod parts;
 mod percentile;
 mod provider;
 
@@ -24,9 +25,18 @@ use datafusion::{
 };
 use weir_proto::TenantId;
 
-/// The table `spans` of a tenant, as of the snapshot.
-pub(crate) fn spans_table(snapshot: weir_store::Snapshot, tenant: TenantId) -> Arc<dyn TableProvider> {
-    Arc::new(provider::SpansTable::new(snapshot, tenant))
+use super::stop::Stop;
+
+pub(super) use exec::PARTS_DAMAGED;
+pub(super) use parts::Readers;
+
+/// The table `spans` of a tenant, as of the snapshot; planning what to read ends when `stop` says so.
+pub(crate) fn spans_table(
+    snapshot: weir_store::Snapshot,
+    tenant: TenantId,
+    stop: &Arc<Stop>,
+) -> Arc<dyn TableProvider> {
+    Arc::new(provider::SpansTable::new(snapshot, tenant, Arc::clone(stop)))
 }
 
 /// Adds what queries on the table need: `attributes['key']`, `attr_num`, `attr_bool`, `p50` … `p99`, `approx_percentile`, and the rules

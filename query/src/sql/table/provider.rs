@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use datafusion::{
     arrow::datatypes::SchemaRef,
     catalog::{Session, TableProvider},
-    common::{DataFusionError, Statistics, stats::Precision},
+    common::{DataFusionError, Statistics, internal_err, stats::Precision},
     datasource::TableType,
     error::Result,
     logical_expr::{Expr, TableProviderFilterPushDown},
@@ -20,16 +20,18 @@ use super::{
     exec::SpansExec,
     filter,
 };
+use crate::sql::stop::Stop;
 
 /// A tenant's spans as of one snapshot.
 pub(super) struct SpansTable {
     snapshot: Snapshot,
     tenant: TenantId,
+    stop: Arc<Stop>,
 }
 
 impl SpansTable {
-    pub(super) fn new(snapshot: Snapshot, tenant: TenantId) -> Self {
-        Self { snapshot, tenant }
+    pub(super) fn new(snapshot: Snapshot, tenant: TenantId, stop: Arc<Stop>) -> Self {
+        Self { snapshot, tenant, stop }
     }
 }
 
@@ -67,11 +69,15 @@ impl TableProvider for SpansTable {
         let indexes: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..SCHEMA.fields().len()).collect());
         let columns = indexes.iter().map(|&at| (SCHEMA.field(at).name().clone(), TableColumn::at(at))).collect();
         let filter = filter::scan_filter(filters);
-        let (snapshot, tenant) = (self.snapshot.clone(), self.tenant.clone());
+        let (snapshot, tenant, stop) = (self.snapshot.clone(), self.tenant.clone(), Arc::clone(&self.stop));
         // Trace indexes are read from disk.
-        let planned =
-            tokio::task::spawn_blocking(move || snapshot.scan(&tenant, ScanRequest { columns: Vec::new(), filter }));
+        let planned = tokio::task::spawn_blocking(move || {
+            let request = ScanRequest { columns: Vec::new(), filter };
+            snapshot.scan_unless(&tenant, request, &|| stop.check().is_err())
+        });
         let scan = planned.await.map_err(|error| DataFusionError::External(Box::new(error)))?;
+        self.stop.check()?;
+        let Some(scan) = scan else { return internal_err!("given up without a reason") };
         let partitions = state.config().target_partitions();
         Ok(Arc::new(SpansExec::new(scan, columns, partitions, limit)))
     }

@@ -182,7 +182,8 @@ fn an_idle_journal_vouches_for_its_last_group() {
 #[test]
 fn files_retire_as_a_prefix_and_open_readers_go_on() {
     let folder = temp_folder();
-    let opened = Opened::with(options(folder.path()), Disk::default());
+    let without_spares = JournalOptions { spares: NO_SPARES, ..options(folder.path()) };
+    let opened = Opened::with(without_spares, Disk::default());
     for n in 0..4 {
         opened.append(n).expect("appended");
         block_on(opened.journal.roll());
@@ -190,8 +191,7 @@ fn files_retire_as_a_prefix_and_open_readers_go_on() {
     let files = opened.journal.files();
     assert_eq!(files.len(), 5);
     opened.journal.retire(3).expect("retired");
-    let names = std::fs::read_dir(folder.path().join("journal")).expect("there").count();
-    assert_eq!(names, 4, "files 3, 4 and 5, and the MARK");
+    assert_eq!(names(folder.path()), ["0000000003.journal", "0000000004.journal", "0000000005.journal", "MARK"]);
     assert_eq!(opened.journal.files().iter().map(|file| file.number()).collect::<Vec<_>>(), [3, 4, 5]);
     assert_eq!(read(&files).numbers, [0, 1, 2, 3]);
     opened.journal.retire(u32::MAX).expect("retired");
@@ -205,6 +205,103 @@ fn files_retire_as_a_prefix_and_open_readers_go_on() {
     assert!(again.recovered.missing.is_empty());
     assert_eq!(again.recovered.total, tallies(0..5));
     assert_eq!(read(&again.recovered.files).numbers, [4]);
+}
+
+const NO_SPARES: SpareLimits = SpareLimits { files_max: 0, window: Duration::ZERO };
+
+fn names(folder: &std::path::Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder.join("journal")).expect("there");
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("text")).collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn sealed_files_are_written_again_once_their_readers_have_gone() {
+    let folder = temp_folder();
+    let spares = SpareLimits { files_max: 2, window: Duration::from_secs(3600) };
+    let options = JournalOptions { spares, ..options(folder.path()) };
+    let opened = Opened::with(options.clone(), Disk::default());
+    let write = |n| {
+        opened.append(n).expect("appended");
+        block_on(opened.journal.roll());
+    };
+    (0..3).for_each(write);
+    let mut read_still = opened.journal.files();
+    read_still.truncate(1);
+    opened.journal.retire(4).expect("retired");
+    let spares = ["0000000001.journal.spare", "0000000002.journal.spare"];
+    assert_eq!(names(folder.path()), [spares[0], spares[1], "0000000004.journal", "MARK"], "two are enough");
+    write(3);
+    assert_eq!(names(folder.path()), [spares[0], "0000000004.journal", "0000000005.journal", "MARK"]);
+    write(4);
+    assert_eq!(read(&read_still).numbers, [0], "the first is not touched");
+    drop(read_still);
+    write(5);
+    assert_eq!(names(folder.path())[..3], ["0000000004.journal", "0000000005.journal", "0000000006.journal"]);
+    opened.append(6).expect("appended");
+    assert_eq!(read(&opened.journal.files()).numbers, [3, 4, 5, 6]);
+    opened.journal.retire(5).expect("retired");
+    assert_eq!(names(folder.path())[0], "0000000004.journal.spare");
+    opened.journal.tidy(false);
+    assert_eq!(names(folder.path())[0], "0000000004.journal.spare", "it will be needed");
+    opened.journal.tidy(true);
+    assert_eq!(names(folder.path())[0], "0000000005.journal", "space is short");
+
+    // What lies in the newest file from its former life does not count, nor do spare files.
+    let opening = opened.journal.files()[0].opening().clone();
+    drop(opened);
+    let again = Opened::with(JournalOptions { first_number: 5, opening, ..options }, Disk::default());
+    let content = read(&again.recovered.files);
+    assert_eq!(content.numbers, [4, 5, 6]);
+    assert!(content.damages.is_empty() && content.damaged.is_empty() && again.recovered.missing.is_empty());
+    assert_eq!(again.recovered.total, tallies(0..7));
+    assert!(names(folder.path()).iter().all(|name| !name.ends_with(".spare")));
+}
+
+#[test]
+fn spares_are_as_many_as_files_were_begun_lately() {
+    let window = Duration::from_secs(10);
+    let mut spares = Spares::new(SpareLimits { files_max: 3, window });
+    let start = Instant::now();
+    let second = |n| start + Duration::from_secs(n);
+    assert_eq!(spares.room(start), 0);
+    for n in [0, 1, 2, 8] {
+        spares.count_begun(second(n));
+    }
+    assert_eq!([8, 11, 12, 18, 19].map(|n| spares.room(second(n))), [3, 3, 2, 1, 0]);
+    let folder = temp_folder();
+    let opened = Opened::with(options(folder.path()), Disk::default());
+    for n in 0..2 {
+        opened.append(n).expect("appended");
+        block_on(opened.journal.roll());
+        spares.add(opened.journal.files()[n as usize].clone());
+    }
+    assert_eq!((spares.room(second(11)), spares.take_surplus(second(12), false)), (1, None));
+    let [first, second_one] = [0, 1].map(|n| Some(Spares::path_of(&opened.journal.files()[n])));
+    assert_eq!([18, 18].map(|n| spares.take_surplus(second(n), false)), [first, None]);
+    assert_eq!([18, 18].map(|n| spares.take_surplus(second(n), true)), [second_one, None]);
+}
+
+#[test]
+fn a_file_that_cannot_be_removed_is_tried_again() {
+    let folder = temp_folder();
+    let options = JournalOptions { spares: NO_SPARES, ..options(folder.path()) };
+    let opened = Opened::with(options, Disk::default());
+    for n in 0..3 {
+        opened.append(n).expect("appended");
+        block_on(opened.journal.roll());
+    }
+    // A folder in its place cannot be unlinked, whoever asks.
+    let second = folder.path().join("journal/0000000002.journal");
+    std::fs::remove_file(&second).expect("there");
+    std::fs::create_dir(&second).expect("made");
+    opened.journal.retire(4).expect_err("a folder");
+    assert_eq!(opened.journal.files().iter().map(|file| file.number()).collect::<Vec<_>>(), [2, 3, 4]);
+    std::fs::remove_dir(&second).expect("empty");
+    opened.journal.retire(4).expect("retired");
+    assert_eq!(names(folder.path()), ["0000000004.journal", "MARK"]);
 }
 
 #[test]

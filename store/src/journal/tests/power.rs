@@ -167,6 +167,24 @@ fn second_life(folder: &Path, skip_sync: u64) -> Run {
     run
 }
 
+/// Retires, and writes to what was retired: to two files, the second of which is not even full when all ends.
+fn third_life(folder: &Path, skip_sync: u64) -> Run {
+    let run = Run::open(folder, skip_sync);
+    run.append(0..3);
+    run.roll();
+    run.append(3..5);
+    run.roll();
+    run.append(5..6);
+    run.retire_all_closed();
+    run.append(6..7);
+    run.roll();
+    run.append(7..8);
+    run.roll();
+    run.append(8..9);
+    run.shutdown();
+    run
+}
+
 fn every_omission_is_noticed(life: fn(&Path, u64) -> Run) {
     let folder = temp_folder();
     let whole = life(folder.path(), 0);
@@ -186,6 +204,11 @@ fn a_power_cut_loses_nothing_and_each_sync_is_needed() {
 #[test]
 fn a_second_power_cut_loses_nothing_and_each_sync_is_needed() {
     every_omission_is_noticed(second_life);
+}
+
+#[test]
+fn a_power_cut_among_files_written_again_loses_nothing_and_each_sync_is_needed() {
+    every_omission_is_noticed(third_life);
 }
 
 #[test]

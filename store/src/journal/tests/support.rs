@@ -83,6 +83,7 @@ pub(crate) fn options(folder: &Path) -> JournalOptions {
         mark_delay: Duration::from_secs(3600),
         commit_delay_max: Duration::ZERO,
         commit_bytes_max: 1024,
+        spares: SpareLimits { files_max: 4, window: Duration::from_secs(3600) },
         ..JournalOptions::new(folder.join("journal"), SALT)
     }
 }

@@ -219,14 +219,18 @@ fn look_into(
             Cached::Code(dictionary.intern_repeated(text))
         }
         (Values::Words(_), _) => {
-            let is_scalar = !matches!(value.first(), Some(b'[' | b'{')) || value.starts_with(b"{\"$double\"");
-            let word = match is_scalar && write_text(value, text)? {
+            let word = match is_scalar(value) && write_text(value, text)? {
                 true => word_of_text(text, form),
                 false => None,
             };
             word.map_or(Cached::Nothing, Cached::Word)
         }
     })
+}
+
+/// Whether a value of the JSON is a text, number or boolean: NaN and the infinities are written as objects.
+pub(super) fn is_scalar(value: &[u8]) -> bool {
+    !matches!(value.first(), Some(b'[' | b'{')) || value.starts_with(b"{\"$double\"")
 }
 
 /// Appends a value's text; false for an empty value.

@@ -2,7 +2,7 @@
 
 use weir_proto::otlp::traces::ValueView;
 
-use super::attribute::{Source, quoted, word_of_text, write_double, write_text, write_word};
+use super::attribute::{Source, is_scalar, quoted, word_of_text, write_double, write_text, write_word};
 use crate::{
     AttributeForm, AttributeTest,
     segment::{
@@ -92,9 +92,7 @@ pub(super) fn passing(
                             && match json_entry::find(value, &quoted_key).map_err(damaged)? {
                                 Some(value) => {
                                     text.clear();
-                                    let is_scalar = !matches!(value.first(), Some(b'[' | b'{'))
-                                        || value.starts_with(b"{\"$double\"");
-                                    (is_scalar || test.form() == AttributeForm::Text)
+                                    (is_scalar(value) || test.form() == AttributeForm::Text)
                                         && write_text(value, &mut text).map_err(damaged)?
                                         && test_text(test, &text)
                                 }

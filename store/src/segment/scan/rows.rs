@@ -32,11 +32,19 @@ pub(crate) struct HeadRow<'a> {
     pub(crate) kept_by: Option<KeptBy<'a>>,
 }
 
+/// How a summary tells a column's value.
+#[derive(Debug, Clone, Copy)]
+enum Told {
+    Bytes(for<'r> fn(&'r HeadRow<'_>) -> &'r [u8]),
+    Word(fn(&HeadRow<'_>) -> u64),
+}
+
 /// Rows of a batch on their way.
 #[derive(Debug)]
 pub(crate) struct ScanRows<'r> {
     request: &'r ScanRequest,
-    columns: Vec<Column>,
+    /// Each with how the summary tells it; what it does not tell lies in the payload.
+    columns: Vec<(Option<Told>, Column)>,
     rows: u32,
     text: Vec<u8>,
 }
@@ -52,7 +60,7 @@ pub(super) fn state_text(state: SpanState) -> &'static [u8] {
 impl<'r> ScanRows<'r> {
     /// None yet.
     pub(crate) fn new(request: &'r ScanRequest) -> Self {
-        let columns = request.columns.iter().map(empty).collect();
+        let columns = request.columns.iter().map(|column| (told(column), empty(column))).collect();
         Self { request, columns, rows: 0, text: Vec::new() }
     }
 
@@ -61,22 +69,21 @@ impl<'r> ScanRows<'r> {
         self.rows
     }
 
+    /// Whether a column needs the payload.
+    pub(crate) fn needs_payload(&self) -> bool {
+        self.columns.iter().any(|(told, _)| told.is_none())
+    }
+
     /// Adds a span; `scanned` is there when a column needs the payload.
     pub(crate) fn push(&mut self, summary: &HeadRow<'_>, scanned: Option<&ScannedSpan<'_>>) {
         let row = self.rows;
-        for (wanted, column) in self.request.columns.iter().zip(&mut self.columns) {
-            match wanted {
-                ScanColumn::TraceId => column.push_bytes(row, &summary.trace_id.0),
-                ScanColumn::StartTime => column.push_word(row, summary.start_ns),
-                ScanColumn::Duration => column.push_word(row, summary.duration_ns),
-                ScanColumn::Service => column.push_bytes(row, summary.service),
-                ScanColumn::Name => column.push_bytes(row, summary.name),
-                ScanColumn::Kind => column.push_word(row, i64::from(summary.kind) as u64),
-                ScanColumn::StatusCode => column.push_word(row, i64::from(summary.status_code) as u64),
-                ScanColumn::State => column.push_bytes(row, state_text(summary.state)),
-                payload => {
+        for (wanted, (told, column)) in self.request.columns.iter().zip(&mut self.columns) {
+            match told {
+                Some(Told::Bytes(bytes)) => column.push_bytes(row, bytes(summary)),
+                Some(Told::Word(word)) => column.push_word(row, word(summary)),
+                None => {
                     let scanned = scanned.expect("given when a column needs the payload");
-                    push_payload(payload, column, row, (scanned, summary.kept_by), &mut self.text);
+                    push_payload(wanted, column, row, (scanned, summary.kept_by), &mut self.text);
                 }
             }
         }
@@ -87,7 +94,7 @@ impl<'r> ScanRows<'r> {
     pub(crate) fn finish(self) -> Result<RecordBatch, SegmentError> {
         let Self { request, columns, rows, .. } = self;
         let wanted = request.columns.iter().map(ScanColumn::data_type);
-        let arrays = columns.into_iter().zip(wanted).map(|(column, wanted)| arrays::array(column, rows, &wanted));
+        let arrays = columns.into_iter().zip(wanted).map(|((_, column), wanted)| arrays::array(column, rows, &wanted));
         let arrays = arrays.collect::<Result<Vec<_>, _>>()?;
         group::batch(request, arrays, rows)
     }
@@ -105,6 +112,21 @@ fn empty(wanted: &ScanColumn) -> Column {
             Column::empty(kind, required)
         }
     }
+}
+
+/// How the summary tells a column, if it does: all others need the payload.
+fn told(wanted: &ScanColumn) -> Option<Told> {
+    Some(match wanted {
+        ScanColumn::TraceId => Told::Bytes(|row| &row.trace_id.0),
+        ScanColumn::StartTime => Told::Word(|row| row.start_ns),
+        ScanColumn::Duration => Told::Word(|row| row.duration_ns),
+        ScanColumn::Service => Told::Bytes(|row| row.service),
+        ScanColumn::Name => Told::Bytes(|row| row.name),
+        ScanColumn::Kind => Told::Word(|row| i64::from(row.kind) as u64),
+        ScanColumn::StatusCode => Told::Word(|row| i64::from(row.status_code) as u64),
+        ScanColumn::State => Told::Bytes(|row| state_text(row.state)),
+        _ => return None,
+    })
 }
 
 fn push_payload(
@@ -167,7 +189,14 @@ fn push_payload(
         }
         ScanColumn::ScopeName => scanned.scope.name,
         ScanColumn::ScopeVersion => scanned.scope.version,
-        _ => unreachable!("told by the summary"),
+        ScanColumn::TraceId
+        | ScanColumn::StartTime
+        | ScanColumn::Duration
+        | ScanColumn::Service
+        | ScanColumn::Name
+        | ScanColumn::Kind
+        | ScanColumn::StatusCode
+        | ScanColumn::State => unreachable!("told by the summary"),
     };
     if !bytes.is_empty() {
         column.push_bytes(row, bytes);

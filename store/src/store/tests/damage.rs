@@ -128,7 +128,12 @@ async fn a_damaged_frame_is_counted() {
         let bytes = std::fs::read(&path).expect("read");
         let used = bytes.iter().rposition(|&byte| byte != 0).expect("not empty");
         flip(&path, used / 3);
+        let damaged = std::fs::read(&path).expect("read");
         loses_only(&(7 * PER_FILE..7 * PER_FILE + BATCH).collect(), folder.path()).await;
+        assert!(!path.exists());
+        let set_aside = std::fs::read(folder.path().join("quarantine/traces-0000000008.journal")).expect("there");
+        assert_eq!(set_aside, damaged, "as it was found");
+        assert_eq!(std::fs::read_dir(folder.path().join("quarantine")).expect("there").count(), 1);
     }
 }
 

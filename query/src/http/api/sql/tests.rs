@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use arrow_ipc::reader::StreamReader;
-use axum::{body::Body, response::IntoResponse};
+use axum::{body::to_bytes, response::IntoResponse};
 use http::{Request as HttpRequest, StatusCode};
 use weir_proto::{TenantId, time::Clock};
 use weir_store::Operation;
@@ -92,4 +92,30 @@ async fn mistakes_have_their_status() {
             "{body}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_read_to_its_end() {
+    let sent = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let pieces = |bytes: usize, count: usize| {
+        let sent = sent.clone();
+        let piece = vec![b'x'; bytes];
+        Body::from_stream(futures_util::stream::iter((0..count).map(move |_| {
+            sent.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+            Ok::<_, std::io::Error>(piece.clone())
+        })))
+    };
+    let read = |body| async {
+        whole_body(body, 100)
+            .await
+            .map(|bytes| bytes.len())
+            .map_err(|error| matches!(error, Failure::BodyTooLarge(100)))
+    };
+    assert_eq!(read(pieces(50, 2)).await, Ok(100));
+    sent.store(0, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(read(pieces(60, 1000)).await, Err(true));
+    assert_eq!(sent.load(std::sync::atomic::Ordering::Relaxed), 60_000, "the client could say all it had to say");
+    sent.store(0, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(read(pieces(1 << 20, 1000)).await, Err(true));
+    assert!(sent.load(std::sync::atomic::Ordering::Relaxed) <= 18 << 20, "but not without end");
 }

@@ -1,12 +1,6 @@
 //! Reads parts of the table and groups their rows by code; gives what the first stage of a grouping gives: partial states.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{fmt, sync::Arc};
 
 use datafusion::{
     arrow::{
@@ -29,12 +23,13 @@ use datafusion::{
     },
 };
 use futures_util::stream;
-use weir_store::Scan;
+use weir_store::ReadBounds;
 
 use super::groups::Groups;
 use crate::sql::table::{
     columns::TableColumn,
-    exec::{Queues, SpansExec, read_aside},
+    exec::SpansExec,
+    parts::{PartReader, Queues, read_aside},
 };
 
 /// The first stage of a grouping, on the table itself.
@@ -124,7 +119,7 @@ impl ExecutionPlan for GroupSpansExec {
         let mut is_shown = vec![false; columns.len()];
         used.for_each(|column| is_shown[column.index()] = true);
         let grouping = Grouping {
-            scan: self.spans.scan().clone(),
+            parts: self.spans.parts((&self.queues, partition), &context),
             columns: columns
                 .iter()
                 .map(|(_, column)| column.clone())
@@ -138,7 +133,6 @@ impl ExecutionPlan for GroupSpansExec {
             groups: Groups::default(),
             numbers: Vec::new(),
             schema: self.schema(),
-            queue: self.queues.of(partition),
             memory: MemoryConsumer::new("GroupSpansExec").register(context.memory_pool()),
             metrics: BaselineMetrics::new(&self.metrics, partition),
         };
@@ -150,13 +144,13 @@ impl ExecutionPlan for GroupSpansExec {
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
+        Some(self.spans.with_counts(&self.metrics))
     }
 }
 
 /// One partition's work.
 struct Grouping {
-    scan: Scan,
+    parts: PartReader,
     /// Each with its place among the scan's.
     columns: Vec<(TableColumn, usize)>,
     /// Whether a function or filter looks at the column.
@@ -168,7 +162,6 @@ struct Grouping {
     groups: Groups,
     numbers: Vec<usize>,
     schema: SchemaRef,
-    queue: Arc<AtomicUsize>,
     memory: MemoryReservation,
     metrics: BaselineMetrics,
 }
@@ -177,15 +170,15 @@ impl Grouping {
     /// The states of all groups; those so far, when there is no memory for more.
     async fn next(mut self) -> Result<Option<(RecordBatch, Option<Self>)>> {
         loop {
-            let part = self.queue.fetch_add(1, Ordering::Relaxed);
-            if part >= self.scan.parts().len() {
+            let Some(part) = self.parts.next() else {
                 let batch = if self.groups.len() > 0 { Some((self.take_states()?, None)) } else { None };
                 return Ok(batch);
-            }
+            };
+            let _turn = self.parts.turn().await;
             let (grouping, fits) = read_aside(self, move |grouping| {
-                grouping.add(part)?;
+                let rows_fit = grouping.add(part)?;
                 let bytes = grouping.accumulators.iter().map(|accumulator| accumulator.size()).sum::<usize>();
-                Ok(grouping.memory.try_resize(bytes + grouping.groups.memory_bytes()).is_ok())
+                Ok(grouping.memory.try_resize(bytes + grouping.groups.memory_bytes()).is_ok() && rows_fit)
             })
             .await?;
             self = grouping;
@@ -197,12 +190,19 @@ impl Grouping {
         }
     }
 
-    fn add(&mut self, part: usize) -> Result<()> {
+    /// Whether there is memory for its rows beside the groups.
+    fn add(&mut self, part: usize) -> Result<bool> {
         let elapsed = self.metrics.elapsed_compute().clone();
         let _timer = elapsed.timer();
-        let rows = self.scan.read(&self.scan.parts()[part]);
+        let rows = self.parts.read(part, &ReadBounds::default());
         if rows.num_rows() == 0 {
-            return Ok(());
+            return Ok(true);
+        }
+        let held = self.parts.hold(&rows);
+        let fits = held.is_ok();
+        if self.groups.len() == 0 {
+            // There is nothing that could be let go for them.
+            held?;
         }
         let keys: Vec<&ArrayRef> = self.by.iter().map(|&at| rows.column(self.columns[at].1)).collect();
         self.groups.number(&keys, &mut self.numbers);
@@ -216,7 +216,7 @@ impl Grouping {
             let filter: Option<&BooleanArray> = filter.as_ref().map(|filter| filter.as_boolean());
             accumulator.update_batch(&values, &self.numbers, filter, self.groups.len())?;
         }
-        Ok(())
+        Ok(fits)
     }
 
     /// The columns that functions look at, as SQL shows them, each at its index.

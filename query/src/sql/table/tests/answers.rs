@@ -108,6 +108,20 @@ async fn rows_show_what_was_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_column_is_there_alone_wherever_the_rows_lie() {
+    let (head, sealed) = (filled(0).await, filled(SPANS).await);
+    let (head, sealed) = (session(head.store.snapshot()), session(sealed.store.snapshot()));
+    for field in super::super::columns::SCHEMA.fields() {
+        let sql = format!("SELECT {} FROM spans", field.name());
+        let found = lines(&head, &sql).await;
+        assert_eq!(found.len() as u64, SPANS, "{sql}");
+        assert_eq!(found, lines(&sealed, &sql).await, "{sql}");
+    }
+    let estimated = "SELECT service, sum(adjusted_count) FROM spans GROUP BY service";
+    assert_eq!(lines(&head, estimated).await[0], "service-0|150.0");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_newest_rows() {
     for sealed in [0, SPANS, 400] {
         let filled = filled(sealed).await;

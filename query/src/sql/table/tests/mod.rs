@@ -1,8 +1,12 @@
 //! The table through SQL: the same answers from the head, from segments and from both, and those that plain evaluation gives.
 
 mod answers;
+mod damaged;
 mod plans;
+mod sampled;
 mod traffic;
+
+use std::time::{Duration, Instant};
 
 use datafusion::{
     arrow::{array::RecordBatch, util::pretty::pretty_format_batches},
@@ -11,12 +15,26 @@ use datafusion::{
 use weir_proto::TenantId;
 use weir_store::Snapshot;
 
+use crate::sql::{
+    config::SqlConfig,
+    encoding::{Encoding, Json},
+    engine::{Engine, Query},
+    error::SqlError,
+    stop::Stop,
+};
+
 /// A session with the table.
 fn session(snapshot: Snapshot) -> SessionContext {
+    session_until(snapshot, Instant::now() + Duration::from_secs(600))
+}
+
+fn session_until(snapshot: Snapshot, deadline: Instant) -> SessionContext {
     let config = SessionConfig::new().with_target_partitions(2);
     let context = SessionContext::new_with_config(config);
     super::register(&context);
-    context.register_table("spans", super::spans_table(snapshot, TenantId::default())).expect("a free name");
+    context
+        .register_table("spans", super::spans_table(snapshot, TenantId::default(), &Stop::at(deadline)))
+        .expect("a free name");
     context
 }
 
@@ -43,4 +61,24 @@ fn squeeze(line: &str) -> String {
 async fn explain(context: &SessionContext, sql: &str) -> String {
     let table = pretty_format_batches(&run(context, &format!("EXPLAIN {sql}")).await).expect("shown").to_string();
     table.lines().map(squeeze).collect::<Vec<_>>().join("\n")
+}
+
+/// The answer as the engine gives it, or why there is none. Blocks.
+fn ask(
+    snapshot: &Snapshot,
+    text: &str,
+    limits: SqlConfig,
+    encoding: Box<dyn Encoding>,
+) -> Result<serde_json::Value, SqlError> {
+    let spill = tempfile::tempdir().expect("a temporary folder");
+    let engine = Engine::start(limits, spill.path()).expect("threads");
+    let snapshot = snapshot.clone();
+    let spans = Box::new(move |stop: &_| super::spans_table(snapshot, TenantId::default(), stop));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut answer = engine.ask(Query { text: text.into(), spans, deadline, encoding }, ());
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.chunks.blocking_recv() {
+        bytes.extend(chunk?.bytes);
+    }
+    Ok(serde_json::from_slice(&bytes).unwrap_or_default())
 }

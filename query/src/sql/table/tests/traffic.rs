@@ -26,22 +26,13 @@ pub(super) const SPANS: u64 = 600;
 /// A store with the spans, all of them visible.
 pub(super) struct Filled {
     pub(super) store: Store,
-    _folder: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
 }
 
 /// Of the numbered spans those below `sealed` in segments, the others in the head.
 pub(super) async fn filled(sealed: u64) -> Filled {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let options = StoreOptions {
-        free_bytes_min: 0,
-        commit_delay_max: Duration::ZERO,
-        journal_file_age_max: Duration::from_secs(3600),
-        seal_bytes_max: 1,
-        seal_age_max: Duration::ZERO,
-        retention_traces: None,
-        ..StoreOptions::new(folder.path())
-    };
-    let store = Store::open(options, None, Clock::fixed(T0)).await.expect("opens");
+    let store = Store::open(options(&folder), None, Clock::fixed(T0)).await.expect("opens");
     for from in (0..SPANS).step_by(50) {
         store.append_traces(batch(from..from + 50)).await.expect("appended");
         // Three segments.
@@ -50,10 +41,23 @@ pub(super) async fn filled(sealed: u64) -> Filled {
             until_sealed(&store).await;
         }
     }
-    Filled { store, _folder: folder }
+    Filled { store, folder }
 }
 
-async fn until_sealed(store: &Store) {
+/// Seals what is closed, and closes a file only when told to.
+pub(super) fn options(folder: &tempfile::TempDir) -> StoreOptions {
+    StoreOptions {
+        free_bytes_min: 0,
+        commit_delay_max: Duration::ZERO,
+        journal_file_age_max: Duration::from_secs(3600),
+        seal_bytes_max: 1,
+        seal_age_max: Duration::ZERO,
+        retention_traces: None,
+        ..StoreOptions::new(folder.path())
+    }
+}
+
+pub(super) async fn until_sealed(store: &Store) {
     let mut ticks = tokio::time::interval(Duration::from_millis(1));
     loop {
         let request = ScanRequest { columns: vec![], filter: ScanFilter::default() };
@@ -122,7 +126,7 @@ fn span(n: u64) -> Span {
     }
 }
 
-fn batch(numbers: std::ops::Range<u64>) -> TracesBatch {
+pub(super) fn batch(numbers: std::ops::Range<u64>) -> TracesBatch {
     let resource_spans = numbers.map(|n| ResourceSpans {
         resource: Some(Resource {
             attributes: vec![text("service.name", service(n)), text("zone", format!("zone-{}", n % 4 / 2))],

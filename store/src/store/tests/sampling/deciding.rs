@@ -30,6 +30,29 @@ async fn a_verdict_takes_effect_after_its_fsync() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_set_back_holds_no_verdict_up() {
+    let (folder, copied) = (temp_folder(), temp_folder());
+    let store = Sampled::open(folder.path(), Script::new()).await;
+    store.append(0..5).await;
+    store.sample();
+    store.clock.set(store.clock.now_ns() - 60_000_000_000);
+    store.append(5..10).await;
+    store.sample();
+    store.pass(1010);
+    store.sample();
+    let decided = [kept(0..5), dropped(5..10)].concat_all();
+    assert_eq!(store.standings(), decided);
+    let store = store.kill(copied.path()).await;
+    assert_eq!(store.standings(), decided);
+    store.append(10..15).await;
+    store.sample();
+    store.pass(1010);
+    store.sample();
+    assert_eq!(store.standings(), [decided, dropped(10..15)].concat_all());
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tenants_have_traces_of_their_own() {
     let folder = temp_folder();
     let store = Sampled::open(folder.path(), Script::new()).await;

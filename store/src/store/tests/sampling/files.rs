@@ -58,6 +58,21 @@ async fn a_few_cached_verdicts_do_not_pin_a_file() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_from_before_a_stop_go() {
+    let (folder, copied) = (temp_folder(), temp_folder());
+    let store = Sampled::open(folder.path(), Script::caching(10)).await;
+    store.append(0..40).await;
+    store.pass(1010);
+    store.sample();
+    let store = store.kill(copied.path()).await;
+    assert_eq!(store.status().cached_dropped_traces, 5);
+    let most = decide_many(&store, 40).await;
+    assert!((3..=9).contains(&most), "{most} files and the MARK");
+    assert!(store.shared.verdicts().files()[0].number() > 3);
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_verdict_stays_while_an_unsealed_span_needs_it() {
     let (folder, copied) = (temp_folder(), temp_folder());
     let store = Sampled::open(folder.path(), Script::caching(0)).await;

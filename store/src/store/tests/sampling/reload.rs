@@ -1,5 +1,10 @@
 //! Another configuration while Weir runs, and sampling switched off and on.
 
+use std::{
+    sync::{Mutex, atomic::Ordering, mpsc},
+    time::{Duration, Instant},
+};
+
 use super::*;
 use crate::{disk::Disk, sampling::ReloadError};
 
@@ -50,6 +55,21 @@ async fn traces_are_judged_as_when_they_began() {
     store.sample();
     assert_eq!(decided(&store, 25), standing(true));
     assert_eq!(store.status().generation, 3);
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_next_judge_goes_on_from_what_was_learned() {
+    let folder = temp_folder();
+    let mut store = Sampled::open(folder.path(), Script { mood: script::Mood::Learns, ..Script::new() }).await;
+    store.append(0..10).await;
+    store.pass(1010);
+    store.sample();
+    reload(&mut store, Some(Script { mood: script::Mood::Learns, ..other() })).await.expect("taken");
+    store.append(10..15).await;
+    store.sample();
+    let policies = store.status().policies;
+    assert_eq!((&policies["observed"], &policies["used"]), (&15.into(), &2.into()));
     store.close().await;
 }
 
@@ -114,6 +134,79 @@ async fn sampling_is_switched_off_and_on() {
     store.seal().await;
     let sent: Numbers = [0, 1, 2, 5, 6, 7, 10, 11, 13, 18].into();
     assert_eq!(store.visible(&sent), [0, 1, 2, 7, 10, 11, 13, 18].into());
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn spans_of_pending_traces_are_marked_until_the_last_is_decided() {
+    let folder = temp_folder();
+    let script = Script::new();
+    let is_retired = script.is_retired.clone();
+    let mut store = Sampled::open(folder.path(), script).await;
+    store.append([0, 5]).await;
+    store.pass(500);
+    let admitted_by = store.sampling.clone();
+    reload(&mut store, None).await.expect("off");
+    store.sampling = admitted_by;
+    // Trace 0 gets the span that makes it worth keeping; trace 2 begins now.
+    store.append([2, 10]).await;
+    store.pass(10);
+    store.sample();
+    assert!(!is_retired.load(Ordering::Relaxed));
+    let off = store::Standing::Kept("sampling_off".into());
+    assert_eq!(store.standings(), [pending([0, 2, 5]), Standings::from([(10, off.clone())])].concat_all());
+    store.pass(510);
+    store.sample();
+    assert_eq!(store.standings(), [kept([0, 2]), dropped([5]), Standings::from([(10, off)])].concat_all());
+    assert!(is_retired.load(Ordering::Relaxed), "nobody has to mark spans any more");
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_another_follows_does_not_retire() {
+    let folder = temp_folder();
+    let script = Script::new();
+    let is_retired = script.is_retired.clone();
+    let mut store = Sampled::open(folder.path(), script).await;
+    reload(&mut store, Some(other())).await.expect("taken");
+    store.sample();
+    assert!(!store.status().reloading);
+    assert!(!is_retired.load(Ordering::Relaxed), "receivers may still mark spans with it");
+    store.close().await;
+}
+
+/// Done once, as the next view is swapped in.
+static MEANWHILE: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
+
+fn meanwhile(_: &View) {
+    let act = MEANWHILE.lock().expect("no panic").take();
+    if let Some(act) = act {
+        act();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_does_not_come_between_marks_and_their_frame() {
+    let folder = temp_folder();
+    let (options, clock) = (super::super::options(folder.path()), super::super::clock());
+    let store = Sampled::open_watched(options, Disk::default(), Script::new().shared(), clock, meanwhile).await;
+    store.append([0]).await;
+    store.sample();
+    let (state, next) = (store.shared.sampled.clone(), other().shared());
+    let (threads, started) = mpsc::channel();
+    // The frame is marked and not fed yet: if nothing holds the reload up, it is done before that.
+    *MEANWHILE.lock().expect("no panic") = Some(Box::new(move || {
+        let (reload, began) = (std::thread::spawn(move || state.reload(next)), Instant::now());
+        while !reload.is_finished() && began.elapsed() < Duration::from_millis(100) {
+            std::thread::yield_now();
+        }
+        threads.send(reload).expect("somebody waits for it");
+    }));
+    store.append([2]).await;
+    started.recv().expect("started").join().expect("no panic").expect("taken");
+    store.pass(1010);
+    store.sample();
+    assert_eq!(store.standings(), kept([0, 2]));
     store.close().await;
 }
 

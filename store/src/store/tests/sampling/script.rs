@@ -1,6 +1,12 @@
 //! A configuration and a judge for tests: which traces are kept follows from their numbers.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use weir_proto::otlp::traces::{Checks, ScannedSpan, scan};
 
@@ -20,13 +26,14 @@ pub(in crate::store::tests) struct Script {
     pub(super) wanted: fn(u64) -> bool,
     /// The judge has nothing to learn, or panics, …
     pub(super) mood: Mood,
+    pub(super) is_retired: Arc<AtomicBool>,
 }
 
 /// What is special about a judge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mood {
     Plain,
-    /// Counts what it has seen, and keeps the count.
+    /// Counts what it has seen and decided, and keeps the counts.
     Learns,
     /// Panics when it decides.
     Panics,
@@ -49,7 +56,14 @@ impl Script {
             kept_cache_traces_max: 1000,
             dropped_cache_traces_max: 1000,
         };
-        Self { generation: 1, options, wants: every_third, wanted: |_| false, mood: Mood::Plain }
+        Self {
+            generation: 1,
+            options,
+            wants: every_third,
+            wanted: |_| false,
+            mood: Mood::Plain,
+            is_retired: Arc::default(),
+        }
     }
 
     /// A cache of this many traces of each kind.
@@ -95,6 +109,10 @@ impl Sampling for Script {
     fn judge(&self) -> Box<dyn Judge> {
         Box::new(ScriptedJudge { mood: self.mood, ..ScriptedJudge::default() })
     }
+
+    fn retire(&self) {
+        self.is_retired.store(true, Ordering::Relaxed);
+    }
 }
 
 impl SpanMarker for &Script {
@@ -116,14 +134,14 @@ impl SpanMarker for &Script {
 struct ScriptedJudge {
     mood: Mood,
     observed: u64,
-    recalled: u64,
-    late: u64,
+    /// Decided, by it or by one before it.
+    used: u64,
     last_ns: u64,
 }
 
 impl Default for ScriptedJudge {
     fn default() -> Self {
-        Self { mood: Mood::Plain, observed: 0, recalled: 0, late: 0, last_ns: 0 }
+        Self { mood: Mood::Plain, observed: 0, used: 0, last_ns: 0 }
     }
 }
 
@@ -145,6 +163,7 @@ impl Judge for ScriptedJudge {
         assert!(self.mood != Mood::Panics, "as the test wants");
         assert!(now_ns >= self.last_ns, "journal time never goes back");
         self.last_ns = now_ns;
+        self.used += 1;
         let keep = account.bits & 1 == 1;
         let policy = match (keep, cause) {
             (true, _) => 0,
@@ -155,24 +174,23 @@ impl Judge for ScriptedJudge {
         Decision { keep, policy, adjusted_count, is_probabilistic: keep }
     }
 
-    fn late(&mut self, _kept: bool, _policy: usize) {
-        self.late += 1;
-    }
-
     fn recall(&mut self, _account_spans: u32, _kept: bool, _policy: usize, _journal_time_ns: u64) {
-        self.recalled += 1;
+        self.used += 1;
     }
 
     fn checkpoint(&self) -> Vec<u8> {
-        if self.mood == Mood::Learns { self.observed.to_le_bytes().to_vec() } else { Vec::new() }
+        if self.mood == Mood::Learns { [self.observed, self.used].map(u64::to_le_bytes).concat() } else { Vec::new() }
     }
 
     fn restore(&mut self, checkpoint: &[u8]) {
-        self.observed = checkpoint.try_into().map_or(0, u64::from_le_bytes);
+        let (counts, _) = checkpoint.as_chunks::<8>();
+        if let [observed, used] = *counts {
+            (self.observed, self.used) = (u64::from_le_bytes(observed), u64::from_le_bytes(used));
+        }
     }
 
     fn report(&self) -> serde_json::Value {
-        serde_json::json!({"observed": self.observed, "recalled": self.recalled, "late": self.late})
+        serde_json::json!({"observed": self.observed, "used": self.used})
     }
 }
 

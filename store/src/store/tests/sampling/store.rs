@@ -57,9 +57,19 @@ impl Sampled {
         sampling: Option<Arc<dyn Sampling>>,
         clock: Clock,
     ) -> Self {
+        Self::open_watched(options, disk, sampling, clock, balances).await
+    }
+
+    pub(super) async fn open_watched(
+        options: StoreOptions,
+        disk: Disk,
+        sampling: Option<Arc<dyn Sampling>>,
+        clock: Clock,
+        witness: fn(&View),
+    ) -> Self {
         let shared = open::open(disk, options, sampling.clone(), clock.clone()).await.expect("opens");
         balances(&shared.views.current());
-        shared.views.witness.set(balances).expect("set once");
+        shared.views.witness.set(witness).expect("set once");
         Self { shared: Arc::new(shared), clock, sampling }
     }
 
