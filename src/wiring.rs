@@ -178,18 +178,18 @@ async fn reload(plan: &Plan, samplers: &mut Samplers, store: &Store) {
         Err(error) => return error!("SIGHUP: nothing changed: {error}"),
     };
     let file = file.display();
-    match samplers.reload(next.processors.clone(), store).await {
-        Ok(true) => {
-            info!("SIGHUP: {file}: its processors hold for spans that arrive, and traces that begin, from now on")
-        }
-        Ok(false) => {}
+    let is_changed = match samplers.reload(next.processors.clone(), store).await {
+        Ok(is_changed) => is_changed,
         Err(error) => return error!("SIGHUP: nothing changed: {error:#}"),
+    };
+    if is_changed {
+        info!("SIGHUP: {file}: its processors hold for spans that arrive, and traces that begin, from now on");
     }
     let mut sections = plan.config.differences(&next);
     sections.retain(|section| *section != "processors");
-    if sections.is_empty() {
+    if sections.is_empty() && !is_changed {
         info!("SIGHUP: {file} is valid and says what is running already");
-    } else {
+    } else if !sections.is_empty() {
         warn!("SIGHUP: {file} is valid; these sections need a restart: {}", sections.join(", "));
     }
 }

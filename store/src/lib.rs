@@ -26,5 +26,6 @@ pub use scan::{
 pub use segment::attribute_in_json;
 pub use span::{
     AttributeFilter, AttributeText, Operation, Place, SearchLimits, SearchResult, SpanFilter, SpanRecord, SpanState,
+    TraceRows,
 };
 pub use store::{AppendError, OpenError, ReadError, Snapshot, Store, StoreOptions, TracesBatch};

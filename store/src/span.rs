@@ -124,6 +124,15 @@ pub struct SearchLimits {
     pub deadline: Instant,
 }
 
+/// What was read of a trace.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TraceRows {
+    /// Its spans, oldest start first.
+    pub rows: Vec<SpanRecord>,
+    /// More of it is in a segment that cannot be read.
+    pub is_damaged: bool,
+}
+
 /// What a search found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SearchResult {

@@ -200,7 +200,7 @@ pub(super) async fn restart(settings: &Settings) -> anyhow::Result<Vec<Row>> {
 
 /// Segments after many seals of little each.
 pub(super) async fn segments(settings: &Settings) -> anyhow::Result<Vec<Row>> {
-    let storage = "  journal: {file_size_max: 1MiB, file_age_max: 100ms}\n  seal: {size_max: 64KiB, age_max: 10ms}\n";
+    let storage = "  journal: {file_size_max: 1MiB, file_age_max: 100ms}\n  seal: {size_max: 1MiB, age_max: 100ms, journal_size_max: 1MiB}\n";
     let stage = Kept::Five.stage(settings, storage, "500ms").await?;
     let mut seals = 0.0;
     while seals < settings.seals as f64 {

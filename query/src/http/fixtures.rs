@@ -17,7 +17,7 @@ use weir_proto::{
 };
 use weir_store::{
     AppendError, Ledger, Operation, ReadError, ScanRequest, SearchLimits, SearchResult, SpanFilter, SpanRecord,
-    SpanState, sampling::SamplingStatus,
+    SpanState, TraceRows, sampling::SamplingStatus,
 };
 
 use super::{
@@ -104,6 +104,8 @@ pub(crate) struct Held {
     pub(crate) unready: Option<AppendError>,
     /// Panics when operations are read.
     pub(crate) breaks: bool,
+    /// More of each trace cannot be read.
+    pub(crate) is_damaged: bool,
     /// Met twice while operations are read: at the start, and before the answer.
     pub(crate) meets: Option<Arc<std::sync::Barrier>>,
 }
@@ -128,8 +130,9 @@ impl Source for Held {
 }
 
 impl View for Held {
-    fn trace(&self, _: &TenantId, id: TraceId, rows_max: usize) -> Result<Vec<SpanRecord>, ReadError> {
-        Ok(self.rows.iter().filter(|row| row.span.trace_id == id.0).take(rows_max).cloned().collect())
+    fn trace(&self, _: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceRows, ReadError> {
+        let rows = self.rows.iter().filter(|row| row.span.trace_id == id.0).take(rows_max).cloned().collect();
+        Ok(TraceRows { rows, is_damaged: self.is_damaged })
     }
 
     fn search(&self, _: &TenantId, _: &SpanFilter, _: SearchLimits) -> Result<SearchResult, ReadError> {

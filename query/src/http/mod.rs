@@ -4,6 +4,7 @@
 
 mod answer;
 mod api;
+mod body;
 mod call;
 mod config;
 #[cfg(test)]

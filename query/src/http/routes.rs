@@ -9,12 +9,13 @@ use axum::{
     routing::get,
 };
 use http::{HeaderValue, header};
+use tokio::time::timeout;
 use weir_proto::time::Clock;
 
 use super::{
     Authenticate, QueryConfig,
     answer::{Answer, ErrorStyle, Failure},
-    api,
+    api, body,
     call::Call,
     gate::{Gate, run_short},
     health, index, jaeger, metrics,
@@ -164,7 +165,11 @@ pub(super) fn router(app: &App) -> Router {
             async move {
                 let response = match within_limits(&limits, &request) {
                     Ok(()) => next.run(request).await,
-                    Err(failure) => failure.into_response(ErrorStyle::of(request.uri().path())),
+                    Err(failure) => {
+                        let style = ErrorStyle::of(request.uri().path());
+                        let _ = timeout(limits.read_timeout, body::pass_over(request.into_body())).await;
+                        failure.into_response(style)
+                    }
                 };
                 secured(response)
             }

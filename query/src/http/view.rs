@@ -5,8 +5,8 @@ use std::sync::Arc;
 use datafusion::catalog::TableProvider;
 use weir_proto::{TenantId, TraceId};
 use weir_store::{
-    AppendError, Ledger, Operation, ReadError, ScanRequest, SearchLimits, SearchResult, Snapshot, SpanFilter,
-    SpanRecord, Store, sampling::SamplingStatus,
+    AppendError, Ledger, Operation, ReadError, ScanRequest, SearchLimits, SearchResult, Snapshot, SpanFilter, Store,
+    TraceRows, sampling::SamplingStatus,
 };
 
 use crate::{
@@ -32,7 +32,7 @@ pub(super) trait Source: Send + Sync {
 /// One immutable view; all methods may block on files. See [`Snapshot`].
 pub(super) trait View: Send {
     /// No more than `rows_max` rows.
-    fn trace(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<Vec<SpanRecord>, ReadError>;
+    fn trace(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceRows, ReadError>;
 
     fn search(&self, tenant: &TenantId, filter: &SpanFilter, limits: SearchLimits) -> Result<SearchResult, ReadError>;
 
@@ -63,7 +63,7 @@ impl Source for Store {
 }
 
 impl View for Snapshot {
-    fn trace(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<Vec<SpanRecord>, ReadError> {
+    fn trace(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceRows, ReadError> {
         self.trace_up_to(tenant, id, rows_max)
     }
 

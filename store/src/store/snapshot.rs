@@ -12,7 +12,7 @@ use weir_proto::{TenantId, TraceId};
 
 use super::{stored::StoredSegment, view::View};
 use crate::{
-    Ledger, Operation, ReadError, SearchLimits, SearchResult, SpanFilter, SpanRecord, Tally,
+    Ledger, Operation, ReadError, SearchLimits, SearchResult, SpanFilter, SpanRecord, Tally, TraceRows,
     head::HeadFile,
     search::NewestTraces,
     segment::{Searched, SegmentError},
@@ -30,24 +30,28 @@ pub struct Snapshot(pub(super) Arc<View>);
 impl Snapshot {
     /// Every span of a trace, oldest start first. Rows that a client sent twice appear twice.
     pub fn trace(&self, tenant: &TenantId, id: TraceId) -> Result<Vec<SpanRecord>, ReadError> {
-        self.trace_up_to(tenant, id, usize::MAX)
+        self.trace_up_to(tenant, id, usize::MAX).map(|trace| trace.rows)
     }
 
     /// As [`Self::trace`], but no more than `rows_max` rows: one trace id may be on everything that a client sends.
-    pub fn trace_up_to(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<Vec<SpanRecord>, ReadError> {
+    pub fn trace_up_to(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceRows, ReadError> {
         let mut spans = Vec::new();
+        let mut is_damaged = false;
         for segment in self.segments(tenant) {
             match segment.trace_up_to(id, rows_max - spans.len()) {
                 Ok(found) => spans.extend(found),
                 // A broken segment hurts only itself.
-                Err(error) => segment.report(&error),
+                Err(error) => {
+                    segment.report(&error);
+                    is_damaged = true;
+                }
             }
         }
         for file in &self.0.files {
             spans.extend(file.trace(tenant, id, self.0.cut(), rows_max - spans.len()));
         }
         spans.sort_by_key(|record| record.span.start_time_unix_nano);
-        Ok(spans)
+        Ok(TraceRows { rows: spans, is_damaged })
     }
 
     /// The newest traces with a span that fulfils the filter.

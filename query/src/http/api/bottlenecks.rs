@@ -1,7 +1,7 @@
 //! `/api/v1/bottlenecks`: where the time of an operation goes, summed over its newest traces.
 
 use serde::Serialize;
-use weir_store::{SearchLimits, SpanFilter};
+use weir_store::{SearchLimits, SpanFilter, TraceRows};
 
 use super::range::range;
 use crate::{
@@ -50,9 +50,9 @@ pub(in crate::http) fn bottlenecks(call: &Call, view: &dyn View) -> Result<Answe
             partial = true;
             break;
         }
-        let rows = view.trace(&call.tenant, id, call.rows_max())?;
+        let TraceRows { rows, is_damaged } = view.trace(&call.tenant, id, call.rows_max())?;
         // Of a trace that is not read whole nobody knows what it waited for: better left out than wrong.
-        if rows.len() >= call.rows_max() {
+        if is_damaged || rows.len() >= call.rows_max() {
             partial = true;
             continue;
         }

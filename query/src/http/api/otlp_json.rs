@@ -31,6 +31,9 @@ pub(super) struct TracesData<'a> {
     /// Not OTLP: spans beyond `query.spans_max`, at least.
     #[serde(skip_serializing_if = "is_default")]
     spans_left_out: usize,
+    /// Not OTLP: more of the trace is in a segment that cannot be read.
+    #[serde(skip_serializing_if = "is_default")]
+    is_damaged: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -153,7 +156,7 @@ struct AnyValue<'a>(Option<&'a any_value::Value>);
 
 impl<'a> TracesData<'a> {
     /// Groups rows, each with its times; `left_out` further spans, at least, are only counted.
-    pub(super) fn of(rows: &'a [SpanRecord], times: &[SpanTime], left_out: usize) -> Self {
+    pub(super) fn of(rows: &'a [SpanRecord], times: &[SpanTime], left_out: usize, is_damaged: bool) -> Self {
         let mut resource_spans: Vec<ResourceSpans<'a>> = Vec::new();
         let (mut resources, mut scopes) = (Places::default(), Places::default());
         let mut scope_positions: HashMap<(usize, usize), usize> = HashMap::new();
@@ -176,7 +179,7 @@ impl<'a> TracesData<'a> {
             });
             group[position].spans.push(Span::of(row, time));
         }
-        Self { resource_spans, spans_left_out: left_out }
+        Self { resource_spans, spans_left_out: left_out, is_damaged }
     }
 }
 

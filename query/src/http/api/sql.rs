@@ -2,11 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    body::Body,
-    extract::{Query as Parameters, Request},
-};
-use futures_util::StreamExt;
+use axum::extract::{Query as Parameters, Request};
 use http::{HeaderMap, Method, header};
 use tokio::time::{timeout, timeout_at};
 use weir_store::ReadError;
@@ -14,6 +10,7 @@ use weir_store::ReadError;
 use crate::{
     http::{
         answer::Failure,
+        body,
         leash::Leash,
         routes::{App, Streaming},
         stream::Streamed,
@@ -69,9 +66,9 @@ fn encoding(headers: &HeaderMap) -> Box<dyn Encoding> {
 async fn text(app: &App, request: Request) -> Result<String, Failure> {
     let bytes_max = app.config.sql.text_bytes_max.get();
     let text = if request.method() == Method::POST {
-        let reading = timeout(app.config.read_timeout, whole_body(request.into_body(), bytes_max));
-        let body = reading.await.map_err(|_| Failure::BadRequest("the body did not arrive in time".into()))??;
-        String::from_utf8(body).map_err(|_| Failure::BadRequest("the query is not UTF-8".into()))?
+        let reading = timeout(app.config.read_timeout, body::whole(request.into_body(), bytes_max));
+        let text = reading.await.map_err(|_| Failure::BadRequest("the body did not arrive in time".into()))??;
+        String::from_utf8(text).map_err(|_| Failure::BadRequest("the query is not UTF-8".into()))?
     } else {
         let pairs = Parameters::<Vec<(String, String)>>::try_from_uri(request.uri());
         let pairs = pairs.map_err(|rejection| Failure::BadRequest(rejection.to_string()))?.0;
@@ -84,27 +81,6 @@ async fn text(app: &App, request: Request) -> Result<String, Failure> {
         return Err(Failure::BadRequest("there is no query: POST it as the body, or GET with ?query=".into()));
     }
     Ok(text)
-}
-
-/// Passed over of a body that is too large: a client that still writes when its connection is closed may never read the answer.
-const PASSED_OVER_BYTES_MAX: usize = 16 << 20;
-
-async fn whole_body(body: Body, bytes_max: usize) -> Result<Vec<u8>, Failure> {
-    let mut pieces = body.into_data_stream();
-    let mut bytes = Vec::new();
-    let mut passed_over = 0;
-    while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|error| Failure::BadRequest(format!("the body broke off: {error}")))?;
-        if passed_over == 0 && bytes.len() + piece.len() <= bytes_max {
-            bytes.extend_from_slice(&piece);
-            continue;
-        }
-        passed_over += piece.len();
-        if passed_over > PASSED_OVER_BYTES_MAX {
-            break;
-        }
-    }
-    if passed_over > 0 { Err(Failure::BodyTooLarge(bytes_max)) } else { Ok(bytes) }
 }
 
 impl From<SqlError> for Failure {

@@ -1,5 +1,7 @@
 //! `/api/v1/trace/{id}`: one trace as OTLP JSON, each span with its state, its own time and its time on the critical path.
 
+use weir_store::{ReadError, TraceRows};
+
 use super::otlp_json::TracesData;
 use crate::{
     critical_path,
@@ -15,7 +17,10 @@ use crate::{
 /// A trace by its id. What a client sent twice is shown once, unless `raw=true` asks for every row.
 pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Failure> {
     let id = call.trace_id()?;
-    let mut rows = view.trace(&call.tenant, id, call.rows_max())?;
+    let TraceRows { mut rows, is_damaged } = view.trace(&call.tenant, id, call.rows_max())?;
+    if rows.is_empty() && is_damaged {
+        return Err(Failure::Read(ReadError::Damaged(format!("trace {id} is in a segment that cannot be read"))));
+    }
     if rows.is_empty() {
         return Err(Failure::NotFound(format!("trace {id} is not here")));
     }
@@ -28,8 +33,8 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
     let nodes: Vec<_> = rows.iter().map(Node::of).collect();
     let times = critical_path::of_trace(&nodes, &Tree::of(&nodes));
     rows.truncate(call.spans_max);
-    let mut answer = Answer::json(&TracesData::of(&rows, &times, left_out), false)?;
-    answer.partial = left_out > 0;
+    let mut answer = Answer::json(&TracesData::of(&rows, &times, left_out, is_damaged), false)?;
+    answer.partial = left_out > 0 || is_damaged;
     Ok(answer)
 }
 

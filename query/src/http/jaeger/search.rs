@@ -1,7 +1,7 @@
 //! `/jaeger/api/traces`: the newest traces that fit, or those with given ids.
 
 use weir_proto::TraceId;
-use weir_store::SearchLimits;
+use weir_store::{ReadError, SearchLimits};
 
 use super::{
     model::{Envelope, Problem},
@@ -62,14 +62,20 @@ fn read_all(
             *partial = true;
             break;
         }
-        match Shown::read(call, view, id, spans_left)? {
-            Some(shown) => {
+        match Shown::read(call, view, id, spans_left) {
+            Ok(Some(shown)) => {
                 spans_left -= shown.rows.len();
-                *partial |= shown.left_out > 0;
+                *partial |= shown.is_partial();
                 traces_shown.push(shown);
             }
-            None if named => problems.push(Problem { msg: NOT_FOUND.into(), trace_id: Some(id.to_string()) }),
-            None => {}
+            Ok(None) if named => problems.push(Problem { msg: NOT_FOUND.into(), trace_id: Some(id.to_string()) }),
+            Ok(None) => {}
+            Err(Failure::Read(ReadError::Damaged(_))) => {
+                let msg = "partial: a trace is in a segment that cannot be read".into();
+                problems.push(Problem { msg, trace_id: Some(id.to_string()) });
+                *partial = true;
+            }
+            Err(failure) => return Err(failure),
         }
     }
     Ok(traces_shown)
@@ -87,6 +93,15 @@ mod tests {
     const OTHER: TraceId = TraceId([0xcd; 16]);
 
     /// Two traces of 3 spans.
+    #[test]
+    fn traces_that_cannot_be_read_are_named() {
+        let held = Held { rows: Vec::new(), is_damaged: true, ..held(false) };
+        let (partial, body) = ask(&fixtures::call(&[], &[("service", "cart")]), &held);
+        assert!(partial);
+        assert_eq!(body["errors"][0]["traceID"], OTHER.to_string(), "{body}");
+        assert_eq!(body["errors"].as_array().map(Vec::len), Some(2));
+    }
+
     fn held(partial: bool) -> Held {
         let mut rows: Vec<_> = (1..=3).map(|id| record("cart", id, 5)).collect();
         for id in 1..=3 {

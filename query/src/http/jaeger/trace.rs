@@ -1,7 +1,7 @@
 //! `/jaeger/api/traces/{id}`: one trace.
 
 use weir_proto::TraceId;
-use weir_store::SpanRecord;
+use weir_store::{ReadError, SpanRecord, TraceRows};
 
 use super::{model::Envelope, separate::separate_shared_ids, spans};
 use crate::{
@@ -22,7 +22,7 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
     let shown = Shown::read(call, view, id, call.spans_max)?.ok_or_else(|| Failure::NotFound(NOT_FOUND.into()))?;
     let data = [spans::trace(id, &shown.rows, shown.warnings())];
     let mut answer = Answer::json(&Envelope::new(data, 0, Vec::new()), call.flag("prettyPrint")?)?;
-    answer.partial = shown.left_out > 0;
+    answer.partial = shown.is_partial();
     Ok(answer)
 }
 
@@ -33,13 +33,18 @@ pub(super) struct Shown {
     pub(super) rows: Vec<SpanRecord>,
     /// Spans beyond the bound, at least.
     pub(super) left_out: usize,
+    /// More of it is in a segment that cannot be read.
+    is_damaged: bool,
 }
 
 impl Shown {
     /// Reads a trace and prepares it for Jaeger's readers; `raw=true` leaves out the preparation. `None` when it is
     /// not there.
     pub(super) fn read(call: &Call, view: &dyn View, id: TraceId, spans_max: usize) -> Result<Option<Self>, Failure> {
-        let mut rows = view.trace(&call.tenant, id, call.rows_max())?;
+        let TraceRows { mut rows, is_damaged } = view.trace(&call.tenant, id, call.rows_max())?;
+        if rows.is_empty() && is_damaged {
+            return Err(Failure::Read(ReadError::Damaged(format!("trace {id} is in a segment that cannot be read"))));
+        }
         if rows.is_empty() {
             return Ok(None);
         }
@@ -50,16 +55,27 @@ impl Shown {
         }
         let left_out = call.left_out(rows_read, rows.len(), spans_max);
         rows.truncate(spans_max);
-        Ok(Some(Self { id, rows, left_out }))
+        Ok(Some(Self { id, rows, left_out, is_damaged }))
+    }
+
+    /// Whether there is more of it.
+    pub(super) fn is_partial(&self) -> bool {
+        self.left_out > 0 || self.is_damaged
     }
 
     /// What to say about the whole trace.
     pub(super) fn warnings(&self) -> Vec<String> {
-        if self.left_out == 0 {
-            return Vec::new();
+        let mut warnings = Vec::new();
+        if self.left_out > 0 {
+            let (left_out, shown) = (self.left_out, self.rows.len());
+            warnings.push(format!(
+                "only the first {shown} spans are shown, at least {left_out} are left out (query.spans_max)"
+            ));
         }
-        let (left_out, shown) = (self.left_out, self.rows.len());
-        vec![format!("only the first {shown} spans are shown, at least {left_out} are left out (query.spans_max)")]
+        if self.is_damaged {
+            warnings.push("more of this trace is in a segment that cannot be read".into());
+        }
+        warnings
     }
 }
 
@@ -67,6 +83,17 @@ impl Shown {
 mod tests {
     use super::*;
     use crate::http::fixtures::{Held, TRACE, call, record};
+
+    #[test]
+    fn what_cannot_be_read_is_said() {
+        let held = Held { rows: vec![record("cart", 1, 5)], is_damaged: true, ..Held::default() };
+        let (partial, body) = get(&[], &held, 10);
+        assert!(partial);
+        assert_eq!(body["data"][0]["warnings"][0], "more of this trace is in a segment that cannot be read");
+        let nothing = Held { is_damaged: true, ..Held::default() };
+        let failure = trace(&call(&[("id", &TRACE.to_string())], &[]), &nothing).expect_err("nothing to show");
+        assert!(matches!(failure, Failure::Read(ReadError::Damaged(_))), "not found would be a lie");
+    }
 
     fn get(query: &[(&str, &str)], held: &Held, spans_max: usize) -> (bool, serde_json::Value) {
         let mut call = call(&[("id", &TRACE.to_string())], query);

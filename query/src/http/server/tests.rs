@@ -95,7 +95,7 @@ async fn a_client_that_hardly_takes_anything_is_let_go() {
     while !served.tracker.is_empty() {
         ticks.tick().await;
         let _ = stream.read_exact(&mut beginning[..1]).await;
-        assert!(begin.elapsed() < Duration::from_secs(8), "still connected");
+        assert!(begin.elapsed() < Duration::from_secs(60), "still connected");
     }
     assert!(begin.elapsed() > Duration::from_millis(1_500), "{:?}", begin.elapsed());
 }

@@ -3,7 +3,10 @@
 use std::io::Cursor;
 
 use arrow_ipc::reader::StreamReader;
-use axum::{body::to_bytes, response::IntoResponse};
+use axum::{
+    body::{Body, to_bytes},
+    response::IntoResponse,
+};
 use http::{Request as HttpRequest, StatusCode};
 use weir_proto::{TenantId, time::Clock};
 use weir_store::Operation;
@@ -106,7 +109,7 @@ async fn a_body_that_is_too_large_is_read_to_its_end() {
         })))
     };
     let read = |body| async {
-        whole_body(body, 100)
+        body::whole(body, 100)
             .await
             .map(|bytes| bytes.len())
             .map_err(|error| matches!(error, Failure::BodyTooLarge(100)))
