@@ -80,22 +80,24 @@ impl Query {
         Ok((status, String::from_utf8_lossy(&body).into_owned()))
     }
 
-    /// A trace as OTLP; empty when it is unknown.
+    /// A trace as OTLP; empty when it is unknown, or cannot be read.
     pub async fn trace(&self, id: TraceId) -> anyhow::Result<Vec<ResourceSpans>> {
         let (status, mut body) = self.json(&format!("/api/v1/trace/{id}")).await?;
         match status {
             StatusCode::NOT_FOUND => Ok(Vec::new()),
+            _ if is_damaged(&body) => Ok(Vec::new()),
             StatusCode::OK => serde_json::from_value(body["resourceSpans"].take())
                 .with_context(|| format!("trace {id} is not OTLP JSON")),
             other => bail!("trace {id}: {other}: {body}"),
         }
     }
 
-    /// A trace as OTLP, and how many of its spans are pending and how many kept; empty when it is unknown.
+    /// A trace as OTLP, and how many of its spans are pending and how many kept; empty when it is unknown, or cannot be read.
     pub async fn trace_and_states(&self, id: TraceId) -> anyhow::Result<(Vec<ResourceSpans>, States)> {
         let (status, mut body) = self.json(&format!("/api/v1/trace/{id}?raw=true")).await?;
         match status {
             StatusCode::NOT_FOUND => Ok((Vec::new(), States::default())),
+            _ if is_damaged(&body) => Ok((Vec::new(), States::default())),
             StatusCode::OK => {
                 let states = States::of(&body);
                 let spans = serde_json::from_value(body["resourceSpans"].take());
@@ -171,4 +173,8 @@ impl Query {
     pub async fn ready(&self) -> bool {
         self.0.get("/readyz").await.is_ok_and(|(status, _)| status == StatusCode::OK)
     }
+}
+/// Whether an answer says that all there is of a trace is damaged.
+fn is_damaged(body: &Value) -> bool {
+    body["error"]["message"].as_str().is_some_and(|message| message.starts_with("damaged: "))
 }
