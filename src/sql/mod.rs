@@ -61,8 +61,10 @@ async fn ask(options: &SqlOptions, text: String) -> anyhow::Result<()> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let path = format!("{}/api/v1/sql", uri.path().trim_end_matches('/'));
+    let asked = format!("http://{address}{path}");
     let request = Request::post(path).header(header::HOST, &address).header(header::ACCEPT, "application/json");
-    let response = sender.send_request(request.body(Full::new(Bytes::from(text)))?).await.context("no answer")?;
+    let response = sender.send_request(request.body(Full::new(Bytes::from(text)))?).await;
+    let response = response.with_context(|| nobody_answers(&asked))?;
     let (parts, mut body) = response.into_parts();
     if parts.status != StatusCode::OK {
         let mut error = Vec::new();
@@ -71,7 +73,7 @@ async fn ask(options: &SqlOptions, text: String) -> anyhow::Result<()> {
         {
             error.extend_from_slice(&frame?.into_data().unwrap_or_default());
         }
-        bail!("{}", refusal(parts.status, &error));
+        bail!("{}", refusal(&asked, parts.status, &error));
     }
     let mut answer = Answer::default();
     let mut printer = Printer::new(options.format, BufWriter::new(io::stdout().lock()));
@@ -99,8 +101,32 @@ fn print<W: Write>(printer: &mut Printer<W>, line: &Line) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// The server's own words, when it sent some.
-fn refusal(status: StatusCode, body: &[u8]) -> String {
+/// The server's own words, when it sent some: weir always does.
+fn refusal(asked: &str, status: StatusCode, body: &[u8]) -> String {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    body["error"]["message"].as_str().map_or_else(|| format!("the answer is {status}"), str::to_owned)
+    body["error"]["message"]
+        .as_str()
+        .map_or_else(|| format!("{}: the answer is {status}", nobody_answers(asked)), str::to_owned)
+}
+
+fn nobody_answers(asked: &str) -> String {
+    format!("no weir answers SQL at {asked}; --endpoint is a running weir's query.endpoint")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_refuses_is_named() {
+        let asked = "http://127.0.0.1:4318/api/v1/sql";
+        for body in ["404 page not found", "", "{\"error\":\"gone\"}"] {
+            let said = refusal(asked, StatusCode::NOT_FOUND, body.as_bytes());
+            let expected = "no weir answers SQL at http://127.0.0.1:4318/api/v1/sql; --endpoint is a running weir's \
+                            query.endpoint: the answer is 404 Not Found";
+            assert_eq!(said, expected);
+        }
+        let own = br#"{"error":{"code":400,"message":"there is no query"}}"#;
+        assert_eq!(refusal(asked, StatusCode::BAD_REQUEST, own), "there is no query");
+    }
 }

@@ -47,15 +47,32 @@ impl<W: Write> Printer<W> {
                 write!(self.out, "{}\r\n", cells.join(","))
             }
             SqlFormat::Table => {
-                let cells: Vec<String> =
-                    self.columns.iter().map(|column| visible(&plain(row.get(&column.name)))).collect();
-                match &mut self.waiting {
-                    None => self.table_row(&cells),
-                    Some(waiting) => {
-                        waiting.push(cells);
-                        if waiting.len() >= MEASURED_ROWS_MAX { self.table_head() } else { Ok(()) }
-                    }
+                let cells: Vec<String> = self.columns.iter().map(|column| plain(row.get(&column.name))).collect();
+                if !self.is_plan() {
+                    return self.table_cells(cells.iter().map(|cell| visible(cell)).collect());
                 }
+                let (step, plan) = (&cells[0], &cells[1]);
+                for (position, line) in plan.lines().enumerate() {
+                    let step = if position == 0 { visible(step) } else { String::new() };
+                    self.table_cells(vec![step, visible(line)])?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether these are the columns of EXPLAIN: a plan is one text of many lines.
+    fn is_plan(&self) -> bool {
+        self.columns.iter().map(|column| column.name.as_str()).eq(["plan_type", "plan"])
+    }
+
+    /// Prints a line of a table, or lets it wait.
+    fn table_cells(&mut self, cells: Vec<String>) -> io::Result<()> {
+        match &mut self.waiting {
+            None => self.table_row(&cells),
+            Some(waiting) => {
+                waiting.push(cells);
+                if waiting.len() >= MEASURED_ROWS_MAX { self.table_head() } else { Ok(()) }
             }
         }
     }
@@ -167,6 +184,33 @@ mod tests {
         let json = "{\"n\":7,\"service\":\"cärt\"}\n{\"n\":1234,\"service\":\"a,\\\"b\\\"\\u001b[2J\\n\"}\n{\"n\":null,\"service\":null}\n";
         assert_eq!(printed(SqlFormat::Json, &rows), json);
         assert_eq!(printed(SqlFormat::Table, &[]), "service | n\n--------+--\n(0 rows)\n");
+    }
+
+    #[test]
+    fn a_plan_has_its_lines() {
+        let plan = serde_json::json!({"plan_type": "logical_plan", "plan": "Filter\n  Scan\u{1b}[2J\n"});
+        let other = serde_json::json!({"plan_type": "physical_plan", "plan": "Exec"});
+        let printed = |format| {
+            let mut out = Vec::new();
+            let mut printer = Printer::new(format, &mut out);
+            let columns = ["plan_type", "plan"].map(|name| Column { name: name.into(), kind: "text".into() });
+            printer.columns(&columns).expect("memory");
+            for row in [&plan, &other] {
+                printer.row(row.as_object().expect("a row")).expect("memory");
+            }
+            printer.finish().expect("memory");
+            String::from_utf8(out).expect("UTF-8")
+        };
+        let table = concat!(
+            "plan_type     | plan\n",
+            "--------------+----------------\n",
+            "logical_plan  | Filter\n",
+            "              |   Scan\\u{1b}[2J\n",
+            "physical_plan | Exec\n(2 rows)\n"
+        );
+        assert_eq!(printed(SqlFormat::Table), table);
+        let csv = "plan_type,plan\r\nlogical_plan,\"Filter\n  Scan\u{1b}[2J\n\"\r\nphysical_plan,Exec\r\n";
+        assert_eq!(printed(SqlFormat::Csv), csv);
     }
 
     #[test]
