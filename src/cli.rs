@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Receives OpenTelemetry traces, keeps them on local disk and makes them searchable at once.
 #[derive(Debug, Parser)]
-#[command(name = "weir", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(name = "weir", version, after_help = EXAMPLES, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
