@@ -56,6 +56,9 @@ fn run(options: &RunOptions) -> anyhow::Result<()> {
         Some(file) => Config::load(file)?,
         None => Config::built_in(),
     };
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
     let plan = wiring::Plan {
         data: data::folder(options.data.as_deref(), config.storage.path.as_deref(), &data::Places::of_process()),
         config_file: options.config.clone(),
@@ -72,6 +75,9 @@ fn run(options: &RunOptions) -> anyhow::Result<()> {
 /// `weir validate`.
 fn validate(file: &std::path::Path) -> anyhow::Result<()> {
     let config = Config::load(file)?;
+    for warning in &config.warnings {
+        eprintln!("weir: warning: {warning}");
+    }
     println!("{}: valid; {}", file.display(), config.summary());
     Ok(())
 }

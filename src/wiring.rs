@@ -177,6 +177,9 @@ async fn reload(plan: &Plan, samplers: &mut Samplers, store: &Store) {
         Ok(next) => next,
         Err(error) => return error!("SIGHUP: nothing changed: {error}"),
     };
+    for warning in &next.warnings {
+        warn!("SIGHUP: {warning}");
+    }
     let file = file.display();
     let is_changed = match samplers.reload(next.processors.clone(), store).await {
         Ok(is_changed) => is_changed,

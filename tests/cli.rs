@@ -41,6 +41,11 @@ fn help_teaches_by_example() {
     ] {
         assert!(stdout(&help).contains(line), "{line} is missing in\n{}", stdout(&help));
     }
+    // What is not there yet is not promised.
+    for command in [&["--help"][..], &["-h"], &["run", "--help"], &["validate", "--help"], &["sql", "--help"]] {
+        let help = stdout(&weir(command)).to_lowercase();
+        assert!(!help.contains("metrics") && !help.contains(" logs and"), "{command:?}:\n{help}");
+    }
     let run = weir(&["run", "--help"]);
     assert!(stdout(&run).contains("SIGHUP"), "{}", stdout(&run));
 }
@@ -70,6 +75,37 @@ fn validate_says_yes() {
     let output = weir(&["validate", "--config", &path]);
     assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
     assert_eq!(stdout(&output), format!("{path}: valid; receivers: otlp\n"));
+}
+
+#[test]
+fn validate_warns_of_what_has_no_effect() {
+    let (_folder, path) = file(
+        "receivers: {otlp: }\nprocessors:\n  probabilistic_sampler: {sampling_percentage: 5}\n\
+         service: {pipelines: {traces: {receivers: [otlp]}}}\n",
+    );
+    let output = weir(&["validate", "--config", &path]);
+    let warning = format!(
+        "weir: warning: {path}:3:3: processor `probabilistic_sampler` has no effect: it is in no pipeline that a receiver feeds\n"
+    );
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), warning.clone()));
+    assert_eq!(stdout(&output), format!("{path}: valid; receivers: otlp\n"));
+    // `run` says it in the log, before it touches anything.
+    let run = weir(&["run", "--config", &path, "--data", "/dev/null/data"]);
+    assert_eq!(run.status.code(), Some(1));
+    let warning = warning.trim_start_matches("weir: warning: ");
+    assert!(stderr(&run).contains(warning.trim_end()) && stderr(&run).contains("WARN"), "{}", stderr(&run));
+}
+
+#[test]
+fn two_listeners_at_one_address_are_refused() {
+    let (_folder, path) = file("query:\n  endpoint: 0.0.0.0:4318\n");
+    for args in [&["validate", "--config", &path][..], &["run", "--config", &path, "--data", "/dev/null/data"]] {
+        let output = weir(args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        let expected =
+            format!("weir: {path}:2:13: query.endpoint (0.0.0.0:4318) and receivers.otlp.protocols.http.endpoint");
+        assert!(stderr(&output).contains(&expected), "{}", stderr(&output));
+    }
 }
 
 #[test]

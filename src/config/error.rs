@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use serde_saphyr::Error as YamlError;
+use serde_saphyr::{Error as YamlError, Location};
 
-use super::env::Expanded;
+use super::{env::Expanded, places::Places};
 
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -51,10 +51,35 @@ impl ConfigError {
     /// The YAML library's error in our words.
     pub(super) fn from_yaml(file: &str, expanded: &Expanded, error: &YamlError) -> Self {
         let error = error.without_snippet();
-        match error.location() {
-            Some(location) => Self::at_location(file, expanded, location, in_words(error)),
-            None => Self::at(file, 1, 1, in_words(error)),
+        let Some(location) = error.location() else {
+            return Self::at(file, 1, 1, in_words(error));
+        };
+        let places = Places::read(&expanded.text);
+        match about(error, location, &places) {
+            Some((key, value)) => Self::at_location(file, expanded, value, format!("{key}: {}", in_words(error))),
+            None => Self::at_location(file, expanded, location, in_words(error)),
         }
+    }
+}
+
+/// The key whose value is wrong, and where that value is; `None` where the words say by themselves what they are about.
+fn about<'a>(error: &YamlError, location: Location, places: &'a Places) -> Option<(&'a str, Location)> {
+    match error {
+        YamlError::InvalidScalar { .. }
+        | YamlError::InvalidBooleanStrict { .. }
+        | YamlError::Unexpected { .. }
+        | YamlError::NullIntoString { .. }
+        | YamlError::ExternallyTaggedEnumExpectedScalarOrMapping { .. } => places.of_value(location),
+        // These are placed at the key.
+        YamlError::SerdeInvalidType { .. }
+        | YamlError::SerdeInvalidValue { .. }
+        | YamlError::SerdeUnknownVariant { .. } => places.of_key(location).or_else(|| places.of_value(location)),
+        // Our own. At a key they are about that key, or about several; those of receivers name theirs.
+        YamlError::Message { msg, .. } if places.of_key(location).is_none() && !msg.starts_with("receivers.") => {
+            places.of_value(location)
+        }
+        YamlError::AliasError { error, .. } => about(error, location, places),
+        _ => None,
     }
 }
 
@@ -69,7 +94,11 @@ fn in_words(error: &YamlError) -> String {
         YamlError::InvalidBooleanStrict { .. } => "expected true or false".into(),
         YamlError::Unexpected { expected: "mapping start", .. } => "expected keys and values here".into(),
         YamlError::Unexpected { expected: "sequence start", .. } => "expected a list here".into(),
-        YamlError::Unexpected { expected: "string scalar", .. } => "expected a single value here".into(),
+        YamlError::Unexpected { expected: "string scalar", .. }
+        | YamlError::ExternallyTaggedEnumExpectedScalarOrMapping { .. } => "expected a single value here".into(),
+        YamlError::SerdeInvalidType { expected, .. } | YamlError::SerdeInvalidValue { expected, .. } => {
+            format!("expected {}", expected_in_words(expected))
+        }
         YamlError::NullIntoString { .. } => "expected a value here".into(),
         YamlError::MultipleDocuments { .. } => "a second YAML document starts here; one is expected".into(),
         YamlError::Message { msg, .. } => msg.clone(),
@@ -87,6 +116,11 @@ fn scalar_in_words(ty: &str) -> &str {
         "boolean" | "bool" => "true or false",
         other => other,
     }
+}
+
+/// What serde's visitors say that they expect, in words.
+fn expected_in_words(expected: &str) -> &str {
+    if expected.starts_with("a nonzero ") { "a whole number, 1 or more" } else { scalar_in_words(expected) }
 }
 
 /// Cuts the library's own position off: it counts in the expanded text.

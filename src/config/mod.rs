@@ -6,8 +6,10 @@ mod bytes;
 mod components;
 mod env;
 mod error;
+mod listeners;
 mod period;
 mod pipelines;
+mod places;
 mod service;
 mod storage;
 
@@ -18,7 +20,8 @@ use weir_query::http::QueryConfig;
 
 use self::{
     components::{Exporter, Nothing, Processors, Receivers},
-    pipelines::Place,
+    pipelines::{Connected, Place},
+    places::Places,
     service::Service,
 };
 pub(crate) use self::{
@@ -47,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) query: QueryConfig,
     /// Longest wait for requests under way when stopping.
     pub(crate) drain_max: Duration,
+    /// What is written without any effect, in words with its place.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// The file as written.
@@ -100,14 +105,16 @@ impl Config {
             None => Self::built_in().receivers,
         };
         let place = Place { file, expanded: &expanded };
-        let (receivers, processors) =
+        let Connected { receivers, processors, warnings } =
             pipelines::connect(receivers, sections.processors.0, sections.service.pipelines.as_ref(), place)?;
+        listeners::check(&receivers, &sections.query.endpoint, &Places::read(&expanded.text), place)?;
         Ok(Self {
             receivers,
             processors: Arc::new(processors),
             storage: sections.storage,
             query: sections.query,
             drain_max: sections.service.drain_max.0,
+            warnings,
         })
     }
 
@@ -131,7 +138,7 @@ impl Config {
     /// The top-level sections in which `other` differs.
     pub(crate) fn differences(&self, other: &Self) -> Vec<&'static str> {
         // By name, so that a field added to a configuration is placed in a section before this compiles.
-        let Self { receivers, processors, storage, query, drain_max } = self;
+        let Self { receivers, processors, storage, query, drain_max, warnings: _ } = self;
         let sections = [
             ("receivers", *receivers != other.receivers),
             ("processors", *processors != other.processors),

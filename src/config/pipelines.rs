@@ -30,28 +30,43 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn error(self, location: Location, message: impl Into<String>) -> ConfigError {
+    pub(super) fn error(self, location: Location, message: impl Into<String>) -> ConfigError {
         ConfigError::at_location(self.file, self.expanded, location, message)
+    }
+
+    /// Line and column in the source.
+    pub(super) fn position(self, location: Location) -> (u64, u64) {
+        (location.line(), self.expanded.column_in_source(location.line(), location.column()))
     }
 }
 
+/// What is started, and what is written without any effect.
+#[derive(Debug, Default)]
+pub(super) struct Connected {
+    pub(super) receivers: BTreeMap<String, ReceiverConfig>,
+    pub(super) processors: Pipelines,
+    /// With their places.
+    pub(super) warnings: Vec<String>,
+}
+
 /// Connects receivers and processors as the pipelines say; without pipelines every receiver feeds every processor, in the order
-/// written. What no pipeline names is not started, as in the Collector.
+/// written. What no pipeline names is not started, as in the Collector; processors among it are warned of.
 pub(super) fn connect(
     mut receivers: BTreeMap<String, ReceiverConfig>,
     blocks: Vec<ProcessorBlock>,
     pipelines: Option<&BTreeMap<PipelineId, Pipeline>>,
     place: Place<'_>,
-) -> Result<(BTreeMap<String, ReceiverConfig>, Pipelines), ConfigError> {
+) -> Result<Connected, ConfigError> {
     let mut connected = Pipelines::default();
+    let mut warnings = Vec::new();
     let Some(pipelines) = pipelines else {
         let all: Vec<(&str, Location)> = blocks.iter().map(|block| (block.id.as_str(), block.location)).collect();
         let ids = order(&all, &blocks, place)?;
         if !ids.is_empty() {
             connected.of_receiver = receivers.keys().map(|receiver| (receiver.clone(), ids.clone())).collect();
         }
-        connected.blocks = used(blocks, &connected, place)?;
-        return Ok((receivers, connected));
+        connected.blocks = used(blocks, &connected, place, &mut warnings)?;
+        return Ok(Connected { receivers, processors: connected, warnings });
     };
     let mut started = BTreeMap::new();
     for pipeline in pipelines.values() {
@@ -81,9 +96,9 @@ pub(super) fn connect(
             }
         }
     }
-    connected.blocks = used(blocks, &connected, place)?;
+    connected.blocks = used(blocks, &connected, place, &mut warnings)?;
     connected.of_receiver.retain(|_, ids| !ids.is_empty());
-    Ok((started, connected))
+    Ok(Connected { receivers: started, processors: connected, warnings })
 }
 
 /// Checks one pipeline's processors: they exist, and head sampling comes once, before tail sampling.
@@ -112,16 +127,19 @@ fn order(names: &[(&str, Location)], blocks: &[ProcessorBlock], place: Place<'_>
     Ok(names.iter().map(|(name, _)| (*name).to_owned()).collect())
 }
 
-/// The processors that are named, after a look at whether their policies fit together.
+/// The processors that spans pass through, after a look at whether their policies fit together. The others are warned of.
 fn used(
     blocks: Vec<ProcessorBlock>,
     connected: &Pipelines,
     place: Place<'_>,
+    warnings: &mut Vec<String>,
 ) -> Result<BTreeMap<String, ProcessorConfig>, ConfigError> {
     let mut used = BTreeMap::new();
     let mut tail = Vec::new();
     for block in blocks {
         if !connected.of_receiver.values().any(|ids| ids.contains(&block.id)) {
+            let message = format!("processor `{}` has no effect: it is in no pipeline that a receiver feeds", block.id);
+            warnings.push(place.error(block.location, message).to_string());
             continue;
         }
         if let ProcessorConfig::TailSampling(config) = &block.config {

@@ -113,7 +113,7 @@ fn sections_without_a_value_are_as_good_as_left_out() {
 
 #[test]
 fn pipelines_choose_the_receivers() {
-    let two = "receivers: {otlp: , otlp/b: }\n";
+    let two = "receivers: {otlp: , otlp/b: {protocols: {grpc: {endpoint: ':5317'}}}}\n";
     let ids = |text: &str| {
         let config = parse(&format!("{two}{text}")).unwrap_or_else(|error| panic!("{error}"));
         config.receivers.into_keys().collect::<Vec<_>>()
@@ -147,7 +147,7 @@ fn a_wrong_name_says_where_and_what_to_write() {
         ),
         ("receivers:\n  otlp/: {}\n", "weir.yaml:2:3: `otlp/` has no name after the /"),
         ("receivers: {otlp: {}, otlp: {}}\n", "weir.yaml:1:23: the key `otlp` is there twice"),
-        ("receivers: [otlp]\n", "weir.yaml:1:12: expected keys and values here"),
+        ("receivers: [otlp]\n", "weir.yaml:1:12: receivers: expected keys and values here"),
         (
             "processors:\n  batch: {timeout: 1s}\n",
             "weir.yaml:2:3: unknown processor `batch`. Known here: probabilistic_sampler, tail_sampling",
@@ -188,41 +188,79 @@ fn a_wrong_value_says_where_and_what_to_write() {
     let cases = [
         (
             "query:\n  endpoint: nonsense\n",
-            "weir.yaml:2:13: `nonsense` is not an endpoint; write it like 127.0.0.1:4317 or :4317",
+            "weir.yaml:2:13: query.endpoint: `nonsense` is not an endpoint; write it like 127.0.0.1:4317 or :4317",
         ),
         (
             "receivers: {otlp: {protocols: {grpc: {endpoint: localhost}}}}\n",
-            "weir.yaml:1:49: `localhost` is not an endpoint; write it like 127.0.0.1:4317 or :4317",
+            "weir.yaml:1:49: receivers.otlp.protocols.grpc.endpoint: `localhost` is not an endpoint; write it like 127.0.0.1:4317 or :4317",
         ),
         (
             "storage:\n  size_max: big\n",
-            "weir.yaml:2:13: `big` is not a size; write it like 64MiB, 100GB or 4096 (KiB, MiB, GiB, TiB, kB, MB, GB, TB)",
+            "weir.yaml:2:13: storage.size_max: `big` is not a size; write it like 64MiB, 100GB or 4096 (KiB, MiB, GiB, TiB, kB, MB, GB, TB)",
         ),
-        ("storage: {journal: {file_size_max: 3GiB}}\n", "weir.yaml:1:36: `3GiB` is too large; at most 256MiB"),
-        ("storage: {journal: {file_size_max: 1KiB}}\n", "weir.yaml:1:36: `1KiB` is too small; at least 1MiB"),
-        ("storage: {journal: {commit_delay_max: 2s}}\n", "weir.yaml:1:39: `2s` is too long; at most 1s"),
-        ("storage: {journal: {file_age_max: 5ms}}\n", "weir.yaml:1:35: `5ms` is too short; at least 100ms"),
+        (
+            "storage: {journal: {file_size_max: 3GiB}}\n",
+            "weir.yaml:1:36: storage.journal.file_size_max: `3GiB` is too large; at most 256MiB",
+        ),
+        (
+            "storage: {journal: {file_size_max: 1KiB}}\n",
+            "weir.yaml:1:36: storage.journal.file_size_max: `1KiB` is too small; at least 1MiB",
+        ),
+        (
+            "storage: {journal: {commit_delay_max: 2s}}\n",
+            "weir.yaml:1:39: storage.journal.commit_delay_max: `2s` is too long; at most 1s",
+        ),
+        (
+            "storage: {journal: {file_age_max: 5ms}}\n",
+            "weir.yaml:1:35: storage.journal.file_age_max: `5ms` is too short; at least 100ms",
+        ),
         (
             "storage: {retention: {traces: 7}}\n",
-            "weir.yaml:1:31: `7` is not a duration: a number needs a unit; write it like 5ms, 10s, 1h30m or 7d (units ns, \
+            "weir.yaml:1:31: storage.retention.traces: `7` is not a duration: a number needs a unit; write it like 5ms, 10s, 1h30m or 7d (units ns, \
              us, ms, s, m, h, d, w), or forever",
         ),
         (
             "storage: {retention: {traces: 0}}\n",
-            "weir.yaml:1:31: a retention of 0 keeps nothing; write a duration or forever",
+            "weir.yaml:1:31: storage.retention.traces: a retention of 0 keeps nothing; write a duration or forever",
         ),
-        ("storage:\n  accept: all\n", "weir.yaml:2:11: `all` is not a window; write any, or the keys past and future"),
+        (
+            "storage:\n  accept: all\n",
+            "weir.yaml:2:11: storage.accept: `all` is not a window; write any, or the keys past and future",
+        ),
         ("storage:\n  accept:\n    passed: 7d\n", "weir.yaml:3:5: unknown key `passed`. Known here: past, future"),
         (
             "storage: {merge: {segment_rows_max: many}}\n",
-            "weir.yaml:1:37: expected a whole number, 0 or more, that is not too large",
+            "weir.yaml:1:37: storage.merge.segment_rows_max: expected a whole number, 0 or more, that is not too large",
         ),
-        ("storage: {path: [a]}\n", "weir.yaml:1:17: expected a single value here"),
-        ("storage: 5\n", "weir.yaml:1:10: expected keys and values here"),
+        ("storage: {path: [a]}\n", "weir.yaml:1:17: storage.path: expected a single value here"),
+        ("storage: 5\n", "weir.yaml:1:10: storage: expected keys and values here"),
+        ("query:\n  queries_max: 0\n", "weir.yaml:2:16: query.queries_max: expected a whole number, 1 or more"),
+        (
+            "storage: {head: {spans_max: 0}}\n",
+            "weir.yaml:1:29: storage.head.spans_max: expected a whole number, 1 or more",
+        ),
+        (
+            "query:\n  spans_max:\n",
+            "weir.yaml:2:12: query.spans_max: expected a whole number, 0 or more, that is not too large",
+        ),
+        ("storage:\n  accept: [7d]\n", "weir.yaml:2:11: storage.accept: expected any, or the keys past and future"),
+        ("storage:\n  path:\n    a: b\n", "weir.yaml:3:5: storage.path: expected a single value here"),
+        (
+            "receivers: {zipkin: {parse_string_tags: maybe}}\n",
+            "weir.yaml:1:41: receivers.zipkin.parse_string_tags: expected true or false",
+        ),
+        (
+            "receivers:\n  otlp:\n    protocols:\n      http:\n        cors:\n          allowed_origins: x\n",
+            "weir.yaml:6:28: receivers.otlp.protocols.http.cors.allowed_origins: expected a list here",
+        ),
+        (
+            "query: {queries_max: &many 8, spans_max: '${env:LONG_NAME}', traces_max: *many}\n",
+            "weir.yaml:1:42: query.spans_max: expected a whole number, 0 or more, that is not too large",
+        ),
         ("storage: {}\n---\nstorage: {}\n", "weir.yaml:3:1: a second YAML document starts here; one is expected"),
         (
             "storage: {size_max: '${env:LONG_NAME}', sise_max: 1}\n",
-            "weir.yaml:1:21: `x` is not a size; write it like 64MiB, 100GB or 4096 (KiB, MiB, GiB, TiB, kB, MB, GB, TB)",
+            "weir.yaml:1:21: storage.size_max: `x` is not a size; write it like 64MiB, 100GB or 4096 (KiB, MiB, GiB, TiB, kB, MB, GB, TB)",
         ),
         (
             "storage: {path: '${env:LONG_NAME}', sise_max: 1}\n",
@@ -237,6 +275,48 @@ fn a_wrong_value_says_where_and_what_to_write() {
     ];
     for (source, expected) in cases {
         assert_eq!(message(source), expected, "\n{source}");
+    }
+}
+
+#[test]
+fn two_listeners_at_one_address_are_named() {
+    let one = "are one address: only one of them can listen there";
+    let grpc = "receivers.otlp.protocols.grpc.endpoint";
+    let cases = [
+        (
+            "query:\n  endpoint: ':4317'\n",
+            format!("weir.yaml:2:13: query.endpoint (:4317) and {grpc} (127.0.0.1:4317, its default) {one}"),
+        ),
+        (
+            "query: {endpoint: 'localhost:9000'}\nreceivers:\n  zipkin:\n    endpoint: '${env:NONE:-0.0.0.0}:9000'\n",
+            format!(
+                "weir.yaml:4:15: receivers.zipkin.endpoint (0.0.0.0:9000) and query.endpoint (localhost:9000; line 1, column 19) {one}"
+            ),
+        ),
+        (
+            "receivers: {otlp: , otlp/b: }\n",
+            format!(
+                "weir.yaml:1:21: receivers.otlp/b.protocols.grpc.endpoint (127.0.0.1:4317, its default) and {grpc} \
+                 (127.0.0.1:4317, its default; line 1, column 13) {one}"
+            ),
+        ),
+        (
+            "receivers:\n  otlp:\n    protocols:\n      http: {endpoint: '[::]:1'}\n      grpc: {endpoint: ':1'}\n",
+            format!(
+                "weir.yaml:5:24: {grpc} (:1) and receivers.otlp.protocols.http.endpoint ([::]:1; line 4, column 24) {one}"
+            ),
+        ),
+    ];
+    for (source, expected) in cases {
+        assert_eq!(message(source), expected, "\n{source}");
+    }
+    // What is not started listens nowhere.
+    for good in [
+        "receivers: {otlp: , otlp/b: }\nservice: {pipelines: {traces: {receivers: [otlp]}}}",
+        "receivers: {otlp: {protocols: {grpc: {endpoint: ':4318'}}}}",
+        "receivers: {zipkin: {endpoint: '127.0.0.1:0'}}\nquery: {endpoint: '127.0.0.1:0'}",
+    ] {
+        assert!(parse(good).is_ok(), "{good}");
     }
 }
 
@@ -269,7 +349,7 @@ fn differences_name_the_sections() {
     for (changed, sections) in [
         ("storage: {free_min: 1GiB}\nservice: {drain_max: 1s}", &["service", "storage"][..]),
         ("receivers: {otlp: {inflight_mib_max: 255}}", &["receivers"]),
-        ("receivers: {otlp: , otlp/b: }", &["receivers"]),
+        ("receivers: {otlp: , otlp/b: {protocols: {grpc: {endpoint: ':5317'}}}}", &["receivers"]),
         ("receivers: {otlp: , zipkin: }", &["receivers"]),
         ("receivers: {otlp: {protocols: {grpc: , http: {idle_timeout: 61s}}}}", &["receivers"]),
         (

@@ -189,7 +189,7 @@ fn the_collectors_example_works_key_for_key() {
 #[test]
 fn pipelines_lead_through_processors() {
     let blocks = "
-receivers: {otlp: , otlp/raw: }
+receivers: {otlp: , otlp/raw: {protocols: {grpc: {endpoint: ':5317'}}}}
 processors:
   tail_sampling: {policies: [{name: all, type: always_sample}]}
   tail_sampling/would: {dry_run: true, policies: [{name: flagged, type: trace_flags}]}
@@ -208,11 +208,32 @@ processors:
     assert_eq!(ways["otlp"], ["probabilistic_sampler", "tail_sampling", "tail_sampling/would"]);
     assert!(!ways.contains_key("otlp/raw"));
     assert_eq!(config.processors.blocks.len(), 3);
+    let idle = "weir.yaml:7:3: processor `probabilistic_sampler/unused` has no effect: it is in no pipeline that a receiver feeds";
+    assert_eq!(config.warnings, [idle]);
     assert!(matches!(config.processors.blocks["probabilistic_sampler"], ProcessorConfig::ProbabilisticSampler(_)));
     assert!(config.summary().ends_with("processors: probabilistic_sampler, tail_sampling, tail_sampling/would"));
     // Without pipelines all of them, in the order written: head sampling would come too late.
     let error = message(blocks);
     assert!(error.starts_with("weir.yaml:6:3: `probabilistic_sampler` after `tail_sampling/would`"), "{error}");
+}
+
+#[test]
+fn processors_without_effect_are_warned_of() {
+    let warned = |rest: &str| {
+        let blocks = "processors: {probabilistic_sampler: {sampling_percentage: 5}}\n";
+        parse(&format!("{blocks}{rest}")).unwrap_or_else(|error| panic!("{error}")).warnings.len()
+    };
+    for in_force in ["", "service: {pipelines: {traces: {receivers: [otlp], processors: [probabilistic_sampler]}}}"] {
+        assert_eq!(warned(in_force), 0, "{in_force}");
+    }
+    for idle in [
+        "receivers: {}",
+        "service: {pipelines: {}}",
+        "service: {pipelines: {traces: {receivers: [otlp]}}}",
+        "service: {pipelines: {traces: {processors: [probabilistic_sampler]}}}",
+    ] {
+        assert_eq!(warned(idle), 1, "{idle}");
+    }
 }
 
 #[test]
@@ -229,44 +250,45 @@ fn a_wrong_sampler_says_where_and_what_to_write() {
         ),
         (
             format!("processors:\n  tail_sampling:\n    decision_wait: 5\n    policies: [{all}]\n"),
-            "weir.yaml:3:20: `5` is not a duration",
+            "weir.yaml:3:20: processors.tail_sampling.decision_wait: `5` is not a duration",
         ),
         (
             tail("{name: unknown, type: always_sample}"),
-            "weir.yaml:4:16: `unknown` is a row of the ledger already; a policy has another name",
+            "weir.yaml:4:16: processors.tail_sampling.policies.name: `unknown` is a row of the ledger already; a policy has another name",
         ),
-        (tail("{name: p, type: latncy}"), "weir.yaml:4:19: unknown value `latncy`; did you mean `latency`?"),
+        (tail("{name: p, type: latncy}"), "weir.yaml:4:25: processors.tail_sampling.policies.type: unknown value `latncy`; did you mean `latency`?"),
         (tail("{name: p, tipe: latency}"), "weir.yaml:4:19: unknown key `tipe`; did you mean `type`?"),
         (
             tail("{name: p, type: latency, latency: {treshold_ms: 5}}"),
             "weir.yaml:4:44: unknown key `treshold_ms`; did you mean `threshold_ms`?",
         ),
-        (tail("{name: p, type: latency, latency: {threshold_ms: -5}}"), "weir.yaml:4:58: expected a whole number"),
+        (tail("{name: p, type: latency, latency: {threshold_ms: -5}}"), "weir.yaml:4:58: processors.tail_sampling.policies.latency.threshold_ms: expected a whole number"),
         (tail("{name: p, type: latency}"), "weir.yaml:4:19: the key `latency` is missing"),
         (
             tail("{name: p, type: status_code, status_code: {status_codes: [ERRORS]}}"),
-            "weir.yaml:4:67: unknown value `ERRORS`. Known here: UNSET, OK, ERROR",
+            "weir.yaml:4:67: processors.tail_sampling.policies.status_code.status_codes: unknown value `ERRORS`. Known here: UNSET, OK, ERROR",
         ),
         (
             tail("{name: p, type: probabilistic, probabilistic: {sampling_percentage: .nan}}"),
-            "weir.yaml:4:77: NaN is not a number of 0 or more",
+            "weir.yaml:4:77: processors.tail_sampling.policies.probabilistic.sampling_percentage: NaN is not a number of 0 or more",
         ),
         (
             tail("{name: p, type: string_attribute, string_attribute: {key: k, values: ['(a{1000}){1000}'], enabled_regex_matching: true}}"),
-            "weir.yaml:4:61: these regular expressions are too large",
+            "weir.yaml:4:61: processors.tail_sampling.policies.string_attribute: these regular expressions are too large",
         ),
         (
             tail("{name: p, type: and, and: {and_sub_policy: [{name: q, type: ottl_condition, ottl_condition: {span: ['nam == 1']}}]}}"),
-            "weir.yaml:4:101: condition `nam == 1`: unknown path nam",
+            "weir.yaml:4:101: processors.tail_sampling.policies.and.and_sub_policy.ottl_condition: condition `nam == 1`: unknown path nam",
         ),
-        (tail("{name: all, type: always_sample}\n      - {name: all, type: trace_flags}"), "weir.yaml:4:7: two policies named `all`"),
+        (tail("{name: p, type: always_sample}\n      - 5"), "weir.yaml:5:9: processors.tail_sampling.policies: expected keys"),
+        (tail("{name: all, type: always_sample}\n      - {name: all, type: trace_flags}"), "weir.yaml:4:7: processors.tail_sampling.policies: two policies named `all`"),
         (
             format!("processors:\n  tail_sampling: {{policies: [{all}]}}\n  tail_sampling/b: {{policies: [{all}]}}\n"),
             "weir.yaml:3:3: tail_sampling and tail_sampling/b both decide",
         ),
         (
             "processors:\n  probabilistic_sampler: {sampling_percentage: many}\n".into(),
-            "weir.yaml:2:48: expected a number",
+            "weir.yaml:2:48: processors.probabilistic_sampler.sampling_percentage: expected a number",
         ),
         (
             "processors:\n  probabilistic_sampler: {percentage: 5}\n".into(),
