@@ -8,6 +8,7 @@ mod open;
 mod options;
 mod publish;
 mod quarantine;
+mod repeats;
 mod run;
 mod sampler;
 mod sealer;

@@ -140,9 +140,11 @@ impl Snapshot {
 }
 
 impl StoredSegment {
-    /// Counts and logs that it cannot be read.
+    /// Counts that it cannot be read, and logs it once a minute at most: every query may meet the same damage.
     pub(crate) fn report(&self, error: &SegmentError) {
         SEGMENT_READ_ERRORS.inc();
-        tracing::error!(segment = %self.path().display(), %error, "a segment cannot be read; the rest is");
+        if let Some(times) = self.read_failed(Instant::now()) {
+            tracing::error!(segment = %self.path().display(), %error, times, "a segment cannot be read; the rest is");
+        }
     }
 }

@@ -4,11 +4,13 @@ use std::{
     ops::Deref,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
 
+use super::repeats::Repeats;
 use crate::{disk::Disk, segment::Segment};
 
 /// A segment, its directory, and whether the catalog has let go of it.
@@ -19,6 +21,7 @@ pub(crate) struct StoredSegment {
     disk: Disk,
     retired: AtomicBool,
     unmergeable: AtomicBool,
+    read_errors: Mutex<Repeats>,
 }
 
 impl StoredSegment {
@@ -30,6 +33,7 @@ impl StoredSegment {
             disk,
             retired: AtomicBool::new(false),
             unmergeable: AtomicBool::new(false),
+            read_errors: Mutex::default(),
         }
     }
 
@@ -56,6 +60,12 @@ impl StoredSegment {
     /// Whether merging is worth a try.
     pub(crate) fn is_mergeable(&self) -> bool {
         !self.unmergeable.load(Ordering::Relaxed)
+    }
+
+    /// A read failed. When that is to be logged: how many did since the last line.
+    pub(super) fn read_failed(&self, now: Instant) -> Option<u64> {
+        // Two numbers: a panic elsewhere cannot have left them half changed.
+        self.read_errors.lock().unwrap_or_else(PoisonError::into_inner).happened(now)
     }
 
     /// The catalog does not list it any more: delete it when the last reader is done.
