@@ -2,7 +2,7 @@
 
 use datafusion::error::DataFusionError;
 
-use super::guard::Refused;
+use super::{guard::Refused, words::in_words};
 
 /// Longest message that is passed on: some of DataFusion's repeat the whole plan.
 const MESSAGE_BYTES_MAX: usize = 2_000;
@@ -13,7 +13,7 @@ pub(crate) enum SqlError {
     /// The text is not a query, or one that is not let through.
     #[error("{0}")]
     Refused(#[from] Refused),
-    /// The text is a query, but cannot be answered; in DataFusion's words.
+    /// The text is a query, but cannot be answered.
     #[error("{0}")]
     Unanswerable(String),
     /// More memory or disk than one query may have.
@@ -45,8 +45,6 @@ impl From<DataFusionError> for SqlError {
         let message = within_bounds(&error.strip_backtrace());
         match error.find_root() {
             DataFusionError::ResourcesExhausted(_) => Self::TooLarge(first_sentence(&message)),
-            // What regular expressions, casts and the like say of what they were given.
-            DataFusionError::External(_) => Self::Unanswerable(message),
             DataFusionError::IoError(_) => {
                 tracing::error!(error = %message, "a SQL query failed");
                 Self::Failed
@@ -57,9 +55,13 @@ impl From<DataFusionError> for SqlError {
             }
             DataFusionError::Internal(_) => {
                 tracing::warn!(error = %message, "a SQL query met a limit of DataFusion");
-                Self::Unanswerable(message)
+                Self::Unanswerable(format!(
+                    "the query meets a limit of the engine: {}",
+                    within_bounds(&in_words(&error))
+                ))
             }
-            _ => Self::Unanswerable(message),
+            // The query's text, or what regular expressions, casts and the like say of what they were given.
+            _ => Self::Unanswerable(within_bounds(&in_words(&error))),
         }
     }
 }

@@ -12,3 +12,4 @@ mod rows;
 mod session;
 pub(crate) mod stop;
 pub(crate) mod table;
+mod words;

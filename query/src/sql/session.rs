@@ -26,7 +26,7 @@ use super::{
 };
 
 /// The name of the one table.
-const TABLE: &str = "spans";
+pub(super) const TABLE: &str = "spans";
 
 /// Parts in which a query runs at the same time.
 const PARTITIONS: usize = 2;
@@ -50,12 +50,15 @@ const LEFT_OUT: [&str; 13] = [
 
 static FUNCTIONS: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     let mut functions = SessionStateDefaults::default_scalar_functions();
-    functions.retain(|function| {
-        let left_out = |name: &str| LEFT_OUT.contains(&name);
-        !left_out(function.name()) && !function.aliases().iter().any(|alias| left_out(alias))
-    });
+    functions
+        .retain(|function| !is_left_out(function.name()) && !function.aliases().iter().any(|alias| is_left_out(alias)));
     functions.into_iter().map(bounded).collect()
 });
+
+/// Whether DataFusion has a function of this name, but not here.
+pub(super) fn is_left_out(name: &str) -> bool {
+    LEFT_OUT.contains(&name)
+}
 
 /// A session that knows `spans` and nothing else.
 pub(super) fn open(
@@ -76,7 +79,7 @@ pub(super) fn open(
     // It allocates for as many rows as LIMIT names before it has seen one.
     config.options_mut().optimizer.enable_topk_aggregation = false;
     let mut aggregates = SessionStateDefaults::default_aggregate_functions();
-    aggregates.retain(|function| !LEFT_OUT.contains(&function.name()));
+    aggregates.retain(|function| !is_left_out(function.name()));
     let mut planners = SessionStateDefaults::default_expr_planners();
     planners.push(Arc::new(JoinPlanner));
     // No table factories, no file formats, no functions in FROM: nothing that could open a file.

@@ -81,7 +81,7 @@ async fn arrow_when_asked_for() {
 async fn mistakes_have_their_status() {
     for (body, status, said) in [
         (Body::from("SELEKT"), 400, "cannot read the query"),
-        (Body::from("SELECT nothing FROM spans"), 400, "No field named nothing"),
+        (Body::from("SELECT nothing FROM spans"), 400, "there is no column nothing"),
         (Body::from("DROP TABLE spans"), 400, "only SELECT, WITH, VALUES and EXPLAIN are answered"),
         (Body::from("  "), 400, "there is no query"),
         (Body::from(vec![0xff]), 400, "not UTF-8"),

@@ -1,0 +1,222 @@
+//! What DataFusion says of a query that cannot be answered, in words for whoever asked: without its own names, types and advice.
+
+use datafusion::{common::utils::datafusion_strsim::levenshtein, error::DataFusionError};
+
+use super::session::{TABLE, is_left_out};
+
+/// What stands before a message, once for each layer that passed it on.
+const KINDS: [&str; 9] = [
+    "Error during planning: ",
+    "Execution error: ",
+    "Schema error: ",
+    "Arrow error: ",
+    "External error: ",
+    "Internal error: ",
+    "This feature is not implemented: ",
+    "Parser error: ",
+    "Cast error: ",
+];
+
+/// What every name of a table begins with that is written without it.
+const CATALOG: [&str; 2] = ["datafusion.public.", "datafusion."];
+
+/// What follows an internal error.
+const BUG_REPORT: &str = "\nThis issue was likely caused by a bug in DataFusion";
+
+/// Forms of a function that are listed.
+const FORMS_MAX: usize = 6;
+
+/// The error at the root, in words.
+pub(super) fn in_words(error: &DataFusionError) -> String {
+    let message = error.find_root().strip_backtrace();
+    let message = without_kinds(&message);
+    // A function's own refusal is wrapped into one for its types, which knows less.
+    let known = [arguments, no_table, no_function, no_column, ambiguous, ungrouped, computed, compared, condition];
+    let words = known.iter().find_map(|known| known(message));
+    words.unwrap_or_else(|| types(message.split(BUG_REPORT).next().unwrap_or_default()))
+}
+
+fn without_kinds(mut message: &str) -> &str {
+    while let Some(rest) = KINDS.iter().find_map(|kind| message.strip_prefix(kind)) {
+        message = rest;
+    }
+    message
+}
+
+/// What is between the first `begin` and the next `end`.
+fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
+    text.split_once(begin)?.1.split_once(end).map(|(found, _)| found)
+}
+
+fn no_table(message: &str) -> Option<String> {
+    let name = message.strip_prefix("table '")?.strip_suffix("' not found")?;
+    let name = CATALOG.iter().find_map(|catalog| name.strip_prefix(catalog)).unwrap_or(name);
+    Some(format!("there is no table {name}; the only one is {TABLE}"))
+}
+
+fn no_function(message: &str) -> Option<String> {
+    let name = between(message, "Invalid function '", "'")?;
+    if is_left_out(name) {
+        return Some(format!("there is no function {name}: it could make values of any size or type"));
+    }
+    // The nearest there is may be far away.
+    let near = between(message, "Did you mean '", "'");
+    let near = near.filter(|near| levenshtein(near, name) <= 1.max(name.chars().count() / 3));
+    Some(match near {
+        Some(near) => format!("there is no function {name}; did you mean {near}?"),
+        None => format!("there is no function {name}"),
+    })
+}
+
+fn no_column(message: &str) -> Option<String> {
+    let (first, fields) = message.split_once("\nValid fields are ").unwrap_or((message, ""));
+    let named = first.strip_prefix("No field named ")?;
+    let (name, near) = match named.split_once(". Did you mean '") {
+        Some((name, near)) => (name, near.strip_suffix("'?")),
+        None => (named.trim_end_matches('.'), None),
+    };
+    let mut words = format!("there is no column {name}");
+    // With one table its name before each column says nothing.
+    let fields: Vec<&str> = fields.trim_end_matches('.').split(", ").filter(|field| !field.is_empty()).collect();
+    let table = fields.first().and_then(|field| field.split_once('.')).map(|(table, _)| format!("{table}."));
+    let table = table.filter(|table| fields.iter().all(|field| field.starts_with(table)));
+    let short = |field: &str| table.as_ref().and_then(|table| field.strip_prefix(table)).unwrap_or(field).to_owned();
+    if let Some(near) = near {
+        words.push_str(&format!("; did you mean {}?", short(near)));
+    }
+    if !fields.is_empty() {
+        let fields: Vec<_> = fields.iter().map(|field| short(field)).collect();
+        let begin = if near.is_some() { " There are" } else { "; there are" };
+        words.push_str(&format!("{begin} {}", fields.join(", ")));
+    }
+    Some(words)
+}
+
+fn ambiguous(message: &str) -> Option<String> {
+    let name = message.strip_prefix("Ambiguous reference to unqualified field ")?;
+    Some(format!("column {name} is in more than one of the tables: write of which, as in a.{name}"))
+}
+
+fn ungrouped(message: &str) -> Option<String> {
+    let name = between(message, "column \"", "\" must appear in the GROUP BY clause")?;
+    Some(format!("column {name} must be in GROUP BY or in an aggregate function"))
+}
+
+fn computed(message: &str) -> Option<String> {
+    let expression = between(message, "Cannot coerce arithmetic expression ", " to valid types")?;
+    Some(format!("{} cannot be computed: these types do not go together", types(expression)))
+}
+
+fn compared(message: &str) -> Option<String> {
+    let expression = message.strip_prefix("Cannot infer common argument type for comparison operation ")?;
+    Some(format!("{} cannot be compared: these types do not go together", types(expression)))
+}
+
+fn condition(message: &str) -> Option<String> {
+    let condition = message.strip_prefix("Cannot create filter with non-boolean predicate ")?;
+    let (condition, found) = condition.rsplit_once(" returning ")?;
+    Some(format!("the condition {condition} is {}, not boolean", types(found)))
+}
+
+/// A function that was given what it does not take.
+fn arguments(message: &str) -> Option<String> {
+    let (before, after) = message.split_once("No function matches the given name and argument types '")?;
+    if let Some((_, cause)) = before.split_once("user-defined coercion failed with: ") {
+        return Some(types(without_kinds(cause.trim_end_matches([' ', '.']))));
+    }
+    let (call, rest) = after.split_once("'. You might need")?;
+    let (name, given) = call.split_once('(')?;
+    let mut forms: Vec<String> = Vec::new();
+    for form in rest.lines().filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix('(')) {
+        let form = format!("({}", kinds(form));
+        if !forms.contains(&form) && forms.len() < FORMS_MAX {
+            forms.push(form);
+        }
+    }
+    let given = types(given);
+    let last = forms.pop()?;
+    let takes = if forms.is_empty() { last } else { format!("{} or {last}", forms.join(", ")) };
+    Some(format!("{name} takes {takes}, not ({given}"))
+}
+
+/// Arrow's types as docs/sql.md names them, and values without theirs.
+fn types(text: &str) -> String {
+    words_replaced(text, true, |word| match word {
+        "Utf8View" | "LargeUtf8" | "Utf8" => Some("text".into()),
+        "Boolean" | "Timestamp" => Some(word.to_lowercase()),
+        _ => is_number(word).then(|| word.to_lowercase()),
+    })
+}
+
+/// The types that a function takes: every number is one.
+fn kinds(text: &str) -> String {
+    words_replaced(text, false, |word| match word {
+        "String" | "Utf8View" | "LargeUtf8" | "Utf8" => Some("text".into()),
+        "Decimal" | "Float" | "Numeric" | "Integer" => Some("number".into()),
+        "Date32" | "Date64" => Some("date".into()),
+        "Time32" | "Time64" => Some("time".into()),
+        "Boolean" | "Timestamp" | "Duration" | "Interval" | "Date" | "Time" | "Binary" | "Any" => {
+            Some(word.to_lowercase())
+        }
+        _ => is_number(word).then(|| "number".into()),
+    })
+}
+
+fn is_number(word: &str) -> bool {
+    let bits = ["Int", "UInt", "Float"].iter().find_map(|kind| word.strip_prefix(kind));
+    bits.is_some_and(|bits| matches!(bits, "8" | "16" | "32" | "64"))
+}
+
+/// Replaces words. What is in brackets behind a replaced one belongs to a type and goes; with `values` it may be a value, which stays
+/// in its place.
+fn words_replaced(text: &str, values: bool, replaced: impl Fn(&str) -> Option<String>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let len = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        if len == 0 {
+            out.push(c);
+            rest = &rest[c.len_utf8()..];
+            continue;
+        }
+        let (word, after) = rest.split_at(len);
+        rest = after;
+        let Some(new) = replaced(word) else {
+            out.push_str(word);
+            continue;
+        };
+        let Some((inner, behind)) = after.strip_prefix('(').and_then(|inner| inner.split_once(')')) else {
+            out.push_str(&new);
+            continue;
+        };
+        out.push_str(if values && word != "Timestamp" { inner } else { &new });
+        rest = behind;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_and_values() {
+        for (text, words) in [
+            ("Utf8View + Int64", "text + int64"),
+            ("count(Int64(1)), Timestamp(ns, \"UTC\")", "count(1), timestamp"),
+            ("Integral Int65 my_Int64 ünï", "Integral Int65 my_Int64 ünï"),
+            ("Utf8(", "text("),
+        ] {
+            assert_eq!(types(text), words);
+        }
+        assert_eq!(kinds("y: Float64, x: Numeric(1), String(1), Time64(ns))"), "y: number, x: number, text, time)");
+    }
+
+    #[test]
+    fn what_is_not_known_stays() {
+        let error = DataFusionError::Plan("UNION queries have different number of columns".into()).context("a rule");
+        assert_eq!(in_words(&error), "UNION queries have different number of columns");
+        let error = DataFusionError::Internal("no plan".into());
+        assert!(!in_words(&error).contains("DataFusion"), "{}", in_words(&error));
+    }
+}
