@@ -20,7 +20,7 @@ pub(crate) enum Command {
     Run(RunOptions),
     /// Check a configuration file without starting anything.
     ///
-    /// Prints `file:line:column: what is wrong` and exits with 1 when the file cannot be used.
+    /// Prints `file:line:column: what is wrong` and exits with 1 when the file cannot be used. Warns of what has no effect.
     #[command(after_help = VALIDATE_EXAMPLES)]
     Validate {
         /// The configuration to check (YAML).

@@ -179,6 +179,14 @@ async fn the_command_line_asks() {
     assert_eq!(json, (Some(0), "{\"a\":1}\n{\"a\":2}\n".into(), String::new()));
     let wrong = run(&["DROP TABLE spans"], "");
     assert_eq!(wrong, (Some(1), String::new(), "weir: only SELECT, WITH, VALUES and EXPLAIN are answered\n".into()));
+    let plan = run(&["EXPLAIN SELECT service FROM spans"], "").1;
+    assert!(plan.contains("\nphysical_plan | ") && !plan.contains("\\n"), "{plan}");
+    let elsewhere = format!("{endpoint}/elsewhere");
+    let elsewhere =
+        Command::new(env!("CARGO_BIN_EXE_weir")).args(["sql", "--endpoint", &elsewhere, "SELECT 1"]).output();
+    let said = String::from_utf8(elsewhere.expect("starts").stderr).expect("UTF-8");
+    let expected = format!("weir: no weir answers SQL at {endpoint}/elsewhere/api/v1/sql;");
+    assert!(said.starts_with(&expected) && said.ends_with("the answer is 404 Not Found\n"), "{said}");
     let nobody =
         Command::new(env!("CARGO_BIN_EXE_weir")).args(["sql", "--endpoint", "http://127.0.0.1:1", "SELECT 1"]).output();
     let nobody = nobody.expect("starts");

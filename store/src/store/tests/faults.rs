@@ -1,6 +1,15 @@
 //! A broken file hurts only itself: searches, merges and a lost catalog go on beside it.
 
-use std::{path::Path, time::Instant};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use tracing::{Event, Level, Metadata, Subscriber, span};
 
 use super::{spans, still::StillStore, temp_folder};
 use crate::{SearchLimits, SpanFilter, segment::Segment};
@@ -38,6 +47,48 @@ async fn a_search_goes_on_behind_a_damaged_segment() {
     assert!(found.partial);
     let older: Vec<_> = [15, 10, 5, 0].into_iter().map(spans::trace_of).collect();
     assert_eq!(found.traces, older);
+}
+
+/// Counts the errors that this thread logs.
+struct Errors(Arc<AtomicUsize>);
+
+impl Subscriber for Errors {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() == Level::ERROR
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[tokio::test]
+async fn each_damaged_segment_is_logged_once_a_minute_at_most() {
+    let folder = temp_folder();
+    let store = StillStore::open(folder.path()).await;
+    sealed(&store, 0..3).await;
+    segments(&store)[1..].iter().for_each(|segment| damage_rows(segment));
+    let snapshot = store.snapshot();
+    let errors = Arc::new(AtomicUsize::new(0));
+    tracing::subscriber::with_default(Errors(errors.clone()), || {
+        for _ in 0..20 {
+            let limits = SearchLimits { traces_max: 100, deadline: Instant::now() + super::PATIENCE };
+            assert!(snapshot.search(&spans::tenant("a"), &SpanFilter::default(), limits).expect("searched").partial);
+        }
+    });
+    assert_eq!(errors.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
