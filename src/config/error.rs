@@ -55,6 +55,9 @@ impl ConfigError {
             return Self::at(file, 1, 1, in_words(error));
         };
         let places = Places::read(&expanded.text);
+        if let Some((key, value, problem)) = of_receiver(error, location, &places) {
+            return Self::at_location(file, expanded, value, format!("{key}: {problem}"));
+        }
         match about(error, location, &places) {
             Some((key, value)) => Self::at_location(file, expanded, value, format!("{key}: {}", in_words(error))),
             None => Self::at_location(file, expanded, location, in_words(error)),
@@ -74,13 +77,26 @@ fn about<'a>(error: &YamlError, location: Location, places: &'a Places) -> Optio
         YamlError::SerdeInvalidType { .. }
         | YamlError::SerdeInvalidValue { .. }
         | YamlError::SerdeUnknownVariant { .. } => places.of_key(location).or_else(|| places.of_value(location)),
-        // Our own. At a key they are about that key, or about several; those of receivers name theirs.
-        YamlError::Message { msg, .. } if places.of_key(location).is_none() && !msg.starts_with("receivers.") => {
-            places.of_value(location)
-        }
+        // Our own. At a key they are about that key, or about several.
+        YamlError::Message { .. } if places.of_key(location).is_none() => places.of_value(location),
         YamlError::AliasError { error, .. } => about(error, location, places),
         _ => None,
     }
+}
+
+/// A receiver's settings are checked together: key, place and problem of what is wrong, `receivers.TYPE.KEY: PROBLEM` at where they
+/// begin.
+fn of_receiver(error: &YamlError, location: Location, places: &Places) -> Option<(String, Location, String)> {
+    let YamlError::Message { msg, .. } = error else { return None };
+    let (key, problem) = msg.strip_prefix("receivers.")?.split_once(": ")?;
+    let (_, key) = key.split_once('.')?;
+    let settings = match places.of_key(location) {
+        Some((first, _)) => first.rsplit_once('.')?.0,
+        None => places.of_value(location)?.0,
+    };
+    let path = format!("{settings}.{key}");
+    let value = places.value_of(&path)?;
+    Some((path, value, problem.to_owned()))
 }
 
 /// What the YAML library found, without its position.

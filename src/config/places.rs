@@ -66,8 +66,12 @@ impl Places {
 
     /// Whether this path is written.
     pub(super) fn has(&self, path: &[&str]) -> bool {
-        let joined = path.join(".");
-        self.0.iter().any(|entry| entry.path == joined)
+        self.value_of(&path.join(".")).is_some()
+    }
+
+    /// Where the value of `query.endpoint` is.
+    pub(super) fn value_of(&self, path: &str) -> Option<Location> {
+        self.0.iter().find(|entry| entry.path == path).map(|entry| entry.value)
     }
 
     /// The key that begins here, and where its value is.

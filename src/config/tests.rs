@@ -176,7 +176,7 @@ fn a_wrong_name_says_where_and_what_to_write() {
         ),
         (
             "receivers:\n  otlp:\n    inflight_mib_max: 0\n",
-            "weir.yaml:3:5: receivers.otlp.inflight_mib_max: is too small",
+            "weir.yaml:3:23: receivers.otlp.inflight_mib_max: 0 is too small; at least 1",
         ),
     ] {
         assert_eq!(message(source), expected, "\n{source}");
@@ -231,6 +231,10 @@ fn a_wrong_value_says_where_and_what_to_write() {
         (
             "storage: {merge: {segment_rows_max: many}}\n",
             "weir.yaml:1:37: storage.merge.segment_rows_max: expected a whole number, 0 or more, that is not too large",
+        ),
+        (
+            "receivers:\n  otlp/b:\n    span_limits: {}\n    protocols:\n      http: {connections_max: 5, header_bytes_max: 5}\n",
+            "weir.yaml:5:52: receivers.otlp/b.protocols.http.header_bytes_max: 5 is too small; at least 8192",
         ),
         ("storage: {path: [a]}\n", "weir.yaml:1:17: storage.path: expected a single value here"),
         ("storage: 5\n", "weir.yaml:1:10: storage: expected keys and values here"),
@@ -335,7 +339,7 @@ fn each_type_of_receiver_has_its_own_keys() {
         ),
         (
             "receivers: {zipkin: {read_timeout: 0s}}\n",
-            "weir.yaml:1:21: receivers.zipkin.read_timeout: must be longer than 0: everything is bounded",
+            "weir.yaml:1:36: receivers.zipkin.read_timeout: must be longer than 0: everything is bounded",
         ),
     ];
     for (source, expected) in cases {

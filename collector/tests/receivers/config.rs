@@ -57,15 +57,15 @@ fn mistakes_are_named() {
         (json!({"protocols": {"grpc": {"read_timeout": "soon"}}}), "`soon` is not a duration"),
         (
             json!({"protocols": {"grpc": {"max_recv_msg_size_mib": 0}}}),
-            "protocols.grpc.max_recv_msg_size_mib: is too small",
+            "protocols.grpc.max_recv_msg_size_mib: 0 is too small; at least 1",
         ),
-        (json!({"protocols": {"grpc": {"max_recv_msg_size_mib": 4096}}}), "is too large"),
+        (json!({"protocols": {"grpc": {"max_recv_msg_size_mib": 4096}}}), "4096 is too large; at most 1024"),
         (
             json!({"protocols": {"http": {"read_timeout": "0"}}}),
             "receivers.otlp.protocols.http.read_timeout: must be longer",
         ),
         (json!({"protocols": {"http": {"traces_url_path": "v1"}}}), "must begin with /"),
-        (json!({"inflight_mib_max": 0}), "receivers.otlp.inflight_mib_max: is too small"),
+        (json!({"inflight_mib_max": 0}), "receivers.otlp.inflight_mib_max: 0 is too small; at least 1"),
     ];
     for (value, expected) in rows {
         let message = match from_value::<OtlpConfig>(value.clone()) {

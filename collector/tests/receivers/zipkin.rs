@@ -161,7 +161,7 @@ fn the_collectors_keys_are_read() {
     assert_eq!((config.endpoint.as_str(), config.parse_string_tags), (":9411", true));
     assert_eq!(ZipkinConfig::default().endpoint, "127.0.0.1:9411");
     let error = ZipkinConfig { inflight_mib_max: 0, ..ZipkinConfig::default() }.check().expect_err("nothing fits");
-    assert_eq!(error.to_string(), "receivers.zipkin.inflight_mib_max: is too small");
+    assert_eq!(error.to_string(), "receivers.zipkin.inflight_mib_max: 0 is too small; at least 1");
 }
 
 #[tokio::test]

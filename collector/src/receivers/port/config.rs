@@ -53,7 +53,7 @@ pub struct CorsConfig {
 pub struct InvalidConfig {
     receiver: &'static str,
     key: &'static str,
-    problem: &'static str,
+    problem: String,
 }
 
 /// Checks the values of the receiver of this type.
@@ -61,8 +61,8 @@ pub struct InvalidConfig {
 pub(crate) struct Check(pub(crate) &'static str);
 
 impl Check {
-    pub(crate) fn fails(self, key: &'static str, problem: &'static str) -> Result<(), InvalidConfig> {
-        Err(InvalidConfig { receiver: self.0, key, problem })
+    pub(crate) fn fails(self, key: &'static str, problem: impl Into<String>) -> Result<(), InvalidConfig> {
+        Err(InvalidConfig { receiver: self.0, key, problem: problem.into() })
     }
 
     pub(crate) fn within(
@@ -72,10 +72,10 @@ impl Check {
         range: RangeInclusive<usize>,
     ) -> Result<(), InvalidConfig> {
         if *range.start() > value {
-            return self.fails(key, "is too small");
+            return self.fails(key, format!("{value} is too small; at least {}", range.start()));
         }
         if *range.end() < value {
-            return self.fails(key, "is too large");
+            return self.fails(key, format!("{value} is too large; at most {}", range.end()));
         }
         Ok(())
     }
