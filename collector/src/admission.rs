@@ -14,7 +14,9 @@ use weir_proto::{
         wire::WireError,
     },
 };
-use weir_store::{RejectReason, Rejection, TracesBatch, head::BatchSummaries, sampling::Sampling};
+use weir_store::{
+    RejectReason, Rejection, TracesBatch, head::BatchSummaries, journal::Checksummed, sampling::Sampling,
+};
 
 use crate::processors::{
     Processing,
@@ -85,7 +87,8 @@ pub fn admit(
     now_ns: u64,
     rules: &AdmissionRules,
 ) -> Result<Admitted, AdmissionError> {
-    look_ahead(&payload);
+    // First of all: it reads the payload in order. The scan hops from length to length, and would wait for memory at each hop.
+    let arrived = Checksummed::of(payload.clone());
     let stages = rules.processing.current();
     let (payload, head_dropped) = match &stages.head {
         Some(sampler) => {
@@ -102,9 +105,10 @@ pub fn admit(
     }
     let partial = partial_success(&judged.rejected);
     let Judged { items, rejected, summaries, .. } = judged;
+    let is_unchanged = payload.as_ptr() == arrived.as_ptr() && payload.len() == arrived.len();
     let batch = TracesBatch {
         tenant,
-        payload,
+        payload: if is_unchanged { arrived } else { payload.into() },
         received_at_ns: now_ns,
         items,
         rejected,
@@ -113,17 +117,6 @@ pub fn admit(
         head_dropped,
     };
     Ok(Admitted { batch, partial })
-}
-
-/// Reads over a payload in order. The scan hops from length to length, and would wait for memory at each hop.
-fn look_ahead(payload: &[u8]) {
-    /// What a processor fetches at once.
-    const LINE_BYTES: usize = 64;
-    /// About what stays in its cache until the scan comes there.
-    const CACHED_BYTES: usize = 1 << 20;
-
-    let cached = &payload[..payload.len().min(CACHED_BYTES)];
-    std::hint::black_box(cached.iter().step_by(LINE_BYTES).fold(0, |all, byte| all ^ byte));
 }
 
 /// Scans, a second time when the first finds an unusual field order, which is put in order before.
@@ -222,7 +215,7 @@ impl Judged {
             let Some(reason) = fault(scanned, window) else {
                 judged.summaries.push(scanned.ordinal, scanned.resource_ordinal, &scanned.resource, &scanned.span);
                 if let Some(marker) = &mut marker {
-                    judged.summaries.mark(marker.mark(scanned));
+                    judged.summaries.mark(&mut **marker, scanned);
                 }
                 return;
             };

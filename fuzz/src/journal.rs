@@ -95,7 +95,7 @@ pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
             cursor: Bytes::new(),
             head_dropped: 0,
         };
-        let entry = Entry { header, payload: Bytes::from(vec![n; 40]), attachment: () };
+        let entry = Entry { header, payload: vec![n; 40].into(), attachment: () };
         runtime.block_on(journal.append(entry)).expect("appended");
         if n == 2 {
             runtime.block_on(journal.roll());

@@ -4,8 +4,8 @@ use weir_proto::{
     otlp::{
         json::{TranscodeLimits, transcode_traces},
         traces::{
-            Attributes, Checks, Limits, ScanError, ScannedSpan, ValueView, array_values, canonical, key_values, scan,
-            scan_chosen,
+            Attributes, Checks, KeySet, Limits, ScanError, ScannedSpan, SpanView, ValueView, array_values, canonical,
+            key_values, scan, scan_chosen,
         },
     },
     tracestate::{OtelState, Threshold, adjusted_count, write},
@@ -85,18 +85,29 @@ pub fn tracestate(trace_state: &[u8]) {
     assert_eq!(once, twice);
 }
 
+/// With key sets that claim the keys that are there.
 fn spans_of(payload: &[u8], checks: Checks) -> Result<Vec<ScannedSpan<'_>>, ScanError> {
     let mut spans = Vec::new();
     scan(payload, checks, |span| spans.push(*span))?;
+    for view in spans.iter().map(|span: &ScannedSpan<'_>| &span.span) {
+        for attribute in view.attributes.raw() {
+            let mut wanted = KeySet::EMPTY;
+            wanted.insert(attribute.key);
+            assert!(view.keys.may_share(wanted), "a key is not claimed: {attribute:?}");
+        }
+    }
     Ok(spans)
 }
 
-/// Compares everything but the faults, of which replay knows from the frame.
+/// Compares everything but the faults, of which replay knows from the frame, and the sets of keys, which are admission's.
 fn same<'a>(
     some: impl ExactSizeIterator<Item = &'a ScannedSpan<'a>>,
     others: impl ExactSizeIterator<Item = &'a ScannedSpan<'a>>,
 ) -> bool {
-    let text = |span: &ScannedSpan<'a>| format!("{:?}", ScannedSpan { fault: None, ..*span });
+    let text = |span: &ScannedSpan<'a>| {
+        let view = SpanView { keys: KeySet::ALL, ..span.span };
+        format!("{:?}", ScannedSpan { fault: None, span: view, ..*span })
+    };
     some.len() == others.len() && some.zip(others).all(|(one, other)| text(one) == text(other))
 }
 

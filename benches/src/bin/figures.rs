@@ -24,8 +24,8 @@ struct Cli {
     /// Millions of spans of scenarios that send a number of them.
     #[arg(long, default_value_t = 6.0)]
     millions: f64,
-    /// Millions of spans sent before CPU is measured.
-    #[arg(long, default_value_t = 3.0)]
+    /// Millions of spans sent before CPU is measured: until then the journal has no files to write again.
+    #[arg(long, default_value_t = 8.0)]
     warm_up: f64,
     /// Seconds of scenarios that send for a time.
     #[arg(long, default_value_t = 60.0)]

@@ -7,7 +7,7 @@ use weir_benches::shop::{BatchKey, HEAD_LEN, Traffic};
 use weir_collector::processors::tail_sampling::TailSampling;
 use weir_proto::{
     TenantId, TraceId,
-    otlp::traces::{Checks, scan},
+    otlp::traces::{Checks, Limits, scan},
 };
 use weir_store::sampling::{ArrivedSpan, Cause, Sampling, TraceAccount};
 
@@ -61,13 +61,15 @@ fn sets() -> Vec<(&'static str, Value)> {
 
 /// Nanoseconds a span of a scan as admission makes it, with marks when there is a sampling.
 fn marking_ns(payloads: &[Vec<u8>], sampling: Option<&TailSampling>) -> f64 {
+    let limits = Limits { depth_max: 32, attributes_max: 1024, span_bytes_max: 1 << 20 };
     let mut best = f64::INFINITY;
     for _ in 0..PASSES {
         let start = Instant::now();
         for payload in payloads {
             let mut marker = sampling.map(|sampling| sampling.marker());
-            scan(payload, Checks::Journalled, |scanned| match &mut marker {
-                Some(marker) => drop(black_box(marker.mark(scanned))),
+            let mut marks = Vec::with_capacity(SPANS);
+            scan(payload, Checks::Admission(limits), |scanned| match &mut marker {
+                Some(marker) => marker.mark(scanned, black_box(&mut marks)),
                 None => drop(black_box(scanned.span.status_code)),
             })
             .expect("well formed");
@@ -85,8 +87,10 @@ fn judging_ns(payloads: &[Vec<u8>], sampling: &TailSampling) -> (f64, f64) {
     let mut known: HashMap<TraceId, usize> = HashMap::new();
     for payload in payloads {
         let mut marker = sampling.marker();
+        let mut marks = Vec::with_capacity(SPANS);
         scan(payload, Checks::Journalled, |scanned| {
-            let (mark, view) = (marker.mark(scanned), &scanned.span);
+            marker.mark(scanned, &mut marks);
+            let (mark, view) = (*marks.last().expect("marked"), &scanned.span);
             let Some(trace_id) = TraceId::from_wire(view.trace_id) else { return };
             let operation = view.name.iter().fold(7, |hash: u64, byte| hash.wrapping_mul(31) + u64::from(*byte));
             let index = *known.entry(trace_id).or_insert_with(|| {

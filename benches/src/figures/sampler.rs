@@ -117,7 +117,7 @@ fn batch(number: u64, is_spread: bool, now_ns: u64, sampling: &dyn Sampling) -> 
     let mut marker = sampling.marker();
     scan(&payload, Checks::Journalled, |scanned| {
         summaries.push(scanned.ordinal, scanned.resource_ordinal, &scanned.resource, &scanned.span);
-        summaries.mark(marker.mark(scanned));
+        summaries.mark(&mut *marker, scanned);
     })?;
     drop(marker);
     Ok(TracesBatch {
@@ -176,20 +176,24 @@ impl Sampling for OneInTwenty {
 }
 
 impl SpanMarker for OneInTwenty {
-    fn mark(&mut self, span: &ScannedSpan<'_>) -> SpanMark {
+    fn mark(&mut self, span: &ScannedSpan<'_>, marks: &mut Vec<SpanMark>) {
         let last = span.span.trace_id.last().copied().unwrap_or_default();
-        SpanMark {
+        marks.push(SpanMark {
             bits: u64::from(last.is_multiple_of(20)),
             bytes: span.span.bytes.len() as u32,
             is_root: span.span.parent_span_id.is_empty(),
             ..SpanMark::default()
-        }
+        });
     }
 }
 
 impl Judge for OneInTwenty {
     fn policies(&self) -> Vec<String> {
         vec!["one".to_owned()]
+    }
+
+    fn observes(&self) -> bool {
+        false
     }
 
     fn observe(&mut self, _span: &ArrivedSpan<'_>, _account: &mut TraceAccount) {}

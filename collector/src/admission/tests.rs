@@ -117,7 +117,7 @@ fn any_time_is_accepted_where_none_is_forbidden() {
 fn the_journal_gets_what_came_unless_its_order_is_unusual() {
     let payload = request(vec![span()]);
     let batch = admitted(payload.clone(), &RULES).expect("well formed").batch;
-    assert_eq!(batch.payload, payload);
+    assert_eq!(*batch.payload, payload);
 
     // ResourceSpans with its resource (field 1) after its scope_spans (field 2).
     let resource = Resource { attributes: vec![attribute(Value::BoolValue(true))], ..Resource::default() };
@@ -131,7 +131,7 @@ fn the_journal_gets_what_came_unless_its_order_is_unusual() {
     let batch = admitted(payload.clone(), &RULES).expect("well formed").batch;
     let usual = ResourceSpans { resource: Some(resource), scope_spans: vec![scope_spans], ..ResourceSpans::default() };
     let expected = ExportTraceServiceRequest { resource_spans: vec![usual] }.encode_to_vec();
-    assert_eq!((batch.items, batch.payload), (1, expected.into()));
+    assert_eq!((batch.items, batch.payload.into_bytes()), (1, expected.into()));
 
     let too_large = payload.repeat(REWRITTEN_BYTES_MAX / payload.len() + 1);
     assert_eq!(admitted(too_large, &RULES).expect_err("rewriting takes memory"), AdmissionError::UnusualOrder);
@@ -193,7 +193,7 @@ fn head_sampling_thins_before_the_journal() {
         span
     };
     let expected = vec![kept(with(0x90)), Span { span_id: vec![0; 8], ..with(0x10) }, kept(with(0xf0))];
-    let after = ExportTraceServiceRequest::decode(&*batch.payload).expect("well formed");
+    let after = ExportTraceServiceRequest::decode(batch.payload.into_bytes()).expect("well formed");
     assert_eq!(after.resource_spans[0].scope_spans[0].spans, expected);
 
     let none_left = admitted(request(vec![with(0x10), with(0x20)]), &rules).expect("well formed").batch;

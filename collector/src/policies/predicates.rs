@@ -3,7 +3,7 @@
 use std::hash::BuildHasher;
 
 use foldhash::quality::FixedState;
-use weir_proto::otlp::traces::{Attributes, ScannedSpan, ValueView};
+use weir_proto::otlp::traces::{Attributes, KeySet, ScannedSpan, ValueView};
 
 use super::{ottl::Condition, plan::Plan, text::TextMatch, trace_state};
 
@@ -54,6 +54,7 @@ impl ValueTest {
 #[derive(Debug)]
 pub(crate) struct Predicates {
     keys: Vec<Key>,
+    key_set: KeySet,
     /// Bit n is set when a key has n bytes; the last bit stands for all longer ones.
     lengths: u64,
     /// For each status code 0, 1, 2: the bits that it sets.
@@ -80,6 +81,7 @@ impl Predicates {
         let (predicates, wants_error_type) = plan.into_predicates();
         let mut arranged = Self {
             keys: Vec::new(),
+            key_set: KeySet::EMPTY,
             lengths: 0,
             status: [0; 3],
             sampled_flag: 0,
@@ -114,6 +116,7 @@ impl Predicates {
 
     fn key(&mut self, name: &str) -> &mut Key {
         let index = self.keys.iter().position(|key| *key.bytes == *name.as_bytes()).unwrap_or_else(|| {
+            self.key_set.insert(name.as_bytes());
             self.lengths |= length_bit(name.len());
             self.keys.push(Key { bytes: name.as_bytes().into(), tests: Vec::new(), is_error_type: false });
             self.keys.len() - 1
@@ -136,7 +139,7 @@ impl Predicates {
             bits |= self.sampled_flag;
         }
         let mut error_type = 0;
-        if !self.keys.is_empty() {
+        if view.keys.may_share(self.key_set) {
             let (of_attributes, hash) = self.of_attributes(view.attributes);
             bits |= of_attributes;
             error_type = hash;

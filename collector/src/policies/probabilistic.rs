@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{
-    DueTrace, Luck, Plan, PlanError, Policy, PolicySettings, Vote, config::amount, fnv::fnv1a_64, luck::Variable,
+    DueTrace, Luck, Plan, PlanError, Policy, PolicySettings, Vote, config::amount, fnv::Fnv64, luck::Variable,
 };
 
 /// The salt of those who give none.
@@ -25,7 +25,7 @@ impl PolicySettings for Probabilistic {
         let salt = if self.hash_salt.is_empty() { HASH_SALT } else { &self.hash_salt };
         let threshold = threshold(self.sampling_percentage / 100.0);
         Ok(Box::new(Share {
-            salt: salt.to_owned(),
+            salted: Fnv64::EMPTY.and(salt.as_bytes()),
             threshold,
             share: (threshold as f64 + 1.0) / 2_f64.powi(64),
             variable: plan.variable_of_salt(salt),
@@ -35,7 +35,8 @@ impl PolicySettings for Probabilistic {
 
 #[derive(Debug)]
 struct Share {
-    salt: String,
+    /// The hash of the salt, which comes before the trace id.
+    salted: Fnv64,
     threshold: u64,
     share: f64,
     variable: Variable,
@@ -45,7 +46,7 @@ impl Policy for Share {
     fn vote(&mut self, trace: &DueTrace<'_>, luck: &mut Luck) -> Vote {
         let below = luck
             .below(self.variable, self.share)
-            .unwrap_or_else(|| fnv1a_64([self.salt.as_bytes(), &trace.account.trace_id.0]) <= self.threshold);
+            .unwrap_or_else(|| self.salted.and(&trace.account.trace_id.0).0 <= self.threshold);
         Vote::sampled_if(below)
     }
 }

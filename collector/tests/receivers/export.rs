@@ -34,7 +34,7 @@ async fn every_encoding_over_one_kept_connection() {
             assert_eq!((answer.status.as_u16(), answer.partial()), (200, expected), "{encoding} {len}");
             assert_eq!(answer.header("content-type"), "application/x-protobuf");
             for batch in receiver.journal.batches.lock().expect("no panic").iter() {
-                assert!(batch.payload == payload, "{encoding} {len}");
+                assert!(*batch.payload == payload, "{encoding} {len}");
                 assert_eq!((batch.items, batch.received_at_ns, batch.tenant.as_str()), (1, NOW_NS, "default"));
             }
             assert_eq!(receiver.journal.len(), 2, "a batch that was rejected whole is recorded too");

@@ -29,7 +29,7 @@ fn zipkin_span(id: u64) -> Value {
 fn received(receiver: &ZipkinReceiver) -> Vec<(String, Span)> {
     let mut spans = Vec::new();
     for batch in receiver.journal.batches.lock().expect("no panic").iter() {
-        let request = ExportTraceServiceRequest::decode(batch.payload.clone()).expect("protobuf");
+        let request = ExportTraceServiceRequest::decode(batch.payload.clone().into_bytes()).expect("protobuf");
         for resource_spans in request.resource_spans {
             let resource = resource_spans.resource.unwrap_or_default();
             let service = attribute(&resource.attributes, "service.name").unwrap_or_default();

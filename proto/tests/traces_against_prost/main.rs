@@ -14,7 +14,7 @@ use scrambled::{Random, scrambled};
 use viewed::{chosen_rows, viewed_rows};
 use weir_proto::otlp::{
     messages::collector::trace::v1::ExportTraceServiceRequest,
-    traces::{Checks, Limits, ScanError, SpanFault, canonical, scan},
+    traces::{Checks, KeySet, Limits, ScanError, SpanFault, canonical, scan},
 };
 
 /// Bounds that no generated request reaches.
@@ -28,6 +28,14 @@ fn assert_same(payload: &[u8], request: ExportTraceServiceRequest, checks: Check
         // bit by bit, as NaN is not equal to itself
         assert!(viewed.encoded() == expected.encoded(), "\nviewed   {viewed:?}\nexpected {expected:?}");
     }
+    scan(payload, checks, |span| {
+        for attribute in span.span.attributes.iter() {
+            let mut wanted = KeySet::EMPTY;
+            wanted.insert(attribute.key);
+            assert!(span.span.keys.may_share(wanted), "{attribute:?} is not claimed");
+        }
+    })
+    .expect("a canonical payload");
 }
 
 /// Prost and the scan agree on any bytes.

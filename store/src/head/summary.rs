@@ -5,10 +5,10 @@ use std::hash::BuildHasher;
 use foldhash::quality::FixedState;
 use weir_proto::{
     TraceId,
-    otlp::traces::{ResourceView, SpanView},
+    otlp::traces::{ResourceView, ScannedSpan, SpanView},
 };
 
-use crate::sampling::SpanMark;
+use crate::sampling::{SpanMark, SpanMarker};
 
 /// No earlier span of the trace in this file.
 pub(crate) const NO_ROW: u32 = u32::MAX;
@@ -89,6 +89,7 @@ impl BatchSummaries {
     }
 
     /// Adds an accepted span, in ordinal order. Its ids are valid (16 and 8 bytes, not zero).
+    #[inline]
     pub fn push(&mut self, ordinal: u32, resource_ordinal: u32, resource: &ResourceView<'_>, span: &SpanView<'_>) {
         let Some(trace_id) = TraceId::from_wire(span.trace_id) else {
             return;
@@ -106,12 +107,13 @@ impl BatchSummaries {
         });
     }
 
-    /// The mark of the span that was just pushed. Either every span of a batch has one or none.
-    pub fn mark(&mut self, mark: SpanMark) {
+    /// Marks the span that was just pushed. Either every span of a batch has one or none.
+    #[inline]
+    pub fn mark(&mut self, marker: &mut dyn SpanMarker, span: &ScannedSpan<'_>) {
         if self.marks.is_empty() {
             self.marks.reserve_exact(self.spans.capacity());
         }
-        self.marks.push(mark);
+        marker.mark(span, &mut self.marks);
     }
 
     /// The texts of an operation: service, name.

@@ -20,25 +20,20 @@ const FULL_GROUPS_MAX: u64 = 8;
 #[derive(Debug)]
 pub(super) struct Waiting<A> {
     pub(super) entry: Entry<A>,
-    pub(super) payload_crc: u32,
     pub(super) ack: oneshot::Sender<Result<(), JournalAppendError>>,
     bytes: u64,
     arrived: Instant,
 }
 
 impl<A> Waiting<A> {
-    pub(super) fn new(
-        entry: Entry<A>,
-        payload_crc: u32,
-        ack: oneshot::Sender<Result<(), JournalAppendError>>,
-        arrived: Instant,
-    ) -> Self {
+    pub(super) fn new(entry: Entry<A>, ack: oneshot::Sender<Result<(), JournalAppendError>>, arrived: Instant) -> Self {
         let bytes = entry_bytes(&entry);
-        Self { entry, payload_crc, ack, bytes, arrived }
+        Self { entry, ack, bytes, arrived }
     }
 
     pub(super) fn writable(&self) -> Writable<'_> {
-        Writable { header: &self.entry.header, payload: &self.entry.payload, payload_crc: self.payload_crc }
+        let Entry { header, payload, .. } = &self.entry;
+        Writable { header, payload, payload_crc: payload.crc }
     }
 }
 

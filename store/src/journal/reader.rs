@@ -5,6 +5,7 @@ use std::{fs::File, ops::Range, os::unix::fs::FileExt, sync::Arc};
 use bytes::Bytes;
 
 use super::{
+    checksum,
     file::JournalFile,
     frame::FrameHeader,
     group::GroupHeader,
@@ -206,7 +207,7 @@ impl Cursor {
         let payload_position = position + fixed.header_bytes();
         let end = (position + fixed.record_bytes()) as u32;
         let payload = self.fetch(place.file, payload_position, fixed.payload_bytes as usize);
-        if site.extend_crc(crc32c::crc32c(&payload)) != fixed.payload_crc {
+        if site.extend_crc(checksum(&payload)) != fixed.payload_crc {
             let range = position as u32..end;
             let what = "the payload's checksum is wrong";
             return Ok(Record::Damaged(Damage { file: place.number, range, what, header: Some(header) }));

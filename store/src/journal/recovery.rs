@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{
-    JournalError, JournalOptions,
+    JournalError, JournalOptions, checksum,
     committer::Position,
     file::{self, HEADER_BYTES, JournalFile},
     group::{GroupHeader, Link},
@@ -402,7 +402,7 @@ fn copy_beyond(
     };
     let failed = |source| JournalError::Copy { path: path.clone(), source };
     let mut file = OpenFile::create(disk, &temp, new, options.file_bytes_max).map_err(failed)?;
-    let checksums: Vec<u32> = beyond.iter().map(|frame| crc32c::crc32c(&frame.payload)).collect();
+    let checksums: Vec<u32> = beyond.iter().map(|frame| checksum(&frame.payload)).collect();
     let writables = beyond.iter().zip(&checksums).map(|(frame, &payload_crc)| Writable {
         header: &frame.header,
         payload: &frame.payload,

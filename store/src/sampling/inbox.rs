@@ -36,6 +36,14 @@ impl FedFrame {
     pub(crate) fn frame(&self) -> &HeadFrame {
         self.file.frame(self.index).expect("fed after it was published")
     }
+
+    /// What its span at `row` is marked with, for a trace that began under `generation`.
+    #[inline]
+    pub(crate) fn mark(&self, row: usize, generation: u32) -> SpanMark {
+        let mark = self.marks.get(row).copied().unwrap_or_default();
+        let bits = if generation == self.marked_by { mark.bits } else { mark.previous_bits };
+        SpanMark { bits, ..mark }
+    }
 }
 
 /// One thing after the other.

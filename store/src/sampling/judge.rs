@@ -24,8 +24,9 @@ pub trait Sampling: Send + Sync + std::fmt::Debug {
 
 /// Marks the spans of one payload, in order; remembers what it found of the resource that the last spans had in common.
 pub trait SpanMarker {
-    /// What the policies' predicates say of one span, evaluated while its bytes are in cache.
-    fn mark(&mut self, span: &ScannedSpan<'_>) -> SpanMark;
+    /// Adds what the policies' predicates say of one span, evaluated while its bytes are in cache. Straight to where it stays: a mark
+    /// that is handed back is written by fields and read whole, and the processor waits for it each time.
+    fn mark(&mut self, span: &ScannedSpan<'_>, marks: &mut Vec<SpanMark>);
 }
 
 /// Decides; owns the policies' state (rates, budgets, learned distributions).
@@ -33,8 +34,13 @@ pub trait Judge: Send + std::fmt::Debug {
     /// Names of policies, as [`Decision::policy`] numbers them. Fixed for the judge's life.
     fn policies(&self) -> Vec<String>;
 
-    /// Takes note of a span in journal order, after the account has taken it in; may change `account.bits` and
-    /// `account.notes`.
+    /// Whether it wants to see spans. Fixed for the judge's life.
+    fn observes(&self) -> bool {
+        true
+    }
+
+    /// Takes note of a span in journal order. The account has the span already, and its neighbours of the same trace;
+    /// `account.bits` and `account.notes` may be changed.
     fn observe(&mut self, span: &ArrivedSpan<'_>, account: &mut TraceAccount);
 
     /// The decision. `now_ns` is journal time and never goes back.

@@ -20,6 +20,8 @@ const OFF: u32 = 0;
 pub(super) struct Seat {
     sampling: Arc<dyn Sampling>,
     pub(super) judge: Box<dyn Judge>,
+    /// Whether it wants to see spans.
+    pub(super) observes: bool,
     pub(super) options: SamplingOptions,
     pub(super) generation: u32,
     /// The judge's policies by their numbers in this process.
@@ -73,8 +75,9 @@ impl Seat {
         let sampling = sampling.unwrap_or(&off).clone();
         let judge = sampling.judge();
         let policies = judge.policies().iter().map(|name| names.number(name)).collect();
+        let observes = judge.observes();
         let (options, generation) = (sampling.options(), sampling.generation());
-        Self { sampling, judge, options, generation, policies, pending: 0 }
+        Self { sampling, judge, observes, options, generation, policies, pending: 0 }
     }
 
     /// The decision, fit to be kept for good.
@@ -126,8 +129,8 @@ impl Sampling for Off {
 struct NoMarker;
 
 impl SpanMarker for NoMarker {
-    fn mark(&mut self, _span: &ScannedSpan<'_>) -> SpanMark {
-        SpanMark::default()
+    fn mark(&mut self, _span: &ScannedSpan<'_>, marks: &mut Vec<SpanMark>) {
+        marks.push(SpanMark::default());
     }
 }
 
@@ -137,6 +140,10 @@ struct KeepAll;
 impl Judge for KeepAll {
     fn policies(&self) -> Vec<String> {
         vec![SAMPLING_OFF.to_owned()]
+    }
+
+    fn observes(&self) -> bool {
+        false
     }
 
     fn observe(&mut self, _span: &ArrivedSpan<'_>, _account: &mut TraceAccount) {}

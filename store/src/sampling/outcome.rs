@@ -120,10 +120,10 @@ impl FrameTraces {
         self.chunks.len() as u32 - 1
     }
 
-    /// The next row belongs to this slot of a chunk that was added.
+    /// The next rows belong to this slot of a chunk that was added.
     #[inline]
-    pub(crate) fn push_in(&mut self, chunk: u32, slot: usize) {
-        self.rows.push(chunk * CHUNK_SLOTS as u32 + slot as u32);
+    pub(crate) fn push_in(&mut self, chunk: u32, slot: usize, rows: usize) {
+        self.rows.extend(std::iter::repeat_n(chunk * CHUNK_SLOTS as u32 + slot as u32, rows));
     }
 
     /// The outcome of a row's trace as of verdict batch `number`; `None` while pending.
@@ -157,9 +157,9 @@ mod tests {
         let (first, second) = (SlotChunk::new(), SlotChunk::new());
         let mut traces = FrameTraces::with_capacity(3);
         let chunks = [traces.add_chunk(&first), traces.add_chunk(&second)];
-        traces.push_in(chunks[0], 3);
-        traces.push_in(chunks[1], 0);
-        traces.push_in(chunks[0], 1);
+        traces.push_in(chunks[0], 3, 1);
+        traces.push_in(chunks[1], 0, 1);
+        traces.push_in(chunks[0], 1, 1);
         first.decide(3, outcome(1, true), 1);
         second.decide(0, outcome(2, false), 2);
         assert_eq!(traces.outcome(0, 2), Some(outcome(1, true)));

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Offset,
-    journal::{Entry, FrameHeader, Journal, JournalAppendError},
+    journal::{Checksummed, Entry, FrameHeader, Journal, JournalAppendError},
 };
 
 /// Most verdicts of a round; what is due beyond waits for the next.
@@ -49,7 +49,7 @@ pub(super) struct Round {
 #[derive(Debug)]
 struct RoundFrame {
     tenant: TenantId,
-    payload: Bytes,
+    payload: Checksummed,
     verdicts: u32,
     journal_time_ns: u64,
     state: FrameState,

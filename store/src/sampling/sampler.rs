@@ -1,11 +1,14 @@
 //! The sampler: takes frames in, in journal order; asks for decisions when they are due; applies verdicts once they are durable.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    ops::Range,
+    sync::{Arc, atomic::Ordering},
+};
 
 use weir_proto::{TraceId, time::Clock};
 
 use super::{
-    ArrivedSpan, Cause, FrameTraces, Outcome, SampledState, SpanMark, TraceAccount, VerdictNo,
+    ArrivedSpan, Cause, FrameTraces, Outcome, SampledState, TraceAccount, VerdictNo,
     changes::Changes,
     inbox::{Fed, FedFrame},
     journal_time::JournalTime,
@@ -81,8 +84,7 @@ pub(super) struct LateSpans {
     offset: Offset,
 }
 
-/// What the span before belonged to: neighbours are often of one trace.
-#[derive(Clone, Copy)]
+/// What neighbouring spans of one trace belong to.
 enum Known {
     Pending(u32),
     /// Index among the late ones, and whether the verdict is durable.
@@ -159,21 +161,16 @@ impl Sampler {
         self.traces.slots.begin_frame();
         self.operations.begin_frame(&fed.file);
         let mut rows = FrameTraces::with_capacity(frame.spans.len());
-        let neighbours = frame.spans.chunk_by(|one, next| one.trace_id == next.trace_id);
-        self.traces.look_ahead(tenant, neighbours.map(|spans| spans[0].trace_id));
-        let mut before: Option<(TraceId, Known)> = None;
-        for (row, span) in frame.spans.iter().enumerate() {
-            let mark = fed.marks.get(row).copied().unwrap_or_default();
-            let known = match before {
-                Some((id, known)) if id == span.trace_id => known,
-                _ => self.look_up(tenant, span.trace_id, frame, now_ns),
+        let runs = frame.spans.chunk_by(|one, next| one.trace_id == next.trace_id);
+        self.traces.look_ahead(tenant, runs.clone().map(|run| run[0].trace_id));
+        let mut first = 0;
+        for run in runs {
+            let slot = match self.look_up(tenant, run[0].trace_id, frame, now_ns) {
+                Known::Pending(number) => self.observe(number, (fed, frame), first..first + run.len(), now_ns),
+                Known::Late(index, is_durable) => self.add_late(index, is_durable, run.len() as u64),
             };
-            before = Some((span.trace_id, known));
-            let slot = match known {
-                Known::Pending(number) => self.observe(number, (fed, frame, row), mark, now_ns),
-                Known::Late(index, is_durable) => self.add_late(index, is_durable),
-            };
-            self.traces.slots.name(slot, &mut rows);
+            self.traces.slots.name(slot, run.len(), &mut rows);
+            first += run.len();
         }
         self.changes.arrived(tenant, frame.spans.len() as u64);
         let set = frame.traces.set(rows);
@@ -181,7 +178,7 @@ impl Sampler {
         self.taken_in = FramePlace { offset: frame.offset, in_group: fed.in_group };
     }
 
-    /// Where a span belongs: an account, a new one if need be, or a verdict that came before it.
+    /// Where spans of a trace belong: to an account, a new one if need be, or a verdict that came before it.
     fn look_up(&mut self, tenant: u32, id: TraceId, frame: &HeadFrame, now_ns: u64) -> Known {
         match self.traces.find(tenant, id) {
             Some(Place::Pending(number)) => Known::Pending(number),
@@ -203,50 +200,64 @@ impl Sampler {
         }
     }
 
-    /// Adds a span to a pending trace's account.
-    #[inline]
+    /// Adds neighbouring rows of a frame to the account of the pending trace that they belong to.
     fn observe(
         &mut self,
         number: u32,
-        (fed, frame, row): (&FedFrame, &HeadFrame, usize),
-        mark: SpanMark,
+        (fed, frame): (&FedFrame, &HeadFrame),
+        rows: Range<usize>,
         now_ns: u64,
     ) -> SlotNo {
-        let span = &frame.spans[row];
-        let (operation, texts) = self.operations.get(&fed.file, span.operation);
         let account = &mut self.traces.accounts[number];
         let trace = &mut account.trace;
-        let mut mark = mark;
-        if trace.generation != fed.marked_by {
-            mark.bits = mark.previous_bits;
-        }
-        let is_new_root = mark.is_root && !trace.has_root;
-        if trace.spans == 0 || is_new_root {
-            trace.operation = operation;
-        }
-        trace.has_root |= mark.is_root;
-        trace.bits |= mark.bits;
-        trace.spans = trace.spans.saturating_add(1);
-        let bytes_before = trace.bytes;
-        trace.bytes += u64::from(mark.bytes);
-        trace.start_min_ns = trace.start_min_ns.min(span.start_ns);
-        trace.end_max_ns = trace.end_max_ns.max(span.start_ns.saturating_add(span.duration_ns));
-        let arrived = ArrivedSpan {
-            tenant: &frame.tenant,
-            mark,
-            service: &texts.service,
-            name: &texts.name,
-            operation,
-            start_ns: span.start_ns,
-            duration_ns: span.duration_ns,
-            status_code: span.status_code,
-            arrived_ns: now_ns,
-        };
         let seat = self.judges.of(trace.generation);
-        seat.judge.observe(&arrived, trace);
+        let generation = trace.generation;
+        // Gathered here, not in the account: that would be written and read again for each span.
+        let (mut bits, mut bytes, mut start_min_ns, mut end_max_ns) = (0, 0, u64::MAX, 0);
+        let mut root = None;
+        for row in rows.clone() {
+            let (span, mark) = (&frame.spans[row], fed.mark(row, generation));
+            bits |= mark.bits;
+            bytes += u64::from(mark.bytes);
+            start_min_ns = start_min_ns.min(span.start_ns);
+            end_max_ns = end_max_ns.max(span.start_ns.saturating_add(span.duration_ns));
+            if mark.is_root {
+                root.get_or_insert(row);
+            }
+        }
+        let is_new_root = root.is_some() && !trace.has_root;
+        if is_new_root || trace.spans == 0 {
+            let row = root.unwrap_or(rows.start);
+            (trace.operation, _) = self.operations.get(&fed.file, frame.spans[row].operation);
+        }
+        trace.has_root |= is_new_root;
+        trace.bits |= bits;
+        trace.spans = trace.spans.saturating_add(rows.len() as u32);
+        let bytes_before = trace.bytes;
+        trace.bytes += bytes;
+        trace.start_min_ns = trace.start_min_ns.min(start_min_ns);
+        trace.end_max_ns = trace.end_max_ns.max(end_max_ns);
+        if seat.observes {
+            for row in rows.clone() {
+                let span = &frame.spans[row];
+                let (operation, texts) = self.operations.get(&fed.file, span.operation);
+                let arrived = ArrivedSpan {
+                    tenant: &frame.tenant,
+                    mark: fed.mark(row, generation),
+                    service: &texts.service,
+                    name: &texts.name,
+                    operation,
+                    start_ns: span.start_ns,
+                    duration_ns: span.duration_ns,
+                    status_code: span.status_code,
+                    arrived_ns: now_ns,
+                };
+                seat.judge.observe(&arrived, trace);
+            }
+        }
         let slot = account.slot;
-        self.status.pending_spans += 1;
-        self.status.pending_bytes += u64::from(mark.bytes);
+        self.status.pending_spans += rows.len() as u64;
+        self.status.pending_bytes += bytes;
         let bytes_max = seat.options.trace_bytes_max;
         if bytes_before <= bytes_max && trace.bytes > bytes_max {
             self.too_large.push((number, trace.trace_id));
@@ -257,10 +268,10 @@ impl Sampler {
         slot
     }
 
-    /// Counts a span that came after its trace's verdict.
-    fn add_late(&mut self, index: usize, is_durable: bool) -> SlotNo {
+    /// Counts spans that came after their trace's verdict.
+    fn add_late(&mut self, index: usize, is_durable: bool, spans: u64) -> SlotNo {
         let late = if is_durable { &mut self.late[index] } else { &mut self.late_unsettled[index] };
-        late.spans += 1;
+        late.spans += spans;
         late.slot
     }
 
@@ -285,10 +296,10 @@ impl Sampler {
         let mut counts = TurnCounts::default();
         let now_ns = self.time.at(self.around.clock.now_ns());
         for decided in round.iter().flat_map(|round| &round.decided) {
-            self.apply(decided, number, now_ns, &mut counts);
+            self.apply(decided, number, &mut counts);
         }
         self.apply_late(number, &mut counts);
-        self.status.add(&self.around.state.names, counts);
+        self.status.add(&self.around.state.names, counts, now_ns);
         let (changes, names, taken_in) = (&mut self.changes, &self.around.state.names, self.taken_in.offset);
         let update = |sampled: &mut crate::store::view::SampledTallies| {
             changes.apply(names, sampled);
@@ -315,14 +326,14 @@ impl Sampler {
         [oldest, decided, late].into_iter().flatten().min()
     }
 
-    fn apply(&mut self, decided: &Decided, number: VerdictNo, now_ns: u64, counts: &mut TurnCounts) {
+    fn apply(&mut self, decided: &Decided, number: VerdictNo, counts: &mut TurnCounts) {
         let Some(slot) = decided.slot else { return };
         let (outcome, spans) = (decided.verdict.outcome, u64::from(decided.verdict.spans));
         self.traces.slots.decide(slot, outcome, number);
         self.changes.decided(decided.tenant, outcome, spans);
         counts.add_trace(outcome, spans);
         if decided.due_ns > 0 {
-            self.status.count_lateness(now_ns.saturating_sub(decided.due_ns));
+            counts.add_due(decided.due_ns);
         }
     }
 

@@ -44,15 +44,15 @@ impl Slots {
         SlotNo(place * CHUNK_SLOTS as u32 + slot as u32)
     }
 
-    /// The frame's next row belongs to this slot.
+    /// The frame's next rows belong to this slot.
     #[inline]
-    pub(super) fn name(&mut self, slot: SlotNo, traces: &mut FrameTraces) {
+    pub(super) fn name(&mut self, slot: SlotNo, rows: usize, traces: &mut FrameTraces) {
         let frame = self.frame;
         let open = self.chunk(slot.0 / CHUNK_SLOTS as u32);
         if open.named.0 != frame {
             open.named = (frame, traces.add_chunk(&open.chunk));
         }
-        traces.push_in(open.named.1, slot.0 as usize % CHUNK_SLOTS);
+        traces.push_in(open.named.1, slot.0 as usize % CHUNK_SLOTS, rows);
     }
 
     /// Writes a slot's outcome; the slot is not this one's any more.
@@ -114,7 +114,7 @@ mod tests {
             let mut traces = FrameTraces::with_capacity(3);
             let taken = [slots.take(), slots.take()];
             for slot in [taken[0], taken[1], taken[0]] {
-                slots.name(slot, &mut traces);
+                slots.name(slot, 1, &mut traces);
             }
             slots.decide(taken[1], outcome(false), number);
             slots.decide(taken[0], outcome(true), number);
@@ -136,7 +136,7 @@ mod tests {
         rest.into_iter().for_each(|slot| slots.decide(slot, outcome(true), 1));
         slots.begin_frame();
         let mut traces = FrameTraces::with_capacity(1);
-        slots.name(first, &mut traces);
+        slots.name(first, 1, &mut traces);
         slots.decide(first, outcome(false), 2);
         assert_eq!(traces.outcome(0, 2), Some(outcome(false)));
     }

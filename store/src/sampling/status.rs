@@ -65,10 +65,12 @@ pub struct DecidedCount {
     pub spans: u64,
 }
 
-/// What took effect in one turn, by policy and decision, so that labels are looked up once.
+/// What took effect in one turn, by policy and decision and by when it was due, so that metrics are looked up once.
 #[derive(Debug, Default)]
 pub(super) struct TurnCounts {
     decided: Vec<(Outcome, DecidedCount)>,
+    /// Moments at which verdicts were due, in journal time, and how many.
+    due: Vec<(u64, u64)>,
     late: [u64; 2],
 }
 
@@ -76,6 +78,14 @@ impl TurnCounts {
     /// A trace with its verdict.
     pub(super) fn add_trace(&mut self, outcome: Outcome, spans: u64) {
         self.add(outcome, DecidedCount { traces: 1, spans });
+    }
+
+    /// A verdict that was due then, in journal time. They come in about that order.
+    pub(super) fn add_due(&mut self, due_ns: u64) {
+        match self.due.last_mut() {
+            Some((due, verdicts)) if *due == due_ns => *verdicts += 1,
+            _ => self.due.push((due_ns, 1)),
+        }
     }
 
     /// Spans that followed their trace's verdict.
@@ -98,8 +108,11 @@ impl TurnCounts {
 }
 
 impl SamplingStatus {
-    /// Adds a turn's counts.
-    pub(super) fn add(&mut self, names: &PolicyNames, counts: TurnCounts) {
+    /// Adds the counts of a turn whose verdicts took effect at `now_ns` of journal time.
+    pub(super) fn add(&mut self, names: &PolicyNames, counts: TurnCounts, now_ns: u64) {
+        for (due_ns, verdicts) in counts.due {
+            self.count_lateness(now_ns.saturating_sub(due_ns), verdicts);
+        }
         for (outcome, count) in counts.decided {
             self.count_decided(names, outcome, count);
         }
@@ -123,10 +136,13 @@ impl SamplingStatus {
         None
     }
 
-    pub(super) fn count_lateness(&mut self, late_ns: u64) {
-        LATENESS_SECONDS.observe(late_ns as f64 / 1e9);
+    fn count_lateness(&mut self, late_ns: u64, verdicts: u64) {
+        // Gathered, then added at once: each observation of the shared one is several atomic operations.
+        let histogram = LATENESS_SECONDS.local();
+        (0..verdicts).for_each(|_| histogram.observe(late_ns as f64 / 1e9));
+        histogram.flush();
         let bucket = LATENESS_MS.iter().position(|bound| late_ns <= bound * 1_000_000).unwrap_or(LATENESS_MS.len());
-        self.lateness[bucket] += 1;
+        self.lateness[bucket] += verdicts;
     }
 
     fn count_decided(&mut self, names: &PolicyNames, outcome: Outcome, more: DecidedCount) {
@@ -210,9 +226,9 @@ mod tests {
         let mut status = SamplingStatus::default();
         assert_eq!(status.lateness_ms(0.99), None);
         for ms in 1..=99 {
-            status.count_lateness(ms * 1_000_000);
+            status.count_lateness(ms * 1_000_000, 1);
         }
-        status.count_lateness(9_000_000_000);
+        status.count_lateness(9_000_000_000, 1);
         assert_eq!([0.0, 0.05, 0.5, 0.99].map(|share| status.lateness_ms(share)), [5, 5, 50, 100].map(Some));
         assert_eq!(status.lateness_ms(1.0), None, "beyond the bounds");
     }

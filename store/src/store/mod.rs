@@ -40,7 +40,7 @@ use crate::{
     Rejection,
     disk::Disk,
     head::BatchSummaries,
-    journal::{Entry, FrameHeader, JournalAppendError},
+    journal::{Checksummed, Entry, FrameHeader, JournalAppendError},
     sampling::{ReloadError, Sampling, SamplingStatus},
 };
 
@@ -53,7 +53,7 @@ pub struct TracesBatch {
     /// Whose.
     pub tenant: TenantId,
     /// A canonical ExportTraceServiceRequest.
-    pub payload: Bytes,
+    pub payload: Checksummed,
     /// When it arrived, Unix ns.
     pub received_at_ns: u64,
     /// Spans in the payload, rejected ones included.

@@ -34,7 +34,7 @@ pub(super) fn publisher(
                 }
             };
             let marks = marks(&mut frame, &marking);
-            let payload = Payload::cached(frame.payload_position, frame.entry.payload);
+            let payload = Payload::cached(frame.payload_position, frame.entry.payload.into_bytes());
             let index = file.publish(frame.offset, &frame.entry.header, payload, frame.entry.attachment);
             budget.add(&file, index);
             projected = frame.offset;
@@ -109,7 +109,7 @@ fn summarise(payload: &[u8], header: &FrameHeader, mut marker: Option<Box<dyn Sp
         if rejected.next_if(|rejection| rejection.ordinal == scanned.ordinal).is_none() {
             summaries.push(scanned.ordinal, scanned.resource_ordinal, &scanned.resource, &scanned.span);
             if let Some(marker) = &mut marker {
-                summaries.mark(marker.mark(scanned));
+                summaries.mark(&mut **marker, scanned);
             }
         }
     });

@@ -35,6 +35,10 @@ impl Judge for TailJudge {
         self.sets[0].names()
     }
 
+    fn observes(&self) -> bool {
+        !self.observers.is_empty()
+    }
+
     fn observe(&mut self, span: &ArrivedSpan<'_>, account: &mut TraceAccount) {
         for (set, index) in &self.observers {
             observe(&mut *self.sets[*set].policies[*index].policy, span, account);

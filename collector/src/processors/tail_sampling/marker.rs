@@ -22,7 +22,7 @@ impl<'p> Marker<'p> {
 }
 
 impl SpanMarker for Marker<'_> {
-    fn mark(&mut self, span: &ScannedSpan<'_>) -> SpanMark {
+    fn mark(&mut self, span: &ScannedSpan<'_>, marks: &mut Vec<SpanMark>) {
         if self.resource_ordinal != Some(span.resource_ordinal) {
             self.resource_ordinal = Some(span.resource_ordinal);
             self.resource_bits = self.current.of_resource(span.resource.attributes);
@@ -31,12 +31,12 @@ impl SpanMarker for Marker<'_> {
         }
         let (bits, key) = self.current.of_span(span);
         let previous_bits = self.previous.map_or(0, |previous| previous.of_span(span).0);
-        SpanMark {
+        marks.push(SpanMark {
             bits: bits | self.resource_bits,
             previous_bits: previous_bits | self.resource_previous_bits,
             key,
             bytes: span.span.bytes.len() as u32,
             is_root: SpanId::from_wire(span.span.parent_span_id).is_none(),
-        }
+        });
     }
 }

@@ -92,7 +92,7 @@ fn marks(sampling: &TailSampling) -> Vec<SpanMark> {
     .encode_to_vec();
     let mut marker = sampling.marker();
     let mut marks = Vec::new();
-    scan(&payload, Checks::Journalled, |scanned| marks.push(marker.mark(scanned))).expect("well formed");
+    scan(&payload, Checks::Journalled, |scanned| marker.mark(scanned, &mut marks)).expect("well formed");
     marks
 }
 

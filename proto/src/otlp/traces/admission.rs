@@ -1,7 +1,7 @@
 //! What admission looks at beside the fields themselves: UTF-8, nesting, counts, and everything inside attributes, events and links.
 
 use super::{
-    Limits, ScanError, SpanFault,
+    KeySet, Limits, ScanError, SpanFault,
     attributes::{check_array, check_key_value, check_list, is_ascii},
     events::event,
     links::link,
@@ -22,6 +22,14 @@ pub(super) trait Check {
 
     /// A string field.
     fn string(&mut self, _text: &[u8]) {}
+
+    /// The key of a KeyValue.
+    fn key(&mut self, _key: &[u8]) {}
+
+    /// The keys met since, in events and links too.
+    fn keys(&self) -> KeySet {
+        KeySet::ALL
+    }
 
     /// A KeyValue of a span, resource, scope, event or link.
     fn attribute(&mut self, _message: &[u8]) -> Result<(), ScanError> {
@@ -65,12 +73,13 @@ pub(super) struct Admission {
     limits: Limits,
     depth: u32,
     fault: Option<SpanFault>,
+    keys: KeySet,
 }
 
 impl Admission {
     /// Nothing looked at yet.
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, depth: 1, fault: None }
+        Self { limits, depth: 1, fault: None, keys: KeySet::EMPTY }
     }
 
     #[cold]
@@ -94,6 +103,7 @@ impl Admission {
 impl Check for Admission {
     fn start(&mut self, inherited: Option<SpanFault>) {
         self.fault = inherited;
+        self.keys = KeySet::EMPTY;
     }
 
     fn fault(&self) -> Option<SpanFault> {
@@ -113,7 +123,16 @@ impl Check for Admission {
         }
     }
 
-    #[inline]
+    #[inline(always)]
+    fn key(&mut self, key: &[u8]) {
+        self.keys.insert(key);
+    }
+
+    fn keys(&self) -> KeySet {
+        self.keys
+    }
+
+    #[inline(always)]
     fn attribute(&mut self, message: &[u8]) -> Result<(), ScanError> {
         check_key_value(message, self)
     }

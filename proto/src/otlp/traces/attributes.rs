@@ -146,6 +146,9 @@ const KEY: u32 = bytes_key(1);
 const VALUE: u32 = bytes_key(2);
 const KEY_STRINDEX: u32 = varint_key(3);
 
+const KEY_BYTE: u8 = KEY as u8;
+const VALUE_BYTE: u8 = VALUE as u8;
+
 /// Reads a KeyValue. Its key_strindex belongs to profiles and is passed over.
 ///
 /// Inlined as far as the usual shapes go: a view that is returned through memory, written by halves and read whole, makes the
@@ -154,6 +157,7 @@ const KEY_STRINDEX: u32 = varint_key(3);
 pub(super) fn key_value<'a, C: Check>(message: &'a [u8], check: &mut C) -> Result<AttributeView<'a>, ScanError> {
     match short_key_value(message) {
         Some((key, value)) => {
+            check.key(key);
             check.string(key);
             Ok(AttributeView { key, value: any_value(value, check)? })
         }
@@ -162,23 +166,27 @@ pub(super) fn key_value<'a, C: Check>(message: &'a [u8], check: &mut C) -> Resul
 }
 
 /// Looks at a KeyValue without reading it: a view that nobody wants still goes through memory.
-#[inline]
+#[inline(always)]
 pub(super) fn check_key_value<C: Check>(message: &[u8], check: &mut C) -> Result<(), ScanError> {
-    let Some((key, value)) = short_key_value(message) else { return any_key_value(message, check).map(drop) };
-    match value {
-        [STRING_BYTE, length @ ..0x80, text @ ..] if text.len() == usize::from(*length) => {
-            // Tags and lengths are below 0x80 here: one look covers key and text.
-            if !is_ascii(message) {
-                check.string(key);
-                check.string(text);
-            }
-            Ok(())
-        }
-        _ => {
-            check.string(key);
-            check_value(value, check)
-        }
+    if let Some(key) = ascii_text(message) {
+        check.key(key);
+        return Ok(());
     }
+    let Some((key, value)) = short_key_value(message) else { return any_key_value(message, check).map(drop) };
+    check.key(key);
+    check.string(key);
+    check_value(value, check)
+}
+
+/// The key of a KeyValue with a string, when both are short and in ASCII, which most are.
+#[inline(always)]
+fn ascii_text(message: &[u8]) -> Option<&[u8]> {
+    let [KEY_BYTE, key_length, rest @ ..] = message else { return None };
+    let (key, value) = rest.split_at_checked(usize::from(*key_length))?;
+    let [VALUE_BYTE, value_length, STRING_BYTE, text_length, text @ ..] = value else { return None };
+    let is_whole = text.len() == usize::from(*text_length) && text.len() + 2 == usize::from(*value_length);
+    // Lengths too are below 0x80 then: varints of one byte.
+    (is_whole && is_ascii(message)).then_some(key)
 }
 
 /// Looks at an AnyValue without reading it.
@@ -189,7 +197,9 @@ fn check_value<C: Check>(message: &[u8], check: &mut C) -> Result<(), ScanError>
             check.string(text);
             Ok(())
         }
-        [INT_BYTE | BOOL_BYTE, ..0x80] | [INT_BYTE, 0x80..=0xff, ..0x80] => Ok(()),
+        [INT_BYTE | BOOL_BYTE, ..0x80] => Ok(()),
+        // Nine bytes hold 63 bits: none of these is beyond 64.
+        [INT_BYTE, upper @ .., ..0x80] if upper.len() <= 8 && upper.iter().all(|byte| *byte >= 0x80) => Ok(()),
         [DOUBLE_BYTE, bits @ ..] if bits.len() == 8 => Ok(()),
         _ => unusual_value(message, check).map(drop),
     }
@@ -199,12 +209,21 @@ fn check_value<C: Check>(message: &[u8], check: &mut C) -> Result<(), ScanError>
 #[inline(always)]
 pub(super) fn is_ascii(bytes: &[u8]) -> bool {
     const UPPER_BITS: u64 = 0x8080_8080_8080_8080;
-    let Some(last) = bytes.last_chunk() else {
-        return bytes.iter().fold(0, |all, byte| all | byte) < 0x80;
+    /// All words of a chunk in one.
+    #[inline(always)]
+    fn union<const BYTES: usize>(chunk: Option<&[u8; BYTES]>) -> u64 {
+        let (words, _) = chunk.map_or(&[][..], |chunk| &chunk[..]).as_chunks();
+        words.iter().fold(0, |all, word| all | u64::from_ne_bytes(*word))
+    }
+
+    // Two chunks that may overlap, instead of a loop whose end cannot be foreseen.
+    let all = match bytes.len() {
+        0..8 => return bytes.iter().fold(0, |all, byte| all | byte) < 0x80,
+        8..=16 => union::<8>(bytes.first_chunk()) | union::<8>(bytes.last_chunk()),
+        17..=32 => union::<16>(bytes.first_chunk()) | union::<16>(bytes.last_chunk()),
+        33..=64 => union::<32>(bytes.first_chunk()) | union::<32>(bytes.last_chunk()),
+        _ => return bytes.is_ascii(),
     };
-    // The last word overlaps the one before.
-    let (words, _) = bytes.as_chunks();
-    let all = words.iter().fold(u64::from_ne_bytes(*last), |all, word| all | u64::from_ne_bytes(*word));
     all & UPPER_BITS == 0
 }
 
@@ -230,14 +249,14 @@ fn any_key_value<'a, C: Check>(message: &'a [u8], check: &mut C) -> Result<Attri
             unknown => cursor.skip_unknown(unknown, 1..=3)?,
         }
     }
+    // Also when there was none: readers are shown an empty one.
+    check.key(key);
     Ok(AttributeView { key, value: value.unwrap_or(ValueView::Empty) })
 }
 
 /// What nearly every KeyValue is: a short key, a short value and nothing else.
 #[inline(always)]
 fn short_key_value(message: &[u8]) -> Option<(&[u8], &[u8])> {
-    const KEY_BYTE: u8 = KEY as u8;
-    const VALUE_BYTE: u8 = VALUE as u8;
     let [KEY_BYTE, key_length @ ..0x80, rest @ ..] = message else { return None };
     let (key, rest) = rest.split_at_checked(usize::from(*key_length))?;
     let [VALUE_BYTE, value_length @ ..0x80, value @ ..] = rest else { return None };
@@ -344,4 +363,22 @@ pub(super) fn check_list<C: Check>(list: &[u8], check: &mut C) -> Result<(), Sca
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_byte_anywhere_makes_it_not_ascii() {
+        for length in 0..150 {
+            let mut bytes = vec![0x7f; length];
+            assert!(is_ascii(&bytes), "{length}");
+            for at in 0..length {
+                bytes[at] = 0x80;
+                assert!(!is_ascii(&bytes), "{at} of {length}");
+                bytes[at] = 0x7f;
+            }
+        }
+    }
 }

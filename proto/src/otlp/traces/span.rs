@@ -76,13 +76,16 @@ pub(super) fn read_span<'a, C: Check>(
             START => view.start_ns = cursor.fixed64()?,
             END => view.end_ns = cursor.fixed64()?,
             ATTRIBUTE => {
-                check.attribute(cursor.bytes()?)?;
-                attributes.add(left, cursor.left());
+                let mut attribute = cursor.bytes()?;
+                let mut count = 1;
                 // They come one after the other, and are most of the span.
-                while let Some(attribute) = cursor.next_short(ATTRIBUTE) {
+                loop {
                     check.attribute(attribute)?;
-                    attributes.add_next(cursor.left());
+                    let Some(next) = cursor.next_short(ATTRIBUTE) else { break };
+                    attribute = next;
+                    count += 1;
                 }
+                attributes.add_run(left, cursor.left(), count);
             }
             DROPPED_ATTRIBUTES_COUNT => view.dropped_attributes_count = cursor.varint()? as u32,
             EVENT => {
@@ -108,6 +111,7 @@ pub(super) fn read_span<'a, C: Check>(
     }
     check.attributes_count(attributes.count());
     view.attributes = Attributes(attributes.of(message, ATTRIBUTE_FIELD));
+    view.keys = check.keys();
     view.events = Events(events.of(message, EVENT_FIELD));
     view.links = Links(links.of(message, LINK_FIELD));
     Ok(())

@@ -1,6 +1,6 @@
 //! What a scan hands out for each span: the span, its scope and its resource.
 
-use super::{Attributes, Events, Links, SpanFault};
+use super::{Attributes, Events, KeySet, Links, SpanFault};
 
 /// A span with what surrounds it.
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +84,8 @@ pub struct SpanView<'a> {
     pub status_message: &'a [u8],
     /// The attributes.
     pub attributes: Attributes<'a>,
+    /// Their keys, as admission saw them; otherwise it claims every key.
+    pub keys: KeySet,
     /// Dropped by the SDK.
     pub dropped_attributes_count: u32,
     /// The events.

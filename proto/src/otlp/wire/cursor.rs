@@ -93,6 +93,18 @@ impl<'a> Cursor<'a> {
         Some(content)
     }
 
+    /// The same with a length of two bytes.
+    #[inline(always)]
+    pub(crate) fn next_medium(&mut self, key: u32) -> Option<&'a [u8]> {
+        let [first, low @ 0x80..=0xff, high @ ..0x80, tail @ ..] = self.rest else { return None };
+        if u32::from(*first) != key {
+            return None;
+        }
+        let (content, rest) = tail.split_at_checked(usize::from(*low & 0x7f) | usize::from(*high) << 7)?;
+        self.rest = rest;
+        Some(content)
+    }
+
     /// The next field's number, when its key is `key` (of one byte) and it is a varint of one byte; else nothing is read.
     #[inline(always)]
     pub(crate) fn next_small(&mut self, key: u32) -> Option<u8> {

@@ -44,7 +44,7 @@ impl<'a> Iterator for RepeatedIter<'a> {
         if self.count_left == 0 {
             return None;
         }
-        if let Some(content) = self.cursor.next_short(self.key) {
+        if let Some(content) = self.cursor.next_short(self.key).or_else(|| self.cursor.next_medium(self.key)) {
             self.count_left -= 1;
             return Some(content);
         }
@@ -79,18 +79,17 @@ impl Occurrences {
     /// Takes note of an occurrence: bytes left of the message before its key and after its content.
     #[inline(always)]
     pub(crate) fn add(&mut self, left_before: usize, left_after: usize) {
+        self.add_run(left_before, left_after, 1);
+    }
+
+    /// The same with `count` of them that follow one another.
+    #[inline(always)]
+    pub(crate) fn add_run(&mut self, left_before: usize, left_after: usize, count: u32) {
         if self.count == 0 {
             self.first_left = left_before;
         }
         self.last_left = left_after;
-        self.count += 1;
-    }
-
-    /// Takes note of a further occurrence: bytes left of the message after its content.
-    #[inline(always)]
-    pub(crate) fn add_next(&mut self, left_after: usize) {
-        self.last_left = left_after;
-        self.count += 1;
+        self.count += count;
     }
 
     pub(crate) fn count(&self) -> u32 {

@@ -104,7 +104,7 @@ pub(crate) fn entry(n: u64) -> Entry<u64> {
         cursor: Bytes::copy_from_slice(&n.to_le_bytes()),
         head_dropped: 0,
     };
-    Entry { header, payload: payload(n), attachment: n }
+    Entry { header, payload: payload(n).into(), attachment: n }
 }
 
 pub(crate) fn payload(n: u64) -> Bytes {
@@ -116,7 +116,7 @@ pub(crate) fn number_of(frame: &StoredFrame) -> u64 {
     let n = u64::from_le_bytes(frame.header.cursor[..].try_into().expect("eight bytes"));
     let expected = entry(n);
     assert_eq!(frame.header, expected.header, "a wrong header");
-    assert_eq!(frame.payload, expected.payload, "a wrong payload");
+    assert_eq!(frame.payload, *expected.payload, "a wrong payload");
     n
 }
 

@@ -52,7 +52,7 @@ impl Verdicts {
                     });
                     trace.spans += 1;
                     let chunk = traces.add_chunk(&trace.chunk);
-                    traces.push_in(chunk, 0);
+                    traces.push_in(chunk, 0, 1);
                     match trace.outcome {
                         Some(outcome) => settle(tally, &outcome, 1, shared),
                         None => tally.pending += 1,

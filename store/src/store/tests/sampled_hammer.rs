@@ -46,8 +46,8 @@ impl Sampling for ByRule {
 }
 
 impl SpanMarker for ByRule {
-    fn mark(&mut self, span: &ScannedSpan<'_>) -> SpanMark {
-        SpanMark { bytes: span.span.bytes.len() as u32, ..SpanMark::default() }
+    fn mark(&mut self, span: &ScannedSpan<'_>, marks: &mut Vec<SpanMark>) {
+        marks.push(SpanMark { bytes: span.span.bytes.len() as u32, ..SpanMark::default() });
     }
 }
 

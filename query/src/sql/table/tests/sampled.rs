@@ -47,9 +47,9 @@ impl Sampling for OneInThree {
 }
 
 impl SpanMarker for OneInThree {
-    fn mark(&mut self, span: &ScannedSpan<'_>) -> SpanMark {
+    fn mark(&mut self, span: &ScannedSpan<'_>, marks: &mut Vec<SpanMark>) {
         let is_root = span.span.parent_span_id.is_empty();
-        SpanMark { bytes: span.span.bytes.len() as u32, is_root, ..SpanMark::default() }
+        marks.push(SpanMark { bytes: span.span.bytes.len() as u32, is_root, ..SpanMark::default() });
     }
 }
 
@@ -81,7 +81,7 @@ impl Judge for OneInThree {
 fn marked(mut batch: TracesBatch) -> TracesBatch {
     batch.generation = 1;
     let summaries = &mut batch.summaries;
-    scan(&batch.payload, Checks::Journalled, |scanned| summaries.mark(OneInThree.mark(scanned))).expect("canonical");
+    scan(&batch.payload, Checks::Journalled, |scanned| summaries.mark(&mut OneInThree, scanned)).expect("canonical");
     batch
 }
 

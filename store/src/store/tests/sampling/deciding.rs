@@ -101,6 +101,42 @@ async fn the_root_shortens_the_wait_whenever_it_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn neighbours_count_as_spans_that_come_one_by_one() {
+    // A root between other spans, a wanted one at the end, traces that take turns, one that grows too large among neighbours, and,
+    // after the verdicts, late ones.
+    let early: &[u64] = &[6, 5, 7, 1, 0, 8, 20, 21, 22, 23, 24, 11, 12, 2, 13];
+    let late: &[u64] = &[3, 4, 9, 14, 10];
+    let mut script = Script::new();
+    script.options.decision_wait_after_root = Some(Duration::from_millis(100));
+    script.options.trace_bytes_max = 500;
+    let mut seen = Vec::new();
+    for is_together in [true, false] {
+        let folder = temp_folder();
+        let store = Sampled::open(folder.path(), script.clone()).await;
+        let mut states = Vec::new();
+        for (rows, wait_ms) in [(early, 0), (&[], 110), (&[], 1000), (late, 0)] {
+            for rows in rows.chunks(if is_together { 100 } else { 1 }) {
+                store.append_rows("default", rows).await;
+            }
+            store.pass(wait_ms);
+            store.sample();
+            let mut status = store.status();
+            (status.memory_bytes, status.verdict_files) = (0, 0);
+            states.push((store.standings(), store.tally(), status));
+        }
+        seen.push(states);
+        store.close().await;
+    }
+    let [together, alone] = [0, 1].map(|at| &seen[at]);
+    assert_eq!(together, alone);
+    let [first, after_root, ..] = &together[..] else { panic!("four states") };
+    let is_early = first.2.too_large_traces == 1
+        && after_root.0[&5] != pending([5])[&5]
+        && after_root.0[&11] == pending([11])[&11];
+    assert!(is_early, "{first:?} {after_root:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn above_a_bound_the_oldest_traces_are_decided_early() {
     let folder = temp_folder();
     let mut script = Script::new();

@@ -87,7 +87,7 @@ pub(in crate::store::tests) fn mark(batch: &mut TracesBatch, sampling: &dyn Samp
     let mut marker = sampling.marker();
     scan(&batch.payload, Checks::Journalled, |scanned| {
         if !rejected.iter().any(|rejection| rejection.ordinal == scanned.ordinal) {
-            summaries.mark(marker.mark(scanned));
+            summaries.mark(&mut *marker, scanned);
         }
     })
     .expect("canonical");
@@ -116,16 +116,16 @@ impl Sampling for Script {
 }
 
 impl SpanMarker for &Script {
-    fn mark(&mut self, span: &ScannedSpan<'_>) -> SpanMark {
+    fn mark(&mut self, span: &ScannedSpan<'_>, marks: &mut Vec<SpanMark>) {
         let id: [u8; 8] = span.span.span_id.try_into().expect("a span of these tests");
         let n = u64::from_be_bytes(id) - 1;
-        SpanMark {
+        marks.push(SpanMark {
             bits: u64::from((self.wants)(n)),
             previous_bits: u64::from((self.wanted)(n)),
             key: n,
             bytes: span.span.bytes.len() as u32,
             is_root: n.is_multiple_of(5),
-        }
+        });
     }
 }
 
@@ -152,15 +152,20 @@ impl Judge for ScriptedJudge {
 
     fn observe(&mut self, span: &ArrivedSpan<'_>, account: &mut TraceAccount) {
         assert_eq!(span.service, spans_service(span.mark.key).as_bytes());
-        assert_eq!(account.notes[0] + 1, u64::from(account.spans), "each span once, after the account");
+        assert!(account.notes[0] < u64::from(account.spans), "each span once, after the account");
         assert!(span.arrived_ns >= self.last_ns, "journal time never goes back");
         self.last_ns = span.arrived_ns;
+        if account.notes[0] == 0 || span.mark.is_root {
+            account.notes[1] = span.operation;
+        }
         account.notes[0] += 1;
         self.observed += 1;
     }
 
     fn decide(&mut self, account: &TraceAccount, cause: Cause, now_ns: u64) -> Decision {
         assert!(self.mood != Mood::Panics, "as the test wants");
+        assert_eq!(account.notes[0], u64::from(account.spans), "each span was seen");
+        assert_eq!(account.operation, account.notes[1], "the root's, or the first span's");
         assert!(now_ns >= self.last_ns, "journal time never goes back");
         self.last_ns = now_ns;
         self.used += 1;

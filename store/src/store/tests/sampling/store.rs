@@ -80,8 +80,13 @@ impl Sampled {
 
     pub(super) async fn append_for(&self, tenant: &str, numbers: impl IntoIterator<Item = u64>) -> Numbers {
         let numbers: Numbers = numbers.into_iter().collect();
-        let tenant = spans::tenant(tenant);
-        let mut batch = spans::batch(&tenant, &Vec::from_iter(numbers.iter().copied()), self.clock.now_ns());
+        self.append_rows(tenant, &Vec::from_iter(numbers.iter().copied())).await;
+        numbers
+    }
+
+    /// Appends these in this order, some perhaps twice.
+    pub(super) async fn append_rows(&self, tenant: &str, numbers: &[u64]) {
+        let mut batch = spans::batch(&spans::tenant(tenant), numbers, self.clock.now_ns());
         if let Some(sampling) = &self.sampling {
             script::mark(&mut batch, &**sampling);
         }
@@ -96,7 +101,6 @@ impl Sampled {
         };
         let entry = Entry { header, payload: batch.payload, attachment: batch.summaries };
         self.shared.journal.append(entry).await.expect("appended");
-        numbers
     }
 
     pub(super) async fn roll(&self) {
