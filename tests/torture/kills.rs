@@ -6,14 +6,14 @@ use weir_benches::load::Plan;
 
 use crate::{
     campaign::Campaign,
-    rounds::{cut_under_load, killed_under_load, killed_while_it_starts},
+    rounds::{cut_under_load, killed_under_load, killed_while_it_starts, power_off},
 };
 
 /// Rounds of a chapter.
 const CHAPTER_ROUNDS: u64 = 25;
 /// Acknowledged batches of a round at most.
 const ACKS_MAX: u64 = 120;
-/// Kills of the campaign with many open traces.
+/// Rounds of a campaign with many open traces.
 const OPEN_ROUNDS: u64 = 20;
 
 /// So many kills; some while the server recovers.
@@ -47,7 +47,8 @@ pub(crate) async fn cuts(campaign: &mut Campaign, rounds: u64) {
     }
 }
 
-/// Kills while this many traces, and more and more of them, wait for their verdicts; then while they are decided.
+/// Kills, or on a disk power cuts, while this many traces, and more and more of them, wait for their verdicts; then while they are
+/// decided.
 pub(crate) async fn with_open_traces(campaign: &mut Campaign, traces: u64) {
     let server = campaign.next_life().await;
     let plan = Plan { spans: Some(traces * 8), ..Plan::new(server.grpc) };
@@ -55,12 +56,30 @@ pub(crate) async fn with_open_traces(campaign: &mut Campaign, traces: u64) {
     if !report.all_acked() {
         campaign.totals.example(format!("not everything was acknowledged: {report}"));
     }
-    server.kill().await.expect("killed");
-    campaign.totals.kills += 1;
+    match &campaign.disk {
+        Some(disk) => {
+            power_off(&campaign.weir, server, disk).await;
+            disk.boot();
+            campaign.weir.record.set_deaf(false);
+            campaign.totals.cuts += 1;
+        }
+        None => {
+            server.kill().await.expect("killed");
+            campaign.totals.kills += 1;
+        }
+    }
     for _ in 1..OPEN_ROUNDS {
         let server = campaign.next_life().await;
-        killed_under_load(&campaign.weir, server, &mut campaign.rng, ACKS_MAX).await;
-        campaign.totals.kills += 1;
+        match &campaign.disk {
+            Some(disk) => {
+                cut_under_load(&campaign.weir, server, disk, &mut campaign.rng, ACKS_MAX).await;
+                campaign.totals.cuts += 1;
+            }
+            None => {
+                killed_under_load(&campaign.weir, server, &mut campaign.rng, ACKS_MAX).await;
+                campaign.totals.kills += 1;
+            }
+        }
     }
     conclude(campaign).await;
 }

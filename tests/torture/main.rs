@@ -40,7 +40,7 @@ struct Options {
     /// Spans a second of the soak.
     #[arg(long, default_value_t = 1000)]
     soak_rate: u32,
-    /// Traces that wait for their verdict through twenty further kills.
+    /// Traces that wait for their verdict through twenty further kills, and as many power cuts.
     #[arg(long, default_value_t = 50_000)]
     open_traces: u64,
     /// The short form, of two minutes on a machine of its own: 20 kills, 4 cuts, 30 s of soak, 2,000 open traces.
@@ -95,6 +95,13 @@ async fn run(options: &Options, seed: u64) -> Totals {
             let mut campaign = Campaign::new("kills, many open traces".into(), seed + 1, Some(wait), None);
             kills::with_open_traces(&mut campaign, options.open_traces).await;
             totals.add(campaign.totals);
+            if options.cuts > 0
+                && let Some(mut campaign) =
+                    Campaign::on_a_disk("power cuts, many open traces".into(), seed + 1, Some(wait))
+            {
+                kills::with_open_traces(&mut campaign, options.open_traces).await;
+                totals.add(campaign.totals);
+            }
         }
         if options.cuts > 0
             && let Some(mut campaign) =
