@@ -3,6 +3,7 @@
 //! The way in is `queue`, `committer`, `writer`; the way out is `reader`; `recovery` is what happens after a stop of any
 //! kind, with `mark` to help. docs/formats.md has the bytes.
 
+mod checksummed;
 mod committer;
 mod file;
 mod frame;
@@ -26,10 +27,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 use weir_proto::time::Clock;
 
+pub use checksummed::Checksummed;
 pub use file::JournalFile;
 pub use frame::FrameHeader;
 pub use reader::{Damage, Frames, StoredFrame};
@@ -101,44 +102,6 @@ impl JournalOptions {
             thread_name: "weir-journal",
             is_measured: true,
         }
-    }
-}
-
-/// CRC32C, by a library that is quicker over large payloads than the one for everything else.
-pub(super) fn checksum(payload: &[u8]) -> u32 {
-    crc_fast::crc32_iscsi(payload)
-}
-
-/// A payload with its checksum, reckoned where it is made: while it is in cache.
-#[derive(Debug, Clone)]
-pub struct Checksummed {
-    bytes: Bytes,
-    crc: u32,
-}
-
-impl Checksummed {
-    /// Reads the payload once.
-    pub fn of(bytes: Bytes) -> Self {
-        Self { crc: checksum(&bytes), bytes }
-    }
-
-    /// The payload alone.
-    pub fn into_bytes(self) -> Bytes {
-        self.bytes
-    }
-}
-
-impl std::ops::Deref for Checksummed {
-    type Target = Bytes;
-
-    fn deref(&self) -> &Bytes {
-        &self.bytes
-    }
-}
-
-impl<B: Into<Bytes>> From<B> for Checksummed {
-    fn from(bytes: B) -> Self {
-        Self::of(bytes.into())
     }
 }
 

@@ -5,7 +5,7 @@ use std::{fs::File, ops::Range, os::unix::fs::FileExt, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    checksum,
+    checksummed::checksum,
     file::JournalFile,
     frame::FrameHeader,
     group::GroupHeader,

@@ -13,7 +13,8 @@ use std::{
 };
 
 use super::{
-    JournalError, JournalOptions, checksum,
+    JournalError, JournalOptions,
+    checksummed::checksum,
     committer::Position,
     file::{self, HEADER_BYTES, JournalFile},
     group::{GroupHeader, Link},

@@ -4,6 +4,7 @@
 //! decisions when they are due, and makes them durable before they take effect.
 
 mod accounts;
+mod arrivals;
 mod changes;
 mod checkpoint;
 mod decided;

@@ -2,6 +2,8 @@
 
 use std::{path::Path, sync::Mutex as StdMutex};
 
+use bytes::Bytes;
+
 use weir_proto::TenantId;
 
 use super::super::*;
