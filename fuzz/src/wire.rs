@@ -91,9 +91,7 @@ fn spans_of(payload: &[u8], checks: Checks) -> Result<Vec<ScannedSpan<'_>>, Scan
     scan(payload, checks, |span| spans.push(*span))?;
     for view in spans.iter().map(|span: &ScannedSpan<'_>| &span.span) {
         for attribute in view.attributes.raw() {
-            let mut wanted = KeySet::EMPTY;
-            wanted.insert(attribute.key);
-            assert!(view.keys.may_share(wanted), "a key is not claimed: {attribute:?}");
+            assert!(view.keys.may_share(KeySet::of(attribute.key)), "a key is not claimed: {attribute:?}");
         }
     }
     Ok(spans)

@@ -54,9 +54,8 @@ impl ValueTest {
 #[derive(Debug)]
 pub(crate) struct Predicates {
     keys: Vec<Key>,
+    /// Of `keys`, to pass over most others without comparing.
     key_set: KeySet,
-    /// Bit n is set when a key has n bytes; the last bit stands for all longer ones.
-    lengths: u64,
     /// For each status code 0, 1, 2: the bits that it sets.
     status: [u64; 3],
     sampled_flag: u64,
@@ -82,7 +81,6 @@ impl Predicates {
         let mut arranged = Self {
             keys: Vec::new(),
             key_set: KeySet::EMPTY,
-            lengths: 0,
             status: [0; 3],
             sampled_flag: 0,
             trace_states: Vec::new(),
@@ -117,7 +115,6 @@ impl Predicates {
     fn key(&mut self, name: &str) -> &mut Key {
         let index = self.keys.iter().position(|key| *key.bytes == *name.as_bytes()).unwrap_or_else(|| {
             self.key_set.insert(name.as_bytes());
-            self.lengths |= length_bit(name.len());
             self.keys.push(Key { bytes: name.as_bytes().into(), tests: Vec::new(), is_error_type: false });
             self.keys.len() - 1
         });
@@ -164,7 +161,7 @@ impl Predicates {
     fn of_attributes(&self, attributes: Attributes<'_>) -> (u64, u64) {
         let (mut bits, mut error_type, mut seen) = (0, 0, 0_u128);
         for attribute in attributes.raw() {
-            if self.lengths & length_bit(attribute.key.len()) == 0 {
+            if !KeySet::of(attribute.key).may_share(self.key_set) {
                 continue;
             }
             let Some(index) = self.keys.iter().position(|key| *key.bytes == *attribute.key) else { continue };
@@ -187,8 +184,4 @@ impl Predicates {
         }
         (bits, error_type)
     }
-}
-
-fn length_bit(length: usize) -> u64 {
-    1 << length.min(63)
 }

@@ -30,9 +30,7 @@ fn assert_same(payload: &[u8], request: ExportTraceServiceRequest, checks: Check
     }
     scan(payload, checks, |span| {
         for attribute in span.span.attributes.iter() {
-            let mut wanted = KeySet::EMPTY;
-            wanted.insert(attribute.key);
-            assert!(span.span.keys.may_share(wanted), "{attribute:?} is not claimed");
+            assert!(span.span.keys.may_share(KeySet::of(attribute.key)), "{attribute:?} is not claimed");
         }
     })
     .expect("a canonical payload");
