@@ -1,11 +1,14 @@
 //! Why a query has no answer, or not a whole one, in words for whoever asked.
 
-use datafusion::error::DataFusionError;
+use datafusion::{arrow::error::ArrowError, error::DataFusionError};
 
 use super::{guard::Refused, words::in_words};
 
 /// Longest message that is passed on: some of DataFusion's repeat the whole plan.
 const MESSAGE_BYTES_MAX: usize = 2_000;
+
+/// How DataFusion says, as an I/O error like any other, that a query has written as much to disk as it may.
+const SPILLED_TOO_MUCH: &str = "The used disk space during the spilling process has exceeded the allowable limit of ";
 
 /// What went wrong with a query.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +48,10 @@ impl From<DataFusionError> for SqlError {
         let message = within_bounds(&error.strip_backtrace());
         match error.find_root() {
             DataFusionError::ResourcesExhausted(_) => Self::TooLarge(first_sentence(&message)),
-            DataFusionError::IoError(_) => {
+            root if is_io(root) => {
+                if let Some((_, limit)) = message.split_once(SPILLED_TOO_MUCH) {
+                    return Self::TooLarge(format!("{} on disk are full", first_sentence(limit)));
+                }
                 tracing::error!(error = %message, "a SQL query failed");
                 Self::Failed
             }
@@ -66,8 +72,17 @@ impl From<DataFusionError> for SqlError {
     }
 }
 
-impl From<datafusion::arrow::error::ArrowError> for SqlError {
-    fn from(error: datafusion::arrow::error::ArrowError) -> Self {
+/// Files of its own: those of spans are read by the store.
+fn is_io(error: &DataFusionError) -> bool {
+    match error {
+        DataFusionError::IoError(_) => true,
+        DataFusionError::ArrowError(error, _) => matches!(**error, ArrowError::IoError(..)),
+        _ => false,
+    }
+}
+
+impl From<ArrowError> for SqlError {
+    fn from(error: ArrowError) -> Self {
         DataFusionError::from(error).into()
     }
 }
@@ -85,9 +100,10 @@ fn ended(error: DataFusionError) -> Result<SqlError, DataFusionError> {
     Err(error)
 }
 
-/// What helps; the lines after it list every operator's memory.
+/// What helps; DataFusion's own advice comes after it, and lines that list every operator's memory.
 fn first_sentence(message: &str) -> String {
-    message.lines().next().unwrap_or_default().to_owned()
+    let line = message.lines().next().unwrap_or_default();
+    line.split_once(". ").map_or(line, |(first, _)| first).to_owned()
 }
 
 fn within_bounds(message: &str) -> String {

@@ -327,11 +327,13 @@ fn a_query_ends_when_nobody_waits_for_it() {
     assert!(ended(&let_go));
 }
 
+/// For a thousand rows: a million sorted.
+const SORTED: &str = "SELECT max(r) AS n FROM (SELECT row_number() OVER (ORDER BY a.duration_ns * b.duration_ns) AS r FROM spans a, spans b)";
+
 #[test]
 fn what_does_not_fit_into_memory_goes_to_disk_or_fails() {
-    let (engine, folder) = engine(|limits| limits.memory_bytes_max = (4 << 20).try_into().expect("not zero"));
-    let sorted = "SELECT count(*) AS n FROM (SELECT a.service, row_number() OVER (ORDER BY a.duration_ns * b.duration_ns) AS r FROM spans a, spans b)";
-    let asked = all(engine.ask(query(sorted, 1_000, Duration::from_secs(60)), ()));
+    let (engine, folder) = engine(|limits| limits.memory_bytes_max = (16 << 20).try_into().expect("not zero"));
+    let asked = all(engine.ask(query(SORTED, 1_000, Duration::from_secs(60)), ()));
     assert!(asked.text.contains("\"n\":1000000"), "{:?} {}", asked.error, asked.text);
     let held_at_once = "SELECT array_agg(a.service || b.service) FROM spans a, spans b";
     let asked = all(engine.ask(query(held_at_once, 2_000, Duration::from_secs(60)), ()));
@@ -346,6 +348,25 @@ fn what_does_not_fit_into_memory_goes_to_disk_or_fails() {
     }
     drop(engine);
     assert!(folder.path().join("tmp/sql").is_dir());
+}
+
+#[test]
+fn more_on_disk_than_it_may_have_ends_a_query() {
+    let (engine, folder) = engine(|limits| {
+        limits.memory_bytes_max = (16 << 20).try_into().expect("not zero");
+        limits.spill_bytes_max = (1 << 20).try_into().expect("not zero");
+    });
+    let asked = all(engine.ask(query(SORTED, 1_000, Duration::from_secs(60)), ()));
+    let error = asked.error.map(|error| (error.code(), error.to_string()));
+    let words =
+        "the query needs more than query.sql.memory_bytes_max or query.sql.spill_bytes_max: 1024.0 KB on disk are full";
+    assert_eq!(error, Some((400, words.to_owned())), "{}", asked.text);
+    // A part of the plan that is busy lets go of its files when it next looks up.
+    let begin = Instant::now();
+    while std::fs::read_dir(folder.path().join("tmp/sql")).expect("a folder").count() > 0 {
+        assert!(begin.elapsed() < Duration::from_secs(60), "the disk stays full");
+        std::thread::yield_now();
+    }
 }
 
 #[test]
