@@ -106,8 +106,9 @@ impl Sampler {
         self.around.verdicts.clone()
     }
 
-    /// One turn: takes in what waits, applies what is durable, decides what is due. An error is for good.
-    pub(crate) fn turn(&mut self, first_unsealed: u32) -> Result<(), JournalAppendError> {
+    /// One turn: takes in what waits, applies what is durable, decides what is due if it is told the first journal file that is not
+    /// sealed, and no verdicts are on their way. Whether it decided; an error is for good.
+    pub(crate) fn turn(&mut self, first_unsealed: Option<u32>) -> Result<bool, JournalAppendError> {
         let (fed, durable) = {
             let mut waiting = self.around.state.inbox.lock();
             waiting.spans = 0;
@@ -126,7 +127,8 @@ impl Sampler {
             round.submit(&self.around.verdicts)?;
         }
         self.publish();
-        if self.round.is_none() {
+        let first_unsealed = first_unsealed.filter(|_| self.round.is_none());
+        if let Some(first_unsealed) = first_unsealed {
             let is_caught_up = self.around.state.lag_spans() == 0;
             // What has not been taken in may be of the traces that are due.
             let now_ns = if is_caught_up { self.time.now(self.around.clock.now_ns()) } else { self.time.last() };
@@ -138,7 +140,7 @@ impl Sampler {
             // Unless another one came meanwhile.
             waiting.is_reloading &= !waiting.fed.iter().all(|fed| matches!(fed, Fed::Frame(_)));
         }
-        Ok(())
+        Ok(first_unsealed.is_some())
     }
 
     /// Lets verdicts that are durable, and late spans, take effect, and shows how far the sampler has come: one swap of the view.

@@ -8,8 +8,8 @@ use std::{
 use super::{Shared, shared::verdicts_path};
 use crate::sampling::Sampler;
 
-/// Longest pause between two turns.
-const TICK: Duration = Duration::from_millis(10);
+/// Pause between two rounds of decisions: each is a group commit of the verdict journal. A fraction of the lateness that is allowed.
+const ROUND_EVERY: Duration = Duration::from_millis(20);
 
 /// How often files of the verdict journal are looked through, and metrics shown.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
@@ -20,9 +20,15 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 /// Samples until the store stops.
 pub(super) fn run(shared: &Arc<Shared>) {
     let (mut tidied, mut checkpointed) = (Instant::now(), Instant::now());
+    let mut decided = Instant::now();
     while !shared.is_stopping() {
-        shared.sampled.pause(TICK);
-        turn(shared);
+        // Without a decision that was due, one is under way: its end wakes.
+        let until_due = ROUND_EVERY.saturating_sub(decided.elapsed());
+        shared.sampled.pause(if until_due.is_zero() { ROUND_EVERY } else { until_due });
+        let now = Instant::now();
+        if turn(shared, now.duration_since(decided) >= ROUND_EVERY) {
+            decided = now;
+        }
         if tidied.elapsed() >= TIDY_EVERY {
             tidy(shared);
             tidied = Instant::now();
@@ -37,14 +43,16 @@ pub(super) fn run(shared: &Arc<Shared>) {
     }
 }
 
-/// Takes in, applies, decides.
-pub(super) fn turn(shared: &Shared) {
+/// Takes in, applies, and if it `decides`, decides: whether it did. Not before the verdicts of the last time are durable.
+pub(super) fn turn(shared: &Shared, decides: bool) -> bool {
     let first_unsealed = first_unsealed(shared);
-    if let Err(error) = with_sampler(shared, |sampler| sampler.turn(first_unsealed))
-        && !shared.is_stopping()
-    {
-        shared.fail(format!("verdicts cannot be journalled: {error}"));
-    }
+    let turned = with_sampler(shared, |sampler| sampler.turn(decides.then_some(first_unsealed)));
+    turned.unwrap_or_else(|error| {
+        if !shared.is_stopping() {
+            shared.fail(format!("verdicts cannot be journalled: {error}"));
+        }
+        false
+    })
 }
 
 /// Lets go of verdicts that nobody needs.

@@ -158,7 +158,7 @@ impl Sampled {
 
     /// One turn of the sampler: what it decides is not durable yet.
     pub(super) fn turn(&self) {
-        sampler::turn(&self.shared);
+        sampler::turn(&self.shared, true);
     }
 
     /// Turns until every verdict that is due has taken effect.
