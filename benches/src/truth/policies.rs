@@ -34,10 +34,9 @@ pub struct Judged {
 }
 
 /// Reckons it, trace by trace.
-pub fn judged(traffic: &TrueTraffic) -> Judged {
-    let mut judged = Judged { traces: traffic.traces, ..Judged::default() };
-    for number in 0..traffic.traces {
-        let trace = traffic.trace(number);
+pub fn judged(traffic: &[TrueTraffic]) -> Judged {
+    let mut judged = Judged { traces: traffic.iter().map(|part| part.traces).sum(), ..Judged::default() };
+    for trace in traffic.iter().flat_map(|part| (0..part.traces).map(|number| part.trace(number))) {
         // Whole milliseconds, as the Collector compares.
         let slow = trace.duration_ns() / 1_000_000 > SLOW_MS;
         let some = is_chosen(SALT, SOME_PERCENT, trace.id());
