@@ -17,6 +17,9 @@ async fn a_verdict_takes_effect_after_its_fsync() {
     assert_eq!(store.standings(), pending(0..10));
     store.pass(10);
     let before = store.shared.views.current();
+    let waiting = store.status().pending_traces;
+    store.turn_between();
+    assert_eq!(store.status().pending_traces, waiting, "between two rounds nothing is decided");
     store.turn();
     assert_eq!(store.status().pending_traces, 0, "decided");
     assert_eq!((store.standings(), store.tally().pending), (pending(0..10), 10), "but not durable for certain");

@@ -161,6 +161,11 @@ impl Sampled {
         sampler::turn(&self.shared, true);
     }
 
+    /// One turn between two rounds of decisions.
+    pub(super) fn turn_between(&self) {
+        assert!(!sampler::turn(&self.shared, false));
+    }
+
     /// Turns until every verdict that is due has taken effect.
     pub(super) fn sample(&self) {
         let started = Instant::now();
