@@ -29,7 +29,7 @@ const FORMS_MAX: usize = 6;
 /// The error at the root, in words.
 pub(super) fn in_words(error: &DataFusionError) -> String {
     let message = error.find_root().strip_backtrace();
-    let message = without_kinds(&message);
+    let message = without_syntax_tree(without_kinds(&message));
     // A function's own refusal is wrapped into one for its types, which knows less.
     let known = [arguments, no_table, no_function, no_column, ambiguous, ungrouped, computed, compared, condition];
     let words = known.iter().find_map(|known| known(message));
@@ -41,6 +41,14 @@ fn without_kinds(mut message: &str) -> &str {
         message = rest;
     }
     message
+}
+
+/// Some messages end in a part of the query as the parser holds it.
+fn without_syntax_tree(message: &str) -> &str {
+    let Some(place) = message.find("Span(Location(") else { return message };
+    let end = message.find(" {").map_or(place, |begin| begin.min(place));
+    let words = message[..end].rsplit_once(' ').map_or("", |(words, _)| words);
+    words.trim_end_matches(':')
 }
 
 /// What is between the first `begin` and the next `end`.
@@ -153,6 +161,7 @@ fn kinds(text: &str) -> String {
     words_replaced(text, false, |word| match word {
         "String" | "Utf8View" | "LargeUtf8" | "Utf8" => Some("text".into()),
         "Decimal" | "Float" | "Numeric" | "Integer" => Some("number".into()),
+        "NullAry" => Some("nothing".into()),
         "Date32" | "Date64" => Some("date".into()),
         "Time32" | "Time64" => Some("time".into()),
         "Boolean" | "Timestamp" | "Duration" | "Interval" | "Date" | "Time" | "Binary" | "Any" => {

@@ -247,6 +247,8 @@ fn mistakes_are_told_in_plain_words() {
         ("SELECT corr(service, 1) FROM spans", "corr takes (y: number, x: number), not (text, int64)"),
         ("SELECT bool_and(service) FROM spans", "bool_and takes (boolean), not (text)"),
         ("SELECT median(now()) FROM spans", "median takes (number), not (timestamp)"),
+        ("SELECT now(1)", "now takes (nothing), not (int64)"),
+        ("SELECT substr(service) FROM spans", "Substring without for/from is not valid"),
         ("SELECT lower(1, 2)", "lower takes (text), not (int64, int64)"),
         ("SELECT attr_num(1) FROM spans", "attr_num takes (text), not (int64)"),
         ("SELECT p99(service) FROM spans", "p99 is of numbers, not text"),
