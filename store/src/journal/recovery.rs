@@ -251,23 +251,39 @@ impl Found {
                 let closing = closing.unwrap_or_else(|| self.scan(opening, u64::from(link.end)).closing());
                 Ending { end: link.end, closing, beyond: Vec::new() }
             }
-            // The file that would say where this one ends is gone; all that is sound in this one counts.
-            Some(_) => {
-                let scan = self.scan(opening, self.bytes);
-                Ending { end: scan.end, closing: scan.closing(), beyond: Vec::new() }
+            told => {
+                let mark = mark.filter(|mark| mark.newest.file == self.number);
+                self.unlinked_ending(opening, mark, told.is_none(), later.first())
             }
-            None => self.newest_ending(opening, mark.filter(|mark| mark.newest.file == self.number)),
         }
     }
 
-    fn newest_ending(&self, opening: Tallies, mark: Option<&Mark>) -> Ending {
+    /// The end where no later file and no MARK says it: if this is the newest file, or what would say it is gone or unreadable.
+    fn unlinked_ending(&self, opening: Tallies, mark: Option<&Mark>, is_newest: bool, next: Option<&Self>) -> Ending {
         let scan = self.scan(opening, self.bytes);
-        let (end, closing) = match mark {
-            Some(mark) if mark.newest.end >= scan.vouched => (mark.newest.end, mark.tallies.clone()),
-            _ => (scan.vouched, scan.tallies),
+        let is_closed = match (next, scan.after.first()) {
+            // The next file was begun when all of this one was durable. Or recovery made it: then it begins with what is beyond here.
+            (Some(next), Some(beyond)) => !next.begins_with(beyond),
+            (Some(_), None) => true,
+            (None, _) => !is_newest,
         };
-        let beyond = scan.after.into_iter().filter(|frame| frame.offset.position() >= end).collect();
+        let (end, closing) = if is_closed { (scan.end, scan.closing()) } else { (scan.vouched, scan.tallies) };
+        let (end, closing) = match mark {
+            Some(mark) if mark.newest.end >= end => (mark.newest.end, mark.tallies.clone()),
+            _ => (end, closing),
+        };
+        // Of the newest file only: the next one has the others, or there are none.
+        let beyond = scan.after.into_iter().filter(|frame| frame.offset.position() >= end && next.is_none()).collect();
         Ending { end, closing, beyond }
+    }
+
+    /// Whether its first sound frame is a copy of this one.
+    fn begins_with(&self, frame: &StoredFrame) -> bool {
+        let first = self.records(self.bytes).find_map(|record| match record {
+            Record::Frame { frame, .. } => Some(frame),
+            _ => None,
+        });
+        first.is_some_and(|first| first.header == frame.header && first.payload == frame.payload)
     }
 
     fn scan(&self, opening: Tallies, limit: u64) -> Scan {

@@ -205,7 +205,10 @@ impl ChunkReader<'_> {
 
     fn pages(&self, group: usize, column: usize) -> Option<Vec<PagePlace>> {
         let index = self.metadata.offset_index()?.get(group)?.get(column)?;
-        let (chunk_start, chunk_len) = self.metadata.row_group(group).column(column).byte_range();
+        // Not by `byte_range`, which panics when one is negative.
+        let chunk = self.metadata.row_group(group).column(column);
+        let chunk_start = u64::try_from(chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset())).ok()?;
+        let chunk_end = chunk_start + u64::try_from(chunk.compressed_size()).ok()?;
         let mut pages: Vec<PagePlace> = Vec::with_capacity(index.page_locations().len());
         for location in index.page_locations() {
             let start = u64::try_from(location.offset).ok()?;
@@ -213,7 +216,7 @@ impl ChunkReader<'_> {
             let first_row = u32::try_from(location.first_row_index).ok()?;
             let follows =
                 pages.last().is_none_or(|last| last.first_row < first_row && last.start + last.len as u64 == start);
-            if !follows || start < chunk_start || start + len as u64 > chunk_start + chunk_len {
+            if !follows || start < chunk_start || start + len as u64 > chunk_end {
                 return None;
             }
             pages.push(PagePlace { start, len, first_row });
@@ -223,8 +226,10 @@ impl ChunkReader<'_> {
 
     fn read_dictionary(&self, chunk: &ColumnChunkMetaData, spec: &ColumnSpec) -> Result<Entries, ReadFault> {
         let Some(start) = chunk.dictionary_page_offset() else { return Ok(Entries::None) };
-        let len = usize::try_from(chunk.data_page_offset() - start).map_err(|_| BadEncoding("dictionary place"))?;
-        let bytes = self.file.read(start as u64, len)?;
+        let misplaced = || BadEncoding("dictionary place");
+        let len = chunk.data_page_offset().checked_sub(start).and_then(|len| usize::try_from(len).ok());
+        let start = u64::try_from(start).map_err(|_| misplaced())?;
+        let bytes = self.file.read(start, len.ok_or_else(misplaced)?)?;
         let mut body = Vec::new();
         let header = open_page(&bytes, chunk, &mut body)?;
         if !header.dictionary || header.encoding != page::PLAIN {

@@ -119,14 +119,17 @@ impl ReadFile {
         self.file.metadata().map(|metadata| metadata.len()).map_err(|source| SegmentError::io(&self.path, source))
     }
 
-    /// Reads `len` bytes at `start`.
+    /// Reads `len` bytes at `start`. No memory is taken for more than there is.
     pub(super) fn read(&self, start: u64, len: usize) -> Result<Vec<u8>, SegmentError> {
+        let ends_early = || SegmentError::damaged(format!("{} ends early", self.path.display()));
+        let there = self.len()?;
+        if start.checked_add(len as u64).is_none_or(|end| end > there) {
+            return Err(ends_early());
+        }
         let mut bytes = vec![0; len];
         match self.file.read_exact_at(&mut bytes, start) {
             Ok(()) => Ok(bytes),
-            Err(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
-                Err(SegmentError::damaged(format!("{} ends early", self.path.display())))
-            }
+            Err(source) if source.kind() == io::ErrorKind::UnexpectedEof => Err(ends_early()),
             Err(source) => Err(SegmentError::io(&self.path, source)),
         }
     }

@@ -245,3 +245,44 @@ fn a_damaged_mark_is_not_believed() {
         check(&killed, &killed.all(), true, &format!("byte {at} of the MARK"));
     }
 }
+
+/// The bytes of a file with nothing sound but its frames.
+fn without_headers(killed: &Killed, number: u32) -> Vec<u8> {
+    let mut bytes = vec![0; killed.bytes(number).len()];
+    for (_, _, range) in killed.places.iter().filter(|(_, file, _)| *file == number) {
+        bytes[range.clone()].copy_from_slice(&killed.bytes(number)[range.clone()]);
+    }
+    bytes
+}
+
+#[test]
+fn a_torn_beginning_of_a_file_costs_the_one_before_nothing() {
+    let killed = Killed::after(6, &[3]);
+    let old_mark = Killed::after(2, &[]).files.into_iter().find(|(name, _)| *name == Path::new(mark::NAME));
+    let old_mark = old_mark.expect("there").1;
+    let torn = without_headers(&killed, 2);
+    for mark in [None, Some(&old_mark[..])] {
+        killed.restore(&[(&file::file_name(2), Some(&torn)), (mark::NAME, mark)]);
+        for again in [false, true] {
+            check(&killed, &killed.all(), false, &format!("MARK {}, again {again}", mark.is_some()));
+        }
+    }
+}
+
+#[test]
+fn what_recovery_copied_is_there_once_when_the_copy_loses_its_header() {
+    let killed = Killed::after(4, &[]);
+    // Without a MARK the last group is not vouched for: it is copied to the next file.
+    killed.restore(&[(mark::NAME, None)]);
+    let (recovered, _) = recover_and_read(killed.folder.path());
+    assert_eq!(recovered.copied, 1);
+    let folder = killed.folder.path().join("journal");
+    let copy = folder.join(file::file_name(2));
+    let mut bytes = std::fs::read(&copy).expect("there");
+    bytes[..file::HEADER_BYTES + 32].fill(0);
+    std::fs::write(&copy, &bytes).expect("written");
+    std::fs::remove_file(folder.join(mark::NAME)).expect("there");
+    for again in [false, true] {
+        check(&killed, &killed.all(), false, &format!("again {again}"));
+    }
+}
