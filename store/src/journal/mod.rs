@@ -6,6 +6,7 @@
 mod checksummed;
 mod committer;
 mod file;
+mod found;
 mod frame;
 mod group;
 mod mark;

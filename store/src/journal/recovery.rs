@@ -4,20 +4,15 @@
 //! been acknowledged and may not be durable: they are copied to a new file before anybody sees them. That file's link
 //! says where the one before ends, so that recovering again, after another crash, finds each frame once.
 
-use std::{
-    fs::File,
-    io,
-    os::unix::fs::FileExt,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fs::File, io, os::unix::fs::FileExt, path::Path, sync::Arc};
 
 use super::{
     JournalError, JournalOptions,
     checksummed::checksum,
     committer::Position,
     file::{self, HEADER_BYTES, JournalFile},
-    group::{GroupHeader, Link},
+    found::{Ending, Found, header_salt},
+    group::Link,
     mark::{Mark, MarkFile},
     reader::{Record, Records, StoredFrame},
     spares,
@@ -51,36 +46,6 @@ pub struct Missing {
     pub last: u32,
     /// What they held.
     pub tallies: Tallies,
-}
-
-/// A file in the folder.
-struct Found {
-    number: u32,
-    path: PathBuf,
-    file: File,
-    bytes: u64,
-    salt: u64,
-    /// The first readable group header and its position.
-    first_group: Option<(u32, GroupHeader)>,
-    has_frames: bool,
-}
-
-/// Where a file ends.
-struct Ending {
-    end: u32,
-    closing: Tallies,
-    /// Sound frames beyond the end, in the newest file only.
-    beyond: Vec<StoredFrame>,
-}
-
-/// A file read to where nothing sound follows.
-struct Scan {
-    end: u32,
-    /// Position of the last group header: everything before it was fsynced.
-    vouched: u32,
-    tallies: Tallies,
-    /// Frames behind the last group header.
-    after: Vec<StoredFrame>,
 }
 
 pub(super) fn recover(
@@ -198,125 +163,6 @@ impl Chain {
     }
 }
 
-impl Found {
-    fn open(folder: &Path, number: u32, journal_salt: u64) -> io::Result<Self> {
-        let path = folder.join(file::file_name(number));
-        let file = File::open(&path)?;
-        let bytes = file.metadata()?.len();
-        let salt = header_salt(&file, number).unwrap_or(journal_salt);
-        let mut found = Self { number, path, file, bytes, salt, first_group: None, has_frames: false };
-        found.look_for_group();
-        Ok(found)
-    }
-
-    fn look_for_group(&mut self) {
-        let mut first_group = None;
-        let mut has_frames = false;
-        for record in self.records(self.bytes) {
-            match record {
-                Record::Group { position, header, .. } => {
-                    first_group = Some((position, header));
-                    break;
-                }
-                Record::Frame { .. } => has_frames = true,
-                Record::Damaged(damage) => has_frames |= damage.header.is_some(),
-            }
-        }
-        self.first_group = first_group;
-        self.has_frames = has_frames;
-    }
-
-    fn records(&self, limit: u64) -> Records<'_> {
-        Records::new(&self.file, self.salt, self.number, HEADER_BYTES as u32, limit)
-    }
-
-    /// What was accepted before this file, where its own first header says so.
-    fn opening(&self) -> Option<&Tallies> {
-        let (position, header) = self.first_group.as_ref()?;
-        (*position == HEADER_BYTES as u32).then_some(&header.tallies)
-    }
-
-    fn link(&self) -> Option<Link> {
-        self.first_group.as_ref().map(|(_, header)| header.link)
-    }
-
-    fn ending(&self, opening: Tallies, later: &[Self], mark: Option<&Mark>) -> Ending {
-        let successor = later.iter().find(|file| file.first_group.is_some());
-        let link = successor
-            .and_then(Self::link)
-            .or(mark.filter(|mark| mark.newest.file > self.number).map(|mark| mark.before));
-        match link {
-            Some(link) if link.file == self.number => {
-                let closing = successor.and_then(Self::opening).cloned();
-                let closing = closing.unwrap_or_else(|| self.scan(opening, u64::from(link.end)).closing());
-                Ending { end: link.end, closing, beyond: Vec::new() }
-            }
-            told => {
-                let mark = mark.filter(|mark| mark.newest.file == self.number);
-                self.unlinked_ending(opening, mark, told.is_none(), later.first())
-            }
-        }
-    }
-
-    /// The end where no later file and no MARK says it: if this is the newest file, or what would say it is gone or unreadable.
-    fn unlinked_ending(&self, opening: Tallies, mark: Option<&Mark>, is_newest: bool, next: Option<&Self>) -> Ending {
-        let scan = self.scan(opening, self.bytes);
-        let is_closed = match (next, scan.after.first()) {
-            // The next file was begun when all of this one was durable. Or recovery made it: then it begins with what is beyond here.
-            (Some(next), Some(beyond)) => !next.begins_with(beyond),
-            (Some(_), None) => true,
-            (None, _) => !is_newest,
-        };
-        let (end, closing) = if is_closed { (scan.end, scan.closing()) } else { (scan.vouched, scan.tallies) };
-        let (end, closing) = match mark {
-            Some(mark) if mark.newest.end >= end => (mark.newest.end, mark.tallies.clone()),
-            _ => (end, closing),
-        };
-        // Of the newest file only: the next one has the others, or there are none.
-        let beyond = scan.after.into_iter().filter(|frame| frame.offset.position() >= end && next.is_none()).collect();
-        Ending { end, closing, beyond }
-    }
-
-    /// Whether its first sound frame is a copy of this one.
-    fn begins_with(&self, frame: &StoredFrame) -> bool {
-        let first = self.records(self.bytes).find_map(|record| match record {
-            Record::Frame { frame, .. } => Some(frame),
-            _ => None,
-        });
-        first.is_some_and(|first| first.header == frame.header && first.payload == frame.payload)
-    }
-
-    fn scan(&self, opening: Tallies, limit: u64) -> Scan {
-        let mut scan = Scan { end: HEADER_BYTES as u32, vouched: 0, tallies: opening, after: Vec::new() };
-        for record in self.records(limit) {
-            match record {
-                Record::Group { position, end, header } => {
-                    scan.vouched = position;
-                    scan.tallies = header.tallies;
-                    scan.end = end;
-                    scan.after.clear();
-                }
-                Record::Frame { frame, end } => {
-                    scan.end = end;
-                    scan.after.push(frame);
-                }
-                Record::Damaged(_) => {}
-            }
-        }
-        scan
-    }
-}
-
-impl Scan {
-    fn closing(&self) -> Tallies {
-        let mut closing = self.tallies.clone();
-        for frame in &self.after {
-            closing.add_frame(&frame.header);
-        }
-        closing
-    }
-}
-
 /// The journal's file numbers, sorted; temporary and spare files are removed.
 fn list(disk: &Disk, folder: &Path) -> io::Result<Vec<u32>> {
     let mut numbers = Vec::new();
@@ -350,12 +196,6 @@ fn salt_of(folder: &Path, numbers: &[u32], mark: Option<&Mark>) -> Option<u64> {
     files()
         .find_map(|(number, file)| header_salt(&file, number))
         .or_else(|| files().find_map(|(number, file)| record_salt(&file, number)))
-}
-
-fn header_salt(file: &File, number: u32) -> Option<u64> {
-    let mut header = [0; HEADER_BYTES];
-    file.read_exact_at(&mut header, 0).ok()?;
-    file::decode_header(&header, number)
 }
 
 /// The salt that the first record begins with, if that record is sound.

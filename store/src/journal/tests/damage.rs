@@ -270,19 +270,24 @@ fn a_torn_beginning_of_a_file_costs_the_one_before_nothing() {
 }
 
 #[test]
-fn what_recovery_copied_is_there_once_when_the_copy_loses_its_header() {
+fn what_recovery_copied_is_there_once_when_the_copy_loses_its_beginning() {
     let killed = Killed::after(4, &[]);
-    // Without a MARK the last group is not vouched for: it is copied to the next file.
-    killed.restore(&[(mark::NAME, None)]);
-    let (recovered, _) = recover_and_read(killed.folder.path());
-    assert_eq!(recovered.copied, 1);
-    let folder = killed.folder.path().join("journal");
-    let copy = folder.join(file::file_name(2));
-    let mut bytes = std::fs::read(&copy).expect("there");
-    bytes[..file::HEADER_BYTES + 32].fill(0);
-    std::fs::write(&copy, &bytes).expect("written");
-    std::fs::remove_file(folder.join(mark::NAME)).expect("there");
-    for again in [false, true] {
-        check(&killed, &killed.all(), false, &format!("again {again}"));
+    // Without a MARK and the last group header the last two frames are not vouched for: they are copied to the next file.
+    let mut unvouched = killed.bytes(1);
+    unvouched[killed.places[2].2.end..killed.places[3].2.start].fill(0);
+    for frames_lost in [0, 1] {
+        killed.restore(&[(&file::file_name(1), Some(&unvouched)), (mark::NAME, None)]);
+        let (recovered, _) = recover_and_read(killed.folder.path());
+        assert_eq!(recovered.copied, 2);
+        let copies: Vec<_> = recovered.files[1].frames().map(|frame| frame.expect("sound").offset.position()).collect();
+        let folder = killed.folder.path().join("journal");
+        let copy = folder.join(file::file_name(2));
+        let mut bytes = std::fs::read(&copy).expect("there");
+        bytes[..copies[frames_lost] as usize].fill(0);
+        std::fs::write(&copy, &bytes).expect("written");
+        std::fs::remove_file(folder.join(mark::NAME)).expect("there");
+        for again in [false, true] {
+            check(&killed, &killed.all(), false, &format!("{frames_lost} lost, again {again}"));
+        }
     }
 }
