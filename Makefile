@@ -13,6 +13,7 @@ SHELL := /bin/bash
 
 ARGS ?=
 CARGO ?= cargo
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 # A rustup toolchain that was just installed is not on PATH yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
@@ -27,16 +28,19 @@ help:
 	@echo "make torture kills, power cuts and a soak, against an oracle (ARGS=\"--quick\" for minutes, not hours)"
 
 run: need-cargo
+	@[[ -e $(TARGET)/release/weir ]] || echo "make run: the first build compiles everything once: about MINUTES minutes on 2 cores, less on more" >&2
 	@$(CARGO) run --release --locked --bin weir -- run $(ARGS)
 
 test: need-cargo
 	@tests/needs.sh
+	@[[ -e $(TARGET)/debug/weir ]] || echo "make test: the first build compiles everything once: about TMINUTES minutes on 2 cores, less on more" >&2
 	$(CARGO) test --workspace --locked $(ARGS)
 
+# Always --workspace: with another choice of packages their features differ, and everything heavy is compiled once more.
 check: need-cargo need-check-tools
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	$(CARGO) test --quiet --locked --package weir --test house
+	$(CARGO) test --workspace --quiet --locked --test house
 	$(CARGO) deny --log-level error check bans licenses sources
 
 bench: need-cargo
@@ -47,7 +51,7 @@ fuzz: need-cargo need-cargo-fuzz
 
 # Debug assertions are on: the switch that fails a sync is in such builds only.
 torture: need-cargo
-	@$(CARGO) test --locked --package weir --test torture -- $(ARGS)
+	@$(CARGO) test --workspace --locked --test torture -- $(ARGS)
 
 need-cargo:
 	@command -v $(CARGO) >/dev/null || { \
