@@ -1,4 +1,5 @@
-//! What OpenTelemetry Collector files have beside what Weir does: components and keys that are needless here, or not there yet, each in words.
+//! What OpenTelemetry Collector files have beside what Weir does: components and keys that are needless here, or not
+//! there yet, each in words.
 
 use super::{
     components::Kind,
@@ -227,7 +228,8 @@ const KEYS: &[(&str, Standing)] = &[
 const TLS: Standing = Missing("put a proxy before the port");
 const AUTH: Standing = Missing("nobody is asked who they are; put a proxy before the port");
 
-/// Takes the Collector's keys out of a receiver's settings: those that are needless into `warnings`, the others into `problems`.
+/// Takes the Collector's keys out of a receiver's settings: those that are needless into `warnings`, the others into
+/// `problems`.
 pub(super) fn take_out(node: &mut Node, id: &str, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
     for (path, standing) in KEYS {
         let keys: Vec<&str> = path.split('.').collect();

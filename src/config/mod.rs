@@ -1,7 +1,7 @@
 //! The configuration: YAML in the OpenTelemetry Collector's shape, every error with its place and a suggestion.
 //!
-//! Text → YAML → variables put in → sections → the check across sections → [`Config`]. What is wrong is left out and the rest looked at all
-//! the same, so that one run says everything. docs/configuration.md lists every key.
+//! Text → YAML → variables put in → sections → the check across sections → [`Config`]. What is wrong is left out and the
+//! rest looked at all the same, so that one run says everything. docs/configuration.md lists every key.
 
 mod bytes;
 mod check;
@@ -40,7 +40,8 @@ const BUILT_IN: &str = include_str!("../../configs/all_in_one.yaml");
 /// Largest file that is read.
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
-/// Sections that the Collector does not have. A variable that is not set is an error in them: data must not lie somewhere else because of it.
+/// Sections that the Collector does not have. A variable that is not set is an error in them: data must not lie
+/// somewhere else because of it.
 const OWN_SECTIONS: &[&str] = &["storage", "query"];
 
 /// A configuration that was checked.

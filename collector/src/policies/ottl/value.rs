@@ -96,7 +96,8 @@ impl<'v> Map<'v> {
 }
 
 impl<'v> Value<'v> {
-    /// What is behind a key or at a position. Of nothing there is nothing; of what is no map or list, and beyond a list's ends, it is a fault.
+    /// What is behind a key or at a position. Of nothing there is nothing; of what is no map or list, and beyond a
+    /// list's ends, it is a fault.
     pub(super) fn at(&self, index: &Index) -> Self {
         match (self, index) {
             (Self::Nil, _) => Self::Nil,
