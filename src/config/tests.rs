@@ -308,7 +308,9 @@ fn two_listeners_at_one_address_are_named() {
             "receivers: {otlp: , otlp/b: }\n",
             format!(
                 "weir.yaml:1:21: receivers.otlp/b.protocols.grpc.endpoint (127.0.0.1:4317, its default) and {grpc} \
-                 (127.0.0.1:4317, its default; line 1, column 13) {one}"
+                 (127.0.0.1:4317, its default; line 1, column 13) {one}\n\
+                 weir.yaml:1:21: receivers.otlp/b.protocols.http.endpoint (127.0.0.1:4318, its default) and \
+                 receivers.otlp.protocols.http.endpoint (127.0.0.1:4318, its default; line 1, column 13) {one}"
             ),
         ),
         (

@@ -32,15 +32,18 @@ fn block(node: &Node, indent: usize, out: &mut String) {
         }
         Value::List(items) => {
             for item in items {
-                let _ = write!(out, "{:indent$}- ", "");
+                let _ = write!(out, "{:indent$}-", "");
                 match &item.value {
-                    Value::Map(entries) if !entries.is_empty() => block(item, indent + 2, out),
+                    Value::Map(entries) if !entries.is_empty() => {
+                        out.push(' ');
+                        block(item, indent + 2, out);
+                    }
                     Value::List(items) if !items.is_empty() => {
                         out.push('\n');
                         block(item, indent + 2, out);
                     }
                     _ => {
-                        let _ = writeln!(out, "{}", flat(item));
+                        let _ = writeln!(out, " {}", flat(item));
                     }
                 }
             }
