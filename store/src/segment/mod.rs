@@ -43,6 +43,7 @@ pub use builder::{ChosenSpan, PAYLOAD_BYTES_MAX, SpanBuilder};
 pub use error::SegmentError;
 pub use id::{InvalidSegmentName, SegmentId};
 pub use manifest::SegmentTally;
+pub(crate) use manifest::check_format;
 pub use matching::value_matches;
 pub use merge::merge;
 pub use open::Segment;

@@ -213,7 +213,7 @@ impl GroupSearch<'_> {
         found: &mut Selection,
     ) -> Result<(), SegmentError> {
         let Some(&column) = self.segment.columns.get(&format!("{prefix}{key}")) else { return Ok(()) };
-        let kind = self.segment.specs[column].kind;
+        let kind = self.segment.specs()[column].kind;
         if !wanted.may_match(kind) || self.reader.is_empty(self.group, column) {
             return Ok(());
         }
@@ -280,7 +280,7 @@ impl GroupSearch<'_> {
             },
             found,
         );
-        let name = &self.segment.specs[column].name;
+        let name = &self.segment.specs()[column].name;
         bad.map_or(Ok(()), |error| {
             Err(SegmentError::damaged(format!("row group {}, column {name}: {error}", self.group)))
         })
