@@ -105,13 +105,6 @@ pub(super) fn expression(expr: &mut Expr, container: &dyn Fn(&[Ident]) -> Option
             };
             *expr = access(names, &key);
         }
-        Expr::BinaryOp { left, op: BinaryOperator::Question, right } if is_container(left, container) => {
-            let key = literal(right).unwrap_or_else(|| "key".into());
-            return Some(format!(
-                "? is not supported: write {} IS NOT NULL",
-                elsewhere::access(&left.to_string(), &key)
-            ));
-        }
         // attributes:key
         Expr::JsonAccess { value, path: steps } if is_container(value, container) => {
             let mut key: Vec<String> = Vec::new();
