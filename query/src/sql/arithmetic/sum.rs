@@ -6,7 +6,7 @@ use datafusion::{
     arrow::{
         array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Decimal128Array, PrimitiveArray},
         compute::{cast, nullif},
-        datatypes::{DataType, Decimal128Type, Field, FieldRef, Float64Type, Int64Type, UInt64Type},
+        datatypes::{DataType, Decimal128Type, FieldRef, Float64Type, Int64Type, UInt64Type},
     },
     common::{ScalarValue, exec_err, not_impl_err, plan_err},
     error::Result,
@@ -59,7 +59,7 @@ impl Whole {
             return make(&self.inner, arguments);
         };
         let result = arguments.return_field.data_type().clone();
-        let given: [FieldRef; 1] = [Arc::new(Field::new("added", added_as.clone(), true))];
+        let given = [field_as(&arguments.expr_fields[0], &added_as)];
         let return_field = self.inner.return_field(&given)?;
         let inner = make(&self.inner, AccumulatorArgs { return_field, expr_fields: &given, ..arguments })?;
         Ok(Box::new(Converted { inner, added_as, result }))
@@ -130,7 +130,7 @@ impl AggregateUDFImpl for Whole {
         let Some(added_as) = self.added_as(arguments.input_fields[0].data_type()) else {
             return self.inner.state_fields(arguments);
         };
-        let given: [FieldRef; 1] = [Arc::new(Field::new("added", added_as, true))];
+        let given = [field_as(&arguments.input_fields[0], &added_as)];
         let return_field = self.inner.return_field(&given)?;
         self.inner.state_fields(StateFieldsArgs { input_fields: &given, return_field, ..arguments })
     }
@@ -159,6 +159,10 @@ impl AggregateUDFImpl for Whole {
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
         AggregateOrderSensitivity::Insensitive
     }
+}
+
+fn field_as(field: &FieldRef, data_type: &DataType) -> FieldRef {
+    Arc::new(field.as_ref().clone().with_data_type(data_type.clone()))
 }
 
 /// By way of an integer where one of both is a duration.
