@@ -6,7 +6,7 @@ use std::{
 };
 
 use weir_proto::TraceId;
-use weir_store::{AttributeFilter, AttributeText, Place, SpanFilter, search::NewestTraces, segment::Segment};
+use weir_store::{SpanFilter, TagFilter, search::NewestTraces, segment::Segment};
 
 use super::files;
 
@@ -39,11 +39,7 @@ fn read(directory: &Path) {
             service: Some("shop".into()),
             name: Some("GET /".into()),
             duration_ns: 1..=u64::MAX,
-            attributes: vec![AttributeFilter {
-                key: "http.route".into(),
-                value: AttributeText::Text("/cart".into()),
-                place: Place::Any,
-            }],
+            tags: vec![TagFilter::attribute("http.route", "/cart")],
             ..SpanFilter::default()
         },
     ];

@@ -34,6 +34,11 @@ pub(super) trait View: Send {
     /// No more than `rows_max` rows.
     fn trace(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceRows, ReadError>;
 
+    /// The first of these traces, at least one, with no more than `rows_max` rows together: see [`Snapshot::traces_up_to`].
+    fn traces(&self, tenant: &TenantId, ids: &[TraceId], rows_max: usize) -> Result<Vec<TraceRows>, ReadError> {
+        ids.iter().take(1).map(|&id| self.trace(tenant, id, rows_max)).collect()
+    }
+
     fn search(&self, tenant: &TenantId, filter: &SpanFilter, limits: SearchLimits) -> Result<SearchResult, ReadError>;
 
     /// Plans a column scan.
@@ -65,6 +70,10 @@ impl Source for Store {
 impl View for Snapshot {
     fn trace(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceRows, ReadError> {
         self.trace_up_to(tenant, id, rows_max)
+    }
+
+    fn traces(&self, tenant: &TenantId, ids: &[TraceId], rows_max: usize) -> Result<Vec<TraceRows>, ReadError> {
+        Ok(self.traces_up_to(tenant, ids, rows_max))
     }
 
     fn search(&self, tenant: &TenantId, filter: &SpanFilter, limits: SearchLimits) -> Result<SearchResult, ReadError> {

@@ -285,12 +285,6 @@ impl HeadFile {
         rows
     }
 
-    /// Which operations fit, by their number in [`SpanSummary::operation`].
-    pub(crate) fn matching_operations(&self, fits: impl Fn(&HeadOperation) -> bool) -> Vec<bool> {
-        let operations = self.lock().operations.clone();
-        operations.iter().map(|operation| fits(operation)).collect()
-    }
-
     /// Adds the tenant's operations with a visible span to those found already.
     pub(crate) fn operations(&self, tenant: &TenantId, cut: Cut<'_>, found: &mut BTreeSet<Operation>) {
         let mut missing: Vec<Option<Operation>>;

@@ -100,8 +100,11 @@ fn operations(file: &HeadFile, name: &str, cut: Cut<'_>) -> Vec<String> {
 }
 
 fn names(file: &HeadFile, name: &str, n: u8, visible: u32) -> Vec<String> {
-    let records = file.trace(&tenant(name), trace(n), cut(file, visible, 0), usize::MAX);
-    records.into_iter().map(|record| record.span.name).collect()
+    let cut = cut(file, visible, 0);
+    let rows = file.rows_of_traces(&tenant(name), &[trace(n)], cut, usize::MAX).expect("no bound");
+    let mut names = Vec::new();
+    file.read_rows(&rows, cut, |_, record| names.push(record.span.name));
+    names
 }
 
 #[test]

@@ -188,9 +188,14 @@ impl ChunkReader<'_> {
         crc32c: u32,
         value: &[u8],
     ) -> Result<bool, SegmentError> {
+        Ok(self.bloom_filter(group, column, crc32c)?.is_none_or(|filter| filter.check(value)))
+    }
+
+    /// A chunk's bloom filter, if it has one.
+    pub(super) fn bloom_filter(&self, group: usize, column: usize, crc32c: u32) -> Result<Option<Sbbf>, SegmentError> {
         let chunk = self.metadata.row_group(group).column(column);
         let (Some(offset), Some(length)) = (chunk.bloom_filter_offset(), chunk.bloom_filter_length()) else {
-            return Ok(true);
+            return Ok(None);
         };
         let damaged = || SegmentError::damaged(format!("{SPANS}: bloom filter of row group {group}, column {column}"));
         let bytes = self.file.read(offset as u64, length as usize)?;
@@ -200,7 +205,7 @@ impl ChunkReader<'_> {
         if crc32c::crc32c(bitset) != crc32c {
             return Err(damaged());
         }
-        Ok(Sbbf::new(bitset).check(value))
+        Ok(Some(Sbbf::new(bitset)))
     }
 
     fn pages(&self, group: usize, column: usize) -> Option<Vec<PagePlace>> {

@@ -73,6 +73,12 @@ pub(super) struct Manifest {
     pub(super) attributes_other: ResidualKeys,
     /// Keys in `resource_other`.
     pub(super) resource_other: ResidualKeys,
+    /// Keys of the attributes in `events`; absent in segments written before they were searched: any key may be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) event_keys: Option<ResidualKeys>,
+    /// Keys of the attributes in `links`; absent as above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) link_keys: Option<ResidualKeys>,
 }
 
 /// A file's length, and the checksum of the part that says where everything else is.

@@ -274,7 +274,7 @@ impl Merge {
 
     fn finish(mut self, directory: &NewDirectory, id: &SegmentId, inputs: &[Arc<Segment>]) -> Result<(), SegmentError> {
         self.write_group()?;
-        let (spans, blooms) = self.file.finish(directory)?;
+        let written = self.file.finish(directory)?;
         let (index, header_bytes) = self.traces.finish(self.rows);
         directory.write(INDEX, &index)?;
         let mut tally = Tally::default();
@@ -299,17 +299,19 @@ impl Merge {
             traces: self.traces.len(),
             start_min_ns: times.iter().map(|&(min, _)| min).min().unwrap_or(0),
             start_max_ns: times.iter().map(|&(_, max)| max).max().unwrap_or(0),
-            spans,
+            spans: written.checked,
             index: Checked {
                 bytes: index.len() as u64,
                 checked_bytes: u64::from(header_bytes),
                 crc32c: crc32c::crc32c(&index[..header_bytes as usize]),
             },
-            blooms,
+            blooms: written.blooms,
             operations: operations.into_iter().take(OPERATIONS_MAX).collect(),
             operations_cut,
             attributes_other: self.places[0].residual_keys(),
             resource_other: self.places[1].residual_keys(),
+            event_keys: Some(written.event_keys),
+            link_keys: Some(written.link_keys),
         };
         directory.write(MANIFEST, &manifest.to_bytes())
     }

@@ -1,14 +1,12 @@
-//! Opens a segment's directory and finds traces in it.
+//! Opens a segment's directory, and says what it holds.
 
 use std::{
     collections::HashMap,
-    ops::Range,
     path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
-use weir_proto::TraceId;
 
 use super::{
     SegmentError, SegmentId,
@@ -18,7 +16,7 @@ use super::{
     schema::{ColumnSpec, fixed, read_schema},
     trace_index::TraceIndex,
 };
-use crate::{Operation, SpanRecord, Tally};
+use crate::{Operation, Tally};
 
 /// An open segment: footer and index directory in memory, files opened for each read.
 #[derive(Debug)]
@@ -133,55 +131,6 @@ impl Segment {
             }
         }
         Ok(operations.into_iter().collect())
-    }
-
-    /// Every span of a trace, in row order.
-    pub fn trace(&self, trace: TraceId) -> Result<Vec<SpanRecord>, SegmentError> {
-        self.trace_up_to(trace, usize::MAX)
-    }
-
-    /// The first `rows_max` spans of a trace, in row order.
-    pub fn trace_up_to(&self, trace: TraceId, rows_max: usize) -> Result<Vec<SpanRecord>, SegmentError> {
-        let (start, len) = self.index.bucket(trace);
-        let bucket = ReadFile::open(&self.directory, INDEX)?.read(start, len)?;
-        let extents = self.index.find(trace, &bucket)?;
-        let mut records = Vec::new();
-        if extents.is_empty() {
-            return Ok(records);
-        }
-        let file = self.spans()?;
-        let reader = self.reader(&file);
-        let mut done = 0;
-        for extent in extents {
-            // Two traces may share the bits of hash that the index keeps: their stretches overlap, their rows do not.
-            let end = extent.first + u64::from(extent.rows);
-            let mut first = extent.first.max(done);
-            while first < end {
-                let group = self.group_starts.partition_point(|&start| start <= first) - 1;
-                let group_start = self.group_starts[group];
-                let group_end = group_start + u64::from(self.group_rows(group));
-                let wanted = (first - group_start) as u32..(end.min(group_end) - group_start) as u32;
-                let mut rows = self.rows_of_trace(&reader, group, wanted, trace)?;
-                rows.truncate(rows_max - records.len());
-                if !rows.is_empty() {
-                    records.extend(super::record::read(&reader, group, &rows)?);
-                }
-                first = group_end;
-            }
-            done = done.max(end);
-        }
-        Ok(records)
-    }
-
-    fn rows_of_trace(
-        &self,
-        reader: &ChunkReader<'_>,
-        group: usize,
-        wanted: Range<u32>,
-        trace: TraceId,
-    ) -> Result<Vec<u32>, SegmentError> {
-        let ids = reader.read(group, fixed::TRACE_ID, wanted.clone())?;
-        Ok(wanted.filter(|&row| *ids.column.bytes((row - ids.first) as usize) == trace.0).collect())
     }
 
     /// Opens the rows.

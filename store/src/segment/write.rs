@@ -80,7 +80,7 @@ fn write_files(
         })?;
         first += count;
     }
-    let (spans_checked, blooms) = file.finish(directory)?;
+    let written = file.finish(directory)?;
     let (index, header_bytes) = builder.traces.finish(builder.rows());
     directory.write(INDEX, &index)?;
     let (start_min_ns, start_max_ns) = builder.start_ns.unwrap_or((0, 0));
@@ -97,17 +97,19 @@ fn write_files(
         traces: builder.traces.len(),
         start_min_ns,
         start_max_ns,
-        spans: spans_checked,
+        spans: written.checked,
         index: Checked {
             bytes: index.len() as u64,
             checked_bytes: u64::from(header_bytes),
             crc32c: crc32c::crc32c(&index[..header_bytes as usize]),
         },
-        blooms,
+        blooms: written.blooms,
         operations: operations(builder),
         operations_cut: builder.operations.cut,
         attributes_other: span_keys,
         resource_other: resource_keys,
+        event_keys: Some(written.event_keys),
+        link_keys: Some(written.link_keys),
     };
     directory.write(MANIFEST, &manifest.to_bytes())
 }

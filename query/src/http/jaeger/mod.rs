@@ -10,6 +10,7 @@ mod operations;
 mod params;
 mod search;
 mod separate;
+mod sought;
 mod spans;
 mod tags;
 mod trace;

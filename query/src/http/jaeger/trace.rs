@@ -41,7 +41,12 @@ impl Shown {
     /// Reads a trace and prepares it for Jaeger's readers; `raw=true` leaves out the preparation. `None` when it is
     /// not there.
     pub(super) fn read(call: &Call, view: &dyn View, id: TraceId, spans_max: usize) -> Result<Option<Self>, Failure> {
-        let TraceRows { mut rows, is_damaged } = view.trace(&call.tenant, id, call.rows_max())?;
+        Self::of(call, id, view.trace(&call.tenant, id, call.rows_max())?, spans_max)
+    }
+
+    /// As [`Self::read`], of rows that were read already.
+    pub(super) fn of(call: &Call, id: TraceId, found: TraceRows, spans_max: usize) -> Result<Option<Self>, Failure> {
+        let TraceRows { mut rows, is_damaged } = found;
         if rows.is_empty() && is_damaged {
             return Err(Failure::Read(ReadError::Damaged(format!("trace {id} is in a segment that cannot be read"))));
         }

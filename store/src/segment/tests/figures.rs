@@ -120,14 +120,8 @@ fn print_lookups(segment: &crate::segment::Segment) {
         ("http.response.status_code", "500"),
         ("user.id", "user-77"),
     ] {
-        let filter = crate::SpanFilter {
-            attributes: vec![crate::AttributeFilter {
-                key: key.into(),
-                value: crate::AttributeText::Text(value.into()),
-                place: crate::Place::Any,
-            }],
-            ..Default::default()
-        };
+        let tags = vec![crate::TagFilter::attribute(key, value)];
+        let filter = crate::SpanFilter { tags, ..Default::default() };
         let mut newest = crate::search::NewestTraces::new(1_000_000);
         let started = now(start);
         segment.search(&filter, &mut newest, deadline).expect("intact");
