@@ -1,6 +1,6 @@
 //! Spans as queries see them, and what queries ask for.
 
-use std::{ops::RangeInclusive, sync::Arc, time::Instant};
+use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc, time::Instant};
 
 use weir_proto::{TraceId, otlp::messages};
 
@@ -178,6 +178,54 @@ pub struct SearchResult {
     pub traces: Vec<TraceId>,
     /// The deadline or a bound cut it short.
     pub partial: bool,
+}
+
+/// What can be asked for by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Operations {
+    /// Services, those of which no operation is listed, too.
+    pub services: BTreeSet<String>,
+    /// Operations.
+    pub list: BTreeSet<Operation>,
+    /// A bound or the deadline left something out.
+    pub is_cut: bool,
+    /// A segment cannot be read.
+    pub is_damaged: bool,
+}
+
+impl Operations {
+    /// Most of them. Further ones are left out.
+    pub const MAX: usize = 100_000;
+
+    /// Adds an operation and its service.
+    pub fn add(&mut self, operation: &Operation) {
+        self.add_service(&operation.service);
+        if self.list.contains(operation) {
+            return;
+        }
+        if self.list.len() >= Self::MAX {
+            self.is_cut = true;
+            return;
+        }
+        self.list.insert(operation.clone());
+    }
+
+    /// Adds a service.
+    pub fn add_service(&mut self, service: &str) {
+        if self.services.contains(service) {
+            return;
+        }
+        if self.services.len() >= Self::MAX {
+            self.is_cut = true;
+            return;
+        }
+        self.services.insert(service.to_owned());
+    }
+
+    /// Whether there may be more.
+    pub fn is_partial(&self) -> bool {
+        self.is_cut || self.is_damaged
+    }
 }
 
 /// An operation of a service.

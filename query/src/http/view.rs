@@ -1,11 +1,11 @@
 //! What endpoints read: one view over everything acknowledged.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use datafusion::catalog::TableProvider;
 use weir_proto::{TenantId, TraceId};
 use weir_store::{
-    AppendError, Ledger, Operation, ReadError, ScanRequest, SearchLimits, SearchResult, Snapshot, SpanFilter, Store,
+    AppendError, Ledger, Operations, ReadError, ScanRequest, SearchLimits, SearchResult, Snapshot, SpanFilter, Store,
     TraceRows, sampling::SamplingStatus,
 };
 
@@ -44,7 +44,7 @@ pub(super) trait View: Send {
     /// Plans a column scan.
     fn scan(&self, tenant: &TenantId, request: ScanRequest) -> Box<dyn Batches>;
 
-    fn operations(&self, tenant: &TenantId) -> Result<Vec<Operation>, ReadError>;
+    fn operations(&self, tenant: &TenantId, deadline: Instant) -> Result<Operations, ReadError>;
 
     fn ledger(&self) -> Ledger;
 }
@@ -84,8 +84,8 @@ impl View for Snapshot {
         Box::new(Snapshot::scan(self, tenant, request))
     }
 
-    fn operations(&self, tenant: &TenantId) -> Result<Vec<Operation>, ReadError> {
-        Snapshot::operations(self, tenant)
+    fn operations(&self, tenant: &TenantId, deadline: Instant) -> Result<Operations, ReadError> {
+        Ok(Snapshot::operations(self, tenant, deadline))
     }
 
     fn ledger(&self) -> Ledger {

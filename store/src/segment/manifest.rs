@@ -3,14 +3,14 @@
 use serde::{Deserialize, Serialize};
 use weir_proto::TenantId;
 
-use super::{SegmentError, SegmentId};
+use super::{SegmentError, SegmentId, operations::ServiceList};
 use crate::{Operation, Tally};
 
 /// The format that this code writes and reads.
 pub(super) const FORMAT: u32 = 1;
 
-/// Most operations listed; with more, the columns are read to answer.
-pub(super) const OPERATIONS_MAX: usize = 10_000;
+/// Most operations listed: of services that have more than others some are left out. Few in tests of development builds.
+pub(super) const OPERATIONS_MAX: usize = if cfg!(all(test, debug_assertions)) { 1000 } else { 10_000 };
 
 /// Most residual keys listed; with more, every residual is looked into.
 pub(super) const RESIDUAL_KEYS_MAX: usize = 4096;
@@ -69,6 +69,9 @@ pub(super) struct Manifest {
     pub(super) operations: Vec<Operation>,
     /// Whether [`OPERATIONS_MAX`] cut the list.
     pub(super) operations_cut: bool,
+    /// Services; absent in segments written before they had a list of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) services: Option<ServiceList>,
     /// Keys in `attributes_other`, with the type and number of their values.
     pub(super) attributes_other: ResidualKeys,
     /// Keys in `resource_other`.

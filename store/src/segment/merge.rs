@@ -1,7 +1,7 @@
 //! Makes one segment of several, on dictionary codes, a row group at a time. Never changes an answer.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     ops::Range,
     path::Path,
     sync::Arc,
@@ -15,8 +15,9 @@ use super::{
     chunk_reader::{Block, ChunkReader},
     column::{Column, Values},
     files::{INDEX, MANIFEST, NewDirectory},
-    manifest::{Checked, FORMAT, Manifest, OPERATIONS_MAX, ResidualKey, ResidualKeys},
+    manifest::{Checked, FORMAT, Manifest, ResidualKey, ResidualKeys},
     moves::{Moved, Moves, positions},
+    operations::listed,
     promotion::{TypedKey, choose, residual_keys},
     schema::{self, ColumnSpec, RESOURCE_PREFIX, SPAN_PREFIX, fixed},
     spans_file::{ROW_GROUP_ROWS, SpansFile},
@@ -278,14 +279,11 @@ impl Merge {
         let (index, header_bytes) = self.traces.finish(self.rows);
         directory.write(INDEX, &index)?;
         let mut tally = Tally::default();
-        let mut operations = BTreeSet::new();
-        for input in inputs {
-            tally.add(input.tally());
-            operations.extend(input.manifest.operations.iter().cloned());
-        }
+        inputs.iter().for_each(|input| tally.add(input.tally()));
+        let operations = inputs.iter().flat_map(|input| input.manifest.operations.iter().cloned());
+        let are_cut = inputs.iter().any(|input| input.manifest.operations_cut);
+        let (operations, operations_cut) = listed(operations, are_cut);
         let times: Vec<(u64, u64)> = inputs.iter().filter_map(|input| input.start_ns()).collect();
-        let operations_cut =
-            operations.len() > OPERATIONS_MAX || inputs.iter().any(|input| input.manifest.operations_cut);
         let manifest = Manifest {
             format: FORMAT,
             tenant: id.tenant.to_string(),
@@ -306,8 +304,9 @@ impl Merge {
                 crc32c: crc32c::crc32c(&index[..header_bytes as usize]),
             },
             blooms: written.blooms,
-            operations: operations.into_iter().take(OPERATIONS_MAX).collect(),
+            operations,
             operations_cut,
+            services: Some(written.services),
             attributes_other: self.places[0].residual_keys(),
             resource_other: self.places[1].residual_keys(),
             event_keys: Some(written.event_keys),

@@ -13,10 +13,10 @@ use super::{
     chunk_reader::ChunkReader,
     files::{INDEX, MANIFEST, ReadFile, SPANS},
     manifest::{Checked, Manifest},
-    schema::{ColumnSpec, fixed, read_schema},
+    schema::{ColumnSpec, read_schema},
     trace_index::TraceIndex,
 };
-use crate::{Operation, Tally};
+use crate::Tally;
 
 /// An open segment: footer and index directory in memory, files opened for each read.
 #[derive(Debug)]
@@ -106,31 +106,9 @@ impl Segment {
 
     /// Bytes held in memory, about.
     pub fn memory_bytes(&self) -> u64 {
-        let operations = self.manifest.operations.len() as u64 * 96;
+        let services = self.manifest.services.as_ref().map_or(0, |list| list.names.len() as u64 * 48);
+        let operations = self.manifest.operations.len() as u64 * 96 + services;
         self.metadata.memory_size() as u64 + self.index.memory_bytes() + self.specs.len() as u64 * 160 + operations
-    }
-
-    /// Every operation, sorted.
-    pub fn operations(&self) -> Result<Vec<Operation>, SegmentError> {
-        if !self.manifest.operations_cut {
-            return Ok(self.manifest.operations.clone());
-        }
-        let mut operations = std::collections::BTreeSet::new();
-        let file = self.spans()?;
-        let reader = self.reader(&file);
-        for group in 0..self.group_starts.len() {
-            let rows = 0..self.group_rows(group);
-            let services = reader.read(group, fixed::SERVICE, rows.clone())?;
-            let names = reader.read(group, fixed::NAME, rows.clone())?;
-            let kinds = reader.read(group, fixed::KIND, rows.clone())?;
-            for at in 0..rows.len() {
-                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-                let kind = kinds.column.word(at) as i32;
-                let (service, name) = (services.column.bytes(at), names.column.bytes(at));
-                operations.insert(Operation { service: text(service), name: text(name), kind });
-            }
-        }
-        Ok(operations.into_iter().collect())
     }
 
     /// Opens the rows.

@@ -19,6 +19,7 @@ use super::{
     files::{NewDirectory, NewFile, SPANS},
     json::BadJson,
     manifest::{BloomCheck, Checked, ResidualKeys},
+    operations::{ServiceList, ServiceNames},
     schema::{ColumnSpec, fixed, parquet_schema},
 };
 
@@ -34,6 +35,7 @@ pub(super) struct SpansFile {
     row_groups: u32,
     event_keys: ListKeys,
     link_keys: ListKeys,
+    services: ServiceNames,
 }
 
 /// What the manifest says of the file.
@@ -46,6 +48,8 @@ pub(super) struct SpansWritten {
     pub(super) event_keys: ResidualKeys,
     /// Keys of links' attributes.
     pub(super) link_keys: ResidualKeys,
+    /// Its services.
+    pub(super) services: ServiceList,
 }
 
 impl SpansFile {
@@ -61,8 +65,16 @@ impl SpansFile {
         let file = directory.file(SPANS)?;
         let writer = SerializedFileWriter::new(file, schema, Arc::new(properties)).map_err(write_error)?;
         let chunks = ChunkWriter::new(level).map_err(|source| write_error(source.into()))?;
-        let (event_keys, link_keys) = (ListKeys::default(), ListKeys::default());
-        Ok(Self { specs, writer, chunks, blooms: Vec::new(), row_groups: 0, event_keys, link_keys })
+        Ok(Self {
+            specs,
+            writer,
+            chunks,
+            blooms: Vec::new(),
+            row_groups: 0,
+            event_keys: ListKeys::default(),
+            link_keys: ListKeys::default(),
+            services: ServiceNames::default(),
+        })
     }
 
     /// The columns.
@@ -79,11 +91,12 @@ impl SpansFile {
         let mut group = self.writer.next_row_group().map_err(write_error)?;
         for (number, spec) in self.specs.iter().enumerate() {
             let (chunks, blooms, row_group) = (&mut self.chunks, &mut self.blooms, self.row_groups);
-            let (event_keys, link_keys) = (&mut self.event_keys, &mut self.link_keys);
+            let (event_keys, link_keys, services) = (&mut self.event_keys, &mut self.link_keys, &mut self.services);
             view(number, &mut |view| {
                 let (bytes, mut close) = chunks.encode(spec, descr[number].clone(), view)?;
                 let bad = |error: BadJson| ParquetError::General(format!("column {}: {error}", spec.name));
                 match number {
+                    fixed::SERVICE => services.add(view),
                     fixed::EVENTS => close.bloom_filter = event_keys.add_filtered(view).map_err(bad)?,
                     fixed::LINKS => link_keys.add(view).map_err(bad)?,
                     _ => {}
@@ -125,6 +138,7 @@ impl SpansFile {
             blooms: self.blooms,
             event_keys: self.event_keys.finish(),
             link_keys: self.link_keys.finish(),
+            services: self.services.finish(),
         })
     }
 }

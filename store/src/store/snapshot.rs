@@ -2,7 +2,6 @@
 
 use std::{
     cmp::Reverse,
-    collections::BTreeSet,
     sync::{Arc, LazyLock},
     time::Instant,
 };
@@ -12,7 +11,7 @@ use weir_proto::{TenantId, TraceId};
 
 use super::{stored::StoredSegment, view::View};
 use crate::{
-    Ledger, Operation, ReadError, SearchLimits, SearchResult, SpanFilter, SpanRecord, Tally, TraceRows,
+    Ledger, Operations, ReadError, SearchLimits, SearchResult, SpanFilter, SpanRecord, Tally, TraceRows,
     head::HeadFile,
     search::NewestTraces,
     segment::{Searched, SegmentError},
@@ -129,19 +128,23 @@ impl Snapshot {
         Ok(SearchResult { traces: newest.into_traces(), partial })
     }
 
-    /// Every operation seen, sorted.
-    pub fn operations(&self, tenant: &TenantId) -> Result<Vec<Operation>, ReadError> {
-        let mut operations = BTreeSet::new();
-        for segment in self.segments(tenant) {
-            match segment.operations() {
-                Ok(found) => operations.extend(found),
-                Err(error) => segment.report(&error),
+    /// The operations and services seen, as far as they are listed, until the deadline; the newest first.
+    pub fn operations(&self, tenant: &TenantId, deadline: Instant) -> Operations {
+        let mut found = Operations::default();
+        for file in self.0.files.iter().rev() {
+            file.operations(tenant, self.0.cut(), &mut found, deadline);
+        }
+        for segment in self.segments(tenant).iter().rev() {
+            if Instant::now() >= deadline {
+                found.is_cut = true;
+                break;
+            }
+            if let Err(error) = segment.add_operations(&mut found, deadline) {
+                segment.report(&error);
+                found.is_damaged = true;
             }
         }
-        for file in self.0.files.iter().rev() {
-            file.operations(tenant, self.0.cut(), &mut operations);
-        }
-        Ok(operations.into_iter().collect())
+        found
     }
 
     /// The tallies.

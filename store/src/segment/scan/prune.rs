@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use parquet::file::statistics::Statistics;
+use weir_proto::TraceId;
 
 use super::{attribute, passing};
 use crate::{

@@ -2,6 +2,7 @@
 
 mod damage;
 mod figures;
+mod listing;
 mod merging;
 mod odd;
 mod round_trip;
