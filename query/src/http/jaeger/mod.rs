@@ -4,15 +4,15 @@
 //! translator to Jaeger (`pkg/translator/jaeger`).
 
 mod dependencies;
-mod kinds;
+pub(super) mod kinds;
 mod model;
 mod operations;
-mod params;
+pub(super) mod params;
 mod search;
 mod separate;
 mod spans;
 mod tags;
-mod trace;
+pub(super) mod trace;
 
 pub(super) use dependencies::dependencies;
 pub(super) use operations::{operation_names, operations, services};

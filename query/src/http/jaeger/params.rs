@@ -23,7 +23,7 @@ const NOT_SEARCHABLE: [&str; 6] = [
 
 /// What a search asks for.
 #[derive(Debug)]
-pub(super) enum Search {
+pub(in crate::http) enum Search {
     /// These traces.
     Ids(Vec<TraceId>),
     /// The newest traces with a span like this.
@@ -41,14 +41,23 @@ impl Search {
         }
         let service = call.first("service").ok_or_else(|| bad("parameter 'service' is required"))?;
         let traces_max = call.limit(LIMIT_DEFAULT)?;
-        let mut filter = SpanFilter {
+        let filter = SpanFilter {
             service: Some(service.into()),
             name: call.first("operation").map(Into::into),
             duration_ns: durations(call)?,
             start_ns: starts(call)?,
             ..SpanFilter::default()
         };
-        for (key, value) in tags(call)? {
+        Self::like(filter, tags(call)?, traces_max)
+    }
+
+    /// What fits `filter` and has all of the tags.
+    pub(in crate::http) fn like(
+        mut filter: SpanFilter,
+        tags: BTreeMap<String, String>,
+        traces_max: usize,
+    ) -> Result<Self, Failure> {
+        for (key, value) in tags {
             if !add_tag(&mut filter, key, value)? {
                 return Ok(Self::Nothing);
             }
@@ -163,18 +172,25 @@ fn tags(call: &Call) -> Result<BTreeMap<String, String>, Failure> {
         tags.insert(key.to_owned(), value.to_owned());
     }
     for object in call.all("tags").filter(|object| !object.is_empty()) {
-        let object: BTreeMap<String, serde_json::Value> = serde_json::from_str(object)
-            .map_err(|error| Failure::BadRequest(format!("parameter 'tags' is not a JSON object: {error}")))?;
-        for (key, value) in object {
-            let value = match value {
-                serde_json::Value::String(text) => text,
-                // Jaeger takes strings only; what else is meant is plain.
-                serde_json::Value::Number(number) => number.to_string(),
-                serde_json::Value::Bool(value) => value.to_string(),
-                _ => return Err(Failure::BadRequest(format!("parameter 'tags': {key:?} has no plain value"))),
-            };
-            tags.insert(key, value);
-        }
+        tags.append(&mut tag_object("tags", object)?);
+    }
+    Ok(tags)
+}
+
+/// A parameter that holds tags as a JSON object.
+pub(in crate::http) fn tag_object(name: &str, object: &str) -> Result<BTreeMap<String, String>, Failure> {
+    let object: BTreeMap<String, serde_json::Value> = serde_json::from_str(object)
+        .map_err(|error| Failure::BadRequest(format!("parameter '{name}' is not a JSON object: {error}")))?;
+    let mut tags = BTreeMap::new();
+    for (key, value) in object {
+        let value = match value {
+            serde_json::Value::String(text) => text,
+            // Jaeger takes strings only; what else is meant is plain.
+            serde_json::Value::Number(number) => number.to_string(),
+            serde_json::Value::Bool(value) => value.to_string(),
+            _ => return Err(Failure::BadRequest(format!("parameter '{name}': {key:?} has no plain value"))),
+        };
+        tags.insert(key, value);
     }
     Ok(tags)
 }

@@ -28,9 +28,9 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
 
 /// The rows of one trace that an answer shows.
 #[derive(Debug)]
-pub(super) struct Shown {
-    pub(super) id: TraceId,
-    pub(super) rows: Vec<SpanRecord>,
+pub(in crate::http) struct Shown {
+    pub(in crate::http) id: TraceId,
+    pub(in crate::http) rows: Vec<SpanRecord>,
     /// Spans beyond the bound, at least.
     pub(super) left_out: usize,
     /// More of it is in a segment that cannot be read.
@@ -41,6 +41,17 @@ impl Shown {
     /// Reads a trace and prepares it for Jaeger's readers; `raw=true` leaves out the preparation. `None` when it is
     /// not there.
     pub(super) fn read(call: &Call, view: &dyn View, id: TraceId, spans_max: usize) -> Result<Option<Self>, Failure> {
+        Self::read_as(call, view, id, spans_max, call.flag("raw")?)
+    }
+
+    /// The same, raw or not.
+    pub(in crate::http) fn read_as(
+        call: &Call,
+        view: &dyn View,
+        id: TraceId,
+        spans_max: usize,
+        raw: bool,
+    ) -> Result<Option<Self>, Failure> {
         let TraceRows { mut rows, is_damaged } = view.trace(&call.tenant, id, call.rows_max())?;
         if rows.is_empty() && is_damaged {
             return Err(Failure::Read(ReadError::Damaged(format!("trace {id} is in a segment that cannot be read"))));
@@ -49,7 +60,7 @@ impl Shown {
             return Ok(None);
         }
         let rows_read = rows.len();
-        if !call.flag("raw")? {
+        if !raw {
             rows = fold_resends(rows);
             separate_shared_ids(&mut rows);
         }
@@ -59,12 +70,12 @@ impl Shown {
     }
 
     /// Whether there is more of it.
-    pub(super) fn is_partial(&self) -> bool {
+    pub(in crate::http) fn is_partial(&self) -> bool {
         self.left_out > 0 || self.is_damaged
     }
 
     /// What to say about the whole trace.
-    pub(super) fn warnings(&self) -> Vec<String> {
+    pub(in crate::http) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.left_out > 0 {
             let (left_out, shown) = (self.left_out, self.rows.len());
