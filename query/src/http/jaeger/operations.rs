@@ -50,15 +50,20 @@ pub(in crate::http) fn operations(call: &Call, view: &dyn View) -> Result<Answer
     list(call, &data, data.len(), &found)
 }
 
-fn list(call: &Call, data: &impl serde::Serialize, total: usize, found: &Operations) -> Result<Answer, Failure> {
-    let mut problems = Vec::new();
-    let mut say = |msg: &str| problems.push(Problem { msg: msg.into(), trace_id: None });
+/// What is left out of names, and why.
+pub(in crate::http) fn left_out(found: &Operations) -> Vec<&'static str> {
+    let mut said = Vec::new();
     if found.is_cut {
-        say("partial: names are left out, by query.timeout or because a segment has too many operations to list");
+        said.push("partial: names are left out, by query.timeout or because a segment has too many operations to list");
     }
     if found.is_damaged {
-        say("partial: a segment cannot be read");
+        said.push("partial: a segment cannot be read");
     }
+    said
+}
+
+fn list(call: &Call, data: &impl serde::Serialize, total: usize, found: &Operations) -> Result<Answer, Failure> {
+    let problems = left_out(found).into_iter().map(|msg| Problem { msg: msg.into(), trace_id: None }).collect();
     let mut answer = Answer::json(&Envelope::new(data, total, problems), call.flag("prettyPrint")?)?;
     answer.partial = found.is_partial();
     Ok(answer)

@@ -13,11 +13,13 @@ const LIMIT_DEFAULT: usize = 100;
 
 /// What a search asks for.
 #[derive(Debug)]
-pub(super) enum Search {
+pub(in crate::http) enum Search {
     /// These traces.
     Ids(Vec<TraceId>),
     /// The newest traces with a span like this.
     Like { filter: Box<SpanFilter>, traces_max: usize },
+    /// What no span can be.
+    Nothing,
 }
 
 impl Search {
@@ -34,10 +36,15 @@ impl Search {
             name: call.first("operation").map(Into::into),
             duration_ns: durations(call)?,
             start_ns: starts(call)?,
-            tags: tags(call)?.into_iter().map(|(key, text)| tag_filter(key, text)).collect(),
             ..SpanFilter::default()
         };
-        Ok(Self::Like { filter: Box::new(filter), traces_max })
+        Ok(Self::like(filter, tags(call)?, traces_max))
+    }
+
+    /// What fits `filter` and has all of the tags.
+    pub(in crate::http) fn like(filter: SpanFilter, tags: BTreeMap<String, String>, traces_max: usize) -> Self {
+        let tags = tags.into_iter().map(|(key, text)| tag_filter(key, text)).collect();
+        Self::Like { filter: Box::new(SpanFilter { tags, ..filter }), traces_max }
     }
 }
 
@@ -122,21 +129,28 @@ fn tags(call: &Call) -> Result<BTreeMap<String, String>, Failure> {
         tags.insert(key.to_owned(), value.to_owned());
     }
     for object in call.all("tags").filter(|object| !object.is_empty()) {
-        let object: BTreeMap<String, serde_json::Value> = serde_json::from_str(object)
-            .map_err(|error| Failure::BadRequest(format!("parameter 'tags' is not a JSON object: {error}")))?;
-        for (key, value) in object {
-            let value = match value {
-                serde_json::Value::String(text) => text,
-                // Jaeger takes strings only; what else is meant is plain.
-                serde_json::Value::Number(number) => number.to_string(),
-                serde_json::Value::Null => {
-                    return Err(Failure::BadRequest(format!("parameter 'tags': {key:?} has no value")));
-                }
-                // Lists and maps are shown as this text.
-                other => other.to_string(),
-            };
-            tags.insert(key, value);
-        }
+        tags.append(&mut tag_object("tags", object)?);
+    }
+    Ok(tags)
+}
+
+/// A parameter that holds tags as a JSON object.
+pub(in crate::http) fn tag_object(name: &str, object: &str) -> Result<BTreeMap<String, String>, Failure> {
+    let object: BTreeMap<String, serde_json::Value> = serde_json::from_str(object)
+        .map_err(|error| Failure::BadRequest(format!("parameter '{name}' is not a JSON object: {error}")))?;
+    let mut tags = BTreeMap::new();
+    for (key, value) in object {
+        let value = match value {
+            serde_json::Value::String(text) => text,
+            // Jaeger takes strings only; what else is meant is plain.
+            serde_json::Value::Number(number) => number.to_string(),
+            serde_json::Value::Null => {
+                return Err(Failure::BadRequest(format!("parameter '{name}': {key:?} has no value")));
+            }
+            // Lists and maps are shown as this text.
+            other => other.to_string(),
+        };
+        tags.insert(key, value);
     }
     Ok(tags)
 }

@@ -7,16 +7,13 @@ use super::{
     model::{Envelope, Problem},
     params::Search,
     spans,
-    trace::{NOT_FOUND, Shown},
+    trace::{NOT_FOUND, Passes, Shown},
 };
 use crate::http::{
     answer::{Answer, Failure},
     call::Call,
     view::View,
 };
-
-/// Traces that are read in one pass; between passes the deadline is looked at.
-const TRACES_AT_ONCE: usize = 64;
 
 /// Searches, then reads the whole of each trace found. Says in `errors` what the deadline or a bound left out.
 pub(in crate::http) fn search(call: &Call, view: &dyn View) -> Result<Answer, Failure> {
@@ -28,6 +25,7 @@ pub(in crate::http) fn search(call: &Call, view: &dyn View) -> Result<Answer, Fa
             let found = view.search(&call.tenant, &filter, limits)?;
             (found.traces, false, found.partial)
         }
+        Search::Nothing => (Vec::new(), false, false),
     };
     if partial {
         problems.push(Problem {
@@ -53,7 +51,7 @@ fn read_all(
 ) -> Result<Vec<Shown>, Failure> {
     let mut traces_shown = Vec::with_capacity(ids.len());
     let mut spans_left = call.spans_max;
-    let mut found = Vec::new().into_iter();
+    let mut passes = Passes::new(call, view, call.flag("raw")?);
     for (position, &id) in ids.iter().enumerate() {
         if spans_left == 0 || call.is_late() {
             let bound = if spans_left == 0 { "query.spans_max" } else { "query.timeout" };
@@ -65,11 +63,7 @@ fn read_all(
             *partial = true;
             break;
         }
-        if found.len() == 0 {
-            let some = &ids[position..ids.len().min(position + TRACES_AT_ONCE)];
-            found = view.traces(&call.tenant, some, call.rows_max())?.into_iter();
-        }
-        match Shown::of(call, id, found.next().unwrap_or_default(), spans_left) {
+        match passes.next(&ids[position..], spans_left) {
             Ok(Some(shown)) => {
                 spans_left -= shown.rows.len();
                 *partial |= shown.is_partial();
