@@ -2,11 +2,12 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    hash::{BuildHasherDefault, Hash, Hasher},
+    hash::{BuildHasher, BuildHasherDefault, Hash, Hasher},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Instant,
 };
 
+use foldhash::fast::RandomState;
 use weir_proto::{TenantId, TraceId};
 
 use super::{
@@ -28,6 +29,7 @@ pub(crate) struct HeadFile {
     frames: boxcar::Vec<HeadFrame>,
     /// By their numbers; read without the lock. Added under it.
     operations: boxcar::Vec<Arc<HeadOperation>>,
+    keys: TraceKeys,
     index: Mutex<Index>,
     decided: OnceLock<Decided>,
 }
@@ -87,12 +89,30 @@ pub(crate) struct TraceRow<'h> {
     pub(crate) standing: SpanStanding,
 }
 
+/// Hashes of traces, other ones in every process: senders choose the ids.
+#[derive(Debug, Default)]
+struct TraceKeys(RandomState);
+
+impl TraceKeys {
+    /// What a tenant's traces are told from other tenants' by.
+    fn salt(&self, tenant: &TenantId) -> u64 {
+        self.0.hash_one(tenant.as_str())
+    }
+
+    #[inline]
+    fn of(&self, salt: u64, id: TraceId) -> u64 {
+        let mut hasher = self.0.build_hasher();
+        hasher.write_u128(u128::from_ne_bytes(id.0));
+        hasher.finish() ^ salt
+    }
+}
+
 /// What the committer updates as frames come in.
 #[derive(Debug, Default)]
 struct Index {
     /// Trace (and tenant) to the last of its rows. Traces whose hashes collide share a chain; readers compare ids.
     last_row: HashMap<u64, u32, BuildHasherDefault<IdentityHasher>>,
-    operation_ids: HashMap<Arc<HeadOperation>, u32, foldhash::fast::FixedState>,
+    operation_ids: HashMap<Arc<HeadOperation>, u32, RandomState>,
     rows: u32,
     sampled_rows: u32,
     tallies: BTreeMap<TenantId, Tally>,
@@ -126,6 +146,7 @@ impl HeadFile {
             journal,
             frames: boxcar::Vec::new(),
             operations: boxcar::Vec::new(),
+            keys: TraceKeys::default(),
             index: Mutex::default(),
             decided: OnceLock::new(),
         }
@@ -192,13 +213,14 @@ impl HeadFile {
             })
             .collect();
         let first_row = index.rows;
-        let salt = tenant_salt(&header.tenant);
+        let salt = self.keys.salt(&header.tenant);
         let mut spans = batch.spans.into_boxed_slice();
         let mut row = first_row;
         // Neighbours are often of one trace: one probe for all of them.
         for neighbours in spans.chunk_by_mut(|one, next| one.trace_id == next.trace_id) {
             let last = row + neighbours.len() as u32 - 1;
-            let mut previous = index.last_row.insert(neighbours[0].trace_id.hash64() ^ salt, last).unwrap_or(NO_ROW);
+            let key = self.keys.of(salt, neighbours[0].trace_id);
+            let mut previous = index.last_row.insert(key, last).unwrap_or(NO_ROW);
             for span in neighbours {
                 span.operation = ids[span.operation as usize];
                 span.previous_in_trace = std::mem::replace(&mut previous, row);
@@ -283,7 +305,7 @@ impl HeadFile {
 
     /// The visible rows of a trace, newest first.
     pub(crate) fn trace_rows(&self, tenant: &TenantId, id: TraceId, cut: Cut<'_>) -> Vec<TraceRow<'_>> {
-        let newest = self.lock().last_row.get(&(id.hash64() ^ tenant_salt(tenant))).copied();
+        let newest = self.newest_row(tenant, id);
         let mut rows = Vec::new();
         let mut row = newest.unwrap_or(NO_ROW);
         while row != NO_ROW {
@@ -345,7 +367,7 @@ impl HeadFile {
 
     /// The indexes of the frames with rows of a trace, and perhaps of others whose hash is the same.
     pub(crate) fn frames_of_trace(&self, tenant: &TenantId, id: TraceId) -> Vec<u32> {
-        let newest = self.lock().last_row.get(&(id.hash64() ^ tenant_salt(tenant))).copied();
+        let newest = self.newest_row(tenant, id);
         let mut frames: Vec<u32> = Vec::new();
         let mut row = newest.unwrap_or(NO_ROW);
         while row != NO_ROW
@@ -358,6 +380,12 @@ impl HeadFile {
             row = in_frame.spans[index].previous_in_trace;
         }
         frames
+    }
+
+    /// The last row of a trace, or of one whose hash is the same.
+    fn newest_row(&self, tenant: &TenantId, id: TraceId) -> Option<u32> {
+        let key = self.keys.of(self.keys.salt(tenant), id);
+        self.lock().last_row.get(&key).copied()
     }
 
     /// The frame of a row, and the row's place in it.
@@ -454,7 +482,18 @@ fn count_reasons(rejected: &[Rejection]) -> Box<[(RejectReason, u64)]> {
     counts.filter(|&(_, items)| items > 0).collect()
 }
 
-fn tenant_salt(tenant: &TenantId) -> u64 {
-    use std::hash::BuildHasher;
-    foldhash::fast::FixedState::default().hash_one(tenant.as_str())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::tests::colliding::{id, is_spread};
+
+    #[test]
+    fn ids_that_are_made_to_collide_do_not() {
+        let keys = TraceKeys::default();
+        let salt = keys.salt(&TenantId::default());
+        assert!(is_spread((0..40_960).map(|n| keys.of(salt, id(n)))));
+        assert!(is_spread((0..40_960u128).map(|n| keys.of(salt, TraceId(n.to_be_bytes())))), "counted ids");
+        let others = TraceKeys::default();
+        assert!((0..8).any(|n| keys.of(0, id(n)) != others.of(0, id(n))), "nobody can work it out");
+    }
 }

@@ -1,6 +1,6 @@
 //! Gathers journalled spans into columns, straight from their bytes.
 
-use foldhash::fast::FixedState;
+use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use weir_proto::{
     SpanId, TraceId,
@@ -80,7 +80,7 @@ pub(super) struct Scopes {
 /// Which operations there are, by codes of the service and name columns.
 #[derive(Debug)]
 pub(super) struct Operations {
-    pub(super) seen: HashMap<(u32, u32, i32), (), FixedState>,
+    pub(super) seen: HashMap<(u32, u32, i32), (), RandomState>,
     last: Option<(u32, u32, i32)>,
     pub(super) cut: bool,
 }

@@ -94,7 +94,7 @@ impl PlacePlan {
         let mut counts = BTreeMap::new();
         let mut cut = false;
         for input in inputs {
-            for (number, spec) in input.specs.iter().enumerate().skip(fixed::SPECS.len()) {
+            for (number, spec) in input.specs().iter().enumerate().skip(fixed::SPECS.len()) {
                 if let Some(key) = typed_key(prefix, spec) {
                     *counts.entry(key).or_default() += input.value_count(number);
                 }
@@ -114,10 +114,10 @@ impl PlacePlan {
     fn moves(&self, input: &Segment) -> Option<Moves> {
         let column_of = |key: &TypedKey| -> Option<usize> {
             let spec = attribute_spec(self.prefix, &key.0, key.1);
-            input.columns.get(&spec.name).copied().filter(|&number| input.specs[number].kind == spec.kind)
+            input.columns.get(&spec.name).copied().filter(|&number| input.specs()[number].kind == spec.kind)
         };
         let mut demoted = Vec::new();
-        for (number, spec) in input.specs.iter().enumerate().skip(fixed::SPECS.len()) {
+        for (number, spec) in input.specs().iter().enumerate().skip(fixed::SPECS.len()) {
             if let Some(key) = typed_key(self.prefix, spec)
                 && self.chosen.binary_search(&key).is_err()
             {
@@ -180,7 +180,7 @@ impl Merge {
         let plan_input = |input: &Arc<Segment>| InputPlan {
             sources: specs
                 .iter()
-                .map(|spec| input.columns.get(&spec.name).copied().filter(|&n| input.specs[n].kind == spec.kind))
+                .map(|spec| input.columns.get(&spec.name).copied().filter(|&n| input.specs()[n].kind == spec.kind))
                 .collect(),
             moves: [places[0].moves(input), places[1].moves(input)],
         };
@@ -281,7 +281,7 @@ impl Merge {
         let mut tally = Tally::default();
         inputs.iter().for_each(|input| tally.add(input.tally()));
         let operations = inputs.iter().flat_map(|input| input.manifest.operations.iter().cloned());
-        let are_cut = inputs.iter().any(|input| input.manifest.operations_cut);
+        let are_cut = inputs.iter().any(|input| input.rows() > 0 && input.manifest.operations_cut);
         let (operations, operations_cut) = listed(operations, are_cut);
         let times: Vec<(u64, u64)> = inputs.iter().filter_map(|input| input.start_ns()).collect();
         let manifest = Manifest {
@@ -296,13 +296,9 @@ impl Merge {
             rows: self.rows,
             traces: self.traces.len(),
             start_min_ns: times.iter().map(|&(min, _)| min).min().unwrap_or(0),
-            start_max_ns: times.iter().map(|&(_, max)| max).max().unwrap_or(0),
+            start_max_ns: Some(times.iter().map(|&(_, max)| max).max().unwrap_or(0)),
             spans: written.checked,
-            index: Checked {
-                bytes: index.len() as u64,
-                checked_bytes: u64::from(header_bytes),
-                crc32c: crc32c::crc32c(&index[..header_bytes as usize]),
-            },
+            index: Some(Checked::start_of(&index, header_bytes)),
             blooms: written.blooms,
             operations,
             operations_cut,

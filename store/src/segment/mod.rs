@@ -47,6 +47,7 @@ pub use builder::{ChosenSpan, PAYLOAD_BYTES_MAX, SpanBuilder};
 pub use error::SegmentError;
 pub use id::{InvalidSegmentName, SegmentId};
 pub use manifest::SegmentTally;
+pub(crate) use manifest::check_format;
 pub(crate) use matching::Wanted;
 pub use merge::merge;
 pub use open::Segment;

@@ -52,8 +52,7 @@ impl ServiceNames {
 
     /// The list.
     pub(super) fn finish(self) -> ServiceList {
-        let names = self.names.iter().map(|name| String::from_utf8_lossy(name).into_owned());
-        ServiceList { names: names.collect(), cut: self.cut }
+        ServiceList { names: self.names.iter().map(|name| text(name)).collect(), cut: self.cut }
     }
 }
 
@@ -89,10 +88,15 @@ pub(super) fn bounded(operations: Vec<Operation>, max: usize) -> (Vec<Operation>
 }
 
 impl Segment {
-    /// Adds what it lists to `found`. Only of a segment whose operations were cut before services had a list of their own are rows read,
-    /// until the deadline.
+    /// Adds what it lists to `found`. Only of a segment from before there were such lists rows are read, until the deadline.
     pub fn add_operations(&self, found: &mut Operations, deadline: Instant) -> Result<(), SegmentError> {
         let manifest = &self.manifest;
+        if manifest.rows == 0 {
+            return Ok(());
+        }
+        if manifest.operations.is_empty() {
+            return self.read_operations(found, deadline);
+        }
         found.is_cut |= manifest.operations_cut;
         for operation in &manifest.operations {
             found.add(operation);
@@ -113,16 +117,44 @@ impl Segment {
         let reader = self.reader(&file);
         for group in 0..self.group_starts.len() {
             if Instant::now() >= deadline {
-                return Ok(());
+                break;
             }
             let block = reader.read(group, fixed::SERVICE, 0..self.group_rows(group))?;
             if let Values::Bytes { dictionary, .. } = &block.column.values {
-                (0..dictionary.len() as u32)
-                    .for_each(|code| found.add_service(&String::from_utf8_lossy(dictionary.get(code))));
+                (0..dictionary.len() as u32).for_each(|code| found.add_service(&text(dictionary.get(code))));
             }
         }
         Ok(())
     }
+
+    fn read_operations(&self, found: &mut Operations, deadline: Instant) -> Result<(), SegmentError> {
+        let file = self.spans()?;
+        let reader = self.reader(&file);
+        for group in 0..self.group_starts.len() {
+            if Instant::now() >= deadline {
+                found.is_cut = true;
+                break;
+            }
+            let rows = 0..self.group_rows(group);
+            let [services, names, kinds] =
+                [fixed::SERVICE, fixed::NAME, fixed::KIND].map(|column| reader.read(group, column, rows.clone()));
+            let (services, names, kinds) = (services?.column, names?.column, kinds?.column);
+            let mut last = None;
+            for at in 0..rows.len() {
+                let operation = (services.bytes(at), names.bytes(at), kinds.word(at));
+                // Neighbours are often alike.
+                if last.replace(operation) != Some(operation) {
+                    let (service, name, kind) = operation;
+                    found.add(&Operation { service: text(service), name: text(name), kind: kind as i32 });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Operations and whether there are more, as a manifest lists them.

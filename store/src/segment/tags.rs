@@ -163,7 +163,7 @@ fn attribute_places<'f>(segment: &Segment, key: &str, text: &'f str, places: &mu
     let manifest = &segment.manifest;
     for prefix in [SPAN_PREFIX, RESOURCE_PREFIX] {
         if let Some(&column) = segment.columns.get(&format!("{prefix}{key}"))
-            && wanted.may_match(segment.specs[column].kind)
+            && wanted.may_match(segment.specs()[column].kind)
         {
             places.push(TagPlace::Attribute(column, text));
         }
@@ -257,7 +257,7 @@ impl GroupRows<'_> {
     }
 
     fn bad(&self, column: usize) -> SegmentError {
-        let name = &self.segment.specs[column].name;
+        let name = &self.segment.specs()[column].name;
         SegmentError::damaged(format!("row group {}, column {name}: JSON", self.group))
     }
 
@@ -274,7 +274,7 @@ impl GroupRows<'_> {
             TagPlace::Text(column, text) => is_there(*column) && self.may_contain(*column, &[text.as_bytes()])?,
             TagPlace::Attribute(column, text) => {
                 is_there(*column)
-                    && match self.segment.specs[*column].kind {
+                    && match self.segment.specs()[*column].kind {
                         Kind::Int64 => Wanted::of(text).int.is_some_and(|int| in_range(*column, int)),
                         Kind::Text => self.may_contain(*column, &[text.as_bytes()])?,
                         _ => true,
@@ -346,7 +346,7 @@ impl GroupRows<'_> {
         within: &Selection,
         found: &mut Selection,
     ) -> Result<(), SegmentError> {
-        let kind = self.segment.specs[column].kind;
+        let kind = self.segment.specs()[column].kind;
         if !kind.is_bytes() {
             return self.find_words(column, within, |word| wanted.matches_word(kind, word), found);
         }

@@ -13,7 +13,7 @@ use super::{
     manifest::{Checked, FORMAT, Manifest, SegmentTally},
     operations::listed,
     promotion::Promotion,
-    schema::{self, ColumnSpec, RESOURCE_PREFIX, SPAN_PREFIX, fixed},
+    schema::{self, ColumnSpec, RESOURCE_PREFIX, SPAN_PREFIX, fixed, unwritten_word},
     spans_file::{ROW_GROUP_ROWS, SpansFile},
 };
 use crate::{Operation, disk::Disk};
@@ -98,13 +98,9 @@ fn write_files(
         rows: builder.rows(),
         traces: builder.traces.len(),
         start_min_ns,
-        start_max_ns,
+        start_max_ns: Some(start_max_ns),
         spans: written.checked,
-        index: Checked {
-            bytes: index.len() as u64,
-            checked_bytes: u64::from(header_bytes),
-            crc32c: crc32c::crc32c(&index[..header_bytes as usize]),
-        },
+        index: Some(Checked::start_of(&index, header_bytes)),
         blooms: written.blooms,
         operations,
         operations_cut,
@@ -157,9 +153,10 @@ fn columns<'a>(builder: &'a SpanBuilder, spans: Promotion, resources: Promotion)
             fixed::SCOPE_SCHEMA_URL => of_scope(&builder.scopes.schema_url),
             fixed::SCOPE_ATTRIBUTES => of_scope(&builder.scopes.attributes),
             fixed::SCOPE_DROPPED => of_scope(&builder.scopes.dropped),
-            fixed::DEFECTS => Source::Filled(0, Some(&builder.fixed[number])),
-            // What nobody sampled stands for itself.
-            fixed::ADJUSTED_COUNT => Source::Filled(1f64.to_bits(), Some(&builder.fixed[number])),
+            _ if fixed::MOSTLY_ALIKE.contains(&number) => {
+                let usual = unwritten_word(number).expect("the columns that are mostly alike are numbers");
+                Source::Filled(usual, Some(&builder.fixed[number]))
+            }
             _ => Source::Borrowed(&builder.fixed[number]),
         })
         .collect();

@@ -8,12 +8,7 @@ use weir_proto::TraceId;
 use super::{attribute, passing};
 use crate::{
     Pruned, ScanFilter,
-    segment::{
-        Segment, SegmentError,
-        chunk_reader::ChunkReader,
-        files::{INDEX, ReadFile},
-        schema::fixed,
-    },
+    segment::{Segment, SegmentError, chunk_reader::ChunkReader, schema::fixed, trace_index::joined},
 };
 
 /// Traces that are looked up between two questions whether to give up.
@@ -116,14 +111,13 @@ impl Segment {
         gives_up: &dyn Fn() -> bool,
     ) -> Result<Vec<Range<u64>>, SegmentError> {
         let mut extents: Vec<Range<u64>> = Vec::new();
-        let file = ReadFile::open(self.directory(), INDEX)?;
+        let file = self.index_file()?;
         for (at, &trace) in traces.iter().enumerate() {
             if at % TRACES_BETWEEN == TRACES_BETWEEN - 1 && gives_up() {
                 break;
             }
-            let (start, len) = self.index.bucket(trace);
-            let found = self.index.find(trace, &file.read(start, len)?)?;
-            extents.extend(found.iter().map(|extent| extent.first..extent.first + u64::from(extent.rows)));
+            let found = self.extents(trace, file.as_ref())?;
+            extents.extend(joined(&found));
         }
         extents.sort_by_key(|extent| extent.start);
         let mut merged: Vec<Range<u64>> = Vec::new();
@@ -192,7 +186,7 @@ fn start_bounds(reader: &ChunkReader<'_>, group: usize) -> Option<(u64, u64)> {
 }
 
 fn text_range<'a>(reader: &ChunkReader<'a>, group: usize, column: usize) -> Option<(&'a [u8], &'a [u8])> {
-    match reader.metadata.row_group(group).column(column).statistics()? {
+    match reader.chunk(group, column)?.statistics()? {
         Statistics::ByteArray(bounds) => Some((bounds.min_bytes_opt()?, bounds.max_bytes_opt()?)),
         _ => None,
     }

@@ -65,7 +65,7 @@ fn a_span_is_small_on_disk() {
             pushed.as_nanos() as u64 / rows,
             (now(start) - started).as_nanos() as u64 / rows,
             segment.bytes() as f64 / rows as f64,
-            segment.manifest.index.bytes as f64 / rows as f64,
+            segment.manifest.index.as_ref().expect("written").bytes as f64 / rows as f64,
             builder.memory_bytes() as f64 / rows as f64,
         );
         segments.push(Arc::new(segment));
@@ -86,7 +86,7 @@ fn a_span_is_small_on_disk() {
 }
 
 fn print_columns(segment: &crate::segment::Segment) {
-    let mut columns: Vec<(i64, i64, String)> = (segment.specs.iter().enumerate())
+    let mut columns: Vec<(i64, i64, String)> = (segment.specs().iter().enumerate())
         .map(|(number, spec)| {
             let chunks = segment.metadata.row_groups().iter().map(|group| group.column(number));
             let bytes = chunks.clone().map(|chunk| chunk.compressed_size()).sum();

@@ -34,7 +34,7 @@ fn spans_of(service: &str, names: usize) -> ResourceSpans {
     }
 }
 
-fn listed(segment: &Segment) -> Operations {
+pub(super) fn listed(segment: &Segment) -> Operations {
     let mut found = Operations::default();
     segment.add_operations(&mut found, Instant::now() + Duration::from_secs(60)).expect("intact");
     found
