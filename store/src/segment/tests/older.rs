@@ -10,7 +10,9 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::{
-    assert_same, id, normal,
+    assert_same, id,
+    listing::listed,
+    normal,
     round_trip::{traces, write},
     shop::Shop,
 };
