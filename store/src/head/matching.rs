@@ -21,8 +21,8 @@ struct TagCondition<'f> {
 struct Way<'f> {
     sought: &'f Sought,
     wanted: Wanted<'f>,
-    /// Without it a payload has no such attribute, name or text.
-    needle: Option<Finder<'f>>,
+    /// Without one of each a payload has no such attribute, name or text.
+    needles: Vec<Vec<Finder<'static>>>,
     /// Its number among all ways.
     number: usize,
 }
@@ -43,17 +43,11 @@ impl<'f> TagConditions<'f> {
     pub(super) fn new(filter: &'f SpanFilter) -> Self {
         let mut number = 0;
         let mut way = |sought: &'f Sought| {
-            let (text, needle) = match sought {
-                Sought::Attribute { key, text } => (text.as_str(), Some(key)),
-                Sought::EventName(name) => ("", Some(name)),
-                // A verdict writes into it.
-                Sought::Text(SpanText::TraceState, _) => ("", None),
-                Sought::Text(_, text) => ("", Some(text)),
-                _ => ("", None),
-            };
+            let text = if let Sought::Attribute { text, .. } = sought { text.as_str() } else { "" };
+            let wanted = Wanted::of(text);
+            let needles = needles(sought, &wanted);
             number += 1;
-            let needle = needle.map(|needle| Finder::new(needle.as_bytes()));
-            Way { sought, wanted: Wanted::of(text), needle, number: number - 1 }
+            Way { sought, wanted, needles, number: number - 1 }
         };
         let tags = filter.tags.iter();
         Self(
@@ -68,7 +62,8 @@ impl<'f> TagConditions<'f> {
     /// What the bytes of a payload leave hope for.
     pub(super) fn hopes(&self, payload: &[u8]) -> Hopes {
         let ways = self.0.iter().flat_map(|tag| &tag.any_of);
-        Hopes(ways.map(|way| way.needle.as_ref().is_none_or(|needle| needle.find(payload).is_some())).collect())
+        let is_there = |any_of: &Vec<Finder<'_>>| any_of.iter().any(|needle| needle.find(payload).is_some());
+        Hopes(ways.map(|way| way.needles.iter().all(is_there)).collect())
     }
 
     /// Whether a span fulfils all of them, as far as it is known.
@@ -88,6 +83,27 @@ impl<'f> TagConditions<'f> {
     pub(super) fn fit(&self, scanned: &ScannedSpan<'_>, known: &Known<'_>, hopes: &Hopes) -> bool {
         let shows = |way: &Way<'_>| way.known(known, Some(hopes)).or_else(|| Some(way.is_shown(scanned, known)));
         self.0.iter().all(|tag| tag.answer(shows) == Some(true))
+    }
+}
+
+/// What the bytes of a payload must hold: one of each.
+fn needles(sought: &Sought, wanted: &Wanted<'_>) -> Vec<Vec<Finder<'static>>> {
+    let of = |bytes: &[u8]| Finder::new(bytes).into_owned();
+    match sought {
+        // A key is written behind its length: `error` is not `error.type`. The last byte of a length that is longer than it need be is 0.
+        // An empty key is not written at all.
+        Sought::Attribute { key, .. } if (1..128).contains(&key.len()) => {
+            let behind = |byte: u8| of(&[&[byte], key.as_bytes()].concat());
+            let mut needles = vec![vec![behind(key.len() as u8), behind(0)]];
+            needles.extend(wanted.only_string().map(|text| vec![of(text.as_bytes())]));
+            needles
+        }
+        Sought::Attribute { key, .. } => vec![vec![of(key.as_bytes())]],
+        Sought::EventName(name) => vec![vec![of(name.as_bytes())]],
+        // A verdict writes into it.
+        Sought::Text(SpanText::TraceState, _) => Vec::new(),
+        Sought::Text(_, text) => vec![vec![of(text.as_bytes())]],
+        _ => Vec::new(),
     }
 }
 
@@ -165,5 +181,83 @@ impl Way<'_> {
 
     fn is_among(&self, attributes: Attributes<'_>, key: &str) -> bool {
         attributes.iter().any(|attribute| attribute.key == key.as_bytes() && self.wanted.matches_view(&attribute.value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+    use weir_proto::otlp::{
+        messages::{
+            collector::trace::v1::ExportTraceServiceRequest,
+            common::v1::{AnyValue, KeyValue, any_value::Value},
+            trace::v1::{ResourceSpans, ScopeSpans, Span},
+        },
+        traces::{Checks, scan},
+    };
+
+    use super::*;
+    use crate::TagFilter;
+
+    fn payload(key: &str, value: Value) -> Vec<u8> {
+        let value = Some(AnyValue { value: Some(value) });
+        let attributes = vec![KeyValue { key: key.into(), value, ..Default::default() }];
+        let span = Span { trace_id: vec![1; 16], span_id: vec![1; 8], attributes, ..Default::default() };
+        let scope_spans = vec![ScopeSpans { spans: vec![span], ..Default::default() }];
+        let resource_spans = vec![ResourceSpans { scope_spans, ..Default::default() }];
+        ExportTraceServiceRequest { resource_spans }.encode_to_vec()
+    }
+
+    const KNOWN: Known<'_> = Known { kind: 2, status_code: 0, state: SpanState::Kept, kept_by: None };
+
+    /// Whether the only span fits; `None` in the middle when its payload's bytes did not tell.
+    fn ask(payload: &[u8], tags: Vec<TagFilter>) -> (Option<bool>, bool) {
+        let filter = SpanFilter { tags, ..SpanFilter::default() };
+        let conditions = TagConditions::new(&filter);
+        let hopes = conditions.hopes(payload);
+        let mut fits = false;
+        scan(payload, Checks::Journalled, |scanned| fits = conditions.fit(scanned, &KNOWN, &hopes)).expect("canonical");
+        (conditions.answer(&KNOWN, Some(&hopes)), fits)
+    }
+
+    #[test]
+    fn a_payload_without_the_key_or_the_text_is_not_taken_apart() {
+        let said = payload("error.type", Value::StringValue("Timeout!".into()));
+        let tag = |key: &str, text: &str| vec![TagFilter::attribute(key, text)];
+        assert_eq!(ask(&said, tag("error.type", "Timeout!")), (None, true));
+        assert_eq!(ask(&said, tag("error.type", "Refused!")), (Some(false), false));
+        assert_eq!(ask(&said, tag("error", "true")), (Some(false), false), "another key");
+        assert_eq!(ask(&payload("error", Value::BoolValue(true)), tag("error", "true")), (None, true));
+        assert_eq!(ask(&payload("", Value::IntValue(5)), tag("", "5")), (None, true), "an empty key is not written");
+        let long = "k".repeat(200);
+        assert_eq!(ask(&payload(&long, Value::IntValue(5)), tag(&long, "5")), (None, true));
+    }
+
+    #[test]
+    fn a_length_may_be_written_longer_than_it_need_be() {
+        // 0x85 0x00 is 5, too; every message around it is a byte longer.
+        let mut bytes = payload("error", Value::BoolValue(true));
+        let at = bytes.windows(5).position(|window| window == b"error").expect("the key") - 1;
+        bytes.splice(at..=at, [0x85, 0x00]);
+        let mut message = 0..at;
+        // The lengths before the key that cover it: request, resource, scope, span's attributes.
+        while let Some(position) = message.next() {
+            let length = usize::from(bytes[position]);
+            if position > 0 && length > 0 && position + 1 + length == bytes.len() - 1 {
+                bytes[position] += 1;
+            }
+        }
+        assert_eq!(ask(&bytes, vec![TagFilter::attribute("error", "true")]), (None, true));
+    }
+
+    #[test]
+    fn what_the_summary_tells_needs_no_payload() {
+        let tag = |any_of: Vec<Sought>, is_absent| vec![TagFilter { any_of, is_absent }];
+        let none = payload("a", Value::IntValue(1));
+        assert_eq!(ask(&none, tag(vec![Sought::Kind(2)], false)).0, Some(true));
+        assert_eq!(ask(&none, tag(vec![Sought::StatusCode(2)], false)).0, Some(false));
+        let error = Sought::Attribute { key: "error".into(), text: "true".into() };
+        assert_eq!(ask(&none, tag(vec![Sought::StatusCode(2), error], true)), (Some(true), true));
+        assert_eq!(ask(&none, tag(vec![Sought::State(SpanState::Pending)], false)).0, Some(false));
     }
 }

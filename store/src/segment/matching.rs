@@ -51,6 +51,11 @@ impl<'f> Wanted<'f> {
             && self.nested.is_none()
     }
 
+    /// The text, where nothing but a string of these bytes is shown so.
+    pub(crate) fn only_string(&self) -> Option<&'f str> {
+        (self.is_string_like() && !self.is_base64).then_some(self.text)
+    }
+
     /// What occurs in every JSON text of attributes of which one with this key matches.
     pub(super) fn needle(&self, quoted_key: &[u8]) -> Vec<u8> {
         if self.is_string_like() {

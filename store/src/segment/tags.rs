@@ -271,12 +271,12 @@ impl GroupRows<'_> {
         Ok(match place {
             TagPlace::EveryRow | TagPlace::AdjustedCount(_) => true,
             TagPlace::Number(column, number) => is_there(*column) && in_range(*column, *number),
-            TagPlace::Text(column, text) => is_there(*column) && self.may_contain(*column, &[text.as_bytes()])?,
+            TagPlace::Text(column, text) => is_there(*column) && self.may_hold(*column, text)?,
             TagPlace::Attribute(column, text) => {
                 is_there(*column)
                     && match self.segment.specs()[*column].kind {
                         Kind::Int64 => Wanted::of(text).int.is_some_and(|int| in_range(*column, int)),
-                        Kind::Text => self.may_contain(*column, &[text.as_bytes()])?,
+                        Kind::Text => self.may_hold(*column, text)?,
                         _ => true,
                     }
             }
@@ -289,6 +289,12 @@ impl GroupRows<'_> {
                     && token.as_ref().map_or(Ok(true), |token| self.may_contain(fixed::EVENTS, &[token]))?
             }
         })
+    }
+
+    /// False when a bloom filter or a dictionary says that a column of texts has no such.
+    fn may_hold(&self, column: usize, text: &str) -> Result<bool, SegmentError> {
+        Ok(self.may_contain(column, &[text.as_bytes()])?
+            && self.reader.dictionary_may_hold(self.group, column, text.as_bytes())?)
     }
 
     /// False when a bloom filter says that a column has none of these.
