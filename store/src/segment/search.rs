@@ -85,10 +85,10 @@ impl Segment {
         }
         let rows = GroupRows { segment: self, reader, group };
         // What tells that nothing fits without a value read comes before all that reads.
+        let mut hopes = Vec::with_capacity(tags.len());
         for tag in tags {
-            if !tag.may_fit(&rows)? {
-                return Ok(());
-            }
+            let Some(of_tag) = tag.hopes(&rows)? else { return Ok(()) };
+            hopes.push(of_tag);
         }
         let mut selection = Selection::all(self.group_rows(group));
         // The cheap and the choosy first: each further column is read only where rows are left.
@@ -114,9 +114,9 @@ impl Segment {
             if is_costly && raised_ns > floor_ns && !some.is_empty() {
                 narrow_words(&rows, fixed::START_TIME, |ns| ns >= raised_ns, &mut some)?;
             }
-            for tag in tags {
+            for (tag, of_tag) in tags.iter().zip(&hopes) {
                 if !some.is_empty() {
-                    tag.narrow(&rows, &mut some)?;
+                    tag.narrow(&rows, of_tag, &mut some)?;
                 }
             }
             offer(&rows, &some, newest)?;

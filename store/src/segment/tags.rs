@@ -110,32 +110,29 @@ impl<'f> TagPlan<'f> {
         self.cost() >= JSON_COST
     }
 
-    /// Whether a row of the group may do what the filter asks for, as far as statistics and bloom filters tell.
-    pub(super) fn may_fit(&self, rows: &GroupRows<'_>) -> Result<bool, SegmentError> {
-        if self.is_absent {
-            return Ok(true);
-        }
-        for place in &self.places {
-            if rows.may_show(place)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    /// Of each place whether it may show it to a row of the group, as far as statistics, bloom filters and dictionaries tell; `None`
+    /// when no row can do what the filter asks for.
+    pub(super) fn hopes(&self, rows: &GroupRows<'_>) -> Result<Option<Vec<bool>>, SegmentError> {
+        let hopes = self.places.iter().map(|place| rows.may_show(place)).collect::<Result<Vec<bool>, _>>()?;
+        Ok((self.is_absent || hopes.contains(&true)).then_some(hopes))
     }
 
-    /// Leaves the rows that do what the filter asks for.
-    pub(super) fn narrow(&self, rows: &GroupRows<'_>, selection: &mut Selection) -> Result<(), SegmentError> {
+    /// Leaves the rows that do what the filter asks for; `hopes` are the group's.
+    pub(super) fn narrow(
+        &self,
+        rows: &GroupRows<'_>,
+        hopes: &[bool],
+        selection: &mut Selection,
+    ) -> Result<(), SegmentError> {
         let mut found = rows.none();
         // Those that no place has shown it of yet.
         let mut left = selection.clone();
-        for place in &self.places {
+        for (place, _) in self.places.iter().zip(hopes).filter(|&(_, &hope)| hope) {
             if left.is_empty() {
                 break;
             }
-            if rows.may_show(place)? {
-                rows.find(place, &left, &mut found)?;
-                left.leave_out(&found);
-            }
+            rows.find(place, &left, &mut found)?;
+            left.leave_out(&found);
         }
         match self.is_absent {
             true => *selection = left,
@@ -261,7 +258,7 @@ impl GroupRows<'_> {
         SegmentError::damaged(format!("row group {}, column {name}: JSON", self.group))
     }
 
-    /// Whether a place may show it, as far as statistics and bloom filters tell.
+    /// Whether a place may show it, as far as statistics, bloom filters and dictionaries tell.
     fn may_show(&self, place: &TagPlace<'_>) -> Result<bool, SegmentError> {
         let is_there = |column: usize| !self.reader.is_empty(self.group, column);
         let in_range = |column: usize, number: i64| {
