@@ -37,7 +37,7 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
     time(call, "startTime")?;
     time(call, "endTime")?;
     let raw = flag(call, "rawTraces")?;
-    let shown = Shown::read_as(call, view, id, call.spans_max, raw)?;
+    let shown = Passes::new(call, view, raw).next(&[id], call.spans_max)?;
     let shown = shown.ok_or_else(|| Failure::NotFound(NOT_FOUND.into()))?;
     answer(&[shown], raw, Vec::new())
 }
