@@ -93,7 +93,7 @@ fn needles(sought: &Sought, wanted: &Wanted<'_>) -> Vec<Vec<Finder<'static>>> {
         // A key is written behind its length: `error` is not `error.type`. The last byte of a length that is longer than it need be is 0.
         // An empty key is not written at all.
         Sought::Attribute { key, .. } if (1..128).contains(&key.len()) => {
-            let behind = |byte: u8| of(&[&[byte], key.as_bytes()].concat());
+            let behind = |byte: u8| of(&[&[byte][..], key.as_bytes()].concat());
             let mut needles = vec![vec![behind(key.len() as u8), behind(0)]];
             needles.extend(wanted.only_string().map(|text| vec![of(text.as_bytes())]));
             needles
@@ -239,9 +239,8 @@ mod tests {
         let mut bytes = payload("error", Value::BoolValue(true));
         let at = bytes.windows(5).position(|window| window == b"error").expect("the key") - 1;
         bytes.splice(at..=at, [0x85, 0x00]);
-        let mut message = 0..at;
         // The lengths before the key that cover it: request, resource, scope, span's attributes.
-        while let Some(position) = message.next() {
+        for position in 0..at {
             let length = usize::from(bytes[position]);
             if position > 0 && length > 0 && position + 1 + length == bytes.len() - 1 {
                 bytes[position] += 1;

@@ -278,7 +278,7 @@ impl<'a> ChunkReader<'a> {
                 SegmentError::damaged(format!("{SPANS}: row group {group}, column {}: {bad}", self.specs[column].name))
             })
         })?;
-        let entry = [&(text.len() as u32).to_le_bytes(), text].concat();
+        let entry = [&(text.len() as u32).to_le_bytes()[..], text].concat();
         Ok(page.is_none_or(|(_, body)| memchr::memmem::find(&body, &entry).is_some()))
     }
 
