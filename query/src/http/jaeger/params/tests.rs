@@ -62,6 +62,10 @@ fn tags_come_in_two_forms() {
     let (filter, _) =
         filter(&[("tag", "url:http://x/y"), ("tag", "b:1"), ("tags", r#"{"b":2,"c":true}"#), ("tags", r#"{"d":"é"}"#)]);
     assert_eq!(filter.tags, [tag("b", "2"), tag("c", "true"), tag("d", "é"), tag("url", "http://x/y")]);
+}
+
+#[test]
+fn lists_and_maps_are_asked_for_by_their_json() {
     let (filter, _) = filter(&[("tags", r#"{"list":["a", 1],"map":{"k":0.5}}"#), ("tag", "empty:")]);
     assert_eq!(filter.tags, [tag("empty", ""), tag("list", r#"["a",1]"#), tag("map", r#"{"k":0.5}"#)]);
 }
