@@ -59,6 +59,9 @@ pub(super) struct Manifest {
     pub(super) start_min_ns: u64,
     /// Largest start, Unix ns; 0 without rows.
     pub(super) start_max_ns: u64,
+    /// From when on retention counts, Unix ns; absent in older segments, where it is the largest start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) age_from_ns: Option<u64>,
     /// `spans.parquet`.
     pub(super) spans: Checked,
     /// `traces.idx`.

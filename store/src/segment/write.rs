@@ -97,6 +97,7 @@ fn write_files(
         traces: builder.traces.len(),
         start_min_ns,
         start_max_ns,
+        age_from_ns: Some(builder.age_from_ns),
         spans: spans_checked,
         index: Checked {
             bytes: index.len() as u64,

@@ -4,6 +4,7 @@ mod answers;
 mod damaged;
 mod plans;
 mod sampled;
+mod times;
 mod traffic;
 
 use std::time::{Duration, Instant};
