@@ -16,8 +16,11 @@ use crate::{Tally, segment::SegmentId};
 /// Version of the tables below.
 const SCHEMA_VERSION: i64 = 2;
 
-const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS catalog (key TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL);
+/// The same in every version.
+const VERSION_TABLE: &str =
+    "CREATE TABLE IF NOT EXISTS catalog (key TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL);";
+
+const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS journals (journal TEXT NOT NULL PRIMARY KEY, first_unsealed_file BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS ledger (
     journal TEXT NOT NULL, tenant TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL, items BIGINT NOT NULL,
@@ -50,10 +53,12 @@ pub(crate) enum CatalogError {
     #[error("catalog: unreadable {0}")]
     Unreadable(String),
     /// Written by a newer Weir.
-    #[error("the catalog has version {found}; this weir reads up to {SCHEMA_VERSION}")]
+    #[error("the catalog has version {found}; this weir reads up to {supported}")]
     TooNew {
         /// Its version.
         found: i64,
+        /// The highest that is known.
+        supported: i64,
     },
 }
 
@@ -135,15 +140,17 @@ impl Catalog {
     /// Makes the tables, and looks whether this is a sound catalog of a known version.
     async fn prepare(&self) -> Result<(), CatalogError> {
         let pool = &self.0;
-        sqlx::raw_sql(SCHEMA).execute(pool).await?;
+        // Before a table is made that a newer version may have done away with.
+        sqlx::raw_sql(VERSION_TABLE).execute(pool).await?;
         sqlx::query("INSERT INTO catalog VALUES ('version', $1) ON CONFLICT DO NOTHING")
             .bind(SCHEMA_VERSION)
             .execute(pool)
             .await?;
         let found: i64 = sqlx::query_scalar("SELECT value FROM catalog WHERE key = 'version'").fetch_one(pool).await?;
         if found > SCHEMA_VERSION {
-            return Err(CatalogError::TooNew { found });
+            return Err(CatalogError::TooNew { found, supported: SCHEMA_VERSION });
         }
+        sqlx::raw_sql(TABLES).execute(pool).await?;
         // Version 2 has one more table, made above.
         if found < SCHEMA_VERSION {
             sqlx::query("UPDATE catalog SET value = $1 WHERE key = 'version'")

@@ -25,6 +25,7 @@ pub struct Ledger {
 
 /// What became of the items of one signal and tenant.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Tally {
     /// Acknowledged items.
     pub accepted: u64,

@@ -87,7 +87,7 @@ async fn a_newer_version_is_refused_and_left_alone() {
     raised.expect("raised");
     catalog.close().await;
     let refused = Catalog::open(&folder.path().join("catalog.sqlite")).await.expect_err("too new");
-    assert!(matches!(refused, CatalogError::TooNew { found: 3 }), "{refused}");
+    assert!(matches!(refused, CatalogError::TooNew { found: 3, supported: 2 }), "{refused}");
 }
 
 #[tokio::test]

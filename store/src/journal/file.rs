@@ -18,7 +18,8 @@ use super::{group::Link, reader::Frames, tallies::Tallies, varint::Fields};
 /// The file header (docs/formats.md, Journal, File). Records follow.
 pub(super) const HEADER_BYTES: usize = 64;
 const MAGIC: &[u8; 8] = b"WEIRJRNL";
-const VERSION: u32 = 1;
+/// Version of the file, and the highest of any record in it.
+pub(super) const VERSION: u32 = 1;
 const CRC_AT: usize = HEADER_BYTES - 4;
 const SUFFIX: &str = ".journal";
 
@@ -147,12 +148,15 @@ pub(super) fn encode_header(number: u32, salt: u64, created_at_ns: u64, buffer: 
     buffer.extend_from_slice(&crc.to_le_bytes());
 }
 
-/// The salt in a file header; `None` when the header is damaged or another file's.
-pub(super) fn decode_header(bytes: &[u8], number: u32) -> Option<u64> {
+/// Version and salt in a file header; `None` when the header is damaged or another file's. Magic, version and checksum stand where
+/// they do in every version.
+pub(super) fn decode_header(bytes: &[u8], number: u32) -> Option<(u32, u64)> {
     let header = bytes.get(..HEADER_BYTES)?;
     let crc = crc32c::crc32c(&header[..CRC_AT]);
     let mut fields = Fields(header);
-    let ours = fields.bytes(8)? == MAGIC && fields.u32()? == VERSION && fields.u32()? == number;
+    let is_ours = fields.bytes(8)? == MAGIC;
+    let version = fields.u32()?;
+    let is_ours = is_ours && fields.u32()? == number;
     let salt = fields.u64()?;
-    (ours && header[CRC_AT..] == crc.to_le_bytes()).then_some(salt)
+    (is_ours && header[CRC_AT..] == crc.to_le_bytes()).then_some((version, salt))
 }

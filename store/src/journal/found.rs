@@ -176,5 +176,5 @@ fn is_copy(this: &StoredFrame, that: &StoredFrame) -> bool {
 pub(super) fn header_salt(file: &File, number: u32) -> Option<u64> {
     let mut header = [0; HEADER_BYTES];
     file.read_exact_at(&mut header, 0).ok()?;
-    file::decode_header(&header, number)
+    file::decode_header(&header, number).map(|(_, salt)| salt)
 }

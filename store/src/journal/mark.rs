@@ -18,7 +18,7 @@ pub(super) const NAME: &str = "MARK";
 /// fit, the mark stays where it was.
 const SLOT_BYTES: usize = 256 << 10;
 const MAGIC: &[u8; 8] = b"WEIRMARK";
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 /// Magic, version, length.
 const START_BYTES: usize = 16;
 
@@ -86,6 +86,22 @@ impl MarkFile {
         let file = self.file.as_ref().expect("created above when it was missing");
         file.write_at(&self.buffer, (self.sequence % 2) * SLOT_BYTES as u64)
     }
+}
+
+/// The version of a sound slot, when that is newer than this program. Magic, version, length and checksum stand where they do in
+/// every version.
+pub(super) fn newer_version(folder: &Path) -> Option<u32> {
+    let bytes = std::fs::read(folder.join(NAME)).ok()?;
+    let slots = [bytes.get(..), bytes.get(SLOT_BYTES..)].into_iter().flatten();
+    let versions = slots.filter_map(|slot| {
+        let mut fields = Fields(slot);
+        let is_mark = fields.bytes(8)? == MAGIC;
+        let version = fields.u32()?;
+        let body = slot.get(..(fields.u32()? as usize).checked_sub(4)?)?;
+        let crc = slot.get(body.len()..body.len() + 4)?;
+        (is_mark && version > VERSION && crc32c::crc32c(body).to_le_bytes() == crc).then_some(version)
+    });
+    versions.max()
 }
 
 fn read_slot(file: &std::fs::File, position: u64) -> Option<Mark> {

@@ -47,6 +47,8 @@ pub struct Damage {
     pub what: &'static str,
     /// The frame's header, when only the payload is bad.
     pub header: Option<FrameHeader>,
+    /// The version, when nothing is wrong but that a newer Weir wrote it.
+    pub newer: Option<u8>,
 }
 
 /// The durable frames of a file, in order. Counts what it has seen, so that at the end the rest of what the file should
@@ -164,7 +166,7 @@ impl Cursor {
         let start = self.position;
         self.position = self.next_record(place, start);
         let range = start as u32..self.position as u32;
-        Some(Record::Damaged(Damage { file: place.number, range, what, header: None }))
+        Some(Record::Damaged(Damage { file: place.number, range, what, header: None, newer: None }))
     }
 
     /// The record at a position and where the next begins, or what is wrong with it.
@@ -187,6 +189,11 @@ impl Cursor {
             return Err("left over from a failed write");
         }
         let end = position + fixed.record_bytes();
+        if fixed.version > record::VERSION {
+            let range = position as u32..end as u32;
+            let (what, newer) = ("a newer weir wrote it", Some(fixed.version));
+            return Ok((Record::Damaged(Damage { file: place.number, range, what, header: None, newer }), end));
+        }
         let record = match fixed.kind {
             Kind::Group => group_record(&header, position, end)?,
             Kind::Frame => self.frame_record(place, position, &fixed, &header, site)?,
@@ -210,7 +217,7 @@ impl Cursor {
         if site.extend_crc(checksum(&payload)) != fixed.payload_crc {
             let range = position as u32..end;
             let what = "the payload's checksum is wrong";
-            return Ok(Record::Damaged(Damage { file: place.number, range, what, header: Some(header) }));
+            return Ok(Record::Damaged(Damage { file: place.number, range, what, header: Some(header), newer: None }));
         }
         let offset = Offset::new(place.number, position as u32);
         let payload_position = payload_position as u32;

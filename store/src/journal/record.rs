@@ -48,6 +48,8 @@ impl Site {
 /// The fixed part of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fixed {
+    /// Perhaps a newer one than [`VERSION`].
+    pub(super) version: u8,
     pub(super) kind: Kind,
     pub(super) details_bytes: u32,
     pub(super) payload_bytes: u32,
@@ -68,7 +70,7 @@ impl Fixed {
         (self.header_bytes() + u64::from(self.payload_bytes)).next_multiple_of(u64::from(ALIGN_BYTES))
     }
 
-    /// Reads the fixed part; the checksum is returned unchecked, as the details that it covers are not here.
+    /// Reads the fixed part, which is laid out like this in every version; the checksum is returned unchecked, as the details that it covers are not here.
     pub(super) fn decode(bytes: &[u8], salt: u64) -> Option<(Self, u32)> {
         let mut fields = Fields(bytes);
         if fields.u64()? != salt {
@@ -79,10 +81,12 @@ impl Fixed {
             2 => Kind::Group,
             _ => return None,
         };
-        if fields.u8()? != VERSION || fields.bytes(2)? != [0, 0] {
+        let version = fields.u8()?;
+        if version == 0 || fields.bytes(2)? != [0, 0] {
             return None;
         }
         let fixed = Self {
+            version,
             kind,
             details_bytes: fields.u32()?,
             payload_bytes: fields.u32()?,

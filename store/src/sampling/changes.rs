@@ -11,7 +11,7 @@ use crate::store::view::SampledTallies;
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     tenants: Vec<TenantId>,
-    numbers: HashMap<TenantId, u32, foldhash::fast::FixedState>,
+    numbers: HashMap<TenantId, u32, foldhash::fast::RandomState>,
     by_tenant: BTreeMap<u32, TenantChange>,
 }
 

@@ -2,7 +2,12 @@
 
 use std::{io, path::Path};
 
-use crate::{Offset, disk::Disk, journal::Fields};
+use super::verdicts::VerdictBatch;
+use crate::{
+    Offset,
+    disk::Disk,
+    journal::{Fields, Newer, find_newer},
+};
 
 const NAME: &str = "JUDGE";
 const UNFINISHED: &str = "JUDGE.tmp";
@@ -36,6 +41,17 @@ impl Checkpoint {
             tracing::error!(path = %path.display(), "cannot be read: sampling policies learn anew");
         }
         checkpoint
+    }
+
+    /// The version of a sound one that a newer Weir wrote, and the highest that is known. Magic, version and checksum stand where they
+    /// do in every version.
+    fn newer(bytes: &[u8]) -> Option<(u32, u32)> {
+        let (body, crc) = bytes.split_at_checked(bytes.len().checked_sub(4)?)?;
+        let mut fields = Fields(body);
+        let is_ours = fields.bytes(8)? == MAGIC;
+        let version = fields.u32()?;
+        let is_sound = is_ours && crc32c::crc32c(body).to_le_bytes() == crc;
+        (is_sound && version > VERSION).then_some((version, VERSION))
     }
 
     /// Makes it durable.
@@ -78,6 +94,16 @@ impl Checkpoint {
         let (taken_in, sequence, journal_time_ns) = (Offset(fields.u64()?), fields.u64()?, fields.u64()?);
         let state = fields.bytes(len)?.to_vec();
         fields.0.is_empty().then_some(Self { taken_in, sequence, journal_time_ns, state })
+    }
+}
+
+/// What a newer Weir wrote to the verdict journal or its JUDGE; both must be read whole, or the next decisions differ.
+pub(crate) fn find_newer_verdicts(folder: &Path) -> io::Result<Option<Newer>> {
+    let path = folder.join(NAME);
+    let judge = std::fs::read(&path).ok().and_then(|bytes| Checkpoint::newer(&bytes));
+    match judge {
+        Some((found, supported)) => Ok(Some(Newer { path, found, supported })),
+        None => find_newer(folder, Some(VerdictBatch::newer)),
     }
 }
 

@@ -29,7 +29,7 @@ mod verdict_files;
 mod verdicts;
 mod wheel;
 
-pub(crate) use checkpoint::Checkpoint;
+pub(crate) use checkpoint::{Checkpoint, find_newer_verdicts};
 pub(crate) use inbox::FedFrame;
 pub use judge::{ArrivedSpan, Cause, Decision, Judge, Sampling, SamplingOptions, SpanMark, SpanMarker, TraceAccount};
 pub use kept::{KeptBy, POLICY_ATTRIBUTE};

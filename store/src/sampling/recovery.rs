@@ -14,7 +14,11 @@ use super::{
     traces::decided_trace,
     verdicts::{StoredVerdict, VerdictBatch},
 };
-use crate::{Offset, head::HeadFile, journal::JournalFile};
+use crate::{
+    Offset,
+    head::HeadFile,
+    journal::{JournalFile, Newer},
+};
 
 /// Everything that was replayed took effect together.
 const REPLAYED: super::VerdictNo = 1;
@@ -34,8 +38,12 @@ pub(crate) struct Replay {
 
 impl Sampler {
     /// Reads all verdicts, and gives the judge its state back.
-    pub(crate) fn begin_replay(&mut self, files: &[Arc<JournalFile>], checkpoint: Option<Checkpoint>) -> Replay {
-        let mut verdicts = self.read_verdicts(files);
+    pub(crate) fn begin_replay(
+        &mut self,
+        files: &[Arc<JournalFile>],
+        checkpoint: Option<Checkpoint>,
+    ) -> Result<Replay, Newer> {
+        let mut verdicts = self.read_verdicts(files)?;
         verdicts.sort_by_key(|stored| stored.verdict.sequence);
         // One that found no space may have reached the disk all the same, and again.
         verdicts.dedup_by_key(|stored| stored.verdict.sequence);
@@ -49,20 +57,24 @@ impl Sampler {
         if let Some(last) = verdicts.last() {
             self.sequence = self.sequence.max(last.verdict.sequence + 1);
         }
-        Replay { verdicts: verdicts.into(), ..replay }
+        Ok(Replay { verdicts: verdicts.into(), ..replay })
     }
 
-    fn read_verdicts(&mut self, files: &[Arc<JournalFile>]) -> Vec<StoredVerdict> {
+    fn read_verdicts(&mut self, files: &[Arc<JournalFile>]) -> Result<Vec<StoredVerdict>, Newer> {
         let mut verdicts = Vec::new();
         for file in files {
             for frame in file.frames() {
                 let frame = match frame {
                     Ok(frame) => frame,
                     Err(damage) => {
+                        Newer::of_damage(file, &damage)?;
                         tracing::error!(%damage, "damaged verdicts: their traces are decided again");
                         continue;
                     }
                 };
+                if let Some((found, supported)) = VerdictBatch::newer(&frame.payload) {
+                    return Err(Newer { path: file.path().to_owned(), found, supported });
+                }
                 let Some(batch) = VerdictBatch::decode(&frame.payload, &self.around.state.names) else {
                     tracing::error!(offset = %frame.offset, "verdicts that cannot be read: their traces are decided again");
                     continue;
@@ -77,7 +89,7 @@ impl Sampler {
                 }));
             }
         }
-        verdicts
+        Ok(verdicts)
     }
 
     /// Takes in the frames of the next unsealed journal file.

@@ -88,6 +88,12 @@ impl VerdictBatch {
         buffer
     }
 
+    /// The version of a batch that a newer Weir wrote, and the highest that is known.
+    pub(super) fn newer(bytes: &[u8]) -> Option<(u32, u32)> {
+        let &version = bytes.first()?;
+        (version > VERSION).then_some((u32::from(version), u32::from(VERSION)))
+    }
+
     /// `None` when it is not what [`Self::encode`] writes. Names that are new get numbers.
     pub(super) fn decode(bytes: &[u8], names: &PolicyNames) -> Option<Self> {
         let mut fields = Fields(bytes);
@@ -238,6 +244,8 @@ mod tests {
         }
         let newer = [&[VERSION + 1], &bytes[1..]].concat();
         assert_eq!(VerdictBatch::decode(&newer, &names), None);
+        assert_eq!(VerdictBatch::newer(&newer), Some((u32::from(VERSION) + 1, u32::from(VERSION))));
+        assert_eq!((VerdictBatch::newer(&bytes), VerdictBatch::newer(&[])), (None, None));
         // A count that no memory is taken for.
         let mut huge = vec![VERSION, 0, 0, 0];
         put_varint(&mut huge, u64::from(u32::MAX));

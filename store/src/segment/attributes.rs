@@ -2,7 +2,7 @@
 
 use std::hash::BuildHasher;
 
-use foldhash::fast::FixedState;
+use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
 use weir_proto::otlp::traces::{AttributeView, RawAttribute, ValueView};
 
@@ -88,10 +88,10 @@ pub(super) struct AttributeTable {
     /// Entries of keys beyond [`COLUMNS_MAX`], as JSON `"key":value`.
     pub(super) overflow: Column,
     by_key: HashTable<u32>,
-    hasher: FixedState,
+    hasher: RandomState,
     shapes: Shapes,
     /// Empty columns of the segment before, by key: the next one's are of about the same size.
-    spare: HashMap<Box<[u8]>, AttributeColumn, FixedState>,
+    spare: HashMap<Box<[u8]>, AttributeColumn, RandomState>,
     text: Vec<u8>,
 }
 
@@ -102,7 +102,7 @@ impl AttributeTable {
             columns: Vec::new(),
             overflow: Column::sparse_bytes(),
             by_key: HashTable::new(),
-            hasher: FixedState::with_seed(0x6b65_7973),
+            hasher: RandomState::default(),
             shapes: Shapes::new(),
             spare: HashMap::default(),
             text: Vec::new(),

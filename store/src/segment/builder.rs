@@ -1,6 +1,6 @@
 //! Gathers journalled spans into columns, straight from their bytes.
 
-use foldhash::fast::FixedState;
+use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use weir_proto::{
     SpanId, TraceId,
@@ -29,6 +29,9 @@ pub const PAYLOAD_BYTES_MAX: u64 = 512 << 20;
 
 /// The largest time or duration that is not negative as a signed number.
 const SIGNED_MAX: u64 = i64::MAX as u64;
+
+/// Operations that are told apart; the manifest lists fewer, of every service some.
+const OPERATIONS_SEEN_MAX: usize = 8 * OPERATIONS_MAX;
 
 /// A span of a payload that goes into a segment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,7 +87,7 @@ pub(super) struct Scopes {
 /// Which operations there are, by codes of the service and name columns.
 #[derive(Debug)]
 pub(super) struct Operations {
-    pub(super) seen: HashMap<(u32, u32, i32), (), FixedState>,
+    pub(super) seen: HashMap<(u32, u32, i32), (), RandomState>,
     last: Option<(u32, u32, i32)>,
     pub(super) cut: bool,
 }
@@ -384,7 +387,7 @@ impl Operations {
             return;
         }
         self.last = Some(operation);
-        if self.seen.len() < OPERATIONS_MAX {
+        if self.seen.len() < OPERATIONS_SEEN_MAX {
             self.seen.insert(operation, ());
         } else {
             self.cut = !self.seen.contains_key(&operation);

@@ -2,7 +2,7 @@
 
 use std::hash::BuildHasher;
 
-use foldhash::fast::FixedState;
+use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::{
@@ -161,7 +161,7 @@ impl Planner {
 
     /// Codes for the numbers, when they repeat enough to be worth a dictionary.
     fn word_codes(&mut self, kind: Kind, words: &[u64]) -> Option<(Vec<u32>, Vec<u64>)> {
-        let hasher = FixedState::with_seed(0x776f_7264);
+        let hasher = RandomState::default();
         self.words.clear();
         let mut codes = std::mem::take(&mut self.codes);
         codes.clear();

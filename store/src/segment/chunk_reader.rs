@@ -22,7 +22,7 @@ use super::{
         page::{self, HEADER_BYTES_MAX, PageHeader},
     },
     files::{ReadFile, SPANS},
-    schema::{ColumnSpec, Kind},
+    schema::{ColumnSpec, FileColumns, Kind, Unwritten, fixed, unwritten_word},
 };
 
 /// Values of some pages of a column chunk; rows count from the row group's first.
@@ -63,8 +63,10 @@ pub(super) struct ChunkReader<'a> {
     pub(super) file: &'a ReadFile,
     /// Its footer.
     pub(super) metadata: &'a ParquetMetaData,
-    /// Its columns.
+    /// Its columns, by the numbers that everything here is asked with.
     pub(super) specs: &'a [ColumnSpec],
+    /// Their numbers in the file; `None` for those that it was written without.
+    in_file: &'a [Option<usize>],
 }
 
 /// What a chunk's dictionary page holds.
@@ -79,17 +81,31 @@ thread_local! {
     static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
-impl ChunkReader<'_> {
+impl<'a> ChunkReader<'a> {
+    /// Reads `file`, whose footer says this.
+    pub(super) fn new(file: &'a ReadFile, metadata: &'a ParquetMetaData, columns: &'a FileColumns) -> Self {
+        Self { file, metadata, specs: &columns.specs, in_file: &columns.in_file }
+    }
+
+    /// A column's chunk in a row group; `None` when the file was written without the column.
+    pub(super) fn chunk(&self, group: usize, column: usize) -> Option<&'a ColumnChunkMetaData> {
+        self.in_file[column].map(|column| self.metadata.row_group(group).column(column))
+    }
+
     /// Whether no row of the group has a value in this column.
     pub(super) fn is_empty(&self, group: usize, column: usize) -> bool {
-        let chunk = self.metadata.row_group(group).column(column);
+        let Some(chunk) = self.chunk(group, column) else { return !self.specs[column].required };
         let nulls = chunk.statistics().and_then(|statistics| statistics.null_count_opt());
         nulls == Some(chunk.num_values() as u64)
     }
 
     /// Smallest and largest number of a column of integers, where the statistics tell.
     pub(super) fn int_range(&self, group: usize, column: usize) -> Option<(i64, i64)> {
-        match self.metadata.row_group(group).column(column).statistics()? {
+        let Some(chunk) = self.chunk(group, column) else {
+            let is_int = self.specs[column].kind != Kind::Double;
+            return unwritten_word(column).filter(|_| is_int).map(|word| (word as i64, word as i64));
+        };
+        match chunk.statistics()? {
             Statistics::Int32(bounds) => Some((i64::from(*bounds.min_opt()?), i64::from(*bounds.max_opt()?))),
             Statistics::Int64(bounds) => Some((*bounds.min_opt()?, *bounds.max_opt()?)),
             _ => None,
@@ -98,11 +114,17 @@ impl ChunkReader<'_> {
 
     /// Reads the pages that hold `rows` of a row group.
     pub(super) fn read(&self, group: usize, column: usize, rows: Range<u32>) -> Result<Block, SegmentError> {
+        if self.in_file[column].is_none() {
+            return Ok(self.unwritten(column, rows));
+        }
         self.read_pages(group, column, None, |first, end| first < rows.end && end > rows.start)
     }
 
     /// Reads the pages that hold these rows (ascending), and no page between them.
     pub(super) fn read_rows(&self, group: usize, column: usize, rows: &[u32]) -> Result<Block, SegmentError> {
+        if self.in_file[column].is_none() {
+            return Ok(self.unwritten(column, span_of(rows)));
+        }
         self.read_pages(group, column, None, |first, end| holds_any(rows, first, end))
     }
 
@@ -114,7 +136,26 @@ impl ChunkReader<'_> {
         rows: &[u32],
         needle: &Finder<'_>,
     ) -> Result<Block, SegmentError> {
+        if self.in_file[column].is_none() {
+            return Ok(self.unwritten(column, span_of(rows)));
+        }
         self.read_pages(group, column, Some(needle), |first, end| holds_any(rows, first, end))
+    }
+
+    /// What rows have in a column that the file was written without.
+    fn unwritten(&self, column: usize, rows: Range<u32>) -> Block {
+        let spec = &self.specs[column];
+        let mut values = Column::empty(spec.kind, spec.required);
+        let count = rows.len();
+        match (&mut values.values, fixed::UNWRITTEN[column]) {
+            (Values::Words(words), Unwritten::Word(word)) => words.resize(count, word),
+            (Values::Bytes { codes, dictionary }, Unwritten::Empty) if count > 0 => {
+                let code = dictionary.intern_repeated(b"");
+                codes.resize(count, code);
+            }
+            _ => {}
+        }
+        Block { first: rows.start, pages: vec![(rows.start, count as u32, 0)], column: values }
     }
 
     /// Reads the pages whose rows, from the first up to and without the second number, are wanted.
@@ -129,7 +170,7 @@ impl ChunkReader<'_> {
             SegmentError::damaged(format!("{SPANS}: row group {group}, column {}: {bad}", self.specs[column].name))
         };
         let spec = &self.specs[column];
-        let chunk = self.metadata.row_group(group).column(column);
+        let chunk = self.chunk(group, column).expect("asked for columns of the file only");
         let group_rows = self.metadata.row_group(group).num_rows() as u32;
         let pages = self.pages(group, column).ok_or_else(|| context(BadEncoding("offset index")))?;
         let entries = self.read_dictionary(chunk, spec).map_err(|error| error.or(context))?;
@@ -188,9 +229,14 @@ impl ChunkReader<'_> {
         crc32c: u32,
         value: &[u8],
     ) -> Result<bool, SegmentError> {
-        let chunk = self.metadata.row_group(group).column(column);
+        Ok(self.bloom_filter(group, column, crc32c)?.is_none_or(|filter| filter.check(value)))
+    }
+
+    /// A chunk's bloom filter, if it has one.
+    pub(super) fn bloom_filter(&self, group: usize, column: usize, crc32c: u32) -> Result<Option<Sbbf>, SegmentError> {
+        let Some(chunk) = self.chunk(group, column) else { return Ok(None) };
         let (Some(offset), Some(length)) = (chunk.bloom_filter_offset(), chunk.bloom_filter_length()) else {
-            return Ok(true);
+            return Ok(None);
         };
         let damaged = || SegmentError::damaged(format!("{SPANS}: bloom filter of row group {group}, column {column}"));
         let bytes = self.file.read(offset as u64, length as usize)?;
@@ -200,13 +246,13 @@ impl ChunkReader<'_> {
         if crc32c::crc32c(bitset) != crc32c {
             return Err(damaged());
         }
-        Ok(Sbbf::new(bitset).check(value))
+        Ok(Some(Sbbf::new(bitset)))
     }
 
     fn pages(&self, group: usize, column: usize) -> Option<Vec<PagePlace>> {
-        let index = self.metadata.offset_index()?.get(group)?.get(column)?;
+        let index = self.metadata.offset_index()?.get(group)?.get(self.in_file[column]?)?;
         // Not by `byte_range`, which panics when one is negative.
-        let chunk = self.metadata.row_group(group).column(column);
+        let chunk = self.chunk(group, column)?;
         let chunk_start = u64::try_from(chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset())).ok()?;
         let chunk_end = chunk_start + u64::try_from(chunk.compressed_size()).ok()?;
         let mut pages: Vec<PagePlace> = Vec::with_capacity(index.page_locations().len());
@@ -224,8 +270,21 @@ impl ChunkReader<'_> {
         (pages.first()?.first_row == 0).then_some(pages)
     }
 
-    fn read_dictionary(&self, chunk: &ColumnChunkMetaData, spec: &ColumnSpec) -> Result<Entries, ReadFault> {
-        let Some(start) = chunk.dictionary_page_offset() else { return Ok(Entries::None) };
+    /// Whether the text may be in a chunk: false only when there is a dictionary and it is not in there.
+    pub(super) fn dictionary_may_hold(&self, group: usize, column: usize, text: &[u8]) -> Result<bool, SegmentError> {
+        let Some(chunk) = self.chunk(group, column) else { return Ok(true) };
+        let page = self.dictionary_page(chunk).map_err(|fault| {
+            fault.or(|bad| {
+                SegmentError::damaged(format!("{SPANS}: row group {group}, column {}: {bad}", self.specs[column].name))
+            })
+        })?;
+        let entry = [&(text.len() as u32).to_le_bytes()[..], text].concat();
+        Ok(page.is_none_or(|(_, body)| memchr::memmem::find(&body, &entry).is_some()))
+    }
+
+    /// A chunk's dictionary page, if it has one: its header and content.
+    fn dictionary_page(&self, chunk: &ColumnChunkMetaData) -> Result<Option<(PageHeader, Vec<u8>)>, ReadFault> {
+        let Some(start) = chunk.dictionary_page_offset() else { return Ok(None) };
         let misplaced = || BadEncoding("dictionary place");
         let len = chunk.data_page_offset().checked_sub(start).and_then(|len| usize::try_from(len).ok());
         let start = u64::try_from(start).map_err(|_| misplaced())?;
@@ -235,6 +294,11 @@ impl ChunkReader<'_> {
         if !header.dictionary || header.encoding != page::PLAIN {
             return Err(BadEncoding("page header").into());
         }
+        Ok(Some((header, body)))
+    }
+
+    fn read_dictionary(&self, chunk: &ColumnChunkMetaData, spec: &ColumnSpec) -> Result<Entries, ReadFault> {
+        let Some((header, body)) = self.dictionary_page(chunk)? else { return Ok(Entries::None) };
         let count = header.values as usize;
         if !spec.kind.is_bytes() {
             let mut words = Vec::new();
@@ -245,6 +309,11 @@ impl ChunkReader<'_> {
         decode_plain_bytes(spec.kind, &body, count, &mut dictionary)?;
         Ok(Entries::Bytes(dictionary))
     }
+}
+
+/// From the first of the rows (ascending) to the last.
+fn span_of(rows: &[u32]) -> Range<u32> {
+    rows.first().zip(rows.last()).map_or(0..0, |(&first, &last)| first..last + 1)
 }
 
 /// Whether any of the rows (ascending) is from `first` up to and without `end`.

@@ -1,6 +1,6 @@
 //! Distinct byte strings of one column, numbered in the order of their first appearance.
 
-use foldhash::fast::FixedState;
+use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hasher};
 
@@ -13,7 +13,7 @@ pub(super) struct Dictionary {
     arena: Vec<u8>,
     ends: Vec<u32>,
     table: HashTable<Slot>,
-    hasher: FixedState,
+    hasher: RandomState,
     asked: u32,
     on_trial: bool,
     last: u32,
@@ -39,7 +39,7 @@ impl Dictionary {
             arena: Vec::new(),
             ends: Vec::new(),
             table: HashTable::new(),
-            hasher: FixedState::with_seed(0x7765_6972),
+            hasher: RandomState::default(),
             asked: 0,
             on_trial: true,
             last: u32::MAX,
@@ -161,7 +161,7 @@ impl Dictionary {
 }
 
 #[inline]
-fn hash_of(hasher: &FixedState, value: &[u8]) -> u64 {
+fn hash_of(hasher: &RandomState, value: &[u8]) -> u64 {
     let mut hasher = hasher.build_hasher();
     hasher.write(value);
     hasher.finish()

@@ -22,11 +22,13 @@ pub enum SegmentError {
         /// Which bytes.
         what: String,
     },
-    /// Written by another version of Weir.
-    #[error("segment has format {found}; this weir reads format 1")]
-    Format {
+    /// Written by a newer Weir.
+    #[error("segment has format {found}; this weir reads up to {supported}")]
+    TooNew {
         /// Its format.
         found: u32,
+        /// The highest that is known.
+        supported: u32,
     },
     /// A merge was told to stop.
     #[error("stopped")]

@@ -1,16 +1,23 @@
 //! `manifest.json`: what a segment is, what it carries, and the checksums of its other files.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use weir_proto::TenantId;
 
-use super::{SegmentError, SegmentId};
+use super::{
+    SegmentError, SegmentId,
+    files::{MANIFEST, ReadFile},
+    operations::ServiceList,
+};
 use crate::{Operation, Tally};
 
-/// The format that this code writes and reads.
+/// The format that this code writes; it reads older ones, too. Raised when a program that knows only lower ones would answer
+/// wrongly: not for a column, a file or a field of the manifest more.
 pub(super) const FORMAT: u32 = 1;
 
-/// Most operations listed; with more, the columns are read to answer.
-pub(super) const OPERATIONS_MAX: usize = 10_000;
+/// Most operations listed: of services that have more than others some are left out. Few in tests of development builds.
+pub(super) const OPERATIONS_MAX: usize = if cfg!(all(test, debug_assertions)) { 1000 } else { 10_000 };
 
 /// Most residual keys listed; with more, every residual is looked into.
 pub(super) const RESIDUAL_KEYS_MAX: usize = 4096;
@@ -31,10 +38,11 @@ impl From<Tally> for SegmentTally {
     }
 }
 
-/// A segment's manifest. The file is JSON on one line, then `crc32c <8 hex digits>` of that line's bytes on a second.
+/// A segment's manifest. The file is JSON on one line, then `crc32c <8 hex digits>` of that line's bytes on a second. Fields that a
+/// version did not write yet have their defaults; those that this one does not know are passed over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Manifest {
-    /// [`FORMAT`].
+    /// At most [`FORMAT`].
     pub(super) format: u32,
     /// The tenant's name.
     pub(super) tenant: String,
@@ -47,6 +55,7 @@ pub(super) struct Manifest {
     /// As in [`SegmentId`].
     pub(super) generation: u32,
     /// What it adds to the ledger.
+    #[serde(default)]
     pub(super) tally: Tally,
     /// The tenant's ledger of everything sealed up to and with it; absent in segments written before there was sampling.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,28 +63,44 @@ pub(super) struct Manifest {
     /// Spans.
     pub(super) rows: u64,
     /// Traces (counted again after each stretch without a row of theirs in a merge).
+    #[serde(default)]
     pub(super) traces: u64,
     /// Smallest start, Unix ns; 0 without rows.
+    #[serde(default)]
     pub(super) start_min_ns: u64,
-    /// Largest start, Unix ns; 0 without rows.
-    pub(super) start_max_ns: u64,
+    /// Largest start, Unix ns; 0 without rows. When it is not there, the statistics say it.
+    pub(super) start_max_ns: Option<u64>,
     /// From when on retention counts, Unix ns; absent in older segments, where it is the largest start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) age_from_ns: Option<u64>,
     /// `spans.parquet`.
     pub(super) spans: Checked,
-    /// `traces.idx`.
-    pub(super) index: Checked,
-    /// Checksums of the Parquet file's bloom filters.
+    /// `traces.idx`, if there is one.
+    pub(super) index: Option<Checked>,
+    /// Checksums of the Parquet file's bloom filters; one without is not used.
+    #[serde(default)]
     pub(super) blooms: Vec<BloomCheck>,
     /// Operations, sorted.
+    #[serde(default)]
     pub(super) operations: Vec<Operation>,
-    /// Whether [`OPERATIONS_MAX`] cut the list.
+    /// Whether [`OPERATIONS_MAX`] cut the list, or there is none.
+    #[serde(default = "cut")]
     pub(super) operations_cut: bool,
+    /// Services; absent in segments written before they had a list of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) services: Option<ServiceList>,
     /// Keys in `attributes_other`, with the type and number of their values.
+    #[serde(default = "ResidualKeys::unlisted")]
     pub(super) attributes_other: ResidualKeys,
     /// Keys in `resource_other`.
+    #[serde(default = "ResidualKeys::unlisted")]
     pub(super) resource_other: ResidualKeys,
+    /// Keys of the attributes in `events`; absent in segments written before they were searched: any key may be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) event_keys: Option<ResidualKeys>,
+    /// Keys of the attributes in `links`; absent as above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) link_keys: Option<ResidualKeys>,
 }
 
 /// A file's length, and the checksum of the part that says where everything else is.
@@ -89,6 +114,14 @@ pub(super) struct Checked {
     pub(super) crc32c: u32,
 }
 
+impl Checked {
+    /// Of a file of which the first bytes are checked.
+    pub(super) fn start_of(file: &[u8], checked_bytes: u32) -> Self {
+        let crc32c = crc32c::crc32c(&file[..checked_bytes as usize]);
+        Self { bytes: file.len() as u64, checked_bytes: u64::from(checked_bytes), crc32c }
+    }
+}
+
 /// The checksum of one bloom filter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct BloomCheck {
@@ -98,6 +131,17 @@ pub(super) struct BloomCheck {
     pub(super) column: u32,
     /// CRC32C of the bitset.
     pub(super) crc32c: u32,
+}
+
+/// A list that is not there tells as little as one that was cut.
+fn cut() -> bool {
+    true
+}
+
+impl ResidualKeys {
+    fn unlisted() -> Self {
+        Self { keys: Vec::new(), cut: cut() }
+    }
 }
 
 /// What keys a residual column has.
@@ -123,7 +167,7 @@ pub(super) struct ResidualKey {
 impl Manifest {
     /// The id.
     pub(super) fn id(&self) -> Result<SegmentId, SegmentError> {
-        let tenant = TenantId::new(&self.tenant).map_err(|_| SegmentError::damaged("manifest.json: tenant"))?;
+        let tenant = TenantId::new(&self.tenant).map_err(|_| damaged("tenant"))?;
         let Self { first_file, last_file, generation, .. } = *self;
         Ok(SegmentId { tenant, first_file, last_file, generation })
     }
@@ -138,20 +182,44 @@ impl Manifest {
 
     /// Reads the file's bytes.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, SegmentError> {
-        let damaged = |what: &str| SegmentError::damaged(format!("manifest.json: {what}"));
-        let text = std::str::from_utf8(bytes).map_err(|_| damaged("not UTF-8"))?;
-        let (json, crc) = text.split_once("\ncrc32c ").ok_or_else(|| damaged("no checksum"))?;
-        if crc.strip_suffix('\n') != Some(format!("{:08x}", crc32c::crc32c(json.as_bytes())).as_str()) {
-            return Err(damaged("checksum"));
+        let json = checked(bytes)?;
+        check_format_of(json)?;
+        let mut manifest: Self = serde_json::from_str(json).map_err(|error| damaged(&error.to_string()))?;
+        if manifest.tally == Tally::default() {
+            manifest.tally = Tally { accepted: manifest.rows, kept: manifest.rows, ..Tally::default() };
         }
-        #[derive(Deserialize)]
-        struct Format {
-            format: u32,
-        }
-        let Format { format } = serde_json::from_str(json).map_err(|error| damaged(&error.to_string()))?;
-        if format != FORMAT {
-            return Err(SegmentError::Format { found: format });
-        }
-        serde_json::from_str(json).map_err(|error| damaged(&error.to_string()))
+        Ok(manifest)
     }
+}
+
+fn damaged(what: &str) -> SegmentError {
+    SegmentError::damaged(format!("manifest.json: {what}"))
+}
+
+/// The JSON, which is on the first line of the file in every format; its checksum is on the second.
+fn checked(bytes: &[u8]) -> Result<&str, SegmentError> {
+    let text = std::str::from_utf8(bytes).map_err(|_| damaged("not UTF-8"))?;
+    let (json, crc) = text.split_once("\ncrc32c ").ok_or_else(|| damaged("no checksum"))?;
+    if crc.strip_suffix('\n') != Some(format!("{:08x}", crc32c::crc32c(json.as_bytes())).as_str()) {
+        return Err(damaged("checksum"));
+    }
+    Ok(json)
+}
+
+fn check_format_of(json: &str) -> Result<(), SegmentError> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let Format { format } = serde_json::from_str(json).map_err(|error| damaged(&error.to_string()))?;
+    if format > FORMAT {
+        return Err(SegmentError::TooNew { found: format, supported: FORMAT });
+    }
+    Ok(())
+}
+
+/// Whether a segment's folder is of a format that is known; nothing but its manifest is read.
+pub(crate) fn check_format(directory: &Path) -> Result<(), SegmentError> {
+    let file = ReadFile::open(directory, MANIFEST)?;
+    check_format_of(checked(&file.read(0, file.len()? as usize)?)?)
 }

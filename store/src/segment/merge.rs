@@ -1,7 +1,7 @@
 //! Makes one segment of several, on dictionary codes, a row group at a time. Never changes an answer.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     ops::Range,
     path::Path,
     sync::Arc,
@@ -15,8 +15,9 @@ use super::{
     chunk_reader::{Block, ChunkReader},
     column::{Column, Values},
     files::{INDEX, MANIFEST, NewDirectory},
-    manifest::{Checked, FORMAT, Manifest, OPERATIONS_MAX, ResidualKey, ResidualKeys},
+    manifest::{Checked, FORMAT, Manifest, ResidualKey, ResidualKeys},
     moves::{Moved, Moves, positions},
+    operations::listed,
     promotion::{TypedKey, choose, residual_keys},
     schema::{self, ColumnSpec, RESOURCE_PREFIX, SPAN_PREFIX, fixed},
     spans_file::{ROW_GROUP_ROWS, SpansFile},
@@ -93,7 +94,7 @@ impl PlacePlan {
         let mut counts = BTreeMap::new();
         let mut cut = false;
         for input in inputs {
-            for (number, spec) in input.specs.iter().enumerate().skip(fixed::SPECS.len()) {
+            for (number, spec) in input.specs().iter().enumerate().skip(fixed::SPECS.len()) {
                 if let Some(key) = typed_key(prefix, spec) {
                     *counts.entry(key).or_default() += input.value_count(number);
                 }
@@ -113,10 +114,10 @@ impl PlacePlan {
     fn moves(&self, input: &Segment) -> Option<Moves> {
         let column_of = |key: &TypedKey| -> Option<usize> {
             let spec = attribute_spec(self.prefix, &key.0, key.1);
-            input.columns.get(&spec.name).copied().filter(|&number| input.specs[number].kind == spec.kind)
+            input.columns.get(&spec.name).copied().filter(|&number| input.specs()[number].kind == spec.kind)
         };
         let mut demoted = Vec::new();
-        for (number, spec) in input.specs.iter().enumerate().skip(fixed::SPECS.len()) {
+        for (number, spec) in input.specs().iter().enumerate().skip(fixed::SPECS.len()) {
             if let Some(key) = typed_key(self.prefix, spec)
                 && self.chosen.binary_search(&key).is_err()
             {
@@ -179,7 +180,7 @@ impl Merge {
         let plan_input = |input: &Arc<Segment>| InputPlan {
             sources: specs
                 .iter()
-                .map(|spec| input.columns.get(&spec.name).copied().filter(|&n| input.specs[n].kind == spec.kind))
+                .map(|spec| input.columns.get(&spec.name).copied().filter(|&n| input.specs()[n].kind == spec.kind))
                 .collect(),
             moves: [places[0].moves(input), places[1].moves(input)],
         };
@@ -274,18 +275,15 @@ impl Merge {
 
     fn finish(mut self, directory: &NewDirectory, id: &SegmentId, inputs: &[Arc<Segment>]) -> Result<(), SegmentError> {
         self.write_group()?;
-        let (spans, blooms) = self.file.finish(directory)?;
+        let written = self.file.finish(directory)?;
         let (index, header_bytes) = self.traces.finish(self.rows);
         directory.write(INDEX, &index)?;
         let mut tally = Tally::default();
-        let mut operations = BTreeSet::new();
-        for input in inputs {
-            tally.add(input.tally());
-            operations.extend(input.manifest.operations.iter().cloned());
-        }
+        inputs.iter().for_each(|input| tally.add(input.tally()));
+        let operations = inputs.iter().flat_map(|input| input.manifest.operations.iter().cloned());
+        let are_cut = inputs.iter().any(|input| input.rows() > 0 && input.manifest.operations_cut);
+        let (operations, operations_cut) = listed(operations, are_cut);
         let times: Vec<(u64, u64)> = inputs.iter().filter_map(|input| input.start_ns()).collect();
-        let operations_cut =
-            operations.len() > OPERATIONS_MAX || inputs.iter().any(|input| input.manifest.operations_cut);
         let manifest = Manifest {
             format: FORMAT,
             tenant: id.tenant.to_string(),
@@ -298,19 +296,18 @@ impl Merge {
             rows: self.rows,
             traces: self.traces.len(),
             start_min_ns: times.iter().map(|&(min, _)| min).min().unwrap_or(0),
-            start_max_ns: times.iter().map(|&(_, max)| max).max().unwrap_or(0),
+            start_max_ns: Some(times.iter().map(|&(_, max)| max).max().unwrap_or(0)),
             age_from_ns: inputs.iter().map(|input| input.age_from_ns()).max(),
-            spans,
-            index: Checked {
-                bytes: index.len() as u64,
-                checked_bytes: u64::from(header_bytes),
-                crc32c: crc32c::crc32c(&index[..header_bytes as usize]),
-            },
-            blooms,
-            operations: operations.into_iter().take(OPERATIONS_MAX).collect(),
+            spans: written.checked,
+            index: Some(Checked::start_of(&index, header_bytes)),
+            blooms: written.blooms,
+            operations,
             operations_cut,
+            services: Some(written.services),
             attributes_other: self.places[0].residual_keys(),
             resource_other: self.places[1].residual_keys(),
+            event_keys: Some(written.event_keys),
+            link_keys: Some(written.link_keys),
         };
         directory.write(MANIFEST, &manifest.to_bytes())
     }

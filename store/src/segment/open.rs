@@ -1,8 +1,7 @@
-//! Opens a segment's directory and finds traces in it.
+//! Opens a segment's directory, and says what it holds.
 
 use std::{
     collections::HashMap,
-    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -14,11 +13,11 @@ use super::{
     SegmentError, SegmentId,
     chunk_reader::ChunkReader,
     files::{INDEX, MANIFEST, ReadFile, SPANS},
-    manifest::{Checked, Manifest},
-    schema::{ColumnSpec, fixed, read_schema},
-    trace_index::TraceIndex,
+    manifest::{BloomCheck, Checked, Manifest},
+    schema::{ColumnSpec, FileColumns, fixed, read_schema},
+    trace_index::{Extent, TraceIndex},
 };
-use crate::{Operation, SpanRecord, Tally};
+use crate::Tally;
 
 /// An open segment: footer and index directory in memory, files opened for each read.
 #[derive(Debug)]
@@ -27,19 +26,20 @@ pub struct Segment {
     directory: PathBuf,
     pub(super) manifest: Manifest,
     pub(super) metadata: ParquetMetaData,
-    pub(super) specs: Vec<ColumnSpec>,
+    file_columns: FileColumns,
     /// Column numbers by name.
     pub(super) columns: HashMap<String, usize>,
     /// First row of each row group.
     pub(super) group_starts: Vec<u64>,
-    pub(super) index: TraceIndex,
+    /// `None` in a segment without one: then the rows are looked through.
+    index: Option<TraceIndex>,
 }
 
 impl Segment {
     /// Opens a directory, checking manifest, footer and index header.
     pub fn open(directory: &Path) -> Result<Self, SegmentError> {
         let manifest_file = ReadFile::open(directory, MANIFEST)?;
-        let manifest = Manifest::read(&manifest_file.read(0, manifest_file.len()? as usize)?)?;
+        let mut manifest = Manifest::read(&manifest_file.read(0, manifest_file.len()? as usize)?)?;
         let id = manifest.id()?;
         if directory.file_name().is_none_or(|name| name != id.to_string().as_str()) {
             return Err(SegmentError::damaged(format!("{} holds segment {id}", directory.display())));
@@ -48,11 +48,15 @@ impl Segment {
         let tail_start = manifest.spans.bytes.saturating_sub(manifest.spans.checked_bytes);
         let tail = read_checked(&spans, SPANS, tail_start, &manifest.spans)?;
         let metadata = read_footer(Tail { start: tail_start, bytes: Bytes::from(tail) })?;
-        let specs = read_schema(metadata.file_metadata().schema())
+        let file_columns = read_schema(metadata.file_metadata().schema_descr())
             .ok_or_else(|| SegmentError::damaged(format!("{SPANS}: schema")))?;
-        let index_file = ReadFile::open(directory, INDEX)?;
-        let header = read_checked(&index_file, INDEX, 0, &manifest.index)?;
-        let index = TraceIndex::read(&header, manifest.index.bytes)?;
+        let index = match &manifest.index {
+            Some(checked) => {
+                let header = read_checked(&ReadFile::open(directory, INDEX)?, INDEX, 0, checked)?;
+                Some(TraceIndex::read(&header, checked.bytes)?)
+            }
+            None => None,
+        };
         let mut group_starts = Vec::new();
         let mut rows = 0;
         for group in metadata.row_groups() {
@@ -62,8 +66,29 @@ impl Segment {
         if rows != manifest.rows {
             return Err(SegmentError::damaged(format!("{SPANS}: {rows} rows, manifest.json says {}", manifest.rows)));
         }
-        let columns = specs.iter().enumerate().map(|(number, spec)| (spec.name.clone(), number)).collect();
-        Ok(Self { id, directory: directory.to_owned(), manifest, metadata, specs, columns, group_starts, index })
+        manifest.blooms = known_blooms(&manifest.blooms, &file_columns);
+        // Every row has an operation, and the columns decide which.
+        let is_told = [fixed::SERVICE, fixed::NAME, fixed::KIND].iter().all(|&n| file_columns.in_file[n].is_some());
+        manifest.operations_cut |= manifest.operations.is_empty() || !is_told;
+        let names = file_columns.specs.iter().enumerate();
+        let columns = names.map(|(number, spec)| (spec.name.clone(), number)).collect();
+        let directory = directory.to_owned();
+        let mut segment = Self { id, directory, manifest, metadata, file_columns, columns, group_starts, index };
+        if segment.manifest.start_max_ns.is_none() {
+            segment.manifest.start_max_ns = Some(segment.start_max_of_groups()?);
+        }
+        Ok(segment)
+    }
+
+    /// What the statistics say where the manifest does not.
+    fn start_max_of_groups(&self) -> Result<u64, SegmentError> {
+        let file = self.spans()?;
+        let reader = self.reader(&file);
+        let latest_of = |group| match reader.int_range(group, fixed::START_TIME) {
+            Some((min, max)) if min >= 0 => max as u64,
+            _ => u64::MAX,
+        };
+        Ok((0..self.group_starts.len()).map(latest_of).max().unwrap_or(0))
     }
 
     /// Its id.
@@ -88,17 +113,18 @@ impl Segment {
 
     /// Bytes on disk, the manifest's aside.
     pub fn bytes(&self) -> u64 {
-        self.manifest.spans.bytes + self.manifest.index.bytes
+        self.manifest.spans.bytes + self.manifest.index.as_ref().map_or(0, |index| index.bytes)
     }
 
     /// Smallest and largest start in Unix ns; `None` without rows.
     pub fn start_ns(&self) -> Option<(u64, u64)> {
-        (self.manifest.rows > 0).then_some((self.manifest.start_min_ns, self.manifest.start_max_ns))
+        let max = self.manifest.start_max_ns.unwrap_or(u64::MAX);
+        (self.manifest.rows > 0).then_some((self.manifest.start_min_ns, max))
     }
 
     /// From when on retention counts, Unix ns: the largest start, but no span counts as younger than it had arrived.
     pub fn age_from_ns(&self) -> u64 {
-        self.manifest.age_from_ns.unwrap_or(self.manifest.start_max_ns)
+        self.manifest.age_from_ns.or(self.manifest.start_max_ns).unwrap_or(u64::MAX)
     }
 
     /// What it adds to the ledger.
@@ -113,80 +139,30 @@ impl Segment {
 
     /// Bytes held in memory, about.
     pub fn memory_bytes(&self) -> u64 {
-        let operations = self.manifest.operations.len() as u64 * 96;
-        self.metadata.memory_size() as u64 + self.index.memory_bytes() + self.specs.len() as u64 * 160 + operations
+        let services = self.manifest.services.as_ref().map_or(0, |list| list.names.len() as u64 * 48);
+        let operations = self.manifest.operations.len() as u64 * 96 + services;
+        let index = self.index.as_ref().map_or(0, TraceIndex::memory_bytes);
+        self.metadata.memory_size() as u64 + index + self.specs().len() as u64 * 160 + operations
     }
 
-    /// Every operation, sorted.
-    pub fn operations(&self) -> Result<Vec<Operation>, SegmentError> {
-        if !self.manifest.operations_cut {
-            return Ok(self.manifest.operations.clone());
-        }
-        let mut operations = std::collections::BTreeSet::new();
-        let file = self.spans()?;
-        let reader = self.reader(&file);
-        for group in 0..self.group_starts.len() {
-            let rows = 0..self.group_rows(group);
-            let services = reader.read(group, fixed::SERVICE, rows.clone())?;
-            let names = reader.read(group, fixed::NAME, rows.clone())?;
-            let kinds = reader.read(group, fixed::KIND, rows.clone())?;
-            for at in 0..rows.len() {
-                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-                let kind = kinds.column.word(at) as i32;
-                let (service, name) = (services.column.bytes(at), names.column.bytes(at));
-                operations.insert(Operation { service: text(service), name: text(name), kind });
-            }
-        }
-        Ok(operations.into_iter().collect())
+    /// Opens the trace-id index, if there is one.
+    pub(super) fn index_file(&self) -> Result<Option<ReadFile>, SegmentError> {
+        self.index.as_ref().map(|_| ReadFile::open(&self.directory, INDEX)).transpose()
     }
 
-    /// Every span of a trace, in row order.
-    pub fn trace(&self, trace: TraceId) -> Result<Vec<SpanRecord>, SegmentError> {
-        self.trace_up_to(trace, usize::MAX)
+    /// The rows among which those of a trace lie, in row order: all of them in a segment without an index.
+    pub(super) fn extents(&self, trace: TraceId, file: Option<&ReadFile>) -> Result<Vec<Extent>, SegmentError> {
+        let (Some(index), Some(file)) = (&self.index, file) else {
+            let groups = self.group_starts.iter().enumerate();
+            return Ok(groups.map(|(group, &first)| Extent { first, rows: self.group_rows(group) }).collect());
+        };
+        let (start, len) = index.bucket(trace);
+        index.find(trace, &file.read(start, len)?)
     }
 
-    /// The first `rows_max` spans of a trace, in row order.
-    pub fn trace_up_to(&self, trace: TraceId, rows_max: usize) -> Result<Vec<SpanRecord>, SegmentError> {
-        let (start, len) = self.index.bucket(trace);
-        let bucket = ReadFile::open(&self.directory, INDEX)?.read(start, len)?;
-        let extents = self.index.find(trace, &bucket)?;
-        let mut records = Vec::new();
-        if extents.is_empty() {
-            return Ok(records);
-        }
-        let file = self.spans()?;
-        let reader = self.reader(&file);
-        let mut done = 0;
-        for extent in extents {
-            // Two traces may share the bits of hash that the index keeps: their stretches overlap, their rows do not.
-            let end = extent.first + u64::from(extent.rows);
-            let mut first = extent.first.max(done);
-            while first < end {
-                let group = self.group_starts.partition_point(|&start| start <= first) - 1;
-                let group_start = self.group_starts[group];
-                let group_end = group_start + u64::from(self.group_rows(group));
-                let wanted = (first - group_start) as u32..(end.min(group_end) - group_start) as u32;
-                let mut rows = self.rows_of_trace(&reader, group, wanted, trace)?;
-                rows.truncate(rows_max - records.len());
-                if !rows.is_empty() {
-                    records.extend(super::record::read(&reader, group, &rows)?);
-                }
-                first = group_end;
-            }
-            done = done.max(end);
-        }
-        Ok(records)
-    }
-
-    fn rows_of_trace(
-        &self,
-        reader: &ChunkReader<'_>,
-        group: usize,
-        wanted: Range<u32>,
-        trace: TraceId,
-    ) -> Result<Vec<u32>, SegmentError> {
-        let ids = reader.read(group, fixed::TRACE_ID, wanted.clone())?;
-        Ok(wanted.filter(|&row| *ids.column.bytes((row - ids.first) as usize) == trace.0).collect())
+    /// The columns that can be read: the fixed ones, then attributes.
+    pub(super) fn specs(&self) -> &[ColumnSpec] {
+        &self.file_columns.specs
     }
 
     /// Opens the rows.
@@ -196,12 +172,13 @@ impl Segment {
 
     /// Reads columns from the opened rows.
     pub(super) fn reader<'a>(&'a self, file: &'a ReadFile) -> ChunkReader<'a> {
-        ChunkReader { file, metadata: &self.metadata, specs: &self.specs }
+        ChunkReader::new(file, &self.metadata, &self.file_columns)
     }
 
-    /// Values of a column.
+    /// Values of a column of the file.
     pub(super) fn value_count(&self, column: usize) -> u64 {
-        let chunks = self.metadata.row_groups().iter().map(|group| group.column(column));
+        let Some(in_file) = self.file_columns.in_file[column] else { return 0 };
+        let chunks = self.metadata.row_groups().iter().map(|group| group.column(in_file));
         chunks
             .map(|chunk| {
                 let nulls = chunk.statistics().and_then(|statistics| statistics.null_count_opt()).unwrap_or(0);
@@ -214,6 +191,20 @@ impl Segment {
     pub(super) fn group_rows(&self, group: usize) -> u32 {
         self.metadata.row_group(group).num_rows() as u32
     }
+}
+
+/// The bloom filters of columns that are known here, by their numbers here.
+fn known_blooms(blooms: &[BloomCheck], columns: &FileColumns) -> Vec<BloomCheck> {
+    let mut numbers: HashMap<usize, u32> = HashMap::new();
+    for (number, in_file) in columns.in_file.iter().enumerate() {
+        numbers.extend(in_file.map(|in_file| (in_file, number as u32)));
+    }
+    let known = blooms.iter().filter_map(|bloom| {
+        numbers.get(&(bloom.column as usize)).map(|&column| BloomCheck { column, ..bloom.clone() })
+    });
+    let mut known: Vec<BloomCheck> = known.collect();
+    known.sort_unstable_by_key(|bloom| (bloom.row_group, bloom.column));
+    known
 }
 
 fn read_checked(file: &ReadFile, name: &str, start: u64, checked: &Checked) -> Result<Vec<u8>, SegmentError> {

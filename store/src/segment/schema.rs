@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parquet::{
     basic::{LogicalType, Repetition, TimeUnit, Type as Physical},
-    schema::types::{Type, TypePtr},
+    schema::types::{ColumnDescriptor, SchemaDescriptor, Type, TypePtr},
 };
 
 /// What a column holds.
@@ -72,54 +72,81 @@ pub(super) struct ColumnSpec {
     pub(super) required: bool,
 }
 
-/// The fixed columns, in file order. [`fixed::SPECS`] has their kinds.
+/// What rows have in a file that was written before there was such a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unwritten {
+    /// There is no such file.
+    Never,
+    /// Nothing: the column is optional.
+    Null,
+    /// This number; of a double, its bits.
+    Word(u64),
+    /// An empty text.
+    Empty,
+}
+
+/// The fixed columns, in the order in which files are written. [`fixed::SPECS`] has their kinds.
 pub(super) mod fixed {
-    use super::Kind;
+    use super::{Kind, Unwritten};
 
     macro_rules! fixed_columns {
-        ($($constant:ident, $name:literal, $kind:ident, $required:literal;)*) => {
-            // A macro, so that a column is one row: its number, name, kind and whether every row has it.
+        ($($constant:ident, $name:literal, $kind:ident, $unwritten:expr;)*) => {
+            // A macro, so that a column is one row: its number, name, kind and what rows have in files without it.
             #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
             enum Order { $($constant),* }
             $(pub(in crate::segment) const $constant: usize = Order::$constant as usize;)*
-            pub(in crate::segment) const SPECS: &[(&str, Kind, bool)] = &[$(($name, Kind::$kind, $required)),*];
+            /// Name, kind, and whether every row has a value.
+            pub(in crate::segment) const SPECS: &[(&str, Kind, bool)] =
+                &[$(($name, Kind::$kind, !matches!($unwritten, Unwritten::Null))),*];
+            pub(in crate::segment) const UNWRITTEN: &[Unwritten] = &[$($unwritten),*];
         };
     }
 
+    use Unwritten::{Empty, Never, Null, Word};
+
     fixed_columns! {
-        TRACE_ID, "trace_id", Id16, true;
-        SPAN_ID, "span_id", Id8, true;
-        PARENT_SPAN_ID, "parent_span_id", Id8, false;
-        START_TIME, "start_time", Time, true;
-        DURATION, "duration_ns", Int64, true;
-        END_TIME, "end_time", Time, false;
-        SERVICE, "service", Text, true;
-        NAME, "name", Text, true;
-        KIND, "kind", Int32, true;
-        STATUS_CODE, "status_code", Int32, true;
-        STATUS_MESSAGE, "status_message", Text, false;
-        TRACE_STATE, "trace_state", Text, false;
-        FLAGS, "flags", Uint32, true;
-        DEFECTS, "defects", Int32, true;
-        ADJUSTED_COUNT, "adjusted_count", Double, true;
-        DROPPED_ATTRIBUTES, "dropped_attributes_count", Uint32, false;
-        DROPPED_EVENTS, "dropped_events_count", Uint32, false;
-        DROPPED_LINKS, "dropped_links_count", Uint32, false;
-        EVENTS, "events", Json, false;
-        LINKS, "links", Json, false;
-        ATTRIBUTES_OTHER, "attributes_other", Json, false;
-        RESOURCE_OTHER, "resource_other", Json, false;
-        RESOURCE_SCHEMA_URL, "resource_schema_url", Text, false;
-        RESOURCE_DROPPED, "resource_dropped_attributes_count", Uint32, false;
-        SCOPE_NAME, "scope_name", Text, false;
-        SCOPE_VERSION, "scope_version", Text, false;
-        SCOPE_SCHEMA_URL, "scope_schema_url", Text, false;
-        SCOPE_ATTRIBUTES, "scope_attributes", Json, false;
-        SCOPE_DROPPED, "scope_dropped_attributes_count", Uint32, false;
+        TRACE_ID, "trace_id", Id16, Never;
+        SPAN_ID, "span_id", Id8, Never;
+        PARENT_SPAN_ID, "parent_span_id", Id8, Null;
+        START_TIME, "start_time", Time, Never;
+        DURATION, "duration_ns", Int64, Word(0);
+        END_TIME, "end_time", Time, Null;
+        SERVICE, "service", Text, Empty;
+        NAME, "name", Text, Empty;
+        KIND, "kind", Int32, Word(0);
+        STATUS_CODE, "status_code", Int32, Word(0);
+        STATUS_MESSAGE, "status_message", Text, Null;
+        TRACE_STATE, "trace_state", Text, Null;
+        FLAGS, "flags", Uint32, Word(0);
+        DEFECTS, "defects", Int32, Word(0);
+        // What nobody sampled stands for itself.
+        ADJUSTED_COUNT, "adjusted_count", Double, Word(1f64.to_bits());
+        DROPPED_ATTRIBUTES, "dropped_attributes_count", Uint32, Null;
+        DROPPED_EVENTS, "dropped_events_count", Uint32, Null;
+        DROPPED_LINKS, "dropped_links_count", Uint32, Null;
+        EVENTS, "events", Json, Null;
+        LINKS, "links", Json, Null;
+        ATTRIBUTES_OTHER, "attributes_other", Json, Null;
+        RESOURCE_OTHER, "resource_other", Json, Null;
+        RESOURCE_SCHEMA_URL, "resource_schema_url", Text, Null;
+        RESOURCE_DROPPED, "resource_dropped_attributes_count", Uint32, Null;
+        SCOPE_NAME, "scope_name", Text, Null;
+        SCOPE_VERSION, "scope_version", Text, Null;
+        SCOPE_SCHEMA_URL, "scope_schema_url", Text, Null;
+        SCOPE_ATTRIBUTES, "scope_attributes", Json, Null;
+        SCOPE_DROPPED, "scope_dropped_attributes_count", Uint32, Null;
     }
 
     /// Columns with a value on every row that a builder holds only where it is not the usual one.
     pub(in crate::segment) const MOSTLY_ALIKE: [usize; 2] = [DEFECTS, ADJUSTED_COUNT];
+}
+
+/// The number that rows have in a fixed column that a file was written without.
+pub(super) fn unwritten_word(column: usize) -> Option<u64> {
+    match fixed::UNWRITTEN.get(column)? {
+        Unwritten::Word(word) => Some(*word),
+        _ => None,
+    }
 }
 
 /// Bit of `defects`: the span ended before it started; its duration is 0 and `end_time` holds the end as it came.
@@ -165,37 +192,56 @@ pub(super) fn parquet_schema(specs: &[ColumnSpec]) -> Result<TypePtr, parquet::e
     Ok(Arc::new(Type::group_type_builder("span").with_fields(fields).build()?))
 }
 
-/// Reads the columns back from a file's schema; `None` when they are not ours.
-pub(super) fn read_schema(schema: &Type) -> Option<Vec<ColumnSpec>> {
-    let mut specs = Vec::new();
-    for field in schema.get_fields() {
-        if !field.is_primitive() {
-            return None;
+/// The columns of a file: the fixed ones of this program first, in its order, wherever or whether the file has them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FileColumns {
+    /// All that can be read.
+    pub(super) specs: Vec<ColumnSpec>,
+    /// The number of each in the file; `None` for one that did not exist yet when the file was written.
+    pub(super) in_file: Vec<Option<usize>>,
+}
+
+/// Finds the columns in a file's schema, by name; columns that this program does not know are passed over. `None` when the file is
+/// not ours: one that every file has is missing, or one has another type than its name has always had.
+pub(super) fn read_schema(schema: &SchemaDescriptor) -> Option<FileColumns> {
+    let mut columns = FileColumns { specs: fixed_specs(), in_file: vec![None; fixed::SPECS.len()] };
+    for (number, leaf) in schema.columns().iter().enumerate() {
+        // A column in a group is none that we know, whatever its own name is.
+        let [name] = leaf.path().parts() else { continue };
+        if let Some(known) = fixed::SPECS.iter().position(|&(fixed, ..)| fixed == name) {
+            let is_first = columns.in_file[known].replace(number).is_none();
+            if !is_first || spec_of(leaf).as_ref() != Some(&columns.specs[known]) {
+                return None;
+            }
+        } else if name.starts_with(SPAN_PREFIX) || name.starts_with(RESOURCE_PREFIX) {
+            columns.specs.push(spec_of(leaf)?);
+            columns.in_file.push(Some(number));
         }
-        let info = field.get_basic_info();
-        let length = match &**field {
-            Type::PrimitiveType { type_length, .. } => *type_length,
-            Type::GroupType { .. } => return None,
-        };
-        let logical = info.logical_type_ref();
-        let kind = match (field.get_physical_type(), logical) {
-            (Physical::BYTE_ARRAY, Some(LogicalType::String)) => Kind::Text,
-            (Physical::BYTE_ARRAY, Some(LogicalType::Json)) => Kind::Json,
-            (Physical::BOOLEAN, _) => Kind::Bool,
-            (Physical::INT32, Some(_)) => Kind::Uint32,
-            (Physical::INT32, None) => Kind::Int32,
-            (Physical::INT64, Some(_)) => Kind::Time,
-            (Physical::INT64, None) => Kind::Int64,
-            (Physical::DOUBLE, _) => Kind::Double,
-            (Physical::FIXED_LEN_BYTE_ARRAY, _) if length == 8 => Kind::Id8,
-            (Physical::FIXED_LEN_BYTE_ARRAY, _) if length == 16 => Kind::Id16,
-            _ => return None,
-        };
-        let required = info.repetition() == Repetition::REQUIRED;
-        specs.push(ColumnSpec { name: field.name().to_owned(), kind, required });
     }
-    let head = specs.get(..fixed::SPECS.len())?;
-    (head == fixed_specs()).then_some(specs)
+    let is_whole = columns
+        .in_file
+        .iter()
+        .zip(fixed::UNWRITTEN)
+        .all(|(in_file, &unwritten)| in_file.is_some() || unwritten != Unwritten::Never);
+    is_whole.then_some(columns)
+}
+
+fn spec_of(leaf: &ColumnDescriptor) -> Option<ColumnSpec> {
+    let kind = match (leaf.physical_type(), leaf.logical_type_ref()) {
+        (Physical::BYTE_ARRAY, Some(LogicalType::String)) => Kind::Text,
+        (Physical::BYTE_ARRAY, Some(LogicalType::Json)) => Kind::Json,
+        (Physical::BOOLEAN, _) => Kind::Bool,
+        (Physical::INT32, Some(_)) => Kind::Uint32,
+        (Physical::INT32, None) => Kind::Int32,
+        (Physical::INT64, Some(_)) => Kind::Time,
+        (Physical::INT64, None) => Kind::Int64,
+        (Physical::DOUBLE, _) => Kind::Double,
+        (Physical::FIXED_LEN_BYTE_ARRAY, _) if leaf.type_length() == 8 => Kind::Id8,
+        (Physical::FIXED_LEN_BYTE_ARRAY, _) if leaf.type_length() == 16 => Kind::Id16,
+        _ => return None,
+    };
+    let required = leaf.self_type().get_basic_info().repetition() == Repetition::REQUIRED;
+    Some(ColumnSpec { name: leaf.name().to_owned(), kind, required })
 }
 
 /// Longest key that becomes a column's name; longer ones stay in the residual.

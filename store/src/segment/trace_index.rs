@@ -3,6 +3,8 @@
 //! Entries lie in buckets by the top bits of [`TraceId::hash64`]; a bucket is a few hundred bytes under a checksum of its own.
 //! The directory of bucket lengths is small and stays in memory.
 
+use std::ops::Range;
+
 use weir_proto::TraceId;
 
 use super::SegmentError;
@@ -26,6 +28,23 @@ pub(super) struct Extent {
     pub(super) first: u64,
     /// Rows from the first to the last, both included.
     pub(super) rows: u32,
+}
+
+/// Rows between two stretches that are read as well as not: about a page, which is decoded whole.
+const GAP_ROWS_MAX: u64 = 8192;
+
+/// Stretches (ascending) as ranges of rows without overlap. Neighbours become one: so what is read is at most every row once, also
+/// when somebody made thousands of ids with the same hash.
+pub(super) fn joined(extents: &[Extent]) -> Vec<Range<u64>> {
+    let mut ranges: Vec<Range<u64>> = Vec::new();
+    for extent in extents {
+        let end = extent.first + u64::from(extent.rows);
+        match ranges.last_mut() {
+            Some(last) if extent.first <= last.end + GAP_ROWS_MAX => last.end = last.end.max(end),
+            _ => ranges.push(extent.first..end),
+        }
+    }
+    ranges
 }
 
 /// One stretch of a trace, under its full hash.
@@ -211,6 +230,7 @@ fn bucket_crc(bucket: usize, body: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::segment::tests::colliding;
 
     fn trace(n: u64) -> TraceId {
         TraceId((u128::from(n) + 1).to_be_bytes())
@@ -241,6 +261,23 @@ mod tests {
             assert!((0..200).all(|round| covers(round * 1000 + n)), "{n} {extents:?}");
             assert!(extents.iter().all(|extent| extent.rows <= STRETCH_ROWS_MAX));
         }
+    }
+
+    #[test]
+    fn thousands_of_ids_with_one_hash_are_read_once() {
+        let mut builder = TraceIndexBuilder::default();
+        let rows = 400_000u64;
+        for row in 0..rows {
+            builder.begin(colliding::id(row).hash64(), row as u32);
+        }
+        let (bytes, header) = builder.finish(rows);
+        let index = TraceIndex::read(&bytes[..header as usize], bytes.len() as u64).expect("own bytes");
+        let (start, len) = index.bucket(colliding::id(77));
+        let extents = index.find(colliding::id(77), &bytes[start as usize..][..len]).expect("intact");
+        assert_eq!(extents.len() as u64, rows, "the hash tells none of them apart");
+        assert_eq!(joined(&extents), std::slice::from_ref(&(0..rows)));
+        let apart = [Extent { first: 5, rows: 3 }, Extent { first: 6, rows: 1 }, Extent { first: 100_000, rows: 2 }];
+        assert_eq!(joined(&apart), [5..8, 100_000..100_002]);
     }
 
     #[test]

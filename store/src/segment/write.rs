@@ -11,8 +11,9 @@ use super::{
     contexts::{Contexts, Spread},
     files::{INDEX, MANIFEST, NewDirectory},
     manifest::{Checked, FORMAT, Manifest, SegmentTally},
+    operations::listed,
     promotion::Promotion,
-    schema::{self, ColumnSpec, RESOURCE_PREFIX, SPAN_PREFIX, fixed},
+    schema::{self, ColumnSpec, RESOURCE_PREFIX, SPAN_PREFIX, fixed, unwritten_word},
     spans_file::{ROW_GROUP_ROWS, SpansFile},
 };
 use crate::{Operation, disk::Disk};
@@ -80,9 +81,10 @@ fn write_files(
         })?;
         first += count;
     }
-    let (spans_checked, blooms) = file.finish(directory)?;
+    let written = file.finish(directory)?;
     let (index, header_bytes) = builder.traces.finish(builder.rows());
     directory.write(INDEX, &index)?;
+    let (operations, operations_cut) = listed(operations(builder), builder.operations.cut);
     let (start_min_ns, start_max_ns) = builder.start_ns.unwrap_or((0, 0));
     let manifest = Manifest {
         format: FORMAT,
@@ -96,41 +98,32 @@ fn write_files(
         rows: builder.rows(),
         traces: builder.traces.len(),
         start_min_ns,
-        start_max_ns,
+        start_max_ns: Some(start_max_ns),
         age_from_ns: Some(builder.age_from_ns),
-        spans: spans_checked,
-        index: Checked {
-            bytes: index.len() as u64,
-            checked_bytes: u64::from(header_bytes),
-            crc32c: crc32c::crc32c(&index[..header_bytes as usize]),
-        },
-        blooms,
-        operations: operations(builder),
-        operations_cut: builder.operations.cut,
+        spans: written.checked,
+        index: Some(Checked::start_of(&index, header_bytes)),
+        blooms: written.blooms,
+        operations,
+        operations_cut,
+        services: Some(written.services),
         attributes_other: span_keys,
         resource_other: resource_keys,
+        event_keys: Some(written.event_keys),
+        link_keys: Some(written.link_keys),
     };
     directory.write(MANIFEST, &manifest.to_bytes())
 }
 
-fn operations(builder: &SpanBuilder) -> Vec<Operation> {
+fn operations(builder: &SpanBuilder) -> impl Iterator<Item = Operation> {
     let text = |column: &Column, code: u32| match &column.values {
         Values::Bytes { dictionary, .. } => String::from_utf8_lossy(dictionary.get(code)).into_owned(),
         Values::Words(_) => unreachable!("names are text"),
     };
-    let mut operations: Vec<Operation> = builder
-        .operations
-        .seen
-        .keys()
-        .map(|&(service, name, kind)| Operation {
-            service: text(&builder.resources.service, service),
-            name: text(&builder.fixed[fixed::NAME], name),
-            kind,
-        })
-        .collect();
-    operations.sort();
-    operations.dedup();
-    operations
+    builder.operations.seen.keys().map(move |&(service, name, kind)| Operation {
+        service: text(&builder.resources.service, service),
+        name: text(&builder.fixed[fixed::NAME], name),
+        kind,
+    })
 }
 
 /// The columns of the file, and where each comes from.
@@ -161,9 +154,10 @@ fn columns<'a>(builder: &'a SpanBuilder, spans: Promotion, resources: Promotion)
             fixed::SCOPE_SCHEMA_URL => of_scope(&builder.scopes.schema_url),
             fixed::SCOPE_ATTRIBUTES => of_scope(&builder.scopes.attributes),
             fixed::SCOPE_DROPPED => of_scope(&builder.scopes.dropped),
-            fixed::DEFECTS => Source::Filled(0, Some(&builder.fixed[number])),
-            // What nobody sampled stands for itself.
-            fixed::ADJUSTED_COUNT => Source::Filled(1f64.to_bits(), Some(&builder.fixed[number])),
+            _ if fixed::MOSTLY_ALIKE.contains(&number) => {
+                let usual = unwritten_word(number).expect("the columns that are mostly alike are numbers");
+                Source::Filled(usual, Some(&builder.fixed[number]))
+            }
             _ => Source::Borrowed(&builder.fixed[number]),
         })
         .collect();

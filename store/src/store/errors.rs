@@ -34,9 +34,11 @@ pub enum OpenError {
         pid: String,
     },
     /// The data is of a newer format.
-    #[error("{path} has data format {found}; this weir reads up to {supported}")]
+    #[error(
+        "a newer weir wrote {path}: it has format {found}, and this weir reads up to {supported}; nothing was changed"
+    )]
     TooNew {
-        /// The folder.
+        /// The folder or file.
         path: PathBuf,
         /// Its version.
         found: u32,
@@ -78,6 +80,13 @@ pub enum ReadError {
 impl From<crate::catalog::CatalogError> for OpenError {
     fn from(error: crate::catalog::CatalogError) -> Self {
         Self::Catalog(error.to_string())
+    }
+}
+
+impl From<crate::journal::Newer> for OpenError {
+    fn from(newer: crate::journal::Newer) -> Self {
+        let crate::journal::Newer { path, found, supported } = newer;
+        Self::TooNew { path, found, supported }
     }
 }
 

@@ -4,6 +4,7 @@ mod errors;
 mod folder;
 mod housekeeping;
 mod merger;
+mod newer;
 mod open;
 mod options;
 mod publish;

@@ -4,17 +4,17 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     hash::{BuildHasher, Hasher, RandomState},
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use weir_proto::{TenantId, time::Clock};
 
 use super::{
-    FRAME_BYTES_MAX, OpenError, Shared, StoreOptions, folder,
+    FRAME_BYTES_MAX, OpenError, Shared, StoreOptions, folder, newer,
     publish::{publisher, replay},
     run::RUN_BYTES_MAX,
-    shared::{segments_path, verdicts_path},
+    shared::{journal_path, segments_path, verdicts_path},
     stored::StoredSegment,
     view::{SegmentsByTenant, View, Views},
 };
@@ -23,7 +23,7 @@ use crate::{
     catalog::{Catalog, CatalogError, CatalogState},
     disk::Disk,
     head::{HeadFile, PayloadBudget},
-    journal::{Committed, Journal, JournalOptions, Recovered, SpareLimits, Survey},
+    journal::{Committed, Journal, JournalOptions, Newer, Recovered, SpareLimits, Survey},
     ledger::journal_tallies,
     sampling::{Checkpoint, FedFrame, SampledState, Sampler, Sampling, Surroundings},
     segment::{Segment, SegmentId},
@@ -45,6 +45,7 @@ pub(super) async fn open(
     clock: Clock,
 ) -> Result<Shared, OpenError> {
     let lock = folder::open(&options.path, &disk)?;
+    newer::refuse(&options.path)?;
     let (catalog, mut state) = open_catalog(&options.path, &disk).await?;
     if state.first_unsealed_file.is_none() || is_behind(&options.path, &disk, &state)? {
         state = rebuild(&options.path, &disk)?;
@@ -66,10 +67,11 @@ pub(super) async fn open(
     let publish = publisher(views.clone(), sampled.clone(), budget.clone());
     let (journal, recovered) = Journal::open(journal_options, disk.clone(), clock.clone(), publish)?;
     let checkpoint = Checkpoint::read(&verdicts_path(&options.path));
-    let mut replaying = sampler.begin_replay(&verdicts_recovered.files, checkpoint);
+    let mut replaying = sampler.begin_replay(&verdicts_recovered.files, checkpoint)?;
     let files = replay_files(&recovered, sampling.as_deref(), |file, frames| {
         sampler.replay(&mut replaying, file, frames);
-    });
+    })?;
+    budget.lock().unwrap_or_else(PoisonError::into_inner).add_all_replayed(&files);
     let first_unsealed = count_missing(&recovered, &files, &catalog, first_unsealed, &mut state).await?;
     views.change(|view| {
         // The newest file may be empty: it was rolled just before the stop.
@@ -138,7 +140,7 @@ fn journal_options(options: &StoreOptions) -> JournalOptions {
         // Tests count syncs: none may come by itself.
         #[cfg(test)]
         mark_delay: std::time::Duration::from_secs(3600),
-        ..JournalOptions::new(options.path.join("journal/traces"), RandomState::new().build_hasher().finish())
+        ..JournalOptions::new(journal_path(&options.path), RandomState::new().build_hasher().finish())
     }
 }
 
@@ -147,6 +149,9 @@ async fn open_catalog(data: &Path, disk: &Disk) -> Result<(Catalog, CatalogState
     let path = data.join("catalog.sqlite");
     match try_catalog(&path).await {
         Ok(opened) => return Ok(opened),
+        Err(CatalogError::TooNew { found, supported }) => {
+            return Err(OpenError::TooNew { path, found: found as u32, supported: supported as u32 });
+        }
         Err(error) if !error.is_damage() => return Err(error.into()),
         Err(error) => tracing::error!(%error, "the catalog is damaged; making it anew from the segments"),
     }
@@ -247,7 +252,7 @@ fn rebuild(data: &Path, disk: &Disk) -> Result<CatalogState, OpenError> {
 }
 
 fn survey(data: &Path, disk: &Disk) -> Result<Survey, OpenError> {
-    let folder = data.join("journal/traces");
+    let folder = journal_path(data);
     Survey::of(disk, &folder).map_err(|source| OpenError::Io { path: folder, source })
 }
 
@@ -352,7 +357,7 @@ fn replay_files(
     recovered: &Recovered,
     sampling: Option<&dyn Sampling>,
     mut sample: impl FnMut(&Arc<HeadFile>, Vec<FedFrame>),
-) -> Vec<Arc<HeadFile>> {
+) -> Result<Vec<Arc<HeadFile>>, Newer> {
     let mut files = Vec::with_capacity(recovered.files.len());
     // No more at a time: the marks of their spans take memory.
     for journal_files in recovered.files.chunks(REPLAY_THREADS) {
@@ -361,12 +366,13 @@ fn replay_files(
                 journal_files.iter().map(|file| scope.spawn(move || replay(file.clone(), sampling))).collect();
             threads.into_iter().map(|thread| thread.join().expect("replay does not panic")).collect()
         });
-        for (file, frames) in replayed {
+        for replayed in replayed {
+            let (file, frames) = replayed?;
             sample(&file, frames);
             files.push(file);
         }
     }
-    files
+    Ok(files)
 }
 
 /// Journal files that are gone were acknowledged: the ledger says so, with the next file that is sealed, or at once when

@@ -8,7 +8,7 @@ use super::view::Views;
 use crate::{
     Offset,
     head::{BatchSummaries, HeadFile, Payload, PayloadBudget},
-    journal::{Committed, FrameHeader, JournalFile},
+    journal::{Committed, FrameHeader, JournalFile, Newer},
     sampling::{FedFrame, Marking, SampledState, Sampling, SpanMark, SpanMarker},
 };
 
@@ -72,7 +72,10 @@ fn marks(frame: &mut Committed<BatchSummaries>, marking: &Marking<'_>) -> Option
 }
 
 /// Reads a recovered journal file into the head; answers also its sampled frames.
-pub(super) fn replay(journal: Arc<JournalFile>, sampling: Option<&dyn Sampling>) -> (Arc<HeadFile>, Vec<FedFrame>) {
+pub(super) fn replay(
+    journal: Arc<JournalFile>,
+    sampling: Option<&dyn Sampling>,
+) -> Result<(Arc<HeadFile>, Vec<FedFrame>), Newer> {
     let head = Arc::new(HeadFile::new(journal.clone()));
     let mut fed = Vec::new();
     let marked_by = sampling.map_or(0, Sampling::generation);
@@ -82,6 +85,7 @@ pub(super) fn replay(journal: Arc<JournalFile>, sampling: Option<&dyn Sampling>)
         let frame = match frame {
             Ok(frame) => frame,
             Err(damage) => {
+                Newer::of_damage(&journal, &damage)?;
                 tracing::error!(file = journal.number(), %damage, "damaged frames in the journal; the rest is read");
                 continue;
             }
@@ -98,7 +102,7 @@ pub(super) fn replay(journal: Arc<JournalFile>, sampling: Option<&dyn Sampling>)
         }
     }
     head.add_damaged(&frames.damaged());
-    (head, fed)
+    Ok((head, fed))
 }
 
 /// The summaries that admission made when the payload arrived: its own rejections apply, nothing is judged again.

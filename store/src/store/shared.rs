@@ -146,6 +146,11 @@ impl Shared {
     }
 }
 
+/// The folder of the traces' journal.
+pub(crate) fn journal_path(data: &Path) -> PathBuf {
+    data.join("journal").join("traces")
+}
+
 /// The folder of the verdict journal.
 pub(crate) fn verdicts_path(data: &Path) -> PathBuf {
     data.join("journal").join("verdicts")

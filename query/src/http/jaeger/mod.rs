@@ -10,11 +10,12 @@ mod operations;
 pub(super) mod params;
 mod search;
 mod separate;
+mod sought;
 mod spans;
 mod tags;
 pub(super) mod trace;
 
 pub(super) use dependencies::dependencies;
-pub(super) use operations::{operation_names, operations, services};
+pub(super) use operations::{left_out, operation_names, operations, services};
 pub(super) use search::search;
 pub(super) use trace::trace;

@@ -8,18 +8,24 @@ use super::params::parameter;
 use crate::http::{
     answer::{Answer, Failure},
     call::Call,
-    jaeger::kinds,
+    jaeger::{kinds, left_out},
     view::View,
 };
 
 #[derive(Debug, Serialize)]
 struct Services<'a> {
-    services: BTreeSet<&'a str>,
+    services: &'a BTreeSet<String>,
+    /// Not Jaeger's: what is left out, if anything is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
 struct Operations<'a> {
     operations: Vec<Operation<'a>>,
+    /// Not Jaeger's, as above.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -31,9 +37,10 @@ struct Operation<'a> {
 
 /// The names of all services.
 pub(in crate::http) fn services(call: &Call, view: &dyn View) -> Result<Answer, Failure> {
-    let operations = view.operations(&call.tenant)?;
-    let services = operations.iter().map(|operation| operation.service.as_str()).collect();
-    Answer::json(&Services { services }, false)
+    let found = view.operations(&call.tenant, call.deadline)?;
+    let mut answer = Answer::json(&Services { services: &found.services, warnings: left_out(&found) }, false)?;
+    answer.partial = found.is_partial();
+    Ok(answer)
 }
 
 /// The operations of `service` with their kinds, of `spanKind` if given. As in Jaeger, what nobody gave a kind is internal.
@@ -47,16 +54,18 @@ pub(in crate::http) fn operations(call: &Call, view: &dyn View) -> Result<Answer
             Some(shown(kinds::number(&kind.to_ascii_lowercase()).ok_or_else(unknown)?))
         }
     };
-    let operations = view.operations(&call.tenant)?;
-    let mut found = BTreeSet::new();
-    for operation in operations.iter().filter(|operation| operation.service == service) {
+    let found = view.operations(&call.tenant, call.deadline)?;
+    let mut named = BTreeSet::new();
+    for operation in found.list.iter().filter(|operation| operation.service == service) {
         let kind = shown(operation.kind);
         if wanted.is_none_or(|wanted| wanted == kind) {
-            found.insert((operation.name.as_str(), kind));
+            named.insert((operation.name.as_str(), kind));
         }
     }
-    let operations = found.into_iter().map(|(name, span_kind)| Operation { name, span_kind }).collect();
-    Answer::json(&Operations { operations }, false)
+    let operations = named.into_iter().map(|(name, span_kind)| Operation { name, span_kind }).collect();
+    let mut answer = Answer::json(&Operations { operations, warnings: left_out(&found) }, false)?;
+    answer.partial = found.is_partial();
+    Ok(answer)
 }
 
 fn shown(kind: i32) -> &'static str {

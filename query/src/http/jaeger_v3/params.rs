@@ -91,7 +91,7 @@ pub(super) fn search(call: &Call) -> Result<Search, Failure> {
     // The end is not within.
     let Some(last_ns) = to_ns.checked_sub(1).filter(|&last_ns| last_ns >= from_ns) else { return Ok(Search::Nothing) };
     filter.start_ns = from_ns..=last_ns;
-    Search::like(filter, tags, traces_max)
+    Ok(Search::like(filter, tags, traces_max))
 }
 
 fn depth(call: &Call) -> Result<usize, Failure> {

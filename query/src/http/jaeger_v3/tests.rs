@@ -128,12 +128,11 @@ fn what_is_empty_is_left_out() {
 fn filter(query: &[(&str, &str)]) -> String {
     match params::search(&call(&[], &with_range(query))) {
         Ok(crate::http::jaeger::params::Search::Like { filter, traces_max }) => {
-            let attributes: Vec<_> =
-                filter.attributes.iter().map(|one| format!("{}={:?}", one.key, one.value)).collect();
+            let tags: Vec<_> = filter.tags.iter().map(|tag| format!("{:?}", tag.any_of)).collect();
             let named = |name: &Option<String>| name.clone().unwrap_or_else(|| "*".into());
             let (service, name) = (named(&filter.service), named(&filter.name));
             let (from, to) = (filter.duration_ns.start(), filter.duration_ns.end());
-            format!("{service} {name} {from}..={to} {traces_max} [{}]", attributes.join(" "))
+            format!("{service} {name} {from}..={to} {traces_max} [{}]", tags.join(" "))
         }
         Ok(other) => format!("{other:?}"),
         Err(failure) => failure.to_string(),
@@ -150,7 +149,7 @@ fn a_search_takes_both_spellings() {
         ("query.searchDepth", "10"),
         ("query.attributes", r#"{"k":"v"}"#),
     ];
-    let expected = r#"foo bar 1000000000..=2000000000 10 [k=Text("v")]"#;
+    let expected = r#"foo bar 1000000000..=2000000000 10 [[Attribute { key: "k", text: "v" }]]"#;
     assert_eq!(filter(&camel), expected);
     let snake = [
         ("query.service_name", "foo"),

@@ -10,7 +10,10 @@ use super::{
 use crate::http::{
     answer::{Answer, Failure},
     call::Call,
-    jaeger::{params::Search, trace::Shown},
+    jaeger::{
+        params::Search,
+        trace::{Passes, Shown},
+    },
     otlp_json::{Detail, TracesData},
     view::View,
 };
@@ -34,7 +37,7 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
     time(call, "startTime")?;
     time(call, "endTime")?;
     let raw = flag(call, "rawTraces")?;
-    let shown = Shown::read_as(call, view, id, call.spans_max, raw)?;
+    let shown = Passes::new(call, view, raw).next(&[id], call.spans_max)?;
     let shown = shown.ok_or_else(|| Failure::NotFound(NOT_FOUND.into()))?;
     answer(&[shown], raw, Vec::new())
 }
@@ -74,9 +77,10 @@ pub(super) fn each(
     let found = view.search(&call.tenant, &filter, SearchLimits { traces_max, deadline: call.deadline })?;
     let mut warnings = Vec::new();
     if found.partial {
-        warnings.push("partial: the search was cut short by query.timeout or a bound".to_owned());
+        warnings.push("partial: the search was cut short by query.timeout, or something cannot be read".to_owned());
     }
     let mut spans_left = call.spans_max;
+    let mut passes = Passes::new(call, view, raw);
     for (position, &id) in found.traces.iter().enumerate() {
         if spans_left == 0 || call.is_late() {
             let bound = if spans_left == 0 { "query.spans_max" } else { "query.timeout" };
@@ -84,7 +88,7 @@ pub(super) fn each(
             warnings.push(format!("partial: {left_out} more traces are left out ({bound})"));
             break;
         }
-        match Shown::read_as(call, view, id, spans_left, raw) {
+        match passes.next(&found.traces[position..], spans_left) {
             Ok(Some(shown)) => {
                 spans_left -= shown.rows.len();
                 take(shown);

@@ -3,16 +3,12 @@
 use std::ops::Range;
 
 use parquet::file::statistics::Statistics;
+use weir_proto::TraceId;
 
 use super::{attribute, passing};
 use crate::{
     Pruned, ScanFilter,
-    segment::{
-        Segment, SegmentError,
-        chunk_reader::ChunkReader,
-        files::{INDEX, ReadFile},
-        schema::fixed,
-    },
+    segment::{Segment, SegmentError, chunk_reader::ChunkReader, schema::fixed, trace_index::joined},
 };
 
 /// Traces that are looked up between two questions whether to give up.
@@ -68,7 +64,7 @@ impl Segment {
             return Ok(Vec::new());
         }
         let extents = match &filter.trace_ids {
-            Some(_) => Some(self.rows_of_traces(filter, gives_up)?),
+            Some(traces) => Some(self.rows_of_traces(traces, gives_up)?),
             None => None,
         };
         if extents.as_ref().is_some_and(Vec::is_empty) {
@@ -108,21 +104,20 @@ impl Segment {
             })
     }
 
-    /// The segment's rows among which those of the filter's traces lie, ascending, without overlap. Some, when it gives up.
-    fn rows_of_traces(
+    /// The segment's rows among which those of the traces lie, ascending, without overlap. Some, when it gives up.
+    pub(in crate::segment) fn rows_of_traces(
         &self,
-        filter: &ScanFilter,
+        traces: &[TraceId],
         gives_up: &dyn Fn() -> bool,
     ) -> Result<Vec<Range<u64>>, SegmentError> {
         let mut extents: Vec<Range<u64>> = Vec::new();
-        let file = ReadFile::open(self.directory(), INDEX)?;
-        for (at, &trace) in filter.trace_ids.iter().flatten().enumerate() {
+        let file = self.index_file()?;
+        for (at, &trace) in traces.iter().enumerate() {
             if at % TRACES_BETWEEN == TRACES_BETWEEN - 1 && gives_up() {
                 break;
             }
-            let (start, len) = self.index.bucket(trace);
-            let found = self.index.find(trace, &file.read(start, len)?)?;
-            extents.extend(found.iter().map(|extent| extent.first..extent.first + u64::from(extent.rows)));
+            let found = self.extents(trace, file.as_ref())?;
+            extents.extend(joined(&found));
         }
         extents.sort_by_key(|extent| extent.start);
         let mut merged: Vec<Range<u64>> = Vec::new();
@@ -171,7 +166,11 @@ impl Segment {
 }
 
 /// The parts of `extents` (of the segment's rows) that lie in a row group, as rows of the group.
-fn within(extents: &[Range<u64>], first_row: u64, rows: Range<u32>) -> impl Iterator<Item = Range<u32>> {
+pub(in crate::segment) fn within(
+    extents: &[Range<u64>],
+    first_row: u64,
+    rows: Range<u32>,
+) -> impl Iterator<Item = Range<u32>> {
     let end = first_row + u64::from(rows.end);
     extents
         .iter()
@@ -187,7 +186,7 @@ fn start_bounds(reader: &ChunkReader<'_>, group: usize) -> Option<(u64, u64)> {
 }
 
 fn text_range<'a>(reader: &ChunkReader<'a>, group: usize, column: usize) -> Option<(&'a [u8], &'a [u8])> {
-    match reader.metadata.row_group(group).column(column).statistics()? {
+    match reader.chunk(group, column)?.statistics()? {
         Statistics::ByteArray(bounds) => Some((bounds.min_bytes_opt()?, bounds.max_bytes_opt()?)),
         _ => None,
     }

@@ -1,9 +1,12 @@
 //! Segments, written and read back.
 
+pub(crate) mod colliding;
 mod damage;
 mod figures;
+mod listing;
 mod merging;
 mod odd;
+pub(crate) mod older;
 mod round_trip;
 mod sampled;
 mod searching;
