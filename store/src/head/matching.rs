@@ -240,7 +240,7 @@ mod tests {
         let at = bytes.windows(5).position(|window| window == b"error").expect("the key") - 1;
         bytes.splice(at..=at, [0x85, 0x00]);
         // The lengths before the key that cover it: request, resource, scope, span's attributes.
-        for position in 0..at {
+        for position in 0..at - 1 {
             let length = usize::from(bytes[position]);
             if position > 0 && length > 0 && position + 1 + length == bytes.len() - 1 {
                 bytes[position] += 1;

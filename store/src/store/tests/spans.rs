@@ -10,14 +10,14 @@ use weir_proto::{
             collector::trace::v1::ExportTraceServiceRequest,
             common::v1::{AnyValue, KeyValue, any_value::Value},
             resource::v1::Resource,
-            trace::v1::{ResourceSpans, ScopeSpans, Span, span::Event},
+            trace::v1::{ResourceSpans, ScopeSpans, Span},
         },
         traces::{Checks, Limits, scan},
     },
 };
 
 use crate::{
-    Operation, RejectReason, Rejection, Sought, SpanFilter, SpanRecord, TagFilter, TracesBatch, head::BatchSummaries,
+    Operation, RejectReason, Rejection, SpanFilter, SpanRecord, TagFilter, TracesBatch, head::BatchSummaries,
     sampling::POLICY_ATTRIBUTE,
 };
 
@@ -70,14 +70,8 @@ fn span(n: u64) -> Span {
             // Seldom, and of different types: such values are not columns of their own.
             attribute(&format!("seldom.{}", n % 211), Value::BoolValue(n.is_multiple_of(2))),
         ],
-        events: if n.is_multiple_of(4) { vec![note(n)] } else { Vec::new() },
         ..Default::default()
     }
-}
-
-fn note(n: u64) -> Event {
-    let attributes = vec![attribute("mood", Value::StringValue(format!("mood {}", n % 12)))];
-    Event { time_unix_nano: start_ns(n), name: "note".into(), attributes, ..Default::default() }
 }
 
 fn attribute(key: &str, value: Value) -> KeyValue {
@@ -175,11 +169,6 @@ type Fits = fn(u64) -> bool;
 pub(super) fn filters() -> Vec<(SpanFilter, Fits)> {
     let any = SpanFilter::default;
     let attribute = |key: &str, text: &str| SpanFilter { tags: vec![TagFilter::attribute(key, text)], ..any() };
-    let tags = |tags: &[(&str, &str)]| SpanFilter {
-        tags: tags.iter().map(|&(key, text)| TagFilter::attribute(key, text)).collect(),
-        ..any()
-    };
-    let noted = vec![Sought::EventName("note".into()), Sought::Attribute { key: "mood".into(), text: "none".into() }];
     vec![
         (any(), |_| true),
         (SpanFilter { service: Some(service(1)), ..any() }, |n| n % 3 == 1),
@@ -189,11 +178,6 @@ pub(super) fn filters() -> Vec<(SpanFilter, Fits)> {
         (attribute("service.name", &service(2)), |n| n % 3 == 2),
         (attribute("seldom.3", "true"), |n| n % 211 == 3 && n % 2 == 0),
         (attribute("n", "17"), |n| n == 17),
-        (attribute("mood", "mood 8"), |n| n % 12 == 8),
-        (attribute("mood", "mood"), |_| false),
-        (tags(&[("mood", "mood 8"), ("digit", "digit 4"), ("service.name", &service(2))]), |n| n % 60 == 44),
-        (SpanFilter { tags: vec![TagFilter { any_of: noted.clone(), is_absent: false }], ..any() }, |n| n % 4 == 0),
-        (SpanFilter { tags: vec![TagFilter { any_of: noted, is_absent: true }], ..any() }, |n| n % 4 != 0),
         (SpanFilter { start_ns: start_ns(10)..=start_ns(90), ..any() }, |n| (10..=90).contains(&n)),
         (SpanFilter { name: Some("rejected".into()), ..any() }, |_| false),
     ]
