@@ -28,7 +28,7 @@ use crate::processors::{
 pub struct AdmissionRules {
     /// Bounds on each span.
     pub limits: Limits,
-    /// How far before its arrival a span may start; `None` for any time.
+    /// How far before its arrival a span may start, or end if it took no more than a year; `None` for any time.
     pub accept_past: Option<Duration>,
     /// How far after its arrival a span may start; `None` for any time.
     pub accept_future: Option<Duration>,
@@ -266,7 +266,10 @@ impl Judged {
     }
 }
 
-/// Start times that are accepted, both ends included, Unix ns.
+/// The longest that a span may have taken, in ns, to be judged by its end.
+const JOB_NS_MAX: u64 = 366 * 24 * 3_600_000_000_000;
+
+/// Times that are accepted, both ends included, Unix ns.
 #[derive(Debug, Clone, Copy)]
 struct StartWindow {
     from_ns: u64,
@@ -283,6 +286,15 @@ impl StartWindow {
     }
 }
 
+impl StartWindow {
+    /// Whether a long job that began before the window ended within it: its other spans are in, and would be torn from it. A span without a
+    /// start is none.
+    fn has_end_of_job(self, start_ns: u64, end_ns: u64) -> bool {
+        let is_job = start_ns > 0 && end_ns.saturating_sub(start_ns) <= JOB_NS_MAX;
+        is_job && (self.from_ns..=self.to_ns).contains(&end_ns)
+    }
+}
+
 fn fault(scanned: &ScannedSpan<'_>, window: StartWindow) -> Option<RejectReason> {
     if let Some(fault) = scanned.fault {
         return Some(fault.into());
@@ -294,7 +306,7 @@ fn fault(scanned: &ScannedSpan<'_>, window: StartWindow) -> Option<RejectReason>
     if SpanId::from_wire(span.span_id).is_none() {
         return Some(RejectReason::InvalidSpanId);
     }
-    if span.start_ns < window.from_ns {
+    if span.start_ns < window.from_ns && !window.has_end_of_job(span.start_ns, span.end_ns) {
         return Some(RejectReason::TooOld);
     }
     if span.start_ns > window.to_ns {

@@ -2,6 +2,7 @@
 
 mod batches;
 mod bottlenecks;
+mod coding;
 mod critical_path;
 mod dependencies;
 #[cfg(test)]

@@ -33,6 +33,10 @@ fn span() -> Span {
     }
 }
 
+fn timed(start_time_unix_nano: u64, end_time_unix_nano: u64) -> Span {
+    Span { start_time_unix_nano, end_time_unix_nano, ..span() }
+}
+
 fn request(spans: Vec<Span>) -> Vec<u8> {
     let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
     let resource = Some(Resource::default());
@@ -70,7 +74,17 @@ fn each_fault_rejects_its_span_alone() {
         ("zero parent", Span { parent_span_id: vec![0; 8], ..span() }, None),
         ("ends before it starts", Span { end_time_unix_nano: 1, ..span() }, None),
         ("oldest", Span { start_time_unix_nano: NOW_NS - HOUR_NS, ..span() }, None),
-        ("older", Span { start_time_unix_nano: NOW_NS - HOUR_NS - 1, ..span() }, Some(RejectReason::TooOld)),
+        ("older", timed(NOW_NS - HOUR_NS - 1, NOW_NS - HOUR_NS - 1), Some(RejectReason::TooOld)),
+        ("older, without an end", timed(NOW_NS - HOUR_NS - 1, 0), Some(RejectReason::TooOld)),
+        ("a job of ten days", timed(NOW_NS - 240 * HOUR_NS, NOW_NS), None),
+        ("a job that ended at the window's edge", timed(NOW_NS - 240 * HOUR_NS, NOW_NS - HOUR_NS), None),
+        (
+            "a job that ended before the window",
+            timed(NOW_NS - 9 * HOUR_NS, NOW_NS - HOUR_NS - 1),
+            Some(RejectReason::TooOld),
+        ),
+        ("a job that will end", timed(NOW_NS - 9 * HOUR_NS, NOW_NS + HOUR_NS), Some(RejectReason::TooOld)),
+        ("a job of decades", timed(1, NOW_NS), Some(RejectReason::TooOld)),
         ("no time", Span { start_time_unix_nano: 0, ..span() }, Some(RejectReason::TooOld)),
         ("newest", Span { start_time_unix_nano: NOW_NS + HOUR_NS / 60, ..span() }, None),
         ("newer", Span { start_time_unix_nano: NOW_NS + HOUR_NS / 60 + 1, ..span() }, Some(RejectReason::TooNew)),
@@ -89,9 +103,8 @@ fn each_fault_rejects_its_span_alone() {
     }
     let spans = rows.into_iter().map(|(_, span, _)| span).collect();
     let partial = admitted(request(spans), &RULES).expect("well formed").partial.expect("some were rejected");
-    assert_eq!(partial.rejected, 10);
-    let sentence =
-        "rejected spans: too_deep 1, too_large 1, invalid_trace_id 3, invalid_span_id 2, too_old 2, too_new 1";
+    assert_eq!(partial.rejected, 14);
+    let sentence = "rejected spans: too_deep 1, too_large 1, invalid_trace_id 3, invalid_span_id 2, too_old 6, too_new 1";
     assert_eq!(partial.message, sentence);
 }
 

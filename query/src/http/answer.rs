@@ -4,9 +4,11 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use weir_store::ReadError;
+
+use crate::coding::Coding;
 
 /// JSON text.
 pub(super) const JSON: &str = "application/json; charset=utf-8";
@@ -19,24 +21,40 @@ pub(super) const HTML: &str = "text/html; charset=utf-8";
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("1");
 
 /// A good answer.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Answer {
     pub(super) content_type: &'static str,
     pub(super) body: Vec<u8>,
     /// A bound or the deadline cut it short; the body says so too.
     pub(super) partial: bool,
+    /// How the body is compressed.
+    pub(super) coding: Option<Coding>,
 }
 
 impl Answer {
+    /// A whole one.
+    pub(super) fn of(content_type: &'static str, body: Vec<u8>) -> Self {
+        Self { content_type, body, partial: false, coding: None }
+    }
+
+    /// The same, compressed if that makes it smaller. Takes a while for a large one: not for async threads.
+    pub(super) fn coded(mut self, coding: Option<Coding>) -> Self {
+        if let Some((coding, body)) = coding.and_then(|coding| Some((coding, coding.of(&self.body)?))) {
+            self.body = body;
+            self.coding = Some(coding);
+        }
+        self
+    }
+
     /// Writes a value as JSON, indented when a person reads it.
     pub(super) fn json(value: &impl Serialize, pretty: bool) -> Result<Self, Failure> {
         let written = if pretty { serde_json::to_vec_pretty(value) } else { serde_json::to_vec(value) };
         let body = written.map_err(|error| Failure::Unwritable(error.to_string()))?;
-        Ok(Self { content_type: JSON, body, partial: false })
+        Ok(Self::of(JSON, body))
     }
 
     pub(super) fn text(content_type: &'static str, text: String) -> Self {
-        Self { content_type, body: text.into_bytes(), partial: false }
+        Self::of(content_type, text.into_bytes())
     }
 }
 
@@ -165,7 +183,17 @@ impl Failure {
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        respond(StatusCode::OK, self.content_type, self.body)
+        let mut response = respond(StatusCode::OK, self.content_type, self.body);
+        say_coding(response.headers_mut(), self.coding);
+        response
+    }
+}
+
+/// Says how a body is compressed, and that another client may get it otherwise.
+pub(super) fn say_coding(headers: &mut HeaderMap, coding: Option<Coding>) {
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if let Some(coding) = coding {
+        headers.insert(header::CONTENT_ENCODING, coding.header());
     }
 }
 

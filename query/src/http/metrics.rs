@@ -108,5 +108,5 @@ pub(super) fn render() -> Result<Answer, Failure> {
     let encoded = TextEncoder::new().encode(&prometheus::gather(), &mut body);
     encoded.map_err(|error| Failure::Unwritable(error.to_string()))?;
     body.extend_from_slice(process::render().as_bytes());
-    Ok(Answer { content_type: EXPOSITION, body, partial: false })
+    Ok(Answer::of(EXPOSITION, body))
 }

@@ -22,7 +22,7 @@ use super::{
     stream::Streamed,
     view::{Source, View},
 };
-use crate::sql::engine::Engine;
+use crate::{coding::Coding, sql::engine::Engine};
 
 /// One endpoint. All of them answer GET and HEAD, those that take a query as their body POST as well.
 pub(super) struct Route {
@@ -203,8 +203,8 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
     let style = ErrorStyle::of(route.path);
     let result = match route.action {
         Action::Tell(tell) => {
-            let source = Arc::clone(&app.source);
-            run_short(move || tell(source.as_ref())).await
+            let (source, coding) = (Arc::clone(&app.source), Coding::accepted(request.headers()));
+            run_short(move || Ok(tell(source.as_ref())?.coded(coding))).await
         }
         Action::Read(read) => answer(&app, read, request, false).await,
         Action::Search(read) => {
@@ -238,6 +238,7 @@ async fn answer(
     posted: bool,
 ) -> Result<Answer, Failure> {
     let tenant = (app.authenticate)(request.headers()).ok_or(Failure::Unauthorized)?;
+    let coding = Coding::accepted(request.headers());
     let (mut parts, body) = request.into_parts();
     let path = RawPathParams::from_request_parts(&mut parts, &()).await;
     let path = path.map_err(|rejection| Failure::BadRequest(rejection.to_string()))?;
@@ -253,7 +254,7 @@ async fn answer(
     let source = Arc::clone(&app.source);
     let run = move |deadline| {
         let call = Call { tenant, path, query, deadline, now_ns, traces_max, spans_max };
-        read(&call, source.view().as_ref())
+        Ok(read(&call, source.view().as_ref())?.coded(coding))
     };
     app.gate.run(run).await
 }

@@ -13,15 +13,21 @@ use http_body::Frame;
 use tokio::time::{Instant, Sleep};
 
 use super::{
+    answer::say_coding,
     leash::{Leash, Leashed},
     metrics::Streaming,
 };
-use crate::sql::engine::{Answer, Chunk, Ended};
+use crate::{
+    coding::Coding,
+    sql::engine::{Answer, Chunk, Ended},
+};
 
 /// The answer's beginning, and where the rest comes from.
 #[derive(Debug)]
 pub(super) struct Streamed {
     pub(super) content_type: &'static str,
+    /// How it is compressed.
+    pub(super) coding: Option<Coding>,
     pub(super) first: Chunk,
     pub(super) rest: Answer,
     /// When the client is let go, should nothing more come.
@@ -43,6 +49,7 @@ impl Streamed {
             Chunks { next: Some(self.first), rest: self.rest, deadline, counted, ended: false, _leashed: leashed };
         let mut response = Response::new(Body::new(chunks));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        say_coding(response.headers_mut(), self.coding);
         response
     }
 }

@@ -1,6 +1,7 @@
 //! SQL over traces: what is refused before planning, how a query runs and is stopped, how its rows are written.
 
 mod arithmetic;
+pub(crate) mod compressed;
 pub(crate) mod config;
 pub(crate) mod encoding;
 pub(crate) mod engine;

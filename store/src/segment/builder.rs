@@ -16,7 +16,7 @@ use super::{
     contexts::Contexts,
     events, json,
     manifest::OPERATIONS_MAX,
-    schema::{DEFECT_ENDS_BEFORE_START, DEFECT_PARENT_ID, fixed},
+    schema::{DEFECT_BEYOND, DEFECT_ENDS_BEFORE_START, DEFECT_NO_END, DEFECT_NO_START, DEFECT_PARENT_ID, fixed},
     trace_rows::TraceRows,
 };
 use crate::{
@@ -26,6 +26,9 @@ use crate::{
 
 /// Most payload bytes that a builder takes: its arenas count in 32 bits, and JSON text may be six times as long as what it tells.
 pub const PAYLOAD_BYTES_MAX: u64 = 512 << 20;
+
+/// The largest time or duration that is not negative as a signed number.
+const SIGNED_MAX: u64 = i64::MAX as u64;
 
 /// Operations that are told apart; the manifest lists fewer, of every service some.
 const OPERATIONS_SEEN_MAX: usize = 8 * OPERATIONS_MAX;
@@ -53,6 +56,10 @@ pub struct SpanBuilder {
     pub(super) operations: Operations,
     /// Smallest and largest start.
     pub(super) start_ns: Option<(u64, u64)>,
+    /// When what is pushed arrived, Unix ns; `u64::MAX` when nobody said.
+    arrived_ns: u64,
+    /// From when on retention counts: the largest start, but none later than the span's arrival.
+    pub(super) age_from_ns: u64,
     text: Vec<u8>,
 }
 
@@ -124,6 +131,8 @@ impl SpanBuilder {
             traces: TraceRows::default(),
             operations: Operations { seen: HashMap::default(), last: None, cut: false },
             start_ns: None,
+            arrived_ns: u64::MAX,
+            age_from_ns: 0,
             text: Vec::new(),
         }
     }
@@ -146,6 +155,13 @@ impl SpanBuilder {
         self.operations.last = None;
         self.operations.cut = false;
         self.start_ns = None;
+        self.arrived_ns = u64::MAX;
+        self.age_from_ns = 0;
+    }
+
+    /// Says when the payloads that follow arrived, Unix ns.
+    pub fn arrived_at(&mut self, received_at_ns: u64) {
+        self.arrived_ns = received_at_ns;
     }
 
     /// Spans taken.
@@ -294,11 +310,13 @@ impl SpanBuilder {
             None => defects |= DEFECT_PARENT_ID,
         }
         self.fixed[fixed::START_TIME].push_word(row, span.start_ns);
-        self.fixed[fixed::DURATION].push_word(row, span.end_ns.saturating_sub(span.start_ns));
-        if span.end_ns < span.start_ns {
-            defects |= DEFECT_ENDS_BEFORE_START;
+        let duration_ns = span.end_ns.saturating_sub(span.start_ns);
+        // Others read it as a signed number.
+        self.fixed[fixed::DURATION].push_word(row, duration_ns.min(SIGNED_MAX));
+        if span.end_ns < span.start_ns || duration_ns > SIGNED_MAX {
             self.fixed[fixed::END_TIME].push_word(row, span.end_ns);
         }
+        defects |= time_defects(span.start_ns, span.end_ns);
         push_some_word(&mut self.fixed[fixed::DEFECTS], row, defects);
         self.fixed[fixed::NAME].push_bytes(row, span.name);
         self.fixed[fixed::KIND].push_word(row, i64::from(span.kind) as u64);
@@ -336,6 +354,10 @@ impl SpanBuilder {
         }
         let (min, max) = self.start_ns.unwrap_or((u64::MAX, 0));
         self.start_ns = Some((min.min(span.start_ns), max.max(span.start_ns)));
+        // A span without a start is as old as its arrival, and none is younger.
+        let has_start = span.start_ns > 0 || self.arrived_ns == u64::MAX;
+        let aged_ns = if has_start { span.start_ns.min(self.arrived_ns) } else { self.arrived_ns };
+        self.age_from_ns = self.age_from_ns.max(aged_ns);
         self.rows += 1;
         Ok(())
     }
@@ -381,6 +403,16 @@ fn push_some_bytes(column: &mut Column, row: u32, value: &[u8]) {
 }
 
 #[inline]
+/// What is odd about a span's times.
+fn time_defects(start_ns: u64, end_ns: u64) -> u64 {
+    let bit = |is_odd: bool, bit: u64| if is_odd { bit } else { 0 };
+    let is_beyond = start_ns > SIGNED_MAX || end_ns > SIGNED_MAX;
+    bit(end_ns < start_ns, DEFECT_ENDS_BEFORE_START)
+        | bit(end_ns == 0, DEFECT_NO_END)
+        | bit(start_ns == 0, DEFECT_NO_START)
+        | bit(is_beyond, DEFECT_BEYOND)
+}
+
 fn push_some_word(column: &mut Column, row: u32, value: u64) {
     if value != 0 {
         column.push_word(row, value);

@@ -70,6 +70,9 @@ pub(super) struct Manifest {
     pub(super) start_min_ns: u64,
     /// Largest start, Unix ns; 0 without rows. When it is not there, the statistics say it.
     pub(super) start_max_ns: Option<u64>,
+    /// From when on retention counts, Unix ns; absent in older segments, where it is the largest start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) age_from_ns: Option<u64>,
     /// `spans.parquet`.
     pub(super) spans: Checked,
     /// `traces.idx`, if there is one.

@@ -299,6 +299,7 @@ impl Merge {
             traces: self.traces.len(),
             start_min_ns: times.iter().map(|&(min, _)| min).min().unwrap_or(0),
             start_max_ns: Some(times.iter().map(|&(_, max)| max).max().unwrap_or(0)),
+            age_from_ns: inputs.iter().map(|input| input.age_from_ns()).max(),
             spans: written.checked,
             index: Some(Checked::start_of(&index, header_bytes)),
             blooms: written.blooms,

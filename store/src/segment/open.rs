@@ -125,6 +125,11 @@ impl Segment {
         (self.manifest.rows > 0).then_some((self.manifest.start_min_ns, max))
     }
 
+    /// From when on retention counts, Unix ns: the largest start, but no span counts as younger than it had arrived.
+    pub fn age_from_ns(&self) -> u64 {
+        self.manifest.age_from_ns.or(self.manifest.start_max_ns).unwrap_or(u64::MAX)
+    }
+
     /// What it adds to the ledger.
     pub fn tally(&self) -> &Tally {
         &self.manifest.tally

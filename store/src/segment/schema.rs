@@ -153,6 +153,12 @@ pub(super) fn unwritten_word(column: usize) -> Option<u64> {
 pub(super) const DEFECT_ENDS_BEFORE_START: u64 = 1;
 /// Bit of `defects`: the parent's id was not 8 bytes long; it is lost, and the span stands as a root.
 pub(super) const DEFECT_PARENT_ID: u64 = 2;
+/// Bit of `defects`: there was no end (0).
+pub(super) const DEFECT_NO_END: u64 = 4;
+/// Bit of `defects`: there was no start (0).
+pub(super) const DEFECT_NO_START: u64 = 8;
+/// Bit of `defects`: the start, the end or what is between them is beyond 2^63 ns: centuries.
+pub(super) const DEFECT_BEYOND: u64 = 16;
 
 /// Before a span attribute's key.
 pub(super) const SPAN_PREFIX: &str = "attributes.";

@@ -99,6 +99,7 @@ fn write_files(
         traces: builder.traces.len(),
         start_min_ns,
         start_max_ns: Some(start_max_ns),
+        age_from_ns: Some(builder.age_from_ns),
         spans: written.checked,
         index: Some(Checked::start_of(&index, header_bytes)),
         blooms: written.blooms,

@@ -117,14 +117,14 @@ pub(super) fn apply_retention(shared: &Shared) -> Result<(), crate::catalog::Cat
 
 fn expired(shared: &Shared, view: &View) -> Vec<Arc<StoredSegment>> {
     let mut segments: Vec<_> = view.all_segments().cloned().collect();
-    segments.sort_by_key(|segment| segment.start_max_ns());
+    segments.sort_by_key(|segment| segment.age_from_ns());
     let oldest_kept_ns = (shared.options.retention_traces)
         .map_or(0, |age| shared.clock.now_ns().saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)));
     let mut bytes: u64 = segments.iter().map(|segment| segment.bytes()).sum();
     let bytes_max = shared.options.size_bytes_max.unwrap_or(u64::MAX);
     let mut gone = Vec::new();
     for segment in segments {
-        if segment.start_max_ns() >= oldest_kept_ns && bytes <= bytes_max {
+        if segment.age_from_ns() >= oldest_kept_ns && bytes <= bytes_max {
             break;
         }
         bytes -= segment.bytes();

@@ -48,7 +48,7 @@ const ZSTD_LEVEL: i32 = 1;
 struct Candidate {
     rows: u64,
     bytes: u64,
-    start_max_ns: u64,
+    age_from_ns: u64,
     mergeable: bool,
 }
 
@@ -95,7 +95,7 @@ fn candidates(segments: &[Arc<StoredSegment>]) -> Vec<Candidate> {
         .map(|segment| Candidate {
             rows: segment.rows(),
             bytes: segment.bytes(),
-            start_max_ns: segment.start_max_ns(),
+            age_from_ns: segment.age_from_ns(),
             mergeable: segment.is_mergeable(),
         })
         .collect()
@@ -132,8 +132,8 @@ fn run_end(segments: &[Candidate], start: usize, wanted_tier: u32, options: &Sto
     while end < segments.len() && end - start < FAN_IN_MAX && tier(segments[end].rows) <= wanted_tier {
         let next = segments[end];
         rows += next.rows;
-        newest_min_ns = next.start_max_ns.min(newest_min_ns);
-        newest_max_ns = next.start_max_ns.max(newest_max_ns);
+        newest_min_ns = next.age_from_ns.min(newest_min_ns);
+        newest_max_ns = next.age_from_ns.max(newest_max_ns);
         let too_far_apart = newest_max_ns - newest_min_ns > NEWEST_NS_APART_MAX;
         if !next.mergeable || rows > options.segment_rows_max || too_far_apart {
             break;
@@ -227,7 +227,7 @@ mod tests {
     fn segments(rows: &[u64]) -> Vec<Candidate> {
         (rows.iter())
             .enumerate()
-            .map(|(n, &rows)| Candidate { rows, bytes: rows * 40, start_max_ns: n as u64, mergeable: true })
+            .map(|(n, &rows)| Candidate { rows, bytes: rows * 40, age_from_ns: n as u64, mergeable: true })
             .collect()
     }
 
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(planned(&[10; 40]), [0..16, 16..32, 32..40]);
         let mut old = segments(&[10; 5]);
         for segment in &mut old[1..] {
-            segment.start_max_ns += 2 * NEWEST_NS_APART_MAX;
+            segment.age_from_ns += 2 * NEWEST_NS_APART_MAX;
         }
         assert_eq!(plan(&old, &StoreOptions::new("")), vec![1..5]);
     }

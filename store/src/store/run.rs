@@ -133,6 +133,7 @@ impl TenantRun {
                 return false;
             }
         };
+        self.builder.arrived_at(stored.header.received_at_ns);
         let pushed = if frame.generation == 0 {
             self.builder.push_payload(&stored.payload, &stored.header.rejected)
         } else {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use weir_store::{SearchLimits, SpanFilter, TraceRows};
 
-use super::range::range;
+use super::range::{Understood, range};
 use crate::{
     bottlenecks::{Bottlenecks, Calls, Found},
     http::{
@@ -22,6 +22,7 @@ struct Body<'a> {
     service: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     operation: Option<&'a str>,
+    range: Understood,
     /// The deadline or a bound left something out.
     partial: bool,
     #[serde(flatten)]
@@ -44,6 +45,7 @@ pub(in crate::http) fn bottlenecks(call: &Call, view: &dyn View) -> Result<Answe
     let limits = SearchLimits { traces_max, deadline: call.deadline };
     let found = view.search(&call.tenant, &filter, limits)?;
     let mut partial = found.partial;
+    let range = Understood::of(&start_ns);
     let mut bottlenecks = Bottlenecks::new(Calls { service, operation, start_ns });
     for id in found.traces {
         if call.is_late() {
@@ -58,7 +60,7 @@ pub(in crate::http) fn bottlenecks(call: &Call, view: &dyn View) -> Result<Answe
         }
         bottlenecks.add(&fold_resends(rows));
     }
-    let mut answer = Answer::json(&Body { service, operation, partial, found: bottlenecks.found() }, false)?;
+    let mut answer = Answer::json(&Body { service, operation, range, partial, found: bottlenecks.found() }, false)?;
     answer.partial = partial;
     Ok(answer)
 }
@@ -96,7 +98,7 @@ mod tests {
         assert!(!partial);
         let none = |category: &str| serde_json::json!({"category": category, "share": 0.0, "total_ns": 0, "p50_ns": 0, "p95_ns": 0, "p99_ns": 0});
         let expected = serde_json::json!({
-            "service": "shop", "operation": "order", "partial": false, "traces": 2, "calls": 2, "calls_seen": 2,
+            "service": "shop", "operation": "order", "range": {"start": null, "end": null}, "partial": false, "traces": 2, "calls": 2, "calls_seen": 2,
             "weighted": false,
             "duration": {"total_ns": 300, "p50_ns": 100, "p95_ns": 200, "p99_ns": 200},
             "categories": [

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::range::range;
+use super::range::{Understood, range};
 use crate::{
     dependencies::{self, Dependency},
     http::{
@@ -17,6 +17,7 @@ const BACK_DEFAULT_NS: u64 = 24 * 3600 * 1_000_000_000;
 
 #[derive(Debug, Serialize)]
 struct Body {
+    range: Understood,
     /// Spans looked at.
     spans: u64,
     /// Above 1, calls and errors are estimates from one in so many traces.
@@ -31,14 +32,16 @@ struct Body {
 
 /// Calls of spans that start between `from` and `to`; of `service` only, as caller or callee, if given.
 pub(in crate::http) fn dependencies(call: &Call, view: &dyn View) -> Result<Answer, Failure> {
-    let batches = view.scan(&call.tenant, dependencies::request(range(call, BACK_DEFAULT_NS)?, true));
+    let start_ns = range(call, BACK_DEFAULT_NS)?;
+    let range = Understood::of(&start_ns);
+    let batches = view.scan(&call.tenant, dependencies::request(start_ns, true));
     let found = dependencies::dependencies(batches.as_ref(), call.deadline);
     let mut dependencies = found.dependencies;
     if let Some(service) = call.first("service") {
         dependencies.retain(|one| one.caller == service || one.callee == service);
     }
     let (spans, traces_one_in, weighted, partial) = (found.spans, found.traces_one_in, found.weighted, found.partial);
-    let body = Body { spans, traces_one_in, weighted, partial, dependencies };
+    let body = Body { range, spans, traces_one_in, weighted, partial, dependencies };
     let mut answer = Answer::json(&body, false)?;
     answer.partial = found.partial;
     Ok(answer)
@@ -75,19 +78,21 @@ mod tests {
             r#""calls":1,"calls_seen":1,"errors":1,"p50_ns":50,"p99_ns":50}"#
         );
         let from = ("from", "0");
+        let range = r#""range":{"start":null,"end":null}"#;
         assert_eq!(
             ask(&[from]),
             format!(
-                r#"{{"spans":4,"traces_one_in":1,"weighted":false,"partial":false,"dependencies":[{sql},{cart}]}}"#
+                r#"{{{range},"spans":4,"traces_one_in":1,"weighted":false,"partial":false,"dependencies":[{sql},{cart}]}}"#
             )
         );
-        let of_web =
-            format!(r#"{{"spans":4,"traces_one_in":1,"weighted":false,"partial":false,"dependencies":[{cart}]}}"#);
-        assert_eq!(ask(&[from, ("service", "web")]), of_web);
-        assert_eq!(
-            ask(&[("to", "5"), from]),
-            r#"{"spans":1,"traces_one_in":1,"weighted":false,"partial":false,"dependencies":[]}"#
+        let of_web = format!(
+            r#"{{{range},"spans":4,"traces_one_in":1,"weighted":false,"partial":false,"dependencies":[{cart}]}}"#
         );
+        assert_eq!(ask(&[from, ("service", "web")]), of_web);
+        let none = r#""spans":1,"traces_one_in":1,"weighted":false,"partial":false,"dependencies":[]"#;
+        let until = "1970-01-01T00:00:00.000000005Z";
+        let expected = format!(r#"{{"range":{{"start":null,"end":"{until}"}},{none}}}"#);
+        assert_eq!(ask(&[("to", until), from]), expected);
         let bad = dependencies(&fixtures::call(&[], &[("from", "x")]), &Held::default());
         assert!(matches!(bad, Err(Failure::BadRequest(_))));
     }

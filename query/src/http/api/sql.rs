@@ -9,6 +9,7 @@ use tokio::time::{timeout, timeout_at};
 use weir_store::ReadError;
 
 use crate::{
+    coding::Coding,
     http::{
         answer::Failure,
         body,
@@ -17,6 +18,7 @@ use crate::{
         stream::Streamed,
     },
     sql::{
+        compressed::Compressed,
         encoding::{ArrowStream, Encoding, Json},
         engine::Query,
         error::SqlError,
@@ -35,7 +37,9 @@ pub(in crate::http) fn sql(app: App, request: Request) -> Streaming {
 async fn answer(app: App, request: Request) -> Result<Streamed, Failure> {
     let tenant = (app.authenticate)(request.headers()).ok_or(Failure::Unauthorized)?;
     let leash = request.extensions().get::<Leash>().cloned();
-    let encoding = encoding(request.headers());
+    let coding = Coding::accepted(request.headers());
+    let encoding = Compressed::of(encoding(request.headers()), coding);
+    let encoding = encoding.map_err(|error| Failure::Unwritable(error.to_string()))?;
     let content_type = encoding.content_type();
     let text = text(&app, request).await?;
     let turn = app.gate.turn().await?;
@@ -45,7 +49,7 @@ async fn answer(app: App, request: Request) -> Result<Streamed, Failure> {
     let mut rest = app.engine.ask(Query { text, spans, deadline: deadline.into(), encoding }, turn);
     let let_go = deadline + LATE_MAX;
     match timeout_at(let_go, rest.chunks.recv()).await {
-        Ok(Some(Ok(first))) => Ok(Streamed { content_type, first, rest, deadline: let_go, leash }),
+        Ok(Some(Ok(first))) => Ok(Streamed { content_type, coding, first, rest, deadline: let_go, leash }),
         Ok(Some(Err(error))) => Err(error.into()),
         Ok(None) => Err(Failure::Panicked),
         Err(_) => Err(Failure::TimedOut),

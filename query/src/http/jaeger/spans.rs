@@ -172,7 +172,9 @@ fn push_count(tags: &mut Vec<Tag<'_>>, key: &'static str, count: u32) {
 
 fn warnings_of(row: &SpanRecord, uses: usize, ids: &HashSet<&[u8]>) -> Vec<String> {
     let mut warnings = Vec::new();
-    if row.ends_before_start() {
+    if row.span.end_time_unix_nano == 0 {
+        warnings.push("the span has no end; its duration is shown as 0".to_owned());
+    } else if row.ends_before_start() {
         let by_ns = row.span.start_time_unix_nano - row.span.end_time_unix_nano;
         warnings.push(format!("the span ends {by_ns} ns before it starts; its duration is shown as 0"));
     }

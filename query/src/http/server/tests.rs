@@ -166,6 +166,50 @@ async fn wrong_turns_are_explained_in_the_style_of_the_api() {
     assert_eq!(status(&stranger), "401");
 }
 
+/// An answer's header, and its body's bytes.
+async fn coded(served: &Served, request: &str) -> (String, Vec<u8>) {
+    let mut stream = served.connect().await;
+    stream.write_all(request.as_bytes()).await.expect("sends");
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.expect("answers");
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a header") + 4;
+    (String::from_utf8_lossy(&bytes[..end]).into_owned(), bytes[end..].to_vec())
+}
+
+#[tokio::test]
+async fn answers_are_compressed_for_those_who_ask() {
+    let mut many = held();
+    many.rows[0].span.name = "a name as long as many are ".repeat(100);
+    let served = serve_held(many, |_| {}).await;
+    let get =
+        |target: &str, accepts: &str| format!("GET {target} HTTP/1.0\r\nhost: x\r\naccept-encoding: {accepts}\r\n\r\n");
+    let id = TRACE.to_string();
+    for target in [
+        format!("/api/v1/trace/{id}"),
+        format!("/jaeger/api/traces/{id}"),
+        format!("/jaeger/api/v3/traces/{id}"),
+        "/metrics".to_owned(),
+        "/".to_owned(),
+    ] {
+        let (header, plain) = coded(&served, &get(&target, "br")).await;
+        assert!(header.contains("vary: accept-encoding") && !header.contains("content-encoding"), "{header}");
+        let (header, body) = coded(&served, &get(&target, "gzip;q=0.5, zstd")).await;
+        assert!(header.contains("content-encoding: zstd\r\n") && header.contains("vary: accept-encoding"), "{header}");
+        let whole = zstd::decode_all(&body[..]).expect("zstd");
+        // Metrics count on.
+        assert!(target == "/metrics" || whole == plain, "{target}");
+        let (header, _) = coded(&served, &get(&target, "gzip")).await;
+        assert!(header.contains("content-encoding: gzip\r\n"), "{header}");
+    }
+    let (header, _) = coded(&served, &get("/healthz", "gzip")).await;
+    assert!(!header.contains("content-encoding"), "{header}");
+    let sql = get("/api/v1/sql?query=SELECT%20service%20FROM%20spans", "zstd");
+    let (header, body) = coded(&served, &sql).await;
+    assert!(header.contains("content-encoding: zstd\r\n") && header.contains("vary: accept-encoding"), "{header}");
+    let rows = String::from_utf8(zstd::decode_all(&body[..]).expect("zstd")).expect("UTF-8");
+    assert!(rows.starts_with(r#"{"columns":["#) && rows.ends_with("]}\n"), "{rows}");
+}
+
 #[tokio::test]
 async fn a_search_may_be_posted() {
     let served = serve_held(held(), |_| {}).await;

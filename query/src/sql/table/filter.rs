@@ -263,14 +263,16 @@ fn comparison(column: ScanColumn, op: Operator, value: &ScalarValue) -> Option<C
     }
 }
 
-/// Bounds on a column of numbers that SQL shows as signed and that are not negative (before the year 2262).
+/// Bounds on a column of numbers that SQL shows as signed: those beyond the largest (from the year 2262 on) as the largest.
 fn whole_bounds(op: Operator, number: i64) -> Option<RangeInclusive<u64>> {
-    const MAX: u64 = i64::MAX as u64;
     const NOTHING: RangeInclusive<u64> = RangeInclusive::new(1, 0);
-    let at_least = |from: i64| from.max(0) as u64..=MAX;
-    let at_most = |to: i64| u64::try_from(to).map_or(NOTHING, |to| 0..=to);
+    let at_least = |from: i64| from.max(0) as u64..=u64::MAX;
+    let at_most = |to: i64| match to {
+        i64::MAX => 0..=u64::MAX,
+        to => u64::try_from(to).map_or(NOTHING, |to| 0..=to),
+    };
     Some(match op {
-        Operator::Eq => u64::try_from(number).map_or(NOTHING, |number| number..=number),
+        Operator::Eq => meet(&at_least(number), &at_most(number)),
         Operator::GtEq => at_least(number),
         Operator::Gt => number.checked_add(1).map_or(NOTHING, at_least),
         Operator::LtEq => at_most(number),

@@ -81,9 +81,10 @@ fn numbers(words: Vec<u64>, nulls: Option<NullBuffer>, wanted: &DataType) -> Arr
     }
 }
 
-/// The same 64 bits as signed numbers, in place.
+/// As signed numbers, in place. What is beyond the largest (times from the year 2262 on, spans of centuries) is shown as the largest:
+/// so order stays, and nothing is negative.
 fn signed(words: Vec<u64>) -> ScalarBuffer<i64> {
-    words.into_iter().map(|word| word as i64).collect::<Vec<i64>>().into()
+    words.into_iter().map(|word| word.min(i64::MAX as u64) as i64).collect::<Vec<i64>>().into()
 }
 
 fn ids(

@@ -97,3 +97,30 @@ async fn a_merge_does_not_bring_back_what_retention_took_meanwhile() {
     shows(&store, &sent, &left);
     assert_eq!(folders(folder.path()), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_time_that_no_clock_tells_neither_keeps_a_segment_nor_kills_it() {
+    const HOUR_NS: u64 = 3_600_000_000_000;
+    const YEAR_2500_NS: u64 = 16_725_225_600_000_000_000;
+    let folder = temp_folder();
+    let now_ns = spans::start_ns(0);
+    let clock = Clock::fixed(now_ns);
+    let options = StoreOptions { retention_traces: Some(Duration::from_secs(3600)), ..options(folder.path()) };
+    let store = StillStore::open_with(options, Disk::default(), clock.clone()).await;
+    // Three segments of one span each, then one of them all, merged.
+    for (n, start_ns) in [0, YEAR_2500_NS, u64::MAX, 0].into_iter().enumerate() {
+        store.append_batch(spans::timed(&tenant("default"), n as u64, start_ns, now_ns)).await;
+        store.roll().await;
+        assert!(store.seal().await);
+    }
+    let left = |store: &StillStore| store.snapshot().spans(&tenant("default"));
+    clock.set(now_ns + HOUR_NS);
+    store.apply_retention().await;
+    assert_eq!(left(&store), 4, "an hour is kept, whatever they say");
+    assert!(store.merge().await, "no segment is too far from the others");
+    store.apply_retention().await;
+    assert_eq!(left(&store), 4);
+    clock.set(now_ns + HOUR_NS + 1);
+    store.apply_retention().await;
+    assert_eq!(left(&store), 0);
+}

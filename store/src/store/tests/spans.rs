@@ -106,6 +106,13 @@ pub(super) fn batch(tenant: &TenantId, numbers: &[u64], received_at_ns: u64) -> 
     batch
 }
 
+/// What admission makes of a request of one span that starts at some time.
+pub(super) fn timed(tenant: &TenantId, n: u64, start_time_unix_nano: u64, received_at_ns: u64) -> TracesBatch {
+    let (mut request, rejected) = request(&[n]);
+    request.resource_spans[0].scope_spans[0].spans[0].start_time_unix_nano = start_time_unix_nano;
+    batch_of(tenant, &request, rejected, received_at_ns)
+}
+
 /// What admission makes of a request of which these spans are rejected.
 pub(super) fn batch_of(
     tenant: &TenantId,

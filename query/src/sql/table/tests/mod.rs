@@ -5,6 +5,7 @@ mod damaged;
 mod numbers;
 mod plans;
 mod sampled;
+mod times;
 mod traffic;
 
 use std::time::{Duration, Instant};

@@ -135,7 +135,12 @@ pub(super) fn batch(numbers: std::ops::Range<u64>) -> TracesBatch {
         scope_spans: vec![ScopeSpans { spans: vec![span(n)], ..Default::default() }],
         ..Default::default()
     });
-    let payload = ExportTraceServiceRequest { resource_spans: resource_spans.collect() }.encode_to_vec();
+    batch_of(resource_spans.collect())
+}
+
+/// A batch of any spans.
+pub(super) fn batch_of(resource_spans: Vec<ResourceSpans>) -> TracesBatch {
+    let payload = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
     let mut summaries = BatchSummaries::default();
     let limits = Limits { span_bytes_max: 1 << 20, attributes_max: 100, depth_max: 64 };
     scan(&payload, Checks::Admission(limits), |scanned| {
