@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use foldhash::fast::RandomState;
+use foldhash::quality::RandomState;
 use weir_proto::{TenantId, TraceId};
 
 use super::{

@@ -45,7 +45,7 @@ pub use id::{InvalidSegmentName, SegmentId};
 pub use manifest::SegmentTally;
 pub(crate) use manifest::check_format;
 pub use matching::value_matches;
-pub use merge::merge;
+pub use merge::{merge, salvage};
 pub use open::Segment;
 pub use scan::attribute_in_json;
 pub(crate) use scan::{HeadRow, ScanRows, SegmentPart, is_string_only, passes};
