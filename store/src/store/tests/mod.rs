@@ -19,6 +19,7 @@ mod sampling;
 mod scanning;
 mod spans;
 mod still;
+mod tags;
 mod tenants;
 
 use std::{
