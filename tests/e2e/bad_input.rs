@@ -117,6 +117,7 @@ async fn bad_bodies_and_headers() {
 async fn bad_spans_are_rejected_one_by_one() {
     with_server(63, async |_, server| {
         let now_ns = Clock::system().now_ns();
+        let long_ago_ns = now_ns - 30 * 86_400 * SECOND_NS;
         let many = (0..100_000).map(|n| text(&format!("k{n}"), "v".into())).collect();
         let bad = [
             Span { trace_id: vec![0; 16], ..span(1) },
@@ -124,13 +125,15 @@ async fn bad_spans_are_rejected_one_by_one() {
             Span { span_id: vec![0; 8], ..span(1) },
             Span { span_id: vec![1; 9], ..span(1) },
             Span { start_time_unix_nano: now_ns + 3600 * SECOND_NS, ..span(1) },
-            Span { start_time_unix_nano: now_ns - 30 * 86_400 * SECOND_NS, ..span(1) },
-            Span { attributes: many, ..span(1) },
+            Span { start_time_unix_nano: long_ago_ns - SECOND_NS, end_time_unix_nano: long_ago_ns, ..span(1) },
         ];
         for (at, bad) in bad.into_iter().enumerate() {
             let outcome = export(server.grpc, &request(vec![span(0x70 + at as u8), bad])).await;
             assert_eq!(outcome, Outcome::Acked { rejected: 1 }, "bad span {at}");
         }
+        let many = Span { attributes: many, ..span(0x7c) };
+        let outcome = export(server.grpc, &request(vec![span(0x7b), many])).await;
+        assert_eq!(outcome, Outcome::Acked { rejected: 0 }, "attributes beyond the limit are left out, not their span");
         let outcome = export(server.grpc, &request_of(&deep_span(8, 1_000))).await;
         assert_eq!(outcome, Outcome::Acked { rejected: 1 }, "a deep span");
         // Invalid UTF-8, which prost would not let us write: a valid name's bytes are overwritten.
@@ -139,7 +142,7 @@ async fn bad_spans_are_rejected_one_by_one() {
         body[at] = 0xff;
         assert_eq!(export(server.grpc, &body).await, Outcome::Acked { rejected: 1 });
         let ledger = Query::new(server.query).ledger().await.expect("a ledger");
-        assert_eq!((ledger.accepted, ledger.balances()), (8, true));
+        assert_eq!((ledger.accepted, ledger.balances()), (9, true));
     })
     .await;
 }

@@ -20,7 +20,10 @@ async fn dependencies_and_critical_paths_fit_the_traces() {
     let before = get(&query, "/api/v1/dependencies").await;
     weir.sealed(&server).await;
     assert_eq!(jaegers_calls(&query).await, expected);
-    assert_eq!(get(&query, "/api/v1/dependencies").await, before);
+    let mut after = get(&query, "/api/v1/dependencies").await;
+    // Each call asks for the day before itself.
+    after["range"] = before["range"].clone();
+    assert_eq!(after, before);
     assert_eq!((before["spans"].as_u64(), before["partial"].as_bool()), (Some(800), Some(false)));
     let kinds: BTreeSet<_> =
         list(&before["dependencies"]).iter().filter_map(|one| one["callee_kind"].as_str()).collect();

@@ -343,13 +343,17 @@ impl Merge {
         let mut found = Operations::default();
         for input in inputs {
             tally.add(input.tally());
-            input.add_operations(&mut found, None)?;
+            match input.add_operations(&mut found, None) {
+                // What is left of it may have more than could be read.
+                Err(SegmentError::Damaged { .. }) => found.is_cut = true,
+                added => added?,
+            }
         }
-        let (operations, operations_cut) = listed(found.list, found.is_cut);
         let mut ledger_after = inputs.last().and_then(|last| last.ledger_after().cloned());
         let lost = inputs.iter().map(|input| input.rows()).sum::<u64>() - self.rows;
         tally.lose(lost);
         ledger_after.iter_mut().for_each(|tally| tally.lose(lost));
+        let (operations, operations_cut) = listed(found.list, found.is_cut);
         let times: Vec<(u64, u64)> = inputs.iter().filter_map(|input| input.start_ns()).collect();
         let manifest = Manifest {
             format: FORMAT,
