@@ -20,12 +20,25 @@ pub(crate) enum Command {
     Run(RunOptions),
     /// Check a configuration file without starting anything.
     ///
-    /// Prints `file:line:column: what is wrong` and exits with 1 when the file cannot be used. Warns of what has no effect.
+    /// Prints `file:line:column: what is wrong` for everything that is, and exits with 1 when the file cannot be used.
+    /// Warns of what has no effect.
     #[command(after_help = VALIDATE_EXAMPLES)]
     Validate {
         /// The configuration to check (YAML).
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+    },
+    /// Make of an OpenTelemetry Collector's file one that runs here.
+    ///
+    /// What cannot be used is left out and said in comments at the beginning, each with its place; comments of the file are not kept.
+    #[command(after_help = CONVERT_EXAMPLES)]
+    Convert {
+        /// The Collector's configuration (YAML).
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Where the result is written; left out: stdout.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
     /// Ask a running weir in SQL; the table is `spans`.
     ///
@@ -99,6 +112,7 @@ Examples:
   weir run --data /var/lib/weir             the same, data kept there
   weir run --config weir.yaml               as the file says
   weir validate --config weir.yaml          check the file first
+  weir convert otel.yaml -o weir.yaml       start from a Collector's file
   weir sql \"SELECT service, count(*) FROM spans GROUP BY service\"
 
 Then send traces from any OpenTelemetry SDK and look at them:
@@ -123,6 +137,11 @@ const VALIDATE_EXAMPLES: &str = "\
 Examples:
   weir validate --config weir.yaml
   HOST=0.0.0.0 weir validate --config weir.yaml     with the variables that ${env:NAME} in it needs";
+
+const CONVERT_EXAMPLES: &str = "\
+Examples:
+  weir convert otel-collector.yaml
+  weir convert otel-collector.yaml -o weir.yaml && weir validate --config weir.yaml";
 
 const SQL_EXAMPLES: &str = "\
 Examples:

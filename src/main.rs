@@ -11,14 +11,14 @@ mod shutdown;
 mod sql;
 mod wiring;
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use anyhow::Context;
 use clap::Parser;
 
 use crate::{
     cli::{Cli, Command, RunOptions},
-    config::Config,
+    config::{Config, ConfigError},
 };
 
 fn main() -> ExitCode {
@@ -28,12 +28,15 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Run(options) => run(&options),
         Command::Validate { config } => validate(&config),
+        Command::Convert { file, output } => convert(&file, output.as_deref()),
         Command::Sql(options) => sql::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("weir: {}", in_words(&error));
+            for line in in_words(&error).lines() {
+                eprintln!("weir: {line}");
+            }
             ExitCode::FAILURE
         }
     }
@@ -74,12 +77,26 @@ fn run(options: &RunOptions) -> anyhow::Result<()> {
 
 /// `weir validate`.
 fn validate(file: &std::path::Path) -> anyhow::Result<()> {
-    let config = Config::load(file)?;
-    for warning in &config.warnings {
+    let outcome = Config::load(file);
+    let warnings = match &outcome {
+        Ok(config) => &config.warnings[..],
+        Err(ConfigError::Wrong { warnings, .. }) => warnings,
+        Err(ConfigError::Unreadable { .. }) => &[],
+    };
+    for warning in warnings {
         eprintln!("weir: warning: {warning}");
     }
-    println!("{}: valid; {}", file.display(), config.summary());
+    println!("{}: valid; {}", file.display(), outcome?.summary());
     Ok(())
+}
+
+/// `weir convert`.
+fn convert(file: &std::path::Path, output: Option<&std::path::Path>) -> anyhow::Result<()> {
+    let text = config::convert(file)?;
+    match output {
+        Some(output) => std::fs::write(output, text).with_context(|| format!("cannot write {}", output.display())),
+        None => std::io::stdout().write_all(text.as_bytes()).context("cannot write to stdout"),
+    }
 }
 
 /// The error and its causes, each once: many of our messages name their cause already.

@@ -42,7 +42,14 @@ fn help_teaches_by_example() {
         assert!(stdout(&help).contains(line), "{line} is missing in\n{}", stdout(&help));
     }
     // What is not there yet is not promised.
-    for command in [&["--help"][..], &["-h"], &["run", "--help"], &["validate", "--help"], &["sql", "--help"]] {
+    for command in [
+        &["--help"][..],
+        &["-h"],
+        &["run", "--help"],
+        &["validate", "--help"],
+        &["convert", "--help"],
+        &["sql", "--help"],
+    ] {
         let help = stdout(&weir(command)).to_lowercase();
         assert!(!help.contains("metrics") && !help.contains(" logs and"), "{command:?}:\n{help}");
     }
@@ -118,6 +125,36 @@ fn validate_says_where_it_is_wrong() {
     // `run` reads the same file and stops before it touches anything.
     let run = weir(&["run", "--config", &path, "--data", "/nonexistent/data"]);
     assert_eq!((run.status.code(), stderr(&run)), (Some(1), stderr(&output)));
+}
+
+#[test]
+fn validate_says_everything_at_once() {
+    let (_folder, path) = file("storage:\n  retenton: {}\nprocessors: {batch: }\nquery: {timeout: soon}\n");
+    let output = weir(&["validate", "--config", &path]);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(1), String::new()));
+    let begins = ["weir: warning: ", "weir: ", "weir: "].into_iter().zip([":3:14: ", ":2:3: ", ":4:18: "]);
+    let said = stderr(&output);
+    assert_eq!(said.lines().count(), 3, "{said}");
+    for (line, (prefix, place)) in said.lines().zip(begins) {
+        assert!(line.starts_with(&format!("{prefix}{path}{place}")), "{said}");
+    }
+}
+
+#[test]
+fn a_collectors_file_is_converted() {
+    let (_folder, path) = file(
+        "receivers: {otlp: {protocols: {grpc: }}}\nprocessors: {batch: }\nexporters: {debug: }\n\
+         service: {pipelines: {traces: {receivers: [otlp], processors: [batch], exporters: [debug]}}}\n",
+    );
+    let printed = weir(&["convert", &path]);
+    assert_eq!((printed.status.code(), stderr(&printed)), (Some(0), String::new()));
+    let converted = format!("{path}.weir");
+    assert_eq!(weir(&["convert", &path, "-o", &converted]).status.code(), Some(0));
+    assert_eq!(std::fs::read_to_string(&converted).expect("written"), stdout(&printed));
+    let output = weir(&["validate", "--config", &converted]);
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
+    let unreadable = weir(&["convert", "/nonexistent/otel.yaml"]);
+    assert_eq!((unreadable.status.code(), stdout(&unreadable)), (Some(1), String::new()));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use weir_proto::{
     SpanId, TenantId, TraceId,
     otlp::{
-        traces::{Checks, Limits, Rewriter, ScanError, ScannedSpan, canonical, scan},
+        traces::{Checks, Limits, Rewriter, ScanError, ScannedSpan, SpanFault, canonical, scan, with_attributes_max},
         wire::WireError,
     },
 };
@@ -79,8 +79,9 @@ pub enum AdmissionError {
 
 /// Judges each span of `payload`, an encoded ExportTraceServiceRequest that arrived at `now_ns`.
 ///
-/// Unusual field orders are rewritten, so that the journal holds canonical payloads only. Spans that end before they
-/// start, and parents of a wrong length, are kept as they came: one odd field does not make a span worthless.
+/// Unusual field orders are rewritten, so that the journal holds canonical payloads only. Attributes beyond the limit are left out and
+/// counted. Spans that end before they start, and parents of a wrong length, are kept as they came: one odd field does not make a span
+/// worthless.
 pub fn admit(
     tenant: TenantId,
     payload: Bytes,
@@ -92,14 +93,14 @@ pub fn admit(
     let stages = rules.processing.current();
     let (payload, head_dropped) = match &stages.head {
         Some(sampler) => {
-            let (payload, sampled) = with_canonical(payload, |payload| sample(payload, now_ns, rules, sampler))?;
+            let (payload, sampled) = with_usable(payload, rules, |payload| sample(payload, now_ns, rules, sampler))?;
             (sampled.payload.map_or(payload, Bytes::from), sampled.dropped)
         }
         None => (payload, 0),
     };
     let marking = stages.tail.as_deref().filter(|tail| !tail.is_retired());
     let sampling = marking.map(|tail| tail as &dyn Sampling);
-    let (payload, judged) = with_canonical(payload, |payload| Judged::scan(payload, now_ns, rules, sampling))?;
+    let (payload, judged) = with_usable(payload, rules, |payload| Judged::scan(payload, now_ns, rules, sampling))?;
     if judged.rejected_count > REJECTED_MAX {
         return Err(AdmissionError::TooManyRejected);
     }
@@ -117,6 +118,26 @@ pub fn admit(
         head_dropped,
     };
     Ok(Admitted { batch, partial })
+}
+
+/// What a scan tells beside what it is made for.
+trait Scanned {
+    /// Whether a span is at fault for too many attributes.
+    fn has_surplus(&self) -> bool;
+}
+
+/// Scans, once more when the first scan finds too many attributes, which are left out before.
+fn with_usable<T: Scanned>(
+    payload: Bytes,
+    rules: &AdmissionRules,
+    scan: impl Fn(&[u8]) -> Result<T, ScanError>,
+) -> Result<(Bytes, T), AdmissionError> {
+    let (payload, found) = with_canonical(payload, &scan)?;
+    if !found.has_surplus() {
+        return Ok((payload, found));
+    }
+    let payload = with_attributes_max(&payload, rules.limits.attributes_max)?;
+    with_canonical(payload.into(), scan)
 }
 
 /// Scans, a second time when the first finds an unusual field order, which is put in order before.
@@ -144,14 +165,22 @@ struct Sampled {
     /// `None`: all of it, as it is.
     payload: Option<Vec<u8>>,
     dropped: u32,
+    has_surplus: bool,
+}
+
+impl Scanned for Sampled {
+    fn has_surplus(&self) -> bool {
+        self.has_surplus
+    }
 }
 
 /// Takes out the spans that head sampling does not want. Those that will be rejected stay: it is the scan after this that counts them.
 fn sample(payload: &[u8], now_ns: u64, rules: &AdmissionRules, sampler: &HeadSampler) -> Result<Sampled, ScanError> {
     let window = StartWindow::around(now_ns, rules);
-    let (mut dropped, mut changed, mut failed) = (0, false, None);
+    let (mut dropped, mut changed, mut failed, mut has_surplus) = (0, false, None, false);
     let mut rewriter = Rewriter::with_capacity(payload.len());
     scan(payload, Checks::Admission(rules.limits), |scanned| {
+        has_surplus |= scanned.fault == Some(SpanFault::TooManyAttributes);
         let fate = if fault(scanned, window).is_some() { Fate::Unchanged } else { sampler.fate(&scanned.span) };
         let pushed = match fate {
             Fate::Dropped => {
@@ -168,8 +197,8 @@ fn sample(payload: &[u8], now_ns: u64, rules: &AdmissionRules, sampler: &HeadSam
     })?;
     match failed {
         Some(error) => Err(error.into()),
-        None if dropped == 0 && !changed => Ok(Sampled { payload: None, dropped }),
-        None => Ok(Sampled { payload: Some(rewriter.finish()), dropped }),
+        None if dropped == 0 && !changed => Ok(Sampled { payload: None, dropped, has_surplus }),
+        None => Ok(Sampled { payload: Some(rewriter.finish()), dropped, has_surplus }),
     }
 }
 
@@ -189,7 +218,14 @@ struct Judged {
     rejected: Vec<Rejection>,
     /// Counts on when `rejected` is full.
     rejected_count: usize,
+    has_surplus: bool,
     summaries: BatchSummaries,
+}
+
+impl Scanned for Judged {
+    fn has_surplus(&self) -> bool {
+        self.has_surplus
+    }
 }
 
 impl Judged {
@@ -207,6 +243,7 @@ impl Judged {
             items: 0,
             rejected: Vec::new(),
             rejected_count: 0,
+            has_surplus: false,
             summaries: BatchSummaries::with_capacity(payload.len() / SPAN_BYTES_USUAL + 1),
         };
         let mut marker = sampling.map(|sampling| sampling.marker());
@@ -219,6 +256,7 @@ impl Judged {
                 }
                 return;
             };
+            judged.has_surplus |= scanned.fault == Some(SpanFault::TooManyAttributes);
             judged.rejected_count += 1;
             if judged.rejected.len() < REJECTED_MAX {
                 judged.rejected.push(Rejection { ordinal: scanned.ordinal, reason });

@@ -1,68 +1,59 @@
-//! The components that a configuration can name: receivers and processors; no exporters yet.
+//! The components that a configuration can name: receivers and processors, and those of the Collector that are not here.
 
-use std::{collections::BTreeMap, fmt, marker::PhantomData};
+use std::collections::BTreeMap;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, MapAccess, Visitor},
-};
-use serde_saphyr::{Location, Spanned};
 use weir_collector::{
     processors::{probabilistic_sampler::ProbabilisticSamplerConfig, tail_sampling::TailSamplingConfig},
     receivers::{otlp::OtlpConfig, zipkin::ZipkinConfig},
 };
 
-use super::error::unknown;
+use super::{
+    check::Findings,
+    elsewhere::{self, Standing},
+    error::unknown,
+    yaml::{Entry, Node, Position, Problem, Reading, Step, Value},
+};
 
-/// A kind of component: the word for it, and its types.
-pub(super) trait Kind {
-    /// `receiver`, …
-    const WORD: &'static str;
-    /// The types that exist.
-    const TYPES: &'static [&'static str];
+/// A kind of component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Receiver,
+    Processor,
+    Exporter,
+    Connector,
+    Extension,
 }
 
-/// Receivers.
-#[derive(Debug)]
-pub(crate) enum Receiver {}
-
-impl Kind for Receiver {
-    const WORD: &'static str = "receiver";
-    const TYPES: &'static [&'static str] = &["otlp", "zipkin"];
-}
-
-/// Processors.
-#[derive(Debug)]
-pub(crate) enum Processor {}
-
-impl Kind for Processor {
-    const WORD: &'static str = "processor";
-    const TYPES: &'static [&'static str] = &["probabilistic_sampler", "tail_sampling"];
-}
-
-/// Exporters.
-#[derive(Debug)]
-pub(crate) enum Exporter {}
-
-impl Kind for Exporter {
-    const WORD: &'static str = "exporter";
-    const TYPES: &'static [&'static str] = &[];
-}
-
-/// A component's id as the Collector writes it: `type` or `type/name`.
-struct ComponentId<K>(String, PhantomData<K>);
-
-impl<'de, K: Kind> Deserialize<'de> for ComponentId<K> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let id = String::deserialize(deserializer)?;
-        let (component_type, name) = id.split_once('/').unwrap_or((&id, "-"));
-        if name.is_empty() {
-            return Err(de::Error::custom(format!("`{id}` has no name after the /")));
+impl Kind {
+    /// The word for it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Receiver => "receiver",
+            Self::Processor => "processor",
+            Self::Exporter => "exporter",
+            Self::Connector => "connector",
+            Self::Extension => "extension",
         }
-        if !K::TYPES.contains(&component_type) {
-            return Err(de::Error::custom(unknown(K::WORD, component_type, K::TYPES)));
+    }
+
+    /// Its section.
+    pub(super) fn section(self) -> &'static str {
+        match self {
+            Self::Receiver => "receivers",
+            Self::Processor => "processors",
+            Self::Exporter => "exporters",
+            Self::Connector => "connectors",
+            Self::Extension => "extensions",
         }
-        Ok(Self(id, PhantomData))
+    }
+
+    /// The types that exist here.
+    fn types(self) -> &'static [&'static str] {
+        match self {
+            Self::Receiver => &["otlp", "zipkin"],
+            Self::Processor => &["probabilistic_sampler", "tail_sampling"],
+            Self::Exporter | Self::Connector | Self::Extension => &[],
+        }
     }
 }
 
@@ -75,87 +66,11 @@ pub(crate) enum ReceiverConfig {
     Zipkin(ZipkinConfig),
 }
 
-/// What a component's id is followed by, of whatever type it is.
-trait Component: Sized {
-    /// Reads the settings of the component of this type, one of [`Kind::TYPES`].
-    fn read<'de, A: MapAccess<'de>>(component_type: &str, map: &mut A) -> Result<Self, A::Error>;
-}
-
-impl Component for ReceiverConfig {
-    fn read<'de, A: MapAccess<'de>>(component_type: &str, map: &mut A) -> Result<Self, A::Error> {
-        match component_type {
-            "zipkin" => settings(map).map(Self::Zipkin),
-            _ => settings(map).map(Self::Otlp),
-        }
-    }
-}
-
-impl Component for de::IgnoredAny {
-    fn read<'de, A: MapAccess<'de>>(_: &str, map: &mut A) -> Result<Self, A::Error> {
-        map.next_value()
-    }
-}
-
-/// Settings behind an id. `otlp:` with nothing behind it is `otlp: {}`, as in the Collector.
-fn settings<'de, A: MapAccess<'de>, C: Settings<'de> + Default>(map: &mut A) -> Result<C, A::Error> {
-    let config = map.next_value::<Option<Checked<C>>>()?;
-    Ok(config.map_or_else(C::default, |checked| checked.0))
-}
-
-/// A component's settings.
-trait Settings<'de>: Deserialize<'de> {
-    /// Finds values that it cannot work with, in words.
-    fn check(&self) -> Result<(), String>;
-}
-
-impl Settings<'_> for OtlpConfig {
-    fn check(&self) -> Result<(), String> {
-        Self::check(self).map_err(|error| error.to_string())
-    }
-}
-
-impl Settings<'_> for TailSamplingConfig {
-    fn check(&self) -> Result<(), String> {
-        Self::check(self)
-    }
-}
-
-impl Settings<'_> for ZipkinConfig {
-    fn check(&self) -> Result<(), String> {
-        Self::check(self).map_err(|error| error.to_string())
-    }
-}
-
-/// Settings that were checked where their place in the file is still known.
-struct Checked<C>(C);
-
-impl<'de, C: Settings<'de>> Deserialize<'de> for Checked<C> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let settings = C::deserialize(deserializer)?;
-        settings.check().map_err(de::Error::custom)?;
-        Ok(Self(settings))
-    }
-}
-
-/// `receivers:`, by id.
-#[derive(Debug, Default)]
-pub(super) struct Receivers(pub(super) BTreeMap<String, ReceiverConfig>);
-
-impl<'de> Deserialize<'de> for Receivers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ComponentsVisitor::<Receiver, ReceiverConfig>(PhantomData)).map(Self)
-    }
-}
-
-/// `processors:`, in the order written, each with its place.
-#[derive(Debug, Default)]
-pub(super) struct Processors(pub(super) Vec<ProcessorBlock>);
-
 /// A processor as configured.
 #[derive(Debug)]
 pub(super) struct ProcessorBlock {
     pub(super) id: String,
-    pub(super) location: Location,
+    pub(super) at: Position,
     pub(super) config: ProcessorConfig,
 }
 
@@ -166,69 +81,123 @@ pub(crate) enum ProcessorConfig {
     TailSampling(Box<TailSamplingConfig>),
 }
 
-impl<'de> Deserialize<'de> for Processors {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ProcessorsVisitor)
+/// A component's id as the Collector writes it, `type` or `type/name`, without the blanks around.
+pub(super) fn id_of(text: &str) -> String {
+    match text.split_once('/') {
+        Some((component_type, name)) => format!("{}/{}", component_type.trim(), name.trim()),
+        None => text.trim().to_owned(),
     }
 }
 
-struct ProcessorsVisitor;
-
-impl<'de> Visitor<'de> for ProcessorsVisitor {
-    type Value = Processors;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("processors by name")
+/// The components of a section whose type exists here; what is wrong with the others is said.
+fn usable<'n>(root: &'n Node, kind: Kind, findings: &mut Findings) -> Vec<(String, &'n Entry)> {
+    let Some(section) = root.get(kind.section()) else { return Vec::new() };
+    if !matches!(section.node.value, Value::Map(_) | Value::Null) {
+        findings.problem(
+            section.node.at,
+            &[kind.section()],
+            format!("{}: expected keys and values here", kind.section()),
+        );
     }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Processors, A::Error> {
-        let mut blocks = Vec::new();
-        while let Some(key) = map.next_key::<Spanned<ComponentId<Processor>>>()? {
-            let ComponentId(id, _) = key.value;
-            let config = match id.split('/').next() {
-                Some("probabilistic_sampler") => ProcessorConfig::ProbabilisticSampler(map.next_value()?),
-                _ => ProcessorConfig::TailSampling(Box::new(map.next_value::<Checked<TailSamplingConfig>>()?.0)),
-            };
-            blocks.push(ProcessorBlock { id, location: key.referenced, config });
+    let mut usable = Vec::new();
+    for entry in section.node.entries() {
+        let id = id_of(&entry.key);
+        let component_type = id.split('/').next().unwrap_or_default();
+        let way = [kind.section(), &entry.key];
+        if id.ends_with('/') {
+            findings.problem(entry.at, &way, format!("`{id}` has no name after the /"));
+            continue;
         }
-        Ok(Processors(blocks))
-    }
-}
-
-/// `exporters:`, which may be there but must be empty.
-#[derive(Debug)]
-pub(super) struct Nothing<K>(PhantomData<K>);
-
-impl<K> Default for Nothing<K> {
-    fn default() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<'de, K: Kind> Deserialize<'de> for Nothing<K> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ComponentsVisitor::<K, de::IgnoredAny>(PhantomData))?;
-        Ok(Self::default())
-    }
-}
-
-/// Reads `id: config` pairs.
-struct ComponentsVisitor<K, C>(PhantomData<(K, C)>);
-
-impl<'de, K: Kind, C: Component> Visitor<'de> for ComponentsVisitor<K, C> {
-    type Value = BTreeMap<String, C>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}s by name", K::WORD)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut components = BTreeMap::new();
-        while let Some(ComponentId::<K>(id, _)) = map.next_key()? {
-            let component_type = id.split('/').next().unwrap_or_default();
-            let component = C::read(component_type, &mut map)?;
-            components.insert(id, component);
+        if kind.types().contains(&component_type) {
+            usable.push((id, entry));
+            continue;
         }
-        Ok(components)
+        let word = kind.word();
+        match elsewhere::standing(kind, component_type) {
+            Some(Standing::Needless(words)) => {
+                findings.warning(entry.at, &way, format!("{word} `{id}` is not needed here: {words}"));
+            }
+            Some(Standing::Missing(words)) => {
+                findings.problem(entry.at, &way, format!("{word} `{id}` is not there yet: {words}"));
+            }
+            None => findings.problem(entry.at, &way, unknown(word, component_type, kind.types())),
+        }
+    }
+    usable
+}
+
+/// `receivers`, by id; `None` when the file says nothing of them.
+pub(super) fn receivers(root: &Node, findings: &mut Findings) -> Option<BTreeMap<String, ReceiverConfig>> {
+    root.get("receivers").filter(|section| !matches!(section.node.value, Value::Null))?;
+    let mut receivers = BTreeMap::new();
+    for (id, entry) in usable(root, Kind::Receiver, findings) {
+        let steps = [Step::Key("receivers".into()), Step::Key(entry.key.clone())];
+        let mut node = entry.node.clone();
+        let is_zipkin = id.split('/').next() == Some("zipkin");
+        elsewhere::take_out(&mut node, &entry.key, &mut findings.problems, &mut findings.warnings);
+        let mut reading = Reading { problems: &mut findings.problems };
+        let config = if is_zipkin {
+            let check = |config: &ZipkinConfig| config.check().map_err(|error| flaw(&error.to_string()));
+            reading.read(&node, &steps, check).map(ReceiverConfig::Zipkin)
+        } else {
+            let check = |config: &OtlpConfig| config.check().map_err(|error| flaw(&error.to_string()));
+            reading.read(&node, &steps, check).map(ReceiverConfig::Otlp)
+        };
+        if let Some(config) = config {
+            receivers.insert(id, config);
+        }
+    }
+    Some(receivers)
+}
+
+/// `receivers.TYPE.KEY: PROBLEM` in its parts.
+fn flaw(message: &str) -> (String, String) {
+    let parts = message.split_once(": ").and_then(|(path, problem)| Some((path.splitn(3, '.').nth(2)?, problem)));
+    parts.map_or_else(|| (String::new(), message.to_owned()), |(key, problem)| (key.to_owned(), problem.to_owned()))
+}
+
+/// `processors`, in the order written.
+pub(super) fn processors(root: &Node, findings: &mut Findings) -> Vec<ProcessorBlock> {
+    let mut blocks = Vec::new();
+    for (id, entry) in usable(root, Kind::Processor, findings) {
+        let steps = [Step::Key("processors".into()), Step::Key(entry.key.clone())];
+        let mut reading = Reading { problems: &mut findings.problems };
+        let config = if id.split('/').next() == Some("probabilistic_sampler") {
+            reading.read(&entry.node, &steps, |_| Ok(())).map(ProcessorConfig::ProbabilisticSampler)
+        } else {
+            let check = |config: &TailSamplingConfig| config.check().map_err(|problem| (String::new(), problem));
+            reading.read(&entry.node, &steps, check).map(|config| ProcessorConfig::TailSampling(Box::new(config)))
+        };
+        if let Some(config) = config {
+            blocks.push(ProcessorBlock { id, at: entry.at, config });
+        }
+    }
+    blocks
+}
+
+/// `exporters`, `connectors` and `extensions`, of which there are none.
+pub(super) fn others(root: &Node, findings: &mut Findings) {
+    for kind in [Kind::Exporter, Kind::Connector, Kind::Extension] {
+        usable(root, kind, findings);
+    }
+}
+
+/// The ids that a section has, usable or not.
+pub(super) fn written(root: &Node, kind: Kind) -> Vec<String> {
+    let section = root.get(kind.section());
+    section.iter().flat_map(|section| section.node.entries()).map(|entry| id_of(&entry.key)).collect()
+}
+
+impl Findings {
+    /// Something is wrong; `way` leads to what is to be taken out.
+    pub(super) fn problem(&mut self, at: Position, way: &[&str], message: impl Into<String>) {
+        let steps = way.iter().map(|key| Step::Key((*key).to_owned())).collect();
+        self.problems.push(Problem { at, steps, message: message.into() });
+    }
+
+    /// Something is without effect.
+    pub(super) fn warning(&mut self, at: Position, way: &[&str], message: impl Into<String>) {
+        let steps = way.iter().map(|key| Step::Key((*key).to_owned())).collect();
+        self.warnings.push(Problem { at, steps, message: message.into() });
     }
 }

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_saphyr::Location;
 use weir_collector::receivers::otlp::OtlpConfig;
 use weir_proto::endpoint::with_host;
 
 use super::{
-    ConfigError, ReceiverConfig,
-    pipelines::Place,
-    places::{Places, position},
+    ReceiverConfig,
+    check::Findings,
+    yaml::{Node, Position},
 };
 
 /// A port that is to be opened.
@@ -18,17 +17,17 @@ struct Listener<'a> {
     path: Vec<&'a str>,
     endpoint: &'a str,
     /// Where the file asks for it, the innermost key at the least; `None` when it does not.
-    location: Option<Location>,
+    at: Option<Position>,
     is_default: bool,
 }
 
-/// Checks everything that is started. The error is about what is written later.
+/// Checks everything that is started. Problems are about what is written later.
 pub(super) fn check(
     receivers: &BTreeMap<String, ReceiverConfig>,
     query_endpoint: &str,
-    places: &Places,
-    place: Place<'_>,
-) -> Result<(), ConfigError> {
+    root: &Node,
+    findings: &mut Findings,
+) {
     let mut listeners = Vec::new();
     for (id, config) in receivers {
         match config {
@@ -47,38 +46,35 @@ pub(super) fn check(
     let mut listeners: Vec<Listener<'_>> = listeners
         .into_iter()
         .map(|(path, endpoint)| {
-            let (location, is_default) = (places.of(&path), !places.has(&path));
-            Listener { path, endpoint, location, is_default }
+            let written = root.innermost(&path);
+            let at = written.map(|(entry, is_whole)| if is_whole { entry.node.at } else { entry.at });
+            Listener { endpoint, at, is_default: !written.is_some_and(|(_, is_whole)| is_whole), path }
         })
         .collect();
-    listeners.sort_by_key(|listener| listener.location.map(position));
+    listeners.sort_by_key(|listener| listener.at);
     for (index, second) in listeners.iter().enumerate() {
         let Some(first) = listeners[..index].iter().find(|first| is_same(first.endpoint, second.endpoint)) else {
             continue;
         };
         let message = format!(
             "{} and {} are one address: only one of them can listen there",
-            second.in_words(None),
-            first.in_words(Some(place))
+            second.in_words(false),
+            first.in_words(true)
         );
-        let location = second.location.unwrap_or(Location::UNKNOWN);
-        return Err(place.error(location, message));
+        let way = if second.is_default { &second.path[..second.path.len().min(2)] } else { &second.path };
+        findings.problem(second.at.unwrap_or(Position { line: 1, column: 1 }), way, message);
     }
-    Ok(())
 }
 
 impl Listener<'_> {
-    /// `query.endpoint (127.0.0.1:4320, its default)`, with its line if there is a place to find it in.
-    fn in_words(&self, place: Option<Place<'_>>) -> String {
+    /// `query.endpoint (127.0.0.1:4320, its default)`, with its place in the file if that is wanted.
+    fn in_words(&self, with_place: bool) -> String {
         let default = if self.is_default { ", its default" } else { "" };
-        let line = match (place, self.location) {
-            (Some(place), Some(location)) => {
-                let (line, column) = place.position(location);
-                format!("; line {line}, column {column}")
-            }
+        let place = match self.at {
+            Some(Position { line, column }) if with_place => format!("; line {line}, column {column}"),
             _ => String::new(),
         };
-        format!("{} ({}{default}{line})", self.path.join("."), self.endpoint)
+        format!("{} ({}{default}{place})", self.path.join("."), self.endpoint)
     }
 }
 

@@ -1,17 +1,20 @@
 //! The configuration: YAML in the OpenTelemetry Collector's shape, every error with its place and a suggestion.
 //!
-//! Text → `env` (variables) → YAML → sections → the check across sections → [`Config`]. docs/configuration.md lists every key.
+//! Text → YAML → variables put in → sections → the check across sections → [`Config`]. What is wrong is left out and the
+//! rest looked at all the same, so that one run says everything. docs/configuration.md lists every key.
 
 mod bytes;
+mod check;
 mod components;
-mod env;
+mod convert;
+mod elsewhere;
 mod error;
 mod listeners;
 mod period;
 mod pipelines;
-mod places;
 mod service;
 mod storage;
+mod yaml;
 
 use std::{collections::BTreeMap, fmt::Write, path::Path, sync::Arc, time::Duration};
 
@@ -19,13 +22,13 @@ use serde::{Deserialize, Deserializer};
 use weir_query::http::QueryConfig;
 
 use self::{
-    components::{Exporter, Nothing, Processors, Receivers},
-    pipelines::{Connected, Place},
-    places::Places,
-    service::Service,
+    check::{Findings, check},
+    error::lines,
+    yaml::Found,
 };
 pub(crate) use self::{
     components::{ProcessorConfig, ReceiverConfig},
+    convert::convert,
     error::ConfigError,
     pipelines::Pipelines,
     storage::{Accept, StorageConfig},
@@ -36,6 +39,10 @@ const BUILT_IN: &str = include_str!("../../configs/all_in_one.yaml");
 
 /// Largest file that is read.
 const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// Sections that the Collector does not have. A variable that is not set is an error in them: data must not lie
+/// somewhere else because of it.
+const OWN_SECTIONS: &[&str] = &["storage", "query"];
 
 /// A configuration that was checked.
 #[derive(Debug)]
@@ -54,25 +61,7 @@ pub(crate) struct Config {
     pub(crate) warnings: Vec<String>,
 }
 
-/// The file as written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Sections {
-    receivers: Option<Receivers>,
-    #[serde(deserialize_with = "or_default")]
-    processors: Processors,
-    #[serde(deserialize_with = "or_default")]
-    #[allow(dead_code, reason = "parsed so that a name in it is refused with its place")]
-    exporters: Nothing<Exporter>,
-    #[serde(deserialize_with = "or_default")]
-    service: Service,
-    #[serde(deserialize_with = "or_default")]
-    storage: StorageConfig,
-    #[serde(deserialize_with = "or_default")]
-    query: QueryConfig,
-}
-
-/// A section that is there without a value (`storage:`) is as good as left out.
+/// A section that is there without a value (`journal:`) is as good as left out.
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
@@ -80,13 +69,7 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserial
 impl Config {
     /// Reads and checks a file.
     pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
-        let unreadable = |source| ConfigError::Unreadable { file: path.to_owned(), source };
-        let bytes_len = std::fs::metadata(path).map_err(unreadable)?.len();
-        if bytes_len > FILE_BYTES_MAX {
-            return Err(unreadable(std::io::Error::other(format!("more than {FILE_BYTES_MAX} bytes"))));
-        }
-        let source = std::fs::read_to_string(path).map_err(unreadable)?;
-        Self::parse(&source, &path.display().to_string(), |name| std::env::var(name).ok())
+        Self::parse(&read(path)?, &path.display().to_string(), |name| std::env::var(name).ok())
     }
 
     /// What runs without a file.
@@ -96,26 +79,17 @@ impl Config {
 
     /// Checks a text; errors name it `file`, and `variable` looks environment variables up.
     fn parse(source: &str, file: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let expanded = env::expand(source, file, variable)?;
-        let options = serde_saphyr::options! { with_snippet: false };
-        let sections: Sections = serde_saphyr::from_str_with_options(&expanded.text, options)
-            .map_err(|error| ConfigError::from_yaml(file, &expanded, &error))?;
-        let receivers = match sections.receivers {
-            Some(receivers) => receivers.0,
-            None => Self::built_in().receivers,
-        };
-        let place = Place { file, expanded: &expanded };
-        let Connected { receivers, processors, warnings } =
-            pipelines::connect(receivers, sections.processors.0, sections.service.pipelines.as_ref(), place)?;
-        listeners::check(&receivers, &sections.query.endpoint, &Places::read(&expanded.text), place)?;
-        Ok(Self {
-            receivers,
-            processors: Arc::new(processors),
-            storage: sections.storage,
-            query: sections.query,
-            drain_max: sections.service.drain_max.0,
-            warnings,
-        })
+        let mut findings = Findings::default();
+        let config = yaml::parse(source, &mut findings.problems).map(|mut root| {
+            let found = Found { problems: &mut findings.problems, warnings: &mut findings.warnings };
+            yaml::expand(&mut root, OWN_SECTIONS, &variable, found);
+            check(&root, &mut findings)
+        });
+        let warnings = lines(file, findings.warnings);
+        match config {
+            Some(config) if findings.problems.is_empty() => Ok(Self { warnings, ..config }),
+            _ => Err(ConfigError::Wrong { lines: lines(file, findings.problems), warnings }),
+        }
     }
 
     /// One line about what it starts.
@@ -148,6 +122,16 @@ impl Config {
         ];
         sections.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section).collect()
     }
+}
+
+/// A file's text, within its bound.
+fn read(path: &Path) -> Result<String, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable { file: path.to_owned(), source };
+    let bytes_len = std::fs::metadata(path).map_err(unreadable)?.len();
+    if bytes_len > FILE_BYTES_MAX {
+        return Err(unreadable(std::io::Error::other(format!("more than {FILE_BYTES_MAX} bytes"))));
+    }
+    std::fs::read_to_string(path).map_err(unreadable)
 }
 
 #[cfg(test)]

@@ -1,54 +1,179 @@
-//! `service`: which receivers feed which signal, and how long stopping may take.
+//! `service`: which receivers feed which signal, how long stopping may take, and what the Collector has there beside.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de};
-use serde_saphyr::Spanned;
+use serde::Deserialize;
 
-use super::{error::unknown, period::Period};
+use super::{
+    check::Findings,
+    components::{Kind, id_of, written},
+    error::unknown,
+    period::Period,
+    yaml::{Node, Position, Reading, Step, Value, split},
+};
 
 /// Signals that this weir receives.
 const SIGNALS: &[&str] = &["traces"];
 
-/// `service`, as written.
+/// Signals that OpenTelemetry has beside.
+const OTHER_SIGNALS: &[&str] = &["metrics", "logs", "profiles"];
+
+/// `service`.
+#[derive(Debug)]
+pub(super) struct Service {
+    /// In the order written. Left out: every receiver feeds the store.
+    pub(super) pipelines: Option<Vec<Pipeline>>,
+    /// Longest wait for requests under way when stopping.
+    pub(super) drain_max: Duration,
+}
+
+/// One pipeline of traces. The store always gets what its receivers receive.
+#[derive(Debug, Default)]
+pub(super) struct Pipeline {
+    pub(super) receivers: Vec<Name>,
+    pub(super) processors: Vec<Name>,
+    pub(super) exporters: Vec<Name>,
+}
+
+/// An id, where it is named.
+#[derive(Debug)]
+pub(super) struct Name {
+    pub(super) id: String,
+    pub(super) at: Position,
+    /// The way to it.
+    pub(super) steps: Vec<Step>,
+}
+
+/// The keys of `service` that say nothing about pipelines.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Service {
-    /// Left out: every receiver feeds the store.
-    pub(super) pipelines: Option<BTreeMap<PipelineId, Pipeline>>,
-    /// Longest wait for requests under way when stopping.
-    pub(super) drain_max: Period<0, 3_600_000>,
+struct Rest {
+    // Named so that an unknown key is told of them; taken out before this is read.
+    #[allow(dead_code, reason = "known here")]
+    pipelines: Option<()>,
+    drain_max: Period<0, 3_600_000>,
+    #[allow(dead_code, reason = "known here")]
+    extensions: Option<()>,
+    #[allow(dead_code, reason = "known here")]
+    telemetry: Option<()>,
 }
 
-impl Default for Service {
+impl Default for Rest {
     fn default() -> Self {
-        Self { pipelines: None, drain_max: Period(Duration::from_secs(20)) }
+        Self { pipelines: None, drain_max: Period(Duration::from_secs(20)), extensions: None, telemetry: None }
     }
 }
 
-/// `traces` or `traces/name`.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct PipelineId(String);
-
-impl<'de> Deserialize<'de> for PipelineId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let id = String::deserialize(deserializer)?;
-        let (signal, name) = id.split_once('/').unwrap_or((&id, "-"));
-        if name.is_empty() {
-            return Err(de::Error::custom(format!("`{id}` has no name after the /")));
-        }
-        if !SIGNALS.contains(&signal) {
-            return Err(de::Error::custom(unknown("signal", signal, SIGNALS)));
-        }
-        Ok(Self(id))
+/// Reads the section.
+pub(super) fn service(root: &Node, findings: &mut Findings) -> Service {
+    let Some(section) = root.get("service") else {
+        return Service { pipelines: None, drain_max: Rest::default().drain_max.0 };
+    };
+    let node = &section.node;
+    if let Some(telemetry) = node.get("telemetry") {
+        let words = "service.telemetry is not needed here: --log-level and --log-format say what is logged, and /metrics is on \
+                     the query endpoint";
+        findings.warning(telemetry.at, &["service", "telemetry"], words);
+    }
+    extensions(root, node, findings);
+    let mut rest = node.clone();
+    for key in ["pipelines", "telemetry", "extensions"] {
+        rest.leave_out(&[Step::Key(key.into())], false);
+    }
+    let steps = [Step::Key("service".into())];
+    let rest: Option<Rest> = Reading { problems: &mut findings.problems }.read(&rest, &steps, |_| Ok(()));
+    let pipelines = node.get("pipelines").filter(|entry| !matches!(entry.node.value, Value::Null));
+    Service {
+        pipelines: pipelines.map(|entry| pipelines_of(&entry.node, findings)),
+        drain_max: rest.unwrap_or_default().drain_max.0,
     }
 }
 
-/// One pipeline. The store always gets what its receivers receive.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Pipeline {
-    pub(super) receivers: Vec<Spanned<String>>,
-    pub(super) processors: Vec<Spanned<String>>,
-    pub(super) exporters: Vec<Spanned<String>>,
+/// `service.extensions`: names of what is passed over anyway.
+fn extensions(root: &Node, service: &Node, findings: &mut Findings) {
+    let Some(entry) = service.get("extensions") else { return };
+    let known = written(root, Kind::Extension);
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let way = [Step::Key("service".into()), Step::Key("extensions".into())];
+    for name in names(&entry.node, &way, findings) {
+        if known.contains(&name.id.as_str()) {
+            findings.silent.push(name.steps);
+        } else {
+            findings.at_name(&name, unknown("extension", &name.id, &known));
+        }
+    }
+}
+
+fn pipelines_of(node: &Node, findings: &mut Findings) -> Vec<Pipeline> {
+    if !matches!(node.value, Value::Map(_)) {
+        findings.problem(node.at, &["service", "pipelines"], "service.pipelines: expected keys and values here");
+    }
+    let mut pipelines = Vec::new();
+    for entry in node.entries() {
+        let id = id_of(&entry.key);
+        let way = ["service", "pipelines", &entry.key];
+        let signal = id.split('/').next().unwrap_or_default();
+        if id.ends_with('/') {
+            findings.problem(entry.at, &way, format!("`{id}` has no name after the /"));
+        } else if OTHER_SIGNALS.contains(&signal) {
+            findings.problem(
+                entry.at,
+                &way,
+                format!("pipeline `{id}` is not there yet: this weir receives {}", SIGNALS.join(", ")),
+            );
+        } else if !SIGNALS.contains(&signal) {
+            findings.problem(entry.at, &way, unknown("signal", signal, SIGNALS));
+        } else {
+            pipelines.push(pipeline(&entry.node, &way.map(|key| Step::Key(key.to_owned())), findings));
+        }
+    }
+    pipelines
+}
+
+fn pipeline(node: &Node, way: &[Step], findings: &mut Findings) -> Pipeline {
+    let mut pipeline = Pipeline::default();
+    if !matches!(node.value, Value::Map(_) | Value::Null) {
+        findings.at_steps(node.at, way.to_vec(), "expected keys and values here: receivers, processors, exporters");
+    }
+    for entry in node.entries() {
+        let way = [way, &[Step::Key(entry.key.clone())]].concat();
+        let list = match entry.key.as_str() {
+            "receivers" => &mut pipeline.receivers,
+            "processors" => &mut pipeline.processors,
+            "exporters" => &mut pipeline.exporters,
+            other => {
+                findings.at_steps(entry.at, way, unknown("key", other, &["receivers", "processors", "exporters"]));
+                continue;
+            }
+        };
+        *list = names(&entry.node, &way, findings);
+    }
+    pipeline
+}
+
+/// A list of ids, or a text of several.
+fn names(node: &Node, way: &[Step], findings: &mut Findings) -> Vec<Name> {
+    let parts;
+    let (items, is_split) = match &node.value {
+        Value::Null => return Vec::new(),
+        Value::List(items) => (items, false),
+        Value::Scalar { text, is_plain } => {
+            parts = split(text, *is_plain, node);
+            (&parts, true)
+        }
+        Value::Map(_) => {
+            findings.at_steps(node.at, way.to_vec(), "expected a list here");
+            return Vec::new();
+        }
+    };
+    let mut names = Vec::new();
+    for (index, item) in items.iter().enumerate().filter(|(_, item)| !item.is_gone) {
+        let steps = if is_split { way.to_vec() } else { [way, &[Step::Item(index)]].concat() };
+        match &item.value {
+            Value::Scalar { text, .. } => names.push(Name { id: id_of(text), at: item.at, steps }),
+            Value::Null => {}
+            Value::List(_) | Value::Map(_) => findings.at_steps(item.at, steps, "expected a single value here"),
+        }
+    }
+    names
 }

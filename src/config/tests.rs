@@ -1,5 +1,6 @@
 //! Configurations and what they come to; wrong ones and the exact message.
 
+mod collectors;
 mod samplers;
 
 use std::{path::Path, time::Duration};
@@ -138,9 +139,13 @@ fn a_wrong_name_says_where_and_what_to_write() {
         (
             "recievers: {}\n",
             "weir.yaml:1:1: unknown key `recievers`; did you mean `receivers`? Known here: receivers, processors, \
-             exporters, service, storage, query",
+             exporters, connectors, extensions, service, storage, query",
         ),
-        ("receivers:\n  kafka: {}\n", "weir.yaml:2:3: unknown receiver `kafka`. Known here: otlp, zipkin"),
+        (
+            "receivers:\n  kafka: {}\n",
+            "weir.yaml:2:3: receiver `kafka` is not there yet: let a Collector receive it and send OTLP here",
+        ),
+        ("receivers:\n  kafkaesque: {}\n", "weir.yaml:2:3: unknown receiver `kafkaesque`. Known here: otlp, zipkin"),
         (
             "receivers:\n  otpl: {}\n",
             "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: otlp, zipkin",
@@ -149,13 +154,17 @@ fn a_wrong_name_says_where_and_what_to_write() {
         ("receivers: {otlp: {}, otlp: {}}\n", "weir.yaml:1:23: the key `otlp` is there twice"),
         ("receivers: [otlp]\n", "weir.yaml:1:12: receivers: expected keys and values here"),
         (
-            "processors:\n  batch: {timeout: 1s}\n",
-            "weir.yaml:2:3: unknown processor `batch`. Known here: probabilistic_sampler, tail_sampling",
+            "processors:\n  attributes: {actions: []}\n",
+            "weir.yaml:2:3: processor `attributes` is not there yet: change spans before they come, in the SDK or in a \
+             Collector that sends OTLP here",
         ),
-        ("exporters: {debug: }\n", "weir.yaml:1:13: unknown exporter `debug`; there are none yet"),
+        (
+            "exporters: {debug: }\n",
+            "weir.yaml:1:13: exporter `debug` is not there yet: look at spans with `weir sql \"SELECT * FROM spans LIMIT 10\"`",
+        ),
         (
             "service: {pipelines: {metrics: {receivers: [otlp]}}}\n",
-            "weir.yaml:1:23: unknown signal `metrics`. Known here: traces",
+            "weir.yaml:1:23: pipeline `metrics` is not there yet: this weir receives traces",
         ),
         (
             "service:\n  pipelines:\n    traces:\n      receivers: [otlp, otlp/x]\n",
@@ -163,7 +172,7 @@ fn a_wrong_name_says_where_and_what_to_write() {
         ),
         (
             "service: {pipelines: {traces: {receivers: [otlp], processors: [batch]}}}\n",
-            "weir.yaml:1:64: unknown processor `batch`; there are none yet",
+            "weir.yaml:1:64: unknown processor `batch`; there are none",
         ),
         (
             "service: {pipelines: {traces: {receiver: [otlp]}}}\n",
@@ -243,10 +252,6 @@ fn a_wrong_value_says_where_and_what_to_write() {
             "storage: {head: {spans_max: 0}}\n",
             "weir.yaml:1:29: storage.head.spans_max: expected a whole number, 1 or more",
         ),
-        (
-            "query:\n  spans_max:\n",
-            "weir.yaml:2:12: query.spans_max: expected a whole number, 0 or more, that is not too large",
-        ),
         ("storage:\n  accept: [7d]\n", "weir.yaml:2:11: storage.accept: expected any, or the keys past and future"),
         ("storage:\n  path:\n    a: b\n", "weir.yaml:3:5: storage.path: expected a single value here"),
         (
@@ -254,7 +259,7 @@ fn a_wrong_value_says_where_and_what_to_write() {
             "weir.yaml:1:41: receivers.zipkin.parse_string_tags: expected true or false",
         ),
         (
-            "receivers:\n  otlp:\n    protocols:\n      http:\n        cors:\n          allowed_origins: x\n",
+            "receivers:\n  otlp:\n    protocols:\n      http:\n        cors:\n          allowed_origins: {x: }\n",
             "weir.yaml:6:28: receivers.otlp.protocols.http.cors.allowed_origins: expected a list here",
         ),
         (
@@ -264,7 +269,9 @@ fn a_wrong_value_says_where_and_what_to_write() {
         ("storage: {}\n---\nstorage: {}\n", "weir.yaml:3:1: a second YAML document starts here; one is expected"),
         (
             "storage: {size_max: '${env:LONG_NAME}', sise_max: 1}\n",
-            "weir.yaml:1:21: storage.size_max: `x` is not a size; write it like 64MiB, 100GB or 4096 (KiB, MiB, GiB, TiB, kB, MB, GB, TB)",
+            "weir.yaml:1:21: storage.size_max: `x` is not a size; write it like 64MiB, 100GB or 4096 (KiB, MiB, GiB, TiB, kB, MB, GB, TB)\n\
+             weir.yaml:1:41: unknown key `sise_max`; did you mean `size_max`? Known here: path, retention, size_max, \
+             free_min, accept, journal, head, seal, merge",
         ),
         (
             "storage: {path: '${env:LONG_NAME}', sise_max: 1}\n",
@@ -301,7 +308,9 @@ fn two_listeners_at_one_address_are_named() {
             "receivers: {otlp: , otlp/b: }\n",
             format!(
                 "weir.yaml:1:21: receivers.otlp/b.protocols.grpc.endpoint (127.0.0.1:4317, its default) and {grpc} \
-                 (127.0.0.1:4317, its default; line 1, column 13) {one}"
+                 (127.0.0.1:4317, its default; line 1, column 13) {one}\n\
+                 weir.yaml:1:21: receivers.otlp/b.protocols.http.endpoint (127.0.0.1:4318, its default) and \
+                 receivers.otlp.protocols.http.endpoint (127.0.0.1:4318, its default; line 1, column 13) {one}"
             ),
         ),
         (

@@ -13,8 +13,9 @@ pub(crate) struct Variable {
     pub(super) is_estimated: bool,
 }
 
-/// Paths that are weighed at most; what remains then counts as kept.
-const PATHS_MAX: usize = 4096;
+/// Paths that are weighed at most, for the one thread that decides; what remains then counts as kept, so that nothing stands for more than it
+/// does. Policies beside each other take a path each; only many of them inside each other take more.
+const PATHS_MAX: usize = 256;
 
 /// Who answers when a policy asks chance.
 #[derive(Debug, Default)]

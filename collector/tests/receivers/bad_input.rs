@@ -198,11 +198,7 @@ async fn extreme_spans_are_judged_alone() {
     let rows = [
         ("a million arrays", nested(1_000_000), (1, "rejected spans: too_deep 1")),
         ("63 arrays", nested(63), (0, "")),
-        (
-            "100,000 attributes",
-            request(vec![span_with(100_000, 1), span()]),
-            (1, "rejected spans: too_many_attributes 1"),
-        ),
+        ("100,000 attributes", request(vec![span_with(100_000, 1), span()]), (0, "")),
         ("1,024 attributes", request(vec![span_with(1024, 1)]), (0, "")),
         ("values of 1 MiB", request(vec![span_with(3, 1 << 20)]), (0, "")),
     ];

@@ -5,7 +5,7 @@ use weir_store::AppendError;
 
 use crate::{
     payload::{NOW_NS, deflate, framed, gzip, request, request_of, span, zstd},
-    port::{EXPORT, GrpcClient, HttpClient, Receiver},
+    port::{Answer, EXPORT, GrpcClient, HttpClient, Receiver},
 };
 use weir_proto::otlp::messages::trace::v1::Span;
 
@@ -125,7 +125,9 @@ async fn a_journal_that_refuses_is_unavailable() {
 #[tokio::test]
 async fn pages_of_allowed_origins_may_send() {
     let receiver = Receiver::start_with(|config| {
-        let cors = &mut config.protocols.http.as_mut().expect("on").cors;
+        let http = config.protocols.http.as_mut().expect("on");
+        http.max_request_body_size = 1 << 20;
+        let cors = &mut http.cors;
         cors.allowed_origins = vec!["https://*.shop.example".into()];
         cors.allowed_headers = vec!["X-Team".into()];
         cors.max_age = 600;
@@ -147,19 +149,53 @@ async fn pages_of_allowed_origins_may_send() {
             (204, allowed),
             "{headers:?}"
         );
-        let expected = if allowed.is_empty() { ("", "", "") } else { ("POST", asked, "600") };
+        let expected = if allowed.is_empty() { ("", "", "", "") } else { ("true", "POST", asked, "600") };
         let answered = (
+            answer.header("access-control-allow-credentials"),
             answer.header("access-control-allow-methods"),
             answer.header("access-control-allow-headers"),
             answer.header("access-control-max-age"),
         );
         assert_eq!(answered, expected);
     }
-    let answer = http.export(&[("origin", "https://www.shop.example")], request_of(10)).await;
-    assert_eq!(answer.header("access-control-allow-origin"), "https://www.shop.example");
-    assert_eq!(answer.header("vary"), "Origin");
-    let answer = http.export(&[("origin", "https://evil.example")], b"x".to_vec()).await;
-    assert_eq!((answer.status.as_u16(), answer.header("access-control-allow-origin")), (400, ""));
+    // Refused or not, the page may read the answer; what sendBeacon sends comes with credentials.
+    let cors = |answer: &Answer| {
+        let header = |name| answer.header(name).to_owned();
+        (header("access-control-allow-origin"), header("access-control-allow-credentials"), header("vary"))
+    };
+    let origin = ("origin", "https://www.shop.example");
+    let allowed = ("https://www.shop.example".to_owned(), "true".to_owned(), "Origin".to_owned());
+    for (body, status) in [(request_of(10), 200), (b"x".to_vec(), 400), (vec![0; 2 << 20], 413)] {
+        let answer = HttpClient::connect(receiver.http).await.export(&[origin], body).await;
+        assert_eq!((answer.status.as_u16(), cors(&answer)), (status, allowed.clone()));
+    }
+    receiver.refuse(Some(AppendError::DiskFull));
+    let answer = http.export(&[origin], request_of(10)).await;
+    assert_eq!((answer.status.as_u16(), cors(&answer)), (503, allowed));
+    receiver.refuse(None);
+    let foreign = (String::new(), String::new(), "Origin".to_owned());
+    for (body, status) in [(request_of(10), 200), (b"x".to_vec(), 400)] {
+        let answer = http.export(&[("origin", "https://evil.example")], body).await;
+        assert_eq!((answer.status.as_u16(), cors(&answer)), (status, foreign.clone()));
+    }
+}
+
+#[tokio::test]
+async fn all_origins_may_send_without_credentials() {
+    let receiver = Receiver::start_with(|config| {
+        let cors = &mut config.protocols.http.as_mut().expect("on").cors;
+        cors.allowed_origins = vec!["*".into(), "https://shop.example".into()];
+    })
+    .await;
+    let mut http = HttpClient::connect(receiver.http).await;
+    for (origin, allowed, credentials) in
+        [("https://other.example", "*", ""), ("https://shop.example", "https://shop.example", "true")]
+    {
+        let answer = http.export(&[("origin", origin)], request_of(10)).await;
+        let header = |name| answer.header(name);
+        assert_eq!(header("access-control-allow-origin"), allowed);
+        assert_eq!(header("access-control-allow-credentials"), credentials);
+    }
 }
 
 #[tokio::test]

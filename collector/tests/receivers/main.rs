@@ -10,4 +10,5 @@ mod json;
 mod payload;
 mod port;
 mod shutdown;
+mod words;
 mod zipkin;

@@ -263,10 +263,10 @@ fn a_wrong_sampler_says_where_and_what_to_write() {
             "weir.yaml:4:44: unknown key `treshold_ms`; did you mean `threshold_ms`?",
         ),
         (tail("{name: p, type: latency, latency: {threshold_ms: -5}}"), "weir.yaml:4:58: processors.tail_sampling.policies.latency.threshold_ms: expected a whole number"),
-        (tail("{name: p, type: latency}"), "weir.yaml:4:19: the key `latency` is missing"),
+        (tail("{name: p, type: latency}"), "weir.yaml:4:9: the key `latency` is missing"),
         (
             tail("{name: p, type: status_code, status_code: {status_codes: [ERRORS]}}"),
-            "weir.yaml:4:67: processors.tail_sampling.policies.status_code.status_codes: unknown value `ERRORS`. Known here: UNSET, OK, ERROR",
+            "weir.yaml:4:67: processors.tail_sampling.policies.status_code.status_codes: unknown value `ERRORS`; did you mean `ERROR`? Known here: UNSET, OK, ERROR",
         ),
         (
             tail("{name: p, type: probabilistic, probabilistic: {sampling_percentage: .nan}}"),

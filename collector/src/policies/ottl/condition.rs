@@ -41,7 +41,7 @@ impl Condition {
     /// Whether a span fulfils it.
     pub(crate) fn holds(&self, span: &ScannedSpan<'_>) -> bool {
         let subject = Subject { span, event: None };
-        if self.of_span.iter().any(|condition| subject.holds(condition)) {
+        if self.of_span.iter().any(|condition| subject.holds(condition) == Some(true)) {
             return true;
         }
         if self.of_event.is_empty() {
@@ -49,7 +49,7 @@ impl Condition {
         }
         span.span.events.iter().any(|event| {
             let subject = Subject { span, event: Some(event) };
-            self.of_event.iter().any(|condition| subject.holds(condition))
+            self.of_event.iter().any(|condition| subject.holds(condition) == Some(true))
         })
     }
 }

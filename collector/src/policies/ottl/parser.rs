@@ -1,10 +1,11 @@
-//! Reads a condition: or, and, not, comparison, sum, in this order of strength.
+//! Reads a condition: or, and, not, comparison, sum, product, in this order of strength.
 
-use regex::bytes::RegexBuilder;
+use regex::bytes::{Regex, RegexBuilder};
 
 use super::{
-    expression::{Comparison, Expression, Operand},
-    path::{Context, enum_value, resolve},
+    expression::{Call, Comparison, Expression, Index, Operand, Operator},
+    functions::{Function, function, names},
+    path::{Context, Path, enum_value, nearest, resolve},
     token::{Token, tokens},
 };
 
@@ -26,12 +27,9 @@ pub(super) fn parse(text: &str, context: Context) -> Result<Expression, String> 
         return Err(format!("longer than {BYTES_MAX} bytes"));
     }
     let tokens = tokens(text)?;
-    let mut parser = Parser { tokens: &tokens, context, depth: 0, parts: 0 };
-    let parsed = parser.either()?;
-    match parser.tokens.first() {
-        None => condition(parsed),
-        Some(token) => Err(format!("{} is not expected here", shown(token))),
-    }
+    let mut parser = Parser { tokens: &tokens, context, depth: 0, parts: 0, at: 1 };
+    let parsed = parser.whole();
+    parsed.map_err(|error| format!("{error}, at character {}", parser.at))
 }
 
 /// Of parentheses it is known what they hold only when it was read.
@@ -44,6 +42,7 @@ fn condition(parsed: Parsed) -> Result<Expression, String> {
     match parsed {
         Parsed::Condition(condition) => Ok(condition),
         Parsed::Value(Operand::Bool(value)) => Ok(Expression::Constant(value)),
+        Parsed::Value(test @ Operand::Call(_)) if is_test(&test) => Ok(Expression::Test(test)),
         Parsed::Value(_) => Err("a value stands where a condition is expected; compare it with something".into()),
     }
 }
@@ -56,24 +55,44 @@ fn value(parsed: Parsed) -> Result<Operand, String> {
     }
 }
 
+fn is_test(operand: &Operand) -> bool {
+    matches!(operand, Operand::Call(call) if call.function.is_test)
+}
+
 struct Parser<'a> {
-    tokens: &'a [Token<'a>],
+    tokens: &'a [(Token<'a>, usize)],
     context: Context,
     depth: u32,
     parts: u32,
+    /// Where what was read last begins, in characters from 1.
+    at: usize,
 }
 
 impl<'a> Parser<'a> {
+    /// The whole text as one condition.
+    fn whole(&mut self) -> Result<Expression, String> {
+        let parsed = self.either()?;
+        match self.next() {
+            None => condition(parsed),
+            Some(token) => Err(format!("{} is not expected here", shown(token))),
+        }
+    }
+
+    fn peek(&self) -> Option<&'a Token<'a>> {
+        self.tokens.first().map(|(token, _)| token)
+    }
+
     fn next(&mut self) -> Option<&'a Token<'a>> {
-        let (first, rest) = self.tokens.split_first()?;
+        let ((first, at), rest) = self.tokens.split_first()?;
         self.tokens = rest;
+        self.at = *at;
         Some(first)
     }
 
     fn take(&mut self, wanted: &Token<'_>) -> bool {
-        let found = self.tokens.first().is_some_and(|token| token == wanted);
+        let found = self.peek().is_some_and(|token| token == wanted);
         if found {
-            self.tokens = &self.tokens[1..];
+            self.next();
         }
         found
     }
@@ -82,7 +101,7 @@ impl<'a> Parser<'a> {
         if self.take(&Token::Sign(sign)) {
             return Ok(());
         }
-        Err(match self.tokens.first() {
+        Err(match self.peek() {
             Some(token) => format!("`{sign}` is expected before {}", shown(token)),
             None => format!("`{sign}` is missing at the end"),
         })
@@ -133,7 +152,7 @@ impl<'a> Parser<'a> {
 
     fn comparison(&mut self) -> Result<Parsed, String> {
         let left = self.sum()?;
-        let Some(Token::Sign(sign)) = self.tokens.first() else { return Ok(left) };
+        let Some(Token::Sign(sign)) = self.peek() else { return Ok(left) };
         let comparison = match *sign {
             "==" => Comparison::Equal,
             "!=" => Comparison::Unequal,
@@ -149,18 +168,26 @@ impl<'a> Parser<'a> {
     }
 
     fn sum(&mut self) -> Result<Parsed, String> {
-        let mut left = self.primary()?;
-        loop {
-            let is_sum = self.take(&Token::Sign("+"));
-            if !is_sum && !self.take(&Token::Sign("-")) {
-                return Ok(left);
-            }
+        self.chain(&[("+", Operator::Plus), ("-", Operator::Minus)], Self::product)
+    }
+
+    fn product(&mut self) -> Result<Parsed, String> {
+        self.chain(&[("*", Operator::Times), ("/", Operator::By)], Self::primary)
+    }
+
+    /// A chain nests to its left.
+    fn chain(
+        &mut self,
+        operators: &[(&'static str, Operator)],
+        read: fn(&mut Self) -> Result<Parsed, String>,
+    ) -> Result<Parsed, String> {
+        let mut left = read(self)?;
+        while let Some((_, operator)) = operators.iter().find(|(sign, _)| self.take(&Token::Sign(sign))) {
             self.part()?;
-            // A chain of sums nests to its left.
-            let right = value(self.primary()?)?.into();
-            let first = value(left)?.into();
-            left = Parsed::Value(if is_sum { Operand::Sum(first, right) } else { Operand::Difference(first, right) });
+            let right = value(read(self)?)?.into();
+            left = Parsed::Value(Operand::Reckon(*operator, value(left)?.into(), right));
         }
+        Ok(left)
     }
 
     fn primary(&mut self) -> Result<Parsed, String> {
@@ -169,6 +196,8 @@ impl<'a> Parser<'a> {
             Some(Token::Int(number)) => Operand::Int(*number),
             Some(Token::Float(number)) => Operand::Float(*number),
             Some(Token::Text(text)) => Operand::Text(text.as_str().into()),
+            Some(Token::Bytes(bytes)) => Operand::Bytes(bytes.as_slice().into()),
+            Some(Token::Sign("[")) => Operand::List(self.deeper(|parser| parser.items("]"))?),
             Some(Token::Sign("-")) => match self.next() {
                 Some(Token::Int(number)) => Operand::Int(-number),
                 Some(Token::Float(number)) => Operand::Float(-number),
@@ -182,39 +211,83 @@ impl<'a> Parser<'a> {
             Some(Token::Word("true")) => Operand::Bool(true),
             Some(Token::Word("false")) => Operand::Bool(false),
             Some(Token::Word("nil")) => Operand::Nil,
-            Some(Token::Word(word)) if self.tokens.first() == Some(&Token::Sign("(")) => return self.function(word),
+            Some(Token::Word(word)) if self.peek() == Some(&Token::Sign("(")) => {
+                let call = self.call(word)?;
+                return self.indexed(call).map(Parsed::Value);
+            }
             Some(Token::Word(word)) => return self.path(word).map(Parsed::Value),
             Some(token) => return Err(format!("{} is not expected here", shown(token))),
         };
         Ok(Parsed::Value(operand))
     }
 
-    fn function(&mut self, name: &str) -> Result<Parsed, String> {
-        self.expect("(")?;
-        let parsed = match name {
-            "IsMatch" => {
-                let target = value(self.deeper(Self::sum)?)?;
-                self.expect(",")?;
-                let regex = RegexBuilder::new(&self.literal()?)
-                    .size_limit(REGEX_BYTES_MAX)
-                    .dfa_size_limit(REGEX_BYTES_MAX)
-                    .nest_limit(64)
-                    .build()
-                    .map_err(|error| match error {
-                        regex::Error::CompiledTooBig(_) => "its regular expression is too large".to_owned(),
-                        _ => "its pattern is not a regular expression".to_owned(),
-                    })?;
-                Parsed::Condition(Expression::IsMatch(target, regex))
+    /// Values up to this sign, which is read, too.
+    fn items(&mut self, end: &'static str) -> Result<Vec<Operand>, String> {
+        let mut items = Vec::new();
+        if self.take(&Token::Sign(end)) {
+            return Ok(items);
+        }
+        loop {
+            self.part()?;
+            items.push(value(self.either()?)?);
+            if self.take(&Token::Sign(end)) {
+                return Ok(items);
             }
-            "IsRootSpan" => Parsed::Condition(Expression::IsRootSpan),
-            "Duration" => {
-                let duration = weir_proto::duration::parse(&self.literal()?).map_err(|error| error.to_string())?;
-                Parsed::Value(Operand::Int(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
-            }
-            _ => return Err(format!("unknown function {name}; known here: IsMatch, IsRootSpan, Duration")),
+            self.expect(",")?;
+        }
+    }
+
+    fn call(&mut self, name: &'a str) -> Result<Operand, String> {
+        let at = self.at;
+        let Some(function) = function(name) else {
+            let near = nearest(name, names());
+            let near = near.map_or_else(|| ".".to_owned(), |near| format!("; did you mean {near}?"));
+            return Err(format!(
+                "unknown function {name}{near} Known here: {}",
+                names().collect::<Vec<_>>().join(", ")
+            ));
         };
-        self.expect(")")?;
-        Ok(parsed)
+        self.expect("(")?;
+        let arguments = self.deeper(|parser| parser.arguments(function))?;
+        let called = |problem: String| format!("{name}: {problem}");
+        let missing = function.parameters[..function.required].get(arguments.len()..).unwrap_or_default();
+        if let Some(parameter) = missing.first() {
+            self.at = at;
+            return Err(called(format!("the argument {parameter} is missing")));
+        }
+        (function.check)(&arguments).map_err(called)?;
+        let regex = match function.parameters.iter().position(|parameter| *parameter == "pattern") {
+            Some(position) => Some(regex_of(&arguments[position])?),
+            None => None,
+        };
+        Ok(Operand::Call(Box::new(Call { function, arguments, regex })))
+    }
+
+    /// By position, or by name: `target=name`.
+    fn arguments(&mut self, function: &Function) -> Result<Vec<Operand>, String> {
+        let mut arguments = Vec::new();
+        if self.take(&Token::Sign(")")) {
+            return Ok(arguments);
+        }
+        loop {
+            self.part()?;
+            let position = arguments.len();
+            let Some(parameter) = function.parameters.get(position) else {
+                return Err(format!("{} takes {} arguments at the most", function.name, function.parameters.len()));
+            };
+            if let [(Token::Word(word), _), (Token::Sign("="), _), ..] = self.tokens {
+                self.next();
+                if word != parameter {
+                    return Err(format!("{}: the argument {parameter} is expected here, not {word}", function.name));
+                }
+                self.next();
+            }
+            arguments.push(value(self.either()?)?);
+            if self.take(&Token::Sign(")")) {
+                return Ok(arguments);
+            }
+            self.expect(",")?;
+        }
     }
 
     fn literal(&mut self) -> Result<String, String> {
@@ -225,6 +298,7 @@ impl<'a> Parser<'a> {
     }
 
     fn path(&mut self, first: &'a str) -> Result<Operand, String> {
+        let at = self.at;
         let mut words = vec![first];
         while self.take(&Token::Sign(".")) {
             match self.next() {
@@ -232,21 +306,61 @@ impl<'a> Parser<'a> {
                 _ => return Err("a name is expected after `.`".into()),
             }
         }
-        let mut key = None;
-        if self.take(&Token::Sign("[")) {
-            key = Some(self.literal()?);
-            self.expect("]")?;
-        }
-        if let ([name], None) = (&*words, &key)
+        if let [name] = &*words
             && let Some(number) = enum_value(name)
         {
             return Ok(Operand::Int(number));
         }
-        resolve(&words, key.as_deref(), self.context).map(Operand::Path).ok_or_else(|| {
-            let key = key.map_or_else(String::new, |key| format!("[\"{key}\"]"));
-            format!("unknown path {}{key}", words.join("."))
-        })
+        let path = resolve(&words, self.context).inspect_err(|_| self.at = at)?;
+        if self.peek() != Some(&Token::Sign("[")) {
+            return Ok(Operand::Path(path));
+        }
+        let path = match path {
+            Path::Attributes(owner) => {
+                self.expect("[")?;
+                let key = self.literal()?.into();
+                self.expect("]")?;
+                Path::Attribute(owner, key)
+            }
+            Path::TraceState => {
+                self.expect("[")?;
+                let key = self.literal()?.into();
+                self.expect("]")?;
+                Path::TraceStateEntry(key)
+            }
+            _ => {
+                self.at = at;
+                return Err(format!("{} has no keys", words.join(".")));
+            }
+        };
+        self.indexed(Operand::Path(path))
     }
+
+    /// What follows in brackets: keys and positions.
+    fn indexed(&mut self, operand: Operand) -> Result<Operand, String> {
+        let mut operand = operand;
+        while self.take(&Token::Sign("[")) {
+            self.part()?;
+            let index = match self.next() {
+                Some(Token::Text(key)) => Index::Key(key.as_str().into()),
+                Some(Token::Int(position)) => Index::Position(*position),
+                _ => return Err("a string in double quotes, or a position, is expected".into()),
+            };
+            self.expect("]")?;
+            operand = Operand::At(Box::new(operand), index);
+        }
+        Ok(operand)
+    }
+}
+
+fn regex_of(pattern: &Operand) -> Result<Regex, String> {
+    let Operand::Text(pattern) = pattern else { return Err("the pattern is a string in double quotes".into()) };
+    let mut regex = RegexBuilder::new(pattern);
+    regex.size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX).nest_limit(64);
+    regex.build().map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => "its regular expression is too large".to_owned(),
+        _ => "its pattern is not a regular expression".to_owned(),
+    })
 }
 
 fn shown(token: &Token<'_>) -> String {
@@ -255,6 +369,7 @@ fn shown(token: &Token<'_>) -> String {
         Token::Int(number) => format!("`{number}`"),
         Token::Float(number) => format!("`{number}`"),
         Token::Text(text) => format!("\"{}\"", text.chars().take(40).collect::<String>()),
+        Token::Bytes(bytes) => format!("{} bytes", bytes.len()),
         Token::Sign(sign) => format!("`{sign}`"),
     }
 }

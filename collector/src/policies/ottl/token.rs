@@ -7,44 +7,57 @@ pub(super) enum Token<'a> {
     Int(i64),
     Float(f64),
     Text(String),
-    /// `(`, `)`, `[`, `]`, `.`, `,`, `+`, `-`, and comparisons.
+    /// `0x0a`.
+    Bytes(Vec<u8>),
+    /// Brackets, `.`, `,`, `=`, and what reckons and compares.
     Sign(&'static str),
 }
 
 /// Longer ones first.
-const SIGNS: [&str; 14] = ["==", "!=", "<=", ">=", "<", ">", "(", ")", "[", "]", ".", ",", "+", "-"];
+const SIGNS: [&str; 17] = ["==", "!=", "<=", ">=", "<", ">", "(", ")", "[", "]", ".", ",", "+", "-", "*", "/", "="];
 
-/// All pieces, in order.
-pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, String> {
+/// All pieces, in order, each with its position in characters from 1.
+pub(super) fn tokens(text: &str) -> Result<Vec<(Token<'_>, usize)>, String> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
-        let length = match first {
-            'a'..='z' | 'A'..='Z' | '_' => {
-                let length = length_of(rest, |c| c.is_ascii_alphanumeric() || c == '_');
-                tokens.push(Token::Word(&rest[..length]));
-                length
-            }
-            '0'..='9' => {
-                let length = number_length(rest);
-                tokens.push(number(&rest[..length])?);
-                length
-            }
-            '"' => {
-                let (text, length) = string(rest)?;
-                tokens.push(Token::Text(text));
-                length
-            }
-            _ => {
-                let sign = SIGNS.into_iter().find(|sign| rest.starts_with(sign));
-                let sign = sign.ok_or_else(|| format!("`{first}` means nothing here"))?;
-                tokens.push(Token::Sign(sign));
-                sign.len()
-            }
-        };
+        let at = text[..text.len() - rest.len()].chars().count() + 1;
+        let (token, length) = token(rest, first).map_err(|error| format!("{error}, at character {at}"))?;
+        tokens.push((token, at));
         rest = rest[length..].trim_start();
     }
     Ok(tokens)
+}
+
+/// The piece that `rest` begins with, and its length as written.
+fn token(rest: &str, first: char) -> Result<(Token<'_>, usize), String> {
+    match first {
+        'a'..='z' | 'A'..='Z' | '_' => {
+            let length = length_of(rest, |c| c.is_ascii_alphanumeric() || c == '_');
+            Ok((Token::Word(&rest[..length]), length))
+        }
+        '0' if rest[1..].starts_with(['x', 'X']) => {
+            let digits = &rest[2..2 + length_of(&rest[2..], |c| c.is_ascii_hexdigit())];
+            let pairs = digits.as_bytes().chunks(2).map(|pair| {
+                let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
+                u8::from_str_radix(pair, 16).ok()
+            });
+            let bytes: Option<Vec<u8>> = pairs.collect();
+            let bytes = bytes.filter(|bytes| !bytes.is_empty());
+            let length = digits.len() + 2;
+            bytes.map(|bytes| (Token::Bytes(bytes), length)).ok_or_else(|| "bytes have two hex digits each".to_owned())
+        }
+        '0'..='9' => {
+            let length = number_length(rest);
+            Ok((number(&rest[..length])?, length))
+        }
+        '"' => string(rest).map(|(text, length)| (Token::Text(text), length)),
+        _ => {
+            let sign = SIGNS.into_iter().find(|sign| rest.starts_with(sign));
+            let sign = sign.ok_or_else(|| format!("`{first}` means nothing here"))?;
+            Ok((Token::Sign(sign), sign.len()))
+        }
+    }
 }
 
 fn length_of(text: &str, belongs: impl Fn(char) -> bool) -> usize {

@@ -119,3 +119,23 @@ fn a_second_set_runs_beside_without_effect() {
     bench.judge = bench.sampling.judge();
     assert_eq!(bench.decider(1, &[span()]), named(true, "dry_run"));
 }
+
+/// Twenty draws of their own: 2^20 combinations, of which 21 paths tell.
+#[test]
+fn chances_beside_each_other_are_reckoned_exactly() {
+    let chance = |number: usize| {
+        let name = format!("c{number}");
+        json!({ "name": name, "type": "probabilistic", "probabilistic": { "sampling_percentage": 10, "hash_salt": name } })
+    };
+    let policies: Vec<Value> = (0..20).map(chance).collect();
+    let expected = 1.0 / (1.0 - 0.9_f64.powi(20));
+    for config in [json!({ "policies": policies }), json!({ "policies": policies, "sample_on_first_match": true })] {
+        let mut bench = Bench::of(config);
+        let kept: Vec<f64> = (1..50)
+            .map(|id| bench.decide(id << 64 | id, &[span()]))
+            .filter(|decision| decision.keep)
+            .map(|decision| decision.adjusted_count)
+            .collect();
+        assert!(kept.len() > 20 && kept.iter().all(|count| (count - expected).abs() < 1e-3), "{kept:?} {expected}");
+    }
+}

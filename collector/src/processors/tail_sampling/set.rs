@@ -60,6 +60,7 @@ pub(super) fn build(configs: &[SetConfig], plan: &mut Plan) -> Result<Vec<Policy
             policies,
             tallies,
             total: Tally::default(),
+            heard: Vec::new(),
         });
     }
     Ok(sets)
@@ -75,6 +76,15 @@ pub(super) struct PolicySet {
     /// For each policy, and for none of them.
     tallies: Vec<Tally>,
     total: Tally,
+    /// What the policies said of the trace that is being decided; those after a first match are not in it.
+    heard: Vec<Heard>,
+}
+
+/// A vote, and whether chance was asked for it.
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    vote: Vote,
+    by_luck: bool,
 }
 
 /// Counts since the start.
@@ -128,16 +138,18 @@ impl PolicySet {
             return SetDecision { keep: true, policy: none, chance: 1.0, is_known: true };
         }
         let mut luck = Luck::real();
-        let (policies, tallies) = (&mut self.policies, &mut self.tallies);
-        let outcome = ask(policies, self.first_match, trace, &mut luck, |index, vote| {
+        let (policies, tallies, heard) = (&mut self.policies, &mut self.tallies, &mut self.heard);
+        heard.clear();
+        let outcome = ask(policies, self.first_match, trace, &mut luck, |index, vote, by_luck| {
+            heard.push(Heard { vote, by_luck });
             if vote != Vote::NotSampled {
                 tallies[index].vote(trace);
             }
         });
         let (mut chance, mut is_known) = (1.0, true);
         if outcome.keep && outcome.is_luck {
-            let first_match = self.first_match;
-            (chance, is_known) = chance_of(|luck| ask(&mut self.policies, first_match, trace, luck, |_, _| {}).keep);
+            let (policies, heard, first_match) = (&mut self.policies, &self.heard, self.first_match);
+            (chance, is_known) = chance_of(|luck| would_keep(policies, heard, first_match, trace, luck));
             // Paths are weighed in floating point: what comes to all of them was certain.
             chance = if chance > CERTAIN { 1.0 } else { chance.max(CHANCE_MIN) };
         }
@@ -196,7 +208,7 @@ fn ask(
     first_match: bool,
     trace: &DueTrace<'_>,
     luck: &mut Luck,
-    mut on_vote: impl FnMut(usize, Vote),
+    mut on_vote: impl FnMut(usize, Vote, bool),
 ) -> Outcome {
     let (mut yes, mut certain_yes, mut inverted_yes, mut inverted_no) = (None, None, None, None);
     let (mut any_no, mut any_asked, mut any_drop_asked) = (false, false, false);
@@ -205,7 +217,7 @@ fn ask(
         let asked = luck.was_asked();
         any_asked |= asked;
         any_drop_asked |= asked && named.kind == DROP;
-        on_vote(index, vote);
+        on_vote(index, vote, asked);
         match vote {
             // Nobody after it is asked.
             Vote::Dropped => return Outcome { keep: false, policy: Some(index), is_certain: true, is_luck: asked },
@@ -235,6 +247,37 @@ fn ask(
         return Outcome { keep: true, policy: inverted_yes, is_certain: !any_asked, is_luck: any_asked };
     }
     Outcome { keep: false, policy: None, is_certain: !any_asked, is_luck: any_asked }
+}
+
+/// Whether the trace would be kept with other luck: as [`ask`], but asking only whom luck moves, and only until it is sure. Of policies that
+/// each leave something to chance, n paths tell, not 2^n.
+fn would_keep(
+    policies: &mut [Named],
+    heard: &[Heard],
+    first_match: bool,
+    trace: &DueTrace<'_>,
+    luck: &mut Luck,
+) -> bool {
+    // Whoever votes by luck says yes or no, or is `drop`: only that takes a yes back.
+    let is_fixed = |index: usize| heard.get(index).is_some_and(|heard| !heard.by_luck);
+    let last_veto = (0..policies.len()).rfind(|&index| policies[index].kind == DROP && !is_fixed(index));
+    let (mut yes, mut inverted_yes, mut any_no) = (false, false, false);
+    for (index, named) in policies.iter_mut().enumerate() {
+        let vote = match heard.get(index) {
+            Some(heard) if !heard.by_luck => heard.vote,
+            _ => named.policy.vote(trace, luck),
+        };
+        match vote {
+            Vote::Dropped | Vote::InvertNotSampled => return false,
+            Vote::Sampled => yes = true,
+            Vote::InvertSampled => inverted_yes = true,
+            Vote::NotSampled => any_no = true,
+        }
+        if yes && (first_match || last_veto.is_none_or(|last| index >= last)) {
+            break;
+        }
+    }
+    yes || (inverted_yes && !any_no)
 }
 
 impl Tally {

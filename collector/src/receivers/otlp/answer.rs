@@ -7,14 +7,17 @@ use weir_proto::otlp::messages::collector::trace::v1::{ExportTracePartialSuccess
 
 use crate::receivers::port::{Accepted, Format, Refusal};
 
-/// An ExportTraceServiceResponse. Empty when every span was accepted: `{}` in JSON.
+/// An ExportTraceServiceResponse. Empty when every span was accepted: `{}` in JSON. A warning is a partial success of which nothing was
+/// rejected, as the specification has it.
 pub(super) fn response(format: Format, accepted: &Accepted) -> Bytes {
     let json_form = format == Format::OtlpJson;
-    let Some(partial) = &accepted.partial else {
+    let Accepted { partial, warning } = accepted;
+    if partial.is_none() && warning.is_none() {
         return Bytes::from_static(if json_form { b"{}" } else { b"" });
-    };
-    let rejected_spans = i64::from(partial.rejected);
-    let error_message = partial.message.clone();
+    }
+    let rejected_spans = partial.as_ref().map_or(0, |partial| i64::from(partial.rejected));
+    let words: Vec<&str> = partial.iter().map(|partial| &*partial.message).chain(warning.as_deref()).collect();
+    let error_message = words.join("; ");
     if json_form {
         // 64-bit numbers are text in the proto3 JSON mapping.
         let partial = json!({"rejectedSpans": rejected_spans.to_string(), "errorMessage": error_message});

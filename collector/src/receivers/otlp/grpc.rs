@@ -44,7 +44,7 @@ impl Grpc {
             reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
             return reply;
         }
-        match self.call(request).await {
+        match self.in_time(request).await {
             Ok(accepted) => {
                 REQUESTS.with_label_values(&[PROTOCOL, accepted.outcome()]).inc();
                 success(&answer::response(Format::OtlpProtobuf, &accepted))
@@ -56,13 +56,21 @@ impl Grpc {
         }
     }
 
+    /// The call within the client's deadline, if it has one. What was handed to the journal by then is not taken back.
+    async fn in_time(&self, request: Request<Incoming>) -> Result<Accepted, Refusal> {
+        match client_timeout(request.headers())? {
+            None => self.call(request).await,
+            Some(limit) => timeout(limit, self.call(request)).await.unwrap_or(Err(Refusal::Deadline(limit))),
+        }
+    }
+
     async fn call(&self, request: Request<Incoming>) -> Result<Accepted, Refusal> {
         let (head, body) = request.into_parts();
         if head.method != Method::POST {
             return Err(Refusal::Method(head.method.to_string()));
         }
         if head.uri.path() != EXPORT_TRACES {
-            return Err(Refusal::NotFound(head.uri.path().chars().take(200).collect()));
+            return Err(not_served(head.uri.path()));
         }
         let tenant = (self.intake.authenticate)(&head.headers)?;
         let encoding = head.headers.get("grpc-encoding").map_or(&b""[..], HeaderValue::as_bytes);
@@ -104,6 +112,36 @@ impl Grpc {
         }
         Ok(Some(PREFIX_BYTES + length))
     }
+}
+
+/// `grpc-timeout`: up to eight digits and a unit; `None` without one.
+fn client_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+    let Some(value) = headers.get("grpc-timeout") else { return Ok(None) };
+    let read = |text: &str| {
+        let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let is_number = (1..=8).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number: u64 = is_number.then(|| digits.parse().ok())??;
+        Some(match unit {
+            "H" => Duration::from_secs(number * 3600),
+            "M" => Duration::from_secs(number * 60),
+            "S" => Duration::from_secs(number),
+            "m" => Duration::from_millis(number),
+            "u" => Duration::from_micros(number),
+            "n" => Duration::from_nanos(number),
+            _ => return None,
+        })
+    };
+    let limit = value.to_str().ok().and_then(read);
+    limit.map(Some).ok_or_else(|| Refusal::Malformed("grpc-timeout is digits and a unit, like 10S or 500m".into()))
+}
+
+fn not_served(path: &str) -> Refusal {
+    let signal = ["logs", "metrics", "profiles"].into_iter().find(|signal| path.contains(&format!(".{signal}.")));
+    let hint = match signal {
+        Some(signal) => format!("; {signal} are not there yet, traces are"),
+        None => format!("; {EXPORT_TRACES} is"),
+    };
+    Refusal::NotFound { path: path.chars().take(200).collect(), hint }
 }
 
 fn is_grpc(headers: &HeaderMap) -> bool {

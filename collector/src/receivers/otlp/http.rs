@@ -34,6 +34,8 @@ impl Http {
             return reply;
         }
         let origin = request.headers().get(ORIGIN).cloned();
+        let is_grpc =
+            request.version() == http::Version::HTTP_2 && essence(request.headers()).starts_with(b"application/grpc");
         let format = format(request.headers());
         let answer_format = *format.as_ref().unwrap_or(&Format::OtlpProtobuf);
         let (protocol, content_type) =
@@ -47,9 +49,25 @@ impl Http {
             }
         };
         reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if is_grpc {
+            return for_grpc(&reply);
+        }
         cors::mark(&self.cors, origin.as_ref(), &mut reply);
         reply
     }
+}
+
+/// A gRPC client reads words in headers only.
+fn for_grpc(reply: &Reply) -> Reply {
+    const WORDS: &str = "this port speaks OTLP/HTTP; OTLP/gRPC has a port of its own, usually 4317";
+
+    let mut answer = Reply::new(ReplyBody::default());
+    *answer.status_mut() = reply.status();
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert("grpc-status", HeaderValue::from_static("12"));
+    headers.insert("grpc-message", HeaderValue::from_static(WORDS));
+    answer
 }
 
 fn format(headers: &HeaderMap) -> Result<Format, Refusal> {
@@ -60,6 +78,10 @@ fn format(headers: &HeaderMap) -> Result<Format, Refusal> {
     if essence.eq_ignore_ascii_case(JSON.as_bytes()) {
         return Ok(Format::OtlpJson);
     }
-    let text = String::from_utf8_lossy(essence).chars().take(100).collect();
-    Err(Refusal::UnknownContentType(text, "application/x-protobuf or application/json"))
+    let known = if essence.starts_with(b"application/grpc") {
+        "the port for OTLP/gRPC, usually 4317: this one speaks OTLP/HTTP"
+    } else {
+        "application/x-protobuf or application/json"
+    };
+    Err(Refusal::content_type(essence, known))
 }

@@ -60,7 +60,7 @@ impl Reservation {
         INFLIGHT_BYTES.sub(bytes as i64);
     }
 
-    #[cfg(test)]
+    /// What it holds.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

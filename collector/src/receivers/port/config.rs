@@ -14,7 +14,8 @@ pub(crate) const HEADER_BYTES: RangeInclusive<usize> = 8192..=16 * MIB;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpanLimits {
-    /// Attributes of a span, and of each of its events and links, and of its resource and scope. Default 1024.
+    /// Attributes of a span, and of each of its events and links, and of its resource and scope; those beyond are left out
+    /// and counted as dropped. Default 1024.
     pub attributes_max: u32,
     /// Nesting of an attribute's arrays and maps. Default 64.
     pub depth_max: u32,

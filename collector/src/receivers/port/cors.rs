@@ -3,8 +3,9 @@
 use http::{
     HeaderMap, HeaderValue, Method, Request, StatusCode,
     header::{
-        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-        ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+        ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+        ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+        ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
     },
 };
 
@@ -15,13 +16,21 @@ use super::{
 
 const ALWAYS_ALLOWED: [&str; 5] = ["accept", "content-type", "content-encoding", "origin", "x-requested-with"];
 
-/// The headers that say yes to `origin`; none when it may not send.
-fn allow_origin(config: &CorsConfig, origin: &HeaderValue) -> Option<HeaderValue> {
-    if config.allowed_origins.iter().any(|pattern| pattern == "*") {
-        return Some(HeaderValue::from_static("*"));
+/// Says yes to `origin`, or nothing when it may not send. An origin that is configured may send with credentials, as
+/// `navigator.sendBeacon` always does; one that only `*` allows may not.
+fn allow(config: &CorsConfig, origin: &HeaderValue, answer: &mut HeaderMap) -> bool {
+    let text = origin.to_str().unwrap_or_default();
+    let mut patterns = config.allowed_origins.iter().filter(|pattern| *pattern != "*");
+    if patterns.any(|pattern| matches(pattern, text)) {
+        answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        answer.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        return true;
     }
-    let text = origin.to_str().ok()?;
-    config.allowed_origins.iter().any(|pattern| matches(pattern, text)).then(|| origin.clone())
+    let all = config.allowed_origins.iter().any(|pattern| pattern == "*");
+    if all {
+        answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
+    all
 }
 
 fn matches(pattern: &str, origin: &str) -> bool {
@@ -45,11 +54,12 @@ pub(crate) fn preflight<B>(config: &CorsConfig, request: &Request<B>) -> Option<
     let answer = reply.headers_mut();
     let vary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
     answer.insert(VARY, HeaderValue::from_static(vary));
-    let Some(origin) = allow_origin(config, &headers[ORIGIN]) else { return Some(reply) };
-    if headers[ACCESS_CONTROL_REQUEST_METHOD] != "POST" || !headers_allowed(config, headers) {
+    if headers[ACCESS_CONTROL_REQUEST_METHOD] != "POST"
+        || !headers_allowed(config, headers)
+        || !allow(config, &headers[ORIGIN], answer)
+    {
         return Some(reply);
     }
-    answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     answer.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
     if let Some(asked) = headers.get(ACCESS_CONTROL_REQUEST_HEADERS) {
         answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
@@ -82,8 +92,8 @@ pub(crate) fn mark(config: &CorsConfig, origin: Option<&HeaderValue>, reply: &mu
         return;
     }
     reply.headers_mut().append(VARY, HeaderValue::from_static("Origin"));
-    if let Some(allowed) = origin.and_then(|origin| allow_origin(config, origin)) {
-        reply.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+    if let Some(origin) = origin {
+        allow(config, origin, reply.headers_mut());
     }
 }
 

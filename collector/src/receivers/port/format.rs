@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use weir_proto::{
-    otlp::json::{TranscodeLimits, transcode_traces},
+    otlp::json::{TranscodeLimits, Transcoded, transcode_request},
     zipkin::{self, TranscodeOptions, transcode_spans},
 };
 
@@ -22,7 +22,8 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Decompressed `content` as OTLP protobuf, of at most `bytes_max` bytes; what is held is taken from `reservation`.
+    /// Decompressed `content` as OTLP protobuf, of at most `bytes_max` bytes, and the keys around spans that nobody knows; what is held is
+    /// taken from `reservation`.
     pub(crate) fn payload(
         self,
         content: Bytes,
@@ -30,27 +31,27 @@ impl Format {
         now_ns: u64,
         rules: &AdmissionRules,
         reservation: &mut Reservation,
-    ) -> Result<Bytes, Refusal> {
+    ) -> Result<(Bytes, Vec<String>), Refusal> {
         // Protobuf is shorter than its JSON; short Zipkin spans become longer ones.
         let expansion = match self {
-            Self::OtlpProtobuf => return Ok(content),
+            Self::OtlpProtobuf => return Ok((content, Vec::new())),
             Self::OtlpJson => 1,
             Self::Zipkin { .. } => zipkin::EXPANSION_MAX,
         };
         let reserved_bytes = content.len() * expansion;
         reservation.add(reserved_bytes)?;
-        let mut payload = match self {
+        let Transcoded { mut payload, strangers } = match self {
             Self::Zipkin { parse_string_tags } => {
                 let options = TranscodeOptions { parse_string_tags, received_at_ns: now_ns, bytes_max };
-                transcode_spans(&content, options)?
+                Transcoded { payload: transcode_spans(&content, options)?, strangers: Vec::new() }
             }
-            _ => transcode_traces(&content, TranscodeLimits { depth_max: rules.limits.depth_max, bytes_max })?,
+            _ => transcode_request(&content, TranscodeLimits { depth_max: rules.limits.depth_max, bytes_max })?,
         };
         // The journal and the head account for what is used, not for what is allocated.
         payload.shrink_to_fit();
         let content_bytes = content.len();
         drop(content);
         reservation.give_back((reserved_bytes + content_bytes).saturating_sub(payload.len()));
-        Ok(payload.into())
+        Ok((payload.into(), strangers))
     }
 }

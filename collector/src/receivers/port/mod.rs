@@ -7,6 +7,7 @@ mod connection;
 pub(crate) mod cors;
 mod decompress;
 mod format;
+mod hint;
 mod intake;
 pub(crate) mod metrics;
 mod post;

@@ -51,7 +51,7 @@ impl Post {
     async fn receive(&self, request: Request<Incoming>, posted: Posted) -> Result<Accepted, Refusal> {
         let (head, body) = request.into_parts();
         if head.uri.path() != self.path {
-            return Err(Refusal::NotFound(head.uri.path().chars().take(200).collect()));
+            return Err(Refusal::not_found(head.uri.path(), &self.path));
         }
         if head.method != Method::POST {
             return Err(Refusal::Method(head.method.to_string()));

@@ -24,14 +24,16 @@ pub(crate) enum Refusal {
     Unauthenticated,
     #[error("content encoding {0:?} is not supported; use gzip, zstd, deflate or none")]
     UnknownEncoding(String),
-    #[error("content type {0:?} is not supported; use {1}")]
+    #[error("{0}; use {1}")]
     UnknownContentType(String, &'static str),
-    #[error("{0} is not served here")]
-    NotFound(String),
+    #[error("{path} is not served here{hint}")]
+    NotFound { path: String, hint: String },
     #[error("method {0} is not allowed; use POST")]
     Method(String),
     #[error("the request did not arrive within {0:?}")]
     Slow(Duration),
+    #[error("the client's deadline of {0:?} passed; what was journalled by then stays")]
+    Deadline(Duration),
     #[error("busy: {0}; try again")]
     Busy(&'static str),
     #[error("disk space is below the limit; try again")]
@@ -52,12 +54,53 @@ impl Refusal {
             Self::Unauthenticated => (Code::Unauthenticated, StatusCode::UNAUTHORIZED, "unauthenticated"),
             Self::UnknownEncoding(_) => (Code::Unimplemented, StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported"),
             Self::UnknownContentType(..) => (Code::InvalidArgument, StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported"),
-            Self::NotFound(_) => (Code::Unimplemented, StatusCode::NOT_FOUND, "not_found"),
+            Self::NotFound { .. } => (Code::Unimplemented, StatusCode::NOT_FOUND, "not_found"),
             Self::Method(_) => (Code::Unimplemented, StatusCode::METHOD_NOT_ALLOWED, "not_found"),
             Self::Slow(_) => (Code::DeadlineExceeded, StatusCode::REQUEST_TIMEOUT, "slow"),
+            Self::Deadline(_) => (Code::DeadlineExceeded, StatusCode::GATEWAY_TIMEOUT, "deadline"),
             Self::Busy(_) => (Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::DiskFull => (Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "disk_full"),
             Self::Stopped => (Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "stopped"),
+        }
+    }
+
+    /// A content type that is not among `known`.
+    pub(crate) fn content_type(essence: &[u8], known: &'static str) -> Self {
+        let text: String = String::from_utf8_lossy(essence).chars().take(100).collect();
+        let words = if text.is_empty() {
+            "the request has no Content-Type".to_owned()
+        } else {
+            format!("content type {text:?} is not supported")
+        };
+        Self::UnknownContentType(words, known)
+    }
+
+    /// A path that is not `served`, with what may have been meant.
+    pub(crate) fn not_found(path: &str, served: &str) -> Self {
+        let end = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default();
+        let hint = if path.trim_end_matches('/') == served {
+            format!("; without the slash at its end, {served} is")
+        } else if path.eq_ignore_ascii_case(served) {
+            format!("; written {served}, it is")
+        } else if path.contains("/opentelemetry.proto.collector.") {
+            "; OTLP/gRPC has a port of its own, usually 4317".to_owned()
+        } else if path.starts_with("/api/v2/spans") || path.starts_with("/api/v1/spans") {
+            "; Zipkin's spans go to a zipkin receiver, usually on 9411".to_owned()
+        } else if path.starts_with("/api/traces") {
+            "; Jaeger's spans are not taken: send OTLP".to_owned()
+        } else if ["logs", "metrics", "profiles"].contains(&end) {
+            format!("; {end} are not there yet, traces go to {served}")
+        } else {
+            format!("; {served} is")
+        };
+        Self::NotFound { path: path.chars().take(200).collect(), hint }
+    }
+
+    /// The same with what the body seems to be.
+    pub(crate) fn with_hint(self, hint: Option<String>) -> Self {
+        match (self, hint) {
+            (Self::Malformed(words), Some(hint)) => Self::Malformed(format!("{words} ({hint})")),
+            (refusal, _) => refusal,
         }
     }
 

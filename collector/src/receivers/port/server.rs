@@ -209,8 +209,24 @@ fn http_builder(options: &ServerOptions) -> auto::Builder<TokioExecutor> {
     builder
 }
 
+/// What a client that speaks TLS to a port without it is told; clients show the beginning of it.
+const NOT_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 85\r\n\
+    connection: close\r\n\r\nthe client speaks TLS, this port does not: use http:// (insecure), or a proxy before\n";
+
+/// The first byte of TLS: a handshake record.
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// Whether what comes first is TLS; `None` when nothing comes in time.
+async fn begins_with_tls(socket: &TcpStream, within: Duration) -> Option<bool> {
+    let mut first = [0];
+    match timeout(within, socket.peek(&mut first)).await {
+        Ok(Ok(count)) => Some(count == 1 && first[0] == TLS_HANDSHAKE),
+        Ok(Err(_)) | Err(_) => None,
+    }
+}
+
 async fn serve_connection<H, F>(
-    socket: TcpStream,
+    mut socket: TcpStream,
     builder: &auto::Builder<TokioExecutor>,
     lifetime: Lifetime,
     handler: H,
@@ -219,6 +235,21 @@ async fn serve_connection<H, F>(
     H: Fn(Request<Incoming>) -> F,
     F: Future<Output = Reply> + Send + 'static,
 {
+    let begins_with_tls = tokio::select! {
+        biased;
+        begins_with_tls = begins_with_tls(&socket, lifetime.first_bytes_timeout) => begins_with_tls,
+        () = shutdown.cancelled() => return,
+    };
+    match begins_with_tls {
+        None => return,
+        Some(true) => {
+            if socket.write_all(NOT_TLS).await.is_ok() {
+                let _ = timeout(LINGER_TIMEOUT, linger(socket)).await;
+            }
+            return;
+        }
+        Some(false) => {}
+    }
     let activity = Arc::new(Activity::default());
     let (socket, returned) = LentSocket::new(socket, activity.clone());
     let service = service_fn(|request| {

@@ -57,7 +57,7 @@ impl Handler {
         let essence = essence(headers);
         for other in OTHER_ENCODINGS {
             if essence.eq_ignore_ascii_case(other.as_bytes()) {
-                return Err(Refusal::UnknownContentType(other.to_owned(), "application/json"));
+                return Err(Refusal::content_type(other.as_bytes(), "application/json"));
             }
         }
         Ok(Format::Zipkin { parse_string_tags: self.parse_string_tags })

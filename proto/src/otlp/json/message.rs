@@ -1,7 +1,7 @@
 //! Transcodes any message that a table describes, with a stack of its own: nesting costs no call stack.
 
 use super::{
-    DEPTH_CEILING, JsonError, TranscodeLimits, base64, hex,
+    DEPTH_CEILING, JsonError, TranscodeLimits, Transcoded, base64, hex,
     schema::{Field, Kind, Message},
 };
 use crate::{
@@ -12,6 +12,11 @@ use crate::{
 /// JSON is about this many times as long as the protobuf that comes out.
 const USUAL_RATIO: usize = 3;
 
+/// Unknown keys are remembered in the request, its ResourceSpans and their ScopeSpans, so many and so much of each.
+const STRANGE_LEVELS: usize = 3;
+const STRANGERS_MAX: usize = 4;
+const STRANGER_CHARS_MAX: usize = 64;
+
 /// The way from one text to one message.
 pub(super) struct Transcoder<'a> {
     reader: Reader<'a>,
@@ -20,6 +25,8 @@ pub(super) struct Transcoder<'a> {
     levels: Vec<Level>,
     /// As admission counts: an attribute's own value is at 1.
     depth: u32,
+    /// Unknown keys around the spans.
+    strangers: Vec<String>,
     limits: TranscodeLimits,
 }
 
@@ -55,11 +62,11 @@ impl<'a> Transcoder<'a> {
     pub(super) fn new(json: &'a [u8], limits: TranscodeLimits) -> Self {
         let limits = TranscodeLimits { depth_max: limits.depth_max.min(DEPTH_CEILING), ..limits };
         let writer = Writer::with_capacity(json.len().min(limits.bytes_max) / USUAL_RATIO);
-        Self { reader: Reader::new(json), writer, levels: Vec::new(), depth: 1, limits }
+        Self { reader: Reader::new(json), writer, levels: Vec::new(), depth: 1, strangers: Vec::new(), limits }
     }
 
     /// The whole text is one `message`.
-    pub(super) fn transcode(mut self, message: &'static Message) -> Result<Vec<u8>, JsonError> {
+    pub(super) fn transcode(mut self, message: &'static Message) -> Result<Transcoded, JsonError> {
         self.enter(message, None).map_err(|error| error.of_field("the body"))?;
         while let Some(level) = self.levels.last_mut() {
             if let Some(List { items, field, message }) = &mut level.list {
@@ -84,7 +91,7 @@ impl<'a> Transcoder<'a> {
             }
         }
         self.reader.end()?;
-        Ok(self.writer.into_bytes())
+        Ok(Transcoded { payload: self.writer.into_bytes(), strangers: self.strangers })
     }
 
     fn check_size(&self) -> Result<(), JsonError> {
@@ -113,16 +120,31 @@ impl<'a> Transcoder<'a> {
     fn member(&mut self, key: &[u8]) -> Result<(), JsonError> {
         let level = self.levels.last_mut().expect("a member is in a message");
         let message = level.message;
-        let Some(index) = message.find(key, level.guess) else { return self.reader.skip() };
+        let Some(index) = message.find(key, level.guess) else { return self.stranger(key) };
         level.guess = index + 1;
         let field = &message.fields[index];
         let bit = if message.one_of { 1 } else { 1 << index };
         if level.seen & bit != 0 {
+            if Some(key) == field.former.map(str::as_bytes) {
+                return self.stranger(key);
+            }
             let what = if message.one_of { "is a second value" } else { "is there twice" };
             return Err(JsonError::value(self.reader.position(), what).of_field(field.json));
         }
         level.seen |= bit;
         self.field(field, message.one_of).map_err(|error| error.of_field(field.json))
+    }
+
+    /// A member that nobody knows, or knows twice by two names.
+    #[cold]
+    fn stranger(&mut self, key: &[u8]) -> Result<(), JsonError> {
+        if self.levels.len() <= STRANGE_LEVELS && self.strangers.len() < STRANGERS_MAX {
+            let key: String = String::from_utf8_lossy(key).chars().take(STRANGER_CHARS_MAX).collect();
+            if !self.strangers.contains(&key) {
+                self.strangers.push(key);
+            }
+        }
+        self.reader.skip()
     }
 
     /// One field's value, or the beginning of it; defaults are left out unless `explicit`.

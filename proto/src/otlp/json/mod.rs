@@ -3,8 +3,9 @@
 //! The [OTLP specification](https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding) is the proto3 JSON mapping
 //! with ids in hex. Where they leave a choice:
 //!
-//! - Keys are known in lowerCamelCase and in the proto file's snake_case; unknown ones are passed over, null is absent, and
-//!   in a list a null is an empty message.
+//! - Keys are known in lowerCamelCase and in the proto file's snake_case; unknown ones are passed over (those around the spans are
+//!   remembered, for they may be a whole request), null is absent, and in a list a null is an empty message.
+//! - `instrumentationLibrarySpans` and `instrumentationLibrary`, as they were called until 2022, are `scopeSpans` and `scope`.
 //! - A known key twice in an object is an error, and so are two values of one AnyValue: guessing which one is meant would
 //!   lose the other silently.
 //! - Whole numbers may be quoted, and written as `1.0` or `1e3`. Enums are numbers or their names. Bytes are base64 of either
@@ -16,10 +17,12 @@ pub(crate) mod base64;
 mod hex;
 mod message;
 mod schema;
+mod strangers;
 mod traces;
 
 pub use crate::json::JsonError;
 use message::Transcoder;
+pub use strangers::in_words;
 
 /// Bounds on what is transcoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +39,21 @@ const DEPTH_CEILING: u32 = 256;
 /// An ExportTraceServiceRequest in JSON as protobuf, which is always the shorter one. Repeated and singular fields are in
 /// the order that [`crate::otlp::traces::scan`] wants.
 pub fn transcode_traces(json: &[u8], limits: TranscodeLimits) -> Result<Vec<u8>, JsonError> {
+    transcode_request(json, limits).map(|transcoded| transcoded.payload)
+}
+
+/// The same, with what was passed over.
+pub fn transcode_request(json: &[u8], limits: TranscodeLimits) -> Result<Transcoded, JsonError> {
     Transcoder::new(json, limits).transcode(&traces::REQUEST)
+}
+
+/// What became of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transcoded {
+    /// The protobuf.
+    pub payload: Vec<u8>,
+    /// Unknown keys around the spans, which were passed over: the first few of them. [`in_words`] says what may have been meant.
+    pub strangers: Vec<String>,
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ pub(super) struct Field {
     pub(super) json: &'static str,
     /// As the proto file has it.
     pub(super) proto: &'static str,
+    /// As it was called before, in lowerCamelCase, where the content is the same.
+    pub(super) former: Option<&'static str>,
     pub(super) number: u32,
     pub(super) kind: Kind,
 }
@@ -56,6 +58,9 @@ impl Message {
                 return Some(index);
             }
         }
-        self.fields.iter().position(|field| field.proto.as_bytes() == key)
+        let known = |field: &Field| {
+            field.proto.as_bytes() == key || field.former.is_some_and(|former| former.as_bytes() == key)
+        };
+        self.fields.iter().position(known)
     }
 }

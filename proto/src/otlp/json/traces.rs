@@ -3,7 +3,12 @@
 use super::schema::{Field, Kind, Message};
 
 const fn field(json: &'static str, proto: &'static str, number: u32, kind: Kind) -> Field {
-    Field { json, proto, number, kind }
+    Field { json, proto, former: None, number, kind }
+}
+
+/// A field that had another name until opentelemetry-proto 0.19.
+const fn renamed(former: &'static str, field: Field) -> Field {
+    Field { former: Some(former), ..field }
 }
 
 const fn message(length_bytes: usize, fields: &'static [Field]) -> Message {
@@ -18,7 +23,7 @@ static RESOURCE_SPANS: Message = message(
     3,
     &[
         field("resource", "resource", 1, Kind::Owner(&RESOURCE)),
-        field("scopeSpans", "scope_spans", 2, Kind::Repeated(&SCOPE_SPANS)),
+        renamed("instrumentationLibrarySpans", field("scopeSpans", "scope_spans", 2, Kind::Repeated(&SCOPE_SPANS))),
         field("schemaUrl", "schema_url", 3, Kind::Text),
     ],
 );
@@ -45,7 +50,7 @@ static ENTITY_REF: Message = message(
 static SCOPE_SPANS: Message = message(
     3,
     &[
-        field("scope", "scope", 1, Kind::Owner(&SCOPE)),
+        renamed("instrumentationLibrary", field("scope", "scope", 1, Kind::Owner(&SCOPE))),
         field("spans", "spans", 2, Kind::Repeated(&SPAN)),
         field("schemaUrl", "schema_url", 3, Kind::Text),
     ],

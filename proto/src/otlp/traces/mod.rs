@@ -14,6 +14,7 @@ mod resource;
 mod rewrite;
 mod scan;
 mod span;
+mod trim;
 mod views;
 
 use prost::Message;
@@ -26,6 +27,7 @@ pub use links::{LinkView, Links};
 pub use resource::UNKNOWN_SERVICE;
 pub use rewrite::Rewriter;
 pub use scan::scan;
+pub use trim::with_attributes_max;
 pub use views::{ResourceView, ScannedSpan, ScopeView, SpanView};
 
 use super::{messages::collector::trace::v1::ExportTraceServiceRequest, wire::WireError};
@@ -39,7 +41,7 @@ pub enum Checks {
     Journalled,
 }
 
-/// Bounds on a span. One that breaks them is rejected alone.
+/// Bounds on a span. One that breaks them is rejected alone; of too many attributes [`with_attributes_max`] leaves the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Nesting of AnyValue: an attribute's own value is at depth 1, an element of its array at depth 2. Above 256 it

@@ -4,7 +4,7 @@ use prost::Message;
 use weir_proto::otlp::{
     messages::{
         collector::trace::v1::ExportTraceServiceRequest,
-        common::v1::{AnyValue, KeyValue, any_value::Value},
+        common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList, any_value::Value},
         resource::v1::Resource,
         trace::v1::{ResourceSpans, ScopeSpans, Span, Status, span::Event},
     },
@@ -19,6 +19,10 @@ fn attribute(key: &str, value: Value) -> KeyValue {
 
 fn text(key: &str, value: &str) -> KeyValue {
     attribute(key, Value::StringValue(value.into()))
+}
+
+fn string(value: &str) -> AnyValue {
+    AnyValue { value: Some(Value::StringValue(value.into())) }
 }
 
 fn payload() -> Vec<u8> {
@@ -38,15 +42,30 @@ fn payload() -> Vec<u8> {
             attribute("http.response.status_code", Value::IntValue(503)),
             attribute("ratio", Value::DoubleValue(0.5)),
             attribute("beta", Value::BoolValue(true)),
+            text("size", "1024"),
+            attribute("tags", Value::ArrayValue(ArrayValue { values: vec![string("a"), string("b")] })),
+            attribute(
+                "user",
+                Value::KvlistValue(KeyValueList {
+                    values: vec![
+                        text("name", "eva"),
+                        attribute("roles", Value::ArrayValue(ArrayValue { values: vec![string("admin")] })),
+                    ],
+                }),
+            ),
         ],
+        dropped_attributes_count: 3,
+        dropped_events_count: 2,
         events: vec![event("cache.miss"), event("exception")],
         ..Span::default()
     };
+    let scope =
+        InstrumentationScope { name: "io.web".into(), version: "1.2".into(), ..InstrumentationScope::default() };
     let resource = Resource { attributes: vec![text("service.name", "shop")], ..Resource::default() };
     ExportTraceServiceRequest {
         resource_spans: vec![ResourceSpans {
             resource: Some(resource),
-            scope_spans: vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }],
+            scope_spans: vec![ScopeSpans { scope: Some(scope), spans: vec![span], ..ScopeSpans::default() }],
             ..ResourceSpans::default()
         }],
     }
@@ -99,6 +118,55 @@ fn conditions_over_spans() {
         ("-1 < 1", true),
         ("1 - 2 - 3 == -4", true),
         ("1 == 1", true),
+        // Arithmetic: products before sums, whole numbers divided by whole numbers.
+        ("1 + 2 * 3 == 7", true),
+        ("(1 + 2) * 3 == 9", true),
+        ("7 / 2 == 3 and 7.0 / 2 == 3.5", true),
+        ("(end_time_unix_nano - start_time_unix_nano) / 1000000 == 2500", true),
+        (r#"attributes["http.response.status_code"] / 100 == 5"#, true),
+        // Where the Collector reports an error nothing holds, nor does its contrary.
+        ("1 / 0 == 1", false),
+        ("not (1 / 0 == 1)", false),
+        ("1 / 0 == 1 or true", false),
+        ("true or 1 / 0 == 1", true),
+        (r#"attributes["missing"] + 1 != 5"#, false),
+        (r#"not HasPrefix(attributes["missing"], "x")"#, false),
+        (r#"HasPrefix(name, "GET ")"#, true),
+        (r#"HasSuffix(value=name, suffix="/cart")"#, true),
+        (r#"HasPrefix(name, "POST") == false"#, true),
+        (r#"IsString(name) and IsInt(kind) and IsDouble(attributes["ratio"]) and IsBool(attributes["beta"])"#, true),
+        (r#"IsMap(attributes["user"]) and IsList(attributes["tags"]) and IsMap(attributes)"#, true),
+        (r#"IsString(attributes["missing"])"#, false),
+        (r#"ContainsValue(attributes["tags"], "b")"#, true),
+        (r#"ContainsValue(attributes["tags"], "c")"#, false),
+        (r#"ContainsValue(["GET /cart", "x"], name)"#, true),
+        (r#"Len(name) == 9 and Len(attributes["tags"]) == 2 and Len(attributes) == 7"#, true),
+        (r#"Int(attributes["size"]) > 1000 and Int("x") == nil and Int(2.9) == 2 and Int(true) == 1"#, true),
+        (r#"Double("0.25") * 2 == attributes["ratio"]"#, true),
+        (r#"String(attributes["http.response.status_code"]) == "503""#, true),
+        (r#"String(attributes["tags"]) == "[\"a\",\"b\"]""#, true),
+        (r#"Substring(name, 0, 3) == "GET""#, true),
+        (r#"Substring(name, 0, 300) != "GET""#, false),
+        (r#"Split(name, " ")[1] == "/cart""#, true),
+        (r#"Split(name, " ")[2] == "/cart""#, false),
+        (r#"Concat([name, kind, attributes["missing"]], "|") == "GET /cart|2|<nil>""#, true),
+        (r#"ToLowerCase(name) == "get /cart" and ConvertCase(name, "upper") == "GET /CART""#, true),
+        (r#"Trim("  x ") == "x" and TrimPrefix(name, "GET ") == "/cart" and Index(name, "/") == 4"#, true),
+        (r#"attributes["user"]["name"] == "eva" and attributes["user"]["roles"][0] == "admin""#, true),
+        (r#"attributes["user"]["missing"] == nil"#, true),
+        (r#"attributes["user"]["name"]["deeper"] == nil"#, false),
+        (r#"attributes["tags"][0] == "a""#, true),
+        (r#"attributes["tags"] == ["a", "b"]"#, true),
+        ("trace_id == TraceID(0xabababababababababababababababab)", true),
+        ("span_id == SpanID(0x0101010101010101) and span.span_id != 0x0101", true),
+        (r#"parent_span_id == SpanID("0202020202020202")"#, true),
+        (r#"parent_span_id.string != """#, true),
+        ("dropped_attributes_count + dropped_events_count == 5 and dropped_links_count == 0", true),
+        (r#"instrumentation_scope.name == "io.web" and scope.version == "1.2""#, true),
+        ("resource.dropped_attributes_count == 0", true),
+        (r#"kind.deprecated_string == "SPAN_KIND_SERVER""#, true),
+        (r#"Milliseconds(end_time - start_time) == 2500 and Seconds(duration) == 2.5"#, true),
+        ("UnixSeconds(start_time) == 1", true),
     ];
     for (text, expected) in cases {
         assert_eq!(holds(&[text], &[]), Ok(expected), "{text}");
@@ -128,16 +196,27 @@ fn says_what_is_no_condition() {
         ("name", "compare it with something"),
         ("name ==", "ends where more is expected"),
         ("name == \"a", "a string is not closed"),
-        ("name = \"a\"", "`=` means nothing here"),
-        ("nam == \"a\"", "unknown path nam"),
+        ("name = \"a\"", "`=` is not expected here, at character 6"),
+        ("true and nam == \"a\"", "unknown path nam; did you mean name?, at character 10"),
         ("attributes.x == 1", "unknown path attributes.x"),
+        ("name[\"x\"] == 1", "name has no keys"),
+        ("spanevent.name == \"x\"", "in conditions over events only"),
+        ("0x0 == 1", "two hex digits each"),
         ("attributes[\"x\" == 1", "`]` is expected before `==`"),
         ("attributes[x] == 1", "a string in double quotes is expected"),
         ("(true", "`)` is missing at the end"),
         ("true)", "`)` is not expected here"),
         ("true true", "`true` is not expected here"),
         ("(name == \"a\") == 1", "a condition stands where a value is expected"),
-        ("Len(name) > 1", "unknown function Len"),
+        ("Lenn(name) > 1", "unknown function Lenn; did you mean Len?"),
+        ("ParseJSON(name) == 1", "unknown function ParseJSON. Known here: IsMatch, HasPrefix"),
+        ("HasPrefix(name)", "HasPrefix: the argument prefix is missing, at character 1"),
+        ("Len(name, 1) == 1", "Len takes 1 arguments at the most"),
+        ("HasPrefix(prefix=name)", "the argument value is expected here, not prefix"),
+        ("ConvertCase(name, \"snake\") == name", "ConvertCase to snake is not there yet"),
+        ("IsMatch(name, name)", "the pattern is a string in double quotes"),
+        ("Len(name)", "compare it with something"),
+        ("attributes[\"a\"][b] == 1", "a position, is expected"),
         ("IsMatch(name, \"(\")", "not a regular expression"),
         (&bomb, "too large"),
         ("99999999999999999999 == 1", "too large a number"),
@@ -176,6 +255,12 @@ fn any_heap_of_pieces_is_read_or_refused() {
         "+",
         ".",
         "IsMatch",
+        "Len",
+        "Split",
+        "*",
+        "/",
+        "=",
+        "0x01",
         ",",
         "true",
         "nil",

@@ -1,0 +1,98 @@
+//! Texts: patterns, parts, cases. What wants a text takes nothing else, `IsMatch` apart.
+
+use memchr::memmem;
+
+use super::{Arguments, Call, Operand, Value};
+
+pub(super) fn is_match<'v>([target, ..]: Arguments<'v>, call: &'v Call) -> Value<'v> {
+    let Some(regex) = &call.regex else { return Value::Fault };
+    match target.into_text() {
+        Ok(text) => Value::Bool(text.is_some_and(|text| regex.is_match(&text))),
+        Err(()) => Value::Fault,
+    }
+}
+
+pub(super) fn has_prefix<'v>([value, prefix, _]: Arguments<'v>, _: &'v Call) -> Value<'v> {
+    of_two(value, prefix, |text, prefix| Value::Bool(text.starts_with(prefix)))
+}
+
+pub(super) fn has_suffix<'v>([value, suffix, _]: Arguments<'v>, _: &'v Call) -> Value<'v> {
+    of_two(value, suffix, |text, suffix| Value::Bool(text.ends_with(suffix)))
+}
+
+/// Where the one text begins in the other, -1 when it does not.
+pub(super) fn index<'v>([target, value, _]: Arguments<'v>, _: &'v Call) -> Value<'v> {
+    of_two(target, value, |text, part| Value::Int(memmem::find(text, part).map_or(-1, |at| at as i64)))
+}
+
+pub(super) fn trim_prefix<'v>([target, prefix, _]: Arguments<'v>, _: &'v Call) -> Value<'v> {
+    of_two(target, prefix, |text, prefix| owned(text.strip_prefix(prefix).unwrap_or(text)))
+}
+
+pub(super) fn trim_suffix<'v>([target, suffix, _]: Arguments<'v>, _: &'v Call) -> Value<'v> {
+    of_two(target, suffix, |text, suffix| owned(text.strip_suffix(suffix).unwrap_or(text)))
+}
+
+/// Without the characters of the second text at either end; blanks without one.
+pub(super) fn trim<'v>([target, cut, _]: Arguments<'v>, _: &'v Call) -> Value<'v> {
+    let cut = if matches!(cut, Value::Nil) { Value::Text(b" "[..].into()) } else { cut };
+    of_two(target, cut, |text, cut| {
+        let (text, cut) = (String::from_utf8_lossy(text), String::from_utf8_lossy(cut));
+        owned(text.trim_matches(|c: char| cut.contains(c)).as_bytes())
+    })
+}
+
+/// Bytes from a position on; beyond the text's ends it is a fault.
+pub(super) fn substring<'v>([target, start, length]: Arguments<'v>, _: &'v Call) -> Value<'v> {
+    let (Value::Text(text), Value::Int(start), Value::Int(length)) = (target, start, length) else {
+        return Value::Fault;
+    };
+    let range = usize::try_from(start).ok().zip(usize::try_from(length).ok().filter(|length| *length > 0));
+    let part = range.and_then(|(start, length)| text.get(start..start.checked_add(length)?).map(<[u8]>::to_vec));
+    part.map_or(Value::Fault, |part| Value::Text(part.into()))
+}
+
+pub(super) fn to_lower_case<'v>([target, ..]: Arguments<'v>, _: &'v Call) -> Value<'v> {
+    in_case(target, "lower")
+}
+
+pub(super) fn to_upper_case<'v>([target, ..]: Arguments<'v>, _: &'v Call) -> Value<'v> {
+    in_case(target, "upper")
+}
+
+pub(super) fn convert_case<'v>([target, case, _]: Arguments<'v>, _: &'v Call) -> Value<'v> {
+    match case {
+        Value::Text(case) => in_case(target, &String::from_utf8_lossy(&case)),
+        _ => Value::Fault,
+    }
+}
+
+pub(super) fn check_case(arguments: &[Operand]) -> Result<(), String> {
+    match arguments.get(1) {
+        Some(Operand::Text(case)) if !["lower", "upper"].contains(&&**case) => {
+            Err(format!("ConvertCase to {case} is not there yet; lower and upper are"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn in_case<'v>(target: Value<'v>, case: &str) -> Value<'v> {
+    let Value::Text(text) = target else { return Value::Fault };
+    let text = String::from_utf8_lossy(&text);
+    match case {
+        "lower" => Value::Text(text.to_lowercase().into_bytes().into()),
+        "upper" => Value::Text(text.to_uppercase().into_bytes().into()),
+        _ => Value::Fault,
+    }
+}
+
+fn of_two<'v>(one: Value<'_>, other: Value<'_>, make: impl FnOnce(&[u8], &[u8]) -> Value<'v>) -> Value<'v> {
+    match (one, other) {
+        (Value::Text(one), Value::Text(other)) => make(&one, &other),
+        _ => Value::Fault,
+    }
+}
+
+fn owned<'v>(text: &[u8]) -> Value<'v> {
+    Value::Text(text.to_vec().into())
+}

@@ -1,0 +1,248 @@
+//! What OpenTelemetry Collector files have beside what Weir does: components and keys that are needless here, or not
+//! there yet, each in words.
+
+use super::{
+    components::Kind,
+    yaml::{Node, Problem, Step},
+};
+
+/// How something of the Collector stands here.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Standing {
+    /// Taken without effect, and why nothing is lost by that.
+    Needless(&'static str),
+    /// Not there yet, and what to use.
+    Missing(&'static str),
+}
+
+use Standing::{Missing, Needless};
+
+/// One type of component, and how it stands.
+type Row = (&'static str, Standing);
+
+const METRICS: Standing = Missing("metrics are not there yet, traces are");
+const LOGS: Standing = Missing("logs are not there yet, traces are");
+const EARLIER: Standing = Missing("change spans before they come, in the SDK or in a Collector that sends OTLP here");
+const NOT_SENT_ON: Standing = Missing("Weir keeps what it receives and sends nothing on; a Collector can send to both");
+const BY_OTLP: Standing = Missing("let a Collector receive it and send OTLP here");
+
+const RECEIVERS: &[Row] = &[
+    ("jaeger", Missing("send OTLP, as Jaeger's clients of today do, or let a Collector receive it")),
+    ("opencensus", BY_OTLP),
+    ("kafka", BY_OTLP),
+    ("awsxray", BY_OTLP),
+    ("datadog", BY_OTLP),
+    ("skywalking", BY_OTLP),
+    ("sapm", BY_OTLP),
+    ("googlecloudpubsub", BY_OTLP),
+    ("otelarrow", BY_OTLP),
+    ("solace", BY_OTLP),
+    ("nop", Needless("it receives nothing")),
+    ("prometheus", METRICS),
+    ("prometheus_simple", METRICS),
+    ("hostmetrics", METRICS),
+    ("host_metrics", METRICS),
+    ("kubeletstats", METRICS),
+    ("k8s_cluster", METRICS),
+    ("docker_stats", METRICS),
+    ("statsd", METRICS),
+    ("httpcheck", METRICS),
+    ("postgresql", METRICS),
+    ("mysql", METRICS),
+    ("redis", METRICS),
+    ("nginx", METRICS),
+    ("filelog", LOGS),
+    ("file_log", LOGS),
+    ("journald", LOGS),
+    ("syslog", LOGS),
+    ("tcplog", LOGS),
+    ("udplog", LOGS),
+    ("fluentforward", LOGS),
+    ("loki", LOGS),
+    ("k8sobjects", LOGS),
+    ("k8s_events", LOGS),
+    ("windowseventlog", LOGS),
+];
+
+const PROCESSORS: &[Row] = &[
+    ("batch", Needless("requests that come together share one fsync as they are")),
+    ("memory_limiter", Needless("memory is bounded by inflight_mib_max of receivers and by storage.head")),
+    ("groupbytrace", Needless("tail_sampling gathers traces by itself")),
+    (
+        "filter",
+        Missing("a tail_sampling policy of type drop leaves traces out; single spans are left out before they come"),
+    ),
+    ("attributes", EARLIER),
+    ("resource", EARLIER),
+    ("span", EARLIER),
+    ("transform", EARLIER),
+    ("redaction", EARLIER),
+    ("unroll", EARLIER),
+    ("k8sattributes", EARLIER),
+    ("k8s_attributes", EARLIER),
+    ("resourcedetection", EARLIER),
+    ("resource_detection", EARLIER),
+    ("groupbyattrs", EARLIER),
+    ("schema", EARLIER),
+    ("geoip", EARLIER),
+    ("routing", Missing("everything is kept in one place")),
+    (
+        "spanmetrics",
+        Missing("ask in SQL: SELECT service, name, count(*), p99(duration_ns) FROM spans GROUP BY service, name"),
+    ),
+    ("servicegraph", Missing("GET /api/v1/dependencies counts calls")),
+    ("cumulativetodelta", METRICS),
+    ("deltatorate", METRICS),
+    ("deltatocumulative", METRICS),
+    ("metricstransform", METRICS),
+    ("metricsgeneration", METRICS),
+    ("metricstarttime", METRICS),
+    ("interval", METRICS),
+    ("logdedup", LOGS),
+    ("logstransform", LOGS),
+];
+
+const EXPORTERS: &[Row] = &[
+    ("debug", Missing("look at spans with `weir sql \"SELECT * FROM spans LIMIT 10\"`")),
+    ("logging", Missing("look at spans with `weir sql \"SELECT * FROM spans LIMIT 10\"`")),
+    ("file", Missing("Weir keeps spans on disk by itself; `weir sql --format json` writes them out")),
+    ("jaeger", Missing("Weir keeps spans itself and answers Jaeger's API under /jaeger/api on its query endpoint")),
+    ("zipkin", NOT_SENT_ON),
+    ("otlp", NOT_SENT_ON),
+    ("otlp_grpc", NOT_SENT_ON),
+    ("otlphttp", NOT_SENT_ON),
+    ("otlp_http", NOT_SENT_ON),
+    ("otelarrow", NOT_SENT_ON),
+    ("loadbalancing", Missing("one weir decides on all spans of a trace; nothing has to be balanced")),
+    ("load_balancing", Missing("one weir decides on all spans of a trace; nothing has to be balanced")),
+    ("nop", Needless("Weir keeps what it receives, whatever is exported")),
+    ("kafka", NOT_SENT_ON),
+    ("datadog", NOT_SENT_ON),
+    ("awsxray", NOT_SENT_ON),
+    ("awss3", NOT_SENT_ON),
+    ("googlecloud", NOT_SENT_ON),
+    ("azuremonitor", NOT_SENT_ON),
+    ("elasticsearch", NOT_SENT_ON),
+    ("opensearch", NOT_SENT_ON),
+    ("clickhouse", NOT_SENT_ON),
+    ("sapm", NOT_SENT_ON),
+    ("signalfx", NOT_SENT_ON),
+    ("splunk_hec", NOT_SENT_ON),
+    ("honeycombmarker", NOT_SENT_ON),
+    ("logzio", NOT_SENT_ON),
+    ("coralogix", NOT_SENT_ON),
+    ("prometheus", METRICS),
+    ("prometheusremotewrite", METRICS),
+    ("prometheus_remote_write", METRICS),
+    ("awsemf", METRICS),
+    ("loki", LOGS),
+    ("syslog", LOGS),
+    ("awscloudwatchlogs", LOGS),
+];
+
+const CONNECTORS: &[Row] = &[
+    (
+        "spanmetrics",
+        Missing("ask in SQL: SELECT service, name, count(*), p99(duration_ns) FROM spans GROUP BY service, name"),
+    ),
+    (
+        "span_metrics",
+        Missing("ask in SQL: SELECT service, name, count(*), p99(duration_ns) FROM spans GROUP BY service, name"),
+    ),
+    ("servicegraph", Missing("GET /api/v1/dependencies counts calls")),
+    ("service_graph", Missing("GET /api/v1/dependencies counts calls")),
+    ("count", Missing("ask in SQL: SELECT count(*) FROM spans")),
+    ("forward", Missing("a receiver's spans take one way through processors and are kept once")),
+    ("routing", Missing("everything is kept in one place")),
+    ("failover", Missing("everything is kept in one place")),
+    ("roundrobin", Missing("everything is kept in one place")),
+    ("exceptions", Missing("exceptions are events of spans: search for exception.type")),
+    ("sum", METRICS),
+    ("datadog", METRICS),
+];
+
+const EXTENSIONS: &[Row] = &[
+    ("health_check", Needless("/healthz and /readyz are on the query endpoint")),
+    ("healthcheckv2", Needless("/healthz and /readyz are on the query endpoint")),
+    ("zpages", Needless("/metrics, /api/v1/ledger and /api/v1/sampling on the query endpoint tell what happens")),
+    ("pprof", Needless("there is no Go runtime to profile; /metrics is on the query endpoint")),
+    ("memory_ballast", Needless("there is no garbage collector to calm")),
+    ("file_storage", Needless("the journal keeps what was acknowledged")),
+    ("db_storage", Needless("the journal keeps what was acknowledged")),
+    ("opamp", Needless("there is no remote control; SIGHUP reads the file again")),
+    ("basicauth", Needless("nobody is asked who they are yet; put a proxy before the ports")),
+    ("bearertokenauth", Needless("nobody is asked who they are yet; put a proxy before the ports")),
+    ("oidc", Needless("nobody is asked who they are yet; put a proxy before the ports")),
+    ("oauth2client", Needless("it is about sending on, and nothing is sent on")),
+    ("headers_setter", Needless("it is about sending on, and nothing is sent on")),
+    ("sigv4auth", Needless("it is about sending on, and nothing is sent on")),
+];
+
+/// How a component of this type stands here; `None` for what the Collector does not have either.
+pub(super) fn standing(kind: Kind, component_type: &str) -> Option<Standing> {
+    let rows = match kind {
+        Kind::Receiver => RECEIVERS,
+        Kind::Processor => PROCESSORS,
+        Kind::Exporter => EXPORTERS,
+        Kind::Connector => CONNECTORS,
+        Kind::Extension => EXTENSIONS,
+    };
+    let known = rows.iter().find(|(known, _)| *known == component_type).map(|(_, standing)| *standing);
+    known.or((kind == Kind::Extension).then_some(Needless("Weir needs no extensions")))
+}
+
+/// Keys of the Collector's that a receiver has there and not here, by the path behind its id.
+const KEYS: &[(&str, Standing)] = &[
+    ("protocols.grpc.transport", Needless("TCP it is")),
+    ("protocols.grpc.read_buffer_size", Needless("buffers grow with what arrives")),
+    ("protocols.grpc.write_buffer_size", Needless("buffers grow with what is written")),
+    ("protocols.grpc.include_metadata", Needless("no processor asks for it")),
+    ("protocols.grpc.keepalive.enforcement_policy", Needless("pings are answered however often they come")),
+    ("protocols.grpc.tls", TLS),
+    ("protocols.grpc.auth", AUTH),
+    ("protocols.grpc.middlewares", Missing("there are no middlewares")),
+    ("protocols.http.transport", Needless("TCP it is")),
+    ("protocols.http.include_metadata", Needless("no processor asks for it")),
+    ("protocols.http.compression_algorithms", Needless("identity, gzip, zstd and deflate are taken")),
+    ("protocols.http.keep_alives_enabled", Needless("idle_timeout ends connections")),
+    ("protocols.http.write_timeout", Needless("answers are short")),
+    ("protocols.http.metrics_url_path", Needless("metrics are not there yet")),
+    ("protocols.http.logs_url_path", Needless("logs are not there yet")),
+    ("protocols.http.profiles_url_path", Needless("profiles are not there yet")),
+    ("protocols.http.tls", TLS),
+    ("protocols.http.auth", AUTH),
+    ("protocols.http.response_headers", Missing("answers have no headers of their own")),
+    ("protocols.http.middlewares", Missing("there are no middlewares")),
+    ("protocols.http.cors.exposed_headers", Needless("pages need no header of an answer")),
+    ("include_metadata", Needless("no processor asks for it")),
+    ("compression_algorithms", Needless("identity, gzip, zstd and deflate are taken")),
+    ("keep_alives_enabled", Needless("idle_timeout ends connections")),
+    ("write_timeout", Needless("answers are short")),
+    ("tls", TLS),
+    ("auth", AUTH),
+    ("response_headers", Missing("answers have no headers of their own")),
+    ("middlewares", Missing("there are no middlewares")),
+    ("cors.exposed_headers", Needless("pages need no header of an answer")),
+];
+
+const TLS: Standing = Missing("put a proxy before the port");
+const AUTH: Standing = Missing("nobody is asked who they are; put a proxy before the port");
+
+/// Takes the Collector's keys out of a receiver's settings: those that are needless into `warnings`, the others into
+/// `problems`.
+pub(super) fn take_out(node: &mut Node, id: &str, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
+    for (path, standing) in KEYS {
+        let keys: Vec<&str> = path.split('.').collect();
+        let Some((entry, true)) = node.innermost(&keys) else { continue };
+        let at = entry.at;
+        let way: Vec<Step> = keys.iter().map(|key| Step::Key((*key).to_owned())).collect();
+        let (list, words) = match standing {
+            Needless(words) => (&mut *warnings, format!("is not needed here: {words}")),
+            Missing(words) => (&mut *problems, format!("is not there yet: {words}")),
+        };
+        let message = format!("receivers.{id}.{path} {words}");
+        let steps = [&[Step::Key("receivers".into()), Step::Key(id.to_owned())], &*way].concat();
+        list.push(Problem { at, steps, message });
+        node.leave_out(&way, false);
+    }
+}
