@@ -1,8 +1,7 @@
 //! Reads an answer of `/api/v1/sql` as it arrives: columns in its first line, a row in each further one.
 
 use anyhow::{Context, bail};
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::{Deserialize, de::IgnoredAny};
 
 /// A column.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -16,7 +15,39 @@ pub(super) struct Column {
 #[derive(Debug, PartialEq)]
 pub(super) enum Line {
     Columns(Vec<Column>),
-    Row(Map<String, Value>),
+    Row(Row),
+}
+
+/// A row as it was sent: a number may have more digits than any type here holds.
+#[derive(Debug, PartialEq)]
+pub(super) struct Row {
+    /// The whole object.
+    pub(super) json: String,
+    /// Its values as JSON, in the order of the columns.
+    pub(super) values: Vec<String>,
+}
+
+impl Row {
+    /// Takes an object apart, without looking into its values.
+    pub(super) fn read(json: &str) -> anyhow::Result<Self> {
+        let mut rest = json.trim().strip_prefix('{').context("a row is no object")?;
+        let mut values = Vec::new();
+        while !rest.starts_with('}') {
+            rest = rest.strip_prefix(',').unwrap_or(rest);
+            rest = value(rest)?.1.strip_prefix(':').context("a row has a name without a value")?;
+            let (one, after) = value(rest)?;
+            values.push(one.trim().to_owned());
+            rest = after;
+        }
+        Ok(Self { json: json.trim().to_owned(), values })
+    }
+}
+
+/// The first value of a text, and what follows it.
+fn value(text: &str) -> anyhow::Result<(&str, &str)> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    values.next().context("a row breaks off")??;
+    Ok(text.split_at(values.byte_offset()))
 }
 
 /// An answer, so far.
@@ -34,7 +65,7 @@ pub(super) struct Answer {
 struct Part {
     #[serde(default)]
     columns: Vec<Column>,
-    rows: Vec<Map<String, Value>>,
+    rows: Vec<IgnoredAny>,
     error: Option<Trouble>,
 }
 
@@ -76,7 +107,7 @@ impl Answer {
         if self.begun
             && let Some(row) = line.strip_suffix(b",")
         {
-            found.push(Line::Row(serde_json::from_slice(row)?));
+            found.push(Line::Row(Row::read(std::str::from_utf8(row)?)?));
             return Ok(());
         }
         if self.begun {
@@ -91,7 +122,11 @@ impl Answer {
         if !self.begun {
             found.push(Line::Columns(part.columns));
         }
-        found.extend(part.rows.into_iter().map(Line::Row));
+        if self.begun && !part.rows.is_empty() {
+            // The last row; the answer's end is behind it.
+            let (row, _) = value(std::str::from_utf8(line)?)?;
+            found.push(Line::Row(Row::read(row)?));
+        }
         self.begun = true;
         self.ended = !open;
         self.error = part.error.map(|error| error.message);
@@ -119,7 +154,7 @@ mod tests {
             let mut rows = Vec::new();
             for line in &lines[1..] {
                 let Line::Row(row) = line else { panic!("{line:?}") };
-                rows.push(row["n"].as_i64().expect("a number"));
+                rows.push(row.values[0].parse().expect("a number"));
             }
             let read = (rows, answer.error().map(str::to_owned));
             assert_eq!(*seen.get_or_insert_with(|| read.clone()), read);
@@ -135,6 +170,18 @@ mod tests {
         let error = r#""error":{"code":504,"message":"late"}"#;
         assert_eq!(read(&format!("{HEAD}\n{{\"n\":1}}],{error}}}\n")), (vec![1], Some("late".into())));
         assert_eq!(read(&format!("{HEAD}],{error}}}\n")), (vec![], Some("late".into())));
+    }
+
+    #[test]
+    fn a_row_keeps_its_order_and_its_digits() {
+        let json = r#"{"b": 13835058055282163712,"a":{"x":[1,"}"]},"b":"q\",","c":null}"#;
+        let row = Row::read(json).expect("an object");
+        assert_eq!(row.json, json);
+        assert_eq!(row.values, ["13835058055282163712", r#"{"x":[1,"}"]}"#, r#""q\",""#, "null"]);
+        assert_eq!(Row::read("{}").expect("an object").values, Vec::<String>::new());
+        for broken in ["", "[]", "{", r#"{"a"}"#, r#"{"a":}"#, r#"{"a":1"#] {
+            assert!(Row::read(broken).is_err(), "{broken}");
+        }
     }
 
     #[test]

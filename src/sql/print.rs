@@ -2,9 +2,7 @@
 
 use std::io::{self, Write};
 
-use serde_json::{Map, Value};
-
-use super::answer::Column;
+use super::answer::{Column, Row};
 use crate::cli::SqlFormat;
 
 /// Rows that a table's widths are taken from; later ones may stick out.
@@ -35,19 +33,16 @@ impl<W: Write> Printer<W> {
         Ok(())
     }
 
-    pub(super) fn row(&mut self, row: &Map<String, Value>) -> io::Result<()> {
+    pub(super) fn row(&mut self, row: &Row) -> io::Result<()> {
         self.rows += 1;
         match self.format {
-            SqlFormat::Json => {
-                serde_json::to_writer(&mut self.out, row)?;
-                writeln!(self.out)
-            }
+            SqlFormat::Json => writeln!(self.out, "{}", row.json),
             SqlFormat::Csv => {
-                let cells: Vec<_> = self.columns.iter().map(|column| quoted(&plain(row.get(&column.name)))).collect();
+                let cells: Vec<_> = row.values.iter().map(|value| quoted(&plain(value))).collect();
                 write!(self.out, "{}\r\n", cells.join(","))
             }
             SqlFormat::Table => {
-                let cells: Vec<String> = self.columns.iter().map(|column| plain(row.get(&column.name))).collect();
+                let cells: Vec<String> = row.values.iter().map(|value| plain(value)).collect();
                 if !self.is_plan() {
                     return self.table_cells(cells.iter().map(|cell| visible(cell)).collect());
                 }
@@ -127,11 +122,11 @@ fn is_number(kind: &str) -> bool {
 }
 
 /// Text as it is, everything else as JSON; nothing for null.
-fn plain(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
+fn plain(json: &str) -> String {
+    match json {
+        "null" => String::new(),
+        text if text.starts_with('"') => serde_json::from_str(text).unwrap_or_else(|_| text.to_owned()),
+        other => other.to_owned(),
     }
 }
 
@@ -153,13 +148,13 @@ fn visible(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn printed(format: SqlFormat, rows: &[Value]) -> String {
+    fn printed(format: SqlFormat, rows: &[&str]) -> String {
         let column = |name: &str, kind: &str| Column { name: name.into(), kind: kind.into() };
         let mut out = Vec::new();
         let mut printer = Printer::new(format, &mut out);
         printer.columns(&[column("service", "text"), column("n", "int64")]).expect("memory");
         for row in rows {
-            printer.row(row.as_object().expect("a row")).expect("memory");
+            printer.row(&Row::read(row).expect("a row")).expect("memory");
         }
         printer.finish().expect("memory");
         String::from_utf8(out).expect("UTF-8")
@@ -168,9 +163,9 @@ mod tests {
     #[test]
     fn forms() {
         let rows = [
-            serde_json::json!({"service": "cärt", "n": 7}),
-            serde_json::json!({"service": "a,\"b\"\u{1b}[2J\n", "n": 1234}),
-            serde_json::json!({"service": null, "n": null}),
+            r#"{"service":"cärt","n":7}"#,
+            r#"{"service":"a,\"b\"\u001b[2J\n","n":1234}"#,
+            r#"{"service":null,"n":null}"#,
         ];
         let table = concat!(
             "service          |    n\n",
@@ -181,22 +176,21 @@ mod tests {
         );
         assert_eq!(printed(SqlFormat::Table, &rows), table);
         assert_eq!(printed(SqlFormat::Csv, &rows), "service,n\r\ncärt,7\r\n\"a,\"\"b\"\"\u{1b}[2J\n\",1234\r\n,\r\n");
-        let json = "{\"n\":7,\"service\":\"cärt\"}\n{\"n\":1234,\"service\":\"a,\\\"b\\\"\\u001b[2J\\n\"}\n{\"n\":null,\"service\":null}\n";
-        assert_eq!(printed(SqlFormat::Json, &rows), json);
+        assert_eq!(printed(SqlFormat::Json, &rows), rows.map(|row| format!("{row}\n")).concat());
         assert_eq!(printed(SqlFormat::Table, &[]), "service | n\n--------+--\n(0 rows)\n");
     }
 
     #[test]
     fn a_plan_has_its_lines() {
-        let plan = serde_json::json!({"plan_type": "logical_plan", "plan": "Filter\n  Scan\u{1b}[2J\n"});
-        let other = serde_json::json!({"plan_type": "physical_plan", "plan": "Exec"});
+        let plan = r#"{"plan_type":"logical_plan","plan":"Filter\n  Scan\u001b[2J\n"}"#;
+        let other = r#"{"plan_type":"physical_plan","plan":"Exec"}"#;
         let printed = |format| {
             let mut out = Vec::new();
             let mut printer = Printer::new(format, &mut out);
             let columns = ["plan_type", "plan"].map(|name| Column { name: name.into(), kind: "text".into() });
             printer.columns(&columns).expect("memory");
-            for row in [&plan, &other] {
-                printer.row(row.as_object().expect("a row")).expect("memory");
+            for row in [plan, other] {
+                printer.row(&Row::read(row).expect("a row")).expect("memory");
             }
             printer.finish().expect("memory");
             String::from_utf8(out).expect("UTF-8")
@@ -215,8 +209,8 @@ mod tests {
 
     #[test]
     fn a_long_table_does_not_wait_for_its_end() {
-        let rows: Vec<_> = (0..1500).map(|n| serde_json::json!({"service": "s", "n": n})).collect();
-        let table = printed(SqlFormat::Table, &rows);
+        let rows: Vec<_> = (0..1500).map(|n| format!(r#"{{"service":"s","n":{n}}}"#)).collect();
+        let table = printed(SqlFormat::Table, &rows.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(table.lines().count(), 1503);
         assert!(table.ends_with("s       | 1499\n(1500 rows)\n"), "{}", &table[table.len() - 60..]);
     }

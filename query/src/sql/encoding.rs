@@ -8,7 +8,7 @@ use datafusion::arrow::{
     datatypes::{DataType, SchemaBuilder, SchemaRef},
 };
 
-use super::{error::SqlError, rows};
+use super::{error::SqlError, names::numbered, rows};
 
 /// Writes columns, then rows, then an end.
 pub(crate) trait Encoding: Send {
@@ -199,11 +199,7 @@ fn named_apart(schema: &SchemaRef) -> SchemaRef {
             fields.push(Arc::clone(field));
             continue;
         }
-        let mut number = 2;
-        while !taken.insert(format!("{}_{number}", field.name())) {
-            number += 1;
-        }
-        let name = format!("{}_{number}", field.name());
+        let name = numbered(field.name(), &mut taken);
         fields.push(field.as_ref().clone().with_name(name));
     }
     Arc::new(fields.finish())

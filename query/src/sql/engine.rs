@@ -184,9 +184,10 @@ fn plan(
     spans: OpenTable,
     stop: &Arc<Stop>,
 ) -> Result<Planned, SqlError> {
-    let statement = guard::admit(text)?;
+    let mut statement = guard::admit(text)?;
     stop.check()?;
     let context = session::open(limits, spill_folder, readers, spans(stop))?;
+    session::resolve(&context, &mut statement)?;
     Ok(handle.block_on(prepare(&context, statement, stop))?)
 }
 

@@ -1,5 +1,6 @@
 //! SQL over traces: what is refused before planning, how a query runs and is stopped, how its rows are written.
 
+mod arithmetic;
 pub(crate) mod compressed;
 pub(crate) mod config;
 pub(crate) mod encoding;
@@ -8,6 +9,7 @@ pub(crate) mod error;
 mod growing;
 pub(crate) mod guard;
 mod memory;
+mod names;
 mod places;
 mod rows;
 mod session;

@@ -6,8 +6,8 @@ use datafusion::arrow::{
     array::{Array, ArrayRef, AsArray, MapArray, StructArray},
     compute::cast,
     datatypes::{
-        DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
-        TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt64Type,
+        DataType, Date32Type, Decimal128Type, Decimal256Type, Float64Type, Int64Type, TimeUnit,
+        TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt64Type,
     },
     error::ArrowError,
     util::display::{ArrayFormatter, FormatOptions},
@@ -79,7 +79,7 @@ impl Cells {
                 Self::UInt(as_type(&DataType::UInt64)?)
             }
             DataType::Float16 | DataType::Float32 | DataType::Float64 => Self::Float(as_type(&DataType::Float64)?),
-            DataType::Decimal128(..) => Self::Decimal(array.slice(0, array.len())),
+            DataType::Decimal128(..) | DataType::Decimal256(..) => Self::Decimal(array.slice(0, array.len())),
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text(as_type(&DataType::Utf8View)?),
             DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
                 Self::Binary(as_type(&DataType::LargeBinary)?)
@@ -110,7 +110,11 @@ impl Cells {
             Self::UInt(array) => write_as(array.as_primitive::<UInt64Type>().value(row), out),
             Self::Float(array) => write_float(array.as_primitive::<Float64Type>().value(row), out),
             Self::Decimal(array) => {
-                out.extend_from_slice(array.as_primitive::<Decimal128Type>().value_as_string(row).as_bytes());
+                let text = match array.data_type() {
+                    DataType::Decimal256(..) => array.as_primitive::<Decimal256Type>().value_as_string(row),
+                    _ => array.as_primitive::<Decimal128Type>().value_as_string(row),
+                };
+                out.extend_from_slice(text.as_bytes());
             }
             Self::Text(array) => write_text(array.as_string_view().value(row), out),
             Self::Binary(array) => write_hex(array.as_binary::<i64>().value(row), out),

@@ -16,12 +16,16 @@ use datafusion::{
     },
     logical_expr::ScalarUDF,
     prelude::SessionConfig,
+    sql::sqlparser::ast::Statement,
 };
+use futures_util::FutureExt;
 
 use super::{
     config::SqlConfig,
+    error::SqlError,
     growing::{JoinPlanner, bounded},
     memory::QueryMemory,
+    names::{self, Known},
     table::{self, Readers},
 };
 
@@ -58,6 +62,28 @@ static FUNCTIONS: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
 /// Whether DataFusion has a function of this name, but not here.
 pub(super) fn is_left_out(name: &str) -> bool {
     LEFT_OUT.contains(&name)
+}
+
+/// Resolves the names of a statement.
+pub(super) fn resolve(context: &SessionContext, statement: &mut Statement) -> Result<(), SqlError> {
+    let state = context.state();
+    let table = context.table_provider(TABLE).now_or_never().transpose()?;
+    let columns = table.map(|table| table.schema().fields().iter().map(|field| field.name().clone()).collect());
+    let known = Known {
+        columns: columns.unwrap_or_default(),
+        functions: &|| {
+            let scalar = state.scalar_functions().keys().chain(state.higher_order_functions().keys());
+            let grouping = state.aggregate_functions().keys().chain(state.window_functions().keys());
+            scalar.chain(grouping).cloned().collect()
+        },
+        is_function: &|name| {
+            state.scalar_functions().contains_key(name)
+                || state.aggregate_functions().contains_key(name)
+                || state.window_functions().contains_key(name)
+                || state.higher_order_functions().contains_key(name)
+        },
+    };
+    Ok(names::resolve(statement, &known)?)
 }
 
 /// A session that knows `spans` and nothing else.

@@ -1,11 +1,11 @@
 //! What DataFusion says of a query that cannot be answered, in words for whoever asked: without its own names, types and advice.
+//!
+//! Names are resolved before ([`super::names`]); what is not known here is passed on as the engine says it.
 
-use datafusion::{common::utils::datafusion_strsim::levenshtein, error::DataFusionError};
-
-use super::session::{TABLE, is_left_out};
+use datafusion::error::DataFusionError;
 
 /// What stands before a message, once for each layer that passed it on.
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 10] = [
     "Error during planning: ",
     "Execution error: ",
     "Schema error: ",
@@ -15,10 +15,8 @@ const KINDS: [&str; 9] = [
     "This feature is not implemented: ",
     "Parser error: ",
     "Cast error: ",
+    "Compute error: ",
 ];
-
-/// What every name of a table begins with that is written without it.
-const CATALOG: [&str; 2] = ["datafusion.public.", "datafusion."];
 
 /// What follows an internal error.
 const BUG_REPORT: &str = "\nThis issue was likely caused by a bug in DataFusion";
@@ -31,7 +29,7 @@ pub(super) fn in_words(error: &DataFusionError) -> String {
     let message = error.find_root().strip_backtrace();
     let message = without_syntax_tree(without_kinds(&message));
     // A function's own refusal is wrapped into one for its types, which knows less.
-    let known = [arguments, no_table, no_function, no_column, ambiguous, ungrouped, computed, compared, condition];
+    let known = [arguments, ungrouped, computed, compared, condition, cast];
     let words = known.iter().find_map(|known| known(message));
     words.unwrap_or_else(|| types(message.split(BUG_REPORT).next().unwrap_or_default()))
 }
@@ -56,55 +54,6 @@ fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
     text.split_once(begin)?.1.split_once(end).map(|(found, _)| found)
 }
 
-fn no_table(message: &str) -> Option<String> {
-    let name = message.strip_prefix("table '")?.strip_suffix("' not found")?;
-    let name = CATALOG.iter().find_map(|catalog| name.strip_prefix(catalog)).unwrap_or(name);
-    Some(format!("there is no table {name}; the only one is {TABLE}"))
-}
-
-fn no_function(message: &str) -> Option<String> {
-    let name = between(message, "Invalid function '", "'")?;
-    if is_left_out(name) {
-        return Some(format!("there is no function {name}: it could make values of any size or type"));
-    }
-    // The nearest there is may be far away.
-    let near = between(message, "Did you mean '", "'");
-    let near = near.filter(|near| levenshtein(near, name) <= 1.max(name.chars().count() / 3));
-    Some(match near {
-        Some(near) => format!("there is no function {name}; did you mean {near}?"),
-        None => format!("there is no function {name}"),
-    })
-}
-
-fn no_column(message: &str) -> Option<String> {
-    let (first, fields) = message.split_once("\nValid fields are ").unwrap_or((message, ""));
-    let named = first.strip_prefix("No field named ")?;
-    let (name, near) = match named.split_once(". Did you mean '") {
-        Some((name, near)) => (name, near.strip_suffix("'?")),
-        None => (named.trim_end_matches('.'), None),
-    };
-    let mut words = format!("there is no column {name}");
-    // With one table its name before each column says nothing.
-    let fields: Vec<&str> = fields.trim_end_matches('.').split(", ").filter(|field| !field.is_empty()).collect();
-    let table = fields.first().and_then(|field| field.split_once('.')).map(|(table, _)| format!("{table}."));
-    let table = table.filter(|table| fields.iter().all(|field| field.starts_with(table)));
-    let short = |field: &str| table.as_ref().and_then(|table| field.strip_prefix(table)).unwrap_or(field).to_owned();
-    if let Some(near) = near {
-        words.push_str(&format!("; did you mean {}?", short(near)));
-    }
-    if !fields.is_empty() {
-        let fields: Vec<_> = fields.iter().map(|field| short(field)).collect();
-        let begin = if near.is_some() { " There are" } else { "; there are" };
-        words.push_str(&format!("{begin} {}", fields.join(", ")));
-    }
-    Some(words)
-}
-
-fn ambiguous(message: &str) -> Option<String> {
-    let name = message.strip_prefix("Ambiguous reference to unqualified field ")?;
-    Some(format!("column {name} is in more than one of the tables: write of which, as in a.{name}"))
-}
-
 fn ungrouped(message: &str) -> Option<String> {
     let name = between(message, "column \"", "\" must appear in the GROUP BY clause")?;
     Some(format!("column {name} must be in GROUP BY or in an aggregate function"))
@@ -112,18 +61,32 @@ fn ungrouped(message: &str) -> Option<String> {
 
 fn computed(message: &str) -> Option<String> {
     let expression = between(message, "Cannot coerce arithmetic expression ", " to valid types")?;
-    Some(format!("{} cannot be computed: these types do not go together", types(expression)))
+    let expression = types(expression);
+    let is_of_time = expression.contains("timestamp") && expression.contains("text");
+    let advice = if is_of_time { "; a time span is INTERVAL '1 hour'" } else { "" };
+    Some(format!("{expression} cannot be computed: these types do not go together{advice}"))
 }
 
 fn compared(message: &str) -> Option<String> {
     let expression = message.strip_prefix("Cannot infer common argument type for comparison operation ")?;
-    Some(format!("{} cannot be compared: these types do not go together", types(expression)))
+    let expression = types(expression);
+    let is_of_time = expression.contains("timestamp") && ["int", "float"].iter().any(|kind| expression.contains(kind));
+    let advice =
+        "; write '2026-01-31T12:00:00Z', or to_timestamp_seconds(…), to_timestamp_millis(…), to_timestamp_nanos(…)";
+    let advice = if is_of_time { advice } else { "" };
+    Some(format!("{expression} cannot be compared: these types do not go together{advice}"))
 }
 
 fn condition(message: &str) -> Option<String> {
     let condition = message.strip_prefix("Cannot create filter with non-boolean predicate ")?;
     let (condition, found) = condition.rsplit_once(" returning ")?;
     Some(format!("the condition {condition} is {}, not boolean", types(found)))
+}
+
+fn cast(message: &str) -> Option<String> {
+    let is_cast = message.starts_with("Cannot cast string '") || message.starts_with("Cannot cast value '");
+    let advice = "TRY_CAST(… AS …), or attr_num(…), gives null for what is none";
+    is_cast.then(|| format!("{}; {advice}", types(message)))
 }
 
 /// A function that was given what it does not take.
@@ -144,7 +107,9 @@ fn arguments(message: &str) -> Option<String> {
     let given = types(given);
     let last = forms.pop()?;
     let takes = if forms.is_empty() { last } else { format!("{} or {last}", forms.join(", ")) };
-    Some(format!("{name} takes {takes}, not ({given}"))
+    let is_of_numbers = takes.contains("number") && !takes.contains("text") && given.contains("text");
+    let advice = if is_of_numbers { "; attr_num(…) is the number of a text" } else { "" };
+    Some(format!("{name} takes {takes}, not ({given}{advice}"))
 }
 
 /// Arrow's types as docs/sql.md names them, and values without theirs.

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::extract::{Query as Parameters, Request};
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, Method, Uri, header};
+use serde_json::Value;
 use tokio::time::{timeout, timeout_at};
 use weir_store::ReadError;
 
@@ -66,17 +67,15 @@ fn encoding(headers: &HeaderMap) -> Box<dyn Encoding> {
     Box::new(Json::default())
 }
 
-/// The body of a POST, whatever it is called (curl calls it a form); of a GET, the parameter `query`.
+/// The body of a POST, whatever it is called (curl calls it a form); of a GET, the parameter `query` or `sql`.
 async fn text(app: &App, request: Request) -> Result<String, Failure> {
     let bytes_max = app.config.sql.text_bytes_max.get();
     let text = if request.method() == Method::POST {
         let reading = timeout(app.config.read_timeout, body::whole(request.into_body(), bytes_max));
         let text = reading.await.map_err(|_| Failure::BadRequest("the body did not arrive in time".into()))??;
-        String::from_utf8(text).map_err(|_| Failure::BadRequest("the query is not UTF-8".into()))?
+        unwrapped(String::from_utf8(text).map_err(|_| Failure::BadRequest("the query is not UTF-8".into()))?)?
     } else {
-        let pairs = Parameters::<Vec<(String, String)>>::try_from_uri(request.uri());
-        let pairs = pairs.map_err(|rejection| Failure::BadRequest(rejection.to_string()))?.0;
-        pairs.into_iter().find(|(name, _)| name == "query").map(|(_, text)| text).unwrap_or_default()
+        parameter(request.uri())?.unwrap_or_default()
     };
     if text.len() > bytes_max {
         return Err(Failure::BodyTooLarge(bytes_max));
@@ -85,6 +84,40 @@ async fn text(app: &App, request: Request) -> Result<String, Failure> {
         return Err(Failure::BadRequest("there is no query: POST it as the body, or GET with ?query=".into()));
     }
     Ok(text)
+}
+
+/// The names under which a query is looked for.
+const NAMES: [&str; 2] = ["query", "sql"];
+
+fn parameter(uri: &Uri) -> Result<Option<String>, Failure> {
+    let pairs = Parameters::<Vec<(String, String)>>::try_from_uri(uri);
+    let pairs = pairs.map_err(|rejection| Failure::BadRequest(rejection.to_string()))?.0;
+    Ok(pairs.into_iter().find(|(name, _)| NAMES.contains(&name.as_str())).map(|(_, text)| text))
+}
+
+/// The query itself, where a body wraps it as other systems want it: no SQL begins like JSON, or like a form.
+fn unwrapped(body: String) -> Result<String, Failure> {
+    let text = body.trim_start_matches('\u{feff}').trim_start();
+    if text.starts_with(['{', '"']) {
+        let words = "the body begins as JSON does, but is no text and has none under \"query\" or \"sql\": POST the SQL itself, or \
+                     {\"query\": \"SELECT …\"}";
+        let mut json: Value = serde_json::from_str(text).map_err(|_| Failure::BadRequest(words.into()))?;
+        let found = match &mut json {
+            Value::Object(members) => NAMES.iter().find_map(|name| members.remove(*name)),
+            _ => Some(json),
+        };
+        return match found {
+            Some(Value::String(text)) => Ok(text),
+            _ => Err(Failure::BadRequest(words.into())),
+        };
+    }
+    if NAMES.iter().any(|name| text.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')))
+        && let Ok(uri) = format!("/?{}", text.trim_end()).parse()
+        && let Some(text) = parameter(&uri)?
+    {
+        return Ok(text);
+    }
+    Ok(if text.len() == body.len() { body } else { text.to_owned() })
 }
 
 impl From<SqlError> for Failure {

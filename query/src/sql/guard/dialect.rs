@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::{
     ast::Expr,
     dialect::{Dialect, GenericDialect},
     parser::{Parser, ParserError},
+    tokenizer::Token,
 };
 
 /// Expressions begun while parsing one text, counting one as often as it is tried.
@@ -17,6 +18,9 @@ const TRIES_MAX: usize = 100_000;
 
 /// Stack that the parser may use.
 const STACK_BYTES_MAX: usize = super::STACK_BYTES / 8;
+
+/// Between `::` and the dot.
+const ARROW_PRECEDENCE: u8 = 60;
 
 /// Generic SQL, as far as questions go, that stops when it was asked too often or from too deep.
 #[derive(Debug)]
@@ -65,6 +69,11 @@ impl Dialect for BoundedDialect {
         self.tries.set(self.tries.get() + 1);
         let too_deep = self.top.abs_diff(stack_address()) > STACK_BYTES_MAX;
         if too_deep || self.tries.get() > TRIES_MAX { Some(Err(ParserError::RecursionLimitExceeded)) } else { None }
+    }
+
+    /// `attributes->>'key' = 'x'` is about the attribute: the arrow binds closer than whatever follows, a cast included.
+    fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        matches!(parser.peek_token_ref().token, Token::Arrow | Token::LongArrow).then_some(Ok(ARROW_PRECEDENCE))
     }
 
     supported! {

@@ -12,7 +12,7 @@ mod weight;
 
 use datafusion::sql::sqlparser::{ast::Statement, parser::ParserError};
 
-use super::engine::STACK_BYTES;
+use super::{engine::STACK_BYTES, names::unread};
 
 /// Why a text is not planned.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +29,9 @@ pub(crate) enum Refused {
     /// Something that is not offered.
     #[error("{0} is not supported")]
     Unsupported(&'static str),
+    /// Something that is not there, and what is.
+    #[error("{0}")]
+    Unknown(String),
     /// Over a bound.
     #[error("the query has too many {what}: at most {max}")]
     TooMuch {
@@ -42,7 +45,13 @@ pub(crate) enum Refused {
 /// The one statement of `text`, when it may be planned. Call it where the stack is large.
 pub(super) fn admit(text: &str) -> Result<Statement, Refused> {
     let tokens = tokens::read(text)?;
-    let statement = tokens::parse(tokens)?;
+    let statement = match tokens::parse(tokens.clone()) {
+        Err(Refused::Unreadable(message)) => {
+            let hint = unread(&tokens).map(|hint| format!("; {hint}")).unwrap_or_default();
+            return Err(Refused::Unreadable(message + &hint));
+        }
+        parsed => parsed?,
+    };
     shape::check(&statement)?;
     weight::check(&statement)?;
     Ok(statement)

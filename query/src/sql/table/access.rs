@@ -76,13 +76,14 @@ fn attribute(container: Expr, key: &str) -> Expr {
 
 /// `attribute(attributes, 'key')`, `attr_num(text)`, `attr_bool(text)`.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct AttributeFunction {
+pub(in crate::sql) struct AttributeFunction {
     form: AttributeForm,
     signature: Signature,
 }
 
 impl AttributeFunction {
-    fn new(form: AttributeForm) -> Self {
+    /// The one that gives this form.
+    pub(in crate::sql) fn new(form: AttributeForm) -> Self {
         let arguments = if form == AttributeForm::Text { 2 } else { 1 };
         let signature = Signature::new(TypeSignature::String(arguments), Volatility::Immutable);
         Self { form, signature }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use datafusion::{
     common::ScalarValue,
-    logical_expr::{BinaryExpr, Expr, Operator},
+    logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown},
 };
 use weir_proto::TraceId;
 use weir_store::{AttributeCondition, AttributeForm, AttributeTest, Place, ScanColumn, ScanFilter};
@@ -25,15 +25,21 @@ enum Condition {
     Attribute(AttributeCondition),
 }
 
-/// Whether the scan evaluates the condition.
-pub(super) fn is_pushed_down(expr: &Expr) -> bool {
-    condition(expr).is_some()
+/// How much of the condition the scan evaluates.
+pub(super) fn pushed_down(expr: &Expr) -> TableProviderFilterPushDown {
+    if condition(expr).is_some() {
+        TableProviderFilterPushDown::Exact
+    } else if hull(expr).is_some() {
+        TableProviderFilterPushDown::Inexact
+    } else {
+        TableProviderFilterPushDown::Unsupported
+    }
 }
 
 /// The filter that all of these conditions make; those that cannot be turned are left out.
 pub(super) fn scan_filter(exprs: &[Expr]) -> ScanFilter {
     let mut filter = ScanFilter::default();
-    for condition in exprs.iter().filter_map(condition) {
+    for condition in exprs.iter().filter_map(|expr| condition(expr).or_else(|| hull(expr))) {
         add(&mut filter, condition);
     }
     filter
@@ -140,6 +146,40 @@ fn condition(expr: &Expr) -> Option<Condition> {
         Expr::IsTrue(inner) => boolean(target(inner)?, true),
         bare => boolean(target(bare)?, true),
     }
+}
+
+/// Bounds around all numbers that fulfil the condition: an attribute is one of several numbers, or within one of several bounds.
+fn hull(expr: &Expr) -> Option<Condition> {
+    let mut numbers: Vec<Condition> = Vec::new();
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+            for side in [left, right] {
+                numbers.push(condition(side).or_else(|| hull(side))?);
+            }
+        }
+        Expr::InList(list) if !list.negated => {
+            let column = target(&list.expr).filter(|column| !is_text(column))?;
+            for item in &list.list {
+                let Expr::Literal(value, _) = item else { return None };
+                numbers.push(comparison(column.clone(), Operator::Eq, value)?);
+            }
+        }
+        _ => return None,
+    }
+    numbers.into_iter().map(Some).reduce(|all, one| around(all?, one?))?
+}
+
+/// Bounds around two bounds on the same attribute.
+fn around(left: Condition, right: Condition) -> Option<Condition> {
+    let (Condition::Attribute(left), Condition::Attribute(right)) = (left, right) else { return None };
+    let (AttributeTest::NumberIn(a), AttributeTest::NumberIn(b)) = (&left.test, &right.test) else { return None };
+    if left.place != right.place || left.key != right.key {
+        return None;
+    }
+    let least = if a.start().total_cmp(b.start()).is_lt() { a.start() } else { b.start() };
+    let most = if a.end().total_cmp(b.end()).is_gt() { a.end() } else { b.end() };
+    let test = AttributeTest::NumberIn(*least..=*most);
+    Some(Condition::Attribute(AttributeCondition { test, ..left }))
 }
 
 fn boolean(column: ScanColumn, wanted: bool) -> Option<Condition> {

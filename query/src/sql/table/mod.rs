@@ -25,8 +25,10 @@ use datafusion::{
 };
 use weir_proto::TenantId;
 
-use super::stop::Stop;
+use super::{arithmetic, stop::Stop};
 
+pub(super) use access::AttributeFunction;
+pub(super) use columns::is_fixed_text;
 pub(super) use exec::PARTS_DAMAGED;
 pub(super) use parts::Readers;
 
@@ -39,13 +41,13 @@ pub(crate) fn spans_table(
     Arc::new(provider::SpansTable::new(snapshot, tenant, Arc::clone(stop)))
 }
 
-/// Adds what queries on the table need: `attributes['key']`, `attr_num`, `attr_bool`, `p50` … `p99`, `approx_percentile`, and the rules
+/// Adds what queries on the table need: `attributes['key']`, `attr_num`, `attr_bool`, `p50` … `p99`, `approx_percentile`, arithmetic, and the rules
 /// that make top-k and grouped queries quick.
 pub(crate) fn register(context: &SessionContext) {
     let state = context.state_ref();
     let mut state = state.write();
     // At the front: the planners that are there take any access for one to a struct or list.
-    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(access::AttributePlanner)];
+    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(access::AttributePlanner), arithmetic::planner()];
     planners.extend(state.expr_planners().iter().cloned());
     let mut next = SessionStateBuilder::new_from_existing(state.clone())
         .with_expr_planners(planners)
@@ -58,6 +60,7 @@ pub(crate) fn register(context: &SessionContext) {
     for function in percentile::functions() {
         next.register_udaf(Arc::new(AggregateUDF::new_from_shared_impl(function))).expect("functions are only added");
     }
+    arithmetic::register(&mut next);
     *state = next;
 }
 

@@ -100,7 +100,8 @@ impl AggregateUDFImpl for Percentile {
         if arguments.len() != wanted && !is_legacy {
             return plan_err!("{} takes {wanted} arguments", self.name);
         }
-        if !arguments[0].is_numeric() && !arguments[0].is_null() {
+        // A text is read by then as `attr_num` reads it.
+        if !arguments[0].is_numeric() && !arguments[0].is_string() && !arguments[0].is_null() {
             return plan_err!("{} is of numbers, not {}", self.name, arguments[0]);
         }
         let first = if arguments[0] == DataType::Int64 { DataType::Int64 } else { DataType::Float64 };

@@ -52,11 +52,7 @@ impl TableProvider for SpansTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        let support = |filter: &&Expr| match filter::is_pushed_down(filter) {
-            true => TableProviderFilterPushDown::Exact,
-            false => TableProviderFilterPushDown::Unsupported,
-        };
-        Ok(filters.iter().map(support).collect())
+        Ok(filters.iter().map(|filter| filter::pushed_down(filter)).collect())
     }
 
     async fn scan(

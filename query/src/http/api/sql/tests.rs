@@ -63,6 +63,29 @@ async fn a_query_is_a_body_or_a_parameter() {
 }
 
 #[tokio::test]
+async fn a_query_may_be_wrapped() {
+    let expected = "{\"columns\":[{\"name\":\"n\",\"type\":\"int64\"}],\"rows\":[\n{\"n\":3}]}\n";
+    for body in [
+        "SELECT 3 AS n",
+        "\u{feff}SELECT 3 AS n;\n",
+        r#"{"query": "SELECT 3 AS n"}"#,
+        "\n{\"sql\":\"SELECT 3 AS n\",\"format\":\"json\"}",
+        r#""SELECT 3 AS n""#,
+        "query=SELECT+3%20AS+n",
+        "sql=SELECT%203+AS+n\n",
+    ] {
+        let (status, _, answer) = ask(post(body)).await;
+        assert_eq!((status, String::from_utf8(answer).expect("UTF-8").as_str()), (StatusCode::OK, expected), "{body}");
+    }
+    for body in ["{", r#"{"statement": "SELECT 1"}"#, r#"{"query": 1}"#, "{ .service = 1 }"] {
+        let (status, _, answer) = ask(post(body)).await;
+        let answer = String::from_utf8(answer).expect("UTF-8");
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+        assert!(answer.contains(r#"POST the SQL itself, or {\"query\": \"SELECT …\"}"#), "{body}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn arrow_when_asked_for() {
     let mut request = post("SELECT service, service FROM (SELECT service FROM spans) ORDER BY 1");
     *request.body_mut() = "SELECT a.service, b.service FROM spans a JOIN spans b USING (duration_ns) ORDER BY 1".into();

@@ -2,6 +2,7 @@
 
 mod answers;
 mod damaged;
+mod numbers;
 mod plans;
 mod sampled;
 mod times;

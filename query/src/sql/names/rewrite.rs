@@ -1,0 +1,251 @@
+//! Writes what others write as it works here, where only one thing can be meant.
+
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, BinaryOperator, Expr, Ident, Interval, JsonPathElem, LimitClause, Query, SetExpr, Subscript,
+    TopQuantity, UnaryOperator, Value,
+};
+
+use super::elsewhere;
+
+/// `TOP 10` and `FETCH FIRST 10 ROWS ONLY` are `LIMIT 10`; words for those that are not.
+pub(super) fn limit(query: &mut Query) -> Option<&'static str> {
+    const TOP: &str = "TOP is not supported in this form: write LIMIT 10 at the end of the query";
+    const FETCH: &str = "FETCH is not supported in this form: write LIMIT 10 at the end of the query";
+    let mut wanted = None;
+    if let SetExpr::Select(select) = &mut *query.body
+        && let Some(top) = select.top.take()
+    {
+        wanted = match top.quantity {
+            Some(TopQuantity::Constant(count)) if !top.percent && !top.with_ties => Some(number(&count.to_string())),
+            Some(TopQuantity::Expr(count)) if !top.percent && !top.with_ties => Some(count),
+            _ => return Some(TOP),
+        };
+    }
+    if let Some(fetch) = query.fetch.take() {
+        if fetch.percent || fetch.with_ties || wanted.is_some() {
+            return Some(FETCH);
+        }
+        wanted = Some(fetch.quantity.unwrap_or_else(|| number("1")));
+    }
+    let count = wanted?;
+    match &mut query.limit_clause {
+        None => {
+            query.limit_clause =
+                Some(LimitClause::LimitOffset { limit: Some(count), offset: None, limit_by: Vec::new() });
+        }
+        Some(LimitClause::LimitOffset { limit: limit @ None, .. }) => *limit = Some(count),
+        Some(_) => return Some("there are two limits: write LIMIT once, at the end of the query"),
+    }
+    None
+}
+
+fn number(text: &str) -> Expr {
+    Expr::value(Value::Number(text.to_owned(), false))
+}
+
+fn text(text: &str) -> Expr {
+    Expr::value(Value::SingleQuotedString(text.to_owned()))
+}
+
+/// `names['key']`.
+fn access(names: &[Ident], key: &str) -> Expr {
+    let root = match names {
+        [only] => Expr::Identifier(only.clone()),
+        names => Expr::CompoundIdentifier(names.to_vec()),
+    };
+    let index = Subscript::Index { index: text(key) };
+    Expr::CompoundFieldAccess { root: Box::new(root), access_chain: vec![AccessExpr::Subscript(index)] }
+}
+
+/// Rewrites one expression; words where what is meant cannot be done. `container` says how many of some names lead to a column of
+/// attributes.
+pub(super) fn expression(expr: &mut Expr, container: &dyn Fn(&[Ident]) -> Option<usize>) -> Option<String> {
+    match expr {
+        // attributes.http.route
+        Expr::CompoundIdentifier(names) => {
+            let of = container(names).filter(|of| *of < names.len())?;
+            let key: Vec<_> = keys(names, of).iter().map(|name| name.value.as_str()).collect();
+            *expr = access(&names[..of], &key.join("."));
+        }
+        // attributes["http.route"], and fields by name.
+        Expr::CompoundFieldAccess { root, access_chain } => {
+            lengthened(root, access_chain);
+            if let Some(words) = shortened(root, access_chain, container) {
+                return Some(words);
+            }
+            let is_container = is_container(root, container);
+            for step in access_chain.iter_mut() {
+                match step {
+                    AccessExpr::Dot(Expr::Identifier(name)) => {
+                        *step = AccessExpr::Subscript(Subscript::Index { index: text(&name.value) });
+                    }
+                    AccessExpr::Subscript(Subscript::Index { index }) if is_container => match index {
+                        Expr::Identifier(name) if name.quote_style.is_some() => *index = text(&name.value),
+                        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => {
+                            return Some(format!("an attribute's key is a text in quotes: write {root}['{index}']"));
+                        }
+                        _ => {}
+                    },
+                    _ => {}
+                }
+            }
+            if is_container && access_chain.len() > 1 {
+                return Some(beyond(root, access_chain));
+            }
+        }
+        // attributes->>'key', attributes->'key'
+        Expr::BinaryOp { left, op: op @ (BinaryOperator::Arrow | BinaryOperator::LongArrow), right } => {
+            let names = path(left);
+            if names.is_empty() || container(names) != Some(names.len()) {
+                let op = op.to_string();
+                return Some(format!("{op} is for attributes only: write attributes['key'], whose value is a text"));
+            }
+            let Some(key) = literal(right) else {
+                return Some(format!("an attribute's key is a text in quotes: write {left}['key']"));
+            };
+            *expr = access(names, &key);
+        }
+        // attributes:key
+        Expr::JsonAccess { value, path: steps } if is_container(value, container) => {
+            let mut key: Vec<String> = Vec::new();
+            for step in &steps.path {
+                key.push(match step {
+                    JsonPathElem::Dot { key, .. } => key.clone(),
+                    JsonPathElem::Bracket { key } | JsonPathElem::ColonBracket { key } => literal(key)?,
+                });
+            }
+            *expr = access(path(value), &key.join("."));
+        }
+        Expr::RLike { negated, expr: left, pattern, .. } => {
+            let op = if *negated { BinaryOperator::PGRegexNotMatch } else { BinaryOperator::PGRegexMatch };
+            *expr = Expr::BinaryOp { left: left.clone(), op, right: pattern.clone() };
+        }
+        // DataFusion negates numbers only, and knows no type yet.
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } if is_access(inner, container) => {
+            let (left, right) = (Box::new(number("0")), inner.clone());
+            *expr = Expr::Nested(Box::new(Expr::BinaryOp { left, op: BinaryOperator::Minus, right }));
+        }
+        Expr::Interval(interval) => whole(interval),
+        _ => {}
+    }
+    None
+}
+
+/// What follows the column: in `resource.attributes.zone` not the word that only says where one is.
+fn keys(names: &[Ident], of: usize) -> &[Ident] {
+    match &names[of..] {
+        [first, rest @ ..] if !rest.is_empty() && first.value.eq_ignore_ascii_case("attributes") => rest,
+        all => all,
+    }
+}
+
+/// The names at the beginning are one path: `a.attributes['key']` begins as `a`.
+fn lengthened(root: &mut Expr, chain: &mut Vec<AccessExpr>) {
+    let mut names = path(root).to_vec();
+    if names.is_empty() {
+        return;
+    }
+    let is_name = |step: &AccessExpr| matches!(step, AccessExpr::Dot(Expr::Identifier(_)));
+    let count = chain.iter().take_while(|step| is_name(step)).count();
+    // Something has to be left to look up.
+    for step in chain.drain(..count.min(chain.len() - 1)) {
+        if let AccessExpr::Dot(Expr::Identifier(name)) = step {
+            names.push(name);
+        }
+    }
+    if names.len() > 1 {
+        *root = Expr::CompoundIdentifier(names);
+    }
+}
+
+/// `resource.attributes['zone']` is `resource['zone']`; words for `attributes.http['route']`.
+fn shortened(root: &mut Expr, chain: &[AccessExpr], container: &dyn Fn(&[Ident]) -> Option<usize>) -> Option<String> {
+    let names = path(root);
+    let of = container(names).filter(|of| *of < names.len())?;
+    if let [only] = &names[of..]
+        && only.value.eq_ignore_ascii_case("attributes")
+    {
+        *root = match &names[..of] {
+            [only] => Expr::Identifier(only.clone()),
+            names => Expr::CompoundIdentifier(names.to_vec()),
+        };
+        return None;
+    }
+    let mut key: Vec<String> = names[of..].iter().map(|name| name.value.clone()).collect();
+    key.extend(chain.iter().filter_map(step_key));
+    let column: Vec<_> = names[..of].iter().map(|name| name.value.as_str()).collect();
+    Some(nothing_within(&column.join("."), &key.join(".")))
+}
+
+fn nothing_within(column: &str, key: &str) -> String {
+    format!(
+        "the value of an attribute is a text: nothing lies within it. Was {} meant?",
+        elsewhere::access(column, key)
+    )
+}
+
+/// `INTERVAL 1 HOUR` is `INTERVAL '1' HOUR`.
+fn whole(interval: &mut Interval) {
+    if let Expr::Value(value) = &*interval.value
+        && let Value::Number(count, _) = &value.value
+    {
+        interval.value = Box::new(text(count));
+    }
+}
+
+/// Whether it is an attribute, however it is written.
+fn is_access(expr: &Expr, container: &dyn Fn(&[Ident]) -> Option<usize>) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_access(inner, container),
+        Expr::CompoundFieldAccess { root, .. } => container(path(root)).is_some(),
+        Expr::CompoundIdentifier(names) => container(names).is_some_and(|of| of < names.len()),
+        Expr::BinaryOp { left, op: BinaryOperator::Arrow | BinaryOperator::LongArrow, .. } => {
+            is_container(left, container)
+        }
+        _ => false,
+    }
+}
+
+fn is_container(expr: &Expr, container: &dyn Fn(&[Ident]) -> Option<usize>) -> bool {
+    let names = path(expr);
+    !names.is_empty() && container(names) == Some(names.len())
+}
+
+fn path(expr: &Expr) -> &[Ident] {
+    match expr {
+        Expr::Identifier(name) => std::slice::from_ref(name),
+        Expr::CompoundIdentifier(names) => names,
+        Expr::Nested(inner) => path(inner),
+        _ => &[],
+    }
+}
+
+fn literal(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) | Value::DoubleQuotedString(text) => Some(text.clone()),
+            _ => None,
+        },
+        Expr::Identifier(name) if name.quote_style.is_some() => Some(name.value.clone()),
+        _ => None,
+    }
+}
+
+/// `attributes['a']['b']`
+fn beyond(root: &Expr, chain: &[AccessExpr]) -> String {
+    let key: Vec<String> = chain.iter().filter_map(step_key).collect();
+    nothing_within(&root.to_string(), &key.join("."))
+}
+
+fn step_key(step: &AccessExpr) -> Option<String> {
+    match step {
+        AccessExpr::Subscript(Subscript::Index { index }) => literal(index),
+        AccessExpr::Dot(Expr::Identifier(name)) => Some(name.value.clone()),
+        _ => None,
+    }
+}
+
+/// The first text among the steps.
+pub(super) fn key(chain: &[AccessExpr]) -> Option<String> {
+    chain.iter().find_map(step_key)
+}
