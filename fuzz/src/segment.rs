@@ -31,7 +31,7 @@ pub fn segment_footer(input: &[u8]) {
 /// Every kind of read. Errors are answers.
 fn read(directory: &Path) {
     let Ok(segment) = Segment::open(directory) else { return };
-    let _ = segment.add_operations(&mut Operations::default(), Instant::now() + Duration::from_secs(5));
+    let _ = segment.add_operations(&mut Operations::default(), None);
     let _ = segment.trace(TraceId(TRACE));
     let filters = [
         SpanFilter::default(),

@@ -144,11 +144,11 @@ pub enum Sought {
         /// The value's text.
         text: String,
     },
-    /// An event of this name.
+    /// An event of this name; an empty one is none.
     EventName(String),
     /// A text of the span's own.
     Text(SpanText, String),
-    /// So many were dropped before they got here.
+    /// So many, but not 0, were dropped before they got here.
     Dropped(DroppedItems, u32),
     /// OTLP SpanKind.
     Kind(i32),

@@ -150,8 +150,11 @@ impl Way<'_> {
                     || span.events.iter().any(|event| self.is_among(event.attributes, key))
                     || span.links.iter().any(|link| self.is_among(link.attributes, key))
             }
-            Sought::EventName(name) => span.events.iter().any(|event| event.name == name.as_bytes()),
+            Sought::EventName(name) => {
+                !name.is_empty() && span.events.iter().any(|event| event.name == name.as_bytes())
+            }
             Sought::Text(part, text) => !text.is_empty() && self.is_text(*part, text.as_bytes(), scanned, known),
+            Sought::Dropped(_, 0) => false,
             Sought::Dropped(DroppedItems::Attributes, count) => {
                 span.dropped_attributes_count == *count
                     || span.events.iter().any(|event| event.dropped_attributes_count == *count)

@@ -24,7 +24,7 @@ use super::{
     trace_rows::TraceRows,
     write::attribute_spec,
 };
-use crate::{Tally, disk::Disk};
+use crate::{Operations, Tally, disk::Disk};
 
 /// A row group under way is written early when it holds so many bytes.
 const GROUP_BYTES_MAX: u64 = 256 << 20;
@@ -279,10 +279,12 @@ impl Merge {
         let (index, header_bytes) = self.traces.finish(self.rows);
         directory.write(INDEX, &index)?;
         let mut tally = Tally::default();
-        inputs.iter().for_each(|input| tally.add(input.tally()));
-        let operations = inputs.iter().flat_map(|input| input.manifest.operations.iter().cloned());
-        let are_cut = inputs.iter().any(|input| input.rows() > 0 && input.manifest.operations_cut);
-        let (operations, operations_cut) = listed(operations, are_cut);
+        let mut found = Operations::default();
+        for input in inputs {
+            tally.add(input.tally());
+            input.add_operations(&mut found, None)?;
+        }
+        let (operations, operations_cut) = listed(found.list, found.is_cut);
         let times: Vec<(u64, u64)> = inputs.iter().filter_map(|input| input.start_ns()).collect();
         let manifest = Manifest {
             format: FORMAT,

@@ -69,7 +69,10 @@ impl Segment {
         manifest.blooms = known_blooms(&manifest.blooms, &file_columns);
         // Every row has an operation, and the columns decide which.
         let is_told = [fixed::SERVICE, fixed::NAME, fixed::KIND].iter().all(|&n| file_columns.in_file[n].is_some());
-        manifest.operations_cut |= manifest.operations.is_empty() || !is_told;
+        if !is_told {
+            manifest.operations.clear();
+        }
+        manifest.operations_cut |= manifest.operations.is_empty();
         let names = file_columns.specs.iter().enumerate();
         let columns = names.map(|(number, spec)| (spec.name.clone(), number)).collect();
         let directory = directory.to_owned();

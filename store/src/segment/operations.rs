@@ -89,7 +89,7 @@ pub(super) fn bounded(operations: Vec<Operation>, max: usize) -> (Vec<Operation>
 
 impl Segment {
     /// Adds what it lists to `found`. Only of a segment from before there were such lists rows are read, until the deadline.
-    pub fn add_operations(&self, found: &mut Operations, deadline: Instant) -> Result<(), SegmentError> {
+    pub fn add_operations(&self, found: &mut Operations, deadline: Option<Instant>) -> Result<(), SegmentError> {
         let manifest = &self.manifest;
         if manifest.rows == 0 {
             return Ok(());
@@ -112,11 +112,11 @@ impl Segment {
         Ok(())
     }
 
-    fn read_services(&self, found: &mut Operations, deadline: Instant) -> Result<(), SegmentError> {
+    fn read_services(&self, found: &mut Operations, deadline: Option<Instant>) -> Result<(), SegmentError> {
         let file = self.spans()?;
         let reader = self.reader(&file);
         for group in 0..self.group_starts.len() {
-            if Instant::now() >= deadline {
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 break;
             }
             let block = reader.read(group, fixed::SERVICE, 0..self.group_rows(group))?;
@@ -127,11 +127,11 @@ impl Segment {
         Ok(())
     }
 
-    fn read_operations(&self, found: &mut Operations, deadline: Instant) -> Result<(), SegmentError> {
+    fn read_operations(&self, found: &mut Operations, deadline: Option<Instant>) -> Result<(), SegmentError> {
         let file = self.spans()?;
         let reader = self.reader(&file);
         for group in 0..self.group_starts.len() {
-            if Instant::now() >= deadline {
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 found.is_cut = true;
                 break;
             }

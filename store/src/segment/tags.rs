@@ -65,6 +65,8 @@ impl<'f> TagPlan<'f> {
         for sought in &tag.any_of {
             match sought {
                 Sought::Attribute { key, text } => attribute_places(segment, key, text, &mut places),
+                Sought::EventName(name) if name.is_empty() => {}
+                Sought::Dropped(_, 0) => {}
                 Sought::EventName(name) => {
                     let value = quoted(name);
                     let token = event_tokens::name_token(&value);

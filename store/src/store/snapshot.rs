@@ -157,7 +157,7 @@ impl Snapshot {
                 found.is_cut = true;
                 break;
             }
-            if let Err(error) = segment.add_operations(&mut found, deadline) {
+            if let Err(error) = segment.add_operations(&mut found, Some(deadline)) {
                 segment.report(&error);
                 found.is_damaged = true;
             }

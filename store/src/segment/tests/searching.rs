@@ -70,7 +70,7 @@ fn shows(sought: &Sought, record: &SpanRecord) -> bool {
             let value = |attribute: &KeyValue| attribute.value.clone().unwrap_or_default().value;
             lists.into_iter().flatten().any(|one| one.key == *key && fits_value(text, value(one).as_ref()))
         }
-        Sought::EventName(name) => span.events.iter().any(|event| event.name == *name),
+        Sought::EventName(name) => !name.is_empty() && span.events.iter().any(|event| event.name == *name),
         Sought::Text(part, text) => {
             let own = match part {
                 SpanText::StatusMessage => status.1,
@@ -80,6 +80,7 @@ fn shows(sought: &Sought, record: &SpanRecord) -> bool {
             };
             !text.is_empty() && own == text
         }
+        Sought::Dropped(_, 0) => false,
         Sought::Dropped(DroppedItems::Attributes, count) => {
             span.dropped_attributes_count == *count
                 || span.events.iter().any(|event| event.dropped_attributes_count == *count)
