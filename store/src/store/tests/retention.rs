@@ -124,3 +124,19 @@ async fn a_time_that_no_clock_tells_neither_keeps_a_segment_nor_kills_it() {
     store.apply_retention().await;
     assert_eq!(left(&store), 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_set_back_holds_no_sealing_up() {
+    let folder = temp_folder();
+    let clock = Clock::fixed(spans::start_ns(1 << 20));
+    let options =
+        StoreOptions { seal_age_max: Duration::from_secs(60), seal_bytes_max: 1 << 20, ..options(folder.path()) };
+    let store = StillStore::open_with(options, Disk::default(), clock.clone()).await;
+    let sent = store.append(&tenant("default"), 0..10).await;
+    store.roll().await;
+    assert!(!store.seal().await, "young and small");
+    clock.set(clock.now_ns() - 3600 * 1_000_000_000);
+    assert!(store.seal().await, "not an hour and a minute later");
+    store.shows_all(&tenant("default"), &sent);
+    store.close().await;
+}
