@@ -6,7 +6,7 @@ use std::{
 };
 
 use weir_proto::TraceId;
-use weir_store::{AttributeFilter, AttributeText, Place, SpanFilter, search::NewestTraces, segment::Segment};
+use weir_store::{Operations, SpanFilter, TagFilter, search::NewestTraces, segment::Segment};
 
 use super::files;
 
@@ -31,7 +31,7 @@ pub fn segment_footer(input: &[u8]) {
 /// Every kind of read. Errors are answers.
 fn read(directory: &Path) {
     let Ok(segment) = Segment::open(directory) else { return };
-    let _ = segment.operations();
+    let _ = segment.add_operations(&mut Operations::default(), None);
     let _ = segment.trace(TraceId(TRACE));
     let filters = [
         SpanFilter::default(),
@@ -39,11 +39,7 @@ fn read(directory: &Path) {
             service: Some("shop".into()),
             name: Some("GET /".into()),
             duration_ns: 1..=u64::MAX,
-            attributes: vec![AttributeFilter {
-                key: "http.route".into(),
-                value: AttributeText::Text("/cart".into()),
-                place: Place::Any,
-            }],
+            tags: vec![TagFilter::attribute("http.route", "/cart")],
             ..SpanFilter::default()
         },
     ];

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use crate::otlp::json::base64;
+
 /// A trace's id (W3C Trace Context: 16 bytes, not all zero).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TraceId(pub [u8; 16]);
@@ -78,9 +80,10 @@ impl fmt::Debug for SpanId {
 impl FromStr for TraceId {
     type Err = ParseIdError;
 
-    /// Reads hex of either case; up to 32 digits, shorter ones padded with zeros on the left as Jaeger does.
+    /// Reads hex of either case, up to 32 digits, shorter ones padded with zeros on the left as Jaeger does. What is no hex may be
+    /// base64, as protobuf's own JSON writes ids: either alphabet, padded or not.
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
-        parse_hex(text).map(Self)
+        parse_hex(text).or_else(|error| base64::bytes(text).ok_or(error)).map(Self)
     }
 }
 
@@ -129,6 +132,25 @@ mod tests {
         for bad in ["", "xyz", &"0".repeat(33), "é"] {
             assert!(bad.parse::<TraceId>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn base64_is_read_where_it_is_no_hex() {
+        let id = TraceId([0xfb, 0xef, 0xbe, 0xff, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+        for text in ["++++/wECAwQFBgcICQoLDA==", "----_wECAwQFBgcICQoLDA==", "++++/wECAwQFBgcICQoLDA"] {
+            assert_eq!(text.parse::<TraceId>(), Ok(id), "{text}");
+        }
+        let hex_first = "AAAAAAAAAAAAAAAAAAAAAA";
+        assert_eq!(
+            hex_first.parse::<TraceId>().expect("hex").to_string(),
+            format!("{:0>32}", hex_first.to_lowercase())
+        );
+        for bad in
+            ["++++/wECAwQFBgcICQoLDA=", "++++/wECAwQFBgcICQoL", "++++/wECAwQFBgcICQoLDA12", "++++/wECAwQFBgcICQ oLDA"]
+        {
+            assert!(bad.parse::<TraceId>().is_err(), "{bad:?}");
+        }
+        assert!("----_wECAwQ=".parse::<SpanId>().is_err());
     }
 
     #[test]

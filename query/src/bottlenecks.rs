@@ -4,7 +4,6 @@ mod category;
 
 use std::collections::{HashMap, hash_map::Entry};
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 use weir_store::SpanRecord;
 
@@ -12,6 +11,7 @@ use crate::{
     critical_path::{self, SpanTime},
     trace::service,
     tree::{Node, Tree},
+    weight::{Weight, WeightedHistogram},
 };
 pub(crate) use category::Category;
 
@@ -30,7 +30,7 @@ pub(crate) struct Calls<'a> {
     pub(crate) start_ns: std::ops::RangeInclusive<u64>,
 }
 
-/// Times in ns: their sum, and percentiles (3 significant digits) over calls.
+/// Times in ns: their sum, and percentiles (3 significant digits) over calls, each as many times as it stands for.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Times {
     total_ns: u64,
@@ -42,9 +42,14 @@ pub(crate) struct Times {
 /// What was found.
 #[derive(Debug, Serialize)]
 pub(crate) struct Found {
+    /// Traces looked at that have such a call: of what is kept, whatever each stands for.
     traces: u64,
-    /// At most one of those that are in one another: the outermost.
+    /// At most one of those that are in one another: the outermost. Each counts as many times as it stands for, in times, too.
     calls: u64,
+    /// Calls among the spans that are here, which all other figures rest on.
+    calls_seen: u64,
+    /// Sampling left out others that some of them stand for: the figures are estimates.
+    weighted: bool,
     duration: Times,
     categories: Vec<CategoryTime>,
     /// Largest first.
@@ -76,6 +81,8 @@ struct Contributor {
 pub(crate) struct Bottlenecks<'a> {
     calls: Calls<'a>,
     traces: u64,
+    calls_seen: u64,
+    calls_weight: f64,
     duration: Durations,
     by_category: [Durations; Category::ALL.len()],
     contributors: HashMap<(String, String, Category), Contribution>,
@@ -83,15 +90,15 @@ pub(crate) struct Bottlenecks<'a> {
 
 #[derive(Debug, Default)]
 struct Contribution {
-    total_ns: u64,
-    spans: u64,
+    total_ns: f64,
+    spans: f64,
 }
 
 /// Of calls, in ns.
 #[derive(Debug)]
 struct Durations {
-    total_ns: u64,
-    histogram: Histogram<u64>,
+    total_ns: f64,
+    histogram: WeightedHistogram,
 }
 
 impl<'a> Bottlenecks<'a> {
@@ -99,6 +106,8 @@ impl<'a> Bottlenecks<'a> {
         Self {
             calls,
             traces: 0,
+            calls_seen: 0,
+            calls_weight: 0.0,
             duration: Durations::new(),
             by_category: std::array::from_fn(|_| Durations::new()),
             contributors: HashMap::new(),
@@ -133,42 +142,48 @@ impl<'a> Bottlenecks<'a> {
         for &call in &outermost {
             // No call is within another: each fills times of its own.
             critical_path::of_call(&nodes, &tree, call, &mut times);
+            let weight = Weight(rows[call as usize].adjusted_count);
+            self.calls_seen += 1;
+            self.calls_weight += weight.0;
             let mut by_category_ns = [0; Category::ALL.len()];
             for span in tree.below(call) {
                 let at = span as usize;
                 if times[at].on_critical_path {
                     by_category_ns[categories[at] as usize] += times[at].critical_path_ns;
-                    self.contribute(services[at], &rows[at].span.name, categories[at], times[at].critical_path_ns);
+                    let of = (services[at], rows[at].span.name.as_str(), categories[at]);
+                    self.contribute(of, times[at].critical_path_ns, weight);
                 }
             }
-            self.duration.add(nodes[call as usize].duration_ns());
+            self.duration.add(nodes[call as usize].duration_ns(), weight);
             for (durations, ns) in self.by_category.iter_mut().zip(by_category_ns) {
-                durations.add(ns);
+                durations.add(ns, weight);
             }
         }
         self.traces += u64::from(!outermost.is_empty());
     }
 
-    fn contribute(&mut self, service: &str, operation: &str, category: Category, ns: u64) {
+    fn contribute(&mut self, (service, operation, category): (&str, &str, Category), ns: u64, weight: Weight) {
         let full = self.contributors.len() >= CONTRIBUTORS_MAX;
         let contribution = match self.contributors.entry((service.to_owned(), operation.to_owned(), category)) {
             Entry::Vacant(_) if full => return,
             Entry::Vacant(entry) => entry.insert(Contribution::default()),
             Entry::Occupied(entry) => entry.into_mut(),
         };
-        contribution.total_ns = contribution.total_ns.saturating_add(ns);
-        contribution.spans += 1;
+        contribution.total_ns += ns as f64 * weight.0;
+        contribution.spans += weight.0;
     }
 
     /// Shares and percentiles.
     pub(crate) fn found(self) -> Found {
         let all_ns = self.duration.total_ns;
         let mut contributors: Vec<_> = self.contributors.into_iter().collect();
-        contributors.sort_by(|(a, a_time), (b, b_time)| b_time.total_ns.cmp(&a_time.total_ns).then_with(|| a.cmp(b)));
+        contributors
+            .sort_by(|(a, a_time), (b, b_time)| b_time.total_ns.total_cmp(&a_time.total_ns).then_with(|| a.cmp(b)));
         contributors.truncate(CONTRIBUTORS_SHOWN_MAX);
         let contributor = |((service, operation, category), time): (_, Contribution)| {
             let share = share(time.total_ns, all_ns);
-            Contributor { service, operation, category, share, total_ns: time.total_ns, spans: time.spans }
+            let (total_ns, spans) = (time.total_ns.round() as u64, time.spans.round() as u64);
+            Contributor { service, operation, category, share, total_ns, spans }
         };
         let categories = Category::ALL.into_iter().zip(&self.by_category).map(|(category, durations)| CategoryTime {
             category,
@@ -177,7 +192,10 @@ impl<'a> Bottlenecks<'a> {
         });
         Found {
             traces: self.traces,
-            calls: self.duration.histogram.len(),
+            calls: self.calls_weight.round() as u64,
+            calls_seen: self.calls_seen,
+            // No span stands for less than itself.
+            weighted: self.calls_weight != self.calls_seen as f64,
             duration: self.duration.times(),
             categories: categories.collect(),
             contributors: contributors.into_iter().map(contributor).collect(),
@@ -195,22 +213,23 @@ impl Calls<'_> {
 
 impl Durations {
     fn new() -> Self {
-        Self { total_ns: 0, histogram: Histogram::new(3).expect("3 digits are allowed") }
+        Self { total_ns: 0.0, histogram: WeightedHistogram::new(3) }
     }
 
-    fn add(&mut self, ns: u64) {
-        self.total_ns = self.total_ns.saturating_add(ns);
-        self.histogram.record(ns).expect("it grows");
+    fn add(&mut self, ns: u64, weight: Weight) {
+        self.total_ns += ns as f64 * weight.0;
+        self.histogram.record(ns, weight);
     }
 
     fn times(&self) -> Times {
-        let percentile = |share| self.histogram.value_at_quantile(share).min(self.histogram.max());
-        Times { total_ns: self.total_ns, p50_ns: percentile(0.50), p95_ns: percentile(0.95), p99_ns: percentile(0.99) }
+        let percentile = |share| self.histogram.percentile(share);
+        let total_ns = self.total_ns.round() as u64;
+        Times { total_ns, p50_ns: percentile(0.50), p95_ns: percentile(0.95), p99_ns: percentile(0.99) }
     }
 }
 
-fn share(part_ns: u64, all_ns: u64) -> f64 {
-    if all_ns == 0 { 0.0 } else { part_ns as f64 / all_ns as f64 }
+fn share(part_ns: f64, all_ns: f64) -> f64 {
+    if all_ns == 0.0 { 0.0 } else { part_ns / all_ns }
 }
 
 #[cfg(test)]
@@ -244,6 +263,7 @@ mod tests {
         bottlenecks.add(&rows(ORDER));
         let found = bottlenecks.found();
         assert_eq!((found.traces, found.calls, found.duration.total_ns), (1, 1, 100));
+        assert!(!found.weighted);
         // Own: 0..5, 90..100, and what charge does itself. External: on the way to pay and back.
         assert_eq!(totals(&found), [25, 50, 10, 10, 5]);
         let shares: Vec<_> = found.categories.iter().map(|time| (time.share * 100.0).round()).collect();
@@ -283,6 +303,19 @@ mod tests {
         assert_eq!(*own, Times { total_ns: 60, p50_ns: 20, p95_ns: 30, p99_ns: 30 });
         // Most calls have no database at all.
         assert_eq!(found.categories[1].times, Times { total_ns: 80, p50_ns: 0, p95_ns: 80, p99_ns: 80 });
+    }
+
+    #[test]
+    fn a_call_counts_as_many_times_as_it_stands_for() {
+        let mut bottlenecks = Bottlenecks::new(calls("a", Some("f")));
+        bottlenecks.add(&rows("a/f 0..1000 error"));
+        bottlenecks.add(&rows("a/f 0..100 count=99.4\n  a/sql 20..80 db.system=x count=99.4"));
+        let found = bottlenecks.found();
+        assert_eq!((found.traces, found.calls, found.calls_seen, found.weighted), (2, 100, 2, true));
+        assert_eq!(found.duration, Times { total_ns: 10_940, p50_ns: 100, p95_ns: 100, p99_ns: 100 });
+        assert_eq!(totals(&found)[..2], [4976, 5964]);
+        let sql = &found.contributors[0];
+        assert_eq!((sql.operation.as_str(), sql.total_ns, sql.spans), ("sql", 5964, 99));
     }
 
     #[test]

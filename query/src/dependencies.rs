@@ -9,6 +9,8 @@
 //! Spans are held in memory until their trace is complete: at most [`SPANS_HELD_MAX`] at a time. More are read in up to [`PASSES_MAX`] passes, each
 //! of which holds only the traces whose hash falls to it. Of still more, one pass is read, which then is a sample of all traces, and
 //! calls are multiplied.
+//!
+//! Of what sampling keeps, a call counts as many times as it stands for, in percentiles, too.
 
 mod call;
 mod graph;
@@ -45,6 +47,8 @@ pub(crate) struct Found {
     pub(crate) spans: u64,
     /// 1 when all traces were looked at, 8 when one in eight was: then calls and errors are estimates.
     pub(crate) traces_one_in: u64,
+    /// Sampling left out others that some of the spans stand for: then calls, errors and percentiles are estimates.
+    pub(crate) weighted: bool,
     /// Something was left out: the deadline came, a bound was reached, or data could not be read.
     pub(crate) partial: bool,
 }
@@ -77,7 +81,8 @@ pub(crate) fn dependencies(batches: &dyn Batches, deadline: Instant) -> Found {
         partial |= !join(&mut pass.spans, &mut pass.links, &mut graph, deadline);
     }
     partial |= batches.is_partial() || names.left_out > 0 || graph.left_out > 0;
-    Found { dependencies: graph.dependencies(&names, traces_one_in), spans, traces_one_in, partial }
+    let dependencies = graph.dependencies(&names, traces_one_in);
+    Found { dependencies, spans, traces_one_in, weighted: pass.is_weighted, partial }
 }
 
 /// In how many passes to read so many rows, and of how many traces one is looked at.

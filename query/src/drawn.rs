@@ -1,7 +1,7 @@
 //! Traces written as text, for tests: one span a line, children indented below their parent.
 //!
 //! `shop/checkout 0..100 client error db.system=redis` is a span `checkout` of the service `shop` from 0 to 100 ns. `id=`, `parent=`, `trace=`
-//! and `link=` (a span id, or trace:span) are numbers; `r.key=` is an attribute of the resource. Everything else with `=` is an attribute.
+//! and `link=` (a span id, or trace:span) are numbers, `count=` is how many spans it stands for; `r.key=` is an attribute of the resource. Everything else with `=` is an attribute.
 
 use std::sync::Arc;
 
@@ -64,6 +64,7 @@ fn span(line: &str, position: usize) -> SpanRecord {
         end_time_unix_nano: number(end),
         ..Span::default()
     };
+    let mut adjusted_count = 1.0;
     let mut resource = Resource { attributes: vec![string("service.name", service)], ..Resource::default() };
     for word in words {
         match word.split_once('=').unwrap_or((word, "")) {
@@ -75,6 +76,7 @@ fn span(line: &str, position: usize) -> SpanRecord {
                 let (trace_id, span_id) = (trace_id(number(trace)), span_id(number(id)));
                 span.links.push(Link { trace_id, span_id, ..Link::default() });
             }
+            ("count", count) => adjusted_count = count.parse().expect("a number"),
             ("error", _) => span.status = Some(Status { code: StatusCode::Error as i32, ..Status::default() }),
             (kind, "") => {
                 let known = SpanKind::from_str_name(&format!("SPAN_KIND_{}", kind.to_uppercase()));
@@ -87,5 +89,5 @@ fn span(line: &str, position: usize) -> SpanRecord {
         }
     }
     let scope = Arc::new(InstrumentationScope::default());
-    SpanRecord { span, resource: Arc::new(resource), scope, state: SpanState::Kept, adjusted_count: 1.0 }
+    SpanRecord { span, resource: Arc::new(resource), scope, state: SpanState::Kept, adjusted_count }
 }

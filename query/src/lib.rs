@@ -10,6 +10,7 @@ pub mod http;
 mod sql;
 mod trace;
 mod tree;
+mod weight;
 
 /// Whether the guard of SQL lets a text pass: what the fuzzer calls. Not for others.
 #[doc(hidden)]

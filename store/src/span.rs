@@ -1,6 +1,6 @@
 //! Spans as queries see them, and what queries ask for.
 
-use std::{ops::RangeInclusive, sync::Arc, time::Instant};
+use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc, time::Instant};
 
 use weir_proto::{TraceId, otlp::messages};
 
@@ -52,10 +52,8 @@ pub struct SpanFilter {
     pub kind: Option<i32>,
     /// OTLP StatusCode.
     pub status_code: Option<i32>,
-    /// Any OTLP StatusCode but this.
-    pub status_code_not: Option<i32>,
     /// All of these.
-    pub attributes: Vec<AttributeFilter>,
+    pub tags: Vec<TagFilter>,
     /// Bounds on the duration in ns.
     pub duration_ns: RangeInclusive<u64>,
     /// Bounds on the start in Unix ns.
@@ -69,42 +67,82 @@ impl Default for SpanFilter {
             name: None,
             kind: None,
             status_code: None,
-            status_code_not: None,
-            attributes: Vec::new(),
+            tags: Vec::new(),
             duration_ns: 0..=u64::MAX,
             start_ns: 0..=u64::MAX,
         }
     }
 }
 
-/// Equality of one attribute.
+/// Something that a span must show, or must not.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AttributeFilter {
-    /// The key.
-    pub key: String,
-    /// The value.
-    pub value: AttributeText,
-    /// Where to look.
-    pub place: Place,
+pub struct TagFilter {
+    /// The ways of showing it; one is enough.
+    pub any_of: Vec<Sought>,
+    /// The span must show none of them.
+    pub is_absent: bool,
 }
 
-/// What an attribute's value is compared with.
-#[derive(Debug, Clone, PartialEq)]
-pub enum AttributeText {
-    /// A value of any scalar type that is written so: `500` fits the string, the integer; `true` the boolean; `0.5` the double
-    /// (a double compares by number: `1` fits 1.0). Jaeger's tag search.
-    Text(String),
-    /// A string.
-    Str(String),
-    /// A boolean.
-    Bool(bool),
-    /// An integer.
-    Int(i64),
-    /// A double.
-    Double(f64),
+impl TagFilter {
+    /// A span that has this attribute somewhere.
+    pub fn attribute(key: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { any_of: vec![Sought::Attribute { key: key.into(), text: text.into() }], is_absent: false }
+    }
 }
 
-/// Whose attributes are searched.
+/// One way in which a span shows something.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sought {
+    /// An attribute of the span, its resource, its scope, one of its events or one of its links. Its value is shown as this text: a string
+    /// as it is; a boolean, an integer; a double by number (`1` fits 1.0), `NaN`, `Infinity`, `-Infinity`; bytes in base64; a list or map as
+    /// JSON, whatever the order of keys and the space between; no value as an empty text.
+    Attribute {
+        /// The key.
+        key: String,
+        /// The value's text.
+        text: String,
+    },
+    /// An event of this name; an empty one is none.
+    EventName(String),
+    /// A text of the span's own.
+    Text(SpanText, String),
+    /// So many, but not 0, were dropped before they got here.
+    Dropped(DroppedItems, u32),
+    /// OTLP SpanKind.
+    Kind(i32),
+    /// OTLP StatusCode.
+    StatusCode(i32),
+    /// Before or after its verdict.
+    State(SpanState),
+    /// How many arrived spans it stands for.
+    AdjustedCount(f64),
+}
+
+/// A text that a span has beside its attributes. An empty one is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpanText {
+    /// The status' message.
+    StatusMessage,
+    /// W3C tracestate.
+    TraceState,
+    /// The scope's name.
+    ScopeName,
+    /// The scope's version.
+    ScopeVersion,
+}
+
+/// What an SDK leaves out beyond its limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DroppedItems {
+    /// Attributes of the span, or of one of its events.
+    Attributes,
+    /// Events.
+    Events,
+    /// Links.
+    Links,
+}
+
+/// Whose attributes are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Place {
     /// The span's, then its resource's.
@@ -140,6 +178,54 @@ pub struct SearchResult {
     pub traces: Vec<TraceId>,
     /// The deadline or a bound cut it short.
     pub partial: bool,
+}
+
+/// What can be asked for by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Operations {
+    /// Services, those of which no operation is listed, too.
+    pub services: BTreeSet<String>,
+    /// Operations.
+    pub list: BTreeSet<Operation>,
+    /// A bound or the deadline left something out.
+    pub is_cut: bool,
+    /// A segment cannot be read.
+    pub is_damaged: bool,
+}
+
+impl Operations {
+    /// Most of them. Further ones are left out.
+    pub const MAX: usize = 100_000;
+
+    /// Adds an operation and its service.
+    pub fn add(&mut self, operation: &Operation) {
+        self.add_service(&operation.service);
+        if self.list.contains(operation) {
+            return;
+        }
+        if self.list.len() >= Self::MAX {
+            self.is_cut = true;
+            return;
+        }
+        self.list.insert(operation.clone());
+    }
+
+    /// Adds a service.
+    pub fn add_service(&mut self, service: &str) {
+        if self.services.contains(service) {
+            return;
+        }
+        if self.services.len() >= Self::MAX {
+            self.is_cut = true;
+            return;
+        }
+        self.services.insert(service.to_owned());
+    }
+
+    /// Whether there may be more.
+    pub fn is_partial(&self) -> bool {
+        self.is_cut || self.is_damaged
+    }
 }
 
 /// An operation of a service.

@@ -68,10 +68,51 @@ async fn sealed(settings: &Settings) -> anyhow::Result<Vec<Row>> {
         "400 ms",
         "100 ms",
     ));
+    rows.extend(traces_found(&stage, &a_user, &over).await?);
     let p99 = ask(&stage, BY_SERVICE).await?;
     rows.push(Row::new(format!("P99 of duration by service, {over}"), ms(p99), "300 ms", "100 ms"));
     rows.extend(others(settings, &files, &ids[0], &a_user).await?);
     Ok(rows)
+}
+
+/// Jaeger's search with the whole of the newest 20 traces: by an event's attribute, and by a span's.
+async fn traces_found(stage: &Stage, a_user: &str, over: &str) -> anyhow::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    let by_event = [
+        ("many match", "app.cache.shard", "3"),
+        ("few match", "exception.type", "ValidationError"),
+        ("none", "exception.type", "NowhereException"),
+    ];
+    let by_span = [("frequent", "app.lane", "north"), ("rarer", "app.lane", a_user), ("absent", "app.lane", "nowhere")];
+    for (what, must, goal, searches) in [
+        ("an event's attribute", "400 ms", "100 ms", by_event),
+        ("an attribute", "20, 20, 5 ms", "8, 8, 2 ms", by_span),
+    ] {
+        let mut each = Vec::new();
+        for (kind, key, value) in searches {
+            let path = format!("/jaeger/api/traces?service={SERVICE}&limit=20&tag={key}:{value}");
+            let took = found(stage, &path).await?;
+            each.push(format!("{kind} {}", ms(took)));
+        }
+        let what = format!("newest 20 whole traces by service and {what}, {over}");
+        rows.push(Row::new(what, each.join(", "), must, goal));
+    }
+    Ok(rows)
+}
+
+/// The median time of a search.
+async fn found(stage: &Stage, path: &str) -> anyhow::Result<Duration> {
+    let mut times = Vec::new();
+    for round in 0..ROUNDS {
+        let started = Instant::now();
+        let (status, answer) = stage.query.json(path).await?;
+        ensure!(status == StatusCode::OK && answer["errors"].is_null(), "{path}: {status}: {answer}");
+        if round > 0 {
+            times.push(started.elapsed());
+        }
+    }
+    times.sort();
+    Ok(times[times.len() / 2])
 }
 
 /// Looks each trace up twice; p99 and p50 of the second time.

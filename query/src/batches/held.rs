@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, DictionaryArray, FixedSizeBinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array,
-    types::UInt32Type,
+    ArrayRef, DictionaryArray, FixedSizeBinaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    UInt32Array, types::UInt32Type,
 };
 use weir_proto::{ids::hex, otlp::messages::common::v1::any_value::Value};
 use weir_store::{Place, ScanColumn, ScanRequest, SpanRecord};
@@ -59,6 +59,10 @@ fn column(column: &ScanColumn, rows: &[&SpanRecord]) -> ArrayRef {
         ScanColumn::StatusCode => {
             let code = |row: &&SpanRecord| Some(row.span.status.as_ref().map_or(0, |status| status.code));
             Arc::new(rows.iter().map(code).collect::<Int32Array>())
+        }
+        ScanColumn::AdjustedCount => {
+            let count = |row: &&SpanRecord| Some(row.adjusted_count).filter(|count| *count != 1.0);
+            Arc::new(rows.iter().map(count).collect::<Float64Array>())
         }
         ScanColumn::Service => texts(rows.iter().map(|row| Some(service(&row.resource).to_owned()))),
         ScanColumn::Links => texts(rows.iter().map(|row| links(row))),

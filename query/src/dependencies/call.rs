@@ -1,6 +1,6 @@
 //! Spans as far as calls are concerned, and the names of who calls and is called.
 
-use std::{collections::HashMap, num::NonZeroU32};
+use std::collections::HashMap;
 
 use serde::Serialize;
 
@@ -29,15 +29,22 @@ impl Callee {
     }
 }
 
-/// Who calls or is called: a number that [`Names`] gave out, from 1.
+/// Who calls or is called: a number that [`Names`] gave out, from 1. In three bytes, big end first: a span is held with two of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Code(NonZeroU32);
+pub(super) struct Code([u8; 3]);
 
-#[cfg(test)]
 impl Code {
-    /// The `n`th.
-    pub(super) fn of(n: u32) -> Self {
-        Self(NonZeroU32::new(n).expect("from 1"))
+    /// Nobody's.
+    pub(super) const NOBODY: Self = Self([0; 3]);
+
+    /// The `n`th, below 2^24.
+    pub(super) fn of(n: usize) -> Self {
+        Self([(n >> 16) as u8, (n >> 8) as u8, n as u8])
+    }
+
+    fn number(self) -> usize {
+        let [high, middle, low] = self.0.map(usize::from);
+        high << 16 | middle << 8 | low
     }
 }
 
@@ -65,13 +72,13 @@ impl Names {
             return None;
         }
         self.names.push((kind, name.to_owned()));
-        let code = Code(NonZeroU32::new(self.names.len() as u32)?);
+        let code = Code::of(self.names.len());
         codes.insert(name.to_owned(), code);
         Some(code)
     }
 
     pub(super) fn name(&self, code: Code) -> &(Callee, String) {
-        &self.names[code.0.get() as usize - 1]
+        &self.names[code.number() - 1]
     }
 }
 
@@ -84,9 +91,11 @@ pub(super) struct CallSpan {
     pub(super) parent: u64,
     /// 24 bits of precision: memory is dear, and percentiles have less.
     pub(super) duration_ns: f32,
+    /// How many spans it stands for.
+    pub(super) weight: f32,
     pub(super) service: Code,
-    /// Whom a client or producer says that it calls.
-    pub(super) peer: Option<Code>,
+    /// Whom a client or producer says that it calls; or [`Code::NOBODY`].
+    pub(super) peer: Code,
     pub(super) kind: CallKind,
     pub(super) is_error: bool,
 }
@@ -100,6 +109,8 @@ pub(super) struct CallLink {
     /// The consumer, a hash of its ids.
     pub(super) consumer: u64,
     pub(super) duration_ns: f32,
+    /// How many consumers this one stands for.
+    pub(super) weight: f32,
     pub(super) service: Code,
     pub(super) is_error: bool,
     /// Whether the consumer has a parent, which then is who sent the message, unless a link says so too.

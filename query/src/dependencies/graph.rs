@@ -2,21 +2,23 @@
 
 use std::collections::HashMap;
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::call::{Callee, Code, Names};
+use crate::weight::{Weight, WeightedHistogram};
 
 /// Pairs of caller and callee in an answer; calls between further ones are left out. Each takes up to 30 KB.
 const PAIRS_MAX: usize = if cfg!(test) { 5 } else { 4096 };
 
-/// Calls from one service to one callee.
+/// Calls from one service to one callee. All but `calls_seen` is weighted: a call counts as many times as it stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Dependency {
     pub(crate) caller: String,
     pub(crate) callee: String,
     pub(crate) callee_kind: Callee,
     pub(crate) calls: u64,
+    /// Calls among the spans that are here, which the other figures rest on.
+    pub(crate) calls_seen: u64,
     /// Calls of which either side's status is an error.
     pub(crate) errors: u64,
     /// Percentiles of what the callee took (of a callee without spans: the caller's span), within 1 %.
@@ -34,23 +36,41 @@ pub(super) struct Graph {
 
 #[derive(Debug)]
 struct Calls {
-    errors: u64,
-    durations: Histogram<u32>,
+    seen: u64,
+    calls: f64,
+    errors: f64,
+    durations: WeightedHistogram,
+}
+
+/// One call.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call {
+    pub(super) duration_ns: f32,
+    /// How many calls it stands for.
+    pub(super) weight: f32,
+    pub(super) is_error: bool,
 }
 
 impl Graph {
-    pub(super) fn add(&mut self, caller: Code, callee: Code, duration_ns: f32, is_error: bool) {
+    pub(super) fn add(&mut self, caller: Code, callee: Code, call: Call) {
         let full = self.pairs.len() >= PAIRS_MAX;
         if full && !self.pairs.contains_key(&(caller, callee)) {
             self.left_out += 1;
             return;
         }
-        let calls = self
-            .pairs
-            .entry((caller, callee))
-            .or_insert_with(|| Calls { errors: 0, durations: Histogram::new(2).expect("2 digits are allowed") });
-        calls.errors += u64::from(is_error);
-        calls.durations.record(duration_ns as u64).expect("it grows");
+        let calls = self.pairs.entry((caller, callee)).or_insert_with(|| Calls {
+            seen: 0,
+            calls: 0.0,
+            errors: 0.0,
+            durations: WeightedHistogram::new(2),
+        });
+        let weight = f64::from(call.weight);
+        calls.seen += 1;
+        calls.calls += weight;
+        if call.is_error {
+            calls.errors += weight;
+        }
+        calls.durations.record(call.duration_ns as u64, Weight(weight));
     }
 
     /// By caller, then callee; of one in so many traces, counts are multiplied.
@@ -69,15 +89,17 @@ impl Calls {
     fn named(&self, (caller, callee): (Code, Code), names: &Names, traces_one_in: u64) -> Dependency {
         let (_, caller) = names.name(caller);
         let (callee_kind, callee) = names.name(callee);
-        let percentile = |share| self.durations.value_at_quantile(share).min(self.durations.max());
+        // Sums are rounded, not what they are made of.
+        let count = |sum: f64| (sum * traces_one_in as f64).round() as u64;
         Dependency {
             caller: caller.clone(),
             callee: callee.clone(),
             callee_kind: *callee_kind,
-            calls: self.durations.len().saturating_mul(traces_one_in),
-            errors: self.errors.saturating_mul(traces_one_in),
-            p50_ns: percentile(0.50),
-            p99_ns: percentile(0.99),
+            calls: count(self.calls),
+            calls_seen: self.seen,
+            errors: count(self.errors),
+            p50_ns: self.durations.percentile(0.50),
+            p99_ns: self.durations.percentile(0.99),
         }
     }
 }

@@ -1,10 +1,14 @@
 //! Brings the spans of each trace together and finds the calls between them.
+//!
+//! A call is seen when both of its sides are. OpenTelemetry's sampling is consistent (<https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/>):
+//! what decides over one side decides over the other by the same number, so both are there exactly when the less probable one is.
+//! A call therefore stands for as many as the side that stands for more.
 
 use std::time::Instant;
 
 use super::{
-    call::{CallKind, CallLink, CallSpan},
-    graph::Graph,
+    call::{CallKind, CallLink, CallSpan, Code},
+    graph::{Call, Graph},
 };
 
 /// Spans with one id that are looked at: more than a client and a server that share theirs are a sender's mistake.
@@ -16,10 +20,22 @@ const LINKS_BETWEEN: usize = 1024;
 /// Finds the calls in whole traces; whether it came to their end before the deadline. Sorts: n log n.
 pub(super) fn join(spans: &mut Vec<CallSpan>, links: &mut Vec<CallLink>, graph: &mut Graph, deadline: Instant) -> bool {
     spans.sort_unstable_by_key(|span| (span.trace, span.id, span.service, span.kind));
-    // What was sent twice is one span.
-    spans.dedup_by_key(|span| (span.trace, span.id, span.service, span.kind));
+    // What was sent twice is one span. One of the two may still wait for the verdict that gives it its weight.
+    spans.dedup_by(|twin, span| {
+        let is_twin = (twin.trace, twin.id, twin.service, twin.kind) == (span.trace, span.id, span.service, span.kind);
+        if is_twin {
+            span.weight = span.weight.max(twin.weight);
+        }
+        is_twin
+    });
     links.sort_unstable_by_key(|link| (link.consumer, link.trace, link.id));
-    links.dedup_by_key(|link| (link.consumer, link.trace, link.id));
+    links.dedup_by(|twin, link| {
+        let is_twin = (twin.consumer, twin.trace, twin.id) == (link.consumer, link.trace, link.id);
+        if is_twin {
+            link.weight = link.weight.max(twin.weight);
+        }
+        is_twin
+    });
     let mut answered = vec![false; spans.len()];
     for (at, link) in links.iter().enumerate() {
         if at % LINKS_BETWEEN == 0 && Instant::now() >= deadline {
@@ -33,7 +49,8 @@ pub(super) fn join(spans: &mut Vec<CallSpan>, links: &mut Vec<CallLink>, graph: 
         }
         answered[sender] = true;
         let is_error = link.is_error || sends && spans[sender].is_error;
-        graph.add(spans[sender].service, link.service, link.duration_ns, is_error);
+        let weight = link.weight.max(spans[sender].weight);
+        graph.add(spans[sender].service, link.service, Call { duration_ns: link.duration_ns, weight, is_error });
     }
     let mut begin = 0;
     for trace in spans.chunk_by(|a, b| a.trace == b.trace) {
@@ -56,11 +73,13 @@ fn join_trace(spans: &[CallSpan], answered: &mut [bool], graph: &mut Graph) {
         }
         answered[parent] = true;
         let is_error = span.is_error || caller.kind.calls() && caller.is_error;
-        graph.add(caller.service, span.service, span.duration_ns, is_error);
+        let weight = span.weight.max(caller.weight);
+        graph.add(caller.service, span.service, Call { duration_ns: span.duration_ns, weight, is_error });
     }
     for (span, answered) in spans.iter().zip(answered) {
-        if let Some(peer) = span.peer.filter(|_| !*answered && span.kind.calls()) {
-            graph.add(span.service, peer, span.duration_ns, span.is_error);
+        if span.peer != Code::NOBODY && !*answered && span.kind.calls() {
+            let call = Call { duration_ns: span.duration_ns, weight: span.weight, is_error: span.is_error };
+            graph.add(span.service, span.peer, call);
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Reads record batches into spans and links of calls.
 
 use arrow_array::{
-    Array, DictionaryArray, FixedSizeBinaryArray, RecordBatch, StringArray,
+    Array, DictionaryArray, FixedSizeBinaryArray, Float64Array, RecordBatch, StringArray,
     cast::AsArray,
-    types::{Int32Type, Int64Type, UInt32Type},
+    types::{Float64Type, Int32Type, Int64Type, UInt32Type},
 };
 use serde::Deserialize;
 use weir_proto::{SpanId, TraceId, otlp::messages::trace::v1::status::StatusCode};
@@ -41,6 +41,7 @@ pub(super) fn columns(with_peers: bool) -> Vec<ScanColumn> {
         ScanColumn::Kind,
         ScanColumn::StatusCode,
         ScanColumn::Links,
+        ScanColumn::AdjustedCount,
     ];
     if with_peers {
         columns.extend(PEERS.iter().map(|(key, _)| ScanColumn::attribute(key)));
@@ -60,12 +61,14 @@ pub(super) struct Pass {
     pub(super) links: Vec<CallLink>,
     /// Spans and links for which there was no room.
     pub(super) left_out: u64,
+    /// Whether some span, of any pass, stood for more than itself.
+    pub(super) is_weighted: bool,
 }
 
 impl Pass {
     /// One of so many.
     pub(super) fn new(passes: u64, held_max: usize) -> Self {
-        Self { number: 0, passes, held_max, spans: Vec::new(), links: Vec::new(), left_out: 0 }
+        Self { number: 0, passes, held_max, spans: Vec::new(), links: Vec::new(), left_out: 0, is_weighted: false }
     }
 
     /// Goes on to the `number`th, from 0, in the same memory.
@@ -98,6 +101,8 @@ pub(super) struct Reader<'a> {
     kinds: &'a [i32],
     status_codes: &'a [i32],
     links: Texts<'a>,
+    /// How many spans each stands for; 1 where null.
+    counts: &'a Float64Array,
     peers: Vec<(Texts<'a>, Peer)>,
 }
 
@@ -113,7 +118,8 @@ impl<'a> Reader<'a> {
             kinds: column(5).as_primitive::<Int32Type>().values(),
             status_codes: column(6).as_primitive::<Int32Type>().values(),
             links: Texts::of(column(7)),
-            peers: (8..batch.num_columns()).zip(PEERS).map(|(at, (_, peer))| (Texts::of(column(at)), peer)).collect(),
+            counts: column(8).as_primitive::<Float64Type>(),
+            peers: (9..batch.num_columns()).zip(PEERS).map(|(at, (_, peer))| (Texts::of(column(at)), peer)).collect(),
         }
     }
 
@@ -132,8 +138,9 @@ impl<'a> Reader<'a> {
                 id: span_key(self.span_ids.value(row)),
                 parent: if self.parent_ids.is_null(row) { 0 } else { span_key(self.parent_ids.value(row)) },
                 duration_ns: self.durations[row].max(0) as f32,
+                weight: if self.counts.is_null(row) { 1.0 } else { self.counts.value(row) as f32 },
                 service,
-                peer: None,
+                peer: Code::NOBODY,
                 kind,
                 is_error: self.status_codes[row] == StatusCode::Error as i32,
             };
@@ -144,8 +151,9 @@ impl<'a> Reader<'a> {
                 continue;
             }
             if kind.calls() {
-                span.peer = self.peer(row, names);
+                span.peer = self.peer(row, names).unwrap_or(Code::NOBODY);
             }
+            pass.is_weighted |= span.weight != 1.0;
             pass.spans.push(span);
         }
     }
@@ -189,6 +197,7 @@ fn read_links(text: &str, consumer: &CallSpan, pass: &mut Pass) {
             id,
             consumer: consumer.trace ^ consumer.id.wrapping_mul(0x9e37_79b9_7f4a_7c15),
             duration_ns: consumer.duration_ns,
+            weight: consumer.weight,
             service: consumer.service,
             is_error: consumer.is_error,
             has_parent: consumer.parent != 0,

@@ -126,6 +126,44 @@ fn percentiles_are_of_the_callee() {
     assert_eq!((one.calls, one.p50_ns, one.p99_ns), (100, 50, 99));
 }
 
+#[test]
+fn a_call_counts_as_many_times_as_it_stands_for() {
+    let drawn = "
+        a/f 0..500 client trace=1 id=1 error
+        b/g 1..201 server trace=1 id=2 parent=1
+        a/f 0..500 client trace=2 id=1 count=20.6
+        b/g 1..11 server trace=2 id=2 parent=1 count=20.6
+        a/f 0..500 client trace=3 id=1 count=20.6
+        b/g 1..21 server trace=3 id=2 parent=1 count=20.6";
+    let found = found(&rows(drawn), true);
+    assert!(found.weighted);
+    let one = &found.dependencies[0];
+    // 42.2, not 1 + 21 + 21.
+    assert_eq!((one.calls, one.calls_seen, one.errors), (42, 3, 1));
+    assert_eq!((one.p50_ns, one.p99_ns), (20, 200), "of 42 calls 20 took 10 ns, one took 200");
+    let unsampled = self::found(&rows("a/f 0..9 client\n  b/g 1..8 server"), true);
+    assert!(!unsampled.weighted);
+}
+
+#[test]
+fn a_call_weighs_what_its_rarer_side_does() {
+    let calls = |drawn| calls(drawn).join(" ");
+    assert_eq!(calls("a/f 0..9 client count=2\n  b/g 1..8 server count=8 error"), "a>b 8/8");
+    assert_eq!(calls("a/f 0..9 client count=8\n  b/g 1..8 server"), "a>b 8/0");
+    assert_eq!(calls("a/f 0..9 client db.system=redis count=4 error"), "a>redis Cache 4/4");
+    let message = "a/send 0..9 producer id=1 trace=1 count=3\nb/take 9..10 consumer id=2 trace=2 link=1:1 count=2";
+    assert_eq!(calls(message), "a>b 3/0");
+}
+
+#[test]
+fn a_resend_that_waits_weighs_what_its_twin_does() {
+    let waiting = rows("a/f 0..9 client\n  b/g 1..8 server");
+    let kept = rows("a/f 0..9 client count=5\n  b/g 1..8 server count=5");
+    for both in [[waiting.clone(), kept.clone()].concat(), [kept, waiting].concat()] {
+        assert_eq!(lines(&found(&both, true)), ["a>b 5/0"]);
+    }
+}
+
 /// As a query finds them that holds all it likes.
 fn in_passes(rows: &[SpanRecord], passes: u64) -> Vec<Dependency> {
     let batches = HeldBatches::of(rows, &request(0..=u64::MAX, true));
@@ -178,14 +216,15 @@ fn of_very_many_traces_some_are_looked_at() {
 
 #[test]
 fn one_id_for_everything_takes_no_longer() {
-    let code = |n: u32| call::Code::of(n);
+    let code = |n: u32| call::Code::of(n as usize);
     let span = |n: u32| call::CallSpan {
         trace: 1,
         id: 7,
         parent: 7,
         duration_ns: 1.0,
+        weight: 1.0,
         service: code(n),
-        peer: None,
+        peer: call::Code::NOBODY,
         kind: call::CallKind::Server,
         is_error: false,
     };
@@ -194,6 +233,7 @@ fn one_id_for_everything_takes_no_longer() {
         id: 7,
         consumer: u64::from(n),
         duration_ns: 1.0,
+        weight: 1.0,
         service: code(1),
         is_error: false,
         has_parent: false,

@@ -75,6 +75,8 @@ pub(super) enum Failure {
 pub(super) enum ErrorStyle {
     /// `{"data":null,…,"errors":[{"code":404,"msg":"…"}]}`
     Jaeger,
+    /// `{"error":{"httpCode":404,"message":"…"}}`
+    JaegerV3,
     /// `{"error":{"code":404,"message":"…"}}`
     Weir,
     /// One line of text.
@@ -84,6 +86,9 @@ pub(super) enum ErrorStyle {
 impl ErrorStyle {
     /// The style of whatever is served at `path`.
     pub(super) fn of(path: &str) -> Self {
+        if path.starts_with("/jaeger/api/v3/") {
+            return Self::JaegerV3;
+        }
         if path.starts_with("/jaeger/") {
             return Self::Jaeger;
         }
@@ -127,6 +132,10 @@ impl Failure {
         let allowed = if let Self::MethodNotAllowed(methods) = &self { Some(*methods) } else { None };
         let (content_type, body) = match style {
             ErrorStyle::Jaeger => (JSON, self.jaeger_body()),
+            ErrorStyle::JaegerV3 => {
+                let error = serde_json::json!({"error": {"httpCode": status.as_u16(), "message": self.to_string()}});
+                (JSON, error.to_string())
+            }
             ErrorStyle::Weir => {
                 let error = serde_json::json!({"error": {"code": status.as_u16(), "message": self.to_string()}});
                 (JSON, error.to_string())

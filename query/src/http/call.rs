@@ -64,7 +64,7 @@ impl Call {
 
     /// The trace id in the path.
     pub(super) fn trace_id(&self) -> Result<TraceId, Failure> {
-        self.segment("id").parse().map_err(|error| Failure::BadRequest(format!("trace id: {error}")))
+        self.segment("id").trim().parse().map_err(|error| Failure::BadRequest(format!("trace id: {error}")))
     }
 
     /// Rows of a trace to read at most: what a client sent twice is folded to one span afterwards.

@@ -1,6 +1,6 @@
 //! Spans and a data source for tests.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use datafusion::{
     arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray},
@@ -16,8 +16,8 @@ use weir_proto::{
     },
 };
 use weir_store::{
-    AppendError, Ledger, Operation, ReadError, ScanRequest, SearchLimits, SearchResult, SpanFilter, SpanRecord,
-    SpanState, TraceRows, sampling::SamplingStatus,
+    AppendError, Ledger, Operation, Operations, ReadError, ScanRequest, SearchLimits, SearchResult, SpanFilter,
+    SpanRecord, SpanState, TraceRows, sampling::SamplingStatus,
 };
 
 use super::{
@@ -143,13 +143,15 @@ impl View for Held {
         Box::new(HeldBatches::of(&self.rows, &request))
     }
 
-    fn operations(&self, _: &TenantId) -> Result<Vec<Operation>, ReadError> {
+    fn operations(&self, _: &TenantId, _: Instant) -> Result<Operations, ReadError> {
         assert!(!self.breaks, "on purpose");
         if let Some(meets) = &self.meets {
             meets.wait();
             meets.wait();
         }
-        Ok(self.operations.clone())
+        let mut found = Operations { is_damaged: self.is_damaged, ..Operations::default() };
+        self.operations.iter().for_each(|operation| found.add(operation));
+        Ok(found)
     }
 
     fn ledger(&self) -> Ledger {

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use http::{HeaderValue, header};
+use http::{HeaderValue, Method, header};
 use tokio::time::timeout;
 use weir_proto::time::Clock;
 
@@ -18,7 +18,7 @@ use super::{
     api, body,
     call::Call,
     gate::{Gate, run_short},
-    health, index, jaeger, metrics,
+    health, index, jaeger, jaeger_v3, metrics,
     stream::Streamed,
     view::{Source, View},
 };
@@ -42,6 +42,8 @@ pub(super) type Streaming = Pin<Box<dyn Future<Output = Result<Streamed, Failure
 enum Action {
     /// Reads one tenant's data: takes a credential and a turn.
     Read(fn(&Call, &dyn View) -> Result<Answer, Failure>),
+    /// The same; the parameters may come as a JSON body, by POST.
+    Search(fn(&Call, &dyn View) -> Result<Answer, Failure>),
     /// Says something about the process: open to everybody, at once.
     Tell(fn(&dyn Source) -> Result<Answer, Failure>),
     /// Sends its answer while it computes it; asks for credential and turn itself.
@@ -58,6 +60,14 @@ impl Route {
         Self { path, about, links, action: Action::Read(read) }
     }
 
+    const fn search(
+        path: &'static str,
+        about: &'static str,
+        search: fn(&Call, &dyn View) -> Result<Answer, Failure>,
+    ) -> Self {
+        Self { path, about, links: false, action: Action::Search(search) }
+    }
+
     const fn tell(path: &'static str, about: &'static str, tell: fn(&dyn Source) -> Result<Answer, Failure>) -> Self {
         Self { path, about, links: true, action: Action::Tell(tell) }
     }
@@ -67,7 +77,7 @@ impl Route {
     }
 
     fn methods(&self) -> &'static str {
-        if matches!(self.action, Action::Stream(_)) { "GET,HEAD,POST" } else { "GET,HEAD" }
+        if matches!(self.action, Action::Stream(_) | Action::Search(_)) { "GET,HEAD,POST" } else { "GET,HEAD" }
     }
 }
 
@@ -90,6 +100,18 @@ pub(super) const ROUTES: &[Route] = &[
     Route::read("/jaeger/api/traces", false, "Jaeger: search the traces of ?service=.", jaeger::search),
     Route::read("/jaeger/api/traces/{id}", false, "Jaeger: one trace.", jaeger::trace),
     Route::read("/jaeger/api/dependencies", true, "Jaeger: which service calls which.", jaeger::dependencies),
+    Route::read("/jaeger/api/v3/services", true, "Jaeger v3: the services.", jaeger_v3::services),
+    Route::read(
+        "/jaeger/api/v3/operations",
+        false,
+        "Jaeger v3: the operations of ?service= with their kind.",
+        jaeger_v3::operations,
+    ),
+    Route::search("/jaeger/api/v3/traces", "Jaeger v3: search, whole traces as OTLP JSON.", jaeger_v3::search),
+    Route::search("/jaeger/api/v3/trace-summaries", "Jaeger v3: search, each trace in brief.", jaeger_v3::summaries),
+    Route::read("/jaeger/api/v3/traces/{id}", false, "Jaeger v3: one trace as OTLP JSON.", jaeger_v3::trace),
+    Route::read("/jaeger/api/v3/dependencies", false, "Jaeger v3: which service calls which.", jaeger_v3::dependencies),
+    Route::tell("/jaeger/api/v3/capabilities", "Jaeger v3: what a search can do.", |_| jaeger_v3::capabilities()),
     Route::read(
         "/api/v1/trace/{id}",
         false,
@@ -184,7 +206,11 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
             let source = Arc::clone(&app.source);
             run_short(move || tell(source.as_ref())).await
         }
-        Action::Read(read) => answer(&app, read, request).await,
+        Action::Read(read) => answer(&app, read, request, false).await,
+        Action::Search(read) => {
+            let posted = request.method() == Method::POST;
+            answer(&app, read, request, posted).await
+        }
         Action::Stream(stream) => match stream(app, request).await {
             Ok(streamed) => return streamed.into_response(metrics::Streaming::of(route.path, begin)),
             Err(failure) => Err(failure),
@@ -209,14 +235,20 @@ async fn answer(
     app: &App,
     read: fn(&Call, &dyn View) -> Result<Answer, Failure>,
     request: Request,
+    posted: bool,
 ) -> Result<Answer, Failure> {
     let tenant = (app.authenticate)(request.headers()).ok_or(Failure::Unauthorized)?;
-    let (mut parts, _body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let path = RawPathParams::from_request_parts(&mut parts, &()).await;
     let path = path.map_err(|rejection| Failure::BadRequest(rejection.to_string()))?;
     let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
-    let query = query.map_err(|rejection| Failure::BadRequest(rejection.to_string()))?.0;
+    let mut query = query.map_err(|rejection| Failure::BadRequest(rejection.to_string()))?.0;
+    if posted {
+        let reading = timeout(app.config.read_timeout, body::whole(body, app.config.request_bytes_max.get()));
+        let body = reading.await.map_err(|_| Failure::BadRequest("the body did not arrive in time".into()))??;
+        query.append(&mut jaeger_v3::parameters(&body)?);
+    }
     let (now_ns, traces_max, spans_max) = (app.clock.now_ns(), app.config.traces_max.get(), app.config.spans_max.get());
     let source = Arc::clone(&app.source);
     let run = move |deadline| {

@@ -1,11 +1,11 @@
 //! What endpoints read: one view over everything acknowledged.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use datafusion::catalog::TableProvider;
 use weir_proto::{TenantId, TraceId};
 use weir_store::{
-    AppendError, Ledger, Operation, ReadError, ScanRequest, SearchLimits, SearchResult, Snapshot, SpanFilter, Store,
+    AppendError, Ledger, Operations, ReadError, ScanRequest, SearchLimits, SearchResult, Snapshot, SpanFilter, Store,
     TraceRows, sampling::SamplingStatus,
 };
 
@@ -34,12 +34,17 @@ pub(super) trait View: Send {
     /// No more than `rows_max` rows.
     fn trace(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceRows, ReadError>;
 
+    /// The first of these traces, at least one, with no more than `rows_max` rows together: see [`Snapshot::traces_up_to`].
+    fn traces(&self, tenant: &TenantId, ids: &[TraceId], rows_max: usize) -> Result<Vec<TraceRows>, ReadError> {
+        ids.iter().take(1).map(|&id| self.trace(tenant, id, rows_max)).collect()
+    }
+
     fn search(&self, tenant: &TenantId, filter: &SpanFilter, limits: SearchLimits) -> Result<SearchResult, ReadError>;
 
     /// Plans a column scan.
     fn scan(&self, tenant: &TenantId, request: ScanRequest) -> Box<dyn Batches>;
 
-    fn operations(&self, tenant: &TenantId) -> Result<Vec<Operation>, ReadError>;
+    fn operations(&self, tenant: &TenantId, deadline: Instant) -> Result<Operations, ReadError>;
 
     fn ledger(&self) -> Ledger;
 }
@@ -67,6 +72,10 @@ impl View for Snapshot {
         self.trace_up_to(tenant, id, rows_max)
     }
 
+    fn traces(&self, tenant: &TenantId, ids: &[TraceId], rows_max: usize) -> Result<Vec<TraceRows>, ReadError> {
+        Ok(self.traces_up_to(tenant, ids, rows_max))
+    }
+
     fn search(&self, tenant: &TenantId, filter: &SpanFilter, limits: SearchLimits) -> Result<SearchResult, ReadError> {
         Snapshot::search(self, tenant, filter, limits)
     }
@@ -75,8 +84,8 @@ impl View for Snapshot {
         Box::new(Snapshot::scan(self, tenant, request))
     }
 
-    fn operations(&self, tenant: &TenantId) -> Result<Vec<Operation>, ReadError> {
-        Snapshot::operations(self, tenant)
+    fn operations(&self, tenant: &TenantId, deadline: Instant) -> Result<Operations, ReadError> {
+        Ok(Snapshot::operations(self, tenant, deadline))
     }
 
     fn ledger(&self) -> Ledger {

@@ -1,9 +1,10 @@
 //! The head's rows of one journal file: frames of summaries, a trace index, operations and tallies.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    hash::{BuildHasher, BuildHasherDefault, Hasher},
+    collections::{BTreeMap, HashMap},
+    hash::{BuildHasher, BuildHasherDefault, Hash, Hasher},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Instant,
 };
 
 use foldhash::fast::RandomState;
@@ -15,10 +16,13 @@ use super::{
     summary::{BatchSummaries, NO_ROW, SpanSummary},
 };
 use crate::{
-    Offset, Operation, RejectReason, Rejection, Tally,
+    Offset, Operation, Operations, RejectReason, Rejection, Tally,
     journal::{FrameHeader, JournalFile, Tallies},
     sampling::{FrameTraces, SpanStanding, VerdictNo},
 };
+
+/// Operations that are shown between two looks at the clock.
+const OPERATIONS_BETWEEN: usize = 1024;
 
 /// The rows of one journal file.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub(crate) struct HeadFile {
     number: u32,
     journal: Arc<JournalFile>,
     frames: boxcar::Vec<HeadFrame>,
+    /// By their numbers; read without the lock. Added under it.
+    operations: boxcar::Vec<Arc<HeadOperation>>,
     keys: TraceKeys,
     index: Mutex<Index>,
     decided: OnceLock<Decided>,
@@ -52,6 +58,8 @@ pub(crate) struct HeadFrame {
     pub(crate) start_ns: (u64, u64),
     pub(crate) spans: Box<[SpanSummary]>,
     pub(crate) payload: Payload,
+    /// Memory of the operations that it had first.
+    pub(crate) names_bytes: u64,
     /// 0 when nothing samples its spans.
     pub(crate) generation: u32,
     /// Set by the sampler when it has taken the frame in.
@@ -65,12 +73,14 @@ pub(crate) struct HeadFrame {
 }
 
 /// An operation of one tenant in a file.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub(crate) struct HeadOperation {
     pub(crate) tenant: TenantId,
     pub(crate) service: Box<[u8]>,
     pub(crate) name: Box<[u8]>,
     pub(crate) kind: i32,
+    /// The frame that had it first.
+    pub(crate) from: Offset,
 }
 
 /// A row of a trace.
@@ -105,9 +115,6 @@ impl TraceKeys {
 struct Index {
     /// Trace (and tenant) to the last of its rows. Traces whose hashes collide share a chain; readers compare ids.
     last_row: HashMap<u64, u32, BuildHasherDefault<IdentityHasher>>,
-    operations: Vec<Arc<HeadOperation>>,
-    /// For each operation, the frame that had it first.
-    operations_from: Vec<Offset>,
     operation_ids: HashMap<Arc<HeadOperation>, u32, RandomState>,
     rows: u32,
     sampled_rows: u32,
@@ -141,6 +148,7 @@ impl HeadFile {
             number: journal.number(),
             journal,
             frames: boxcar::Vec::new(),
+            operations: boxcar::Vec::new(),
             keys: TraceKeys::default(),
             index: Mutex::default(),
             decided: OnceLock::new(),
@@ -192,10 +200,19 @@ impl HeadFile {
     ) -> usize {
         let mut guard = self.lock();
         let index = &mut *guard;
+        let mut names_bytes = 0;
         let ids: Vec<u32> = (batch.operations.iter())
             .map(|operation| {
                 let (service, name) = batch.operation_texts(operation);
-                index.operation_id(offset, &header.tenant, service, name, operation.kind)
+                let operation = HeadOperation::new(&header.tenant, service, name, operation.kind, offset);
+                if let Some(&id) = index.operation_ids.get(&operation) {
+                    return id;
+                }
+                names_bytes += operation.memory_bytes();
+                let operation = Arc::new(operation);
+                let id = self.operations.push(operation.clone()) as u32;
+                index.operation_ids.insert(operation, id);
+                id
             })
             .collect();
         let first_row = index.rows;
@@ -224,6 +241,7 @@ impl HeadFile {
             generation: header.generation,
             traces: OnceLock::new(),
             head_dropped: header.head_dropped,
+            names_bytes,
             first_row,
             start_ns,
             // What is missing is accounted for, not forgotten.
@@ -307,42 +325,39 @@ impl HeadFile {
         rows
     }
 
-    /// Which operations fit, by their number in [`SpanSummary::operation`].
-    pub(crate) fn matching_operations(&self, fits: impl Fn(&HeadOperation) -> bool) -> Vec<bool> {
-        let operations = self.lock().operations.clone();
-        operations.iter().map(|operation| fits(operation)).collect()
-    }
-
     /// Adds the tenant's operations with a visible span to those found already.
-    pub(crate) fn operations(&self, tenant: &TenantId, cut: Cut<'_>, found: &mut BTreeSet<Operation>) {
-        let mut missing: Vec<Option<Operation>>;
+    pub(crate) fn operations(&self, tenant: &TenantId, cut: Cut<'_>, found: &mut Operations, deadline: Instant) {
+        let is_sampled = self.lock().sampled_rows > 0;
+        let mut missing: Vec<Option<Operation>> = Vec::new();
         let mut left = 0;
-        {
-            let index = self.lock();
-            missing = vec![None; index.operations.len()];
-            for (number, (operation, from)) in index.operations.iter().zip(&index.operations_from).enumerate() {
-                if operation.tenant != *tenant || *from > cut.projected {
-                    continue;
-                }
-                let operation = operation.shown();
-                if index.sampled_rows == 0 {
-                    found.insert(operation);
-                } else if !found.contains(&operation) {
-                    missing[number] = Some(operation);
-                    left += 1;
-                }
+        for (number, operation) in &self.operations {
+            if number % OPERATIONS_BETWEEN == 0 && Instant::now() >= deadline {
+                found.is_cut = true;
+                return;
             }
+            let is_visible = operation.tenant == *tenant && operation.from <= cut.projected;
+            let shown = is_visible.then(|| operation.shown());
+            let is_missing = is_sampled && shown.as_ref().is_some_and(|shown| !found.list.contains(shown));
+            left += usize::from(is_missing);
+            if let (false, Some(shown)) = (is_sampled, &shown) {
+                found.add(shown);
+            }
+            missing.push(shown.filter(|_| is_missing));
         }
         // Newest first: what is pending shows nearly all of them.
         let frames: Vec<&HeadFrame> = if left > 0 { self.frames(cut.projected).collect() } else { Vec::new() };
         for frame in frames.into_iter().rev() {
+            if Instant::now() >= deadline {
+                found.is_cut = true;
+                return;
+            }
             for (row, span) in frame.spans.iter().enumerate() {
                 let Some(operation) = missing.get_mut(span.operation as usize).filter(|missing| missing.is_some())
                 else {
                     continue;
                 };
                 if frame.standing(row, cut.verdicts).is_visible() {
-                    found.extend(operation.take());
+                    operation.take().iter().for_each(|operation| found.add(operation));
                     left -= 1;
                 }
             }
@@ -354,7 +369,7 @@ impl HeadFile {
 
     /// The file's operations of all tenants from a number on.
     pub(crate) fn operations_from(&self, number: usize) -> Vec<Arc<HeadOperation>> {
-        self.lock().operations.get(number..).unwrap_or_default().to_vec()
+        (number..self.operations.count()).map_while(|number| self.operations.get(number).cloned()).collect()
     }
 
     /// The indexes of the frames with rows of a trace, and perhaps of others whose hash is the same.
@@ -406,21 +421,6 @@ impl HeadFile {
     }
 }
 
-impl Index {
-    fn operation_id(&mut self, offset: Offset, tenant: &TenantId, service: &[u8], name: &[u8], kind: i32) -> u32 {
-        let operation = HeadOperation { tenant: tenant.clone(), service: service.into(), name: name.into(), kind };
-        if let Some(&id) = self.operation_ids.get(&operation) {
-            return id;
-        }
-        let operation = Arc::new(operation);
-        let id = self.operations.len() as u32;
-        self.operations.push(operation.clone());
-        self.operations_from.push(offset);
-        self.operation_ids.insert(operation, id);
-        id
-    }
-}
-
 impl HeadFrame {
     /// Where the span in row `row` of this frame stands as of verdict batch `verdicts`.
     pub(crate) fn standing(&self, row: usize, verdicts: VerdictNo) -> SpanStanding {
@@ -448,7 +448,31 @@ impl HeadFrame {
     }
 }
 
+impl PartialEq for HeadOperation {
+    /// The same one, whichever frame had it.
+    fn eq(&self, other: &Self) -> bool {
+        (&self.tenant, &self.service, &self.name, self.kind) == (&other.tenant, &other.service, &other.name, other.kind)
+    }
+}
+
+impl Eq for HeadOperation {}
+
+impl Hash for HeadOperation {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.tenant, &self.service, &self.name, self.kind).hash(state);
+    }
+}
+
 impl HeadOperation {
+    fn new(tenant: &TenantId, service: &[u8], name: &[u8], kind: i32, from: Offset) -> Self {
+        Self { tenant: tenant.clone(), service: service.into(), name: name.into(), kind, from }
+    }
+
+    /// Bytes held, about: itself, its texts, its places in the file.
+    fn memory_bytes(&self) -> u64 {
+        (size_of::<Self>() + self.service.len() + self.name.len() + 64) as u64
+    }
+
     /// As queries see it.
     fn shown(&self) -> Operation {
         Operation {

@@ -15,8 +15,8 @@ use weir_proto::{
 
 use super::{
     cut::Cut,
-    file::{HeadFile, HeadFrame},
-    matching::{Answer, AttributeConditions},
+    file::{HeadFile, HeadFrame, HeadOperation, TraceRow},
+    matching::{Hopes, Known, TagConditions},
     summary::SpanSummary,
 };
 use crate::{
@@ -26,22 +26,42 @@ use crate::{
 };
 
 impl HeadFile {
-    /// The newest `rows_max` visible spans of a trace, those in frames that cannot be read aside.
-    pub(crate) fn trace(&self, tenant: &TenantId, id: TraceId, cut: Cut<'_>, rows_max: usize) -> Vec<SpanRecord> {
-        let mut records = Vec::new();
-        let mut wanted: Vec<(u32, SpanStanding)> = Vec::new();
-        let mut rows = self.trace_rows(tenant, id, cut);
-        rows.truncate(rows_max);
-        for frame_rows in rows.chunk_by(|a, b| a.frame.offset == b.frame.offset) {
-            wanted.clear();
-            wanted.extend(frame_rows.iter().map(|row| (row.frame.spans[row.index].ordinal, row.standing)));
-            wanted.sort_unstable_by_key(|&(ordinal, _)| ordinal);
-            let frame = frame_rows[0].frame;
-            if let Err(error) = self.decode(frame, &wanted, cut, &mut records) {
+    /// The visible rows of traces, frame by frame; of a single trace the newest `rows_max`. `None` when several have more than that.
+    pub(crate) fn rows_of_traces(
+        &self,
+        tenant: &TenantId,
+        ids: &[TraceId],
+        cut: Cut<'_>,
+        rows_max: usize,
+    ) -> Option<Vec<(usize, TraceRow<'_>)>> {
+        let mut rows = Vec::new();
+        for (number, &id) in ids.iter().enumerate() {
+            let mut of_trace = self.trace_rows(tenant, id, cut);
+            if rows.len() + of_trace.len() > rows_max {
+                if ids.len() > 1 {
+                    return None;
+                }
+                of_trace.truncate(rows_max);
+            }
+            rows.extend(of_trace.into_iter().map(|row| (number, row)));
+        }
+        rows.sort_by_key(|(_, row)| (row.frame.offset, row.frame.spans[row.index].ordinal));
+        Some(rows)
+    }
+
+    /// Hands out the spans of such rows, each with its trace's number; those in frames that cannot be read aside.
+    pub(crate) fn read_rows(
+        &self,
+        rows: &[(usize, TraceRow<'_>)],
+        cut: Cut<'_>,
+        mut visit: impl FnMut(usize, SpanRecord),
+    ) {
+        for of_frame in rows.chunk_by(|(_, a), (_, b)| a.frame.offset == b.frame.offset) {
+            let frame = of_frame[0].1.frame;
+            if let Err(error) = self.decode(frame, of_frame, cut, &mut visit) {
                 report(frame, &error);
             }
         }
-        records
     }
 
     /// Offers the traces of visible spans that fit. Answers false when the deadline cut it short, or a frame cannot be read.
@@ -53,17 +73,19 @@ impl HeadFile {
         newest: &mut NewestTraces,
         deadline: Instant,
     ) -> bool {
-        let operations = self.matching_operations(|operation| {
+        let operations = self.operations_from(0);
+        let fits = |operation: &HeadOperation| {
             operation.tenant == *tenant
                 && filter.service.as_ref().is_none_or(|service| *operation.service == *service.as_bytes())
                 && filter.name.as_ref().is_none_or(|name| *operation.name == *name.as_bytes())
                 && filter.kind.is_none_or(|kind| operation.kind == kind)
-        });
-        if !operations.contains(&true) {
+        };
+        let fitting: Vec<bool> = operations.iter().map(|operation| fits(operation)).collect();
+        if !fitting.contains(&true) {
             return true;
         }
         let mut whole = true;
-        let conditions = AttributeConditions::new(filter);
+        let conditions = TagConditions::new(filter);
         let frames: Vec<&HeadFrame> = self.frames(cut.projected).collect();
         let mut candidates: Vec<Candidate<'_>> = Vec::new();
         for frame in frames.into_iter().rev() {
@@ -74,28 +96,41 @@ impl HeadFile {
             candidates.clear();
             for (row, span) in frame.spans.iter().enumerate() {
                 let fits = span.start_ns >= floor_ns
-                    && operations.get(span.operation as usize) == Some(&true)
+                    && fitting.get(span.operation as usize) == Some(&true)
                     && fits_summary(span, filter);
                 if !fits {
                     continue;
                 }
                 let standing = frame.standing(row, cut.verdicts);
-                if !standing.is_visible() {
-                    continue;
-                }
-                let kept_by = standing.kept_by(&cut);
-                match conditions.of_policy(kept_by.map(|kept_by| kept_by.policy)) {
-                    Answer::Fits => newest.offer(span.trace_id, span.start_ns),
-                    Answer::Fails => {}
-                    Answer::Ask => candidates.push(Candidate { span, has_policy: kept_by.is_some() }),
+                let Some(state) = standing.state() else { continue };
+                let known = Known {
+                    kind: operations[span.operation as usize].kind,
+                    status_code: i32::from(span.status_code),
+                    state,
+                    kept_by: standing.kept_by(&cut),
+                };
+                match conditions.answer(&known, None) {
+                    Some(true) => newest.offer(span.trace_id, span.start_ns),
+                    Some(false) => {}
+                    None => candidates.push(Candidate { span, known }),
                 }
             }
             if candidates.is_empty() {
                 continue;
             }
             let searched = frame.payload.read(self.journal()).and_then(|payload| {
-                let hopeless = !conditions.may_match(&payload);
-                if hopeless { Ok(()) } else { offer_matching(&payload, &candidates, &conditions, newest) }
+                let hopes = conditions.hopes(&payload);
+                // Most frames do not even hold the letters.
+                candidates.retain(|Candidate { span, known }| match conditions.answer(known, Some(&hopes)) {
+                    Some(true) => {
+                        newest.offer(span.trace_id, span.start_ns);
+                        false
+                    }
+                    Some(false) => false,
+                    None => true,
+                });
+                let is_told = candidates.is_empty();
+                if is_told { Ok(()) } else { offer_matching(&payload, &candidates, (&conditions, &hopes), newest) }
             });
             if let Err(error) = searched {
                 report(frame, &error);
@@ -108,19 +143,20 @@ impl HeadFile {
     fn decode(
         &self,
         frame: &HeadFrame,
-        wanted: &[(u32, SpanStanding)],
+        wanted: &[(usize, TraceRow<'_>)],
         cut: Cut<'_>,
-        records: &mut Vec<SpanRecord>,
+        visit: &mut impl FnMut(usize, SpanRecord),
     ) -> Result<(), ReadError> {
         let payload = frame.payload.read(self.journal())?;
         let mut resource: Option<(u32, Arc<Resource>)> = None;
         let mut scope: Option<(u32, Arc<InstrumentationScope>)> = None;
+        let ordinal_of = |row: &TraceRow<'_>| row.frame.spans[row.index].ordinal;
         let mut next = wanted.iter();
-        scan_chosen(&payload, wanted.iter().map(|&(ordinal, _)| ordinal), |scanned| {
-            let Some((_, standing)) = next.find(|&&(ordinal, _)| ordinal == scanned.ordinal) else { return };
+        scan_chosen(&payload, wanted.iter().map(|(_, row)| ordinal_of(row)), |scanned| {
+            let Some((number, row)) = next.find(|(_, row)| ordinal_of(row) == scanned.ordinal) else { return };
             let resource = shared(&mut resource, scanned.resource_ordinal, || scanned.resource.to_message());
             let scope = shared(&mut scope, scanned.scope_ordinal, || scanned.scope.to_message());
-            records.push(record(scanned, resource, scope, *standing, &cut));
+            visit(*number, record(scanned, resource, scope, row.standing, &cut));
         })
         .map_err(|error| ReadError::Damaged(format!("frame {}: {error}", frame.offset)))
     }
@@ -129,7 +165,7 @@ impl HeadFile {
 /// A row whose payload is asked.
 struct Candidate<'f> {
     span: &'f SpanSummary,
-    has_policy: bool,
+    known: Known<'f>,
 }
 
 /// A span as it will be in a segment, should it stay visible.
@@ -178,20 +214,19 @@ fn fits_summary(span: &SpanSummary, filter: &SpanFilter) -> bool {
     filter.start_ns.contains(&span.start_ns)
         && filter.duration_ns.contains(&span.duration_ns)
         && filter.status_code.is_none_or(|code| i32::from(span.status_code) == code)
-        && filter.status_code_not.is_none_or(|code| i32::from(span.status_code) != code)
 }
 
 /// Asks a payload about its candidates, which are in ordinal order.
 fn offer_matching(
     payload: &[u8],
     candidates: &[Candidate<'_>],
-    conditions: &AttributeConditions<'_>,
+    (conditions, hopes): (&TagConditions<'_>, &Hopes),
     newest: &mut NewestTraces,
 ) -> Result<(), ReadError> {
     let mut next = candidates.iter();
     scan_chosen(payload, candidates.iter().map(|candidate| candidate.span.ordinal), |scanned| {
         let Some(candidate) = next.find(|candidate| candidate.span.ordinal == scanned.ordinal) else { return };
-        if conditions.match_span(scanned, candidate.has_policy) {
+        if conditions.fit(scanned, &candidate.known, hopes) {
             newest.offer(candidate.span.trace_id, candidate.span.start_ns);
         }
     })

@@ -1,7 +1,6 @@
 //! Tests of the head: what is visible at an offset, and which payloads stay in memory.
 
 use std::{
-    collections::BTreeSet,
     sync::{Arc, LazyLock},
     time::Instant,
 };
@@ -21,7 +20,7 @@ use weir_proto::{
 
 use super::*;
 use crate::{
-    Offset, RejectReason, Rejection, SpanFilter,
+    Offset, Operations, RejectReason, Rejection, SpanFilter,
     journal::{FrameHeader, JournalFile, Tallies},
     sampling::PolicyNames,
     search::NewestTraces,
@@ -94,14 +93,18 @@ fn cut(file: &HeadFile, position: u32, verdicts: u64) -> Cut<'static> {
 }
 
 fn operations(file: &HeadFile, name: &str, cut: Cut<'_>) -> Vec<String> {
-    let mut found = BTreeSet::new();
-    file.operations(&tenant(name), cut, &mut found);
-    found.into_iter().map(|operation| operation.name).collect()
+    let mut found = Operations::default();
+    file.operations(&tenant(name), cut, &mut found, Instant::now() + std::time::Duration::from_secs(60));
+    assert!(!found.is_partial());
+    found.list.into_iter().map(|operation| operation.name).collect()
 }
 
 fn names(file: &HeadFile, name: &str, n: u8, visible: u32) -> Vec<String> {
-    let records = file.trace(&tenant(name), trace(n), cut(file, visible, 0), usize::MAX);
-    records.into_iter().map(|record| record.span.name).collect()
+    let cut = cut(file, visible, 0);
+    let rows = file.rows_of_traces(&tenant(name), &[trace(n)], cut, usize::MAX).expect("no bound");
+    let mut names = Vec::new();
+    file.read_rows(&rows, cut, |_, record| names.push(record.span.name));
+    names
 }
 
 #[test]
@@ -183,23 +186,24 @@ fn a_trace_of_many_frames_is_whole() {
 fn the_oldest_payloads_leave_memory_first() {
     let (old, new) = (file(1), file(2));
     let one = payload(&[1]).len() as u64;
-    let mut budget = PayloadBudget::new(3 * one);
-    for position in 0..2 {
-        let index = publish(&old, "red", position, &[1], false);
-        budget.add(&old, index);
-    }
+    let in_old: Vec<usize> = (0..2).map(|position| publish(&old, "red", position, &[1], false)).collect();
+    let names_bytes = old.frame(in_old[0]).expect("published").names_bytes;
+    assert!(names_bytes > 0);
+    assert_eq!(old.frame(in_old[1]).expect("published").names_bytes, 0, "the file has that name already");
+    let mut budget = PayloadBudget::new(3 * one + 2 * names_bytes);
+    in_old.into_iter().for_each(|index| budget.add(&old, index));
     let index = publish(&new, "red", 0, &[1], false);
     budget.add(&new, index);
-    assert_eq!(budget.bytes(), 3 * one);
+    assert_eq!(budget.bytes(), 3 * one + 2 * names_bytes);
     // What is not in memory is not in the empty journal files of this test either.
     let in_memory =
         |file: &HeadFile, frame: usize| file.frame(frame).expect("published").payload.read(file.journal()).is_ok();
     assert!(in_memory(&old, 0));
     let index = publish(&new, "red", 1, &[1], false);
     budget.add(&new, index);
-    assert_eq!(budget.bytes(), 3 * one);
+    assert_eq!(budget.bytes(), 3 * one + 2 * names_bytes);
     assert_eq!([in_memory(&old, 0), in_memory(&old, 1), in_memory(&new, 0)], [false, true, true]);
     budget.forget_before(2);
-    assert_eq!(budget.bytes(), 2 * one);
+    assert_eq!(budget.bytes(), 2 * one + names_bytes);
     assert!(in_memory(&new, 1));
 }

@@ -27,6 +27,9 @@ use crate::{
 /// Most payload bytes that a builder takes: its arenas count in 32 bits, and JSON text may be six times as long as what it tells.
 pub const PAYLOAD_BYTES_MAX: u64 = 512 << 20;
 
+/// Operations that are told apart; the manifest lists fewer, of every service some.
+const OPERATIONS_SEEN_MAX: usize = 8 * OPERATIONS_MAX;
+
 /// A span of a payload that goes into a segment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ChosenSpan<'a> {
@@ -362,7 +365,7 @@ impl Operations {
             return;
         }
         self.last = Some(operation);
-        if self.seen.len() < OPERATIONS_MAX {
+        if self.seen.len() < OPERATIONS_SEEN_MAX {
             self.seen.insert(operation, ());
         } else {
             self.cut = !self.seen.contains_key(&operation);

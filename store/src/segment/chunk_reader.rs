@@ -229,9 +229,14 @@ impl<'a> ChunkReader<'a> {
         crc32c: u32,
         value: &[u8],
     ) -> Result<bool, SegmentError> {
-        let Some(chunk) = self.chunk(group, column) else { return Ok(true) };
+        Ok(self.bloom_filter(group, column, crc32c)?.is_none_or(|filter| filter.check(value)))
+    }
+
+    /// A chunk's bloom filter, if it has one.
+    pub(super) fn bloom_filter(&self, group: usize, column: usize, crc32c: u32) -> Result<Option<Sbbf>, SegmentError> {
+        let Some(chunk) = self.chunk(group, column) else { return Ok(None) };
         let (Some(offset), Some(length)) = (chunk.bloom_filter_offset(), chunk.bloom_filter_length()) else {
-            return Ok(true);
+            return Ok(None);
         };
         let damaged = || SegmentError::damaged(format!("{SPANS}: bloom filter of row group {group}, column {column}"));
         let bytes = self.file.read(offset as u64, length as usize)?;
@@ -241,7 +246,7 @@ impl<'a> ChunkReader<'a> {
         if crc32c::crc32c(bitset) != crc32c {
             return Err(damaged());
         }
-        Ok(Sbbf::new(bitset).check(value))
+        Ok(Some(Sbbf::new(bitset)))
     }
 
     fn pages(&self, group: usize, column: usize) -> Option<Vec<PagePlace>> {
@@ -265,8 +270,21 @@ impl<'a> ChunkReader<'a> {
         (pages.first()?.first_row == 0).then_some(pages)
     }
 
-    fn read_dictionary(&self, chunk: &ColumnChunkMetaData, spec: &ColumnSpec) -> Result<Entries, ReadFault> {
-        let Some(start) = chunk.dictionary_page_offset() else { return Ok(Entries::None) };
+    /// Whether the text may be in a chunk: false only when there is a dictionary and it is not in there.
+    pub(super) fn dictionary_may_hold(&self, group: usize, column: usize, text: &[u8]) -> Result<bool, SegmentError> {
+        let Some(chunk) = self.chunk(group, column) else { return Ok(true) };
+        let page = self.dictionary_page(chunk).map_err(|fault| {
+            fault.or(|bad| {
+                SegmentError::damaged(format!("{SPANS}: row group {group}, column {}: {bad}", self.specs[column].name))
+            })
+        })?;
+        let entry = [&(text.len() as u32).to_le_bytes()[..], text].concat();
+        Ok(page.is_none_or(|(_, body)| memchr::memmem::find(&body, &entry).is_some()))
+    }
+
+    /// A chunk's dictionary page, if it has one: its header and content.
+    fn dictionary_page(&self, chunk: &ColumnChunkMetaData) -> Result<Option<(PageHeader, Vec<u8>)>, ReadFault> {
+        let Some(start) = chunk.dictionary_page_offset() else { return Ok(None) };
         let misplaced = || BadEncoding("dictionary place");
         let len = chunk.data_page_offset().checked_sub(start).and_then(|len| usize::try_from(len).ok());
         let start = u64::try_from(start).map_err(|_| misplaced())?;
@@ -276,6 +294,11 @@ impl<'a> ChunkReader<'a> {
         if !header.dictionary || header.encoding != page::PLAIN {
             return Err(BadEncoding("page header").into());
         }
+        Ok(Some((header, body)))
+    }
+
+    fn read_dictionary(&self, chunk: &ColumnChunkMetaData, spec: &ColumnSpec) -> Result<Entries, ReadFault> {
+        let Some((header, body)) = self.dictionary_page(chunk)? else { return Ok(Entries::None) };
         let count = header.values as usize;
         if !spec.kind.is_bytes() {
             let mut words = Vec::new();

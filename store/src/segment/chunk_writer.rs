@@ -30,7 +30,7 @@ const PAGE_BYTES_MAX: usize = 1 << 20;
 /// A column chunk with fewer changes of value is one page: it is small, and read by runs.
 const SINGLE_PAGE_CHANGES_MAX: usize = 512;
 /// Fewer values are looked through as fast as a filter is read. Fewer still in tests of development builds.
-const BLOOM_VALUES_MIN: usize = if cfg!(all(test, debug_assertions)) { 64 } else { 1024 };
+pub(super) const BLOOM_VALUES_MIN: usize = if cfg!(all(test, debug_assertions)) { 64 } else { 1024 };
 /// Compression must save this share of a sample (in 1/32) to be used.
 const SAVING_MIN_32NDS: usize = 1;
 

@@ -8,6 +8,7 @@ use weir_proto::TenantId;
 use super::{
     SegmentError, SegmentId,
     files::{MANIFEST, ReadFile},
+    operations::ServiceList,
 };
 use crate::{Operation, Tally};
 
@@ -15,8 +16,8 @@ use crate::{Operation, Tally};
 /// wrongly: not for a column, a file or a field of the manifest more.
 pub(super) const FORMAT: u32 = 1;
 
-/// Most operations listed; with more, the columns are read to answer.
-pub(super) const OPERATIONS_MAX: usize = 10_000;
+/// Most operations listed: of services that have more than others some are left out. Few in tests of development builds.
+pub(super) const OPERATIONS_MAX: usize = if cfg!(all(test, debug_assertions)) { 1000 } else { 10_000 };
 
 /// Most residual keys listed; with more, every residual is looked into.
 pub(super) const RESIDUAL_KEYS_MAX: usize = 4096;
@@ -82,12 +83,21 @@ pub(super) struct Manifest {
     /// Whether [`OPERATIONS_MAX`] cut the list, or there is none.
     #[serde(default = "cut")]
     pub(super) operations_cut: bool,
+    /// Services; absent in segments written before they had a list of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) services: Option<ServiceList>,
     /// Keys in `attributes_other`, with the type and number of their values.
     #[serde(default = "ResidualKeys::unlisted")]
     pub(super) attributes_other: ResidualKeys,
     /// Keys in `resource_other`.
     #[serde(default = "ResidualKeys::unlisted")]
     pub(super) resource_other: ResidualKeys,
+    /// Keys of the attributes in `events`; absent in segments written before they were searched: any key may be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) event_keys: Option<ResidualKeys>,
+    /// Keys of the attributes in `links`; absent as above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) link_keys: Option<ResidualKeys>,
 }
 
 /// A file's length, and the checksum of the part that says where everything else is.

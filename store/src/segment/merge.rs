@@ -1,7 +1,7 @@
 //! Makes one segment of several, on dictionary codes, a row group at a time. Never changes an answer.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     ops::Range,
     path::Path,
     sync::Arc,
@@ -15,15 +15,16 @@ use super::{
     chunk_reader::{Block, ChunkReader},
     column::{Column, Values},
     files::{INDEX, MANIFEST, NewDirectory},
-    manifest::{Checked, FORMAT, Manifest, OPERATIONS_MAX, ResidualKey, ResidualKeys},
+    manifest::{Checked, FORMAT, Manifest, ResidualKey, ResidualKeys},
     moves::{Moved, Moves, positions},
+    operations::listed,
     promotion::{TypedKey, choose, residual_keys},
     schema::{self, ColumnSpec, RESOURCE_PREFIX, SPAN_PREFIX, fixed},
     spans_file::{ROW_GROUP_ROWS, SpansFile},
     trace_rows::TraceRows,
     write::attribute_spec,
 };
-use crate::{Tally, disk::Disk};
+use crate::{Operations, Tally, disk::Disk};
 
 /// A row group under way is written early when it holds so many bytes.
 const GROUP_BYTES_MAX: u64 = 256 << 20;
@@ -274,18 +275,17 @@ impl Merge {
 
     fn finish(mut self, directory: &NewDirectory, id: &SegmentId, inputs: &[Arc<Segment>]) -> Result<(), SegmentError> {
         self.write_group()?;
-        let (spans, blooms) = self.file.finish(directory)?;
+        let written = self.file.finish(directory)?;
         let (index, header_bytes) = self.traces.finish(self.rows);
         directory.write(INDEX, &index)?;
         let mut tally = Tally::default();
-        let mut operations = BTreeSet::new();
+        let mut found = Operations::default();
         for input in inputs {
             tally.add(input.tally());
-            operations.extend(input.manifest.operations.iter().cloned());
+            input.add_operations(&mut found, None)?;
         }
+        let (operations, operations_cut) = listed(found.list, found.is_cut);
         let times: Vec<(u64, u64)> = inputs.iter().filter_map(|input| input.start_ns()).collect();
-        let operations_cut =
-            operations.len() > OPERATIONS_MAX || inputs.iter().any(|input| input.manifest.operations_cut);
         let manifest = Manifest {
             format: FORMAT,
             tenant: id.tenant.to_string(),
@@ -299,13 +299,16 @@ impl Merge {
             traces: self.traces.len(),
             start_min_ns: times.iter().map(|&(min, _)| min).min().unwrap_or(0),
             start_max_ns: Some(times.iter().map(|&(_, max)| max).max().unwrap_or(0)),
-            spans,
+            spans: written.checked,
             index: Some(Checked::start_of(&index, header_bytes)),
-            blooms,
-            operations: operations.into_iter().take(OPERATIONS_MAX).collect(),
+            blooms: written.blooms,
+            operations,
             operations_cut,
+            services: Some(written.services),
             attributes_other: self.places[0].residual_keys(),
             resource_other: self.places[1].residual_keys(),
+            event_keys: Some(written.event_keys),
+            link_keys: Some(written.link_keys),
         };
         directory.write(MANIFEST, &manifest.to_bytes())
     }

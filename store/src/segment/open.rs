@@ -1,8 +1,7 @@
-//! Opens a segment's directory and finds traces in it.
+//! Opens a segment's directory, and says what it holds.
 
 use std::{
     collections::HashMap,
-    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -16,9 +15,9 @@ use super::{
     files::{INDEX, MANIFEST, ReadFile, SPANS},
     manifest::{BloomCheck, Checked, Manifest},
     schema::{ColumnSpec, FileColumns, fixed, read_schema},
-    trace_index::{Extent, TraceIndex, joined},
+    trace_index::{Extent, TraceIndex},
 };
-use crate::{Operation, SpanRecord, Tally};
+use crate::Tally;
 
 /// An open segment: footer and index directory in memory, files opened for each read.
 #[derive(Debug)]
@@ -70,7 +69,10 @@ impl Segment {
         manifest.blooms = known_blooms(&manifest.blooms, &file_columns);
         // Every row has an operation, and the columns decide which.
         let is_told = [fixed::SERVICE, fixed::NAME, fixed::KIND].iter().all(|&n| file_columns.in_file[n].is_some());
-        manifest.operations_cut |= manifest.operations.is_empty() || !is_told;
+        if !is_told {
+            manifest.operations.clear();
+        }
+        manifest.operations_cut |= manifest.operations.is_empty();
         let names = file_columns.specs.iter().enumerate();
         let columns = names.map(|(number, spec)| (spec.name.clone(), number)).collect();
         let directory = directory.to_owned();
@@ -135,76 +137,10 @@ impl Segment {
 
     /// Bytes held in memory, about.
     pub fn memory_bytes(&self) -> u64 {
-        let operations = self.manifest.operations.len() as u64 * 96;
+        let services = self.manifest.services.as_ref().map_or(0, |list| list.names.len() as u64 * 48);
+        let operations = self.manifest.operations.len() as u64 * 96 + services;
         let index = self.index.as_ref().map_or(0, TraceIndex::memory_bytes);
         self.metadata.memory_size() as u64 + index + self.specs().len() as u64 * 160 + operations
-    }
-
-    /// Every operation, sorted.
-    pub fn operations(&self) -> Result<Vec<Operation>, SegmentError> {
-        if !self.manifest.operations_cut {
-            return Ok(self.manifest.operations.clone());
-        }
-        let mut operations = std::collections::BTreeSet::new();
-        let file = self.spans()?;
-        let reader = self.reader(&file);
-        for group in 0..self.group_starts.len() {
-            let rows = 0..self.group_rows(group);
-            let services = reader.read(group, fixed::SERVICE, rows.clone())?;
-            let names = reader.read(group, fixed::NAME, rows.clone())?;
-            let kinds = reader.read(group, fixed::KIND, rows.clone())?;
-            for at in 0..rows.len() {
-                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-                let kind = kinds.column.word(at) as i32;
-                let (service, name) = (services.column.bytes(at), names.column.bytes(at));
-                operations.insert(Operation { service: text(service), name: text(name), kind });
-            }
-        }
-        Ok(operations.into_iter().collect())
-    }
-
-    /// Every span of a trace, in row order.
-    pub fn trace(&self, trace: TraceId) -> Result<Vec<SpanRecord>, SegmentError> {
-        self.trace_up_to(trace, usize::MAX)
-    }
-
-    /// The first `rows_max` spans of a trace, in row order.
-    pub fn trace_up_to(&self, trace: TraceId, rows_max: usize) -> Result<Vec<SpanRecord>, SegmentError> {
-        let extents = self.extents(trace, self.index_file()?.as_ref())?;
-        let mut records = Vec::new();
-        if extents.is_empty() {
-            return Ok(records);
-        }
-        let file = self.spans()?;
-        let reader = self.reader(&file);
-        // Two traces may share the bits of hash that the index keeps: their stretches overlap, their rows do not.
-        for extent in joined(&extents) {
-            let (mut first, end) = (extent.start, extent.end);
-            while first < end {
-                let group = self.group_starts.partition_point(|&start| start <= first) - 1;
-                let group_start = self.group_starts[group];
-                let group_end = group_start + u64::from(self.group_rows(group));
-                let wanted = (first - group_start) as u32..(end.min(group_end) - group_start) as u32;
-                let mut rows = self.rows_of_trace(&reader, group, wanted, trace)?;
-                rows.truncate(rows_max - records.len());
-                if !rows.is_empty() {
-                    records.extend(super::record::read(&reader, group, &rows)?);
-                }
-                first = group_end;
-            }
-        }
-        Ok(records)
-    }
-
-    fn rows_of_trace(
-        &self,
-        reader: &ChunkReader<'_>,
-        group: usize,
-        wanted: Range<u32>,
-        trace: TraceId,
-    ) -> Result<Vec<u32>, SegmentError> {
-        let ids = reader.read(group, fixed::TRACE_ID, wanted.clone())?;
-        Ok(wanted.filter(|&row| *ids.column.bytes((row - ids.first) as usize) == trace.0).collect())
     }
 
     /// Opens the trace-id index, if there is one.

@@ -6,15 +6,18 @@ use weir_proto::TraceId;
 
 use super::{
     Segment, SegmentError,
-    chunk_reader::{Block, ChunkReader},
-    column::Values,
-    json,
-    manifest::ResidualKeys,
-    matching::Wanted,
-    schema::{Kind, RESOURCE_PREFIX, SPAN_PREFIX, fixed},
+    chunk_reader::ChunkReader,
+    schema::fixed,
     selection::Selection,
+    tags::{GroupRows, TagPlan},
 };
-use crate::{AttributeFilter, Place, SpanFilter, search::NewestTraces};
+use crate::{SpanFilter, search::NewestTraces};
+
+/// Rows of a row group whose trace ids are read at first; each further time more.
+const OFFERED_FIRST: usize = if cfg!(all(test, debug_assertions)) { 4 } else { 256 };
+
+/// Rows of a row group that are looked into first when that means reading JSON.
+const NEWEST_ROWS: usize = if cfg!(all(test, debug_assertions)) { 100 } else { 8192 };
 
 /// How a search ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +40,9 @@ impl Segment {
         if max < *filter.start_ns.start() || min > *filter.start_ns.end() || max < newest.floor_ns() {
             return Ok(Searched::Whole);
         }
-        if !self.operations_fit(filter) {
+        let mut tags: Vec<TagPlan<'_>> = filter.tags.iter().map(|tag| TagPlan::new(self, tag)).collect();
+        tags.sort_by_key(TagPlan::cost);
+        if !self.operations_fit(filter) || tags.iter().any(TagPlan::is_hopeless) {
             return Ok(Searched::Whole);
         }
         let file = self.spans()?;
@@ -53,7 +58,7 @@ impl Segment {
             if Instant::now() >= deadline {
                 return Ok(Searched::Cut);
             }
-            self.search_group(&reader, group, filter, newest)?;
+            self.search_group(&reader, group, (filter, &tags), newest)?;
         }
         Ok(Searched::Whole)
     }
@@ -72,49 +77,124 @@ impl Segment {
         &self,
         reader: &ChunkReader<'_>,
         group: usize,
-        filter: &SpanFilter,
+        (filter, tags): (&SpanFilter, &[TagPlan<'_>]),
         newest: &mut NewestTraces,
     ) -> Result<(), SegmentError> {
-        let rows = self.group_rows(group);
         if !numbers_fit(reader, group, filter) {
             return Ok(());
         }
-        let mut selection = Selection::all(rows);
-        let mut search = GroupSearch { segment: self, reader, group, selection: &mut selection };
-        // The cheap and the choosy first: each further column is read only where rows are left.
-        search.text(fixed::SERVICE, filter.service.as_deref())?;
-        search.text(fixed::NAME, filter.name.as_deref())?;
-        search.number(fixed::KIND, filter.kind.map(i64::from))?;
-        search.number(fixed::STATUS_CODE, filter.status_code.map(i64::from))?;
-        if let Some(unwanted) = filter.status_code_not {
-            search.words(fixed::STATUS_CODE, |code| code as i64 != i64::from(unwanted))?;
+        let rows = GroupRows { segment: self, reader, group };
+        // What tells that nothing fits without a value read comes before all that reads.
+        let mut hopes = Vec::with_capacity(tags.len());
+        for tag in tags {
+            let Some(of_tag) = tag.hopes(&rows)? else { return Ok(()) };
+            hopes.push(of_tag);
         }
-        for attribute in &filter.attributes {
-            search.attribute(attribute)?;
+        let mut selection = Selection::all(self.group_rows(group));
+        // The cheap and the choosy first: each further column is read only where rows are left.
+        narrow_text(&rows, fixed::SERVICE, filter.service.as_deref(), &mut selection)?;
+        narrow_text(&rows, fixed::NAME, filter.name.as_deref(), &mut selection)?;
+        for (column, wanted) in [(fixed::KIND, filter.kind), (fixed::STATUS_CODE, filter.status_code)] {
+            if let Some(wanted) = wanted {
+                narrow_words(&rows, column, |word| word as i64 == i64::from(wanted), &mut selection)?;
+            }
         }
         if filter.duration_ns != (0..=u64::MAX) {
-            search.words(fixed::DURATION, |duration| filter.duration_ns.contains(&duration))?;
-        }
-        if search.selection.is_empty() {
-            return Ok(());
+            narrow_words(&rows, fixed::DURATION, |ns| filter.duration_ns.contains(&ns), &mut selection)?;
         }
         let floor_ns = newest.floor_ns();
-        let span = selection.span();
-        let starts = reader.read(group, fixed::START_TIME, span.clone())?;
-        let start_of = |row: u32| starts.column.word((row - starts.first) as usize);
-        let hits: Vec<u32> = selection
-            .iter()
-            .filter(|&row| start_of(row) >= floor_ns && filter.start_ns.contains(&start_of(row)))
-            .collect();
-        let (Some(&first), Some(&last)) = (hits.first(), hits.last()) else { return Ok(()) };
-        let ids = reader.read(group, fixed::TRACE_ID, first..last + 1)?;
-        for row in hits {
-            let id = ids.column.bytes((row - ids.first) as usize);
-            let id = id.try_into().map_err(|_| SegmentError::damaged("trace id"))?;
-            newest.offer(TraceId(id), start_of(row));
+        let start_ns = floor_ns.max(*filter.start_ns.start())..=*filter.start_ns.end();
+        if times(reader, group).is_none_or(|(min, max)| !start_ns.contains(&min) || !start_ns.contains(&max)) {
+            narrow_words(&rows, fixed::START_TIME, |ns| start_ns.contains(&ns), &mut selection)?;
+        }
+        let is_costly = tags.last().is_some_and(TagPlan::reads_json);
+        for mut some in if is_costly { newest_first(&rows, selection)? } else { vec![selection] } {
+            // The first may have raised it.
+            let raised_ns = newest.floor_ns();
+            if is_costly && raised_ns > floor_ns && !some.is_empty() {
+                narrow_words(&rows, fixed::START_TIME, |ns| ns >= raised_ns, &mut some)?;
+            }
+            for (tag, of_tag) in tags.iter().zip(&hopes) {
+                if !some.is_empty() {
+                    tag.narrow(&rows, of_tag, &mut some)?;
+                }
+            }
+            offer(&rows, &some, newest)?;
         }
         Ok(())
     }
+}
+
+/// The newest of many rows by themselves, then the others: where much fits, texts of a few pages are enough.
+fn newest_first(rows: &GroupRows<'_>, selection: Selection) -> Result<Vec<Selection>, SegmentError> {
+    let all: Vec<u32> = selection.iter().collect();
+    if all.len() < 2 * NEWEST_ROWS {
+        return Ok(vec![selection]);
+    }
+    let starts = rows.reader.read_rows(rows.group, fixed::START_TIME, &all)?;
+    let start_of = |row: u32| starts.position(row).map_or(0, |at| starts.column.word(at));
+    let mut order: Vec<u64> = all.iter().map(|&row| start_of(row)).collect();
+    let (_, &mut oldest_ns, _) = order.select_nth_unstable_by(NEWEST_ROWS - 1, |a, b| b.cmp(a));
+    let (mut newest, mut others) = (rows.none(), selection);
+    all.into_iter().filter(|&row| start_of(row) >= oldest_ns).for_each(|row| newest.insert(row));
+    others.leave_out(&newest);
+    Ok(vec![newest, others])
+}
+
+/// Offers the traces of rows, newest first, until the others cannot matter.
+fn offer(rows: &GroupRows<'_>, selection: &Selection, newest: &mut NewestTraces) -> Result<(), SegmentError> {
+    let (reader, group) = (rows.reader, rows.group);
+    let hits: Vec<u32> = selection.iter().collect();
+    if hits.is_empty() {
+        return Ok(());
+    }
+    let starts = reader.read_rows(group, fixed::START_TIME, &hits)?;
+    let start_of = |row: u32| starts.position(row).map_or(0, |at| starts.column.word(at));
+    let mut by_start: Vec<(u64, u32)> = hits.iter().map(|&row| (start_of(row), row)).collect();
+    by_start.sort_unstable_by_key(|&(start_ns, row)| (std::cmp::Reverse(start_ns), row));
+    let mut from = 0;
+    let mut count = OFFERED_FIRST;
+    while from < by_start.len() && by_start[from].0 >= newest.floor_ns() {
+        let some = &by_start[from..by_start.len().min(from + count)];
+        let mut wanted: Vec<u32> = some.iter().map(|&(_, row)| row).collect();
+        wanted.sort_unstable();
+        let ids = reader.read_rows(group, fixed::TRACE_ID, &wanted)?;
+        for &(start_ns, row) in some {
+            let id = ids.position(row).and_then(|at| ids.column.bytes(at).try_into().ok());
+            newest.offer(TraceId(id.ok_or_else(|| SegmentError::damaged("trace id"))?), start_ns);
+        }
+        from += some.len();
+        count *= 8;
+    }
+    Ok(())
+}
+
+fn narrow_text(
+    rows: &GroupRows<'_>,
+    column: usize,
+    wanted: Option<&str>,
+    selection: &mut Selection,
+) -> Result<(), SegmentError> {
+    let Some(wanted) = wanted.filter(|_| !selection.is_empty()) else { return Ok(()) };
+    let mut found = rows.none();
+    rows.find_text(column, wanted.as_bytes(), selection, &mut found)?;
+    selection.keep(&found);
+    Ok(())
+}
+
+fn narrow_words(
+    rows: &GroupRows<'_>,
+    column: usize,
+    fits: impl Fn(u64) -> bool,
+    selection: &mut Selection,
+) -> Result<(), SegmentError> {
+    if selection.is_empty() {
+        return Ok(());
+    }
+    let mut found = rows.none();
+    rows.find_words(column, selection, fits, &mut found)?;
+    selection.keep(&found);
+    Ok(())
 }
 
 /// Smallest and largest start of a row group, where its statistics tell.
@@ -142,171 +222,4 @@ fn numbers_fit(reader: &ChunkReader<'_>, group: usize, filter: &SpanFilter) -> b
         _ => true,
     };
     number(fixed::KIND, filter.kind) && number(fixed::STATUS_CODE, filter.status_code)
-}
-
-/// Narrows the rows of one row group.
-struct GroupSearch<'a> {
-    segment: &'a Segment,
-    reader: &'a ChunkReader<'a>,
-    group: usize,
-    selection: &'a mut Selection,
-}
-
-impl GroupSearch<'_> {
-    fn read(&self, column: usize) -> Result<Block, SegmentError> {
-        self.reader.read(self.group, column, self.selection.span())
-    }
-
-    fn none(&self) -> Selection {
-        Selection::none(self.segment.group_rows(self.group))
-    }
-
-    fn text(&mut self, column: usize, wanted: Option<&str>) -> Result<(), SegmentError> {
-        let Some(wanted) = wanted.filter(|_| !self.selection.is_empty()) else { return Ok(()) };
-        let mut found = self.none();
-        self.find_text(column, wanted.as_bytes(), &mut found)?;
-        self.selection.keep(&found);
-        Ok(())
-    }
-
-    fn number(&mut self, column: usize, wanted: Option<i64>) -> Result<(), SegmentError> {
-        let Some(wanted) = wanted else { return Ok(()) };
-        self.words(column, |word| word as i64 == wanted)
-    }
-
-    fn words(&mut self, column: usize, fits: impl Fn(u64) -> bool) -> Result<(), SegmentError> {
-        if self.selection.is_empty() {
-            return Ok(());
-        }
-        let mut found = self.none();
-        find_words(&self.read(column)?, fits, &mut found);
-        self.selection.keep(&found);
-        Ok(())
-    }
-
-    fn attribute(&mut self, filter: &AttributeFilter) -> Result<(), SegmentError> {
-        if self.selection.is_empty() {
-            return Ok(());
-        }
-        let wanted = Wanted::of(&filter.value);
-        let mut found = self.none();
-        if filter.place != Place::Resource {
-            self.promoted(SPAN_PREFIX, &filter.key, &wanted, &mut found)?;
-            let keys = &self.segment.manifest.attributes_other;
-            self.residual(fixed::ATTRIBUTES_OTHER, keys, &filter.key, &wanted, &mut found)?;
-        }
-        if filter.place != Place::Span {
-            self.promoted(RESOURCE_PREFIX, &filter.key, &wanted, &mut found)?;
-            let keys = &self.segment.manifest.resource_other;
-            self.residual(fixed::RESOURCE_OTHER, keys, &filter.key, &wanted, &mut found)?;
-        }
-        self.selection.keep(&found);
-        Ok(())
-    }
-
-    /// Rows whose column of this key matches.
-    fn promoted(
-        &self,
-        prefix: &str,
-        key: &str,
-        wanted: &Wanted<'_>,
-        found: &mut Selection,
-    ) -> Result<(), SegmentError> {
-        let Some(&column) = self.segment.columns.get(&format!("{prefix}{key}")) else { return Ok(()) };
-        let kind = self.segment.specs()[column].kind;
-        if !wanted.may_match(kind) || self.reader.is_empty(self.group, column) {
-            return Ok(());
-        }
-        if let (Kind::Text, Some(text)) = (kind, wanted.text) {
-            return self.find_text(column, text.as_bytes(), found);
-        }
-        if let (Kind::Int64, Some(int), Some((min, max))) =
-            (kind, wanted.int, self.reader.int_range(self.group, column))
-            && !(min..=max).contains(&int)
-        {
-            return Ok(());
-        }
-        find_words(&self.read(column)?, |word| wanted.matches_word(kind, word), found);
-        Ok(())
-    }
-
-    fn find_text(&self, column: usize, wanted: &[u8], found: &mut Selection) -> Result<(), SegmentError> {
-        let blooms = &self.segment.manifest.blooms;
-        let place = (self.group as u32, column as u32);
-        if let Ok(at) = blooms.binary_search_by_key(&place, |bloom| (bloom.row_group, bloom.column))
-            && !self.reader.may_contain(self.group, column, blooms[at].crc32c, wanted)?
-        {
-            return Ok(());
-        }
-        find_bytes(&self.read(column)?, |value| value == wanted, found);
-        Ok(())
-    }
-
-    /// Rows whose residual has this key with a matching value.
-    fn residual(
-        &self,
-        column: usize,
-        keys: &ResidualKeys,
-        key: &str,
-        wanted: &Wanted<'_>,
-        found: &mut Selection,
-    ) -> Result<(), SegmentError> {
-        let listed = |key_listed: &super::manifest::ResidualKey| {
-            key_listed.key == key && wanted.may_match_named(&key_listed.kind)
-        };
-        if self.reader.is_empty(self.group, column) || (!keys.cut && !keys.keys.iter().any(listed)) {
-            return Ok(());
-        }
-        let block = self.read(column)?;
-        let mut quoted = Vec::new();
-        json::write_text(key.as_bytes(), &mut quoted);
-        quoted.push(b':');
-        let finder = memchr::memmem::Finder::new(&quoted);
-        let mut bad = None;
-        find_bytes(
-            &block,
-            |text| {
-                // Most texts do not even hold the key's letters.
-                finder.find(text).is_some()
-                    && match json::read_object(text) {
-                        Ok(entries) => entries.iter().any(|entry| {
-                            entry.key == key && entry.value.as_ref().is_some_and(|value| wanted.matches(value))
-                        }),
-                        Err(error) => {
-                            bad = Some(error);
-                            false
-                        }
-                    }
-            },
-            found,
-        );
-        let name = &self.segment.specs()[column].name;
-        bad.map_or(Ok(()), |error| {
-            Err(SegmentError::damaged(format!("row group {}, column {name}: {error}", self.group)))
-        })
-    }
-}
-
-/// Adds the rows whose byte string fits; asks once for each distinct one.
-fn find_bytes(block: &Block, mut fits: impl FnMut(&[u8]) -> bool, found: &mut Selection) {
-    let Values::Bytes { codes, dictionary } = &block.column.values else { return };
-    let fitting: Vec<bool> = (0..dictionary.len() as u32).map(|code| fits(dictionary.get(code))).collect();
-    if !fitting.contains(&true) {
-        return;
-    }
-    for (position, &code) in codes.iter().enumerate() {
-        if fitting[code as usize] {
-            found.insert(block.row(position));
-        }
-    }
-}
-
-/// Adds the rows whose number fits.
-fn find_words(block: &Block, fits: impl Fn(u64) -> bool, found: &mut Selection) {
-    let Values::Words(words) = &block.column.values else { return };
-    for (position, &word) in words.iter().enumerate() {
-        if fits(word) {
-            found.insert(block.row(position));
-        }
-    }
 }

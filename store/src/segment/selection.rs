@@ -47,6 +47,13 @@ impl Selection {
         }
     }
 
+    /// Takes the rows of the other out.
+    pub(super) fn leave_out(&mut self, other: &Self) {
+        for (bits, other) in self.bits.iter_mut().zip(&other.bits) {
+            *bits &= !other;
+        }
+    }
+
     /// Whether no row is in.
     pub(super) fn is_empty(&self) -> bool {
         self.bits.iter().all(|&bits| bits == 0)

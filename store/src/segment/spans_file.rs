@@ -15,9 +15,12 @@ use super::{
     SegmentError,
     chunk_writer::ChunkWriter,
     column::ChunkView,
+    event_tokens::ListKeys,
     files::{NewDirectory, NewFile, SPANS},
-    manifest::{BloomCheck, Checked},
-    schema::{ColumnSpec, parquet_schema},
+    json::BadJson,
+    manifest::{BloomCheck, Checked, ResidualKeys},
+    operations::{ServiceList, ServiceNames},
+    schema::{ColumnSpec, fixed, parquet_schema},
 };
 
 /// Rows of a row group. Few in tests of development builds, so that they meet the edges.
@@ -30,6 +33,23 @@ pub(super) struct SpansFile {
     chunks: ChunkWriter,
     blooms: Vec<BloomCheck>,
     row_groups: u32,
+    event_keys: ListKeys,
+    link_keys: ListKeys,
+    services: ServiceNames,
+}
+
+/// What the manifest says of the file.
+pub(super) struct SpansWritten {
+    /// The file itself.
+    pub(super) checked: Checked,
+    /// Its bloom filters.
+    pub(super) blooms: Vec<BloomCheck>,
+    /// Keys of events' attributes.
+    pub(super) event_keys: ResidualKeys,
+    /// Keys of links' attributes.
+    pub(super) link_keys: ResidualKeys,
+    /// Its services.
+    pub(super) services: ServiceList,
 }
 
 impl SpansFile {
@@ -45,7 +65,16 @@ impl SpansFile {
         let file = directory.file(SPANS)?;
         let writer = SerializedFileWriter::new(file, schema, Arc::new(properties)).map_err(write_error)?;
         let chunks = ChunkWriter::new(level).map_err(|source| write_error(source.into()))?;
-        Ok(Self { specs, writer, chunks, blooms: Vec::new(), row_groups: 0 })
+        Ok(Self {
+            specs,
+            writer,
+            chunks,
+            blooms: Vec::new(),
+            row_groups: 0,
+            event_keys: ListKeys::default(),
+            link_keys: ListKeys::default(),
+            services: ServiceNames::default(),
+        })
     }
 
     /// The columns.
@@ -62,8 +91,16 @@ impl SpansFile {
         let mut group = self.writer.next_row_group().map_err(write_error)?;
         for (number, spec) in self.specs.iter().enumerate() {
             let (chunks, blooms, row_group) = (&mut self.chunks, &mut self.blooms, self.row_groups);
+            let (event_keys, link_keys, services) = (&mut self.event_keys, &mut self.link_keys, &mut self.services);
             view(number, &mut |view| {
-                let (bytes, close) = chunks.encode(spec, descr[number].clone(), view)?;
+                let (bytes, mut close) = chunks.encode(spec, descr[number].clone(), view)?;
+                let bad = |error: BadJson| ParquetError::General(format!("column {}: {error}", spec.name));
+                match number {
+                    fixed::SERVICE => services.add(view),
+                    fixed::EVENTS => close.bloom_filter = event_keys.add_filtered(view).map_err(bad)?,
+                    fixed::LINKS => link_keys.add(view).map_err(bad)?,
+                    _ => {}
+                }
                 if let Some(filter) = &close.bloom_filter {
                     let mut bits = Vec::new();
                     filter.write_bitset(&mut bits)?;
@@ -79,7 +116,7 @@ impl SpansFile {
     }
 
     /// Writes the footer and makes the file durable.
-    pub(super) fn finish(mut self, directory: &NewDirectory) -> Result<(Checked, Vec<BloomCheck>), SegmentError> {
+    pub(super) fn finish(mut self, directory: &NewDirectory) -> Result<SpansWritten, SegmentError> {
         let metadata = self.writer.finish().map_err(write_error)?;
         drop(self.writer);
         directory.sync(SPANS)?;
@@ -96,7 +133,13 @@ impl SpansFile {
         }
         let checked_bytes = bytes - checked_from;
         let tail = file.read(checked_from, checked_bytes as usize)?;
-        Ok((Checked { bytes, checked_bytes, crc32c: crc32c::crc32c(&tail) }, self.blooms))
+        Ok(SpansWritten {
+            checked: Checked { bytes, checked_bytes, crc32c: crc32c::crc32c(&tail) },
+            blooms: self.blooms,
+            event_keys: self.event_keys.finish(),
+            link_keys: self.link_keys.finish(),
+            services: self.services.finish(),
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     contexts::{Contexts, Spread},
     files::{INDEX, MANIFEST, NewDirectory},
     manifest::{Checked, FORMAT, Manifest, SegmentTally},
+    operations::listed,
     promotion::Promotion,
     schema::{self, ColumnSpec, RESOURCE_PREFIX, SPAN_PREFIX, fixed, unwritten_word},
     spans_file::{ROW_GROUP_ROWS, SpansFile},
@@ -80,9 +81,10 @@ fn write_files(
         })?;
         first += count;
     }
-    let (spans_checked, blooms) = file.finish(directory)?;
+    let written = file.finish(directory)?;
     let (index, header_bytes) = builder.traces.finish(builder.rows());
     directory.write(INDEX, &index)?;
+    let (operations, operations_cut) = listed(operations(builder), builder.operations.cut);
     let (start_min_ns, start_max_ns) = builder.start_ns.unwrap_or((0, 0));
     let manifest = Manifest {
         format: FORMAT,
@@ -97,35 +99,30 @@ fn write_files(
         traces: builder.traces.len(),
         start_min_ns,
         start_max_ns: Some(start_max_ns),
-        spans: spans_checked,
+        spans: written.checked,
         index: Some(Checked::start_of(&index, header_bytes)),
-        blooms,
-        operations: operations(builder),
-        operations_cut: builder.operations.cut,
+        blooms: written.blooms,
+        operations,
+        operations_cut,
+        services: Some(written.services),
         attributes_other: span_keys,
         resource_other: resource_keys,
+        event_keys: Some(written.event_keys),
+        link_keys: Some(written.link_keys),
     };
     directory.write(MANIFEST, &manifest.to_bytes())
 }
 
-fn operations(builder: &SpanBuilder) -> Vec<Operation> {
+fn operations(builder: &SpanBuilder) -> impl Iterator<Item = Operation> {
     let text = |column: &Column, code: u32| match &column.values {
         Values::Bytes { dictionary, .. } => String::from_utf8_lossy(dictionary.get(code)).into_owned(),
         Values::Words(_) => unreachable!("names are text"),
     };
-    let mut operations: Vec<Operation> = builder
-        .operations
-        .seen
-        .keys()
-        .map(|&(service, name, kind)| Operation {
-            service: text(&builder.resources.service, service),
-            name: text(&builder.fixed[fixed::NAME], name),
-            kind,
-        })
-        .collect();
-    operations.sort();
-    operations.dedup();
-    operations
+    builder.operations.seen.keys().map(move |&(service, name, kind)| Operation {
+        service: text(&builder.resources.service, service),
+        name: text(&builder.fixed[fixed::NAME], name),
+        kind,
+    })
 }
 
 /// The columns of the file, and where each comes from.

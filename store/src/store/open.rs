@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     hash::{BuildHasher, Hasher, RandomState},
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -71,6 +71,7 @@ pub(super) async fn open(
     let files = replay_files(&recovered, sampling.as_deref(), |file, frames| {
         sampler.replay(&mut replaying, file, frames);
     })?;
+    budget.lock().unwrap_or_else(PoisonError::into_inner).add_all_replayed(&files);
     let first_unsealed = count_missing(&recovered, &files, &catalog, first_unsealed, &mut state).await?;
     views.change(|view| {
         // The newest file may be empty: it was rolled just before the stop.

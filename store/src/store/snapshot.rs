@@ -2,7 +2,6 @@
 
 use std::{
     cmp::Reverse,
-    collections::BTreeSet,
     sync::{Arc, LazyLock},
     time::Instant,
 };
@@ -12,7 +11,7 @@ use weir_proto::{TenantId, TraceId};
 
 use super::{stored::StoredSegment, view::View};
 use crate::{
-    Ledger, Operation, ReadError, SearchLimits, SearchResult, SpanFilter, SpanRecord, Tally, TraceRows,
+    Ledger, Operations, ReadError, SearchLimits, SearchResult, SpanFilter, SpanRecord, Tally, TraceRows,
     head::HeadFile,
     search::NewestTraces,
     segment::{Searched, SegmentError},
@@ -35,23 +34,64 @@ impl Snapshot {
 
     /// As [`Self::trace`], but no more than `rows_max` rows: one trace id may be on everything that a client sends.
     pub fn trace_up_to(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceRows, ReadError> {
-        let mut spans = Vec::new();
-        let mut is_damaged = false;
-        for segment in self.segments(tenant) {
-            match segment.trace_up_to(id, rows_max - spans.len()) {
-                Ok(found) => spans.extend(found),
-                // A broken segment hurts only itself.
-                Err(error) => {
-                    segment.report(&error);
-                    is_damaged = true;
-                }
+        Ok(self.traces_up_to(tenant, &[id], rows_max).pop().unwrap_or_default())
+    }
+
+    /// The first of these traces, at least one: as many as have no more than `rows_max` rows together, read in one pass. One that
+    /// has more by itself is cut there.
+    pub fn traces_up_to(&self, tenant: &TenantId, ids: &[TraceId], rows_max: usize) -> Vec<TraceRows> {
+        let mut some = ids;
+        loop {
+            match self.read_traces(tenant, some, rows_max) {
+                Some(traces) => return traces,
+                None => some = &some[..some.len() / 2],
             }
         }
-        for file in &self.0.files {
-            spans.extend(file.trace(tenant, id, self.0.cut(), rows_max - spans.len()));
+    }
+
+    /// These traces; `None` when several have more than `rows_max` rows, or something that one of them may have rows in is damaged.
+    fn read_traces(&self, tenant: &TenantId, ids: &[TraceId], rows_max: usize) -> Option<Vec<TraceRows>> {
+        let mut traces = vec![TraceRows::default(); ids.len()];
+        let mut left = rows_max;
+        let mut located = Vec::new();
+        // A broken segment hurts only itself, and only what is in it.
+        let damaged = |segment: &StoredSegment, error: &SegmentError, traces: &mut [TraceRows]| {
+            let alone = traces.len() <= 1;
+            if alone {
+                segment.report(error);
+                traces.iter_mut().for_each(|trace| trace.is_damaged = true);
+            }
+            alone.then_some(())
+        };
+        for segment in self.segments(tenant) {
+            match segment.locate(ids, left) {
+                Ok(found) => {
+                    let found = found?;
+                    left -= found.len();
+                    located.push((segment, found));
+                }
+                Err(error) => damaged(segment, &error, &mut traces)?,
+            }
         }
-        spans.sort_by_key(|record| record.span.start_time_unix_nano);
-        Ok(TraceRows { rows: spans, is_damaged })
+        let mut in_head = Vec::new();
+        for file in &self.0.files {
+            let rows = file.rows_of_traces(tenant, ids, self.0.cut(), left)?;
+            left -= rows.len();
+            in_head.push((file, rows));
+        }
+        for (segment, found) in located {
+            match segment.read_located(&found) {
+                Ok(records) => records.into_iter().for_each(|(trace, record)| traces[trace].rows.push(record)),
+                Err(error) => damaged(segment, &error, &mut traces)?,
+            }
+        }
+        for (file, rows) in in_head {
+            file.read_rows(&rows, self.0.cut(), |trace, record| traces[trace].rows.push(record));
+        }
+        for trace in &mut traces {
+            trace.rows.sort_by_key(|record| record.span.start_time_unix_nano);
+        }
+        Some(traces)
     }
 
     /// The newest traces with a span that fulfils the filter.
@@ -88,19 +128,23 @@ impl Snapshot {
         Ok(SearchResult { traces: newest.into_traces(), partial })
     }
 
-    /// Every operation seen, sorted.
-    pub fn operations(&self, tenant: &TenantId) -> Result<Vec<Operation>, ReadError> {
-        let mut operations = BTreeSet::new();
-        for segment in self.segments(tenant) {
-            match segment.operations() {
-                Ok(found) => operations.extend(found),
-                Err(error) => segment.report(&error),
+    /// The operations and services seen, as far as they are listed, until the deadline; the newest first.
+    pub fn operations(&self, tenant: &TenantId, deadline: Instant) -> Operations {
+        let mut found = Operations::default();
+        for file in self.0.files.iter().rev() {
+            file.operations(tenant, self.0.cut(), &mut found, deadline);
+        }
+        for segment in self.segments(tenant).iter().rev() {
+            if Instant::now() >= deadline {
+                found.is_cut = true;
+                break;
+            }
+            if let Err(error) = segment.add_operations(&mut found, Some(deadline)) {
+                segment.report(&error);
+                found.is_damaged = true;
             }
         }
-        for file in self.0.files.iter().rev() {
-            file.operations(tenant, self.0.cut(), &mut operations);
-        }
-        Ok(operations.into_iter().collect())
+        found
     }
 
     /// The tallies.

@@ -49,6 +49,17 @@ pub(super) fn decode(digits: &[u8], out: &mut Vec<u8>) -> Option<()> {
     (digits.len() % 4 != 1).then_some(())
 }
 
+/// Text that stands for exactly so many bytes.
+pub(crate) fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digits = without_padding(text.as_bytes());
+    if decoded_len(digits.len()) != N {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(N);
+    decode(digits, &mut bytes)?;
+    bytes.try_into().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

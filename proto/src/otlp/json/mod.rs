@@ -13,7 +13,7 @@
 //! - An id of a wrong length, a string that is not UTF-8 (half a surrogate pair, too) and values nested beyond the limit
 //!   come out so that admission rejects the span alone, as it does for protobuf.
 
-mod base64;
+pub(crate) mod base64;
 mod hex;
 mod message;
 mod schema;

@@ -96,7 +96,8 @@ mod tests {
         assert!(!partial);
         let none = |category: &str| serde_json::json!({"category": category, "share": 0.0, "total_ns": 0, "p50_ns": 0, "p95_ns": 0, "p99_ns": 0});
         let expected = serde_json::json!({
-            "service": "shop", "operation": "order", "partial": false, "traces": 2, "calls": 2,
+            "service": "shop", "operation": "order", "partial": false, "traces": 2, "calls": 2, "calls_seen": 2,
+            "weighted": false,
             "duration": {"total_ns": 300, "p50_ns": 100, "p95_ns": 200, "p99_ns": 200},
             "categories": [
                 {"category": "own", "share": 220.0 / 300.0, "total_ns": 220, "p50_ns": 20, "p95_ns": 200, "p99_ns": 200},

@@ -21,6 +21,8 @@ struct Body {
     spans: u64,
     /// Above 1, calls and errors are estimates from one in so many traces.
     traces_one_in: u64,
+    /// Spans stand for others that sampling left out: calls, errors and percentiles are estimates.
+    weighted: bool,
     /// The deadline or a bound left something out, or data could not be read.
     partial: bool,
     /// By caller and callee.
@@ -35,8 +37,8 @@ pub(in crate::http) fn dependencies(call: &Call, view: &dyn View) -> Result<Answ
     if let Some(service) = call.first("service") {
         dependencies.retain(|one| one.caller == service || one.callee == service);
     }
-    let (spans, traces_one_in, partial) = (found.spans, found.traces_one_in, found.partial);
-    let body = Body { spans, traces_one_in, partial, dependencies };
+    let (spans, traces_one_in, weighted, partial) = (found.spans, found.traces_one_in, found.weighted, found.partial);
+    let body = Body { spans, traces_one_in, weighted, partial, dependencies };
     let mut answer = Answer::json(&body, false)?;
     answer.partial = found.partial;
     Ok(answer)
@@ -66,18 +68,26 @@ mod tests {
     fn answers_as_documented() {
         let sql = concat!(
             r#"{"caller":"cart","callee":"postgresql","callee_kind":"database","#,
-            r#""calls":1,"errors":0,"p50_ns":10,"p99_ns":10}"#
+            r#""calls":1,"calls_seen":1,"errors":0,"p50_ns":10,"p99_ns":10}"#
         );
-        let cart =
-            r#"{"caller":"web","callee":"cart","callee_kind":"service","calls":1,"errors":1,"p50_ns":50,"p99_ns":50}"#;
+        let cart = concat!(
+            r#"{"caller":"web","callee":"cart","callee_kind":"service","#,
+            r#""calls":1,"calls_seen":1,"errors":1,"p50_ns":50,"p99_ns":50}"#
+        );
         let from = ("from", "0");
         assert_eq!(
             ask(&[from]),
-            format!(r#"{{"spans":4,"traces_one_in":1,"partial":false,"dependencies":[{sql},{cart}]}}"#)
+            format!(
+                r#"{{"spans":4,"traces_one_in":1,"weighted":false,"partial":false,"dependencies":[{sql},{cart}]}}"#
+            )
         );
-        let of_web = format!(r#"{{"spans":4,"traces_one_in":1,"partial":false,"dependencies":[{cart}]}}"#);
+        let of_web =
+            format!(r#"{{"spans":4,"traces_one_in":1,"weighted":false,"partial":false,"dependencies":[{cart}]}}"#);
         assert_eq!(ask(&[from, ("service", "web")]), of_web);
-        assert_eq!(ask(&[("to", "5"), from]), r#"{"spans":1,"traces_one_in":1,"partial":false,"dependencies":[]}"#);
+        assert_eq!(
+            ask(&[("to", "5"), from]),
+            r#"{"spans":1,"traces_one_in":1,"weighted":false,"partial":false,"dependencies":[]}"#
+        );
         let bad = dependencies(&fixtures::call(&[], &[("from", "x")]), &Held::default());
         assert!(matches!(bad, Err(Failure::BadRequest(_))));
     }

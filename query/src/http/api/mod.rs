@@ -3,7 +3,6 @@
 mod bottlenecks;
 mod dependencies;
 mod ledger;
-mod otlp_json;
 mod range;
 mod sampling;
 mod services;

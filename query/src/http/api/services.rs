@@ -13,6 +13,9 @@ use crate::http::{
 #[derive(Debug, Serialize)]
 struct Services<'a> {
     services: Vec<Service<'a>>,
+    /// The deadline, a bound or a segment that cannot be read left something out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    partial: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -24,13 +27,15 @@ struct Service<'a> {
 
 /// All services, by name.
 pub(in crate::http) fn services(call: &Call, view: &dyn View) -> Result<Answer, Failure> {
-    let operations = view.operations(&call.tenant)?;
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for operation in &operations {
+    let found = view.operations(&call.tenant, call.deadline)?;
+    let mut counts: BTreeMap<&str, usize> = found.services.iter().map(|service| (service.as_str(), 0)).collect();
+    for operation in &found.list {
         *counts.entry(&operation.service).or_default() += 1;
     }
     let services = counts.into_iter().map(|(name, operations)| Service { name, operations }).collect();
-    Answer::json(&Services { services }, false)
+    let mut answer = Answer::json(&Services { services, partial: found.is_partial() }, false)?;
+    answer.partial = found.is_partial();
+    Ok(answer)
 }
 
 #[cfg(test)]
@@ -44,8 +49,14 @@ mod tests {
     fn counts_operations() {
         let operation = |service: &str, name: &str| Operation { service: service.into(), name: name.into(), kind: 2 };
         let operations = vec![operation("b", "x"), operation("a", "x"), operation("b", "y")];
-        let body = services(&call(&[], &[]), &Held { operations, ..Held::default() }).expect("answers").body;
+        let mut held = Held { operations, ..Held::default() };
+        let body = |held: &Held| {
+            let answer = services(&call(&[], &[]), held).expect("answers");
+            (answer.partial, String::from_utf8(answer.body).expect("UTF-8"))
+        };
         let expected = r#"{"services":[{"name":"a","operations":1},{"name":"b","operations":2}]}"#;
-        assert_eq!(String::from_utf8(body).expect("UTF-8"), expected);
+        assert_eq!(body(&held), (false, expected.to_owned()));
+        held.is_damaged = true;
+        assert_eq!(body(&held), (true, expected.replace("]}", r#"],"partial":true}"#)));
     }
 }

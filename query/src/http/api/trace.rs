@@ -2,12 +2,12 @@
 
 use weir_store::{ReadError, TraceRows};
 
-use super::otlp_json::TracesData;
 use crate::{
     critical_path,
     http::{
         answer::{Answer, Failure},
         call::Call,
+        otlp_json::{Detail, TracesData},
         view::View,
     },
     trace::fold_resends,
@@ -33,7 +33,7 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
     let nodes: Vec<_> = rows.iter().map(Node::of).collect();
     let times = critical_path::of_trace(&nodes, &Tree::of(&nodes));
     rows.truncate(call.spans_max);
-    let mut answer = Answer::json(&TracesData::of(&rows, &times, left_out, is_damaged), false)?;
+    let mut answer = Answer::json(&TracesData::of(&rows, Detail::Times(&times), left_out, is_damaged), false)?;
     answer.partial = left_out > 0 || is_damaged;
     Ok(answer)
 }

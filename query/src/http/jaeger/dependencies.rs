@@ -27,6 +27,9 @@ struct Link<'a> {
     parent: &'a str,
     child: &'a str,
     call_count: u64,
+    /// Not Jaeger's: how many calls the count, which is then an estimate, rests on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calls_seen: Option<u64>,
 }
 
 /// Calls between different services, of spans that start within `lookback` before `endTs`; of `service` only if given.
@@ -35,15 +38,24 @@ pub(in crate::http) fn dependencies(call: &Call, view: &dyn View) -> Result<Answ
     let found = dependencies::dependencies(batches.as_ref(), call.deadline);
     let of_service =
         |caller: &str, callee: &str| call.first("service").is_none_or(|service| service == caller || service == callee);
-    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    let mut counts: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
     for one in &found.dependencies {
         let (caller, callee) = (one.caller.as_str(), one.callee.as_str());
         if one.callee_kind == Callee::Service && caller != callee && of_service(caller, callee) {
-            *counts.entry((caller, callee)).or_default() += one.calls;
+            let (calls, seen) = counts.entry((caller, callee)).or_default();
+            *calls = calls.saturating_add(one.calls);
+            *seen += one.calls_seen;
         }
     }
-    let links: Vec<_> =
-        counts.into_iter().map(|((parent, child), call_count)| Link { parent, child, call_count }).collect();
+    let links: Vec<_> = counts
+        .into_iter()
+        .map(|((parent, child), (call_count, seen))| Link {
+            parent,
+            child,
+            call_count,
+            calls_seen: found.weighted.then_some(seen),
+        })
+        .collect();
     let mut problems = Vec::new();
     if found.partial {
         let msg = "partial: query.timeout, a bound or damaged data left spans out".into();
@@ -112,6 +124,15 @@ mod tests {
         assert_eq!(ask(&[("service", "cart"), ("lookback", "1000000")]), expected);
         let none = r#"{"data":[],"total":0,"limit":0,"offset":0,"errors":null}"#;
         assert_eq!(ask(&[("service", "stock"), ("lookback", "1000000")]), none);
+    }
+
+    #[test]
+    fn sampled_calls_are_weighted_and_say_so() {
+        let drawn = "web/GET 0..9 client count=20.5\n  cart/GET 2..7 server count=20.5";
+        let held = Held { rows: drawn::rows(drawn), ..Held::default() };
+        let body = dependencies(&fixtures::call(&[], &[]), &held).expect("answers").body;
+        let expected = r#"{"data":[{"parent":"web","child":"cart","callCount":21,"callsSeen":1}],"#;
+        assert!(body.starts_with(expected.as_bytes()), "{}", String::from_utf8_lossy(&body));
     }
 
     #[test]

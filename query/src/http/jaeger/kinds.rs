@@ -4,12 +4,12 @@
 const NAMES: [&str; 6] = ["", "internal", "server", "client", "producer", "consumer"];
 
 /// The name of an OTLP SpanKind; empty for the unspecified and for unknown ones.
-pub(super) fn name(kind: i32) -> &'static str {
+pub(in crate::http) fn name(kind: i32) -> &'static str {
     usize::try_from(kind).ok().and_then(|kind| NAMES.get(kind)).copied().unwrap_or_default()
 }
 
 /// The OTLP SpanKind of a name.
-pub(super) fn number(name: &str) -> Option<i32> {
+pub(in crate::http) fn number(name: &str) -> Option<i32> {
     if name == "unspecified" {
         return Some(0);
     }

@@ -4,17 +4,18 @@
 //! translator to Jaeger (`pkg/translator/jaeger`).
 
 mod dependencies;
-mod kinds;
+pub(super) mod kinds;
 mod model;
 mod operations;
-mod params;
+pub(super) mod params;
 mod search;
 mod separate;
+mod sought;
 mod spans;
 mod tags;
-mod trace;
+pub(super) mod trace;
 
 pub(super) use dependencies::dependencies;
-pub(super) use operations::{operation_names, operations, services};
+pub(super) use operations::{left_out, operation_names, operations, services};
 pub(super) use search::search;
 pub(super) use trace::trace;

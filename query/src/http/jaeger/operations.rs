@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use weir_store::Operations;
+
 use super::{
     kinds,
-    model::{Envelope, OperationOfKind},
+    model::{Envelope, OperationOfKind, Problem},
 };
 use crate::http::{
     answer::{Answer, Failure},
@@ -14,18 +16,17 @@ use crate::http::{
 
 /// The names of all services.
 pub(in crate::http) fn services(call: &Call, view: &dyn View) -> Result<Answer, Failure> {
-    let operations = view.operations(&call.tenant)?;
-    let names: BTreeSet<_> = operations.iter().map(|operation| operation.service.as_str()).collect();
-    list(call, &names, names.len())
+    let found = view.operations(&call.tenant, call.deadline)?;
+    list(call, &found.services, found.services.len(), &found)
 }
 
 /// The names of a service's operations; none for a service that nobody heard of.
 pub(in crate::http) fn operation_names(call: &Call, view: &dyn View) -> Result<Answer, Failure> {
-    let operations = view.operations(&call.tenant)?;
+    let found = view.operations(&call.tenant, call.deadline)?;
     let service = call.segment("service");
-    let of_service = operations.iter().filter(|operation| operation.service == service);
+    let of_service = found.list.iter().filter(|operation| operation.service == service);
     let names: BTreeSet<_> = of_service.map(|operation| operation.name.as_str()).collect();
-    list(call, &names, names.len())
+    list(call, &names, names.len(), &found)
 }
 
 /// A service's operations with their kinds, of one kind when `spanKind` is given.
@@ -38,19 +39,34 @@ pub(in crate::http) fn operations(call: &Call, view: &dyn View) -> Result<Answer
             Some(kinds::number(name).ok_or_else(unknown)?)
         }
     };
-    let operations = view.operations(&call.tenant)?;
-    let mut found = BTreeSet::new();
-    for operation in &operations {
+    let found = view.operations(&call.tenant, call.deadline)?;
+    let mut names = BTreeSet::new();
+    for operation in &found.list {
         if operation.service == service && wanted.is_none_or(|kind| kind == operation.kind) {
-            found.insert((operation.name.as_str(), kinds::name(operation.kind)));
+            names.insert((operation.name.as_str(), kinds::name(operation.kind)));
         }
     }
-    let data: Vec<_> = found.into_iter().map(|(name, span_kind)| OperationOfKind { name, span_kind }).collect();
-    list(call, &data, data.len())
+    let data: Vec<_> = names.into_iter().map(|(name, span_kind)| OperationOfKind { name, span_kind }).collect();
+    list(call, &data, data.len(), &found)
 }
 
-fn list(call: &Call, data: &impl serde::Serialize, total: usize) -> Result<Answer, Failure> {
-    Answer::json(&Envelope::new(data, total, Vec::new()), call.flag("prettyPrint")?)
+/// What is left out of names, and why.
+pub(in crate::http) fn left_out(found: &Operations) -> Vec<&'static str> {
+    let mut said = Vec::new();
+    if found.is_cut {
+        said.push("partial: names are left out, by query.timeout or because a segment has too many operations to list");
+    }
+    if found.is_damaged {
+        said.push("partial: a segment cannot be read");
+    }
+    said
+}
+
+fn list(call: &Call, data: &impl serde::Serialize, total: usize, found: &Operations) -> Result<Answer, Failure> {
+    let problems = left_out(found).into_iter().map(|msg| Problem { msg: msg.into(), trace_id: None }).collect();
+    let mut answer = Answer::json(&Envelope::new(data, total, problems), call.flag("prettyPrint")?)?;
+    answer.partial = found.is_partial();
+    Ok(answer)
 }
 
 #[cfg(test)]
@@ -107,6 +123,19 @@ mod tests {
         );
         let clients = text(operations(&call(&[], &[("service", "cart"), ("spanKind", "client")]), &held()));
         assert!(clients.starts_with(r#"{"data":[{"name":"GET /","spanKind":"client"}],"total":1"#), "{clients}");
+    }
+
+    #[test]
+    fn what_is_left_out_is_said() {
+        let held = Held { is_damaged: true, ..held() };
+        let answer = services(&call(&[], &[]), &held).expect("answers");
+        assert!(answer.partial);
+        assert!(text(Ok(answer)).ends_with(r#""errors":[{"msg":"partial: a segment cannot be read"}]}"#));
+        let mut found = Operations::default();
+        (0..=Operations::MAX).for_each(|n| found.add_service(&n.to_string()));
+        assert!(found.is_partial() && found.services.len() == Operations::MAX);
+        let answer = list(&call(&[], &[]), &[0; 0], 0, &found).expect("answers");
+        assert!(answer.partial && text(Ok(answer)).contains("names are left out"));
     }
 
     #[test]

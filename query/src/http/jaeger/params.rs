@@ -2,33 +2,23 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use weir_proto::{TraceId, duration, otlp::messages::trace::v1::status::StatusCode};
-use weir_store::{AttributeFilter, AttributeText, Place, SpanFilter};
+use weir_proto::{TraceId, duration};
+use weir_store::SpanFilter;
 
-use super::kinds;
+use super::sought::tag_filter;
 use crate::http::{answer::Failure, call::Call};
 
 /// Traces when `limit` is not given.
 const LIMIT_DEFAULT: usize = 100;
 
-/// Tags that Jaeger shows but that are no attributes here: searching them would silently find nothing.
-const NOT_SEARCHABLE: [&str; 6] = [
-    "otel.scope.name",
-    "otel.scope.version",
-    "otel.status_description",
-    "w3c.tracestate",
-    "weir.state",
-    "weir.adjusted_count",
-];
-
 /// What a search asks for.
 #[derive(Debug)]
-pub(super) enum Search {
+pub(in crate::http) enum Search {
     /// These traces.
     Ids(Vec<TraceId>),
     /// The newest traces with a span like this.
     Like { filter: Box<SpanFilter>, traces_max: usize },
-    /// Tags that contradict each other.
+    /// What no span can be.
     Nothing,
 }
 
@@ -41,56 +31,32 @@ impl Search {
         }
         let service = call.first("service").ok_or_else(|| bad("parameter 'service' is required"))?;
         let traces_max = call.limit(LIMIT_DEFAULT)?;
-        let mut filter = SpanFilter {
+        let filter = SpanFilter {
             service: Some(service.into()),
             name: call.first("operation").map(Into::into),
             duration_ns: durations(call)?,
             start_ns: starts(call)?,
             ..SpanFilter::default()
         };
-        for (key, value) in tags(call)? {
-            if !add_tag(&mut filter, key, value)? {
-                return Ok(Self::Nothing);
-            }
-        }
-        Ok(Self::Like { filter: Box::new(filter), traces_max })
+        Ok(Self::like(filter, tags(call)?, traces_max))
     }
-}
 
-/// Adds what a tag asks for; false when no span can have it.
-fn add_tag(filter: &mut SpanFilter, key: String, value: String) -> Result<bool, Failure> {
-    if NOT_SEARCHABLE.contains(&key.as_str()) {
-        return Err(Failure::BadRequest(format!("tag {key} cannot be searched")));
+    /// What fits `filter` and has all of the tags.
+    pub(in crate::http) fn like(filter: SpanFilter, tags: BTreeMap<String, String>, traces_max: usize) -> Self {
+        let tags = tags.into_iter().map(|(key, text)| tag_filter(key, text)).collect();
+        Self::Like { filter: Box::new(SpanFilter { tags, ..filter }), traces_max }
     }
-    let status = match (key.as_str(), value.as_str()) {
-        ("error", "true") | ("otel.status_code", "ERROR") => Some(StatusCode::Error),
-        ("otel.status_code", "OK") => Some(StatusCode::Ok),
-        ("otel.status_code", "UNSET") => Some(StatusCode::Unset),
-        ("otel.status_code", _) => return Ok(false),
-        // The opposite of `true`, as in Jaeger: also the many spans whose status nobody set.
-        ("error", "false") => {
-            filter.status_code_not = Some(StatusCode::Error as i32);
-            return Ok(filter.status_code != filter.status_code_not);
-        }
-        _ => None,
-    };
-    if let Some(status) = status {
-        let code = status as i32;
-        let before = filter.status_code.replace(code);
-        return Ok(before.is_none_or(|before| before == code) && filter.status_code_not != Some(code));
-    }
-    if key == "span.kind" {
-        filter.kind = kinds::number(&value);
-        return Ok(filter.kind.is_some());
-    }
-    filter.attributes.push(AttributeFilter { key, value: AttributeText::Text(value), place: Place::Any });
-    Ok(true)
 }
 
 fn trace_ids(call: &Call) -> Result<Vec<TraceId>, Failure> {
     let mut ids: Vec<TraceId> = Vec::new();
     for text in call.all("traceID").filter(|text| !text.is_empty()) {
-        let id = text.parse().map_err(|error| Failure::BadRequest(format!("parameter 'traceID': {error}")))?;
+        // A plus sign of base64 that nobody escaped comes as a space.
+        let id = text
+            .trim()
+            .replace(' ', "+")
+            .parse()
+            .map_err(|error| Failure::BadRequest(format!("parameter 'traceID': {error}")))?;
         if !ids.contains(&id) {
             ids.push(id);
         }
@@ -163,18 +129,28 @@ fn tags(call: &Call) -> Result<BTreeMap<String, String>, Failure> {
         tags.insert(key.to_owned(), value.to_owned());
     }
     for object in call.all("tags").filter(|object| !object.is_empty()) {
-        let object: BTreeMap<String, serde_json::Value> = serde_json::from_str(object)
-            .map_err(|error| Failure::BadRequest(format!("parameter 'tags' is not a JSON object: {error}")))?;
-        for (key, value) in object {
-            let value = match value {
-                serde_json::Value::String(text) => text,
-                // Jaeger takes strings only; what else is meant is plain.
-                serde_json::Value::Number(number) => number.to_string(),
-                serde_json::Value::Bool(value) => value.to_string(),
-                _ => return Err(Failure::BadRequest(format!("parameter 'tags': {key:?} has no plain value"))),
-            };
-            tags.insert(key, value);
-        }
+        tags.append(&mut tag_object("tags", object)?);
+    }
+    Ok(tags)
+}
+
+/// A parameter that holds tags as a JSON object.
+pub(in crate::http) fn tag_object(name: &str, object: &str) -> Result<BTreeMap<String, String>, Failure> {
+    let object: BTreeMap<String, serde_json::Value> = serde_json::from_str(object)
+        .map_err(|error| Failure::BadRequest(format!("parameter '{name}' is not a JSON object: {error}")))?;
+    let mut tags = BTreeMap::new();
+    for (key, value) in object {
+        let value = match value {
+            serde_json::Value::String(text) => text,
+            // Jaeger takes strings only; what else is meant is plain.
+            serde_json::Value::Number(number) => number.to_string(),
+            serde_json::Value::Null => {
+                return Err(Failure::BadRequest(format!("parameter '{name}': {key:?} has no value")));
+            }
+            // Lists and maps are shown as this text.
+            other => other.to_string(),
+        };
+        tags.insert(key, value);
     }
     Ok(tags)
 }

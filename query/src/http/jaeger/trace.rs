@@ -26,11 +26,14 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
     Ok(answer)
 }
 
+/// Traces that are read in one pass: between passes the deadline is looked at.
+const TRACES_AT_ONCE: usize = 64;
+
 /// The rows of one trace that an answer shows.
 #[derive(Debug)]
-pub(super) struct Shown {
-    pub(super) id: TraceId,
-    pub(super) rows: Vec<SpanRecord>,
+pub(in crate::http) struct Shown {
+    pub(in crate::http) id: TraceId,
+    pub(in crate::http) rows: Vec<SpanRecord>,
     /// Spans beyond the bound, at least.
     pub(super) left_out: usize,
     /// More of it is in a segment that cannot be read.
@@ -41,7 +44,13 @@ impl Shown {
     /// Reads a trace and prepares it for Jaeger's readers; `raw=true` leaves out the preparation. `None` when it is
     /// not there.
     pub(super) fn read(call: &Call, view: &dyn View, id: TraceId, spans_max: usize) -> Result<Option<Self>, Failure> {
-        let TraceRows { mut rows, is_damaged } = view.trace(&call.tenant, id, call.rows_max())?;
+        let found = view.trace(&call.tenant, id, call.rows_max())?;
+        Self::of(call, id, found, spans_max, call.flag("raw")?)
+    }
+
+    /// The same of rows that were read already, raw or not.
+    fn of(call: &Call, id: TraceId, found: TraceRows, spans_max: usize, raw: bool) -> Result<Option<Self>, Failure> {
+        let TraceRows { mut rows, is_damaged } = found;
         if rows.is_empty() && is_damaged {
             return Err(Failure::Read(ReadError::Damaged(format!("trace {id} is in a segment that cannot be read"))));
         }
@@ -49,7 +58,7 @@ impl Shown {
             return Ok(None);
         }
         let rows_read = rows.len();
-        if !call.flag("raw")? {
+        if !raw {
             rows = fold_resends(rows);
             separate_shared_ids(&mut rows);
         }
@@ -59,12 +68,12 @@ impl Shown {
     }
 
     /// Whether there is more of it.
-    pub(super) fn is_partial(&self) -> bool {
+    pub(in crate::http) fn is_partial(&self) -> bool {
         self.left_out > 0 || self.is_damaged
     }
 
     /// What to say about the whole trace.
-    pub(super) fn warnings(&self) -> Vec<String> {
+    pub(in crate::http) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.left_out > 0 {
             let (left_out, shown) = (self.left_out, self.rows.len());
@@ -76,6 +85,30 @@ impl Shown {
             warnings.push("more of this trace is in a segment that cannot be read".into());
         }
         warnings
+    }
+}
+
+/// Reads traces one after the other, several in each pass over the store.
+pub(in crate::http) struct Passes<'a> {
+    call: &'a Call,
+    view: &'a dyn View,
+    raw: bool,
+    read: std::vec::IntoIter<TraceRows>,
+}
+
+impl<'a> Passes<'a> {
+    pub(in crate::http) fn new(call: &'a Call, view: &'a dyn View, raw: bool) -> Self {
+        Self { call, view, raw, read: Vec::new().into_iter() }
+    }
+
+    /// The first of the traces that are left, as [`Shown::read`].
+    pub(in crate::http) fn next(&mut self, left: &[TraceId], spans_max: usize) -> Result<Option<Shown>, Failure> {
+        let Some(&id) = left.first() else { return Ok(None) };
+        if self.read.len() == 0 {
+            let some = &left[..left.len().min(TRACES_AT_ONCE)];
+            self.read = self.view.traces(&self.call.tenant, some, self.call.rows_max())?.into_iter();
+        }
+        Shown::of(self.call, id, self.read.next().unwrap_or_default(), spans_max, self.raw)
     }
 }
 

@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, sync::Barrier};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use weir_proto::TenantId;
-use weir_store::{AppendError, Operation};
+use weir_store::{AppendError, Operation, SearchResult};
 
 use super::*;
 use crate::http::{
@@ -38,6 +38,7 @@ fn held() -> Held {
     let operation = |service: &str| Operation { service: service.into(), name: "op".into(), kind: 2 };
     Held {
         rows: vec![record("cart", 1, 5)],
+        found: SearchResult { traces: vec![TRACE], partial: false },
         operations: vec![operation("cart"), operation("a/b é")],
         ..Held::default()
     }
@@ -105,7 +106,9 @@ async fn every_route_answers() {
     let served = serve_held(held(), |_| {}).await;
     for route in ROUTES {
         let target = route.path.replace("{id}", &TRACE.to_string()).replace("{service}", "cart");
-        let response = served.get(&format!("{target}?service=cart&query=SELECT%201")).await;
+        let times = "startTime=2000-01-01T00:00:00Z&endTime=2001-01-01T00:00:00Z";
+        let bounds = "query.startTimeMin=1970-01-01T00:00:00Z&query.startTimeMax=2001-01-01T00:00:00Z";
+        let response = served.get(&format!("{target}?service=cart&query=SELECT%201&{times}&{bounds}")).await;
         assert_eq!(status(&response), "200", "{target}: {response}");
         assert!(response.contains("; charset=utf-8\r\n"), "{target}: {response}");
         assert!(response.contains("x-content-type-options: nosniff\r\n"), "{target}: {response}");
@@ -144,6 +147,9 @@ async fn wrong_turns_are_explained_in_the_style_of_the_api() {
         ("/jaeger/api/traces/ff", "404", r#""errors":[{"code":404,"msg":"trace not found"}]"#),
         ("/jaeger/api/traces/xyz", "400", r#""errors":[{"code":400,"msg":"trace id: not an id"#),
         ("/jaeger/api/traces", "400", "parameter 'service' is required"),
+        ("/jaeger/api/v3/traces/ff", "404", r#"{"error":{"httpCode":404,"message":"No traces found"}}"#),
+        ("/jaeger/api/v3/traces", "400", r#"{"error":{"httpCode":400,"message":"missing required parameter"#),
+        ("/jaeger/api/v3/spans", "404", r#"{"error":{"httpCode":404,"message":"nothing is served"#),
         ("/api/v1/trace/%ff", "400", r#"{"error":{"code":400"#),
         ("/api/v1/trace/%3Cscript%3E", "400", r#"not an id of 32 hex digits: \"<script>\""#),
     ];
@@ -158,6 +164,22 @@ async fn wrong_turns_are_explained_in_the_style_of_the_api() {
     let stranger =
         served.raw("GET /api/v1/ledger HTTP/1.1\r\nhost: x\r\nx-stranger: 1\r\nconnection: close\r\n\r\n").await;
     assert_eq!(status(&stranger), "401");
+}
+
+#[tokio::test]
+async fn a_search_may_be_posted() {
+    let served = serve_held(held(), |_| {}).await;
+    let post = |target: &str, text: &str| {
+        let length = text.len();
+        format!("POST {target} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{text}")
+    };
+    let text = r#"{"query":{"serviceName":"cart","start_time_min":"1970-01-01T00:00:00Z","startTimeMax":"2001-01-01T00:00:00Z"}}"#;
+    let found = served.raw(&post("/jaeger/api/v3/traces", text)).await;
+    assert!(body(&found).starts_with(r#"{"result":{"resourceSpans":[{"#), "{found}");
+    let found = served.raw(&post("/jaeger/api/v3/trace-summaries", text)).await;
+    assert!(body(&found).starts_with(r#"{"summaries":[{"traceId":"#), "{found}");
+    let bad = served.raw(&post("/jaeger/api/v3/traces", "{")).await;
+    assert!(status(&bad) == "400" && body(&bad).starts_with(r#"{"error":{"httpCode":400,"#), "{bad}");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod rows;
 pub use attribute::attribute_in_json;
 pub(crate) use passing::{is_string_only, passes};
 pub(crate) use prune::SegmentPart;
+pub(super) use prune::within;
 pub(crate) use rows::{HeadRow, ScanRows};
 
 use super::schema::fixed;

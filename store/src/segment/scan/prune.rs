@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use parquet::file::statistics::Statistics;
+use weir_proto::TraceId;
 
 use super::{attribute, passing};
 use crate::{
@@ -63,7 +64,7 @@ impl Segment {
             return Ok(Vec::new());
         }
         let extents = match &filter.trace_ids {
-            Some(_) => Some(self.rows_of_traces(filter, gives_up)?),
+            Some(traces) => Some(self.rows_of_traces(traces, gives_up)?),
             None => None,
         };
         if extents.as_ref().is_some_and(Vec::is_empty) {
@@ -103,15 +104,15 @@ impl Segment {
             })
     }
 
-    /// The segment's rows among which those of the filter's traces lie, ascending, without overlap. Some, when it gives up.
-    fn rows_of_traces(
+    /// The segment's rows among which those of the traces lie, ascending, without overlap. Some, when it gives up.
+    pub(in crate::segment) fn rows_of_traces(
         &self,
-        filter: &ScanFilter,
+        traces: &[TraceId],
         gives_up: &dyn Fn() -> bool,
     ) -> Result<Vec<Range<u64>>, SegmentError> {
         let mut extents: Vec<Range<u64>> = Vec::new();
         let file = self.index_file()?;
-        for (at, &trace) in filter.trace_ids.iter().flatten().enumerate() {
+        for (at, &trace) in traces.iter().enumerate() {
             if at % TRACES_BETWEEN == TRACES_BETWEEN - 1 && gives_up() {
                 break;
             }
@@ -165,7 +166,11 @@ impl Segment {
 }
 
 /// The parts of `extents` (of the segment's rows) that lie in a row group, as rows of the group.
-fn within(extents: &[Range<u64>], first_row: u64, rows: Range<u32>) -> impl Iterator<Item = Range<u32>> {
+pub(in crate::segment) fn within(
+    extents: &[Range<u64>],
+    first_row: u64,
+    rows: Range<u32>,
+) -> impl Iterator<Item = Range<u32>> {
     let end = first_row + u64::from(rows.end);
     extents
         .iter()

@@ -13,7 +13,7 @@ use super::{
     shop::{Random, Shop},
 };
 use crate::{
-    AttributeFilter, AttributeText, Place, SpanFilter, SpanRecord,
+    SpanFilter, SpanRecord, TagFilter,
     search::NewestTraces,
     segment::{Segment, SegmentError},
 };
@@ -25,14 +25,7 @@ fn ask(directory: &std::path::Path, some: &[TraceId]) -> Result<(Vec<Vec<SpanRec
     for &trace in some {
         found.push(segment.trace(trace)?.into_iter().map(normal).collect());
     }
-    let filter = SpanFilter {
-        attributes: vec![AttributeFilter {
-            key: "user.id".into(),
-            value: AttributeText::Text("user-0".into()),
-            place: Place::Any,
-        }],
-        ..Default::default()
-    };
+    let filter = SpanFilter { tags: vec![TagFilter::attribute("user.id", "user-0")], ..Default::default() };
     let mut newest = NewestTraces::new(1000);
     segment.search(&filter, &mut newest, Instant::now() + Duration::from_secs(60))?;
     Ok((found, newest.into_traces()))
@@ -81,14 +74,7 @@ fn a_damaged_bloom_filter_hides_nothing() {
     let Some(Value::StringValue(order)) = order.value.as_ref().and_then(|value| value.value.clone()) else {
         panic!("a text")
     };
-    let filter = SpanFilter {
-        attributes: vec![AttributeFilter {
-            key: "order.id".into(),
-            value: AttributeText::Text(order),
-            place: Place::Any,
-        }],
-        ..Default::default()
-    };
+    let filter = SpanFilter { tags: vec![TagFilter::attribute("order.id", order)], ..Default::default() };
     let path = segment.directory().join("spans.parquet");
     let good = fs::read(&path).expect("there");
     // The bits may be cleared one and all: the search then must not say that there is nothing.

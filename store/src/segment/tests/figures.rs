@@ -114,23 +114,25 @@ fn print_lookups(segment: &crate::segment::Segment) {
     let started = now(start);
     let spans: usize = traces.iter().map(|&trace| segment.trace(trace).expect("intact").len()).sum();
     println!("trace by id: {:?} each, {} spans", (now(start) - started) / traces.len() as u32, spans / traces.len());
+    let started = now(start);
+    let located = segment.locate(&traces[..20], usize::MAX).expect("intact").expect("no bound");
+    let spans = segment.read_located(&located).expect("intact").len();
+    println!("20 traces in one pass: {:?}, {spans} spans", now(start) - started);
     for (key, value) in [
+        ("exception.type", "none"),
+        ("exception.type", "TimeoutError"),
         ("order.id", "ord_none"),
         ("feature.flag", "flag-3"),
         ("http.response.status_code", "500"),
         ("user.id", "user-77"),
     ] {
-        let filter = crate::SpanFilter {
-            attributes: vec![crate::AttributeFilter {
-                key: key.into(),
-                value: crate::AttributeText::Text(value.into()),
-                place: crate::Place::Any,
-            }],
-            ..Default::default()
-        };
-        let mut newest = crate::search::NewestTraces::new(1_000_000);
-        let started = now(start);
-        segment.search(&filter, &mut newest, deadline).expect("intact");
-        println!("search {key}={value}: {:?}, {} traces", (now(start) - started), newest.into_traces().len());
+        let tags = vec![crate::TagFilter::attribute(key, value)];
+        let filter = crate::SpanFilter { tags, ..Default::default() };
+        for limit in [20, 1_000_000] {
+            let mut newest = crate::search::NewestTraces::new(limit);
+            let started = now(start);
+            segment.search(&filter, &mut newest, deadline).expect("intact");
+            println!("search {key}={value}: {:?}, {} traces", now(start) - started, newest.into_traces().len());
+        }
     }
 }

@@ -12,7 +12,7 @@ use super::{
     shop::{Shop, int, text},
 };
 use crate::{
-    SpanFilter, Tally,
+    Operations, SpanFilter, Tally,
     disk::Disk,
     segment::{Segment, SegmentError, merge},
 };
@@ -56,6 +56,10 @@ proptest! {
     }
 }
 
+fn add_operations(segment: &Segment, found: &mut Operations) {
+    segment.add_operations(found, None).expect("intact");
+}
+
 #[test]
 fn spans_of_a_shop_survive_merging() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -70,12 +74,14 @@ fn spans_of_a_shop_survive_merging() {
     for (trace, wanted) in traces.into_iter().step_by(61) {
         assert_same(segment.trace(trace).expect("intact"), wanted);
     }
-    let operations: std::collections::BTreeSet<_> = parts
-        .iter()
-        .enumerate()
-        .flat_map(|(n, part)| write(folder.path(), part, n as u32 + 100).operations().expect("intact"))
-        .collect();
-    assert_eq!(segment.operations().expect("intact"), operations.into_iter().collect::<Vec<_>>());
+    let mut operations = Operations::default();
+    for (n, part) in parts.iter().enumerate() {
+        add_operations(&write(folder.path(), part, n as u32 + 100), &mut operations);
+    }
+    let mut merged = Operations::default();
+    add_operations(&segment, &mut merged);
+    assert_eq!(merged, operations);
+    assert!(!merged.is_partial() && merged.services.contains("svc-3"));
     check(&[&segment], &requests, &SpanFilter { status_code: Some(2), ..Default::default() }, 50);
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod colliding;
 mod damage;
 mod figures;
+mod listing;
 mod merging;
 mod odd;
 pub(crate) mod older;

@@ -13,7 +13,7 @@ use super::{
     shop::{Shop, text},
 };
 use crate::{
-    AttributeFilter, AttributeText, Place, SpanFilter, SpanRecord, Tally,
+    SpanFilter, SpanRecord, TagFilter, Tally,
     disk::Disk,
     sampling::{KeptBy, POLICY_ATTRIBUTE},
     search::NewestTraces,
@@ -114,11 +114,10 @@ fn check(segment: &Segment) {
         assert!(segment.trace(weir_proto::TraceId([absent; 16])).expect("intact").is_empty());
     }
     for (policy, found) in [("errors", vec![5, 2]), ("some", vec![3]), ("of another Weir", vec![])] {
-        let value = AttributeText::Text(policy.to_owned());
-        let attributes = vec![AttributeFilter { key: POLICY_ATTRIBUTE.into(), value, place: Place::Any }];
+        let tags = vec![TagFilter::attribute(POLICY_ATTRIBUTE, policy)];
         let mut newest = NewestTraces::new(10);
         let far = std::time::Instant::now() + std::time::Duration::from_secs(60);
-        segment.search(&SpanFilter { attributes, ..Default::default() }, &mut newest, far).expect("intact");
+        segment.search(&SpanFilter { tags, ..Default::default() }, &mut newest, far).expect("intact");
         let ids: Vec<u8> = newest.into_traces().iter().map(|trace| trace.0[0]).collect();
         assert_eq!(ids, found, "{policy}");
     }

@@ -2,50 +2,100 @@
 
 use std::time::{Duration, Instant};
 
+use base64::{Engine, prelude::BASE64_STANDARD as STANDARD};
 use proptest::prelude::*;
 use weir_proto::{
     TraceId,
     otlp::messages::{
         collector::trace::v1::ExportTraceServiceRequest,
-        common::v1::{KeyValue, any_value::Value},
+        common::v1::{AnyValue, KeyValue, any_value::Value},
     },
 };
 
 use super::{odd, records, round_trip::write, shop::Shop};
 use crate::{
-    AttributeFilter, AttributeText, Place, SpanFilter, SpanRecord,
+    DroppedItems, Sought, SpanFilter, SpanRecord, SpanState, SpanText, TagFilter,
     search::NewestTraces,
     segment::{Searched, Segment},
 };
 
-/// What a value must be like, said once more and differently than the code under test does.
-fn fits_value(wanted: &AttributeText, value: &Value) -> bool {
-    match (wanted, value) {
-        (AttributeText::Text(text), Value::StringValue(value)) => text == value,
-        (AttributeText::Text(text), Value::BoolValue(value)) => *text == value.to_string(),
-        (AttributeText::Text(text), Value::IntValue(value)) => *text == value.to_string(),
-        (AttributeText::Text(text), Value::DoubleValue(value)) => text.parse::<f64>().is_ok_and(|text| text == *value),
-        (AttributeText::Str(text), Value::StringValue(value)) => text == value,
-        (AttributeText::Bool(wanted), Value::BoolValue(value)) => wanted == value,
-        (AttributeText::Int(wanted), Value::IntValue(value)) => wanted == value,
-        (AttributeText::Double(wanted), Value::DoubleValue(value)) => wanted == value,
-        _ => false,
+/// What a value is shown as, said once more and differently than the code under test does; lists and maps as JSON.
+fn shown(value: Option<&Value>) -> serde_json::Value {
+    let of = |value: &AnyValue| shown(value.value.as_ref());
+    match value {
+        None | Some(Value::StringValueStrindex(_)) => serde_json::Value::Null,
+        Some(Value::StringValue(text)) => text.clone().into(),
+        Some(Value::BoolValue(value)) => (*value).into(),
+        Some(Value::IntValue(value)) => (*value).into(),
+        Some(Value::DoubleValue(value)) if value.is_nan() => "NaN".into(),
+        Some(Value::DoubleValue(value)) if value.is_infinite() && *value > 0.0 => "Infinity".into(),
+        Some(Value::DoubleValue(value)) if value.is_infinite() => "-Infinity".into(),
+        Some(Value::DoubleValue(value)) => (*value).into(),
+        Some(Value::BytesValue(bytes)) => STANDARD.encode(bytes).into(),
+        Some(Value::ArrayValue(list)) => list.values.iter().map(of).collect(),
+        Some(Value::KvlistValue(list)) => {
+            let entries = list
+                .values
+                .iter()
+                .map(|entry| (entry.key.clone(), entry.value.as_ref().map_or_else(|| shown(None), of)));
+            serde_json::Value::Object(entries.collect())
+        }
     }
 }
 
-fn fits_attribute(filter: &AttributeFilter, record: &SpanRecord) -> bool {
-    let has = |attributes: &[KeyValue]| {
-        attributes.iter().any(|attribute| {
-            let value = attribute.value.as_ref().and_then(|value| value.value.as_ref());
-            attribute.key == filter.key && value.is_some_and(|value| fits_value(&filter.value, value))
-        })
-    };
-    let (span, resource) = (&record.span.attributes, &record.resource.attributes);
-    match filter.place {
-        Place::Any => has(span) || has(resource),
-        Place::Span => has(span),
-        Place::Resource => has(resource),
+/// The text of a value that is shown.
+fn text_of(value: Option<&Value>) -> String {
+    match shown(value) {
+        serde_json::Value::Null => String::new(),
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
     }
+}
+
+fn fits_value(text: &str, value: Option<&Value>) -> bool {
+    match value {
+        Some(Value::DoubleValue(value)) if value.is_finite() => text.parse::<f64>().is_ok_and(|text| text == *value),
+        _ => text == text_of(value),
+    }
+}
+
+fn shows(sought: &Sought, record: &SpanRecord) -> bool {
+    let span = &record.span;
+    let status = span.status.as_ref().map_or((0, ""), |status| (status.code, status.message.as_str()));
+    match sought {
+        Sought::Attribute { key, text } => {
+            let mut lists = vec![&span.attributes, &record.resource.attributes, &record.scope.attributes];
+            lists.extend(span.events.iter().map(|event| &event.attributes));
+            lists.extend(span.links.iter().map(|link| &link.attributes));
+            let value = |attribute: &KeyValue| attribute.value.clone().unwrap_or_default().value;
+            lists.into_iter().flatten().any(|one| one.key == *key && fits_value(text, value(one).as_ref()))
+        }
+        Sought::EventName(name) => !name.is_empty() && span.events.iter().any(|event| event.name == *name),
+        Sought::Text(part, text) => {
+            let own = match part {
+                SpanText::StatusMessage => status.1,
+                SpanText::TraceState => &span.trace_state,
+                SpanText::ScopeName => &record.scope.name,
+                SpanText::ScopeVersion => &record.scope.version,
+            };
+            !text.is_empty() && own == text
+        }
+        Sought::Dropped(_, 0) => false,
+        Sought::Dropped(DroppedItems::Attributes, count) => {
+            span.dropped_attributes_count == *count
+                || span.events.iter().any(|event| event.dropped_attributes_count == *count)
+        }
+        Sought::Dropped(DroppedItems::Events, count) => span.dropped_events_count == *count,
+        Sought::Dropped(DroppedItems::Links, count) => span.dropped_links_count == *count,
+        Sought::Kind(kind) => span.kind == *kind,
+        Sought::StatusCode(code) => status.0 == *code,
+        Sought::State(state) => record.state == *state,
+        Sought::AdjustedCount(count) => record.adjusted_count == *count,
+    }
+}
+
+fn fits_tag(tag: &TagFilter, record: &SpanRecord) -> bool {
+    tag.any_of.iter().any(|sought| shows(sought, record)) != tag.is_absent
 }
 
 fn service(record: &SpanRecord) -> String {
@@ -63,10 +113,9 @@ fn fits(filter: &SpanFilter, record: &SpanRecord) -> bool {
         && filter.name.as_ref().is_none_or(|name| *name == span.name)
         && filter.kind.is_none_or(|kind| kind == span.kind)
         && filter.status_code.is_none_or(|code| code == status)
-        && filter.status_code_not.is_none_or(|code| code != status)
         && filter.duration_ns.contains(&record.duration_ns())
         && filter.start_ns.contains(&span.start_time_unix_nano)
-        && filter.attributes.iter().all(|attribute| fits_attribute(attribute, record))
+        && filter.tags.iter().all(|tag| fits_tag(tag, record))
 }
 
 /// The traces that a look at every span finds.
@@ -94,35 +143,66 @@ pub(super) fn check(segments: &[&Segment], requests: &[ExportTraceServiceRequest
     assert_eq!(by_search(segments, filter, limit), by_hand(requests, filter, limit), "{filter:?}");
 }
 
-fn attribute_text() -> impl Strategy<Value = AttributeText> {
+fn text() -> impl Strategy<Value = String> {
+    let texts = vec![
+        "x",
+        "",
+        "500",
+        "true",
+        "1.0",
+        "0.5",
+        "0",
+        "-0",
+        "NaN",
+        "Infinity",
+        "日本",
+        "checkout",
+        "[]",
+        "{}",
+        "[ null ]",
+        "[\"x\"]",
+        "AA==",
+        "\"q\\",
+        "\u{0}\u{1f}\r\n\t",
+        "9223372036854775807",
+    ];
+    prop::sample::select(texts).prop_map(str::to_owned)
+}
+
+fn sought() -> impl Strategy<Value = Sought> {
+    let keys = vec!["a", "b", "", "a.b", "http.method", "db.system", "\"", "$bytes", "service.name", "error.type"];
+    let names = vec!["", "get", "put", "naïve", "\"\\", "none"];
+    let parts = vec![SpanText::StatusMessage, SpanText::TraceState, SpanText::ScopeName, SpanText::ScopeVersion];
+    let items = vec![DroppedItems::Attributes, DroppedItems::Events, DroppedItems::Links];
     prop_oneof![
-        4 => prop::sample::select(vec!["x", "", "500", "true", "1.0", "0.5", "0", "NaN", "日本", "checkout"])
-            .prop_map(|text| AttributeText::Text(text.into())),
-        2 => prop::sample::select(vec!["x", "500", "true"]).prop_map(|text| AttributeText::Str(text.into())),
-        1 => any::<bool>().prop_map(AttributeText::Bool),
-        1 => prop::sample::select(vec![0, 1, 500]).prop_map(AttributeText::Int),
-        1 => prop::sample::select(vec![0.0, 0.5, 500.0]).prop_map(AttributeText::Double),
+        12 => (prop::sample::select(keys), text()).prop_map(|(key, text)| Sought::Attribute { key: key.into(), text }),
+        1 => prop::sample::select(names.clone()).prop_map(|name| Sought::EventName(name.into())),
+        1 => (prop::sample::select(parts), prop::sample::select(names))
+            .prop_map(|(part, text)| Sought::Text(part, text.into())),
+        1 => (prop::sample::select(items), prop_oneof![1u32..4, any::<u32>()])
+            .prop_map(|(items, count)| Sought::Dropped(items, count)),
+        1 => (0i32..7).prop_map(Sought::Kind),
+        1 => (0i32..4).prop_map(Sought::StatusCode),
+        1 => prop::sample::select(vec![SpanState::Kept, SpanState::Pending]).prop_map(Sought::State),
+        1 => prop::sample::select(vec![1.0, 2.0]).prop_map(Sought::AdjustedCount),
     ]
 }
 
-fn attribute_filter() -> impl Strategy<Value = AttributeFilter> {
-    let keys = vec!["a", "b", "", "a.b", "http.method", "db.system", "\"", "$bytes", "service.name"];
-    let places = vec![Place::Any, Place::Span, Place::Resource];
-    (prop::sample::select(keys), attribute_text(), prop::sample::select(places))
-        .prop_map(|(key, value, place)| AttributeFilter { key: key.into(), value, place })
+fn tag() -> impl Strategy<Value = TagFilter> {
+    (prop::collection::vec(sought(), 1..3), prop::bool::weighted(0.2))
+        .prop_map(|(any_of, is_absent)| TagFilter { any_of, is_absent })
 }
 
 /// Filters over odd spans; most ask for one thing, so that something is found.
 pub(super) fn filter() -> impl Strategy<Value = SpanFilter> {
     let one_of = prop_oneof![
-        6 => attribute_filter().prop_map(|attribute| SpanFilter { attributes: vec![attribute], ..Default::default() }),
+        8 => prop::collection::vec(tag(), 1..3).prop_map(|tags| SpanFilter { tags, ..Default::default() }),
         1 => prop::sample::select(vec!["checkout", "cart", "unknown_service", "none"])
             .prop_map(|service| SpanFilter { service: Some(service.into()), ..Default::default() }),
         1 => prop::sample::select(vec!["", "get", "naïve"])
             .prop_map(|name| SpanFilter { name: Some(name.into()), ..Default::default() }),
         1 => (0i32..7).prop_map(|kind| SpanFilter { kind: Some(kind), ..Default::default() }),
         1 => (0i32..4).prop_map(|code| SpanFilter { status_code: Some(code), ..Default::default() }),
-        1 => (0i32..4).prop_map(|code| SpanFilter { status_code_not: Some(code), ..Default::default() }),
         1 => (0u64..50, 20u64..100).prop_map(|(min, max)| SpanFilter { duration_ns: min..=max, ..Default::default() }),
         1 => (0u64..50, any::<u64>()).prop_map(|(min, max)| SpanFilter { start_ns: min..=max, ..Default::default() }),
     ];
@@ -153,32 +233,29 @@ fn spans_of_a_shop_are_found() {
     let requests: Vec<_> = (0..12).map(|_| shop.batch(900)).collect();
     let segment = write(folder.path(), &requests, 1);
     let some = records(&requests[7]).swap_remove(300);
-    let attribute = |key: &str, value: AttributeText| SpanFilter {
-        attributes: vec![AttributeFilter { key: key.into(), value, place: Place::Any }],
-        ..Default::default()
-    };
+    let attribute =
+        |key: &str, text: &str| SpanFilter { tags: vec![TagFilter::attribute(key, text)], ..Default::default() };
     let start = some.span.start_time_unix_nano;
     let mut filters = vec![
         SpanFilter { service: Some("svc-3".into()), ..Default::default() },
         SpanFilter { service: Some("svc-3".into()), name: Some(some.span.name.clone()), ..Default::default() },
         SpanFilter { status_code: Some(2), duration_ns: 100_000_000..=u64::MAX, ..Default::default() },
-        SpanFilter { service: Some("svc-3".into()), status_code_not: Some(2), ..Default::default() },
+        SpanFilter {
+            service: Some("svc-3".into()),
+            tags: vec![TagFilter { any_of: vec![Sought::StatusCode(2)], is_absent: true }],
+            ..Default::default()
+        },
         SpanFilter { start_ns: start - 1_000_000..=start + 1_000_000, ..Default::default() },
-        attribute("http.response.status_code", AttributeText::Text("500".into())),
-        attribute("feature.flag", AttributeText::Text("flag-3".into())),
-        attribute("host.name", AttributeText::Str("node-4".into())),
-        attribute("order.express", AttributeText::Text("true".into())),
-        attribute("no.such.key", AttributeText::Text("x".into())),
+        attribute("http.response.status_code", "500"),
+        attribute("feature.flag", "flag-3"),
+        attribute("host.name", "node-4"),
+        attribute("order.express", "true"),
+        attribute("no.such.key", "x"),
     ];
     // Every attribute of one span, whatever column it is in: the order's id has a bloom filter, the flag is in the residual.
     for given in records(&requests[7]).iter().step_by(150).flat_map(|record| &record.span.attributes) {
-        let value = match given.value.as_ref().and_then(|value| value.value.clone()) {
-            Some(Value::StringValue(text)) => AttributeText::Text(text),
-            Some(Value::IntValue(int)) => AttributeText::Int(int),
-            Some(Value::DoubleValue(double)) => AttributeText::Double(double),
-            _ => continue,
-        };
-        filters.push(attribute(&given.key, value));
+        let value = text_of(given.value.as_ref().and_then(|value| value.value.as_ref()));
+        filters.push(attribute(&given.key, &value));
     }
     for filter in filters {
         for limit in [1, 100_000] {

@@ -46,8 +46,9 @@ pub(super) fn searches(snapshot: &Snapshot, tenant: &TenantId, found: &Numbers) 
         assert_eq!(once, wanted, "{filter:?}");
     }
     let wanted: BTreeSet<_> = found.iter().map(|&n| spans::operation(n)).collect();
-    let operations = snapshot.operations(tenant).expect("readable");
-    assert_eq!(operations, Vec::from_iter(wanted));
+    let operations = snapshot.operations(tenant, far());
+    assert!(!operations.is_partial());
+    assert_eq!(operations.list, wanted);
 }
 
 /// The tenant's tally, which balances.

@@ -18,6 +18,7 @@ mod sampling;
 mod scanning;
 mod spans;
 mod still;
+mod tags;
 mod tenants;
 
 use std::{

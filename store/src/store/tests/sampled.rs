@@ -11,8 +11,7 @@ use super::{
     *,
 };
 use crate::{
-    AttributeFilter, AttributeText, Operation, Place, SearchLimits, Snapshot, SpanFilter, SpanRecord, SpanState, Tally,
-    sampling::POLICY_ATTRIBUTE,
+    Operation, SearchLimits, Snapshot, SpanFilter, SpanRecord, SpanState, TagFilter, Tally, sampling::POLICY_ATTRIBUTE,
 };
 
 /// Spans 0 to 4 are a trace, 5 to 9 the next. Of three traces one is kept for certain, one as one of four, one dropped.
@@ -78,9 +77,8 @@ pub(super) fn check_record(n: u64, record: &SpanRecord) {
 
 /// The traces that were kept by a policy, as a search finds them.
 fn kept_by(snapshot: &Snapshot, tenant: &TenantId, policy: &str) -> std::collections::BTreeSet<TraceId> {
-    let value = AttributeText::Text(policy.to_owned());
-    let attributes = vec![AttributeFilter { key: POLICY_ATTRIBUTE.into(), value, place: Place::Any }];
-    let filter = SpanFilter { attributes, ..Default::default() };
+    let tags = vec![TagFilter::attribute(POLICY_ATTRIBUTE, policy)];
+    let filter = SpanFilter { tags, ..Default::default() };
     let limits = SearchLimits { traces_max: 1_000_000, deadline: check::far() };
     snapshot.search(tenant, &filter, limits).expect("readable").traces.into_iter().collect()
 }
@@ -245,7 +243,7 @@ async fn operations_of_dropped_spans_only_are_not_shown() {
     let shown = |of: &dyn Fn(u64) -> bool| {
         let operations: std::collections::BTreeSet<Operation> =
             sent.iter().copied().filter(|&n| of(n)).map(spans::operation).collect();
-        assert_eq!(store.snapshot().operations(&tenant).expect("readable"), Vec::from_iter(operations));
+        assert_eq!(store.snapshot().operations(&tenant, check::far()).list, operations);
     };
     shown(&|_| true);
     verdicts.take_in(&store.shared);

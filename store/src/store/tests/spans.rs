@@ -17,8 +17,8 @@ use weir_proto::{
 };
 
 use crate::{
-    AttributeFilter, AttributeText, Operation, Place, RejectReason, Rejection, SpanFilter, SpanRecord, TracesBatch,
-    head::BatchSummaries, sampling::POLICY_ATTRIBUTE,
+    Operation, RejectReason, Rejection, SpanFilter, SpanRecord, TagFilter, TracesBatch, head::BatchSummaries,
+    sampling::POLICY_ATTRIBUTE,
 };
 
 /// When span 0 starts, Unix ns; each further one a millisecond later.
@@ -161,19 +161,16 @@ type Fits = fn(u64) -> bool;
 /// Filters of every kind, each with what it should find.
 pub(super) fn filters() -> Vec<(SpanFilter, Fits)> {
     let any = SpanFilter::default;
-    let attribute = |key: &str, value: AttributeText, place| SpanFilter {
-        attributes: vec![AttributeFilter { key: key.into(), value, place }],
-        ..any()
-    };
+    let attribute = |key: &str, text: &str| SpanFilter { tags: vec![TagFilter::attribute(key, text)], ..any() };
     vec![
         (any(), |_| true),
         (SpanFilter { service: Some(service(1)), ..any() }, |n| n % 3 == 1),
         (SpanFilter { name: Some("operation 2".into()), kind: Some(3), ..any() }, |n| n % 7 == 2 && n % 5 == 2),
         (SpanFilter { duration_ns: 8000..=u64::MAX, ..any() }, |n| n % 10 >= 8),
-        (attribute("digit", AttributeText::Str("digit 4".into()), Place::Span), |n| n % 10 == 4),
-        (attribute("service.name", AttributeText::Text(service(2)), Place::Resource), |n| n % 3 == 2),
-        (attribute("seldom.3", AttributeText::Bool(true), Place::Any), |n| n % 211 == 3 && n % 2 == 0),
-        (attribute("n", AttributeText::Int(17), Place::Any), |n| n == 17),
+        (attribute("digit", "digit 4"), |n| n % 10 == 4),
+        (attribute("service.name", &service(2)), |n| n % 3 == 2),
+        (attribute("seldom.3", "true"), |n| n % 211 == 3 && n % 2 == 0),
+        (attribute("n", "17"), |n| n == 17),
         (SpanFilter { start_ns: start_ns(10)..=start_ns(90), ..any() }, |n| (10..=90).contains(&n)),
         (SpanFilter { name: Some("rejected".into()), ..any() }, |_| false),
     ]

@@ -1,5 +1,7 @@
 //! Searches as they are asked, and what is looked for.
 
+use weir_store::TagFilter;
+
 use super::*;
 use crate::http::fixtures;
 
@@ -23,8 +25,8 @@ fn refused(query: &[(&str, &str)]) -> String {
     }
 }
 
-fn tag(key: &str, value: &str) -> AttributeFilter {
-    AttributeFilter { key: key.into(), value: AttributeText::Text(value.into()), place: Place::Any }
+fn tag(key: &str, text: &str) -> TagFilter {
+    TagFilter::attribute(key, text)
 }
 
 #[test]
@@ -32,8 +34,8 @@ fn a_service_alone_finds_everything_it_did() {
     let (filter, traces_max) = filter(&[("operation", ""), ("minDuration", ""), ("tags", "")]);
     assert_eq!((filter.service.as_deref(), filter.name, traces_max), (Some("cart"), None, 100));
     assert_eq!((filter.duration_ns, filter.start_ns), (0..=u64::MAX, 0..=u64::MAX));
-    assert_eq!((filter.kind, filter.status_code, filter.status_code_not), (None, None, None));
-    assert_eq!(filter.attributes, []);
+    assert_eq!((filter.kind, filter.status_code), (None, None));
+    assert_eq!(filter.tags, []);
 }
 
 #[test]
@@ -51,36 +53,21 @@ fn what_jaegers_ui_sends() {
     assert_eq!((filter.name.as_deref(), traces_max), (Some("GET /"), 20));
     assert_eq!(filter.start_ns, 1_700_000_000_000_000_000..=1_700_000_001_000_000_999);
     assert_eq!(filter.duration_ns, 1_200_000..=300_000_000_000);
-    assert_eq!(filter.status_code, Some(2));
-    assert_eq!(filter.attributes, [tag("http.response.status_code", "500")]);
+    let error = tag_filter("error".into(), "true".into());
+    assert_eq!(filter.tags, [error, tag("http.response.status_code", "500")]);
 }
 
 #[test]
 fn tags_come_in_two_forms() {
     let (filter, _) =
         filter(&[("tag", "url:http://x/y"), ("tag", "b:1"), ("tags", r#"{"b":2,"c":true}"#), ("tags", r#"{"d":"é"}"#)]);
-    assert_eq!(filter.attributes, [tag("b", "2"), tag("c", "true"), tag("d", "é"), tag("url", "http://x/y")]);
+    assert_eq!(filter.tags, [tag("b", "2"), tag("c", "true"), tag("d", "é"), tag("url", "http://x/y")]);
 }
 
 #[test]
-fn some_tags_are_fields() {
-    assert_eq!(filter(&[("tag", "span.kind:client")]).0.kind, Some(3));
-    assert_eq!(filter(&[("tag", "span.kind:unspecified")]).0.kind, Some(0));
-    assert_eq!(filter(&[("tag", "otel.status_code:OK")]).0.status_code, Some(1));
-    assert_eq!(filter(&[("tag", "error:true")]).0.status_code, Some(2));
-    let without_error = filter(&[("tag", "error:false"), ("tag", "otel.status_code:OK")]).0;
-    assert_eq!((without_error.status_code, without_error.status_code_not), (Some(1), Some(2)));
-    assert_eq!(without_error.attributes, []);
-    // Not the status: an attribute that somebody set.
-    assert_eq!(filter(&[("tag", "error:timeout")]).0.attributes, [tag("error", "timeout")]);
-    for contradiction in [
-        &[("service", "a"), ("tag", "error:true"), ("tag", "otel.status_code:OK")][..],
-        &[("service", "a"), ("tag", "error:false"), ("tag", "otel.status_code:ERROR")],
-        &[("service", "a"), ("tag", "span.kind:sideways")],
-        &[("service", "a"), ("tag", "otel.status_code:fine")],
-    ] {
-        assert!(matches!(search(contradiction), Ok(Search::Nothing)), "{contradiction:?}");
-    }
+fn lists_and_maps_are_asked_for_by_their_json() {
+    let (filter, _) = filter(&[("tags", r#"{"list":["a", 1],"map":{"k":0.5}}"#), ("tag", "empty:")]);
+    assert_eq!(filter.tags, [tag("empty", ""), tag("list", r#"["a",1]"#), tag("map", r#"{"k":0.5}"#)]);
 }
 
 #[test]
@@ -122,9 +109,8 @@ fn mistakes_are_named() {
         (&[("service", "a"), ("minDuration", "2s"), ("maxDuration", "1s")], "greater than"),
         (&[("service", "a"), ("tag", "error")], "key:value"),
         (&[("service", "a"), ("tags", "error=true")], "JSON object"),
-        (&[("service", "a"), ("tags", r#"{"a":["b"]}"#)], "no plain value"),
+        (&[("service", "a"), ("tags", r#"{"a":null}"#)], "has no value"),
         (&[("service", "a"), ("lookback", "long")], "'lookback'"),
-        (&[("service", "a"), ("tag", "otel.scope.name:x")], "cannot be searched"),
     ] {
         let message = refused(query);
         assert!(message.contains(said), "{query:?}: {message}");

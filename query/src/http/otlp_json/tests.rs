@@ -53,8 +53,13 @@ fn full() -> SpanRecord {
 #[test]
 fn reads_back_as_it_was() {
     let row = full();
-    let json = serde_json::to_string(&TracesData::of(std::slice::from_ref(&row), &[SpanTime::default()], 0, false))
-        .expect("writes");
+    let json = serde_json::to_string(&TracesData::of(
+        std::slice::from_ref(&row),
+        Detail::Times(&[SpanTime::default()]),
+        0,
+        false,
+    ))
+    .expect("writes");
     let read: otlp::TracesData = serde_json::from_str(&json).expect("the generated types read it");
     let group = &read.resource_spans[0];
     assert_eq!(group.resource.as_ref(), Some(row.resource.as_ref()));
@@ -74,7 +79,7 @@ fn a_small_span_is_short() {
         common::KeyValue::default(),
     ];
     let time = SpanTime { self_ns: 10_000, critical_path_ns: 7, on_critical_path: true };
-    let json = serde_json::to_value(TracesData::of(&[row], &[time], 0, false)).expect("writes");
+    let json = serde_json::to_value(TracesData::of(&[row], Detail::Times(&[time]), 0, false)).expect("writes");
     let expected = serde_json::json!({"resourceSpans": [{
         "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "cart"}}]},
         "scopeSpans": [{"scope": {}, "spans": [{
@@ -110,7 +115,7 @@ fn groups_by_content() {
     };
     let rows =
         [scoped("a", 1, "x"), scoped("b", 2, "x"), scoped("a", 3, "y"), scoped("a", 4, "x"), scoped("b", 5, "x")];
-    let data = TracesData::of(&rows, &[SpanTime::default(); 5], 0, false);
+    let data = TracesData::of(&rows, Detail::Raw, 0, false);
     let mut groups = Vec::new();
     for resource in &data.resource_spans {
         for scope in &resource.scope_spans {

@@ -1,5 +1,5 @@
-//! Rows as OTLP JSON: protobuf's JSON mapping with ids in hex and enums as numbers, each span with its `state` and where its
-//! time went.
+//! Rows as OTLP JSON: protobuf's JSON mapping with ids in hex and enums as numbers; in Weir's own answers each span with its `state`
+//! and where its time went.
 //!
 //! <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>. Written by hand because the generated types
 //! write NaN as null and have no place for the state. Fields with their default value are left out.
@@ -10,6 +10,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use prost::Message;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use weir_proto::{
+    SpanId, TraceId,
     ids::hex,
     otlp::messages::{
         common::v1::{self as common, any_value},
@@ -23,8 +24,19 @@ use crate::{
     trace::{by_key, non_finite, parent_id},
 };
 
+/// What is shown beside what came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail<'a> {
+    /// Each span's state, count and times, in fields that OTLP does not have.
+    Times(&'a [SpanTime]),
+    /// State and count as attributes; nothing that Jaeger's UI refuses a whole trace for: values and links that are empty.
+    Jaeger,
+    /// Nothing.
+    Raw,
+}
+
 /// The rows by resource and scope, in the order in which these first occur.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TracesData<'a> {
     resource_spans: Vec<ResourceSpans<'a>>,
@@ -99,16 +111,20 @@ struct Span<'a> {
     dropped_links_count: u32,
     status: Status<'a>,
     /// Not OTLP: `kept` or `pending`.
-    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
     /// Not OTLP: how many arrived spans it stands for, when not for itself alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     adjusted_count: Option<f64>,
     /// Not OTLP, like those that follow: ns in which none of its children ran.
-    self_time_ns: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    self_time_ns: Option<String>,
     /// ns on the trace's critical path, without what is further down.
-    critical_path_ns: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    critical_path_ns: Option<String>,
     /// Whether that path leads through it.
-    on_critical_path: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_critical_path: Option<bool>,
 }
 
 #[derive(Debug, Serialize)]
@@ -152,15 +168,21 @@ struct Attribute<'a> {
 }
 
 #[derive(Debug)]
-struct AnyValue<'a>(Option<&'a any_value::Value>);
+enum AnyValue<'a> {
+    Empty,
+    Of(&'a any_value::Value),
+    /// A text that is no attribute's.
+    Text(&'a str),
+    Double(f64),
+}
 
 impl<'a> TracesData<'a> {
-    /// Groups rows, each with its times; `left_out` further spans, at least, are only counted.
-    pub(super) fn of(rows: &'a [SpanRecord], times: &[SpanTime], left_out: usize, is_damaged: bool) -> Self {
+    /// Groups rows; `left_out` further spans, at least, are only counted.
+    pub(super) fn of(rows: &'a [SpanRecord], detail: Detail<'_>, left_out: usize, is_damaged: bool) -> Self {
         let mut resource_spans: Vec<ResourceSpans<'a>> = Vec::new();
         let (mut resources, mut scopes) = (Places::default(), Places::default());
         let mut scope_positions: HashMap<(usize, usize), usize> = HashMap::new();
-        for (row, time) in rows.iter().zip(times) {
+        for (at, row) in rows.iter().enumerate() {
             let resource = resources.of(&row.resource, |resource| {
                 resource.attributes.sort_by(|a, b| a.key.cmp(&b.key));
             });
@@ -177,9 +199,20 @@ impl<'a> TracesData<'a> {
                 group.push(ScopeSpans { scope: Scope::of(&row.scope), spans: Vec::new() });
                 group.len() - 1
             });
-            group[position].spans.push(Span::of(row, time));
+            let mut span = Span::of(row, detail == Detail::Jaeger);
+            match detail {
+                Detail::Times(times) => span.with_times(row, &times[at]),
+                Detail::Jaeger => span.with_tags(row),
+                Detail::Raw => {}
+            }
+            group[position].spans.push(span);
         }
         Self { resource_spans, spans_left_out: left_out, is_damaged }
+    }
+
+    /// Adds another trace's, whose resources stay its own.
+    pub(super) fn append(&mut self, mut other: Self) {
+        self.resource_spans.append(&mut other.resource_spans);
     }
 }
 
@@ -222,8 +255,10 @@ impl<'a> Scope<'a> {
 }
 
 impl<'a> Span<'a> {
-    fn of(row: &'a SpanRecord, time: &SpanTime) -> Self {
+    /// As it came; if `strict`, without what is empty in it.
+    fn of(row: &'a SpanRecord, strict: bool) -> Self {
         let span = &row.span;
+        let links = span.links.iter().filter(|link| !strict || is_whole(link));
         Self {
             trace_id: hex(&span.trace_id),
             span_id: hex(&span.span_id),
@@ -238,22 +273,59 @@ impl<'a> Span<'a> {
             dropped_attributes_count: span.dropped_attributes_count,
             events: span.events.iter().map(Event::of).collect(),
             dropped_events_count: span.dropped_events_count,
-            links: span.links.iter().map(Link::of).collect(),
+            links: links.map(Link::of).collect(),
             dropped_links_count: span.dropped_links_count,
             status: Status {
                 code: span.status.as_ref().map_or(0, |status| status.code),
                 message: span.status.as_ref().map_or("", |status| &status.message),
             },
-            state: match row.state {
-                SpanState::Pending => "pending",
-                SpanState::Kept => "kept",
-            },
-            adjusted_count: (row.adjusted_count != 1.0).then_some(row.adjusted_count),
-            self_time_ns: time.self_ns.to_string(),
-            critical_path_ns: time.critical_path_ns.to_string(),
-            on_critical_path: time.on_critical_path,
+            state: None,
+            adjusted_count: None,
+            self_time_ns: None,
+            critical_path_ns: None,
+            on_critical_path: None,
+        }
+        .without_empty(strict)
+    }
+
+    /// Empty values as empty text, as Jaeger's other API shows them.
+    fn without_empty(mut self, strict: bool) -> Self {
+        if strict {
+            let of_events = self.events.iter_mut().flat_map(|event| &mut event.attributes);
+            let of_links = self.links.iter_mut().flat_map(|link| &mut link.attributes);
+            for attribute in self.attributes.iter_mut().chain(of_events).chain(of_links) {
+                if matches!(attribute.value, AnyValue::Empty) {
+                    attribute.value = AnyValue::Text("");
+                }
+            }
+        }
+        self
+    }
+
+    fn with_times(&mut self, row: &SpanRecord, time: &SpanTime) {
+        self.state = Some(match row.state {
+            SpanState::Pending => "pending",
+            SpanState::Kept => "kept",
+        });
+        self.adjusted_count = (row.adjusted_count != 1.0).then_some(row.adjusted_count);
+        self.self_time_ns = Some(time.self_ns.to_string());
+        self.critical_path_ns = Some(time.critical_path_ns.to_string());
+        self.on_critical_path = Some(time.on_critical_path);
+    }
+
+    fn with_tags(&mut self, row: &SpanRecord) {
+        if row.state == SpanState::Pending {
+            self.attributes.push(Attribute { key: "weir.state", value: AnyValue::Text("pending") });
+        }
+        if row.adjusted_count != 1.0 {
+            self.attributes.push(Attribute { key: "weir.adjusted_count", value: AnyValue::Double(row.adjusted_count) });
         }
     }
+}
+
+/// Whether it leads to a span.
+fn is_whole(link: &otlp::span::Link) -> bool {
+    TraceId::from_wire(&link.trace_id).is_some() && SpanId::from_wire(&link.span_id).is_some()
 }
 
 impl<'a> Event<'a> {
@@ -286,29 +358,47 @@ fn attributes(attributes: &[common::KeyValue]) -> Vec<Attribute<'_>> {
 
 fn attribute(attribute: &common::KeyValue) -> Attribute<'_> {
     let value = attribute.value.as_ref().and_then(|value| value.value.as_ref());
-    Attribute { key: &attribute.key, value: AnyValue(value) }
+    Attribute { key: &attribute.key, value: AnyValue::of(value) }
+}
+
+impl<'a> AnyValue<'a> {
+    fn of(value: Option<&'a any_value::Value>) -> Self {
+        value.map_or(Self::Empty, Self::Of)
+    }
 }
 
 impl Serialize for AnyValue<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        match self.0 {
-            None | Some(any_value::Value::StringValueStrindex(_)) => {}
-            Some(any_value::Value::StringValue(text)) => map.serialize_entry("stringValue", text)?,
-            Some(any_value::Value::BoolValue(value)) => map.serialize_entry("boolValue", value)?,
-            Some(any_value::Value::IntValue(value)) => map.serialize_entry("intValue", &value.to_string())?,
-            Some(any_value::Value::DoubleValue(value)) => match non_finite(*value) {
+        let value = match *self {
+            Self::Empty => return map.end(),
+            Self::Text(text) => {
+                map.serialize_entry("stringValue", text)?;
+                return map.end();
+            }
+            Self::Double(value) => {
+                map.serialize_entry("doubleValue", &value)?;
+                return map.end();
+            }
+            Self::Of(value) => value,
+        };
+        match value {
+            any_value::Value::StringValueStrindex(_) => {}
+            any_value::Value::StringValue(text) => map.serialize_entry("stringValue", text)?,
+            any_value::Value::BoolValue(value) => map.serialize_entry("boolValue", value)?,
+            any_value::Value::IntValue(value) => map.serialize_entry("intValue", &value.to_string())?,
+            any_value::Value::DoubleValue(value) => match non_finite(*value) {
                 Some(name) => map.serialize_entry("doubleValue", name)?,
                 None => map.serialize_entry("doubleValue", value)?,
             },
-            Some(any_value::Value::BytesValue(bytes)) => {
+            any_value::Value::BytesValue(bytes) => {
                 map.serialize_entry("bytesValue", &BASE64_STANDARD.encode(bytes))?;
             }
-            Some(any_value::Value::ArrayValue(array)) => {
-                let values = array.values.iter().map(|value| AnyValue(value.value.as_ref())).collect();
+            any_value::Value::ArrayValue(array) => {
+                let values = array.values.iter().map(|value| AnyValue::of(value.value.as_ref())).collect();
                 map.serialize_entry("arrayValue", &Values { values })?;
             }
-            Some(any_value::Value::KvlistValue(list)) => {
+            any_value::Value::KvlistValue(list) => {
                 let values: Vec<_> = list.values.iter().map(attribute).collect();
                 map.serialize_entry("kvlistValue", &Values { values })?;
             }
