@@ -313,6 +313,24 @@ impl Catalog {
         change.commit().await
     }
 
+    /// Of a damaged segment `left` is left, or nothing; its other rows count as damaged instead of kept.
+    pub(crate) async fn replace_damaged(
+        &self,
+        (damaged, rows): (&SegmentId, u64),
+        left: Option<(&SegmentId, u64)>,
+    ) -> Result<(), CatalogError> {
+        let mut change = Change::begin(&self.0).await?;
+        remove_segments(&mut change.connection, std::slice::from_ref(damaged)).await?;
+        if let Some((id, rows)) = left {
+            add_segment(&mut change.connection, id, rows).await?;
+        }
+        let lost = rows as i64 - left.map_or(0, |(_, rows)| rows as i64);
+        for (outcome, items) in [("kept", -lost), ("damaged", lost)] {
+            add_items(&mut change.connection, &damaged.tenant, outcome, "", items).await?;
+        }
+        change.commit().await
+    }
+
     /// Closes the database.
     pub(crate) async fn close(&self) {
         self.0.close().await;

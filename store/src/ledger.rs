@@ -56,6 +56,12 @@ impl Tally {
         }
     }
 
+    /// So many kept items turn out to be damaged.
+    pub(crate) fn lose(&mut self, items: u64) {
+        self.kept = self.kept.saturating_sub(items);
+        self.damaged += items;
+    }
+
     /// Takes back what was added.
     pub(crate) fn subtract(&mut self, other: &Self) {
         self.accepted -= other.accepted;

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use foldhash::quality::FixedState;
+use foldhash::quality::RandomState;
 use hdrhistogram::Histogram;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -91,7 +91,7 @@ struct SlowSpans {
     half_life_ns: u64,
     duration_min_ns: u64,
     bit: u64,
-    operations: HashMap<u64, Learned, FixedState>,
+    operations: HashMap<u64, Learned, RandomState>,
     swept_ns: u64,
     /// Slow spans so far.
     slow: u64,

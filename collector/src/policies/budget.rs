@@ -6,7 +6,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use foldhash::quality::FixedState;
+use foldhash::quality::RandomState;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use weir_proto::duration;
@@ -103,7 +103,7 @@ struct FairShares {
     interval_seconds: f64,
     salt: String,
     variable: Variable,
-    operations: HashMap<u64, Operation, FixedState>,
+    operations: HashMap<u64, Operation, RandomState>,
     /// All operations that found no room.
     rest: Operation,
     /// When this interval began.

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, hash::BuildHasher, time::Duration};
 
-use foldhash::quality::FixedState;
+use foldhash::quality::{FixedState, RandomState};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use weir_proto::duration;
@@ -76,7 +76,7 @@ struct FirstOnes {
     settings: Rare,
     window_ns: u64,
     bit: u64,
-    seen: HashMap<u64, Seen, FixedState>,
+    seen: HashMap<u64, Seen, RandomState>,
     swept_ns: u64,
     tokens: f64,
     refilled_ns: u64,

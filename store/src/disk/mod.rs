@@ -174,6 +174,9 @@ impl Unrecorded {
     fn sync_file(&self, _: usize) {}
 }
 
+/// Bytes that [`DiskFile::rewrite`] moves at a time.
+const REWRITTEN_BYTES: usize = 256 << 10;
+
 /// A file open for writing.
 #[derive(Debug)]
 pub struct DiskFile {
@@ -256,6 +259,21 @@ impl DiskFile {
             Err(errno) => return Err(errno.into()),
         }
         self.disk.record(|recorder| recorder.set_length(self.node, bytes));
+        Ok(())
+    }
+
+    /// Writes what lies from `start` to `end` once more where it lies, which takes no space: after a sync that failed, the system may
+    /// believe that it is on the disk already.
+    pub fn rewrite(&self, start: u64, end: u64) -> io::Result<()> {
+        let mut buffer = vec![0; REWRITTEN_BYTES];
+        let mut position = start;
+        while position < end {
+            let part = &mut buffer[..REWRITTEN_BYTES.min((end - position) as usize)];
+            self.file.read_exact_at(part, position)?;
+            self.file.write_all_at(part, position)?;
+            self.disk.record(|recorder| recorder.write(self.node, position, part));
+            position += part.len() as u64;
+        }
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use foldhash::fast::RandomState;
+use foldhash::quality::RandomState;
 use weir_proto::{TenantId, TraceId};
 
 use super::{

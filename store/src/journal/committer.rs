@@ -26,6 +26,9 @@ use crate::{
 /// Pause before the committer tries again by itself what failed for lack of space.
 const REFUSED_DELAY: Duration = Duration::from_secs(1);
 
+/// A group is at most so large, or one entry: a file of it alone fits what sealing takes in. Small in tests, so that they meet it.
+pub(super) const GROUP_BYTES_MAX: u64 = if cfg!(test) { 16 << 10 } else { 256 << 20 };
+
 /// Where the journal's files go on.
 #[derive(Debug)]
 pub(super) struct Position {
@@ -76,8 +79,12 @@ impl<A, P: FnMut(Vec<Committed<A>>)> Committer<A, P> {
     }
 
     fn perform(&mut self, work: &mut Work<A>) -> Result<(), GroupError> {
-        if !work.group.is_empty() {
+        while !work.group.is_empty() {
+            // A file must not outgrow what sealing can take in, however much came at once.
+            let fitting = fitting(&work.group);
+            let rest = (fitting < work.group.len()).then(|| work.group.split_off(fitting));
             self.commit(&mut work.group)?;
+            work.group.extend(rest.into_iter().flatten());
         }
         if !work.rolls.is_empty() {
             self.roll()?;
@@ -301,4 +308,14 @@ fn close(file: &OpenFile, closing: Tallies) {
     if let Err(error) = trimmed {
         tracing::debug!(%error, "a closed journal file keeps its preallocated space");
     }
+}
+
+/// How many of the entries make a group: one at least.
+fn fitting<A>(entries: &[Waiting<A>]) -> usize {
+    let mut bytes = 0;
+    let fits = |waiting: &&Waiting<A>| {
+        bytes += OpenFile::group_bytes_max(std::iter::once(waiting.writable()));
+        bytes <= GROUP_BYTES_MAX
+    };
+    entries.iter().take_while(fits).count().max(1)
 }

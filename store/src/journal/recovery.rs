@@ -15,12 +15,13 @@ use super::{
     group::Link,
     mark::{Mark, MarkFile},
     reader::{Record, Records, StoredFrame},
+    record::padding_bytes,
     spares,
     survey::Opening,
     tallies::Tallies,
-    writer::{Layout, NewFile, OpenFile, Writable},
+    writer::{GroupError, Layout, NewFile, OpenFile, Writable},
 };
-use crate::disk::Disk;
+use crate::disk::{Disk, is_refusal};
 
 const TEMP_SUFFIX: &str = ".tmp";
 
@@ -81,7 +82,7 @@ pub(super) fn recover(
     if let Some(mark) = &mark {
         chain.reach(mark);
     }
-    let position = Position {
+    let mut position = Position {
         folder: folder.clone(),
         salt,
         current: None,
@@ -91,7 +92,7 @@ pub(super) fn recover(
         mark: mark_file,
     };
     let mut recovered = Recovered { files: chain.files, missing: chain.missing, total: Tallies::default(), copied: 0 };
-    let position = copy_beyond(options, disk, now_ns, chain.beyond, position, &mut recovered)?;
+    copy_beyond(options, disk, now_ns, &chain.beyond, &mut position, &mut recovered)?;
     recovered.total = position.tallies.clone();
     Ok((recovered, position))
 }
@@ -233,18 +234,67 @@ fn remove_void(disk: &Disk, found: Vec<Found>, mark: Option<&Mark>) -> Vec<Found
     counting
 }
 
-/// Copies frames beyond the durable mark to a new file, whole or not at all.
+/// Makes frames beyond the durable mark durable: in a new file, or where there is no space for one, where they lie.
 fn copy_beyond(
     options: &JournalOptions,
     disk: &Disk,
     now_ns: u64,
-    beyond: Vec<StoredFrame>,
-    mut position: Position,
+    beyond: &[StoredFrame],
+    position: &mut Position,
     recovered: &mut Recovered,
-) -> Result<Position, JournalError> {
+) -> Result<(), JournalError> {
     if beyond.is_empty() {
-        return Ok(position);
+        return Ok(());
     }
+    match copy_to_new(options, disk, now_ns, beyond, position, recovered) {
+        Err(JournalError::Copy { path, source }) if is_refusal(&source) => {
+            tracing::warn!(error = %source, "cannot copy frames that may not be durable; written again where they lie");
+            keep_in_place(disk, beyond, position, recovered).map_err(|source| JournalError::Copy { path, source })
+        }
+        result => result,
+    }
+}
+
+/// Writes the frames once more where they lie, at the end of the newest file: the same bytes, so that a stop at any moment changes
+/// nothing. The file then ends behind them.
+fn keep_in_place(
+    disk: &Disk,
+    beyond: &[StoredFrame],
+    position: &mut Position,
+    recovered: &mut Recovered,
+) -> io::Result<()> {
+    let (Some(found), Some(last)) = (recovered.files.pop(), beyond.last()) else { return Ok(()) };
+    let end = last.payload_position + last.payload.len() as u32;
+    let end = end + padding_bytes(end);
+    let file = disk.open(found.path())?;
+    file.rewrite(u64::from(found.bytes()), u64::from(end))?;
+    file.sync()?;
+    for frame in beyond {
+        position.tallies.add_frame(&frame.header);
+    }
+    let opening = found.opening().clone();
+    let (before, before_end) = found.before();
+    let link = Link { file: before, end: before_end };
+    let kept = JournalFile::new(found.number(), found.salt(), found.path().to_owned(), file.reader()?, opening, end);
+    let kept = kept.linked(link);
+    kept.close(position.tallies.clone());
+    position.last = Link { file: found.number(), end };
+    if let Err(error) = position.mark.write(position.salt, position.last, link, &position.tallies) {
+        tracing::debug!(%error, "the journal's MARK stays behind");
+    }
+    recovered.files.push(Arc::new(kept));
+    Ok(())
+}
+
+/// Copies the frames to a new file, whole or not at all.
+fn copy_to_new(
+    options: &JournalOptions,
+    disk: &Disk,
+    now_ns: u64,
+    beyond: &[StoredFrame],
+    position: &mut Position,
+    recovered: &mut Recovered,
+) -> Result<(), JournalError> {
     let number = position.next_number;
     let path = position.folder.join(file::file_name(number));
     let temp = position.folder.join(format!("{}{TEMP_SUFFIX}", file::file_name(number)));
@@ -258,6 +308,11 @@ fn copy_beyond(
         created_at_ns: now_ns,
     };
     let failed = |source| JournalError::Copy { path: path.clone(), source };
+    // Of what is written before an error nothing stays.
+    let failed = |source| {
+        let _ = disk.unlink(&temp);
+        failed(source)
+    };
     let mut file = OpenFile::create(disk, &temp, new, options.file_bytes_max).map_err(failed)?;
     let checksums: Vec<u32> = beyond.iter().map(|frame| checksum(&frame.payload)).collect();
     let writables = beyond.iter().zip(&checksums).map(|(frame, &payload_crc)| Writable {
@@ -265,11 +320,14 @@ fn copy_beyond(
         payload: &frame.payload,
         payload_crc,
     });
-    file.write_group(&opening, writables, &mut Layout::default()).map_err(|error| failed(io::Error::other(error)))?;
+    file.write_group(&opening, writables, &mut Layout::default()).map_err(|error| match error {
+        GroupError::Write(source) => failed(source),
+        error => failed(io::Error::other(error)),
+    })?;
     disk.rename(&temp, &path).map_err(failed)?;
     disk.sync_folder(&position.folder).map_err(failed)?;
     file.publish_end();
-    for frame in &beyond {
+    for frame in beyond {
         position.tallies.add_frame(&frame.header);
     }
     if let Err(error) = position.mark.write(position.salt, file.end(), file.link, &position.tallies) {
@@ -279,5 +337,5 @@ fn copy_beyond(
     recovered.files.push(file.journal_file.clone());
     position.next_number += 1;
     position.current = Some(file);
-    Ok(position)
+    Ok(())
 }

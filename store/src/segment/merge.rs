@@ -55,6 +55,57 @@ pub fn merge(
     }
 }
 
+/// Writes what is left of a damaged segment as segment `id` below `parent` and opens it: the row groups in which every column
+/// is sound. Its tally says how many rows are lost. [`SegmentError::Damaged`] when nothing is left.
+pub fn salvage(
+    disk: &Disk,
+    parent: &Path,
+    id: &SegmentId,
+    input: &Arc<Segment>,
+    level: i32,
+    should_stop: &dyn Fn() -> bool,
+) -> Result<Segment, SegmentError> {
+    let groups = input.sound_groups(should_stop)?;
+    if groups.is_empty() {
+        return Err(SegmentError::damaged("no row group is whole"));
+    }
+    let directory = NewDirectory::create(disk, parent, &id.to_string())?;
+    let inputs = std::slice::from_ref(input);
+    let saved = Merge::new(&directory, inputs, level).and_then(|mut merge| {
+        merge.append_groups(0, input, groups.into_iter(), should_stop)?;
+        merge.finish(&directory, id, inputs)
+    });
+    match saved {
+        Ok(()) => Segment::open(&directory.publish()?),
+        Err(error) => {
+            directory.discard();
+            Err(error)
+        }
+    }
+}
+
+impl Segment {
+    /// The row groups of which every column can be read.
+    pub(crate) fn sound_groups(&self, should_stop: &dyn Fn() -> bool) -> Result<Vec<usize>, SegmentError> {
+        let file = self.spans()?;
+        let reader = self.reader(&file);
+        let mut sound = Vec::new();
+        for group in 0..self.group_starts.len() {
+            if should_stop() {
+                return Err(SegmentError::Stopped);
+            }
+            let rows = 0..self.group_rows(group);
+            let read = (0..self.specs().len()).try_for_each(|n| reader.read(group, n, rows.clone()).map(drop));
+            match read {
+                Ok(()) => sound.push(group),
+                Err(SegmentError::Damaged { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sound)
+    }
+}
+
 /// The attributes of spans, or of resources.
 struct PlacePlan {
     prefix: &'static str,
@@ -191,9 +242,19 @@ impl Merge {
     }
 
     fn append(&mut self, number: usize, input: &Segment, should_stop: &dyn Fn() -> bool) -> Result<(), SegmentError> {
+        self.append_groups(number, input, 0..input.group_starts.len(), should_stop)
+    }
+
+    fn append_groups(
+        &mut self,
+        number: usize,
+        input: &Segment,
+        groups: impl Iterator<Item = usize>,
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<(), SegmentError> {
         let file = input.spans()?;
         let reader = input.reader(&file);
-        for group in 0..input.group_starts.len() {
+        for group in groups {
             if should_stop() {
                 return Err(SegmentError::Stopped);
             }
@@ -282,8 +343,16 @@ impl Merge {
         let mut found = Operations::default();
         for input in inputs {
             tally.add(input.tally());
-            input.add_operations(&mut found, None)?;
+            match input.add_operations(&mut found, None) {
+                // What is left of it may have more than could be read.
+                Err(SegmentError::Damaged { .. }) => found.is_cut = true,
+                added => added?,
+            }
         }
+        let mut ledger_after = inputs.last().and_then(|last| last.ledger_after().cloned());
+        let lost = inputs.iter().map(|input| input.rows()).sum::<u64>() - self.rows;
+        tally.lose(lost);
+        ledger_after.iter_mut().for_each(|tally| tally.lose(lost));
         let (operations, operations_cut) = listed(found.list, found.is_cut);
         let times: Vec<(u64, u64)> = inputs.iter().filter_map(|input| input.start_ns()).collect();
         let manifest = Manifest {
@@ -294,7 +363,7 @@ impl Merge {
             last_file: id.last_file,
             generation: id.generation,
             tally,
-            ledger_after: inputs.last().and_then(|last| last.ledger_after().cloned()),
+            ledger_after,
             rows: self.rows,
             traces: self.traces.len(),
             start_min_ns: times.iter().map(|&(min, _)| min).min().unwrap_or(0),

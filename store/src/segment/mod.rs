@@ -49,7 +49,7 @@ pub use id::{InvalidSegmentName, SegmentId};
 pub use manifest::SegmentTally;
 pub(crate) use manifest::check_format;
 pub(crate) use matching::Wanted;
-pub use merge::merge;
+pub use merge::{merge, salvage};
 pub use open::Segment;
 pub use scan::attribute_in_json;
 pub(crate) use scan::{HeadRow, ScanRows, SegmentPart, is_string_only, passes};

@@ -104,6 +104,11 @@ impl Segment {
         &self.directory
     }
 
+    /// Row groups.
+    pub(crate) fn groups(&self) -> usize {
+        self.group_starts.len()
+    }
+
     /// Spans.
     pub fn rows(&self) -> u64 {
         self.manifest.rows

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::OpenError;
-use crate::disk::Disk;
+use crate::disk::{Disk, is_refusal};
 
 /// Version of everything in the folder. Raised when an older Weir could not read it.
 const FORMAT: u32 = 1;
@@ -76,8 +76,13 @@ fn lock(path: &Path) -> Result<FolderLock, OpenError> {
             std::fs::TryLockError::Error(source) => io(source),
         });
     }
-    // Only a hint for whoever is refused: need not be durable.
-    file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(io)?;
+    // Only a hint for whoever is refused: need not be durable, and a full disk is no reason not to start.
+    let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+    if let Err(error) = written
+        && !is_refusal(&error)
+    {
+        return Err(io(error));
+    }
     Ok(FolderLock { _file: file })
 }
 

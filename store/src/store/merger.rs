@@ -9,7 +9,7 @@ use std::{
 use prometheus::{IntCounter, register_int_counter};
 use weir_proto::TenantId;
 
-use super::{Shared, StoreOptions, sealer::store_segment, stored::StoredSegment};
+use super::{Shared, StoreOptions, repair, sealer::store_segment, stored::StoredSegment};
 use crate::{
     disk,
     segment::{SegmentError, SegmentId, merge},
@@ -19,7 +19,7 @@ use crate::{
 const TICK: Duration = Duration::from_secs(1);
 
 /// Pause after an attempt that failed for lack of space.
-const RETRY: Duration = Duration::from_secs(10);
+pub(super) const RETRY: Duration = Duration::from_secs(10);
 
 /// Neighbours of one tier that are worth a merge.
 const FAN_IN_MIN: usize = 4;
@@ -41,7 +41,7 @@ static MERGED_SPANS: LazyLock<IntCounter> = LazyLock::new(|| {
 });
 
 /// As when sealing: 3 takes a fifth longer and saves nothing (docs/performance.md).
-const ZSTD_LEVEL: i32 = 1;
+pub(super) const ZSTD_LEVEL: i32 = 1;
 
 /// What the planner needs to know of a segment.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +56,10 @@ struct Candidate {
 pub(super) fn run(shared: &Arc<Shared>) {
     lower_priority();
     while !shared.is_stopping() {
+        if let Some(damaged) = repair::next_damaged(shared) {
+            repair::repair(shared, &damaged);
+            continue;
+        }
         match next_merge(shared) {
             Some(inputs) => merge_segments(shared, &inputs),
             None => shared.wait(TICK),
@@ -173,8 +177,8 @@ pub(super) fn merge_segments(shared: &Arc<Shared>, inputs: &[Arc<StoredSegment>]
             if matches!(&error, SegmentError::Io { source, .. } if disk::is_refusal(source)) {
                 tracing::error!(%id, %error, "cannot merge; trying again later");
                 shared.pause(RETRY);
-            } else {
-                // One that is damaged must not keep the others from being merged, for ever.
+            } else if !(matches!(error, SegmentError::Damaged { .. }) && repair::find_damaged(shared, inputs, &error)) {
+                // One that cannot be read must not keep the others from being merged, for ever.
                 tracing::error!(%id, %error, "cannot merge; the inputs stay as they are");
                 inputs.iter().for_each(|input| input.set_unmergeable());
             }

@@ -9,6 +9,7 @@ mod open;
 mod options;
 mod publish;
 mod quarantine;
+mod repair;
 mod repeats;
 mod run;
 mod sampler;

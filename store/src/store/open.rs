@@ -83,7 +83,11 @@ pub(super) async fn open(
     sampler.finish_replay(replaying);
     if sampling.is_some() || !verdicts_recovered.files.is_empty() {
         let (first_file, shift_ns) = sampler.begin_run(next_file(&recovered, first_unsealed));
-        catalog.begin_run(first_file, shift_ns, first_unsealed).await?;
+        match catalog.begin_run(first_file, shift_ns, first_unsealed).await {
+            // A full disk is no reason not to start: queries and retention go on. To the next start this run's time is the clock's.
+            Err(error) if error.is_refusal() => tracing::error!(%error, "the catalog cannot note that a run begins"),
+            begun => begun?,
+        }
     }
     Ok(Shared::new((options, clock, disk, lock), journal, (catalog, first_unsealed), (views, sampled), sampler, budget))
 }
@@ -296,8 +300,7 @@ async fn open_segments(
         catalog.remove(&lost, true).await?;
         for (id, rows) in &lost {
             let tally: &mut Tally = state.ledger.entry(id.tenant.clone()).or_default();
-            tally.kept = tally.kept.saturating_sub(*rows);
-            tally.damaged += rows;
+            tally.lose(*rows);
         }
     }
     for segments in segments.values_mut() {

@@ -1,8 +1,8 @@
 //! Sets journal files with damage in them aside when they are sealed: what is left of them may be worth a look.
 
-use std::{io, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc};
 
-use super::Shared;
+use super::{Shared, stored::StoredSegment};
 use crate::head::HeadFile;
 
 /// So many stay there; further ones are let go.
@@ -24,6 +24,15 @@ pub(super) fn set_aside(shared: &Shared, files: &[Arc<HeadFile>]) {
             Err(error) => tracing::warn!(number, %error, "cannot set a damaged journal file aside"),
         }
     }
+}
+
+/// Where a damaged segment goes; `None` when there are enough of them.
+pub(super) fn place_of(shared: &Shared, segment: &StoredSegment) -> Option<PathBuf> {
+    let quarantine = shared.options.path.join("quarantine");
+    let folders =
+        std::fs::read_dir(&quarantine).ok()?.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_dir()));
+    let place = quarantine.join(format!("{}-{}", segment.id().tenant, segment.id()));
+    (folders.count() < FILES_MAX && !place.exists()).then_some(place)
 }
 
 fn try_to(shared: &Shared, file: &HeadFile) -> io::Result<bool> {

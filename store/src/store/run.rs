@@ -45,8 +45,9 @@ pub(super) fn next_run(shared: &Shared) -> Option<Vec<Arc<HeadFile>>> {
             break;
         }
     }
-    let age_ns = now_ns.saturating_sub(run.first()?.decided(view.cut(), now_ns).since_ns);
-    let is_old = Duration::from_nanos(age_ns) >= shared.options.seal_age_max;
+    // A clock that was set back says nothing of the age: rather sealed early than when it has caught up.
+    let age_ns = now_ns.checked_sub(run.first()?.decided(view.cut(), now_ns).since_ns);
+    let is_old = age_ns.is_none_or(|age_ns| Duration::from_nanos(age_ns) >= shared.options.seal_age_max);
     (is_full || is_old || kept_bytes >= shared.options.seal_bytes_max).then_some(run)
 }
 

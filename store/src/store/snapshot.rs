@@ -187,6 +187,9 @@ impl StoredSegment {
     /// Counts that it cannot be read, and logs it once a minute at most: every query may meet the same damage.
     pub(crate) fn report(&self, error: &SegmentError) {
         SEGMENT_READ_ERRORS.inc();
+        if matches!(error, SegmentError::Damaged { .. }) {
+            self.set_damaged(true);
+        }
         if let Some(times) = self.read_failed(Instant::now()) {
             tracing::error!(segment = %self.path().display(), %error, times, "a segment cannot be read; the rest is");
         }

@@ -4,7 +4,7 @@ use std::{
     ops::Deref,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Instant,
@@ -21,6 +21,9 @@ pub(crate) struct StoredSegment {
     disk: Disk,
     retired: AtomicBool,
     unmergeable: AtomicBool,
+    damaged: AtomicBool,
+    /// Where it goes instead of being deleted.
+    set_aside: OnceLock<PathBuf>,
     read_errors: Mutex<Repeats>,
 }
 
@@ -33,6 +36,8 @@ impl StoredSegment {
             disk,
             retired: AtomicBool::new(false),
             unmergeable: AtomicBool::new(false),
+            damaged: AtomicBool::new(false),
+            set_aside: OnceLock::new(),
             read_errors: Mutex::default(),
         }
     }
@@ -62,10 +67,27 @@ impl StoredSegment {
         !self.unmergeable.load(Ordering::Relaxed)
     }
 
+    /// Somebody read it and found that bytes are not what was written: what is left is to be saved.
+    pub(crate) fn set_damaged(&self, is_damaged: bool) {
+        self.damaged.store(is_damaged, Ordering::Relaxed);
+    }
+
+    /// Whether damage was found in it.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Relaxed)
+    }
+
     /// A read failed. When that is to be logged: how many did since the last line.
     pub(super) fn read_failed(&self, now: Instant) -> Option<u64> {
         // Two numbers: a panic elsewhere cannot have left them half changed.
         self.read_errors.lock().unwrap_or_else(PoisonError::into_inner).happened(now)
+    }
+
+    /// As [`Self::retire`], but it goes to `path`: what is left of it may be worth a look.
+    pub(crate) fn retire_to(&self, path: PathBuf) {
+        // It is retired once.
+        let _ = self.set_aside.set(path);
+        self.retire();
     }
 
     /// The catalog does not list it any more: delete it when the last reader is done.
@@ -84,9 +106,14 @@ impl Deref for StoredSegment {
 
 impl Drop for StoredSegment {
     fn drop(&mut self) {
-        if self.retired.load(Ordering::Acquire)
-            && let Err(error) = self.disk.remove_folder(&self.path)
-        {
+        if !self.retired.load(Ordering::Acquire) {
+            return;
+        }
+        let gone = match self.set_aside.get() {
+            Some(to) => self.disk.rename(&self.path, to),
+            None => self.disk.remove_folder(&self.path),
+        };
+        if let Err(error) = gone {
             // Not lost: the next start deletes directories that the catalog does not list.
             tracing::warn!(path = %self.path.display(), %error, "cannot delete a retired segment");
         }

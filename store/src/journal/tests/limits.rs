@@ -330,3 +330,58 @@ fn shutting_down_commits_what_waits_and_refuses_the_rest() {
     let (recovered, content) = recover_and_read(folder.path());
     assert_eq!((recovered.copied, content.numbers), (0, vec![0]));
 }
+
+#[test]
+fn however_much_waits_no_file_outgrows_its_bound() {
+    let folder = temp_folder();
+    let options = JournalOptions {
+        commit_delay_max: Duration::from_secs(3600),
+        commit_bytes_max: 1 << 20,
+        queue_bytes_max: 1 << 30,
+        ..options(folder.path())
+    };
+    let bound = committer::GROUP_BYTES_MAX + 512;
+    let opened = Opened::with(options, Disk::default());
+    // All wait for one group, which a shutdown begins.
+    let acks: Vec<_> = (0..400).map(|n| opened.journal.submit(entry(n)).expect("room")).collect();
+    opened.journal.shutdown();
+    for ack in acks {
+        assert_eq!(block_on(ack).expect("answered"), Ok(()));
+    }
+    let files = opened.journal.files();
+    assert!(files.len() > 1 && files.iter().all(|file| u64::from(file.bytes()) <= bound), "{}", files.len());
+    assert_eq!(read(&files).numbers, Vec::from_iter(0..400));
+    let (recovered, content) = recover_and_read(folder.path());
+    assert_eq!((content.numbers, recovered.total), (Vec::from_iter(0..400), tallies(0..400)));
+}
+
+#[test]
+fn a_full_disk_is_no_reason_not_to_start() {
+    let folder = temp_folder();
+    let opened = Opened::with(options(folder.path()), Disk::default());
+    opened.append_all(0..5);
+    // As kill -9 leaves it, and a power cut that took the MARK back: the last group is vouched for by nothing.
+    let killed = temp_folder();
+    std::fs::create_dir(killed.path().join("journal")).expect("made");
+    for entry in std::fs::read_dir(folder.path().join("journal")).expect("listed") {
+        let entry = entry.expect("an entry");
+        std::fs::copy(entry.path(), killed.path().join("journal").join(entry.file_name())).expect("copied");
+    }
+    std::fs::remove_file(killed.path().join("journal/MARK")).expect("there");
+    opened.journal.shutdown();
+    for life in 0..3 {
+        let disk = Disk::default();
+        disk.faults().set_space_bytes(0);
+        let opened = Opened::with(options(killed.path()), disk.clone());
+        assert_eq!(opened.recovered.total, tallies(0..5), "life {life}");
+        assert_eq!(read(&opened.recovered.files).numbers, Vec::from_iter(0..5), "life {life}");
+        assert_eq!(opened.append(90), Err(JournalAppendError::DiskFull));
+        opened.journal.shutdown();
+    }
+    let opened = Opened::with(options(killed.path()), Disk::default());
+    opened.append_all(5..8);
+    opened.journal.shutdown();
+    let (recovered, content) = recover_and_read(killed.path());
+    assert_eq!((content.numbers, recovered.total), (Vec::from_iter(0..8), tallies(0..8)));
+    assert!(content.damages.is_empty() && recovered.missing.is_empty());
+}

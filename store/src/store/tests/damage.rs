@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{spans::tenant, *};
+use super::{
+    spans::{self, tenant},
+    *,
+};
 use crate::disk::recorder::{Recorder, Unsynced};
 
 /// Spans of each journal file, in batches of [`BATCH`].
@@ -210,4 +213,118 @@ fn copy_folder(from: &Path, to: &Path) {
     for file in files_below(from) {
         std::fs::copy(from.join(&file), to.join(&file)).expect("copied");
     }
+}
+
+/// A byte of the first row group's trace ids.
+const IN_FIRST_PAGE: usize = 100;
+
+/// A store with one segment of three row groups, and another one.
+async fn with_row_groups(folder: &Path, file_spans: u64) -> (StillStore, Numbers) {
+    let options = StoreOptions { journal_file_bytes_max: 8 << 20, ..options(folder) };
+    let store = StillStore::open_with(options, Disk::default(), clock()).await;
+    let mut sent = Numbers::new();
+    for file in [0..file_spans, file_spans..file_spans + 200] {
+        for start in file.clone().step_by(100) {
+            sent.extend(store.append(&tenant("default"), start..(start + 100).min(file.end)).await);
+        }
+        store.roll().await;
+        assert!(store.seal().await);
+    }
+    (store, sent)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flipped_bit_costs_its_row_group_and_the_ledger_says_so() {
+    let folder = temp_folder();
+    let (store, sent) = with_row_groups(folder.path(), 2500).await;
+    let path = segment(folder.path(), "0000000001-0000000001-0");
+    flip(&path.join("spans.parquet"), IN_FIRST_PAGE);
+    assert!(!store.repair().await, "nobody has noticed");
+    let running = store.snapshot();
+    let kept = check::tally(&running, &tenant("default")).kept;
+    // Some question meets it.
+    for trace in spans::traces_of(sent.iter().copied()) {
+        running.trace(&tenant("default"), trace).expect("partial at worst");
+    }
+    assert!(store.repair().await, "found by a read");
+    assert!(!store.repair().await, "saved once");
+    let lost = check::tally(&store.snapshot(), &tenant("default")).damaged;
+    assert_eq!((lost, kept), (1000, sent.len() as u64));
+    let left = check::visible(&store.snapshot(), &tenant("default"), &sent);
+    let lost: Numbers = sent.difference(&left).copied().collect();
+    store.shows_all_but(&lost, &tenant("default"), &sent);
+    assert!(path.exists(), "a running query names it");
+    drop(running);
+    assert!(!path.exists());
+    assert!(folder.path().join("quarantine/default-0000000001-0000000001-0/spans.parquet").exists());
+    assert!(segment(folder.path(), "0000000001-0000000001-1").exists());
+    store.close().await;
+    loses_only_in(&lost, &sent, folder.path()).await;
+}
+
+/// Opens what is left twice, the second time after sealing and merging.
+async fn loses_only_in(lost: &Numbers, sent: &Numbers, folder: &Path) {
+    for _ in 0..2 {
+        let store = StillStore::open(folder).await;
+        store.shows_all_but(lost, &tenant("default"), sent);
+        store.settle().await;
+        store.shows_all_but(lost, &tenant("default"), sent);
+        store.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_segment_of_which_nothing_is_left_is_set_aside_whole() {
+    let folder = temp_folder();
+    let (store, sent) = with_row_groups(folder.path(), 300).await;
+    let path = segment(folder.path(), "0000000001-0000000001-0");
+    flip(&path.join("spans.parquet"), IN_FIRST_PAGE);
+    for trace in spans::traces_of(0..300) {
+        store.snapshot().trace(&tenant("default"), trace).expect("partial at worst");
+    }
+    assert!(store.repair().await);
+    store.shows_all_but(&(0..300).collect(), &tenant("default"), &sent);
+    assert_eq!(store.segments(), 1);
+    assert!(folder.path().join("quarantine/default-0000000001-0000000001-0/manifest.json").exists());
+    store.close().await;
+    loses_only_in(&(0..300).collect(), &sent, folder.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_index_costs_no_row() {
+    let folder = temp_folder();
+    let (store, sent) = with_row_groups(folder.path(), 300).await;
+    let index = segment(folder.path(), "0000000001-0000000001-0").join("traces.idx");
+    let bytes = std::fs::metadata(&index).expect("there").len() as usize;
+    flip(&index, bytes - 2);
+    for trace in spans::traces_of(0..300) {
+        store.snapshot().trace(&tenant("default"), trace).expect("partial at worst");
+    }
+    assert!(store.repair().await);
+    store.shows_all(&tenant("default"), &sent);
+    store.close().await;
+    let store = StillStore::open(folder.path()).await;
+    store.shows_all(&tenant("default"), &sent);
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merge_that_meets_damage_has_it_repaired_and_goes_on() {
+    let folder = temp_folder();
+    let store = StillStore::open(folder.path()).await;
+    let mut sent = Numbers::new();
+    for file in 0..6 {
+        sent.extend(store.append(&tenant("default"), file * 50..file * 50 + 50).await);
+        store.roll().await;
+        assert!(store.seal().await);
+    }
+    let path = segment(folder.path(), "0000000003-0000000003-0").join("spans.parquet");
+    flip(&path, IN_FIRST_PAGE);
+    assert!(store.merge().await, "tried");
+    assert_eq!(store.segments(), 6, "and not done");
+    assert!(store.repair().await);
+    store.settle().await;
+    assert_eq!(store.segments(), 1);
+    store.shows_all_but(&(100..150).collect(), &tenant("default"), &sent);
+    store.close().await;
 }

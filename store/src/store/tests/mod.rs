@@ -4,6 +4,7 @@ mod by_hand;
 mod check;
 mod damage;
 mod faults;
+mod fixtures;
 mod formats;
 mod hammer;
 mod power;

@@ -97,3 +97,19 @@ async fn a_merge_does_not_bring_back_what_retention_took_meanwhile() {
     shows(&store, &sent, &left);
     assert_eq!(folders(folder.path()), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_set_back_holds_no_sealing_up() {
+    let folder = temp_folder();
+    let clock = Clock::fixed(spans::start_ns(1 << 20));
+    let options =
+        StoreOptions { seal_age_max: Duration::from_secs(60), seal_bytes_max: 1 << 20, ..options(folder.path()) };
+    let store = StillStore::open_with(options, Disk::default(), clock.clone()).await;
+    let sent = store.append(&tenant("default"), 0..10).await;
+    store.roll().await;
+    assert!(!store.seal().await, "young and small");
+    clock.set(clock.now_ns() - 3600 * 1_000_000_000);
+    assert!(store.seal().await, "not an hour and a minute later");
+    store.shows_all(&tenant("default"), &sent);
+    store.close().await;
+}

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use weir_proto::{TenantId, time::Clock};
 
 use super::{
-    super::{Shared, Snapshot, StoreOptions, TracesBatch, housekeeping, merger, open, run, sealer},
+    super::{Shared, Snapshot, StoreOptions, TracesBatch, housekeeping, merger, open, repair, run, sealer},
     check::{self, Numbers},
     clock, options, spans,
 };
@@ -83,6 +83,15 @@ impl StillStore {
         self.step(|shared| {
             let inputs = merger::next_merge(shared);
             inputs.inspect(|inputs| merger::merge_segments(shared, inputs)).is_some()
+        })
+        .await
+    }
+
+    /// Saves what is left of the next damaged segment; answers whether there was one.
+    pub(super) async fn repair(&self) -> bool {
+        self.step(|shared| {
+            let damaged = repair::next_damaged(shared);
+            damaged.inspect(|damaged| repair::repair(shared, damaged)).is_some()
         })
         .await
     }

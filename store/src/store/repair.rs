@@ -1,0 +1,108 @@
+//! Saves what is left of a damaged segment, and says in the ledger what is not.
+
+use std::sync::{Arc, PoisonError};
+
+use super::{
+    Shared,
+    merger::{RETRY, ZSTD_LEVEL},
+    quarantine,
+    sealer::store_segment,
+    stored::StoredSegment,
+    view::View,
+};
+use crate::{
+    disk,
+    segment::{SegmentError, SegmentId, salvage},
+};
+
+/// A segment in which damage was found.
+pub(super) fn next_damaged(shared: &Shared) -> Option<Arc<StoredSegment>> {
+    shared.views.current().all_segments().find(|segment| segment.is_damaged()).cloned()
+}
+
+/// Which of a merge's inputs are damaged; false when none is.
+pub(super) fn find_damaged(shared: &Shared, inputs: &[Arc<StoredSegment>], error: &SegmentError) -> bool {
+    let mut is_any = false;
+    for input in inputs {
+        let groups = input.segment().sound_groups(&|| shared.is_stopping());
+        if groups.is_ok_and(|groups| groups.len() < input.segment().groups()) {
+            input.report(error);
+            is_any = true;
+        }
+    }
+    is_any
+}
+
+/// Puts a segment of the sound row groups in its place, or nothing when there are none. Its other rows count as damaged. The damaged
+/// one is set aside once nobody reads it.
+pub(super) fn repair(shared: &Arc<Shared>, damaged: &Arc<StoredSegment>) {
+    let from = damaged.id();
+    let id = SegmentId { generation: from.generation + 1, ..from.clone() };
+    let saved = store_segment(shared, &id, |parent| {
+        salvage(&shared.disk, parent, &id, damaged.segment(), ZSTD_LEVEL, &|| shared.is_stopping())
+    });
+    let left = match saved {
+        Ok(saved) => Some(saved),
+        Err(SegmentError::Damaged { .. }) => None,
+        Err(SegmentError::Stopped) => return,
+        Err(SegmentError::Io { source, .. }) if disk::is_refusal(&source) => {
+            tracing::error!(%id, error = %source, "cannot save what a damaged segment still holds; trying again later");
+            shared.pause(RETRY);
+            return;
+        }
+        Err(error) => {
+            tracing::error!(%id, %error, "cannot save what a damaged segment still holds; it stays as it is");
+            damaged.set_damaged(false);
+            damaged.set_unmergeable();
+            return;
+        }
+    };
+    commit(shared, damaged, left);
+}
+
+fn commit(shared: &Arc<Shared>, damaged: &Arc<StoredSegment>, left: Option<Arc<StoredSegment>>) {
+    let (from, rows) = (damaged.id(), damaged.rows());
+    let rows_left = left.as_ref().map_or(0, |left| left.rows());
+    let changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
+    // Retention may have taken it meanwhile.
+    let view = shared.views.current();
+    let listed = view.segments.get(&from.tenant).map(Vec::as_slice).unwrap_or_default();
+    if !listed.iter().any(|segment| Arc::ptr_eq(segment, damaged)) {
+        left.iter().for_each(|left| left.retire());
+        return;
+    }
+    let replaced = left.as_ref().map(|left| (left.id(), rows_left));
+    match shared.runtime.block_on(shared.catalog.replace_damaged((from, rows), replaced)) {
+        Ok(()) => {}
+        Err(error) if error.is_refusal() => {
+            left.iter().for_each(|left| left.retire());
+            drop(changing);
+            tracing::error!(%from, %error, "cannot put what is left of a damaged segment in its place; trying again later");
+            shared.pause(RETRY);
+            return;
+        }
+        Err(error) => {
+            // Whether the catalog took it is not known: what it may name stays.
+            shared.fail(error.to_string());
+            return;
+        }
+    }
+    shared.views.change(|view: &mut View| {
+        let segments = Arc::make_mut(&mut view.segments).entry(from.tenant.clone()).or_default();
+        segments.retain(|segment| !Arc::ptr_eq(segment, damaged));
+        segments.extend(left.iter().cloned());
+        segments.sort_by_key(|segment| segment.id().first_file);
+        Arc::make_mut(&mut view.sealed_ledger).entry(from.tenant.clone()).or_default().lose(rows - rows_left);
+    });
+    tracing::error!(
+        segment = %damaged.path().display(),
+        lost = rows - rows_left,
+        saved = rows_left,
+        "a damaged segment is replaced by what is left of it; what is lost counts as damaged"
+    );
+    // Nothing is to be looked for in one of which everything was saved.
+    match quarantine::place_of(shared, damaged).filter(|_| rows_left < rows) {
+        Some(place) => damaged.retire_to(place),
+        None => damaged.retire(),
+    }
+}
