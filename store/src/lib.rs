@@ -25,7 +25,7 @@ pub use scan::{
 };
 pub use segment::attribute_in_json;
 pub use span::{
-    DroppedItems, Operation, Operations, Place, SearchLimits, SearchResult, Sought, SpanFilter, SpanRecord, SpanState,
-    SpanText, TagFilter, TraceRows,
+    DroppedItems, Operation, Operations, Place, Room, SearchLimits, SearchResult, Sought, SpanFilter, SpanRecord,
+    SpanState, SpanText, TagFilter, TraceRows,
 };
 pub use store::{AppendError, OpenError, ReadError, Snapshot, Store, StoreOptions, TracesBatch};

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc, time::Instant};
 
-use weir_proto::{TraceId, otlp::messages};
+use weir_proto::{
+    TraceId,
+    otlp::messages::{self, common::v1::any_value::Value},
+};
 
 /// A whole span, decoded for display.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,9 +29,48 @@ impl SpanRecord {
         self.span.end_time_unix_nano < self.span.start_time_unix_nano
     }
 
+    /// Bytes that it takes in memory, about; of what it shares with others its part.
+    pub fn memory_bytes(&self) -> u64 {
+        let span = &self.span;
+        let texts =
+            span.name.len() + span.trace_state.len() + span.status.as_ref().map_or(0, |status| status.message.len());
+        let events: u64 = (span.events.iter())
+            .map(|event| STRUCT_BYTES + event.name.len() as u64 + attributes_bytes(&event.attributes))
+            .sum();
+        let links: u64 = (span.links.iter())
+            .map(|link| 2 * STRUCT_BYTES + link.trace_state.len() as u64 + attributes_bytes(&link.attributes))
+            .sum();
+        let shared = attributes_bytes(&self.resource.attributes) / Arc::strong_count(&self.resource) as u64
+            + attributes_bytes(&self.scope.attributes) / Arc::strong_count(&self.scope) as u64;
+        6 * STRUCT_BYTES + texts as u64 + attributes_bytes(&span.attributes) + events + links + shared
+    }
+
     /// Nanoseconds from start to end, 0 when it ends before it starts.
     pub fn duration_ns(&self) -> u64 {
         self.span.end_time_unix_nano.saturating_sub(self.span.start_time_unix_nano)
+    }
+}
+
+/// What a message takes beside the text in it, about.
+const STRUCT_BYTES: u64 = 80;
+
+fn attributes_bytes(attributes: &[messages::common::v1::KeyValue]) -> u64 {
+    let of_value = |value: &messages::common::v1::AnyValue| value.value.as_ref().map_or(0, value_bytes);
+    attributes.iter().map(|one| STRUCT_BYTES + one.key.len() as u64 + one.value.as_ref().map_or(0, of_value)).sum()
+}
+
+/// Goes as deep as admission lets values go.
+fn value_bytes(value: &Value) -> u64 {
+    match value {
+        Value::StringValue(text) => text.len() as u64,
+        Value::BytesValue(bytes) => bytes.len() as u64,
+        Value::ArrayValue(array) => {
+            let of_one =
+                |one: &messages::common::v1::AnyValue| STRUCT_BYTES + one.value.as_ref().map_or(0, value_bytes);
+            array.values.iter().map(of_one).sum()
+        }
+        Value::KvlistValue(list) => attributes_bytes(&list.values),
+        _ => 0,
     }
 }
 
@@ -169,7 +211,12 @@ pub struct TraceRows {
     pub rows: Vec<SpanRecord>,
     /// More of it is in a segment that cannot be read.
     pub is_damaged: bool,
+    /// There was no room for more of it.
+    pub is_cut: bool,
 }
+
+/// Asked for the bytes of each row that is read; once it says no, the rest is not read.
+pub type Room<'a> = &'a mut dyn FnMut(u64) -> bool;
 
 /// What a search found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

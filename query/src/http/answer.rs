@@ -1,13 +1,20 @@
 //! What an endpoint answers, good or bad, and how that becomes an HTTP response.
 
+use std::{
+    io::{self, Write},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use weir_store::ReadError;
 
+use super::allowance::{Allowance, Holding};
 use crate::coding::Coding;
 
 /// JSON text.
@@ -29,17 +36,22 @@ pub(super) struct Answer {
     pub(super) partial: bool,
     /// How the body is compressed.
     pub(super) coding: Option<Coding>,
+    /// What the body takes of all answers' bytes.
+    holding: Option<Holding>,
 }
 
 impl Answer {
     /// A whole one.
     pub(super) fn of(content_type: &'static str, body: Vec<u8>) -> Self {
-        Self { content_type, body, partial: false, coding: None }
+        Self { content_type, body, partial: false, coding: None, holding: None }
     }
 
     /// The same, compressed if that makes it smaller. Takes a while for a large one: not for async threads.
     pub(super) fn coded(mut self, coding: Option<Coding>) -> Self {
         if let Some((coding, body)) = coding.and_then(|coding| Some((coding, coding.of(&self.body)?))) {
+            if let Some(holding) = &mut self.holding {
+                holding.shrink_to(body.len() as u64);
+            }
             self.body = body;
             self.coding = Some(coding);
         }
@@ -53,8 +65,102 @@ impl Answer {
         Ok(Self::of(JSON, body))
     }
 
+    /// The same, within what an answer may hold; `None` when that is not enough.
+    pub(super) fn json_within(
+        allowance: &Allowance,
+        value: &impl Serialize,
+        pretty: bool,
+    ) -> Result<Option<Self>, Failure> {
+        let mut bounded = Bounded { bytes: Vec::new(), holding: allowance.body(), room: 0, is_full: false };
+        let written = if pretty {
+            serde_json::to_writer_pretty(&mut bounded, value)
+        } else {
+            serde_json::to_writer(&mut bounded, value)
+        };
+        match written {
+            Ok(()) => {
+                bounded.bytes.shrink_to_fit();
+                bounded.holding.shrink_to(bounded.bytes.len() as u64);
+                Ok(Some(Self { holding: Some(bounded.holding), ..Self::of(JSON, bounded.bytes) }))
+            }
+            Err(_) if bounded.is_full => Ok(None),
+            Err(error) => Err(Failure::Unwritable(error.to_string())),
+        }
+    }
+
     pub(super) fn text(content_type: &'static str, text: String) -> Self {
         Self::of(content_type, text.into_bytes())
+    }
+}
+
+/// A body that takes its bytes from what answers may hold.
+struct Bounded {
+    bytes: Vec<u8>,
+    holding: Holding,
+    /// Taken, and not yet written to.
+    room: u64,
+    is_full: bool,
+}
+
+impl Bounded {
+    /// Taken at a time.
+    const STEP_BYTES: u64 = 64 << 10;
+}
+
+impl Write for Bounded {
+    fn write(&mut self, some: &[u8]) -> io::Result<usize> {
+        let len = some.len() as u64;
+        if len > self.room {
+            let missing = len - self.room;
+            let taken = [missing.max(Self::STEP_BYTES), missing].into_iter().find(|&bytes| self.holding.take(bytes));
+            let Some(taken) = taken else {
+                self.is_full = true;
+                return Err(io::Error::other("the answer is full"));
+            };
+            self.room += taken;
+        }
+        self.room -= len;
+        // A quarter more at a time: twice as much would be too much of a large one.
+        if self.bytes.capacity() - self.bytes.len() < some.len() {
+            self.bytes.reserve_exact(some.len().max(self.bytes.len() / 4).max(4096));
+        }
+        self.bytes.extend_from_slice(some);
+        Ok(some.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A body that gives back what it holds when the client has it, or is gone.
+struct HeldBody {
+    body: Option<Bytes>,
+    _holding: Holding,
+}
+
+impl http_body::Body for HeldBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        /// Handed over at a time: the connection copies none of it.
+        const PIECE_BYTES: usize = 256 << 10;
+
+        let Some(body) = self.body.as_mut().filter(|body| !body.is_empty()) else { return Poll::Ready(None) };
+        let piece = body.split_to(body.len().min(PIECE_BYTES));
+        Poll::Ready(Some(Ok(http_body::Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Bytes::is_empty)
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        http_body::SizeHint::with_exact(self.body.as_ref().map_or(0, |body| body.len() as u64))
     }
 }
 
@@ -74,7 +180,9 @@ pub(super) enum Failure {
     BodyTooLarge(usize),
     #[error("the request's path and query are longer than {0} bytes")]
     UriTooLong(usize),
-    #[error("too many queries are running (query.queries_max)")]
+    #[error(
+        "too many queries are running (query.queries_max), or their answers hold too much (query.answers_bytes_max)"
+    )]
     Busy,
     #[error("not ready: {0}")]
     NotReady(String),
@@ -183,7 +291,11 @@ impl Failure {
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let mut response = respond(StatusCode::OK, self.content_type, self.body);
+        let body = match self.holding {
+            Some(holding) => Body::new(HeldBody { body: Some(self.body.into()), _holding: holding }),
+            None => self.body.into(),
+        };
+        let mut response = respond(StatusCode::OK, self.content_type, body);
         say_coding(response.headers_mut(), self.coding);
         response
     }

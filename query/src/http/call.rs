@@ -1,13 +1,16 @@
 //! One request to an endpoint that reads: who asks, for what, until when.
 
-use std::time::Instant;
+use std::{cell::RefCell, time::Instant};
 
 use weir_proto::{TenantId, TraceId};
 
-use super::answer::Failure;
+use super::{
+    allowance::{Allowance, Holding},
+    answer::Failure,
+};
 
 /// What an endpoint is given beside the view.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Call {
     /// Whose data.
     pub(super) tenant: TenantId,
@@ -23,6 +26,10 @@ pub(super) struct Call {
     pub(super) traces_max: usize,
     /// `query.spans_max`.
     pub(super) spans_max: usize,
+    /// What answers may hold.
+    pub(super) allowance: Allowance,
+    /// What this one's rows take of that.
+    pub(super) rows: RefCell<Holding>,
 }
 
 impl Call {
@@ -76,6 +83,16 @@ impl Call {
     pub(super) fn left_out(&self, rows_read: usize, spans: usize, spans_max: usize) -> usize {
         let unread = usize::from(rows_read >= self.rows_max());
         spans.saturating_sub(spans_max).max(unread)
+    }
+
+    /// Whether there is room for a row of so many bytes; then it is taken.
+    pub(super) fn has_room(&self, row_bytes: u64) -> bool {
+        self.rows.borrow_mut().take(row_bytes)
+    }
+
+    /// The rows that were read are gone.
+    pub(super) fn let_rows_go(&self) {
+        self.rows.borrow_mut().shrink_to(0);
     }
 
     /// Whether there is no time left.

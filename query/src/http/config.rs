@@ -26,6 +26,10 @@ pub struct QueryConfig {
     pub traces_max: NonZeroUsize,
     /// Spans in one answer; what is left out is said.
     pub spans_max: NonZeroUsize,
+    /// Bytes of one answer that shows traces, and a quarter of what its rows may take in memory; what is left out is said.
+    pub answer_bytes_max: NonZeroUsize,
+    /// Bytes that all such answers hold together, from their rows to what clients have not taken yet; what is left out is said.
+    pub answers_bytes_max: NonZeroUsize,
     /// Limits of SQL queries.
     pub sql: SqlConfig,
     /// Open connections; more wait to be accepted.
@@ -59,6 +63,8 @@ impl Default for QueryConfig {
             queue_timeout: Duration::from_secs(5),
             traces_max: count(1500),
             spans_max: count(100_000),
+            answer_bytes_max: count(64 << 20),
+            answers_bytes_max: count(384 << 20),
             sql: SqlConfig::default(),
             connections_max: count(1024),
             read_header_timeout: Duration::from_secs(30),

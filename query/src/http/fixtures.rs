@@ -16,11 +16,12 @@ use weir_proto::{
     },
 };
 use weir_store::{
-    AppendError, Ledger, Operation, Operations, ReadError, ScanRequest, SearchLimits, SearchResult, SpanFilter,
+    AppendError, Ledger, Operation, Operations, ReadError, Room, ScanRequest, SearchLimits, SearchResult, SpanFilter,
     SpanRecord, SpanState, TraceRows, sampling::SamplingStatus,
 };
 
 use super::{
+    allowance::Allowance,
     call::Call,
     view::{Source, View},
 };
@@ -70,6 +71,7 @@ pub(crate) fn attribute(key: &str, value: Value) -> KeyValue {
 /// A call with these path and query parameters.
 pub(in crate::http) fn call(path: &[(&str, &str)], query: &[(&str, &str)]) -> Call {
     let owned = |pairs: &[(&str, &str)]| pairs.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect();
+    let allowance = Allowance::new(64 << 20, 1 << 30);
     Call {
         tenant: TenantId::default(),
         path: owned(path),
@@ -78,6 +80,8 @@ pub(in crate::http) fn call(path: &[(&str, &str)], query: &[(&str, &str)]) -> Ca
         now_ns: 1_000_000_000_000,
         traces_max: 1500,
         spans_max: 1000,
+        allowance: allowance.clone(),
+        rows: allowance.rows().into(),
     }
 }
 
@@ -130,9 +134,14 @@ impl Source for Held {
 }
 
 impl View for Held {
-    fn trace(&self, _: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceRows, ReadError> {
-        let rows = self.rows.iter().filter(|row| row.span.trace_id == id.0).take(rows_max).cloned().collect();
-        Ok(TraceRows { rows, is_damaged: self.is_damaged })
+    fn trace(&self, _: &TenantId, id: TraceId, rows_max: usize, room: Room<'_>) -> Result<TraceRows, ReadError> {
+        let rows: Vec<_> = self.rows.iter().filter(|row| row.span.trace_id == id.0).take(rows_max).cloned().collect();
+        let mut found = TraceRows { rows, is_damaged: self.is_damaged, is_cut: false };
+        let all = found.rows.len();
+        let fitting = found.rows.iter().take_while(|row| room(row.memory_bytes())).count();
+        found.rows.truncate(fitting);
+        found.is_cut = fitting < all;
+        Ok(found)
     }
 
     fn search(&self, _: &TenantId, _: &SpanFilter, _: SearchLimits) -> Result<SearchResult, ReadError> {

@@ -2,6 +2,7 @@
 //!
 //! [`routes`] is the table of endpoints; [`gate`] bounds how many queries run and for how long; [`server`] owns the port.
 
+mod allowance;
 mod answer;
 mod api;
 mod body;

@@ -14,6 +14,7 @@ use weir_proto::time::Clock;
 
 use super::{
     Authenticate, QueryConfig,
+    allowance::Allowance,
     answer::{Answer, ErrorStyle, Failure},
     api, body,
     call::Call,
@@ -150,6 +151,7 @@ pub(super) struct App {
     pub(super) source: Arc<dyn Source>,
     pub(super) authenticate: Authenticate,
     pub(super) gate: Gate,
+    pub(super) allowance: Allowance,
     pub(super) engine: Arc<Engine>,
     pub(super) clock: Clock,
     pub(super) config: Arc<QueryConfig>,
@@ -251,9 +253,10 @@ async fn answer(
         query.append(&mut jaeger_v3::parameters(&body)?);
     }
     let (now_ns, traces_max, spans_max) = (app.clock.now_ns(), app.config.traces_max.get(), app.config.spans_max.get());
-    let source = Arc::clone(&app.source);
+    let (source, allowance) = (Arc::clone(&app.source), app.allowance.clone());
     let run = move |deadline| {
-        let call = Call { tenant, path, query, deadline, now_ns, traces_max, spans_max };
+        let rows = allowance.rows().into();
+        let call = Call { tenant, path, query, deadline, now_ns, traces_max, spans_max, allowance, rows };
         Ok(read(&call, source.view().as_ref())?.coded(coding))
     };
     app.gate.run(run).await

@@ -20,6 +20,7 @@ use weir_store::Store;
 
 use super::{
     Authenticate, QueryConfig,
+    allowance::Allowance,
     gate::Gate,
     leash::{Leash, LeashedRouter},
     metrics,
@@ -46,6 +47,7 @@ pub async fn start(
         source: Arc::new(store),
         authenticate,
         gate: Gate::new(config),
+        allowance: Allowance::of(config),
         engine: Arc::new(Engine::start(config.sql.clone(), spill_folder)?),
         clock: Clock::system(),
         config: Arc::new(config.clone()),

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Instant};
 use datafusion::catalog::TableProvider;
 use weir_proto::{TenantId, TraceId};
 use weir_store::{
-    AppendError, Ledger, Operations, ReadError, ScanRequest, SearchLimits, SearchResult, Snapshot, SpanFilter, Store,
-    TraceRows, sampling::SamplingStatus,
+    AppendError, Ledger, Operations, ReadError, Room, ScanRequest, SearchLimits, SearchResult, Snapshot, SpanFilter,
+    Store, TraceRows, sampling::SamplingStatus,
 };
 
 use crate::{
@@ -32,11 +32,17 @@ pub(super) trait Source: Send + Sync {
 /// One immutable view; all methods may block on files. See [`Snapshot`].
 pub(super) trait View: Send {
     /// No more than `rows_max` rows.
-    fn trace(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceRows, ReadError>;
+    fn trace(&self, tenant: &TenantId, id: TraceId, rows_max: usize, room: Room<'_>) -> Result<TraceRows, ReadError>;
 
     /// The first of these traces, at least one, with no more than `rows_max` rows together: see [`Snapshot::traces_up_to`].
-    fn traces(&self, tenant: &TenantId, ids: &[TraceId], rows_max: usize) -> Result<Vec<TraceRows>, ReadError> {
-        ids.iter().take(1).map(|&id| self.trace(tenant, id, rows_max)).collect()
+    fn traces(
+        &self,
+        tenant: &TenantId,
+        ids: &[TraceId],
+        rows_max: usize,
+        room: Room<'_>,
+    ) -> Result<Vec<TraceRows>, ReadError> {
+        ids.iter().take(1).map(|&id| self.trace(tenant, id, rows_max, &mut *room)).collect()
     }
 
     fn search(&self, tenant: &TenantId, filter: &SpanFilter, limits: SearchLimits) -> Result<SearchResult, ReadError>;
@@ -68,12 +74,18 @@ impl Source for Store {
 }
 
 impl View for Snapshot {
-    fn trace(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceRows, ReadError> {
-        self.trace_up_to(tenant, id, rows_max)
+    fn trace(&self, tenant: &TenantId, id: TraceId, rows_max: usize, room: Room<'_>) -> Result<TraceRows, ReadError> {
+        Ok(self.traces_within(tenant, &[id], rows_max, room).pop().unwrap_or_default())
     }
 
-    fn traces(&self, tenant: &TenantId, ids: &[TraceId], rows_max: usize) -> Result<Vec<TraceRows>, ReadError> {
-        Ok(self.traces_up_to(tenant, ids, rows_max))
+    fn traces(
+        &self,
+        tenant: &TenantId,
+        ids: &[TraceId],
+        rows_max: usize,
+        room: Room<'_>,
+    ) -> Result<Vec<TraceRows>, ReadError> {
+        Ok(self.traces_within(tenant, ids, rows_max, room))
     }
 
     fn search(&self, tenant: &TenantId, filter: &SpanFilter, limits: SearchLimits) -> Result<SearchResult, ReadError> {

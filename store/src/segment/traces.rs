@@ -12,7 +12,19 @@ use super::{
     scan::within,
     schema::fixed,
 };
-use crate::SpanRecord;
+use crate::{Room, SpanRecord, TraceRows};
+
+/// Where rows of a row group take more than this on average, some of them may be large: they are read a few at a time.
+const MEAN_ROW_BYTES_LARGE: u64 = 512;
+
+/// How many at first.
+const ROWS_FIRST: usize = if cfg!(test) { 2 } else { 16 };
+
+/// How many then: those that take about so much memory.
+const BYTES_AT_ONCE: u64 = 8 << 20;
+
+/// And never more than this.
+const ROWS_AT_ONCE_MAX: u64 = 4096;
 
 /// Where rows of some traces are.
 #[derive(Debug, Default)]
@@ -42,7 +54,10 @@ impl Segment {
     /// The first `rows_max` spans of a trace, in row order.
     pub fn trace_up_to(&self, trace: TraceId, rows_max: usize) -> Result<Vec<SpanRecord>, SegmentError> {
         let located = self.locate(&[trace], rows_max)?.unwrap_or_default();
-        Ok(self.read_located(&located)?.into_iter().map(|(_, record)| record).collect())
+        let mut traces = [TraceRows::default()];
+        self.read_located(&located, &mut |_| true, &mut traces)?;
+        let [found] = traces;
+        Ok(found.rows)
     }
 
     /// The rows of traces, of a single one the first `rows_max`; `None` when several have more than that.
@@ -75,20 +90,56 @@ impl Segment {
         Ok(Some(located))
     }
 
-    /// The spans in those rows, in row order, each with which of the traces asked for it belongs to.
-    pub(crate) fn read_located(&self, located: &LocatedRows) -> Result<Vec<(usize, SpanRecord)>, SegmentError> {
-        let mut records = Vec::with_capacity(located.len());
+    /// Adds the spans in those rows to their traces, in row order, while there is room.
+    pub(crate) fn read_located(
+        &self,
+        located: &LocatedRows,
+        room: Room<'_>,
+        traces: &mut [TraceRows],
+    ) -> Result<(), SegmentError> {
         if located.0.is_empty() {
-            return Ok(records);
+            return Ok(());
         }
         let file = self.spans()?;
         let reader = self.reader(&file);
+        let mut is_full = false;
         for of_group in located.0.chunk_by(|a, b| a.group == b.group) {
-            let rows: Vec<u32> = of_group.iter().map(|located| located.row).collect();
-            let traces = of_group.iter().map(|located| located.trace as usize);
-            records.extend(traces.zip(record::read(&reader, of_group[0].group, &rows)?));
+            let group = of_group[0].group;
+            let has_large = self.mean_row_bytes(&reader, group) > MEAN_ROW_BYTES_LARGE;
+            let mut at_once = if has_large { ROWS_FIRST } else { usize::MAX };
+            let mut left = of_group;
+            while !left.is_empty() {
+                let (some, rest) = left.split_at(left.len().min(at_once));
+                left = rest;
+                if is_full {
+                    some.iter().for_each(|located| traces[located.trace as usize].is_cut = true);
+                    continue;
+                }
+                let rows: Vec<u32> = some.iter().map(|located| located.row).collect();
+                let mut bytes = 0;
+                for (located, record) in some.iter().zip(record::read(&reader, group, &rows)?) {
+                    let trace = &mut traces[located.trace as usize];
+                    let record_bytes = record.memory_bytes();
+                    bytes += record_bytes;
+                    is_full = is_full || !room(record_bytes);
+                    if is_full {
+                        trace.is_cut = true;
+                    } else {
+                        trace.rows.push(record);
+                    }
+                }
+                if has_large {
+                    let mean_bytes = (bytes / some.len() as u64).max(1);
+                    at_once = (BYTES_AT_ONCE / mean_bytes).clamp(1, ROWS_AT_ONCE_MAX) as usize;
+                }
+            }
         }
-        Ok(records)
+        Ok(())
+    }
+
+    fn mean_row_bytes(&self, reader: &ChunkReader<'_>, group: usize) -> u64 {
+        let bytes = u64::try_from(reader.metadata.row_group(group).total_byte_size()).unwrap_or(0);
+        bytes / u64::from(self.group_rows(group)).max(1)
     }
 }
 

@@ -11,7 +11,7 @@ use weir_proto::{TenantId, TraceId};
 
 use super::{stored::StoredSegment, view::View};
 use crate::{
-    Ledger, Operations, ReadError, SearchLimits, SearchResult, SpanFilter, SpanRecord, Tally, TraceRows,
+    Ledger, Operations, ReadError, Room, SearchLimits, SearchResult, SpanFilter, SpanRecord, Tally, TraceRows,
     head::HeadFile,
     search::NewestTraces,
     segment::{Searched, SegmentError},
@@ -40,9 +40,14 @@ impl Snapshot {
     /// The first of these traces, at least one: as many as have no more than `rows_max` rows together, read in one pass. One that
     /// has more by itself is cut there.
     pub fn traces_up_to(&self, tenant: &TenantId, ids: &[TraceId], rows_max: usize) -> Vec<TraceRows> {
+        self.traces_within(tenant, ids, rows_max, &mut |_| true)
+    }
+
+    /// As [`Self::traces_up_to`], while there is room: a trace of which there is more is cut.
+    pub fn traces_within(&self, tenant: &TenantId, ids: &[TraceId], rows_max: usize, room: Room<'_>) -> Vec<TraceRows> {
         let mut some = ids;
         loop {
-            match self.read_traces(tenant, some, rows_max) {
+            match self.read_traces(tenant, some, rows_max, room) {
                 Some(traces) => return traces,
                 None => some = &some[..some.len() / 2],
             }
@@ -50,7 +55,13 @@ impl Snapshot {
     }
 
     /// These traces; `None` when several have more than `rows_max` rows, or something that one of them may have rows in is damaged.
-    fn read_traces(&self, tenant: &TenantId, ids: &[TraceId], rows_max: usize) -> Option<Vec<TraceRows>> {
+    fn read_traces(
+        &self,
+        tenant: &TenantId,
+        ids: &[TraceId],
+        rows_max: usize,
+        room: Room<'_>,
+    ) -> Option<Vec<TraceRows>> {
         let mut traces = vec![TraceRows::default(); ids.len()];
         let mut left = rows_max;
         let mut located = Vec::new();
@@ -80,13 +91,20 @@ impl Snapshot {
             in_head.push((file, rows));
         }
         for (segment, found) in located {
-            match segment.read_located(&found) {
-                Ok(records) => records.into_iter().for_each(|(trace, record)| traces[trace].rows.push(record)),
+            match segment.read_located(&found, room, &mut traces) {
+                Ok(()) => {}
                 Err(error) => damaged(segment, &error, &mut traces)?,
             }
         }
         for (file, rows) in in_head {
-            file.read_rows(&rows, self.0.cut(), |trace, record| traces[trace].rows.push(record));
+            file.read_rows(&rows, self.0.cut(), |trace, record| {
+                let trace: &mut TraceRows = &mut traces[trace];
+                if trace.is_cut || !room(record.memory_bytes()) {
+                    trace.is_cut = true;
+                } else {
+                    trace.rows.push(record);
+                }
+            });
         }
         for trace in &mut traces {
             trace.rows.sort_by_key(|record| record.span.start_time_unix_nano);

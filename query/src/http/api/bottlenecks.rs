@@ -52,13 +52,15 @@ pub(in crate::http) fn bottlenecks(call: &Call, view: &dyn View) -> Result<Answe
             partial = true;
             break;
         }
-        let TraceRows { rows, is_damaged } = view.trace(&call.tenant, id, call.rows_max())?;
+        let room = &mut |bytes| call.has_room(bytes);
+        let TraceRows { rows, is_damaged, is_cut } = view.trace(&call.tenant, id, call.rows_max(), room)?;
         // Of a trace that is not read whole nobody knows what it waited for: better left out than wrong.
-        if is_damaged || rows.len() >= call.rows_max() {
+        if is_damaged || is_cut || rows.len() >= call.rows_max() {
             partial = true;
-            continue;
+        } else {
+            bottlenecks.add(&fold_resends(rows));
         }
-        bottlenecks.add(&fold_resends(rows));
+        call.let_rows_go();
     }
     let mut answer = Answer::json(&Body { service, operation, range, partial, found: bottlenecks.found() }, false)?;
     answer.partial = partial;

@@ -17,9 +17,13 @@ use crate::{
 /// A trace by its id. What a client sent twice is shown once, unless `raw=true` asks for every row.
 pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Failure> {
     let id = call.trace_id()?;
-    let TraceRows { mut rows, is_damaged } = view.trace(&call.tenant, id, call.rows_max())?;
+    let room = &mut |bytes| call.has_room(bytes);
+    let TraceRows { mut rows, is_damaged, is_cut } = view.trace(&call.tenant, id, call.rows_max(), room)?;
     if rows.is_empty() && is_damaged {
         return Err(Failure::Read(ReadError::Damaged(format!("trace {id} is in a segment that cannot be read"))));
+    }
+    if rows.is_empty() && is_cut {
+        return Err(Failure::Busy);
     }
     if rows.is_empty() {
         return Err(Failure::NotFound(format!("trace {id} is not here")));
@@ -28,14 +32,24 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
     if !call.flag("raw")? {
         rows = fold_resends(rows);
     }
-    let left_out = call.left_out(rows_read, rows.len(), call.spans_max);
+    let mut left_out = call.left_out(rows_read, rows.len(), call.spans_max).max(usize::from(is_cut));
     // Before what is beyond the bound is cut off: it may be what the rest waited for.
     let nodes: Vec<_> = rows.iter().map(Node::of).collect();
     let times = critical_path::of_trace(&nodes, &Tree::of(&nodes));
     rows.truncate(call.spans_max);
-    let mut answer = Answer::json(&TracesData::of(&rows, Detail::Times(&times), left_out, is_damaged), false)?;
-    answer.partial = left_out > 0 || is_damaged;
-    Ok(answer)
+    loop {
+        let data = TracesData::of(&rows, Detail::Times(&times), left_out, is_damaged);
+        if let Some(mut answer) = Answer::json_within(&call.allowance, &data, false)? {
+            answer.partial = left_out > 0 || is_damaged;
+            return Ok(answer);
+        }
+        let keep = rows.len() / 2;
+        if rows.len() == keep {
+            return Err(Failure::Busy);
+        }
+        left_out += rows.len() - keep;
+        rows.truncate(keep);
+    }
 }
 
 #[cfg(test)]
@@ -43,7 +57,10 @@ mod tests {
     use super::*;
     use crate::{
         drawn,
-        http::fixtures::{Held, TRACE, call, record},
+        http::{
+            allowance::Allowance,
+            fixtures::{Held, TRACE, call, record},
+        },
     };
 
     fn spans(query: &[(&str, &str)], spans_max: usize) -> (usize, serde_json::Value) {
@@ -62,6 +79,30 @@ mod tests {
         assert_eq!(spans(&[], 10), (2, serde_json::Value::Null));
         assert_eq!(spans(&[("raw", "1")], 10), (3, serde_json::Value::Null));
         assert_eq!(spans(&[], 1), (1, serde_json::json!(1)));
+    }
+
+    #[test]
+    fn what_is_too_large_is_cut_and_counted() {
+        let rows: Vec<_> = (1..=40)
+            .map(|id| {
+                let mut row = record("cart", id, 5);
+                row.span.name = "x".repeat(1000);
+                row
+            })
+            .collect();
+        let held = Held { rows, ..Held::default() };
+        // For the answer's bytes, then for what its rows take, then for what others hold.
+        for (answer_bytes, answers_bytes) in [(20_000, 1 << 20), (5_000, 1 << 20), (1 << 20, 10_000)] {
+            let mut call = call(&[("id", &TRACE.to_string())], &[]);
+            call.allowance = Allowance::new(answer_bytes, answers_bytes);
+            call.rows = call.allowance.rows().into();
+            let answer = trace(&call, &held).expect("found");
+            assert!(answer.partial && answer.body.len() as u64 <= answer_bytes.min(answers_bytes + 1024));
+            let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+            let shown = body["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().map_or(0, Vec::len);
+            let left_out = body["spansLeftOut"].as_u64().expect("a number");
+            assert!(left_out >= 1 && shown < 40, "{shown} and {left_out}");
+        }
     }
 
     #[test]

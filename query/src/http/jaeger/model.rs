@@ -20,6 +20,11 @@ impl<T> Envelope<T> {
         let errors = (!problems.is_empty()).then_some(problems);
         Self { data, total, limit: 0, offset: 0, errors }
     }
+
+    /// What it was made with.
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        self.errors.unwrap_or_default()
+    }
 }
 
 /// What went wrong in an answer that is good otherwise.

@@ -7,7 +7,7 @@ use super::{
     model::{Envelope, Problem},
     params::Search,
     spans,
-    trace::{NOT_FOUND, Passes, Shown},
+    trace::{NOT_FOUND, Passes, Shown, TOO_LARGE},
 };
 use crate::http::{
     answer::{Answer, Failure},
@@ -33,11 +33,36 @@ pub(in crate::http) fn search(call: &Call, view: &dyn View) -> Result<Answer, Fa
             trace_id: None,
         });
     }
-    let traces_shown = read_all(call, view, &ids, named, &mut problems, &mut partial)?;
-    let data: Vec<_> = traces_shown.iter().map(|shown| spans::trace(shown.id, &shown.rows, shown.warnings())).collect();
-    let mut answer = Answer::json(&Envelope::new(data, 0, problems), call.flag("prettyPrint")?)?;
-    answer.partial = partial;
-    Ok(answer)
+    let mut traces_shown = read_all(call, view, &ids, named, &mut problems, &mut partial)?;
+    loop {
+        let data: Vec<_> =
+            traces_shown.iter().map(|shown| spans::trace(shown.id, &shown.rows, shown.warnings())).collect();
+        let envelope = Envelope::new(data, 0, problems);
+        if let Some(mut answer) = Answer::json_within(&call.allowance, &envelope, call.flag("prettyPrint")?)? {
+            answer.partial = partial;
+            return Ok(answer);
+        }
+        problems = envelope.into_problems();
+        partial = true;
+        if let Some(problem) = leave_out_half(&mut traces_shown)? {
+            problems.push(problem);
+        }
+    }
+}
+
+/// Leaves out half of the traces, or of the only one, since they are too large together.
+fn leave_out_half(traces_shown: &mut Vec<Shown>) -> Result<Option<Problem>, Failure> {
+    if let [only] = traces_shown.as_mut_slice() {
+        return if only.halve() { Ok(None) } else { Err(Failure::Busy) };
+    }
+    let keep = traces_shown.len() / 2;
+    let left_out = traces_shown.len() - keep;
+    if left_out == 0 {
+        return Err(Failure::Busy);
+    }
+    traces_shown.truncate(keep);
+    let msg = format!("partial: {left_out} more traces are left out ({TOO_LARGE})");
+    Ok(Some(Problem { msg, trace_id: None }))
 }
 
 /// Reads traces until the deadline or `query.spans_max` is reached.

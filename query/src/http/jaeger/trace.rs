@@ -13,17 +13,28 @@ use crate::{
     trace::fold_resends,
 };
 
+/// What cuts an answer for its bytes.
+pub(in crate::http) const TOO_LARGE: &str = "query.answer_bytes_max, query.answers_bytes_max";
+
 /// What Jaeger says of a trace that is not there.
 pub(super) const NOT_FOUND: &str = "trace not found";
 
 /// A trace by its id, wherever in time it lies: `start` and `end` are not needed and not looked at.
 pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Failure> {
     let id = call.trace_id()?;
-    let shown = Shown::read(call, view, id, call.spans_max)?.ok_or_else(|| Failure::NotFound(NOT_FOUND.into()))?;
-    let data = [spans::trace(id, &shown.rows, shown.warnings())];
-    let mut answer = Answer::json(&Envelope::new(data, 0, Vec::new()), call.flag("prettyPrint")?)?;
-    answer.partial = shown.is_partial();
-    Ok(answer)
+    let mut shown = Shown::read(call, view, id, call.spans_max)?.ok_or_else(|| Failure::NotFound(NOT_FOUND.into()))?;
+    loop {
+        let data = [spans::trace(id, &shown.rows, shown.warnings())];
+        let envelope = Envelope::new(data, 0, Vec::new());
+        if let Some(mut answer) = Answer::json_within(&call.allowance, &envelope, call.flag("prettyPrint")?)? {
+            answer.partial = shown.is_partial();
+            return Ok(answer);
+        }
+        drop(envelope);
+        if !shown.halve() {
+            return Err(Failure::Busy);
+        }
+    }
 }
 
 /// Traces that are read in one pass: between passes the deadline is looked at.
@@ -38,33 +49,46 @@ pub(in crate::http) struct Shown {
     pub(super) left_out: usize,
     /// More of it is in a segment that cannot be read.
     is_damaged: bool,
+    /// It was for their bytes that spans were left out.
+    is_too_large: bool,
 }
 
 impl Shown {
+    /// Leaves out half of what is left: all of it was too large. False when nothing is left.
+    pub(in crate::http) fn halve(&mut self) -> bool {
+        let keep = self.rows.len() / 2;
+        let any = !self.rows.is_empty();
+        self.left_out += self.rows.len() - keep;
+        self.rows.truncate(keep);
+        self.is_too_large = true;
+        any
+    }
+
     /// Reads a trace and prepares it for Jaeger's readers; `raw=true` leaves out the preparation. `None` when it is
     /// not there.
     pub(super) fn read(call: &Call, view: &dyn View, id: TraceId, spans_max: usize) -> Result<Option<Self>, Failure> {
-        let found = view.trace(&call.tenant, id, call.rows_max())?;
+        let found = view.trace(&call.tenant, id, call.rows_max(), &mut |bytes| call.has_room(bytes))?;
         Self::of(call, id, found, spans_max, call.flag("raw")?)
     }
 
     /// The same of rows that were read already, raw or not.
     fn of(call: &Call, id: TraceId, found: TraceRows, spans_max: usize, raw: bool) -> Result<Option<Self>, Failure> {
-        let TraceRows { mut rows, is_damaged } = found;
+        let TraceRows { mut rows, is_damaged, is_cut } = found;
         if rows.is_empty() && is_damaged {
             return Err(Failure::Read(ReadError::Damaged(format!("trace {id} is in a segment that cannot be read"))));
         }
         if rows.is_empty() {
-            return Ok(None);
+            // There is such a trace, and no room for any of it while others hold so much.
+            return if is_cut { Err(Failure::Busy) } else { Ok(None) };
         }
         let rows_read = rows.len();
         if !raw {
             rows = fold_resends(rows);
             separate_shared_ids(&mut rows);
         }
-        let left_out = call.left_out(rows_read, rows.len(), spans_max);
+        let left_out = call.left_out(rows_read, rows.len(), spans_max).max(usize::from(is_cut));
         rows.truncate(spans_max);
-        Ok(Some(Self { id, rows, left_out, is_damaged }))
+        Ok(Some(Self { id, rows, left_out, is_damaged, is_too_large: is_cut }))
     }
 
     /// Whether there is more of it.
@@ -77,9 +101,9 @@ impl Shown {
         let mut warnings = Vec::new();
         if self.left_out > 0 {
             let (left_out, shown) = (self.left_out, self.rows.len());
-            warnings.push(format!(
-                "only the first {shown} spans are shown, at least {left_out} are left out (query.spans_max)"
-            ));
+            let bound = if self.is_too_large { TOO_LARGE } else { "query.spans_max" };
+            warnings
+                .push(format!("only the first {shown} spans are shown, at least {left_out} are left out ({bound})"));
         }
         if self.is_damaged {
             warnings.push("more of this trace is in a segment that cannot be read".into());
@@ -106,7 +130,8 @@ impl<'a> Passes<'a> {
         let Some(&id) = left.first() else { return Ok(None) };
         if self.read.len() == 0 {
             let some = &left[..left.len().min(TRACES_AT_ONCE)];
-            self.read = self.view.traces(&self.call.tenant, some, self.call.rows_max())?.into_iter();
+            let (call, room) = (self.call, &mut |bytes| self.call.has_room(bytes));
+            self.read = self.view.traces(&call.tenant, some, call.rows_max(), room)?.into_iter();
         }
         Shown::of(self.call, id, self.read.next().unwrap_or_default(), spans_max, self.raw)
     }

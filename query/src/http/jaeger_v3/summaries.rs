@@ -57,6 +57,8 @@ pub(in crate::http) fn summaries(call: &Call, view: &dyn View) -> Result<Answer,
         let of_trace = shown.warnings();
         cut.extend(of_trace.into_iter().map(|warning| format!("trace {}: {warning}", shown.id)));
         summaries.push(Summary::of(&shown));
+        drop(shown);
+        call.let_rows_go();
     })?;
     warnings.append(&mut cut);
     let partial = !warnings.is_empty();

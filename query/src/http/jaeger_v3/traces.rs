@@ -12,7 +12,7 @@ use crate::http::{
     call::Call,
     jaeger::{
         params::Search,
-        trace::{Passes, Shown},
+        trace::{Passes, Shown, TOO_LARGE},
     },
     otlp_json::{Detail, TracesData},
     view::View,
@@ -39,7 +39,7 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
     let raw = flag(call, "rawTraces")?;
     let shown = Passes::new(call, view, raw).next(&[id], call.spans_max)?;
     let shown = shown.ok_or_else(|| Failure::NotFound(NOT_FOUND.into()))?;
-    answer(&[shown], raw, Vec::new())
+    answer(call, vec![shown], raw, Vec::new())
 }
 
 /// The newest traces that fit, one after the other.
@@ -50,20 +50,36 @@ pub(in crate::http) fn search(call: &Call, view: &dyn View) -> Result<Answer, Fa
     if all.is_empty() && warnings.is_empty() {
         return Err(Failure::NotFound(NOT_FOUND.into()));
     }
-    answer(&all, raw, warnings)
+    answer(call, all, raw, warnings)
 }
 
-fn answer(all: &[Shown], raw: bool, mut warnings: Vec<String>) -> Result<Answer, Failure> {
-    let mut result = TracesData::default();
-    for shown in all {
-        warnings.extend(shown.warnings().into_iter().map(|warning| format!("trace {}: {warning}", shown.id)));
-        let detail = if raw { Detail::Raw } else { Detail::Jaeger };
-        result.append(TracesData::of(&shown.rows, detail, 0, false));
+/// As many of the traces as an answer may hold.
+fn answer(call: &Call, mut all: Vec<Shown>, raw: bool, mut said: Vec<String>) -> Result<Answer, Failure> {
+    loop {
+        let (mut result, mut warnings) = (TracesData::default(), said.clone());
+        for shown in &all {
+            warnings.extend(shown.warnings().into_iter().map(|warning| format!("trace {}: {warning}", shown.id)));
+            let detail = if raw { Detail::Raw } else { Detail::Jaeger };
+            result.append(TracesData::of(&shown.rows, detail, 0, false));
+        }
+        let partial = !warnings.is_empty();
+        if let Some(mut answer) = Answer::json_within(&call.allowance, &Wrapper { result, warnings }, false)? {
+            answer.partial = partial;
+            return Ok(answer);
+        }
+        if let [only] = all.as_mut_slice() {
+            if !only.halve() {
+                return Err(Failure::Busy);
+            }
+            continue;
+        }
+        let keep = all.len() / 2;
+        if all.len() == keep {
+            return Err(Failure::Busy);
+        }
+        said.push(format!("partial: {} more traces are left out ({TOO_LARGE})", all.len() - keep));
+        all.truncate(keep);
     }
-    let partial = !warnings.is_empty();
-    let mut answer = Answer::json(&Wrapper { result, warnings }, false)?;
-    answer.partial = partial;
-    Ok(answer)
 }
 
 /// Hands over the traces that `query` asks for, newest first, until the deadline or `query.spans_max` is reached; says what is left out.

@@ -28,7 +28,8 @@ async fn serve_held(held: Held, change: impl FnOnce(&mut QueryConfig)) -> Served
     let spill = tempfile::tempdir().expect("a temporary folder");
     let engine = Arc::new(Engine::start(config.sql.clone(), spill.path()).expect("threads"));
     let (source, config) = (Arc::new(held), Arc::new(config));
-    let app = App { source, authenticate, gate, engine, clock: Clock::fixed(0), config };
+    let allowance = Allowance::of(&config);
+    let app = App { source, authenticate, gate, allowance, engine, clock: Clock::fixed(0), config };
     let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let address = serve(app, &tracker, shutdown.clone()).await.expect("a free port");
     Served { address, tracker, shutdown, _spill: spill }
@@ -384,6 +385,7 @@ async fn a_port_that_is_taken_is_named() {
             source: Arc::new(held()),
             authenticate: Arc::new(|_| None),
             gate: Gate::new(&config),
+            allowance: Allowance::of(&config),
             engine: Arc::clone(&engine),
             clock: Clock::fixed(0),
             config: Arc::new(config),

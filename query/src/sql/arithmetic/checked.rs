@@ -38,7 +38,7 @@ impl FunctionRewrite for CheckedArithmetic {
             other => return Ok(Transformed::no(other)),
         };
         Ok(match whole(&left, op, &right, schema) {
-            Some(of) => Transformed::yes(checked(op, of).call(vec![*left, *right])),
+            Some(of) => Transformed::yes(chained(*left, op, *right, of)),
             None => Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
         })
     }
@@ -66,30 +66,50 @@ fn type_of(expr: &Expr, schema: &DFSchema) -> Option<DataType> {
     expr.get_type(schema).ok()
 }
 
-fn checked(op: Operator, of: DataType) -> ScalarUDF {
-    ScalarUDF::new_from_impl(Checked { op, of, signature: Signature::user_defined(Volatility::Immutable) })
+/// Whether both may follow one another without brackets: each is done in its turn.
+fn is_of_one_rank(a: Operator, b: Operator) -> bool {
+    (a == Operator::Multiply) == (b == Operator::Multiply)
 }
 
-/// One operator on two integers of one type.
+/// `a + b + c` is one call of three arguments: a chain of calls would be looked through from each of them.
+fn chained(left: Expr, op: Operator, right: Expr, of: DataType) -> Expr {
+    let mut ops = vec![op];
+    let mut arguments = vec![left];
+    if let Expr::ScalarFunction(call) = &arguments[0]
+        && let Some(before) = call.func.inner().downcast_ref::<Checked>()
+        && before.of == of
+        && is_of_one_rank(before.ops[0], op)
+    {
+        ops.splice(0..0, before.ops.iter().copied());
+        if let Some(Expr::ScalarFunction(call)) = arguments.pop() {
+            arguments = call.args;
+        }
+    }
+    arguments.push(right);
+    ScalarUDF::new_from_impl(Checked { ops, of, signature: Signature::user_defined(Volatility::Immutable) })
+        .call(arguments)
+}
+
+/// Operators of one rank between integers of one type, from the left.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Checked {
-    op: Operator,
+    /// One less than there are arguments; never none.
+    ops: Vec<Operator>,
     of: DataType,
     signature: Signature,
 }
 
 impl ScalarUDFImpl for Checked {
     fn name(&self) -> &'static str {
-        match self.op {
-            Operator::Plus => "+",
-            Operator::Minus => "-",
-            _ => "*",
-        }
+        symbol(self.ops[0])
     }
 
     fn schema_name(&self, arguments: &[Expr]) -> Result<String> {
-        let [left, right] = arguments else { return exec_err!("{} takes two numbers", self.name()) };
-        Ok(format!("{} {} {}", left.schema_name(), self.name(), right.schema_name()))
+        let mut name = arguments[0].schema_name().to_string();
+        for (op, argument) in self.ops.iter().zip(&arguments[1..]) {
+            name.push_str(&format!(" {} {}", symbol(*op), argument.schema_name()));
+        }
+        Ok(name)
     }
 
     fn signature(&self) -> &Signature {
@@ -105,9 +125,27 @@ impl ScalarUDFImpl for Checked {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [left, right] = arguments.args.as_slice() else { return exec_err!("{} takes two numbers", self.name()) };
+        let mut arguments = arguments.args.into_iter();
+        let Some(mut computed) = arguments.next() else { return exec_err!("nothing to compute") };
+        for (op, argument) in self.ops.iter().zip(arguments) {
+            computed = self.compute(computed, *op, argument)?;
+        }
+        Ok(computed)
+    }
+}
+
+fn symbol(op: Operator) -> &'static str {
+    match op {
+        Operator::Plus => "+",
+        Operator::Minus => "-",
+        _ => "*",
+    }
+}
+
+impl Checked {
+    fn compute(&self, left: ColumnarValue, op: Operator, right: ColumnarValue) -> Result<ColumnarValue> {
         let compute = |left: &dyn Datum, right: &dyn Datum| -> Result<ArrayRef> {
-            let computed = match self.op {
+            let computed = match op {
                 Operator::Plus => numeric::add(left, right),
                 Operator::Minus => numeric::sub(left, right),
                 _ => numeric::mul(left, right),
@@ -117,13 +155,13 @@ impl ScalarUDFImpl for Checked {
                     let of = self.of.to_string().to_lowercase();
                     exec_err!(
                         "the result of {} is beyond {of}: write one side as CAST(… AS DOUBLE), or as CAST(… AS DECIMAL(38, 0))",
-                        self.name()
+                        symbol(op)
                     )
                 }
                 computed => Ok(computed?),
             }
         };
-        Ok(match (left, right) {
+        Ok(match (&left, &right) {
             (ColumnarValue::Array(left), ColumnarValue::Array(right)) => ColumnarValue::Array(compute(left, right)?),
             (ColumnarValue::Array(left), ColumnarValue::Scalar(right)) => {
                 ColumnarValue::Array(compute(left, &right.to_scalar()?)?)

@@ -13,7 +13,7 @@ use weir_store::Operation;
 
 use super::*;
 use crate::{
-    http::{QueryConfig, fixtures::Held, gate::Gate, routes::router},
+    http::{QueryConfig, allowance::Allowance, fixtures::Held, gate::Gate, routes::router},
     sql::engine::Engine,
 };
 
@@ -25,6 +25,7 @@ async fn ask(request: HttpRequest<Body>) -> (StatusCode, String, Vec<u8>) {
         source: Arc::new(Held { operations: vec![operation("cart"), operation("stock")], ..Held::default() }),
         authenticate: Arc::new(|_| Some(TenantId::default())),
         gate: Gate::new(&config),
+        allowance: Allowance::of(&config),
         engine: Arc::new(Engine::start(config.sql.clone(), folder.path()).expect("threads")),
         clock: Clock::fixed(0),
         config: Arc::new(config),
