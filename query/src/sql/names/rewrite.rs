@@ -189,7 +189,7 @@ fn whole(interval: &mut Interval) {
     if let Expr::Value(value) = &*interval.value
         && let Value::Number(count, _) = &value.value
     {
-        interval.value = Box::new(text(count));
+        *interval.value = text(count);
     }
 }
 
