@@ -145,9 +145,9 @@ impl Expansion<'_, '_> {
                 continue;
             }
             let Some(length) = reference_len(rest) else {
-                if rest.starts_with("${env:") {
+                if let Some(inside) = rest.strip_prefix("${env:") {
                     let message = if rest.contains('}') {
-                        let name: String = rest[6..].chars().take_while(|c| !"}:".contains(*c)).take(64).collect();
+                        let name: String = inside.chars().take_while(|c| !"}:".contains(*c)).take(64).collect();
                         format!("`{name}` is not the name of an environment variable")
                     } else {
                         "`${env:` has no closing `}` on its line".to_owned()
