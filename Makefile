@@ -28,12 +28,12 @@ help:
 	@echo "make torture kills, power cuts and a soak, against an oracle (ARGS=\"--quick\" for minutes, not hours)"
 
 run: need-cargo
-	@[[ -e $(TARGET)/release/weir ]] || echo "make run: the first build compiles everything once: about MINUTES minutes on 2 cores, less on more" >&2
+	@[[ -e $(TARGET)/release/weir ]] || echo "make run: the first build compiles everything once: about 25 minutes on 2 cores, less on more" >&2
 	@$(CARGO) run --release --locked --bin weir -- run $(ARGS)
 
 test: need-cargo
 	@tests/needs.sh
-	@[[ -e $(TARGET)/debug/weir ]] || echo "make test: the first build compiles everything once: about TMINUTES minutes on 2 cores, less on more" >&2
+	@[[ -e $(TARGET)/debug/weir ]] || echo "make test: the first build compiles everything once: about 15 minutes on 2 cores, less on more" >&2
 	$(CARGO) test --workspace --locked $(ARGS)
 
 # Always --workspace: with another choice of packages their features differ, and everything heavy is compiled once more.
