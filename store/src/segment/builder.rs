@@ -402,7 +402,6 @@ fn push_some_bytes(column: &mut Column, row: u32, value: &[u8]) {
     }
 }
 
-#[inline]
 /// What is odd about a span's times.
 fn time_defects(start_ns: u64, end_ns: u64) -> u64 {
     let bit = |is_odd: bool, bit: u64| if is_odd { bit } else { 0 };
@@ -413,6 +412,7 @@ fn time_defects(start_ns: u64, end_ns: u64) -> u64 {
         | bit(is_beyond, DEFECT_BEYOND)
 }
 
+#[inline]
 fn push_some_word(column: &mut Column, row: u32, value: u64) {
     if value != 0 {
         column.push_word(row, value);

@@ -106,7 +106,12 @@ impl<'a> ChunkReader<'a> {
             return unwritten_word(column).filter(|_| is_int).map(|word| (word as i64, word as i64));
         };
         match chunk.statistics()? {
-            Statistics::Int32(bounds) => Some((i64::from(*bounds.min_opt()?), i64::from(*bounds.max_opt()?))),
+            Statistics::Int32(bounds) => {
+                // Parquet's type has a sign, the values of such a column have none.
+                let is_unsigned = self.specs[column].kind == Kind::Uint32;
+                let wide = |&bound: &i32| if is_unsigned { i64::from(bound as u32) } else { i64::from(bound) };
+                Some((wide(bounds.min_opt()?), wide(bounds.max_opt()?)))
+            }
             Statistics::Int64(bounds) => Some((*bounds.min_opt()?, *bounds.max_opt()?)),
             _ => None,
         }

@@ -43,7 +43,7 @@ pub(super) fn repair(shared: &Arc<Shared>, damaged: &Arc<StoredSegment>) {
     });
     let left = match saved {
         Ok(saved) => Some(saved),
-        Err(SegmentError::Damaged { .. }) => None,
+        Err(SegmentError::Damaged { .. }) if !may_hold_rows(shared, damaged) => None,
         Err(SegmentError::Stopped) => return,
         Err(SegmentError::Io { source, .. }) if disk::is_refusal(&source) => {
             tracing::error!(%id, error = %source, "cannot save what a damaged segment still holds; trying again later");
@@ -58,6 +58,14 @@ pub(super) fn repair(shared: &Arc<Shared>, damaged: &Arc<StoredSegment>) {
         }
     };
     commit(shared, damaged, left);
+}
+
+/// Whether there is something to save after all: a disk that fails while it is read for the second time must not cost what it still gives.
+fn may_hold_rows(shared: &Shared, segment: &StoredSegment) -> bool {
+    match segment.segment().sound_groups(&|| shared.is_stopping()) {
+        Ok(groups) => !groups.is_empty(),
+        Err(error) => !matches!(error, SegmentError::Damaged { .. }),
+    }
 }
 
 fn commit(shared: &Arc<Shared>, damaged: &Arc<StoredSegment>, left: Option<Arc<StoredSegment>>) {

@@ -8,7 +8,7 @@ use weir_proto::otlp::messages::{
 };
 
 use super::{check, spans::batch_of, spans::tenant, *};
-use crate::{SearchLimits, Sought, SpanFilter, TagFilter};
+use crate::{DroppedItems, SearchLimits, Sought, SpanFilter, TagFilter};
 
 fn attribute(key: &str, value: Value) -> KeyValue {
     KeyValue { key: key.into(), value: Some(AnyValue { value: Some(value) }), ..Default::default() }
@@ -41,11 +41,13 @@ fn request(round: u8) -> ExportTraceServiceRequest {
                 event("log", vec![attribute("dust", Value::BoolValue(true))]),
             ],
             status: Some(Status { code: 2, message: "no rye".into() }),
+            dropped_events_count: 7,
             ..span(1)
         },
         Span {
             attributes: vec![text("grain", "oat"), text("error", "true")],
             links: vec![Link { trace_id: vec![9; 16], attributes: vec![text("cause", "rain")], ..Default::default() }],
+            dropped_events_count: u32::MAX,
             ..span(2)
         },
         Span {
@@ -87,6 +89,8 @@ fn searches() -> Vec<(Vec<TagFilter>, Vec<u8>)> {
         (attributes(&[("reasons", "stop")]), vec![]),
         (one(Sought::EventName("log".into()), false), vec![1, 3]),
         (one(Sought::EventName("log".into()), true), vec![2]),
+        (one(Sought::Dropped(DroppedItems::Events, 7), false), vec![1]),
+        (one(Sought::Dropped(DroppedItems::Events, u32::MAX), false), vec![2]),
         (vec![TagFilter { any_of: is_error.clone(), is_absent: false }], vec![1, 2]),
         (vec![TagFilter { any_of: is_error, is_absent: true }], vec![3]),
     ]
