@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 use weir_collector::{
-    Append,
+    Append, Arrival,
     admission::AdmissionRules,
     processors::Processing,
     receivers::{Listening, SpanLimits, otlp, zipkin},
@@ -80,7 +80,12 @@ async fn start(
         let store = store.clone();
         Arc::new(move |batch| {
             let store = store.clone();
-            Box::pin(async move { store.append_traces(batch).await })
+            Box::pin(async move {
+                match batch {
+                    Arrival::Spans(batch) => store.append_traces(batch).await,
+                    Arrival::Lines(batch) => store.append_logs(batch).await,
+                }
+            })
         })
     };
     // The one authenticator hook: who names no tenant is the default one.

@@ -1,4 +1,6 @@
-//! Decides span by span what a payload's journal frame holds.
+//! Decides item by item what a payload's journal frame holds: spans here, lines in [`lines`].
+
+mod lines;
 
 use std::{
     fmt::Write,
@@ -7,15 +9,18 @@ use std::{
 };
 
 use bytes::Bytes;
+pub use lines::admit_lines;
 use weir_proto::{
-    SpanId, TenantId, TraceId,
+    Signal, SpanId, TenantId, TraceId,
     otlp::{
-        traces::{Checks, Limits, Rewriter, ScanError, ScannedSpan, SpanFault, canonical, scan, with_attributes_max},
+        Checks, ItemFault, Limits, ScanError, logs,
+        traces::{self, Rewriter, ScannedSpan, scan},
         wire::WireError,
+        with_attributes_max,
     },
 };
 use weir_store::{
-    RejectReason, Rejection, TracesBatch, head::BatchSummaries, journal::Checksummed, sampling::Sampling,
+    Batch, RejectReason, Rejection, TracesBatch, head::BatchSummaries, journal::Checksummed, sampling::Sampling,
 };
 
 use crate::processors::{
@@ -23,20 +28,20 @@ use crate::processors::{
     probabilistic_sampler::{Fate, HeadSampler},
 };
 
-/// What makes a span acceptable, and what is done with it.
+/// What makes an item acceptable, and what is done with it.
 #[derive(Debug, Clone)]
 pub struct AdmissionRules {
-    /// Bounds on each span.
+    /// Bounds on each item.
     pub limits: Limits,
-    /// How far before its arrival a span may start, or end if it took no more than a year; `None` for any time.
+    /// How far before its arrival an item may lie, or a span end if it took no more than a year; `None` for any time.
     pub accept_past: Option<Duration>,
-    /// How far after its arrival a span may start; `None` for any time.
+    /// How far after its arrival an item may lie; `None` for any time.
     pub accept_future: Option<Duration>,
-    /// What samples the spans.
+    /// What samples spans.
     pub processing: Processing,
 }
 
-/// Most rejected spans of one request. A batch of 16 MiB may hold eight million empty spans: naming each would cost
+/// Most rejected items of one request. A batch of 16 MiB may hold eight million empty spans: naming each would cost
 /// more memory than the batch itself.
 pub const REJECTED_MAX: usize = 1 << 18;
 
@@ -45,17 +50,17 @@ pub const REWRITTEN_BYTES_MAX: usize = 1 << 20;
 
 /// A batch for the journal, and what its sender is told.
 #[derive(Debug)]
-pub struct Admitted {
+pub struct Admitted<S> {
     /// To append, unless it has no items.
-    pub batch: TracesBatch,
-    /// Set when spans were rejected.
+    pub batch: Batch<S>,
+    /// Set when items were rejected.
     pub partial: Option<PartialSuccess>,
 }
 
 /// OTLP's `partial_success`: the accepted rest is kept, the sender must not repeat the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartialSuccess {
-    /// Spans rejected.
+    /// Items rejected.
     pub rejected: u32,
     /// How many for each reason.
     pub reasons: Vec<(RejectReason, u32)>,
@@ -66,15 +71,31 @@ pub struct PartialSuccess {
 /// Why a whole payload is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AdmissionError {
-    /// Not an ExportTraceServiceRequest.
-    #[error("not an ExportTraceServiceRequest: {0}")]
-    Malformed(#[from] WireError),
+    /// Not the request that belongs to the signal.
+    #[error("not an {}: {error}", request_name(*signal))]
+    Malformed {
+        /// Which.
+        signal: Signal,
+        /// Why.
+        error: WireError,
+    },
     /// Well formed, and hardly anything else.
-    #[error("more than {REJECTED_MAX} unusable spans in one request")]
-    TooManyRejected,
+    #[error("more than {REJECTED_MAX} unusable {} in one request", signal.items())]
+    TooManyRejected {
+        /// Of which signal.
+        signal: Signal,
+    },
     /// Fields in an order that no known exporter writes, in a payload too large to be rewritten.
     #[error("fields in unusual order in a request of more than {REWRITTEN_BYTES_MAX} bytes")]
     UnusualOrder,
+}
+
+/// What OTLP calls a signal's request.
+fn request_name(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Traces => "ExportTraceServiceRequest",
+        Signal::Logs => "ExportLogsServiceRequest",
+    }
 }
 
 /// Judges each span of `payload`, an encoded ExportTraceServiceRequest that arrived at `now_ns`.
@@ -87,24 +108,23 @@ pub fn admit(
     payload: Bytes,
     now_ns: u64,
     rules: &AdmissionRules,
-) -> Result<Admitted, AdmissionError> {
+) -> Result<Admitted<BatchSummaries>, AdmissionError> {
     // First of all: it reads the payload in order. The scan hops from length to length, and would wait for memory at each hop.
     let arrived = Checksummed::of(payload.clone());
     let stages = rules.processing.current();
     let (payload, head_dropped) = match &stages.head {
         Some(sampler) => {
-            let (payload, sampled) = with_usable(payload, rules, |payload| sample(payload, now_ns, rules, sampler))?;
+            let (payload, sampled) =
+                with_usable(Signal::Traces, payload, rules, |payload| sample(payload, now_ns, rules, sampler))?;
             (sampled.payload.map_or(payload, Bytes::from), sampled.dropped)
         }
         None => (payload, 0),
     };
     let marking = stages.tail.as_deref().filter(|tail| !tail.is_retired());
     let sampling = marking.map(|tail| tail as &dyn Sampling);
-    let (payload, judged) = with_usable(payload, rules, |payload| Judged::scan(payload, now_ns, rules, sampling))?;
-    if judged.rejected_count > REJECTED_MAX {
-        return Err(AdmissionError::TooManyRejected);
-    }
-    let partial = partial_success(&judged.rejected);
+    let judge = |payload: &[u8]| judge(payload, now_ns, rules, sampling);
+    let (payload, judged) = with_usable(Signal::Traces, payload, rules, judge)?;
+    let (judged, partial) = judged.within_bounds(Signal::Traces)?;
     let Judged { items, rejected, summaries, .. } = judged;
     let is_unchanged = payload.as_ptr() == arrived.as_ptr() && payload.len() == arrived.len();
     let batch = TracesBatch {
@@ -122,40 +142,44 @@ pub fn admit(
 
 /// What a scan tells beside what it is made for.
 trait Scanned {
-    /// Whether a span is at fault for too many attributes.
+    /// Whether an item is at fault for too many attributes.
     fn has_surplus(&self) -> bool;
 }
 
 /// Scans, once more when the first scan finds too many attributes, which are left out before.
 fn with_usable<T: Scanned>(
+    signal: Signal,
     payload: Bytes,
     rules: &AdmissionRules,
     scan: impl Fn(&[u8]) -> Result<T, ScanError>,
 ) -> Result<(Bytes, T), AdmissionError> {
-    let (payload, found) = with_canonical(payload, &scan)?;
+    let (payload, found) = with_canonical(signal, payload, &scan)?;
     if !found.has_surplus() {
         return Ok((payload, found));
     }
-    let payload = with_attributes_max(&payload, rules.limits.attributes_max)?;
-    with_canonical(payload.into(), scan)
+    let payload = with_attributes_max(signal, &payload, rules.limits.attributes_max)
+        .map_err(|error| AdmissionError::Malformed { signal, error })?;
+    with_canonical(signal, payload.into(), scan)
 }
 
 /// Scans, a second time when the first finds an unusual field order, which is put in order before.
 fn with_canonical<T>(
+    signal: Signal,
     payload: Bytes,
     scan: impl Fn(&[u8]) -> Result<T, ScanError>,
 ) -> Result<(Bytes, T), AdmissionError> {
+    let malformed = |error| AdmissionError::Malformed { signal, error };
     let error = match scan(&payload) {
         Ok(found) => return Ok((payload, found)),
         Err(error) => error,
     };
     if let ScanError::Wire(error) = error {
-        return Err(error.into());
+        return Err(malformed(error));
     }
-    let payload = rewrite(&payload)?;
+    let payload = rewrite(signal, &payload)?;
     match scan(&payload) {
         Ok(found) => Ok((payload, found)),
-        Err(ScanError::Wire(error)) => Err(error.into()),
+        Err(ScanError::Wire(error)) => Err(malformed(error)),
         Err(ScanError::NotCanonical) => Err(AdmissionError::UnusualOrder),
     }
 }
@@ -176,11 +200,11 @@ impl Scanned for Sampled {
 
 /// Takes out the spans that head sampling does not want. Those that will be rejected stay: it is the scan after this that counts them.
 fn sample(payload: &[u8], now_ns: u64, rules: &AdmissionRules, sampler: &HeadSampler) -> Result<Sampled, ScanError> {
-    let window = StartWindow::around(now_ns, rules);
+    let window = TimeWindow::around(now_ns, rules);
     let (mut dropped, mut changed, mut failed, mut has_surplus) = (0, false, None, false);
     let mut rewriter = Rewriter::with_capacity(payload.len());
     scan(payload, Checks::Admission(rules.limits), |scanned| {
-        has_surplus |= scanned.fault == Some(SpanFault::TooManyAttributes);
+        has_surplus |= scanned.fault == Some(ItemFault::TooManyAttributes);
         let fate = if fault(scanned, window).is_some() { Fate::Unchanged } else { sampler.fate(&scanned.span) };
         let pushed = match fate {
             Fate::Dropped => {
@@ -203,67 +227,84 @@ fn sample(payload: &[u8], now_ns: u64, rules: &AdmissionRules, sampler: &HeadSam
 }
 
 /// One rewriting at a time, and of small payloads only: an empty span of two bytes becomes a struct of 300.
-fn rewrite(payload: &[u8]) -> Result<Bytes, AdmissionError> {
+fn rewrite(signal: Signal, payload: &[u8]) -> Result<Bytes, AdmissionError> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
     if payload.len() > REWRITTEN_BYTES_MAX {
         return Err(AdmissionError::UnusualOrder);
     }
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(canonical(payload)?.into())
+    let canonical = match signal {
+        Signal::Traces => traces::canonical,
+        Signal::Logs => logs::canonical,
+    };
+    let rewritten = canonical(payload).map_err(|error| AdmissionError::Malformed { signal, error })?;
+    Ok(rewritten.into())
 }
 
-struct Judged {
+/// What a scan found.
+struct Judged<S> {
     items: u32,
     rejected: Vec<Rejection>,
     /// Counts on when `rejected` is full.
     rejected_count: usize,
     has_surplus: bool,
-    summaries: BatchSummaries,
+    summaries: S,
 }
 
-impl Scanned for Judged {
+impl<S> Scanned for Judged<S> {
     fn has_surplus(&self) -> bool {
         self.has_surplus
     }
 }
 
-impl Judged {
-    fn scan(
-        payload: &[u8],
-        now_ns: u64,
-        rules: &AdmissionRules,
-        sampling: Option<&dyn Sampling>,
-    ) -> Result<Self, ScanError> {
-        /// Spans of shop traffic have about this size.
-        const SPAN_BYTES_USUAL: usize = 400;
-
-        let window = StartWindow::around(now_ns, rules);
-        let mut judged = Self {
-            items: 0,
-            rejected: Vec::new(),
-            rejected_count: 0,
-            has_surplus: false,
-            summaries: BatchSummaries::with_capacity(payload.len() / SPAN_BYTES_USUAL + 1),
-        };
-        let mut marker = sampling.map(|sampling| sampling.marker());
-        scan(payload, Checks::Admission(rules.limits), |scanned| {
-            judged.items += 1;
-            let Some(reason) = fault(scanned, window) else {
-                judged.summaries.push(scanned.ordinal, scanned.resource_ordinal, &scanned.resource, &scanned.span);
-                if let Some(marker) = &mut marker {
-                    judged.summaries.mark(&mut **marker, scanned);
-                }
-                return;
-            };
-            judged.has_surplus |= scanned.fault == Some(SpanFault::TooManyAttributes);
-            judged.rejected_count += 1;
-            if judged.rejected.len() < REJECTED_MAX {
-                judged.rejected.push(Rejection { ordinal: scanned.ordinal, reason });
-            }
-        })?;
-        Ok(judged)
+impl<S> Judged<S> {
+    fn new(summaries: S) -> Self {
+        Self { items: 0, rejected: Vec::new(), rejected_count: 0, has_surplus: false, summaries }
     }
+
+    fn reject(&mut self, ordinal: u32, reason: RejectReason) {
+        self.has_surplus |= reason == RejectReason::TooManyAttributes;
+        self.rejected_count += 1;
+        if self.rejected.len() < REJECTED_MAX {
+            self.rejected.push(Rejection { ordinal, reason });
+        }
+    }
+
+    /// Itself, and what the sender is told; unless hardly anything of it is usable.
+    fn within_bounds(self, signal: Signal) -> Result<(Self, Option<PartialSuccess>), AdmissionError> {
+        if self.rejected_count > REJECTED_MAX {
+            return Err(AdmissionError::TooManyRejected { signal });
+        }
+        let partial = partial_success(signal, &self.rejected);
+        Ok((self, partial))
+    }
+}
+
+fn judge(
+    payload: &[u8],
+    now_ns: u64,
+    rules: &AdmissionRules,
+    sampling: Option<&dyn Sampling>,
+) -> Result<Judged<BatchSummaries>, ScanError> {
+    /// Spans of shop traffic have about this size.
+    const SPAN_BYTES_USUAL: usize = 400;
+
+    let window = TimeWindow::around(now_ns, rules);
+    let mut judged = Judged::new(BatchSummaries::with_capacity(payload.len() / SPAN_BYTES_USUAL + 1));
+    let mut marker = sampling.map(|sampling| sampling.marker());
+    scan(payload, Checks::Admission(rules.limits), |scanned| {
+        judged.items += 1;
+        if let Some(reason) = fault(scanned, window) {
+            judged.reject(scanned.ordinal, reason);
+            return;
+        }
+        judged.summaries.push(scanned.ordinal, scanned.resource_ordinal, &scanned.resource, &scanned.span);
+        if let Some(marker) = &mut marker {
+            judged.summaries.mark(&mut **marker, scanned);
+        }
+    })?;
+    Ok(judged)
 }
 
 /// The longest that a span may have taken, in ns, to be judged by its end.
@@ -271,12 +312,12 @@ const JOB_NS_MAX: u64 = 366 * 24 * 3_600_000_000_000;
 
 /// Times that are accepted, both ends included, Unix ns.
 #[derive(Debug, Clone, Copy)]
-struct StartWindow {
+struct TimeWindow {
     from_ns: u64,
     to_ns: u64,
 }
 
-impl StartWindow {
+impl TimeWindow {
     fn around(now_ns: u64, rules: &AdmissionRules) -> Self {
         let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         Self {
@@ -284,9 +325,17 @@ impl StartWindow {
             to_ns: rules.accept_future.map_or(u64::MAX, |future| now_ns.saturating_add(ns(future))),
         }
     }
+
+    /// Why a time is not accepted.
+    fn fault(self, time_ns: u64) -> Option<RejectReason> {
+        if time_ns < self.from_ns {
+            return Some(RejectReason::TooOld);
+        }
+        (time_ns > self.to_ns).then_some(RejectReason::TooNew)
+    }
 }
 
-impl StartWindow {
+impl TimeWindow {
     /// Whether a long job that began before the window ended within it: its other spans are in, and would be torn from it. A span without a
     /// start is none.
     fn has_end_of_job(self, start_ns: u64, end_ns: u64) -> bool {
@@ -295,7 +344,7 @@ impl StartWindow {
     }
 }
 
-fn fault(scanned: &ScannedSpan<'_>, window: StartWindow) -> Option<RejectReason> {
+fn fault(scanned: &ScannedSpan<'_>, window: TimeWindow) -> Option<RejectReason> {
     if let Some(fault) = scanned.fault {
         return Some(fault.into());
     }
@@ -306,21 +355,18 @@ fn fault(scanned: &ScannedSpan<'_>, window: StartWindow) -> Option<RejectReason>
     if SpanId::from_wire(span.span_id).is_none() {
         return Some(RejectReason::InvalidSpanId);
     }
-    if span.start_ns < window.from_ns && !window.has_end_of_job(span.start_ns, span.end_ns) {
-        return Some(RejectReason::TooOld);
+    if span.start_ns < window.from_ns && window.has_end_of_job(span.start_ns, span.end_ns) {
+        return None;
     }
-    if span.start_ns > window.to_ns {
-        return Some(RejectReason::TooNew);
-    }
-    None
+    window.fault(span.start_ns)
 }
 
-fn partial_success(rejected: &[Rejection]) -> Option<PartialSuccess> {
+fn partial_success(signal: Signal, rejected: &[Rejection]) -> Option<PartialSuccess> {
     if rejected.is_empty() {
         return None;
     }
     let mut reasons = Vec::new();
-    let mut message = String::from("rejected spans:");
+    let mut message = format!("rejected {}:", signal.items());
     for reason in RejectReason::ALL {
         let count = rejected.iter().filter(|rejection| rejection.reason == reason).count() as u32;
         if count > 0 {

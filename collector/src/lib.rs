@@ -6,4 +6,4 @@ pub mod policies;
 pub mod processors;
 pub mod receivers;
 
-pub use append::{Append, Authenticate, Unauthenticated};
+pub use append::{Append, Arrival, Authenticate, Unauthenticated};

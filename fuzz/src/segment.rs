@@ -71,15 +71,16 @@ fn repair(directory: &Path) -> Option<()> {
 /// A seed: a segment of a payload's spans.
 #[cfg(test)]
 pub(super) fn seed(payload: &[u8]) -> Vec<u8> {
-    use weir_proto::TenantId;
+    use weir_proto::{Signal, TenantId};
     use weir_store::{
         Tally,
         disk::Disk,
-        segment::{SegmentId, SpanBuilder, write_segment},
+        segment::{Builder, SegmentId, SpanBuilder, write_segment},
     };
 
     let folder = files::temp_folder();
-    let id = SegmentId { tenant: TenantId::default(), first_file: 1, last_file: 1, generation: 0 };
+    let id =
+        SegmentId { signal: Signal::Traces, tenant: TenantId::default(), first_file: 1, last_file: 1, generation: 0 };
     let mut builder = SpanBuilder::new();
     builder.push_payload(payload, &[]).expect("a valid payload");
     let rows = builder.rows();

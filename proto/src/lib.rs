@@ -6,6 +6,7 @@ pub mod endpoint;
 pub mod ids;
 pub mod json;
 pub mod otlp;
+pub mod signal;
 pub mod size;
 pub mod tenant;
 pub mod time;
@@ -13,4 +14,5 @@ pub mod tracestate;
 pub mod zipkin;
 
 pub use ids::{SpanId, TraceId};
+pub use signal::Signal;
 pub use tenant::TenantId;

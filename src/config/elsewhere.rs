@@ -21,7 +21,7 @@ use Standing::{Missing, Needless};
 type Row = (&'static str, Standing);
 
 const METRICS: Standing = Missing("metrics are not there yet, traces are");
-const LOGS: Standing = Missing("logs are not there yet, traces are");
+const LOGS: Standing = Missing("log records are kept as they come");
 const EARLIER: Standing = Missing("change spans before they come, in the SDK or in a Collector that sends OTLP here");
 const NOT_SENT_ON: Standing = Missing("Weir keeps what it receives and sends nothing on; a Collector can send to both");
 const BY_OTLP: Standing = Missing("let a Collector receive it and send OTLP here");
@@ -207,7 +207,6 @@ const KEYS: &[(&str, Standing)] = &[
     ("protocols.http.keep_alives_enabled", Needless("idle_timeout ends connections")),
     ("protocols.http.write_timeout", Needless("answers are short")),
     ("protocols.http.metrics_url_path", Needless("metrics are not there yet")),
-    ("protocols.http.logs_url_path", Needless("logs are not there yet")),
     ("protocols.http.profiles_url_path", Needless("profiles are not there yet")),
     ("protocols.http.tls", TLS),
     ("protocols.http.auth", AUTH),

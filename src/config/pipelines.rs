@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use weir_collector::processors::tail_sampling::{TailSampling, TailSamplingConfig};
+use weir_proto::Signal;
 
 use super::{
     ProcessorConfig, ReceiverConfig,
@@ -52,10 +53,20 @@ pub(super) fn connect(
     let mut started = BTreeMap::new();
     for pipeline in pipelines {
         let names = sections.known(Kind::Processor, &pipeline.processors, &|id| is_block(&blocks, id), findings);
-        let ids = order(&names, &blocks, findings);
         sections.known(Kind::Exporter, &pipeline.exporters, &|_| false, findings);
         let is_receiver = |id: &str| receivers.contains_key(id) || started.contains_key(id);
-        for name in sections.known(Kind::Receiver, &pipeline.receivers, &is_receiver, findings) {
+        let named = sections.known(Kind::Receiver, &pipeline.receivers, &is_receiver, findings);
+        if pipeline.signal == Signal::Logs {
+            for name in names {
+                let message = format!("`{}` is for spans: log records go through no processor yet", name.id);
+                findings.at_name(&name, message);
+            }
+            let named = named.iter().filter_map(|name| receivers.get_key_value(&name.id));
+            started.extend(named.map(|(id, config)| (id.clone(), config.clone())));
+            continue;
+        }
+        let ids = order(&names, &blocks, findings);
+        for name in named {
             if let Some((id, config)) = receivers.remove_entry(&name.id) {
                 started.insert(id.clone(), config);
                 connected.of_receiver.insert(id, ids.clone());
@@ -71,7 +82,7 @@ pub(super) fn connect(
     }
     for entry in root.get("receivers").iter().flat_map(|section| section.node.entries()) {
         let id = id_of(&entry.key);
-        if receivers.contains_key(&id) {
+        if receivers.contains_key(&id) && !started.contains_key(&id) {
             let message = format!("receiver `{id}` has no effect: it is in no pipeline");
             findings.warning(entry.at, &["receivers", &entry.key], message);
         }

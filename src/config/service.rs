@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use weir_proto::Signal;
 
 use super::{
     check::Findings,
@@ -13,10 +14,10 @@ use super::{
 };
 
 /// Signals that this weir receives.
-const SIGNALS: &[&str] = &["traces"];
+const SIGNALS: [&str; 2] = [Signal::Traces.name(), Signal::Logs.name()];
 
 /// Signals that OpenTelemetry has beside.
-const OTHER_SIGNALS: &[&str] = &["metrics", "logs", "profiles"];
+const OTHER_SIGNALS: &[&str] = &["metrics", "profiles"];
 
 /// `service`.
 #[derive(Debug)]
@@ -27,9 +28,10 @@ pub(super) struct Service {
     pub(super) drain_max: Duration,
 }
 
-/// One pipeline of traces. The store always gets what its receivers receive.
-#[derive(Debug, Default)]
+/// One pipeline. The store always gets what its receivers receive.
+#[derive(Debug)]
 pub(super) struct Pipeline {
+    pub(super) signal: Signal,
     pub(super) receivers: Vec<Name>,
     pub(super) processors: Vec<Name>,
     pub(super) exporters: Vec<Name>,
@@ -121,17 +123,17 @@ fn pipelines_of(node: &Node, findings: &mut Findings) -> Vec<Pipeline> {
                 &way,
                 format!("pipeline `{id}` is not there yet: this weir receives {}", SIGNALS.join(", ")),
             );
-        } else if !SIGNALS.contains(&signal) {
-            findings.problem(entry.at, &way, unknown("signal", signal, SIGNALS));
+        } else if let Some(signal) = Signal::named(signal) {
+            pipelines.push(pipeline(signal, &entry.node, &way.map(|key| Step::Key(key.to_owned())), findings));
         } else {
-            pipelines.push(pipeline(&entry.node, &way.map(|key| Step::Key(key.to_owned())), findings));
+            findings.problem(entry.at, &way, unknown("signal", signal, &SIGNALS));
         }
     }
     pipelines
 }
 
-fn pipeline(node: &Node, way: &[Step], findings: &mut Findings) -> Pipeline {
-    let mut pipeline = Pipeline::default();
+fn pipeline(signal: Signal, node: &Node, way: &[Step], findings: &mut Findings) -> Pipeline {
+    let mut pipeline = Pipeline { signal, receivers: Vec::new(), processors: Vec::new(), exporters: Vec::new() };
     if !matches!(node.value, Value::Map(_) | Value::Null) {
         findings.at_steps(node.at, way.to_vec(), "expected keys and values here: receivers, processors, exporters");
     }

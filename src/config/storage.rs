@@ -67,11 +67,13 @@ impl Default for StorageConfig {
 #[serde(deny_unknown_fields, default)]
 struct RetentionConfig {
     traces: Retention,
+    logs: Retention,
 }
 
 impl Default for RetentionConfig {
     fn default() -> Self {
-        Self { traces: Retention(defaults().retention_traces) }
+        let options = defaults();
+        Self { traces: Retention(options.retention_traces), logs: Retention(options.retention_logs) }
     }
 }
 
@@ -153,7 +155,7 @@ impl Default for MergeConfig {
     }
 }
 
-/// `storage.accept`: the times that a span may start at; outside, it is rejected.
+/// `storage.accept`: the times that an item may lie at; outside, it is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Accept {
     /// Any time.
@@ -237,6 +239,7 @@ impl StorageConfig {
             merge_debt_bytes_max: self.merge.debt_size_max.0,
             segment_rows_max: self.merge.segment_rows_max,
             retention_traces: self.retention.traces.0,
+            retention_logs: self.retention.logs.0,
             size_bytes_max: self.size_max.map(|size| size.0),
         }
     }

@@ -53,7 +53,7 @@ fn every_option_of_the_store_has_a_key() {
         "
 storage:
   path: /data
-  retention: {traces: '${env:DAYS}'}
+  retention: {traces: '${env:DAYS}', logs: 5d}
   size_max: 100GiB
   free_min: 1MiB
   accept: {past: 1h}
@@ -89,6 +89,7 @@ service: {drain_max: 12s}
         merge_debt_bytes_max: 100 * MIB,
         segment_rows_max: 11,
         retention_traces: Some(Duration::from_secs(3 * 24 * 3600)),
+        retention_logs: Some(Duration::from_secs(5 * 24 * 3600)),
         size_bytes_max: Some(100 << 30),
     };
     assert_eq!(format!("{options:?}"), format!("{expected:?}"));
@@ -164,7 +165,7 @@ fn a_wrong_name_says_where_and_what_to_write() {
         ),
         (
             "service: {pipelines: {metrics: {receivers: [otlp]}}}\n",
-            "weir.yaml:1:23: pipeline `metrics` is not there yet: this weir receives traces",
+            "weir.yaml:1:23: pipeline `metrics` is not there yet: this weir receives traces, logs",
         ),
         (
             "service:\n  pipelines:\n    traces:\n      receivers: [otlp, otlp/x]\n",

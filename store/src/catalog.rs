@@ -9,7 +9,7 @@ use sqlx::{
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use weir_proto::TenantId;
+use weir_proto::{Signal, TenantId};
 
 use crate::{Tally, segment::SegmentId};
 
@@ -31,9 +31,6 @@ CREATE TABLE IF NOT EXISTS segments (
 CREATE TABLE IF NOT EXISTS journal_runs (
     journal TEXT NOT NULL, first_file BIGINT NOT NULL, shift_ns BIGINT NOT NULL, PRIMARY KEY (journal, first_file));
 ";
-
-/// The journal of traces, in the catalog's tables.
-const TRACES: &str = "traces";
 
 /// The catalog could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +95,7 @@ impl CatalogError {
     }
 }
 
-/// What the catalog says of the traces' journal.
+/// What the catalog says of one signal's journal.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(crate) struct CatalogState {
     /// Files below are sealed. `None` in a catalog that has never been told: a new one.
@@ -166,15 +163,15 @@ impl Catalog {
         Ok(())
     }
 
-    /// Everything it knows.
-    pub(crate) async fn state(&self) -> Result<CatalogState, CatalogError> {
+    /// Everything it knows of a signal.
+    pub(crate) async fn state(&self, signal: Signal) -> Result<CatalogState, CatalogError> {
         let first: Option<i64> = sqlx::query_scalar("SELECT first_unsealed_file FROM journals WHERE journal = $1")
-            .bind(TRACES)
+            .bind(signal.name())
             .fetch_optional(&self.0)
             .await?;
         let mut state = CatalogState { first_unsealed_file: first.map(|file| file as u32), ..Default::default() };
         let rows = sqlx::query("SELECT tenant, outcome, detail, items FROM ledger WHERE journal = $1")
-            .bind(TRACES)
+            .bind(signal.name())
             .fetch_all(&self.0)
             .await?;
         for row in rows {
@@ -192,18 +189,18 @@ impl Catalog {
             }
         }
         let rows = sqlx::query("SELECT tenant, id, rows_count FROM segments WHERE journal = $1")
-            .bind(TRACES)
+            .bind(signal.name())
             .fetch_all(&self.0)
             .await?;
         for row in rows {
             let tenant = tenant(row.try_get(0)?)?;
             let id: String = row.try_get(1)?;
-            let id =
-                SegmentId::parse(tenant, &id).map_err(|_| CatalogError::Unreadable(format!("segment id {id:?}")))?;
+            let id = SegmentId::parse(signal, tenant, &id)
+                .map_err(|_| CatalogError::Unreadable(format!("segment id {id:?}")))?;
             state.segments.push((id, row.try_get::<i64, _>(2)? as u64));
         }
         let rows = sqlx::query("SELECT first_file, shift_ns FROM journal_runs WHERE journal = $1 ORDER BY first_file")
-            .bind(TRACES)
+            .bind(signal.name())
             .fetch_all(&self.0)
             .await?;
         for row in rows {
@@ -212,7 +209,7 @@ impl Catalog {
         Ok(state)
     }
 
-    /// A run of the process begins at journal file `first_file`; runs whose files are all sealed are forgotten.
+    /// A run of the process begins, for traces, at journal file `first_file`; runs whose files are all sealed are forgotten.
     pub(crate) async fn begin_run(
         &self,
         first_file: u32,
@@ -224,7 +221,7 @@ impl Catalog {
             "DELETE FROM journal_runs WHERE journal = $1 AND first_file < (
                 SELECT MAX(first_file) FROM journal_runs WHERE journal = $1 AND first_file <= $2)",
         )
-        .bind(TRACES)
+        .bind(Signal::Traces.name())
         .bind(i64::from(first_unsealed))
         .execute(&mut *change.connection)
         .await?;
@@ -232,7 +229,7 @@ impl Catalog {
             "INSERT INTO journal_runs VALUES ($1, $2, $3)
              ON CONFLICT (journal, first_file) DO UPDATE SET shift_ns = excluded.shift_ns",
         )
-        .bind(TRACES)
+        .bind(Signal::Traces.name())
         .bind(i64::from(first_file))
         .bind(shift_ns)
         .execute(&mut *change.connection)
@@ -240,30 +237,34 @@ impl Catalog {
         change.commit().await
     }
 
-    /// Replaces everything by `state`: a catalog that was lost, or the first start.
-    pub(crate) async fn rebuild(&self, state: &CatalogState) -> Result<(), CatalogError> {
+    /// Replaces everything of a signal by `state`: a catalog that was lost, or the first start.
+    pub(crate) async fn rebuild(&self, signal: Signal, state: &CatalogState) -> Result<(), CatalogError> {
         let mut change = Change::begin(&self.0).await?;
-        for table in ["DELETE FROM journals", "DELETE FROM ledger", "DELETE FROM segments", "DELETE FROM journal_runs"]
-        {
-            sqlx::query(table).execute(&mut *change.connection).await?;
+        for table in [
+            "DELETE FROM journals WHERE journal = $1",
+            "DELETE FROM ledger WHERE journal = $1",
+            "DELETE FROM segments WHERE journal = $1",
+            "DELETE FROM journal_runs WHERE journal = $1",
+        ] {
+            sqlx::query(table).bind(signal.name()).execute(&mut *change.connection).await?;
         }
         sqlx::query("INSERT INTO journals VALUES ($1, $2)")
-            .bind(TRACES)
+            .bind(signal.name())
             .bind(i64::from(state.first_unsealed_file.unwrap_or(1)))
             .execute(&mut *change.connection)
             .await?;
-        add_to_ledger(&mut change.connection, &state.ledger).await?;
+        add_to_ledger(&mut change.connection, signal, &state.ledger).await?;
         for (id, rows) in &state.segments {
             add_segment(&mut change.connection, id, *rows).await?;
         }
         change.commit().await
     }
 
-    /// A run of files `from..to` became `segments`: moves the sealed end, adds the segments and the ledger's changes.
+    /// A signal's run of files `from..to` became `segments`: moves the sealed end, adds the segments and the ledger's changes.
     pub(crate) async fn seal(
         &self,
-        from: u32,
-        to: u32,
+        signal: Signal,
+        (from, to): (u32, u32),
         segments: &[(SegmentId, u64)],
         ledger: &BTreeMap<TenantId, Tally>,
     ) -> Result<(), CatalogError> {
@@ -271,13 +272,13 @@ impl Catalog {
         let moved =
             sqlx::query("UPDATE journals SET first_unsealed_file = $1 WHERE journal = $2 AND first_unsealed_file = $3")
                 .bind(i64::from(to))
-                .bind(TRACES)
+                .bind(signal.name())
                 .bind(i64::from(from))
                 .execute(&mut *change.connection)
                 .await?;
         if moved.rows_affected() != 1 {
             let found: i64 = sqlx::query_scalar("SELECT first_unsealed_file FROM journals WHERE journal = $1")
-                .bind(TRACES)
+                .bind(signal.name())
                 .fetch_one(&mut *change.connection)
                 .await?;
             return Err(CatalogError::SealedElsewhere { expected: from, found: found as u32 });
@@ -285,7 +286,7 @@ impl Catalog {
         for (id, rows) in segments {
             add_segment(&mut change.connection, id, *rows).await?;
         }
-        add_to_ledger(&mut change.connection, ledger).await?;
+        add_to_ledger(&mut change.connection, signal, ledger).await?;
         change.commit().await
     }
 
@@ -307,7 +308,7 @@ impl Catalog {
                 break;
             }
             for (outcome, items) in [("kept", -(*rows as i64)), ("damaged", *rows as i64)] {
-                add_items(&mut change.connection, &id.tenant, outcome, "", items).await?;
+                add_items(&mut change.connection, (id.signal, &id.tenant), outcome, "", items).await?;
             }
         }
         change.commit().await
@@ -326,7 +327,7 @@ impl Catalog {
         }
         let lost = rows as i64 - left.map_or(0, |(_, rows)| rows as i64);
         for (outcome, items) in [("kept", -lost), ("damaged", lost)] {
-            add_items(&mut change.connection, &damaged.tenant, outcome, "", items).await?;
+            add_items(&mut change.connection, (damaged.signal, &damaged.tenant), outcome, "", items).await?;
         }
         change.commit().await
     }
@@ -372,7 +373,7 @@ fn tenant(name: &str) -> Result<TenantId, CatalogError> {
 
 async fn add_segment(connection: &mut SqliteConnection, id: &SegmentId, rows: u64) -> Result<(), CatalogError> {
     sqlx::query("INSERT INTO segments VALUES ($1, $2, $3, $4)")
-        .bind(TRACES)
+        .bind(id.signal.name())
         .bind(id.tenant.as_str())
         .bind(id.to_string())
         .bind(rows as i64)
@@ -384,7 +385,7 @@ async fn add_segment(connection: &mut SqliteConnection, id: &SegmentId, rows: u6
 async fn remove_segments(connection: &mut SqliteConnection, ids: &[SegmentId]) -> Result<(), CatalogError> {
     for id in ids {
         sqlx::query("DELETE FROM segments WHERE journal = $1 AND tenant = $2 AND id = $3")
-            .bind(TRACES)
+            .bind(id.signal.name())
             .bind(id.tenant.as_str())
             .bind(id.to_string())
             .execute(&mut *connection)
@@ -395,17 +396,18 @@ async fn remove_segments(connection: &mut SqliteConnection, ids: &[SegmentId]) -
 
 async fn add_to_ledger(
     connection: &mut SqliteConnection,
+    signal: Signal,
     ledger: &BTreeMap<TenantId, Tally>,
 ) -> Result<(), CatalogError> {
     for (tenant, tally) in ledger {
         for (outcome, items) in [("accepted", tally.accepted), ("kept", tally.kept), ("damaged", tally.damaged)] {
-            add_items(connection, tenant, outcome, "", items as i64).await?;
+            add_items(connection, (signal, tenant), outcome, "", items as i64).await?;
         }
         for (policy, items) in &tally.dropped {
-            add_items(connection, tenant, "dropped", policy, *items as i64).await?;
+            add_items(connection, (signal, tenant), "dropped", policy, *items as i64).await?;
         }
         for (reason, items) in &tally.rejected {
-            add_items(connection, tenant, "rejected", reason, *items as i64).await?;
+            add_items(connection, (signal, tenant), "rejected", reason, *items as i64).await?;
         }
     }
     Ok(())
@@ -413,7 +415,7 @@ async fn add_to_ledger(
 
 async fn add_items(
     connection: &mut SqliteConnection,
-    tenant: &TenantId,
+    (signal, tenant): (Signal, &TenantId),
     outcome: &str,
     detail: &str,
     items: i64,
@@ -425,7 +427,7 @@ async fn add_items(
         "INSERT INTO ledger VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (journal, tenant, outcome, detail) DO UPDATE SET items = ledger.items + excluded.items",
     )
-    .bind(TRACES)
+    .bind(signal.name())
     .bind(tenant.as_str())
     .bind(outcome)
     .bind(detail)

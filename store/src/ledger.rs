@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use weir_proto::TenantId;
+use weir_proto::{Signal, TenantId};
 
 use crate::{
     RejectReason,
@@ -21,6 +21,18 @@ pub const UNKNOWN_POLICY: &str = "unknown";
 pub struct Ledger {
     /// By tenant, for traces.
     pub traces: BTreeMap<TenantId, Tally>,
+    /// By tenant, for logs.
+    pub logs: BTreeMap<TenantId, Tally>,
+}
+
+impl Ledger {
+    /// A signal's tallies, by tenant.
+    pub fn of(&self, signal: Signal) -> &BTreeMap<TenantId, Tally> {
+        match signal {
+            Signal::Traces => &self.traces,
+            Signal::Logs => &self.logs,
+        }
+    }
 }
 
 /// What became of the items of one signal and tenant.

@@ -7,6 +7,7 @@ pub mod disk;
 pub mod head;
 pub mod journal;
 pub mod ledger;
+pub mod line;
 pub mod offset;
 pub mod reject;
 pub mod sampling;
@@ -17,6 +18,7 @@ pub mod span;
 mod store;
 
 pub use ledger::{Ledger, Tally};
+pub use line::{LineRecord, TraceLines};
 pub use offset::Offset;
 pub use reject::{RejectReason, Rejection};
 pub use scan::{
@@ -28,4 +30,4 @@ pub use span::{
     DroppedItems, Operation, Operations, Place, Room, SearchLimits, SearchResult, Sought, SpanFilter, SpanRecord,
     SpanState, SpanText, TagFilter, TraceRows,
 };
-pub use store::{AppendError, OpenError, ReadError, Snapshot, Store, StoreOptions, TracesBatch};
+pub use store::{AppendError, Batch, LogsBatch, OpenError, ReadError, Snapshot, Store, StoreOptions, TracesBatch};

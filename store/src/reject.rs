@@ -1,6 +1,6 @@
 //! Why single items of a request are refused.
 
-use weir_proto::otlp::traces::SpanFault;
+use weir_proto::otlp::ItemFault;
 
 /// One refused item of a frame: replay skips it without judging again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,13 +66,13 @@ impl RejectReason {
     }
 }
 
-impl From<SpanFault> for RejectReason {
-    fn from(fault: SpanFault) -> Self {
+impl From<ItemFault> for RejectReason {
+    fn from(fault: ItemFault) -> Self {
         match fault {
-            SpanFault::InvalidUtf8 => Self::InvalidUtf8,
-            SpanFault::TooDeep => Self::TooDeep,
-            SpanFault::TooManyAttributes => Self::TooManyAttributes,
-            SpanFault::TooLarge => Self::TooLarge,
+            ItemFault::InvalidUtf8 => Self::InvalidUtf8,
+            ItemFault::TooDeep => Self::TooDeep,
+            ItemFault::TooManyAttributes => Self::TooManyAttributes,
+            ItemFault::TooLarge => Self::TooLarge,
         }
     }
 }

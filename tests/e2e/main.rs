@@ -10,6 +10,7 @@ mod disk_image;
 mod fixture;
 mod happy;
 mod judged;
+mod logs;
 mod parts;
 mod power_cut;
 mod raw_http;

@@ -38,7 +38,29 @@ async fn the_python_sdk_sends_by_grpc_and_http() {
             .expect("an answer");
         let ids: Vec<_> = found["data"].as_array().expect("a list").iter().map(|trace| &trace["traceID"]).collect();
         assert!(ids.contains(&&Value::from(id.trim())), "{protocol}: {found}");
+        check_lines(&query, id.trim()).await;
     }
+    let untraced = query.sql("SELECT count(*) AS n FROM logs WHERE trace_id IS NULL").await.expect("an answer");
+    assert_eq!(untraced["rows"][0]["n"], 2, "one of each protocol");
+}
+
+/// The lines that sdk.py writes, joined with its spans.
+async fn check_lines(query: &Query, id: &str) {
+    let sql = format!(
+        "SELECT spans.name, severity_number, body, body_is_json, attributes['order'] AS o, logs.service, logs.scope_name
+         FROM logs JOIN (SELECT trace_id, span_id, name FROM spans) spans USING (trace_id, span_id)
+         WHERE trace_id = '{id}' ORDER BY time"
+    );
+    let answer = query.sql(&sql).await.unwrap_or_else(|error| panic!("{error:#}"));
+    let line = |name: &str, severity: u64, body: &str, is_json: bool, order: Option<&str>| {
+        serde_json::json!({"name": name, "severity_number": severity, "body": body, "body_is_json": is_json, "o": order,
+            "service": "sdk-test", "scope_name": "e2e"})
+    };
+    let expected = [
+        line("SELECT orders", 9, r#"{"rows":0,"table":"orders"}"#, true, None),
+        line("GET /orders/{id}", 17, "no such order — ünïcödé", false, Some("42")),
+    ];
+    assert_eq!(answer["rows"], Value::from(expected.to_vec()), "{answer}");
 }
 
 #[tokio::test]
@@ -125,7 +147,7 @@ fn node_modules() -> Option<PathBuf> {
 /// The Python with the SDK.
 fn python() -> Option<String> {
     python_with(
-        "opentelemetry.sdk, opentelemetry.exporter.otlp.proto.grpc.trace_exporter, opentelemetry.exporter.otlp.proto.http.trace_exporter",
+        "opentelemetry.sdk, opentelemetry.exporter.otlp.proto.grpc.trace_exporter, opentelemetry.exporter.otlp.proto.http.trace_exporter, opentelemetry.sdk._logs",
     )
 }
 

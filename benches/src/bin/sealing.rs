@@ -13,11 +13,11 @@ use weir_benches::{
     process,
     shop::{BatchKey, HEAD_LEN, Traffic},
 };
-use weir_proto::TenantId;
+use weir_proto::{Signal, TenantId};
 use weir_store::{
     Tally,
     disk::Disk,
-    segment::{Segment, SegmentId, SpanBuilder, merge, write_segment},
+    segment::{Builder, Segment, SegmentId, SpanBuilder, merge, write_segment},
 };
 
 #[global_allocator]
@@ -131,7 +131,13 @@ fn seal(journal: &Journal, builder: &mut SpanBuilder, folder: &Path, run: u32) -
         file.take(length as u64).read_to_end(&mut payload)?;
         builder.push_payload(&payload, &[])?;
     }
-    let id = SegmentId { tenant: TenantId::default(), first_file: run + 1, last_file: run + 1, generation: 0 };
+    let id = SegmentId {
+        signal: Signal::Traces,
+        tenant: TenantId::default(),
+        first_file: run + 1,
+        last_file: run + 1,
+        generation: 0,
+    };
     Ok(write_segment(&Disk::system(), folder, &id, builder, Tally::default(), 1)?)
 }
 
@@ -139,6 +145,6 @@ fn seal(journal: &Journal, builder: &mut SpanBuilder, folder: &Path, run: u32) -
 #[inline(never)]
 fn merge_all(segments: &[Arc<Segment>], folder: &Path, level: i32) -> anyhow::Result<Segment> {
     let last_file = segments.last().map_or(0, |segment| segment.id().last_file);
-    let id = SegmentId { tenant: TenantId::default(), first_file: 1, last_file, generation: 1 };
+    let id = SegmentId { signal: Signal::Traces, tenant: TenantId::default(), first_file: 1, last_file, generation: 1 };
     Ok(merge(&Disk::system(), folder, &id, segments, level, &|| false)?)
 }

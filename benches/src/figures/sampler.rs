@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message;
 use weir_proto::{
-    TenantId,
+    Signal, TenantId,
     otlp::traces::{Checks, ScannedSpan, scan},
     time::Clock,
 };
@@ -43,7 +43,7 @@ async fn measure(settings: &Settings, is_spread: bool) -> anyhow::Result<Vec<Row
     let mut memory: f64 = 0.0;
     let mut pending = 0;
     for number in 0..batches {
-        while store.readiness().is_err() {
+        while store.readiness(Signal::Traces).is_err() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         store.append_traces(batch(number, is_spread, clock.now_ns(), &*sampling)?).await?;

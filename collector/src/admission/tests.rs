@@ -44,7 +44,7 @@ fn request(spans: Vec<Span>) -> Vec<u8> {
     ExportTraceServiceRequest { resource_spans }.encode_to_vec()
 }
 
-fn admitted(payload: Vec<u8>, rules: &AdmissionRules) -> Result<Admitted, AdmissionError> {
+fn admitted(payload: Vec<u8>, rules: &AdmissionRules) -> Result<Admitted<BatchSummaries>, AdmissionError> {
     admit(TenantId::default(), payload.into(), NOW_NS, rules)
 }
 
@@ -155,7 +155,7 @@ fn the_journal_gets_what_came_unless_its_order_is_unusual() {
 fn what_is_no_request_is_refused_whole() {
     let payload = request(vec![span(), span()]);
     let cut = admitted(payload[..payload.len() - 1].to_vec(), &RULES).expect_err("cut off");
-    assert!(matches!(cut, AdmissionError::Malformed(_)));
+    assert!(matches!(cut, AdmissionError::Malformed { .. }));
     assert!(admitted(b"GET / HTTP/1.1\r\n".to_vec(), &RULES).is_err());
     let empty = admitted(Vec::new(), &RULES).expect("an empty request is one");
     assert_eq!((empty.batch.items, empty.partial), (0, None));
@@ -165,7 +165,10 @@ fn what_is_no_request_is_refused_whole() {
 fn a_flood_of_empty_spans_is_refused_whole() {
     let flood = |count: usize| admitted(request(vec![Span::default(); count]), &RULES);
     assert_eq!(flood(REJECTED_MAX).expect("as many as allowed").batch.rejected.len(), REJECTED_MAX);
-    assert_eq!(flood(REJECTED_MAX + 1).expect_err("one more"), AdmissionError::TooManyRejected);
+    assert_eq!(
+        flood(REJECTED_MAX + 1).expect_err("one more"),
+        AdmissionError::TooManyRejected { signal: Signal::Traces }
+    );
 }
 
 fn sampling() -> Arc<TailSampling> {

@@ -99,8 +99,8 @@ async fn what_is_not_an_export_of_traces_is_unimplemented_or_not_grpc() {
     let mut grpc = GrpcClient::connect(receiver.grpc).await;
     let body = framed(0, &request_of(10));
     for path in [
-        "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-        "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+        "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export",
+        "/opentelemetry.proto.collector.logs.v1.LogsService/Import",
         "/opentelemetry.proto.collector.trace.v1.TraceService/Import",
         "/",
     ] {
@@ -140,7 +140,7 @@ async fn http_has_a_status_for_each_fault() {
     let zstd_encoded = ("content-encoding", "zstd");
     type Row<'a> = (&'a str, &'a str, &'a str, Vec<(&'a str, &'a str)>, Vec<u8>, u16, i32);
     let rows: Vec<Row<'_>> = vec![
-        ("metrics", "POST", "/v1/metrics", vec![protobuf], message.clone(), 404, 12),
+        ("metrics", "POST", "/v1/profiles", vec![protobuf], message.clone(), 404, 12),
         ("logs", "POST", "/v1/logs", vec![protobuf], message.clone(), 404, 12),
         ("elsewhere", "GET", "/", vec![], vec![], 404, 12),
         ("get", "GET", "/v1/traces", vec![], vec![], 405, 12),

@@ -222,7 +222,7 @@ async fn what_happens_is_counted() {
             metrics.iter().find(wanted).map_or(0.0, |metric| metric.get_counter().get_value())
         };
         [
-            value("weir_receiver_spans_rejected_total", &[("reason", "invalid_span_id")]),
+            value("weir_receiver_items_rejected_total", &[("signal", "traces"), ("reason", "invalid_span_id")]),
             value("weir_receiver_wire_bytes_total", &[("protocol", "http"), ("encoding", "deflate")]),
             value("weir_receiver_payload_bytes_total", &[("protocol", "http"), ("encoding", "deflate")]),
         ]

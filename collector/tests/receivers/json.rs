@@ -137,7 +137,7 @@ async fn every_refusal_is_in_json_too() {
     assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (400, &json!(3)));
     let answer = http.export_json(&[("content-encoding", "br")], b"x".to_vec()).await;
     assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (415, &json!(12)));
-    let answer = http.send("POST", "/v1/logs", &[("content-type", "application/json")], b"{}".to_vec()).await;
+    let answer = http.send("POST", "/v1/profiles", &[("content-type", "application/json")], b"{}".to_vec()).await;
     assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (404, &json!(12)));
     let answer = http.export_json(&[("authorization", "Bearer nobody")], with(json!({}))).await;
     assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (401, &json!(16)));

@@ -7,6 +7,7 @@ mod corpora;
 mod export;
 mod floods;
 mod json;
+mod logs;
 mod payload;
 mod port;
 mod shutdown;

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weir_collector::{
-    Append, Authenticate, Unauthenticated,
+    Append, Arrival, Authenticate, Unauthenticated,
     admission::AdmissionRules,
     processors::Processing,
     receivers::{
@@ -28,7 +28,7 @@ use weir_collector::{
     },
 };
 use weir_proto::{TenantId, otlp::messages::collector::trace::v1::ExportTraceServiceResponse, time::Clock};
-use weir_store::{AppendError, TracesBatch};
+use weir_store::{AppendError, LogsBatch, TracesBatch};
 
 use crate::payload::{NOW_NS, framed};
 
@@ -38,6 +38,7 @@ pub(crate) const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceSe
 #[derive(Debug)]
 pub(crate) struct Journal {
     pub(crate) batches: Mutex<Vec<TracesBatch>>,
+    pub(crate) lines: Mutex<Vec<LogsBatch>>,
     /// What the next appends are answered.
     pub(crate) refusal: Mutex<Option<AppendError>>,
     /// Appends wait here for a permit.
@@ -51,13 +52,16 @@ impl Journal {
         self.batches.lock().expect("no panic").len()
     }
 
-    async fn append(&self, batch: TracesBatch) -> Result<(), AppendError> {
+    async fn append(&self, arrival: Arrival) -> Result<(), AppendError> {
         self.begun.notify_one();
         let _pass = self.gate.acquire().await.expect("never closed");
         if let Some(refusal) = self.refusal.lock().expect("no panic").clone() {
             return Err(refusal);
         }
-        self.batches.lock().expect("no panic").push(batch);
+        match arrival {
+            Arrival::Spans(batch) => self.batches.lock().expect("no panic").push(batch),
+            Arrival::Lines(batch) => self.lines.lock().expect("no panic").push(batch),
+        }
         Ok(())
     }
 }
@@ -74,6 +78,7 @@ pub(crate) struct Receiver {
 fn surroundings() -> (Arc<Journal>, Append, Authenticate) {
     let journal = Arc::new(Journal {
         batches: Mutex::default(),
+        lines: Mutex::default(),
         refusal: Mutex::default(),
         gate: Semaphore::new(1000),
         begun: Notify::new(),

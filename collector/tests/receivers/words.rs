@@ -60,7 +60,7 @@ async fn what_cannot_be_read_is_named() {
     let rows = [
         ("/v1/traces/", vec![as_json], json.clone(), 404, "without the slash at its end, /v1/traces is"),
         ("/v1/Traces", vec![as_json], json.clone(), 404, "written /v1/traces, it is"),
-        ("/v1/metrics", vec![as_json], json.clone(), 404, "metrics are not there yet"),
+        ("/v1/profiles", vec![as_json], json.clone(), 404, "profiles are not there yet"),
         ("/api/v2/spans", vec![as_json], b"[]".to_vec(), 404, "zipkin receiver"),
         ("/v1/traces", vec![as_json], [b"\xef\xbb\xbf", &*json].concat(), 400, "byte order mark"),
         ("/v1/traces", vec![as_json], utf_16, 400, "UTF-16"),

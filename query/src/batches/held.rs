@@ -6,7 +6,7 @@ use arrow_array::{
     ArrayRef, DictionaryArray, FixedSizeBinaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
     UInt32Array, types::UInt32Type,
 };
-use weir_proto::{ids::hex, otlp::messages::common::v1::any_value::Value};
+use weir_proto::{Signal, ids::hex, otlp::messages::common::v1::any_value::Value};
 use weir_store::{Place, ScanColumn, ScanRequest, SpanRecord};
 
 use super::Batches;
@@ -25,7 +25,7 @@ impl HeldBatches {
         let rows: Vec<_> = rows.iter().filter(|row| starts.contains(&row.span.start_time_unix_nano)).collect();
         let batch = |rows: &[&SpanRecord]| {
             let columns = request.columns.iter().map(|one| column(one, rows)).collect();
-            RecordBatch::try_new(request.schema(), columns).expect("the columns are of the schema")
+            RecordBatch::try_new(request.schema(Signal::Traces), columns).expect("the columns are of the schema")
         };
         Self(rows.chunks(PART_ROWS).map(batch).collect())
     }

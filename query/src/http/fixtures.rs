@@ -16,8 +16,8 @@ use weir_proto::{
     },
 };
 use weir_store::{
-    AppendError, Ledger, Operation, Operations, ReadError, Room, ScanRequest, SearchLimits, SearchResult, SpanFilter,
-    SpanRecord, SpanState, TraceRows, sampling::SamplingStatus,
+    AppendError, Ledger, LineRecord, Operation, Operations, ReadError, Room, ScanRequest, SearchLimits, SearchResult,
+    SpanFilter, SpanRecord, SpanState, TraceLines, TraceRows, sampling::SamplingStatus,
 };
 
 use super::{
@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     batches::{Batches, held::HeldBatches},
-    sql::stop::Stop,
+    sql::{stop::Stop, table::Tables},
 };
 
 /// The trace all of [`record`]'s spans belong to.
@@ -101,6 +101,7 @@ pub(crate) fn table(services: Vec<&str>) -> Arc<dyn TableProvider> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Held {
     pub(crate) rows: Vec<SpanRecord>,
+    pub(crate) lines: Vec<LineRecord>,
     pub(crate) found: SearchResult,
     pub(crate) operations: Vec<Operation>,
     pub(crate) ledger: Ledger,
@@ -119,9 +120,9 @@ impl Source for Held {
         Box::new(self.clone())
     }
 
-    fn spans(&self, _: TenantId, _: &Arc<Stop>) -> Arc<dyn TableProvider> {
+    fn tables(&self, _: TenantId, _: &Arc<Stop>) -> Tables {
         let names: Vec<_> = self.operations.iter().map(|operation| operation.service.as_str()).collect();
-        table(names)
+        vec![("spans", table(names))]
     }
 
     fn readiness(&self) -> Result<(), AppendError> {
@@ -142,6 +143,11 @@ impl View for Held {
         found.rows.truncate(fitting);
         found.is_cut = fitting < all;
         Ok(found)
+    }
+
+    fn lines(&self, _: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError> {
+        let rows = self.lines.iter().filter(|row| row.line.trace_id == id.0).take(rows_max).cloned().collect();
+        Ok(TraceLines { rows, is_damaged: self.is_damaged })
     }
 
     fn search(&self, _: &TenantId, _: &SpanFilter, _: SearchLimits) -> Result<SearchResult, ReadError> {

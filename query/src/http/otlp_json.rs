@@ -4,6 +4,8 @@
 //! <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>. Written by hand because the generated types
 //! write NaN as null and have no place for the state. Fields with their default value are left out.
 
+mod lines;
+
 use std::{collections::HashMap, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -17,8 +19,9 @@ use weir_proto::{
         trace::v1 as otlp,
     },
 };
-use weir_store::{SpanRecord, SpanState};
+use weir_store::{LineRecord, SpanRecord, SpanState};
 
+use self::lines::{BySpan, Line};
 use crate::{
     critical_path::SpanTime,
     trace::{by_key, non_finite, parent_id},
@@ -40,6 +43,12 @@ pub(super) enum Detail<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct TracesData<'a> {
     resource_spans: Vec<ResourceSpans<'a>>,
+    /// Not OTLP: lines of the trace that belong to none of the spans shown.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    logs: Vec<Line<'a>>,
+    /// Not OTLP: lines beyond `query.spans_max`, at least.
+    #[serde(skip_serializing_if = "is_default")]
+    logs_left_out: usize,
     /// Not OTLP: spans beyond `query.spans_max`, at least.
     #[serde(skip_serializing_if = "is_default")]
     spans_left_out: usize,
@@ -125,6 +134,9 @@ struct Span<'a> {
     /// Whether that path leads through it.
     #[serde(skip_serializing_if = "Option::is_none")]
     on_critical_path: Option<bool>,
+    /// Not OTLP: the lines that belong to it, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    logs: Vec<Line<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -207,7 +219,19 @@ impl<'a> TracesData<'a> {
             }
             group[position].spans.push(span);
         }
-        Self { resource_spans, spans_left_out: left_out, is_damaged }
+        Self { resource_spans, spans_left_out: left_out, is_damaged, ..Self::default() }
+    }
+
+    /// Puts lines beside their spans; `left_out` further ones, at least, are only counted.
+    pub(super) fn with_lines(mut self, lines: &'a [LineRecord], left_out: usize) -> Self {
+        let mut lines = BySpan::of(lines);
+        let groups = self.resource_spans.iter_mut().flat_map(|resource| &mut resource.scope_spans);
+        for span in groups.flat_map(|scope| &mut scope.spans) {
+            span.logs = lines.take(&span.span_id);
+        }
+        self.logs = lines.rest();
+        self.logs_left_out = left_out;
+        self
     }
 
     /// Adds another trace's, whose resources stay its own.
@@ -284,6 +308,7 @@ impl<'a> Span<'a> {
             self_time_ns: None,
             critical_path_ns: None,
             on_critical_path: None,
+            logs: Vec::new(),
         }
         .without_empty(strict)
     }

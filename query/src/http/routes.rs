@@ -116,7 +116,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route::read(
         "/api/v1/trace/{id}",
         false,
-        "One trace as OTLP JSON, each span with its own time and its time on the critical path.",
+        "One trace as OTLP JSON, each span with its own time, its time on the critical path and its log records.",
         api::trace,
     ),
     Route::read("/api/v1/dependencies", true, "Which service calls which, errors and percentiles.", api::dependencies),
@@ -129,7 +129,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route::read("/api/v1/services", true, "The services and how many operations each has.", api::services),
     Route::stream(
         "/api/v1/sql",
-        "SQL over the table spans: POST the query as the body, or GET with ?query=.",
+        "SQL over the tables spans and logs: POST the query as the body, or GET with ?query=.",
         api::sql,
     ),
     Route::read("/api/v1/ledger", true, "What became of everything that was received.", api::ledger),

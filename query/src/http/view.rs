@@ -2,16 +2,18 @@
 
 use std::{sync::Arc, time::Instant};
 
-use datafusion::catalog::TableProvider;
-use weir_proto::{TenantId, TraceId};
+use weir_proto::{Signal, TenantId, TraceId};
 use weir_store::{
     AppendError, Ledger, Operations, ReadError, Room, ScanRequest, SearchLimits, SearchResult, Snapshot, SpanFilter,
-    Store, TraceRows, sampling::SamplingStatus,
+    Store, TraceLines, TraceRows, sampling::SamplingStatus,
 };
 
 use crate::{
     batches::Batches,
-    sql::{stop::Stop, table::spans_table},
+    sql::{
+        stop::Stop,
+        table::{Tables, tables},
+    },
 };
 
 /// Opens views. Implemented by the store, and by tests that need a slow or broken one.
@@ -19,10 +21,10 @@ pub(super) trait Source: Send + Sync {
     /// A view of everything acknowledged so far.
     fn view(&self) -> Box<dyn View>;
 
-    /// The tenant's spans as a table, which is planned until `stop`. May block on files.
-    fn spans(&self, tenant: TenantId, stop: &Arc<Stop>) -> Arc<dyn TableProvider>;
+    /// The tenant's rows as tables, of one moment, which are planned until `stop`. May block on files.
+    fn tables(&self, tenant: TenantId, stop: &Arc<Stop>) -> Tables;
 
-    /// Ok when data would be taken now; the reason otherwise.
+    /// Ok when data of every signal would be taken now; the reason otherwise.
     fn readiness(&self) -> Result<(), AppendError>;
 
     /// How tail sampling fares.
@@ -45,6 +47,9 @@ pub(super) trait View: Send {
         ids.iter().take(1).map(|&id| self.trace(tenant, id, rows_max, &mut *room)).collect()
     }
 
+    /// The trace's lines, no more than `rows_max`.
+    fn lines(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError>;
+
     fn search(&self, tenant: &TenantId, filter: &SpanFilter, limits: SearchLimits) -> Result<SearchResult, ReadError>;
 
     /// Plans a column scan.
@@ -60,12 +65,12 @@ impl Source for Store {
         Box::new(self.snapshot())
     }
 
-    fn spans(&self, tenant: TenantId, stop: &Arc<Stop>) -> Arc<dyn TableProvider> {
-        spans_table(self.snapshot(), tenant, stop)
+    fn tables(&self, tenant: TenantId, stop: &Arc<Stop>) -> Tables {
+        tables(&self.snapshot(), &tenant, stop)
     }
 
     fn readiness(&self) -> Result<(), AppendError> {
-        Store::readiness(self)
+        Signal::ALL.into_iter().try_for_each(|signal| Store::readiness(self, signal))
     }
 
     fn sampling_status(&self) -> SamplingStatus {
@@ -86,6 +91,10 @@ impl View for Snapshot {
         room: Room<'_>,
     ) -> Result<Vec<TraceRows>, ReadError> {
         Ok(self.traces_within(tenant, ids, rows_max, room))
+    }
+
+    fn lines(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError> {
+        self.lines_of_trace(tenant, id, rows_max)
     }
 
     fn search(&self, tenant: &TenantId, filter: &SpanFilter, limits: SearchLimits) -> Result<SearchResult, ReadError> {

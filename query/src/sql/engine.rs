@@ -9,7 +9,6 @@ use std::{
 
 use datafusion::{
     arrow::datatypes::SchemaRef,
-    catalog::TableProvider,
     common::Result as DataFusionResult,
     execution::{SendableRecordBatchStream, context::SQLOptions},
     physical_plan::{ExecutionPlan, execute_stream},
@@ -27,7 +26,7 @@ use super::{
     error::SqlError,
     guard, places, session,
     stop::{self, Stop},
-    table::{PARTS_DAMAGED, Readers},
+    table::{PARTS_DAMAGED, Readers, Tables},
 };
 
 /// The stack of every thread that a query is parsed, planned or run on. Only what is used takes memory. Tests make do with a
@@ -56,15 +55,15 @@ pub(crate) struct Engine {
     readers: Arc<Readers>,
 }
 
-/// Opens a table whose planning ends when the query has to.
-pub(crate) type OpenTable = Box<dyn FnOnce(&Arc<Stop>) -> Arc<dyn TableProvider> + Send>;
+/// Opens tables whose planning ends when the query has to.
+pub(crate) type OpenTables = Box<dyn FnOnce(&Arc<Stop>) -> Tables + Send>;
 
 /// One question.
 pub(crate) struct Query {
     /// The SQL.
     pub(crate) text: String,
-    /// What `spans` is; called where blocking is allowed.
-    pub(crate) spans: OpenTable,
+    /// The tables; called where blocking is allowed.
+    pub(crate) tables: OpenTables,
     /// When to stop.
     pub(crate) deadline: Instant,
     /// How rows are written.
@@ -130,11 +129,11 @@ impl Engine {
         let (limits, spill_folder, readers) = (self.limits.clone(), self.spill_folder.clone(), self.readers.clone());
         let planning = handle.clone();
         handle.spawn_blocking(move || {
-            let Query { text, spans, deadline, encoding } = query;
+            let Query { text, tables, deadline, encoding } = query;
             if sender.is_closed() {
                 return;
             }
-            match plan(&planning, &text, &limits, (spill_folder, &readers), spans, &stop) {
+            match plan(&planning, &text, &limits, (spill_folder, &readers), tables, &stop) {
                 Ok((plan, stream)) => {
                     let Ok(last) = sender.clone().try_reserve_owned() else { return };
                     let rows_left = limits.rows_max.get();
@@ -181,12 +180,12 @@ fn plan(
     text: &str,
     limits: &SqlConfig,
     (spill_folder, readers): (PathBuf, &Arc<Readers>),
-    spans: OpenTable,
+    tables: OpenTables,
     stop: &Arc<Stop>,
 ) -> Result<Planned, SqlError> {
     let mut statement = guard::admit(text)?;
     stop.check()?;
-    let context = session::open(limits, spill_folder, readers, spans(stop))?;
+    let context = session::open(limits, spill_folder, readers, tables(stop))?;
     session::resolve(&context, &mut statement)?;
     Ok(handle.block_on(prepare(&context, statement, stop))?)
 }

@@ -1,4 +1,4 @@
-//! One query's DataFusion session: one table, no files, functions that cannot outgrow their input, its own memory and disk.
+//! One query's DataFusion session: our tables, no files, functions that cannot outgrow their input, its own memory and disk.
 
 use std::{
     path::PathBuf,
@@ -6,7 +6,6 @@ use std::{
 };
 
 use datafusion::{
-    catalog::TableProvider,
     common::Result,
     execution::{
         SessionStateBuilder, SessionStateDefaults,
@@ -26,11 +25,8 @@ use super::{
     growing::{JoinPlanner, bounded},
     memory::QueryMemory,
     names::{self, Known},
-    table::{self, Readers},
+    table::{self, Readers, Tables},
 };
-
-/// The name of the one table.
-pub(super) const TABLE: &str = "spans";
 
 /// Parts in which a query runs at the same time.
 const PARTITIONS: usize = 2;
@@ -67,10 +63,15 @@ pub(super) fn is_left_out(name: &str) -> bool {
 /// Resolves the names of a statement.
 pub(super) fn resolve(context: &SessionContext, statement: &mut Statement) -> Result<(), SqlError> {
     let state = context.state();
-    let table = context.table_provider(TABLE).now_or_never().transpose()?;
-    let columns = table.map(|table| table.schema().fields().iter().map(|field| field.name().clone()).collect());
+    let mut tables = Vec::new();
+    for name in table::names() {
+        let is_there = context.table_exist(name)?;
+        let table = is_there.then(|| context.table_provider(name).now_or_never()).flatten().transpose()?;
+        let columns = table.map(|table| table.schema().fields().iter().map(|field| field.name().clone()).collect());
+        tables.push((name.to_owned(), columns.unwrap_or_default()));
+    }
     let known = Known {
-        columns: columns.unwrap_or_default(),
+        tables,
         functions: &|| {
             let scalar = state.scalar_functions().keys().chain(state.higher_order_functions().keys());
             let grouping = state.aggregate_functions().keys().chain(state.window_functions().keys());
@@ -86,12 +87,12 @@ pub(super) fn resolve(context: &SessionContext, statement: &mut Statement) -> Re
     Ok(names::resolve(statement, &known)?)
 }
 
-/// A session that knows `spans` and nothing else.
+/// A session that knows these tables and nothing else.
 pub(super) fn open(
     limits: &SqlConfig,
     spill_folder: PathBuf,
     readers: &Arc<Readers>,
-    spans: Arc<dyn TableProvider>,
+    tables: Tables,
 ) -> Result<SessionContext> {
     let disk = DiskManagerBuilder::default()
         .with_mode(DiskManagerMode::Directories(vec![spill_folder]))
@@ -119,6 +120,8 @@ pub(super) fn open(
         .build();
     let context = SessionContext::new_with_state(state);
     table::register(&context);
-    context.register_table(TABLE, spans)?;
+    for (name, table) in tables {
+        context.register_table(name, table)?;
+    }
     Ok(context)
 }

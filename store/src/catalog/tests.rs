@@ -3,7 +3,7 @@
 use super::*;
 
 fn id(first_file: u32, last_file: u32, generation: u32) -> SegmentId {
-    SegmentId { tenant: TenantId::default(), first_file, last_file, generation }
+    SegmentId { signal: Signal::Traces, tenant: TenantId::default(), first_file, last_file, generation }
 }
 
 fn ledger(accepted: u64, rejected: u64) -> BTreeMap<TenantId, Tally> {
@@ -24,7 +24,7 @@ async fn open(folder: &Path) -> Catalog {
 /// What another process would find.
 async fn reopened(folder: &Path) -> CatalogState {
     let catalog = open(folder).await;
-    let mut state = catalog.state().await.expect("readable");
+    let mut state = catalog.state(Signal::Traces).await.expect("readable");
     catalog.close().await;
     state.segments.sort();
     state
@@ -36,11 +36,11 @@ async fn each_change_is_there_again() {
     let catalog = open(folder.path()).await;
     assert_eq!(reopened(folder.path()).await, CatalogState::default());
     let empty = CatalogState { first_unsealed_file: Some(1), ..CatalogState::default() };
-    catalog.rebuild(&empty).await.expect("rebuilt");
+    catalog.rebuild(Signal::Traces, &empty).await.expect("rebuilt");
     assert_eq!(reopened(folder.path()).await, empty);
 
-    catalog.seal(1, 3, &[(id(1, 2, 0), 10)], &ledger(11, 2)).await.expect("sealed");
-    catalog.seal(3, 4, &[(id(3, 3, 0), 5)], &ledger(6, 1)).await.expect("sealed");
+    catalog.seal(Signal::Traces, (1, 3), &[(id(1, 2, 0), 10)], &ledger(11, 2)).await.expect("sealed");
+    catalog.seal(Signal::Traces, (3, 4), &[(id(3, 3, 0), 5)], &ledger(6, 1)).await.expect("sealed");
     let mut state = reopened(folder.path()).await;
     assert_eq!(state.first_unsealed_file, Some(4));
     assert_eq!(state.segments, [(id(1, 2, 0), 10), (id(3, 3, 0), 5)]);
@@ -50,7 +50,7 @@ async fn each_change_is_there_again() {
     catalog.merge(&[id(1, 2, 0), id(3, 3, 0)], &id(1, 3, 1), 15).await.expect("merged");
     assert_eq!(reopened(folder.path()).await.segments, [(id(1, 3, 1), 15)]);
     // Retention keeps the ledger; damage moves it.
-    catalog.seal(4, 5, &[(id(4, 4, 0), 5)], &BTreeMap::new()).await.expect("sealed");
+    catalog.seal(Signal::Traces, (4, 5), &[(id(4, 4, 0), 5)], &BTreeMap::new()).await.expect("sealed");
     catalog.remove(&[(id(4, 4, 0), 5)], false).await.expect("removed");
     catalog.remove(&[(id(1, 3, 1), 15)], true).await.expect("removed");
     let state = reopened(folder.path()).await;
@@ -59,8 +59,31 @@ async fn each_change_is_there_again() {
     assert_eq!((state.segments.len(), state.first_unsealed_file), (0, Some(5)));
 
     // Rebuilding forgets everything before.
-    catalog.rebuild(&empty).await.expect("rebuilt");
+    catalog.rebuild(Signal::Traces, &empty).await.expect("rebuilt");
     assert_eq!(reopened(folder.path()).await, empty);
+}
+
+#[tokio::test]
+async fn signals_do_not_touch_each_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let catalog = open(folder.path()).await;
+    let empty = CatalogState { first_unsealed_file: Some(1), ..CatalogState::default() };
+    for signal in Signal::ALL {
+        catalog.rebuild(signal, &empty).await.expect("rebuilt");
+    }
+    // The same files, and the same name.
+    let of_logs = SegmentId { signal: Signal::Logs, ..id(1, 2, 0) };
+    catalog.seal(Signal::Traces, (1, 3), &[(id(1, 2, 0), 10)], &ledger(11, 2)).await.expect("sealed");
+    catalog.seal(Signal::Logs, (1, 3), &[(of_logs.clone(), 7)], &ledger(8, 0)).await.expect("sealed");
+    let before = reopened(folder.path()).await;
+    assert_eq!(before.segments, [(id(1, 2, 0), 10)]);
+    catalog.remove(&[(of_logs.clone(), 7)], true).await.expect("removed");
+    assert_eq!(reopened(folder.path()).await, before);
+    let logs = catalog.state(Signal::Logs).await.expect("readable");
+    assert_eq!((logs.segments.len(), logs.ledger[&TenantId::default()].damaged), (0, 8));
+    catalog.rebuild(Signal::Logs, &empty).await.expect("rebuilt");
+    assert_eq!(reopened(folder.path()).await, before);
+    assert_eq!(catalog.state(Signal::Logs).await.expect("readable"), empty);
 }
 
 #[tokio::test]
@@ -68,13 +91,13 @@ async fn a_seal_from_elsewhere_changes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let catalog = open(folder.path()).await;
     let empty = CatalogState { first_unsealed_file: Some(1), ..CatalogState::default() };
-    catalog.rebuild(&empty).await.expect("rebuilt");
-    catalog.seal(1, 3, &[(id(1, 2, 0), 10)], &ledger(11, 0)).await.expect("sealed");
+    catalog.rebuild(Signal::Traces, &empty).await.expect("rebuilt");
+    catalog.seal(Signal::Traces, (1, 3), &[(id(1, 2, 0), 10)], &ledger(11, 0)).await.expect("sealed");
     let before = reopened(folder.path()).await;
-    let refused = catalog.seal(1, 4, &[(id(1, 3, 0), 10)], &ledger(11, 0)).await;
+    let refused = catalog.seal(Signal::Traces, (1, 4), &[(id(1, 3, 0), 10)], &ledger(11, 0)).await;
     assert!(matches!(refused, Err(CatalogError::SealedElsewhere { expected: 1, found: 3 })), "{refused:?}");
     // The second segment is listed already: the first is not added either.
-    let refused = catalog.seal(3, 5, &[(id(3, 4, 0), 7), (id(1, 2, 0), 10)], &ledger(8, 0)).await;
+    let refused = catalog.seal(Signal::Traces, (3, 5), &[(id(3, 4, 0), 7), (id(1, 2, 0), 10)], &ledger(8, 0)).await;
     assert!(matches!(refused, Err(CatalogError::Database(_))), "{refused:?}");
     assert_eq!(reopened(folder.path()).await, before);
 }
@@ -100,7 +123,7 @@ async fn values_that_nobody_writes_are_an_error() {
         let folder = tempfile::tempdir().expect("a folder");
         let catalog = open(folder.path()).await;
         sqlx::query(change).execute(&catalog.0).await.expect("changed");
-        let error = catalog.state().await.expect_err("unreadable");
+        let error = catalog.state(Signal::Traces).await.expect_err("unreadable");
         assert!(matches!(error, CatalogError::Unreadable(_)), "{error}");
     }
 }
@@ -110,21 +133,24 @@ async fn after_a_full_disk_changes_are_durable_again() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let path = folder.path().join("catalog.sqlite");
     let catalog = Catalog::open(&path).await.expect("new");
-    catalog.rebuild(&CatalogState { first_unsealed_file: Some(1), ..Default::default() }).await.expect("written");
+    catalog
+        .rebuild(Signal::Traces, &CatalogState { first_unsealed_file: Some(1), ..Default::default() })
+        .await
+        .expect("written");
     let many: Vec<_> = (0..500).map(|file| (id(file, file, 0), 1)).collect();
     for _ in 0..3 {
         // Each connection has its own limit, and a refused change closes its connection.
         sqlx::query("PRAGMA max_page_count = 1").execute(&catalog.0).await.expect("set");
-        let refused = catalog.seal(1, 2, &many, &BTreeMap::new()).await.expect_err("no space");
+        let refused = catalog.seal(Signal::Traces, (1, 2), &many, &BTreeMap::new()).await.expect_err("no space");
         assert!(refused.is_refusal() && !refused.is_damage(), "{refused}");
     }
-    let moved = catalog.seal(7, 8, &[], &BTreeMap::new()).await.expect_err("not there");
+    let moved = catalog.seal(Signal::Traces, (7, 8), &[], &BTreeMap::new()).await.expect_err("not there");
     assert!(matches!(moved, CatalogError::SealedElsewhere { expected: 7, found: 1 }), "{moved}");
     sqlx::query("PRAGMA max_page_count = 100000").execute(&catalog.0).await.expect("space again");
-    catalog.seal(1, 2, &many, &BTreeMap::new()).await.expect("sealed");
-    catalog.seal(2, 3, &[], &BTreeMap::new()).await.expect("sealed");
+    catalog.seal(Signal::Traces, (1, 2), &many, &BTreeMap::new()).await.expect("sealed");
+    catalog.seal(Signal::Traces, (2, 3), &[], &BTreeMap::new()).await.expect("sealed");
     // What another connection sees is committed.
-    let state = Catalog::open(&path).await.expect("there").state().await.expect("readable");
+    let state = Catalog::open(&path).await.expect("there").state(Signal::Traces).await.expect("readable");
     assert_eq!((state.first_unsealed_file, state.segments.len()), (Some(3), 500));
 }
 
@@ -135,7 +161,7 @@ async fn values_of_a_wrong_type_are_damage() {
     for table in ["segments VALUES ('traces', x'ff', 'id', 1)", "ledger VALUES ('traces', 'a', 'kept', '', x'00')"] {
         let insert = format!("DELETE FROM segments; INSERT INTO {table}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(insert)).execute(&catalog.0).await.expect("inserted");
-        let error = catalog.state().await.expect_err("unreadable");
+        let error = catalog.state(Signal::Traces).await.expect_err("unreadable");
         assert!(error.is_damage(), "{error}");
     }
 }

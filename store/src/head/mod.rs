@@ -5,14 +5,19 @@
 
 mod cut;
 mod file;
+mod lines;
 mod matching;
 mod payload;
 mod search;
+mod spans;
 mod summary;
 
 pub(crate) use cut::Cut;
-pub(crate) use file::{HeadFile, HeadFrame, HeadOperation};
+pub(crate) use file::{HeadFile, HeadFrame, Rows};
+pub use lines::LineSummaries;
+pub(crate) use lines::{LineFile, LineFrame, LineRows, LineSummary};
 pub(crate) use payload::{Payload, PayloadBudget};
+pub(crate) use spans::{Decided, HeadOperation, SpanFile, SpanFrame, SpanRows};
 pub use summary::BatchSummaries;
 pub(crate) use summary::{SpanSummary, operation_hash};
 

@@ -15,8 +15,8 @@ use weir_proto::{
 
 use super::{
     cut::Cut,
-    file::{HeadFile, HeadFrame, HeadOperation, TraceRow},
     matching::{Hopes, Known, TagConditions},
+    spans::{HeadOperation, SpanFile, SpanFrame, TraceRow},
     summary::SpanSummary,
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
     search::NewestTraces,
 };
 
-impl HeadFile {
+impl SpanFile {
     /// The visible rows of traces, frame by frame; of a single trace the newest `rows_max`. `None` when several have more than that.
     pub(crate) fn rows_of_traces(
         &self,
@@ -86,7 +86,7 @@ impl HeadFile {
         }
         let mut whole = true;
         let conditions = TagConditions::new(filter);
-        let frames: Vec<&HeadFrame> = self.frames(cut.projected).collect();
+        let frames: Vec<&SpanFrame> = self.frames(cut.projected).collect();
         let mut candidates: Vec<Candidate<'_>> = Vec::new();
         for frame in frames.into_iter().rev() {
             if Instant::now() >= deadline {
@@ -142,7 +142,7 @@ impl HeadFile {
 
     fn decode(
         &self,
-        frame: &HeadFrame,
+        frame: &SpanFrame,
         wanted: &[(usize, TraceRow<'_>)],
         cut: Cut<'_>,
         visit: &mut impl FnMut(usize, SpanRecord),
@@ -198,12 +198,12 @@ fn record(
 }
 
 /// A broken frame hurts only itself.
-fn report(frame: &HeadFrame, error: &ReadError) {
+fn report(frame: &SpanFrame, error: &ReadError) {
     tracing::error!(offset = %frame.offset, %error, "a frame of the journal cannot be read; the rest is");
 }
 
 /// The message of `ordinal`, made once for all spans in a row that share it.
-fn shared<M>(last: &mut Option<(u32, Arc<M>)>, ordinal: u32, make: impl FnOnce() -> M) -> Arc<M> {
+pub(super) fn shared<M>(last: &mut Option<(u32, Arc<M>)>, ordinal: u32, make: impl FnOnce() -> M) -> Arc<M> {
     match last {
         Some((known, message)) if *known == ordinal => message.clone(),
         _ => last.insert((ordinal, Arc::new(make()))).1.clone(),

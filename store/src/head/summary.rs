@@ -8,10 +8,8 @@ use weir_proto::{
     otlp::traces::{ResourceView, ScannedSpan, SpanView},
 };
 
+use super::file::NO_ROW;
 use crate::sampling::{SpanMark, SpanMarker};
-
-/// No earlier span of the trace in this file.
-pub(crate) const NO_ROW: u32 = u32::MAX;
 
 /// Slots of the batch's operation cache; a batch has some dozens of operations.
 const CACHE_SLOTS: usize = 128;

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use prost::Message;
 use weir_proto::{
-    TenantId, TraceId,
+    Signal, TenantId, TraceId,
     otlp::{
         messages::{
             collector::trace::v1::ExportTraceServiceRequest,
@@ -59,13 +59,13 @@ fn summaries(payload: &[u8], rejected: &[Rejection]) -> BatchSummaries {
     summaries
 }
 
-fn file(number: u32) -> Arc<HeadFile> {
+fn file(number: u32) -> Arc<SpanFile> {
     let journal = tempfile::tempfile().expect("a file");
     Arc::new(HeadFile::new(Arc::new(JournalFile::new(number, 1, "".into(), journal, Tallies::default(), 0))))
 }
 
 /// Publishes a frame with these traces; ordinal 0 is rejected when `reject` says so. Answers its index.
-fn publish(file: &HeadFile, name: &str, position: u32, traces: &[u8], reject: bool) -> usize {
+fn publish(file: &SpanFile, name: &str, position: u32, traces: &[u8], reject: bool) -> usize {
     let payload = payload(traces);
     let rejected = if reject { vec![Rejection { ordinal: 0, reason: RejectReason::TooNew }] } else { Vec::new() };
     let batch = summaries(&payload, &rejected);
@@ -83,7 +83,7 @@ fn publish(file: &HeadFile, name: &str, position: u32, traces: &[u8], reject: bo
 }
 
 /// Everything up to this position, decided by verdict batches up to this one.
-fn cut(file: &HeadFile, position: u32, verdicts: u64) -> Cut<'static> {
+fn cut(file: &SpanFile, position: u32, verdicts: u64) -> Cut<'static> {
     static POLICIES: LazyLock<PolicyNames> = LazyLock::new(|| {
         let names = PolicyNames::default();
         let _ = ["errors", "some"].map(|name| names.number(name));
@@ -92,14 +92,14 @@ fn cut(file: &HeadFile, position: u32, verdicts: u64) -> Cut<'static> {
     Cut { projected: Offset::new(file.number(), position), verdicts, policies: &POLICIES }
 }
 
-fn operations(file: &HeadFile, name: &str, cut: Cut<'_>) -> Vec<String> {
+fn operations(file: &SpanFile, name: &str, cut: Cut<'_>) -> Vec<String> {
     let mut found = Operations::default();
     file.operations(&tenant(name), cut, &mut found, Instant::now() + std::time::Duration::from_secs(60));
     assert!(!found.is_partial());
     found.list.into_iter().map(|operation| operation.name).collect()
 }
 
-fn names(file: &HeadFile, name: &str, n: u8, visible: u32) -> Vec<String> {
+fn names(file: &SpanFile, name: &str, n: u8, visible: u32) -> Vec<String> {
     let cut = cut(file, visible, 0);
     let rows = file.rows_of_traces(&tenant(name), &[trace(n)], cut, usize::MAX).expect("no bound");
     let mut names = Vec::new();
@@ -197,13 +197,13 @@ fn the_oldest_payloads_leave_memory_first() {
     assert_eq!(budget.bytes(), 3 * one + 2 * names_bytes);
     // What is not in memory is not in the empty journal files of this test either.
     let in_memory =
-        |file: &HeadFile, frame: usize| file.frame(frame).expect("published").payload.read(file.journal()).is_ok();
+        |file: &SpanFile, frame: usize| file.frame(frame).expect("published").payload.read(file.journal()).is_ok();
     assert!(in_memory(&old, 0));
     let index = publish(&new, "red", 1, &[1], false);
     budget.add(&new, index);
     assert_eq!(budget.bytes(), 3 * one + 2 * names_bytes);
     assert_eq!([in_memory(&old, 0), in_memory(&old, 1), in_memory(&new, 0)], [false, true, true]);
-    budget.forget_before(2);
+    budget.forget_before(Signal::Traces, 2);
     assert_eq!(budget.bytes(), 2 * one + names_bytes);
     assert!(in_memory(&new, 1));
 }

@@ -12,7 +12,7 @@ use super::{
     table::Place,
     verdicts::FramePlace,
 };
-use crate::head::HeadFrame;
+use crate::head::SpanFrame;
 
 /// What neighbouring spans of one trace belong to.
 enum Known {
@@ -48,7 +48,7 @@ impl Sampler {
     }
 
     /// Where spans of a trace belong: to an account, a new one if need be, or a verdict that came before it.
-    fn look_up(&mut self, tenant: u32, id: TraceId, frame: &HeadFrame, now_ns: u64) -> Known {
+    fn look_up(&mut self, tenant: u32, id: TraceId, frame: &SpanFrame, now_ns: u64) -> Known {
         match self.traces.find(tenant, id) {
             Some(Place::Pending(number)) => Known::Pending(number),
             Some(Place::Decided(keep, position)) => {
@@ -73,7 +73,7 @@ impl Sampler {
     fn observe(
         &mut self,
         number: u32,
-        (fed, frame): (&FedFrame, &HeadFrame),
+        (fed, frame): (&FedFrame, &SpanFrame),
         rows: Range<usize>,
         now_ns: u64,
     ) -> SlotNo {

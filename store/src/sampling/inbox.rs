@@ -9,7 +9,7 @@ use std::{
 use super::{Sampling, SpanMark};
 use crate::{
     Offset,
-    head::{HeadFile, HeadFrame},
+    head::{SpanFile, SpanFrame},
 };
 
 /// Spans waiting at which receivers are refused: sampling has fallen behind.
@@ -21,7 +21,7 @@ const BATCH_SPANS: u64 = 16 << 10;
 /// A frame in the head that the sampler has not taken in.
 #[derive(Debug)]
 pub(crate) struct FedFrame {
-    pub(crate) file: Arc<HeadFile>,
+    pub(crate) file: Arc<SpanFile>,
     /// Its index in the file.
     pub(crate) index: usize,
     /// Its number among the frames of its group commit.
@@ -33,7 +33,7 @@ pub(crate) struct FedFrame {
 }
 
 impl FedFrame {
-    pub(crate) fn frame(&self) -> &HeadFrame {
+    pub(crate) fn frame(&self) -> &SpanFrame {
         self.file.frame(self.index).expect("fed after it was published")
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::head::{HeadFile, HeadOperation, operation_hash};
+use crate::head::{HeadOperation, SpanFile, operation_hash};
 
 /// By the file's numbers.
 #[derive(Debug, Default)]
@@ -13,7 +13,7 @@ pub(super) struct FileOperations {
 
 impl FileOperations {
     /// Another frame of this file is read.
-    pub(super) fn begin_frame(&mut self, file: &HeadFile) {
+    pub(super) fn begin_frame(&mut self, file: &SpanFile) {
         if self.file != file.number() {
             self.file = file.number();
             self.operations.clear();
@@ -22,7 +22,7 @@ impl FileOperations {
 
     /// An operation of the file and its hash.
     #[inline]
-    pub(super) fn get(&mut self, file: &HeadFile, number: u32) -> (u64, &HeadOperation) {
+    pub(super) fn get(&mut self, file: &SpanFile, number: u32) -> (u64, &HeadOperation) {
         if self.operations.len() <= number as usize {
             let new = file.operations_from(self.operations.len());
             let hashed = new

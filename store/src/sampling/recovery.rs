@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Offset,
-    head::HeadFile,
+    head::SpanFile,
     journal::{JournalFile, Newer},
 };
 
@@ -93,7 +93,7 @@ impl Sampler {
     }
 
     /// Takes in the frames of the next unsealed journal file.
-    pub(crate) fn replay(&mut self, replay: &mut Replay, file: &Arc<HeadFile>, frames: Vec<FedFrame>) {
+    pub(crate) fn replay(&mut self, replay: &mut Replay, file: &Arc<SpanFile>, frames: Vec<FedFrame>) {
         replay.find_moved(file);
         for frame in frames {
             let offset = frame.frame().offset;
@@ -176,7 +176,7 @@ impl Sampler {
 
 impl Replay {
     /// Verdicts that were decided after a frame which recovery has copied to this file: now they follow the copy.
-    fn find_moved(&mut self, file: &HeadFile) {
+    fn find_moved(&mut self, file: &SpanFile) {
         let (before, end) = file.journal().before();
         for stored in &mut self.verdicts {
             let after = &mut stored.verdict.after;

@@ -12,7 +12,7 @@ use weir_proto::{
 use super::{AttributeTest, Pruned, ReadBounds, ReadCounts, ScanFilter, ScanRequest};
 use crate::{
     AttributeCondition, Place, ReadError, Snapshot, SpanState,
-    head::{HeadFile, HeadFrame, HeadOperation, SpanSummary},
+    head::{HeadOperation, SpanFile, SpanFrame, SpanSummary},
     sampling::{KeptBy, POLICY_ATTRIBUTE},
     segment::{HeadRow, ScanRows, is_string_only, passes},
 };
@@ -23,7 +23,7 @@ const PART_SPANS: usize = if cfg!(all(test, debug_assertions)) { 32 } else { 65_
 /// Some frames of a head file.
 #[derive(Debug, Clone)]
 pub(crate) struct HeadPart {
-    file: Arc<HeadFile>,
+    file: Arc<SpanFile>,
     /// Says where spans stand.
     snapshot: Snapshot,
     /// Indexes of the tenant's frames, ascending.
@@ -38,7 +38,7 @@ pub(crate) struct HeadPart {
 
 /// The parts of a head file, as of a snapshot, that may hold rows that fulfil the filter.
 pub(super) fn parts(
-    file: &Arc<HeadFile>,
+    file: &Arc<SpanFile>,
     tenant: &TenantId,
     snapshot: &Snapshot,
     filter: &ScanFilter,
@@ -56,7 +56,7 @@ pub(super) fn parts(
     });
     let none_fits = !fitting.contains(&true);
     let mut parts: Vec<HeadPart> = Vec::new();
-    for (index, frame) in (0u32..).zip(file.frames(snapshot.view().projected)) {
+    for (index, frame) in (0u32..).zip(file.frames(snapshot.view().traces.projected)) {
         if frame.tenant != *tenant || frame.spans.is_empty() {
             continue;
         }
@@ -114,7 +114,7 @@ impl HeadPart {
         bounds: &ReadBounds,
         counts: &ReadCounts,
     ) -> Result<RecordBatch, ReadError> {
-        let mut newest = Newest { wanted: bounds.newest, floor_ns: bounds.start_min_ns, starts: BinaryHeap::new() };
+        let mut newest = Newest::within(bounds);
         let needles = Needles::of(&request.filter);
         let mut rows = ScanRows::new(request);
         let needs_payload = !request.filter.attributes.is_empty() || rows.needs_payload();
@@ -186,7 +186,7 @@ impl HeadPart {
     /// Asks a payload about its candidates, which are in ordinal order.
     fn read_payload(
         &self,
-        frame: &HeadFrame,
+        frame: &SpanFrame,
         candidates: &[Candidate<'_>],
         request: &ScanRequest,
         needles: &Needles<'_>,
@@ -221,15 +221,25 @@ struct Candidate<'a> {
 }
 
 /// The newest starts so far.
-struct Newest {
+pub(super) struct Newest {
     wanted: Option<usize>,
     floor_ns: u64,
     starts: BinaryHeap<Reverse<u64>>,
 }
 
 impl Newest {
+    /// What `bounds` ask for.
+    pub(super) fn within(bounds: &ReadBounds) -> Self {
+        Self { wanted: bounds.newest, floor_ns: bounds.start_min_ns, starts: BinaryHeap::new() }
+    }
+
+    /// Rows that start before this are not needed.
+    pub(super) fn floor_ns(&self) -> u64 {
+        self.floor_ns
+    }
+
     /// Whether a row that starts then is needed still.
-    fn takes(&mut self, start_ns: u64) -> bool {
+    pub(super) fn takes(&mut self, start_ns: u64) -> bool {
         let Some(wanted) = self.wanted.filter(|&wanted| wanted > 0) else { return true };
         if start_ns < self.floor_ns {
             return false;
@@ -250,8 +260,17 @@ fn fulfils(scanned: &ScannedSpan<'_>, policy: Option<&str>, condition: &Attribut
     if let Some(policy) = policy.filter(|_| condition.key == POLICY_ATTRIBUTE && condition.place != Place::Resource) {
         return passes(&ValueView::Str(policy.as_bytes()), &condition.test);
     }
-    let own = (condition.place != Place::Resource).then_some(scanned.span.attributes);
-    let of_resource = (condition.place != Place::Span).then_some(scanned.resource.attributes);
+    attributes_fulfil(scanned.span.attributes, scanned.resource.attributes, condition)
+}
+
+/// Whether the first attribute with the key passes, of an item's own or of its resource's.
+pub(super) fn attributes_fulfil(
+    own: Attributes<'_>,
+    of_resource: Attributes<'_>,
+    condition: &AttributeCondition,
+) -> bool {
+    let own = (condition.place != Place::Resource).then_some(own);
+    let of_resource = (condition.place != Place::Span).then_some(of_resource);
     for attributes in [own, of_resource].into_iter().flatten() {
         if let Some(passed) = first_passes(attributes, condition) {
             return passed;
@@ -266,13 +285,13 @@ fn first_passes(attributes: Attributes<'_>, condition: &AttributeCondition) -> O
 }
 
 /// Byte strings of which each set has to occur in a payload that holds a row that fulfils a filter.
-struct Needles<'f> {
+pub(super) struct Needles<'f> {
     /// Of each inner list, one at least.
     all: Vec<Vec<Finder<'f>>>,
 }
 
 impl<'f> Needles<'f> {
-    fn of(filter: &'f ScanFilter) -> Self {
+    pub(super) fn of(filter: &'f ScanFilter) -> Self {
         let mut all = Vec::new();
         // The policy is not in the payload.
         for condition in filter.attributes.iter().filter(|condition| condition.key != POLICY_ATTRIBUTE) {
@@ -287,7 +306,7 @@ impl<'f> Needles<'f> {
         Self { all }
     }
 
-    fn may_be_in(&self, payload: &[u8]) -> bool {
+    pub(super) fn may_be_in(&self, payload: &[u8]) -> bool {
         self.all.iter().all(|any| any.iter().any(|needle| needle.find(payload).is_some()))
     }
 }

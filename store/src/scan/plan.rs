@@ -3,14 +3,15 @@
 use std::{cmp::Reverse, sync::Arc};
 
 use arrow_array::RecordBatch;
-use weir_proto::TenantId;
+use weir_proto::{Signal, TenantId};
 
-use super::{HeadPart, Pruned, ReadBounds, ReadCounts, ScanColumn, ScanRequest, head};
+use super::{HeadPart, LinesPart, Pruned, ReadBounds, ReadCounts, ScanColumn, ScanRequest, head, lines};
 use crate::{Snapshot, segment::SegmentPart, store::StoredSegment};
 
 /// A planned scan. What it reads lives as long as it does.
 #[derive(Debug, Clone)]
 pub struct Scan {
+    signal: Signal,
     request: ScanRequest,
     parts: Arc<[ScanPart]>,
     pruned: Pruned,
@@ -29,10 +30,11 @@ pub struct ScanPart {
 enum Source {
     Segment(Arc<StoredSegment>, SegmentPart),
     Head(HeadPart),
+    HeadLines(LinesPart),
 }
 
 impl ScanPart {
-    /// No row starts before or after these, Unix ns.
+    /// No row lies before or after these in time, Unix ns.
     pub fn start_ns(&self) -> (u64, u64) {
         self.start_ns
     }
@@ -44,7 +46,7 @@ impl ScanPart {
 
     /// Whether it lies in the head.
     pub fn is_head(&self) -> bool {
-        matches!(self.source, Source::Head(_))
+        matches!(self.source, Source::Head(_) | Source::HeadLines(_))
     }
 }
 
@@ -52,26 +54,21 @@ impl Snapshot {
     /// Decides what of the tenant's spans has to be read: parts with the newest start first. Reads trace indexes at most; call it where blocking
     /// is allowed.
     pub fn scan(&self, tenant: &TenantId, request: ScanRequest) -> Scan {
-        self.scan_unless(tenant, request, &|| false).expect("nothing gives up")
+        self.scan_unless(Signal::Traces, tenant, request, &|| false).expect("nothing gives up")
     }
 
-    /// As [`Self::scan`]; `None` once `gives_up` says so, which is asked before every file and between some traces.
-    pub fn scan_unless(&self, tenant: &TenantId, request: ScanRequest, gives_up: &dyn Fn() -> bool) -> Option<Scan> {
+    /// As [`Self::scan`], of any signal; `None` once `gives_up` says so, which is asked before every file and between some traces.
+    pub fn scan_unless(
+        &self,
+        signal: Signal,
+        tenant: &TenantId,
+        request: ScanRequest,
+        gives_up: &dyn Fn() -> bool,
+    ) -> Option<Scan> {
         let mut pruned = Pruned::default();
         let counts = Arc::new(ReadCounts::default());
-        let mut parts: Vec<ScanPart> = Vec::new();
-        for file in &self.view().files {
-            if gives_up() {
-                return None;
-            }
-            let found = head::parts(file, tenant, self, &request.filter, &mut pruned);
-            parts.extend(found.into_iter().map(|part| ScanPart {
-                start_ns: part.start_ns,
-                rows_max: part.rows_max,
-                source: Source::Head(part),
-            }));
-        }
-        for segment in self.segments(tenant) {
+        let mut parts = self.head_parts(signal, tenant, &request, &mut pruned, gives_up)?;
+        for segment in self.segments_of(signal, tenant) {
             if gives_up() {
                 return None;
             }
@@ -93,7 +90,44 @@ impl Snapshot {
             return None;
         }
         parts.sort_by_key(|part| Reverse(part.start_ns.1));
-        Some(Scan { request, parts: parts.into(), pruned, counts })
+        Some(Scan { signal, request, parts: parts.into(), pruned, counts })
+    }
+
+    /// What of a signal's head has to be read.
+    fn head_parts(
+        &self,
+        signal: Signal,
+        tenant: &TenantId,
+        request: &ScanRequest,
+        pruned: &mut Pruned,
+        gives_up: &dyn Fn() -> bool,
+    ) -> Option<Vec<ScanPart>> {
+        let mut parts = Vec::new();
+        let of_traces = if signal == Signal::Traces { &self.view().traces.files[..] } else { &[] };
+        for file in of_traces {
+            if gives_up() {
+                return None;
+            }
+            let found = head::parts(file, tenant, self, &request.filter, pruned);
+            parts.extend(found.into_iter().map(|part| ScanPart {
+                start_ns: part.start_ns,
+                rows_max: part.rows_max,
+                source: Source::Head(part),
+            }));
+        }
+        let of_logs = if signal == Signal::Logs { &self.view().logs.files[..] } else { &[] };
+        for file in of_logs {
+            if gives_up() {
+                return None;
+            }
+            let found = lines::parts(file, tenant, self.view().logs.projected, &request.filter, pruned);
+            parts.extend(found.into_iter().map(|part| ScanPart {
+                start_ns: part.time_ns,
+                rows_max: part.rows_max,
+                source: Source::HeadLines(part),
+            }));
+        }
+        Some(parts)
     }
 }
 
@@ -119,9 +153,18 @@ impl Scan {
                     let pieces = rows.split(rows_max).into_iter();
                     pieces.map(|piece| with(Source::Head(piece.clone()), piece.rows_max)).collect()
                 }
+                Source::HeadLines(rows) => {
+                    let pieces = rows.split(rows_max).into_iter();
+                    pieces.map(|piece| with(Source::HeadLines(piece.clone()), piece.rows_max)).collect()
+                }
             }
         };
         Self { parts: self.parts.iter().flat_map(split).collect(), ..self.clone() }
+    }
+
+    /// Whose rows they are.
+    pub fn signal(&self) -> Signal {
+        self.signal
     }
 
     /// What it was asked for.
@@ -163,10 +206,13 @@ impl Scan {
             Source::Head(rows) => rows
                 .read(&self.request, bounds, &self.counts)
                 .map_err(|error| tracing::error!(%error, "spans of the head cannot be read; the rest is")),
+            Source::HeadLines(rows) => rows
+                .read(&self.request, bounds, &self.counts)
+                .map_err(|error| tracing::error!(%error, "lines of the head cannot be read; the rest is")),
         };
         read.unwrap_or_else(|()| {
             ReadCounts::add(&self.counts.damaged, 1);
-            RecordBatch::new_empty(self.request.schema())
+            RecordBatch::new_empty(self.request.schema(self.signal))
         })
     }
 }

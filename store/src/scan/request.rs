@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use weir_proto::Signal;
 
 use super::ScanFilter;
 use crate::Place;
@@ -44,11 +45,25 @@ pub enum ScanColumn {
     Events,
     /// JSON text as docs/formats.md has it; null without links.
     Links,
+    /// A line's place in time, Unix ns.
+    Time,
+    /// When a line was observed, Unix ns; null when nobody said.
+    ObservedTime,
+    /// OTLP SeverityNumber; 0 when it is not known.
+    SeverityNumber,
+    /// The severity in the source's own words; null when empty.
+    SeverityText,
+    /// What a line says, as text or JSON text; null without a body.
+    Body,
+    /// Whether that is JSON text of a value that is no text.
+    BodyIsJson,
+    /// Names the kind of event; null when empty.
+    EventName,
     /// Null when empty.
     ScopeName,
     /// Null when empty.
     ScopeVersion,
-    /// One attribute of the span or its resource; null where it is absent or not of this form.
+    /// One attribute of the item or its resource; null where it is absent or not of this form.
     Attribute {
         /// Whose.
         place: Place,
@@ -57,7 +72,7 @@ pub enum ScanColumn {
         /// As what.
         form: AttributeForm,
     },
-    /// All attributes of the span or of its resource as JSON text, sorted by key; null without any.
+    /// All attributes of the item or of its resource as JSON text, sorted by key; null without any.
     Attributes(Place),
 }
 
@@ -88,33 +103,43 @@ impl ScanColumn {
         match self {
             Self::TraceId => DataType::FixedSizeBinary(16),
             Self::SpanId | Self::ParentSpanId => DataType::FixedSizeBinary(8),
-            Self::StartTime | Self::EndTime => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+            Self::StartTime | Self::EndTime | Self::Time | Self::ObservedTime => {
+                DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))
+            }
             Self::Duration => DataType::Int64,
-            Self::Kind | Self::StatusCode => DataType::Int32,
+            Self::Kind | Self::StatusCode | Self::SeverityNumber => DataType::Int32,
             Self::Flags => DataType::UInt32,
             Self::AdjustedCount => DataType::Float64,
             Self::Attribute { form: AttributeForm::Number, .. } => DataType::Float64,
-            Self::Attribute { form: AttributeForm::Bool, .. } => DataType::Boolean,
+            Self::BodyIsJson | Self::Attribute { form: AttributeForm::Bool, .. } => DataType::Boolean,
             _ => DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8)),
         }
     }
 
-    /// Whether a row may be without it.
-    pub fn is_nullable(&self) -> bool {
-        !matches!(
-            self,
-            Self::TraceId
-                | Self::SpanId
-                | Self::StartTime
-                | Self::EndTime
-                | Self::Duration
-                | Self::Service
-                | Self::Name
-                | Self::Kind
-                | Self::StatusCode
-                | Self::Flags
-                | Self::State
-        )
+    /// Whether a row of this signal may be without it.
+    pub fn is_nullable(&self, signal: Signal) -> bool {
+        match self {
+            // A line need not belong to a span.
+            Self::TraceId | Self::SpanId => signal == Signal::Logs,
+            Self::StartTime
+            | Self::EndTime
+            | Self::Duration
+            | Self::Service
+            | Self::Name
+            | Self::Kind
+            | Self::StatusCode
+            | Self::Flags
+            | Self::State
+            | Self::Time
+            | Self::SeverityNumber
+            | Self::BodyIsJson => false,
+            _ => true,
+        }
+    }
+
+    /// Whether it is a row's place in time: what parts are ordered by, and [`ReadBounds`] are about.
+    pub fn is_place_in_time(&self) -> bool {
+        matches!(self, Self::StartTime | Self::Time)
     }
 
     /// Its name in record batches. Names of attributes may collide; batches are read by position.
@@ -137,6 +162,13 @@ impl ScanColumn {
             Self::State => "state",
             Self::Events => "events",
             Self::Links => "links",
+            Self::Time => "time",
+            Self::ObservedTime => "observed_time",
+            Self::SeverityNumber => "severity_number",
+            Self::SeverityText => "severity_text",
+            Self::Body => "body",
+            Self::BodyIsJson => "body_is_json",
+            Self::EventName => "event_name",
             Self::ScopeName => "scope_name",
             Self::ScopeVersion => "scope_version",
             Self::Attributes(Place::Resource) => "resource",
@@ -171,9 +203,9 @@ pub struct ReadBounds {
 }
 
 impl ScanRequest {
-    /// The batches' schema.
-    pub fn schema(&self) -> SchemaRef {
-        let field = |column: &ScanColumn| Field::new(column.name(), column.data_type(), column.is_nullable());
+    /// The batches' schema, of rows of this signal.
+    pub fn schema(&self, signal: Signal) -> SchemaRef {
+        let field = |column: &ScanColumn| Field::new(column.name(), column.data_type(), column.is_nullable(signal));
         Arc::new(Schema::new(self.columns.iter().map(field).collect::<Vec<_>>()))
     }
 }

@@ -21,8 +21,8 @@ use super::{
         hybrid::{self, Stretch, Stretches},
         page::{self, HEADER_BYTES_MAX, PageHeader},
     },
-    files::{ReadFile, SPANS},
-    schema::{ColumnSpec, FileColumns, Kind, Unwritten, fixed, unwritten_word},
+    files::ReadFile,
+    schema::{ColumnSpec, FileColumns, Kind, Table, Unwritten},
 };
 
 /// Values of some pages of a column chunk; rows count from the row group's first.
@@ -59,7 +59,7 @@ impl Block {
 
 /// The rows of a segment, open for reading.
 pub(super) struct ChunkReader<'a> {
-    /// `spans.parquet`.
+    /// The Parquet file.
     pub(super) file: &'a ReadFile,
     /// Its footer.
     pub(super) metadata: &'a ParquetMetaData,
@@ -67,6 +67,8 @@ pub(super) struct ChunkReader<'a> {
     pub(super) specs: &'a [ColumnSpec],
     /// Their numbers in the file; `None` for those that it was written without.
     in_file: &'a [Option<usize>],
+    /// Whose they are.
+    pub(super) table: &'static Table,
 }
 
 /// What a chunk's dictionary page holds.
@@ -84,7 +86,7 @@ thread_local! {
 impl<'a> ChunkReader<'a> {
     /// Reads `file`, whose footer says this.
     pub(super) fn new(file: &'a ReadFile, metadata: &'a ParquetMetaData, columns: &'a FileColumns) -> Self {
-        Self { file, metadata, specs: &columns.specs, in_file: &columns.in_file }
+        Self { file, metadata, specs: &columns.specs, in_file: &columns.in_file, table: columns.table }
     }
 
     /// A column's chunk in a row group; `None` when the file was written without the column.
@@ -103,7 +105,7 @@ impl<'a> ChunkReader<'a> {
     pub(super) fn int_range(&self, group: usize, column: usize) -> Option<(i64, i64)> {
         let Some(chunk) = self.chunk(group, column) else {
             let is_int = self.specs[column].kind != Kind::Double;
-            return unwritten_word(column).filter(|_| is_int).map(|word| (word as i64, word as i64));
+            return self.table.unwritten_word(column).filter(|_| is_int).map(|word| (word as i64, word as i64));
         };
         match chunk.statistics()? {
             Statistics::Int32(bounds) => {
@@ -152,7 +154,7 @@ impl<'a> ChunkReader<'a> {
         let spec = &self.specs[column];
         let mut values = Column::empty(spec.kind, spec.required);
         let count = rows.len();
-        match (&mut values.values, fixed::UNWRITTEN[column]) {
+        match (&mut values.values, self.table.unwritten[column]) {
             (Values::Words(words), Unwritten::Word(word)) => words.resize(count, word),
             (Values::Bytes { codes, dictionary }, Unwritten::Empty) if count > 0 => {
                 let code = dictionary.intern_repeated(b"");
@@ -172,7 +174,10 @@ impl<'a> ChunkReader<'a> {
         is_wanted: impl Fn(u32, u32) -> bool,
     ) -> Result<Block, SegmentError> {
         let context = |bad: BadEncoding| {
-            SegmentError::damaged(format!("{SPANS}: row group {group}, column {}: {bad}", self.specs[column].name))
+            SegmentError::damaged(format!(
+                "{}: row group {group}, column {}: {bad}",
+                self.table.file, self.specs[column].name
+            ))
         };
         let spec = &self.specs[column];
         let chunk = self.chunk(group, column).expect("asked for columns of the file only");
@@ -243,7 +248,9 @@ impl<'a> ChunkReader<'a> {
         let (Some(offset), Some(length)) = (chunk.bloom_filter_offset(), chunk.bloom_filter_length()) else {
             return Ok(None);
         };
-        let damaged = || SegmentError::damaged(format!("{SPANS}: bloom filter of row group {group}, column {column}"));
+        let damaged = || {
+            SegmentError::damaged(format!("{}: bloom filter of row group {group}, column {column}", self.table.file))
+        };
         let bytes = self.file.read(offset as u64, length as usize)?;
         // Header, then bitset: the checksum covers the bitset, whose length is a power of two.
         let bits = (length as usize + 1).next_power_of_two() / 2;
@@ -280,7 +287,8 @@ impl<'a> ChunkReader<'a> {
         let Some(chunk) = self.chunk(group, column) else { return Ok(true) };
         let page = self.dictionary_page(chunk).map_err(|fault| {
             fault.or(|bad| {
-                SegmentError::damaged(format!("{SPANS}: row group {group}, column {}: {bad}", self.specs[column].name))
+                let (file, column) = (self.table.file, &self.specs[column].name);
+                SegmentError::damaged(format!("{file}: row group {group}, column {column}: {bad}"))
             })
         })?;
         let entry = [&(text.len() as u32).to_le_bytes()[..], text].concat();

@@ -10,8 +10,6 @@ use std::{
 use super::SegmentError;
 use crate::disk::{Disk, DiskFile, DiskWriter};
 
-/// The rows.
-pub(super) const SPANS: &str = "spans.parquet";
 /// The trace-id index.
 pub(super) const INDEX: &str = "traces.idx";
 /// The manifest.

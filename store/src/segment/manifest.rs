@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use weir_proto::TenantId;
+use weir_proto::{Signal, TenantId};
 
 use super::{
     SegmentError, SegmentId,
@@ -46,7 +46,7 @@ pub(super) struct Manifest {
     pub(super) format: u32,
     /// The tenant's name.
     pub(super) tenant: String,
-    /// Which journal.
+    /// Which journal: the signal's name.
     pub(super) journal: String,
     /// As in [`SegmentId`].
     pub(super) first_file: u32,
@@ -73,7 +73,7 @@ pub(super) struct Manifest {
     /// From when on retention counts, Unix ns; absent in older segments, where it is the largest start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) age_from_ns: Option<u64>,
-    /// `spans.parquet`.
+    /// The Parquet file, of whatever signal.
     pub(super) spans: Checked,
     /// `traces.idx`, if there is one.
     pub(super) index: Option<Checked>,
@@ -168,8 +168,10 @@ impl Manifest {
     /// The id.
     pub(super) fn id(&self) -> Result<SegmentId, SegmentError> {
         let tenant = TenantId::new(&self.tenant).map_err(|_| damaged("tenant"))?;
+        let known = Signal::ALL.into_iter().find(|signal| signal.name() == self.journal);
+        let signal = known.ok_or_else(|| damaged("journal"))?;
         let Self { first_file, last_file, generation, .. } = *self;
-        Ok(SegmentId { tenant, first_file, last_file, generation })
+        Ok(SegmentId { signal, tenant, first_file, last_file, generation })
     }
 
     /// The file's bytes.

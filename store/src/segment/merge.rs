@@ -19,8 +19,8 @@ use super::{
     moves::{Moved, Moves, positions},
     operations::listed,
     promotion::{TypedKey, choose, residual_keys},
-    schema::{self, ColumnSpec, RESOURCE_PREFIX, SPAN_PREFIX, fixed},
-    spans_file::{ROW_GROUP_ROWS, SpansFile},
+    rows_file::{ROW_GROUP_ROWS, RowsFile},
+    schema::{ColumnSpec, ITEM_PREFIX, RESOURCE_PREFIX, Table},
     trace_rows::TraceRows,
     write::attribute_spec,
 };
@@ -40,7 +40,7 @@ pub fn merge(
     should_stop: &dyn Fn() -> bool,
 ) -> Result<Segment, SegmentError> {
     let directory = NewDirectory::create(disk, parent, &id.to_string())?;
-    let merged = Merge::new(&directory, inputs, level).and_then(|mut merge| {
+    let merged = Merge::new(&directory, Table::of(id.signal), inputs, level).and_then(|mut merge| {
         for (number, input) in inputs.iter().enumerate() {
             merge.append(number, input, should_stop)?;
         }
@@ -71,7 +71,7 @@ pub fn salvage(
     }
     let directory = NewDirectory::create(disk, parent, &id.to_string())?;
     let inputs = std::slice::from_ref(input);
-    let saved = Merge::new(&directory, inputs, level).and_then(|mut merge| {
+    let saved = Merge::new(&directory, Table::of(id.signal), inputs, level).and_then(|mut merge| {
         merge.append_groups(0, input, groups.into_iter(), should_stop)?;
         merge.finish(&directory, id, inputs)
     });
@@ -87,7 +87,7 @@ pub fn salvage(
 impl Segment {
     /// The row groups of which every column can be read.
     pub(crate) fn sound_groups(&self, should_stop: &dyn Fn() -> bool) -> Result<Vec<usize>, SegmentError> {
-        let file = self.spans()?;
+        let file = self.open_rows()?;
         let reader = self.reader(&file);
         let mut sound = Vec::new();
         for group in 0..self.group_starts.len() {
@@ -127,7 +127,8 @@ struct InputPlan {
 }
 
 struct Merge {
-    file: SpansFile,
+    table: &'static Table,
+    file: RowsFile,
     places: [PlacePlan; 2],
     inputs: Vec<InputPlan>,
     /// For each output column beyond the fixed ones, its place and key.
@@ -145,7 +146,7 @@ impl PlacePlan {
         let mut counts = BTreeMap::new();
         let mut cut = false;
         for input in inputs {
-            for (number, spec) in input.specs().iter().enumerate().skip(fixed::SPECS.len()) {
+            for (number, spec) in input.specs().iter().enumerate().skip(input.table().len()) {
                 if let Some(key) = typed_key(prefix, spec) {
                     *counts.entry(key).or_default() += input.value_count(number);
                 }
@@ -168,7 +169,7 @@ impl PlacePlan {
             input.columns.get(&spec.name).copied().filter(|&number| input.specs()[number].kind == spec.kind)
         };
         let mut demoted = Vec::new();
-        for (number, spec) in input.specs().iter().enumerate().skip(fixed::SPECS.len()) {
+        for (number, spec) in input.specs().iter().enumerate().skip(input.table().len()) {
             if let Some(key) = typed_key(self.prefix, spec)
                 && self.chosen.binary_search(&key).is_err()
             {
@@ -200,7 +201,7 @@ impl PlacePlan {
 }
 
 fn residual_of<'a>(input: &'a Segment, prefix: &str) -> &'a ResidualKeys {
-    if prefix == SPAN_PREFIX { &input.manifest.attributes_other } else { &input.manifest.resource_other }
+    if prefix == ITEM_PREFIX { &input.manifest.attributes_other } else { &input.manifest.resource_other }
 }
 
 /// The key and type of a promoted column.
@@ -211,16 +212,21 @@ fn typed_key(prefix: &str, spec: &ColumnSpec) -> Option<TypedKey> {
 }
 
 impl Merge {
-    fn new(directory: &NewDirectory, inputs: &[Arc<Segment>], level: i32) -> Result<Self, SegmentError> {
+    fn new(
+        directory: &NewDirectory,
+        table: &'static Table,
+        inputs: &[Arc<Segment>],
+        level: i32,
+    ) -> Result<Self, SegmentError> {
         let rows = inputs.iter().map(|input| input.rows()).sum();
         if rows > u64::from(u32::MAX) {
             return Err(SegmentError::Encode(format!("{rows} rows are too many for one segment")));
         }
         let places = [
-            PlacePlan::new(SPAN_PREFIX, fixed::ATTRIBUTES_OTHER, inputs, rows),
-            PlacePlan::new(RESOURCE_PREFIX, fixed::RESOURCE_OTHER, inputs, rows),
+            PlacePlan::new(ITEM_PREFIX, table.attributes_other, inputs, rows),
+            PlacePlan::new(RESOURCE_PREFIX, table.resource_other, inputs, rows),
         ];
-        let mut specs = schema::fixed_specs();
+        let mut specs = table.column_specs();
         let mut keys = Vec::new();
         for (place, plan) in places.iter().enumerate() {
             for key in &plan.chosen {
@@ -237,8 +243,18 @@ impl Merge {
         };
         let plans = inputs.iter().map(plan_input).collect();
         let columns = specs.iter().map(|spec| Column::empty(spec.kind, spec.required)).collect();
-        let file = SpansFile::create(directory, specs, level)?;
-        Ok(Self { file, places, inputs: plans, keys, columns, group_rows: 0, rows: 0, traces: TraceRows::default() })
+        let file = RowsFile::create(directory, table, specs, level)?;
+        Ok(Self {
+            table,
+            file,
+            places,
+            inputs: plans,
+            keys,
+            columns,
+            group_rows: 0,
+            rows: 0,
+            traces: TraceRows::default(),
+        })
     }
 
     fn append(&mut self, number: usize, input: &Segment, should_stop: &dyn Fn() -> bool) -> Result<(), SegmentError> {
@@ -252,7 +268,7 @@ impl Merge {
         groups: impl Iterator<Item = usize>,
         should_stop: &dyn Fn() -> bool,
     ) -> Result<(), SegmentError> {
-        let file = input.spans()?;
+        let file = input.open_rows()?;
         let reader = input.reader(&file);
         for group in groups {
             if should_stop() {
@@ -302,7 +318,7 @@ impl Merge {
             }
             let extra = self
                 .keys
-                .get(output.wrapping_sub(fixed::SPECS.len()))
+                .get(output.wrapping_sub(self.table.len()))
                 .and_then(|(place, key)| moved[*place].as_ref().and_then(|moved| moved.to_columns.get(key)));
             let source = plan.sources[output].filter(|&source| !reader.is_empty(group, source));
             let block = source.map(|source| reader.read(group, source, rows.clone())).transpose()?;
@@ -311,8 +327,9 @@ impl Merge {
                 (block, Some(extra)) => append_both(column, block.as_ref(), extra, &rows, place_rows),
                 (None, None) => {}
             }
-            if output == fixed::TRACE_ID {
-                let block = block.ok_or_else(|| SegmentError::damaged("no trace ids"))?;
+            if output == self.table.trace_id
+                && let Some(block) = block
+            {
                 add_traces(&mut self.traces, &block, &rows, self.rows as u32 + self.group_rows)?;
             }
         }
@@ -358,7 +375,7 @@ impl Merge {
         let manifest = Manifest {
             format: FORMAT,
             tenant: id.tenant.to_string(),
-            journal: "traces".to_owned(),
+            journal: id.signal.name().to_owned(),
             first_file: id.first_file,
             last_file: id.last_file,
             generation: id.generation,
@@ -454,14 +471,14 @@ fn add_traces(traces: &mut TraceRows, block: &Block, rows: &Range<u32>, first: u
     const UNKNOWN: u32 = u32::MAX;
     let Values::Bytes { codes, dictionary } = &block.column.values else { return Ok(()) };
     let mut numbers = vec![UNKNOWN; dictionary.len()];
-    for (index, position) in positions(block, rows).enumerate() {
+    for position in positions(block, rows) {
         let code = codes[position];
         let number = &mut numbers[code as usize];
         if *number == UNKNOWN {
             let id = dictionary.get(code).try_into().map_err(|_| SegmentError::damaged("trace id"))?;
             *number = traces.number(TraceId(id));
         }
-        traces.add(*number, first + index as u32);
+        traces.add(*number, first + (block.row(position) - rows.start));
     }
     Ok(())
 }

@@ -7,14 +7,14 @@ use std::{
 
 use bytes::Bytes;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
-use weir_proto::TraceId;
+use weir_proto::{Signal, TraceId};
 
 use super::{
     SegmentError, SegmentId,
     chunk_reader::ChunkReader,
-    files::{INDEX, MANIFEST, ReadFile, SPANS},
+    files::{INDEX, MANIFEST, ReadFile},
     manifest::{BloomCheck, Checked, Manifest},
-    schema::{ColumnSpec, FileColumns, fixed, read_schema},
+    schema::{ColumnSpec, FileColumns, Table, fixed, read_schema},
     trace_index::{Extent, TraceIndex},
 };
 use crate::Tally;
@@ -44,12 +44,14 @@ impl Segment {
         if directory.file_name().is_none_or(|name| name != id.to_string().as_str()) {
             return Err(SegmentError::damaged(format!("{} holds segment {id}", directory.display())));
         }
-        let spans = ReadFile::open(directory, SPANS)?;
+        let table = Table::of(id.signal);
+        let name = table.file;
+        let rows_file = ReadFile::open(directory, name)?;
         let tail_start = manifest.spans.bytes.saturating_sub(manifest.spans.checked_bytes);
-        let tail = read_checked(&spans, SPANS, tail_start, &manifest.spans)?;
-        let metadata = read_footer(Tail { start: tail_start, bytes: Bytes::from(tail) })?;
-        let file_columns = read_schema(metadata.file_metadata().schema_descr())
-            .ok_or_else(|| SegmentError::damaged(format!("{SPANS}: schema")))?;
+        let tail = read_checked(&rows_file, name, tail_start, &manifest.spans)?;
+        let metadata = read_footer(name, Tail { start: tail_start, bytes: Bytes::from(tail) })?;
+        let file_columns = read_schema(table, metadata.file_metadata().schema_descr())
+            .ok_or_else(|| SegmentError::damaged(format!("{name}: schema")))?;
         let index = match &manifest.index {
             Some(checked) => {
                 let header = read_checked(&ReadFile::open(directory, INDEX)?, INDEX, 0, checked)?;
@@ -64,15 +66,17 @@ impl Segment {
             rows += group.num_rows() as u64;
         }
         if rows != manifest.rows {
-            return Err(SegmentError::damaged(format!("{SPANS}: {rows} rows, manifest.json says {}", manifest.rows)));
+            return Err(SegmentError::damaged(format!("{name}: {rows} rows, manifest.json says {}", manifest.rows)));
         }
         manifest.blooms = known_blooms(&manifest.blooms, &file_columns);
-        // Every row has an operation, and the columns decide which.
-        let is_told = [fixed::SERVICE, fixed::NAME, fixed::KIND].iter().all(|&n| file_columns.in_file[n].is_some());
-        if !is_told {
-            manifest.operations.clear();
+        if table.signal == Signal::Traces {
+            // Every row has an operation, and the columns decide which.
+            let is_told = [fixed::SERVICE, fixed::NAME, fixed::KIND].iter().all(|&n| file_columns.in_file[n].is_some());
+            if !is_told {
+                manifest.operations.clear();
+            }
+            manifest.operations_cut |= manifest.operations.is_empty();
         }
-        manifest.operations_cut |= manifest.operations.is_empty();
         let names = file_columns.specs.iter().enumerate();
         let columns = names.map(|(number, spec)| (spec.name.clone(), number)).collect();
         let directory = directory.to_owned();
@@ -85,9 +89,9 @@ impl Segment {
 
     /// What the statistics say where the manifest does not.
     fn start_max_of_groups(&self) -> Result<u64, SegmentError> {
-        let file = self.spans()?;
+        let file = self.open_rows()?;
         let reader = self.reader(&file);
-        let latest_of = |group| match reader.int_range(group, fixed::START_TIME) {
+        let latest_of = |group| match reader.int_range(group, self.table().time) {
             Some((min, max)) if min >= 0 => max as u64,
             _ => u64::MAX,
         };
@@ -109,7 +113,7 @@ impl Segment {
         self.group_starts.len()
     }
 
-    /// Spans.
+    /// Rows.
     pub fn rows(&self) -> u64 {
         self.manifest.rows
     }
@@ -168,14 +172,19 @@ impl Segment {
         index.find(trace, &file.read(start, len)?)
     }
 
+    /// The table that its columns are of.
+    pub(super) fn table(&self) -> &'static Table {
+        self.file_columns.table
+    }
+
     /// The columns that can be read: the fixed ones, then attributes.
     pub(super) fn specs(&self) -> &[ColumnSpec] {
         &self.file_columns.specs
     }
 
     /// Opens the rows.
-    pub(super) fn spans(&self) -> Result<ReadFile, SegmentError> {
-        ReadFile::open(&self.directory, SPANS)
+    pub(super) fn open_rows(&self) -> Result<ReadFile, SegmentError> {
+        ReadFile::open(&self.directory, self.table().file)
     }
 
     /// Reads columns from the opened rows.
@@ -229,12 +238,12 @@ fn read_checked(file: &ReadFile, name: &str, start: u64, checked: &Checked) -> R
     Ok(bytes)
 }
 
-fn read_footer(tail: Tail) -> Result<ParquetMetaData, SegmentError> {
+fn read_footer(name: &str, tail: Tail) -> Result<ParquetMetaData, SegmentError> {
     ParquetMetaDataReader::new()
         .with_column_index_policy(PageIndexPolicy::Skip)
         .with_offset_index_policy(PageIndexPolicy::Required)
         .parse_and_finish(&tail)
-        .map_err(|error| SegmentError::damaged(format!("{SPANS}: {error}")))
+        .map_err(|error| SegmentError::damaged(format!("{name}: {error}")))
 }
 
 /// The end of the Parquet file, checked and in memory: page indexes and footer.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use weir_proto::Signal;
 
 use super::{
     Segment, SegmentError,
@@ -91,7 +92,8 @@ impl Segment {
     /// Adds what it lists to `found`. Only of a segment from before there were such lists rows are read, until the deadline.
     pub fn add_operations(&self, found: &mut Operations, deadline: Option<Instant>) -> Result<(), SegmentError> {
         let manifest = &self.manifest;
-        if manifest.rows == 0 {
+        // Only spans have operations.
+        if manifest.rows == 0 || self.table().signal != Signal::Traces {
             return Ok(());
         }
         if manifest.operations.is_empty() {
@@ -113,7 +115,7 @@ impl Segment {
     }
 
     fn read_services(&self, found: &mut Operations, deadline: Option<Instant>) -> Result<(), SegmentError> {
-        let file = self.spans()?;
+        let file = self.open_rows()?;
         let reader = self.reader(&file);
         for group in 0..self.group_starts.len() {
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
@@ -128,7 +130,7 @@ impl Segment {
     }
 
     fn read_operations(&self, found: &mut Operations, deadline: Option<Instant>) -> Result<(), SegmentError> {
-        let file = self.spans()?;
+        let file = self.open_rows()?;
         let reader = self.reader(&file);
         for group in 0..self.group_starts.len() {
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {

@@ -14,7 +14,7 @@ use super::{
     column::Column,
     events,
     json::{self, BadJson},
-    schema::{ColumnSpec, Kind, RESOURCE_PREFIX, SPAN_PREFIX, fixed},
+    schema::{ColumnSpec, ITEM_PREFIX, Kind, RESOURCE_PREFIX, fixed},
 };
 use crate::{SpanRecord, SpanState};
 
@@ -55,7 +55,7 @@ fn fill(drafts: &mut [Draft], rows: &[u32], number: usize, spec: &ColumnSpec, bl
         let column = &block.column;
         if number < fixed::SPECS.len() {
             draft.set(number, column, at)?;
-        } else if let Some(key) = spec.name.strip_prefix(SPAN_PREFIX) {
+        } else if let Some(key) = spec.name.strip_prefix(ITEM_PREFIX) {
             draft.span.attributes.push(attribute(key, spec.kind, column, at)?);
         } else if let Some(key) = spec.name.strip_prefix(RESOURCE_PREFIX) {
             draft.resource.attributes.push(attribute(key, spec.kind, column, at)?);
@@ -65,7 +65,7 @@ fn fill(drafts: &mut [Draft], rows: &[u32], number: usize, spec: &ColumnSpec, bl
 }
 
 /// A promoted attribute's value as a message.
-fn attribute(key: &str, kind: Kind, column: &Column, at: usize) -> Result<KeyValue, BadJson> {
+pub(super) fn attribute(key: &str, kind: Kind, column: &Column, at: usize) -> Result<KeyValue, BadJson> {
     let value = match kind {
         Kind::Text => Value::StringValue(text(column.bytes(at))?),
         Kind::Bool => Value::BoolValue(column.word(at) != 0),
@@ -82,7 +82,8 @@ fn attribute(key: &str, kind: Kind, column: &Column, at: usize) -> Result<KeyVal
     Ok(KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..Default::default() })
 }
 
-fn text(bytes: &[u8]) -> Result<String, BadJson> {
+/// A text of a column.
+pub(super) fn text(bytes: &[u8]) -> Result<String, BadJson> {
     json::utf8(bytes).map(str::to_owned)
 }
 
@@ -127,15 +128,17 @@ impl Draft {
         if self.status != Status::default() {
             self.span.status = Some(self.status);
         }
-        let resource = match before {
-            Some(before) if *before.resource == self.resource => Arc::clone(&before.resource),
-            _ => Arc::new(self.resource),
-        };
-        let scope = match before {
-            Some(before) if *before.scope == self.scope => Arc::clone(&before.scope),
-            _ => Arc::new(self.scope),
-        };
+        let resource = shared(before.map(|before| &before.resource), self.resource);
+        let scope = shared(before.map(|before| &before.scope), self.scope);
         let adjusted_count = self.adjusted_count.unwrap_or(1.0);
         SpanRecord { span: self.span, resource, scope, state: SpanState::Kept, adjusted_count }
+    }
+}
+
+/// The message, which is the one before where they are equal.
+pub(super) fn shared<M: PartialEq>(before: Option<&Arc<M>>, message: M) -> Arc<M> {
+    match before {
+        Some(before) if **before == message => Arc::clone(before),
+        _ => Arc::new(message),
     }
 }

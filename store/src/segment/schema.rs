@@ -1,4 +1,4 @@
-//! The columns of `spans.parquet`: the fixed ones, and how attributes become columns of their own.
+//! The columns of segments, a table for each signal: the fixed ones, and how attributes become columns of their own.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use parquet::{
     basic::{LogicalType, Repetition, TimeUnit, Type as Physical},
     schema::types::{ColumnDescriptor, SchemaDescriptor, Type, TypePtr},
 };
+use weir_proto::Signal;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,73 +86,237 @@ pub(super) enum Unwritten {
     Empty,
 }
 
-/// The fixed columns, in the order in which files are written. [`fixed::SPECS`] has their kinds.
-pub(super) mod fixed {
-    use super::{Kind, Unwritten};
+/// Where a column's values come from when a segment is made of journalled items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The item: the builder has such a column.
+    Item,
+    /// The item, where it is not what rows of files without the column have, as most are: the builder has the others only.
+    UnusualItem,
+    /// The item's attributes that have no columns of their own.
+    Attributes,
+    /// Its resource: the service.
+    Service,
+    /// Its resource: attributes that have no columns of their own.
+    Resource,
+    /// Its resource: the schema's URL.
+    ResourceSchemaUrl,
+    /// Its resource: how many attributes were dropped.
+    ResourceDropped,
+    /// Its scope: the name.
+    ScopeName,
+    /// Its scope: the version.
+    ScopeVersion,
+    /// Its scope: the schema's URL.
+    ScopeSchemaUrl,
+    /// Its scope: all attributes.
+    ScopeAttributes,
+    /// Its scope: how many attributes were dropped.
+    ScopeDropped,
+}
 
-    macro_rules! fixed_columns {
-        ($($constant:ident, $name:literal, $kind:ident, $unwritten:expr;)*) => {
-            // A macro, so that a column is one row: its number, name, kind and what rows have in files without it.
-            #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
-            enum Order { $($constant),* }
-            $(pub(in crate::segment) const $constant: usize = Order::$constant as usize;)*
-            /// Name, kind, and whether every row has a value.
-            pub(in crate::segment) const SPECS: &[(&str, Kind, bool)] =
-                &[$(($name, Kind::$kind, !matches!($unwritten, Unwritten::Null))),*];
-            pub(in crate::segment) const UNWRITTEN: &[Unwritten] = &[$($unwritten),*];
-        };
+/// A signal's table: its fixed columns, in the order in which files are written, and what everything else asks of them.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// Whose.
+    pub(super) signal: Signal,
+    /// The name of the file.
+    pub(super) file: &'static str,
+    /// What one row is called in the file's schema.
+    pub(super) row: &'static str,
+    /// Name, kind, and whether every row has a value.
+    pub(super) specs: &'static [(&'static str, Kind, bool)],
+    /// What rows have in files that were written without the column.
+    pub(super) unwritten: &'static [Unwritten],
+    /// Where a builder has the values from.
+    pub(super) origins: &'static [Origin],
+    /// The column of trace ids.
+    pub(super) trace_id: usize,
+    /// The column of a row's place in time.
+    pub(super) time: usize,
+    /// The column of attributes that have no columns of their own.
+    pub(super) attributes_other: usize,
+    /// The column of a resource's attributes that have no columns of their own.
+    pub(super) resource_other: usize,
+    /// Columns of which the manifest lists something.
+    pub(super) listed: &'static [(usize, Listed)],
+}
+
+/// What the manifest lists of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listed {
+    /// Its distinct values: it is that of services.
+    Services,
+    /// Keys of the attributes in lists of events; entries and names go into a bloom filter, too.
+    EventKeys,
+    /// Keys of the attributes in lists of links.
+    LinkKeys,
+}
+
+impl Table {
+    /// A signal's.
+    pub(super) fn of(signal: Signal) -> &'static Self {
+        match signal {
+            Signal::Traces => &fixed::TABLE,
+            Signal::Logs => &lines::TABLE,
+        }
     }
 
+    /// How many fixed columns there are; those of attributes come behind them.
+    pub(super) fn len(&self) -> usize {
+        self.specs.len()
+    }
+
+    /// The fixed columns' specs.
+    pub(super) fn column_specs(&self) -> Vec<ColumnSpec> {
+        let specs = self.specs.iter();
+        specs.map(|&(name, kind, required)| ColumnSpec { name: name.into(), kind, required }).collect()
+    }
+
+    /// The number of the fixed column of this name.
+    pub(super) fn number(&self, name: &str) -> Option<usize> {
+        self.specs.iter().position(|&(fixed, ..)| fixed == name)
+    }
+
+    /// The number that rows have in a fixed column that a file was written without.
+    pub(super) fn unwritten_word(&self, column: usize) -> Option<u64> {
+        match self.unwritten.get(column)? {
+            Unwritten::Word(word) => Some(*word),
+            _ => None,
+        }
+    }
+}
+
+/// A macro, so that a column is one row: its number, name, kind, what rows have in files without it, and where it comes from.
+macro_rules! fixed_columns {
+    ($($constant:ident, $name:literal, $kind:ident, $unwritten:expr, $origin:expr;)*) => {
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms, dead_code, reason = "not every column is named elsewhere")]
+        enum Order { $($constant),* }
+        $(
+            #[allow(dead_code, reason = "as above")]
+            pub(in crate::segment) const $constant: usize = Order::$constant as usize;
+        )*
+        /// Name, kind, and whether every row has a value.
+        pub(in crate::segment) const SPECS: &[(&str, Kind, bool)] =
+            &[$(($name, Kind::$kind, !matches!($unwritten, Unwritten::Null))),*];
+        pub(in crate::segment) const UNWRITTEN: &[Unwritten] = &[$($unwritten),*];
+        const ORIGINS: &[Origin] = &[$($origin),*];
+    };
+}
+
+/// The columns of `spans.parquet`.
+pub(super) mod fixed {
+    use weir_proto::Signal;
+
+    use super::{Kind, Listed, Origin, Table, Unwritten};
+    use Origin::{
+        Attributes, Item, Resource, ResourceDropped, ResourceSchemaUrl, ScopeAttributes, ScopeDropped, ScopeName,
+        ScopeSchemaUrl, ScopeVersion, Service, UnusualItem,
+    };
     use Unwritten::{Empty, Never, Null, Word};
 
     fixed_columns! {
-        TRACE_ID, "trace_id", Id16, Never;
-        SPAN_ID, "span_id", Id8, Never;
-        PARENT_SPAN_ID, "parent_span_id", Id8, Null;
-        START_TIME, "start_time", Time, Never;
-        DURATION, "duration_ns", Int64, Word(0);
-        END_TIME, "end_time", Time, Null;
-        SERVICE, "service", Text, Empty;
-        NAME, "name", Text, Empty;
-        KIND, "kind", Int32, Word(0);
-        STATUS_CODE, "status_code", Int32, Word(0);
-        STATUS_MESSAGE, "status_message", Text, Null;
-        TRACE_STATE, "trace_state", Text, Null;
-        FLAGS, "flags", Uint32, Word(0);
-        DEFECTS, "defects", Int32, Word(0);
+        TRACE_ID, "trace_id", Id16, Never, Item;
+        SPAN_ID, "span_id", Id8, Never, Item;
+        PARENT_SPAN_ID, "parent_span_id", Id8, Null, Item;
+        START_TIME, "start_time", Time, Never, Item;
+        DURATION, "duration_ns", Int64, Word(0), Item;
+        END_TIME, "end_time", Time, Null, Item;
+        SERVICE, "service", Text, Empty, Service;
+        NAME, "name", Text, Empty, Item;
+        KIND, "kind", Int32, Word(0), Item;
+        STATUS_CODE, "status_code", Int32, Word(0), Item;
+        STATUS_MESSAGE, "status_message", Text, Null, Item;
+        TRACE_STATE, "trace_state", Text, Null, Item;
+        FLAGS, "flags", Uint32, Word(0), Item;
+        DEFECTS, "defects", Int32, Word(0), UnusualItem;
         // What nobody sampled stands for itself.
-        ADJUSTED_COUNT, "adjusted_count", Double, Word(1f64.to_bits());
-        DROPPED_ATTRIBUTES, "dropped_attributes_count", Uint32, Null;
-        DROPPED_EVENTS, "dropped_events_count", Uint32, Null;
-        DROPPED_LINKS, "dropped_links_count", Uint32, Null;
-        EVENTS, "events", Json, Null;
-        LINKS, "links", Json, Null;
-        ATTRIBUTES_OTHER, "attributes_other", Json, Null;
-        RESOURCE_OTHER, "resource_other", Json, Null;
-        RESOURCE_SCHEMA_URL, "resource_schema_url", Text, Null;
-        RESOURCE_DROPPED, "resource_dropped_attributes_count", Uint32, Null;
-        SCOPE_NAME, "scope_name", Text, Null;
-        SCOPE_VERSION, "scope_version", Text, Null;
-        SCOPE_SCHEMA_URL, "scope_schema_url", Text, Null;
-        SCOPE_ATTRIBUTES, "scope_attributes", Json, Null;
-        SCOPE_DROPPED, "scope_dropped_attributes_count", Uint32, Null;
+        ADJUSTED_COUNT, "adjusted_count", Double, Word(1f64.to_bits()), UnusualItem;
+        DROPPED_ATTRIBUTES, "dropped_attributes_count", Uint32, Null, Item;
+        DROPPED_EVENTS, "dropped_events_count", Uint32, Null, Item;
+        DROPPED_LINKS, "dropped_links_count", Uint32, Null, Item;
+        EVENTS, "events", Json, Null, Item;
+        LINKS, "links", Json, Null, Item;
+        ATTRIBUTES_OTHER, "attributes_other", Json, Null, Attributes;
+        RESOURCE_OTHER, "resource_other", Json, Null, Resource;
+        RESOURCE_SCHEMA_URL, "resource_schema_url", Text, Null, ResourceSchemaUrl;
+        RESOURCE_DROPPED, "resource_dropped_attributes_count", Uint32, Null, ResourceDropped;
+        SCOPE_NAME, "scope_name", Text, Null, ScopeName;
+        SCOPE_VERSION, "scope_version", Text, Null, ScopeVersion;
+        SCOPE_SCHEMA_URL, "scope_schema_url", Text, Null, ScopeSchemaUrl;
+        SCOPE_ATTRIBUTES, "scope_attributes", Json, Null, ScopeAttributes;
+        SCOPE_DROPPED, "scope_dropped_attributes_count", Uint32, Null, ScopeDropped;
     }
 
-    /// Columns with a value on every row that a builder holds only where it is not the usual one.
-    pub(in crate::segment) const MOSTLY_ALIKE: [usize; 2] = [DEFECTS, ADJUSTED_COUNT];
+    pub(in crate::segment) static TABLE: Table = Table {
+        signal: Signal::Traces,
+        file: "spans.parquet",
+        row: "span",
+        specs: SPECS,
+        unwritten: UNWRITTEN,
+        origins: ORIGINS,
+        trace_id: TRACE_ID,
+        time: START_TIME,
+        attributes_other: ATTRIBUTES_OTHER,
+        resource_other: RESOURCE_OTHER,
+        listed: &[(SERVICE, Listed::Services), (EVENTS, Listed::EventKeys), (LINKS, Listed::LinkKeys)],
+    };
 }
 
-/// The number that rows have in a fixed column that a file was written without.
-pub(super) fn unwritten_word(column: usize) -> Option<u64> {
-    match fixed::UNWRITTEN.get(column)? {
-        Unwritten::Word(word) => Some(*word),
-        _ => None,
+/// The columns of `logs.parquet`.
+pub(super) mod lines {
+    use weir_proto::Signal;
+
+    use super::{Kind, Listed, Origin, Table, Unwritten};
+    use Origin::{
+        Attributes, Item, Resource, ResourceDropped, ResourceSchemaUrl, ScopeAttributes, ScopeDropped, ScopeName,
+        ScopeSchemaUrl, ScopeVersion, Service, UnusualItem,
+    };
+    use Unwritten::{Empty, Never, Null, Word};
+
+    fixed_columns! {
+        TIME, "time", Time, Never, Item;
+        OBSERVED_TIME, "observed_time", Time, Null, Item;
+        TRACE_ID, "trace_id", Id16, Null, Item;
+        SPAN_ID, "span_id", Id8, Null, Item;
+        SEVERITY_NUMBER, "severity_number", Int32, Word(0), Item;
+        SEVERITY_TEXT, "severity_text", Text, Null, Item;
+        BODY, "body", Text, Null, Item;
+        BODY_IS_JSON, "body_is_json", Bool, Word(0), UnusualItem;
+        EVENT_NAME, "event_name", Text, Null, Item;
+        SERVICE, "service", Text, Empty, Service;
+        FLAGS, "flags", Uint32, Word(0), UnusualItem;
+        DEFECTS, "defects", Int32, Word(0), UnusualItem;
+        DROPPED_ATTRIBUTES, "dropped_attributes_count", Uint32, Null, Item;
+        ATTRIBUTES_OTHER, "attributes_other", Json, Null, Attributes;
+        RESOURCE_OTHER, "resource_other", Json, Null, Resource;
+        RESOURCE_SCHEMA_URL, "resource_schema_url", Text, Null, ResourceSchemaUrl;
+        RESOURCE_DROPPED, "resource_dropped_attributes_count", Uint32, Null, ResourceDropped;
+        SCOPE_NAME, "scope_name", Text, Null, ScopeName;
+        SCOPE_VERSION, "scope_version", Text, Null, ScopeVersion;
+        SCOPE_SCHEMA_URL, "scope_schema_url", Text, Null, ScopeSchemaUrl;
+        SCOPE_ATTRIBUTES, "scope_attributes", Json, Null, ScopeAttributes;
+        SCOPE_DROPPED, "scope_dropped_attributes_count", Uint32, Null, ScopeDropped;
     }
+
+    pub(in crate::segment) static TABLE: Table = Table {
+        signal: Signal::Logs,
+        file: "logs.parquet",
+        row: "log",
+        specs: SPECS,
+        unwritten: UNWRITTEN,
+        origins: ORIGINS,
+        trace_id: TRACE_ID,
+        time: TIME,
+        attributes_other: ATTRIBUTES_OTHER,
+        resource_other: RESOURCE_OTHER,
+        listed: &[(SERVICE, Listed::Services)],
+    };
 }
 
-/// Bit of `defects`: the span ended before it started; its duration is 0 and `end_time` holds the end as it came.
+/// Bit of a span's `defects`: it ended before it started; its duration is 0 and `end_time` holds the end as it came.
 pub(super) const DEFECT_ENDS_BEFORE_START: u64 = 1;
-/// Bit of `defects`: the parent's id was not 8 bytes long; it is lost, and the span stands as a root.
+/// Bit of a span's `defects`: the parent's id was not 8 bytes long; it is lost, and the span stands as a root.
 pub(super) const DEFECT_PARENT_ID: u64 = 2;
 /// Bit of `defects`: there was no end (0).
 pub(super) const DEFECT_NO_END: u64 = 4;
@@ -160,18 +325,20 @@ pub(super) const DEFECT_NO_START: u64 = 8;
 /// Bit of `defects`: the start, the end or what is between them is beyond 2^63 ns: centuries.
 pub(super) const DEFECT_BEYOND: u64 = 16;
 
-/// Before a span attribute's key.
-pub(super) const SPAN_PREFIX: &str = "attributes.";
+/// Bit of a line's `defects`: it came without a time; `time` is when it was observed, or else when it was received.
+pub(super) const DEFECT_NO_TIME: u64 = 1;
+/// Bit of a line's `defects`: the trace's id was not 16 bytes long; it is lost.
+pub(super) const DEFECT_TRACE_ID: u64 = 2;
+/// Bit of a line's `defects`: the span's id was not 8 bytes long; it is lost.
+pub(super) const DEFECT_SPAN_ID: u64 = 4;
+
+/// Before the key of an item's attribute.
+pub(super) const ITEM_PREFIX: &str = "attributes.";
 /// Before a resource attribute's key.
 pub(super) const RESOURCE_PREFIX: &str = "resource.";
 
-/// The fixed columns' specs.
-pub(super) fn fixed_specs() -> Vec<ColumnSpec> {
-    fixed::SPECS.iter().map(|&(name, kind, required)| ColumnSpec { name: name.into(), kind, required }).collect()
-}
-
 /// Parquet's schema for these columns.
-pub(super) fn parquet_schema(specs: &[ColumnSpec]) -> Result<TypePtr, parquet::errors::ParquetError> {
+pub(super) fn parquet_schema(row: &str, specs: &[ColumnSpec]) -> Result<TypePtr, parquet::errors::ParquetError> {
     let mut fields = Vec::with_capacity(specs.len());
     for spec in specs {
         let logical = match spec.kind {
@@ -189,12 +356,14 @@ pub(super) fn parquet_schema(specs: &[ColumnSpec]) -> Result<TypePtr, parquet::e
         }
         fields.push(Arc::new(builder.build()?));
     }
-    Ok(Arc::new(Type::group_type_builder("span").with_fields(fields).build()?))
+    Ok(Arc::new(Type::group_type_builder(row).with_fields(fields).build()?))
 }
 
 /// The columns of a file: the fixed ones of this program first, in its order, wherever or whether the file has them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct FileColumns {
+    /// Whose they are.
+    pub(super) table: &'static Table,
     /// All that can be read.
     pub(super) specs: Vec<ColumnSpec>,
     /// The number of each in the file; `None` for one that did not exist yet when the file was written.
@@ -203,17 +372,17 @@ pub(super) struct FileColumns {
 
 /// Finds the columns in a file's schema, by name; columns that this program does not know are passed over. `None` when the file is
 /// not ours: one that every file has is missing, or one has another type than its name has always had.
-pub(super) fn read_schema(schema: &SchemaDescriptor) -> Option<FileColumns> {
-    let mut columns = FileColumns { specs: fixed_specs(), in_file: vec![None; fixed::SPECS.len()] };
+pub(super) fn read_schema(table: &'static Table, schema: &SchemaDescriptor) -> Option<FileColumns> {
+    let mut columns = FileColumns { table, specs: table.column_specs(), in_file: vec![None; table.len()] };
     for (number, leaf) in schema.columns().iter().enumerate() {
         // A column in a group is none that we know, whatever its own name is.
         let [name] = leaf.path().parts() else { continue };
-        if let Some(known) = fixed::SPECS.iter().position(|&(fixed, ..)| fixed == name) {
+        if let Some(known) = table.number(name) {
             let is_first = columns.in_file[known].replace(number).is_none();
             if !is_first || spec_of(leaf).as_ref() != Some(&columns.specs[known]) {
                 return None;
             }
-        } else if name.starts_with(SPAN_PREFIX) || name.starts_with(RESOURCE_PREFIX) {
+        } else if name.starts_with(ITEM_PREFIX) || name.starts_with(RESOURCE_PREFIX) {
             columns.specs.push(spec_of(leaf)?);
             columns.in_file.push(Some(number));
         }
@@ -221,7 +390,7 @@ pub(super) fn read_schema(schema: &SchemaDescriptor) -> Option<FileColumns> {
     let is_whole = columns
         .in_file
         .iter()
-        .zip(fixed::UNWRITTEN)
+        .zip(table.unwritten)
         .all(|(in_file, &unwritten)| in_file.is_some() || unwritten != Unwritten::Never);
     is_whole.then_some(columns)
 }

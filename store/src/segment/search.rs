@@ -45,7 +45,7 @@ impl Segment {
         if !self.operations_fit(filter) || tags.iter().any(TagPlan::is_hopeless) {
             return Ok(Searched::Whole);
         }
-        let file = self.spans()?;
+        let file = self.open_rows()?;
         let reader = self.reader(&file);
         let mut groups: Vec<(u64, usize)> = (0..self.group_starts.len())
             .map(|group| (times(&reader, group).map_or(u64::MAX, |(_, max)| max), group))

@@ -11,7 +11,7 @@ use super::{
     json_entry,
     manifest::ResidualKeys,
     matching::Wanted,
-    schema::{Kind, RESOURCE_PREFIX, SPAN_PREFIX, fixed},
+    schema::{ITEM_PREFIX, Kind, RESOURCE_PREFIX, fixed},
     selection::Selection,
 };
 use crate::{DroppedItems, Sought, SpanState, SpanText, TagFilter};
@@ -160,7 +160,7 @@ impl TagPlace<'_> {
 fn attribute_places<'f>(segment: &Segment, key: &str, text: &'f str, places: &mut Vec<TagPlace<'f>>) {
     let wanted = Wanted::of(text);
     let manifest = &segment.manifest;
-    for prefix in [SPAN_PREFIX, RESOURCE_PREFIX] {
+    for prefix in [ITEM_PREFIX, RESOURCE_PREFIX] {
         if let Some(&column) = segment.columns.get(&format!("{prefix}{key}"))
             && wanted.may_match(segment.specs()[column].kind)
         {

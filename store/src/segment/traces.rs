@@ -1,4 +1,4 @@
-//! Reads the spans of traces: their rows by the index, then each row group's columns once for all of them.
+//! Reads the rows of traces: their rows by the index, then each row group's columns once for all of them.
 
 use std::collections::HashMap;
 
@@ -8,11 +8,10 @@ use super::{
     Segment, SegmentError,
     chunk_reader::{Block, ChunkReader},
     column::Values,
-    record,
+    line_record, record,
     scan::within,
-    schema::fixed,
 };
-use crate::{Room, SpanRecord, TraceRows};
+use crate::{LineRecord, Room, SpanRecord, TraceRows};
 
 /// Where rows of a row group take more than this on average, some of them may be large: they are read a few at a time.
 const MEAN_ROW_BYTES_LARGE: u64 = 512;
@@ -60,6 +59,22 @@ impl Segment {
         Ok(found.rows)
     }
 
+    /// The first `rows_max` lines of a trace, in row order, of a segment of logs.
+    pub fn lines_up_to(&self, trace: TraceId, rows_max: usize) -> Result<Vec<LineRecord>, SegmentError> {
+        let located = self.locate(&[trace], rows_max)?.unwrap_or_default();
+        let mut lines = Vec::with_capacity(located.len());
+        if located.0.is_empty() {
+            return Ok(lines);
+        }
+        let file = self.open_rows()?;
+        let reader = self.reader(&file);
+        for of_group in located.0.chunk_by(|a, b| a.group == b.group) {
+            let rows: Vec<u32> = of_group.iter().map(|located| located.row).collect();
+            lines.extend(line_record::read(&reader, of_group[0].group, &rows)?);
+        }
+        Ok(lines)
+    }
+
     /// The rows of traces, of a single one the first `rows_max`; `None` when several have more than that.
     pub(crate) fn locate(&self, traces: &[TraceId], rows_max: usize) -> Result<Option<LocatedRows>, SegmentError> {
         let mut located = LocatedRows::default();
@@ -68,7 +83,7 @@ impl Segment {
             return Ok(Some(located));
         }
         let numbers: HashMap<&[u8], u32> = traces.iter().map(|trace| &trace.0[..]).zip(0..).collect();
-        let file = self.spans()?;
+        let file = self.open_rows()?;
         let reader = self.reader(&file);
         let mut candidates: Vec<u32> = Vec::new();
         for group in 0..self.group_starts.len() {
@@ -77,7 +92,7 @@ impl Segment {
             if candidates.is_empty() {
                 continue;
             }
-            let of_traces = traces_of(&reader, group, &candidates, &numbers)?;
+            let of_traces = traces_of(&reader, (group, self.table().trace_id), &candidates, &numbers)?;
             located.0.extend(of_traces.into_iter().map(|(row, trace)| LocatedRow { group, row, trace }));
             if located.len() > rows_max {
                 if traces.len() > 1 {
@@ -100,7 +115,7 @@ impl Segment {
         if located.0.is_empty() {
             return Ok(());
         }
-        let file = self.spans()?;
+        let file = self.open_rows()?;
         let reader = self.reader(&file);
         let mut is_full = false;
         for of_group in located.0.chunk_by(|a, b| a.group == b.group) {
@@ -146,11 +161,11 @@ impl Segment {
 /// The rows that belong to one of the traces, out of `candidates`; each distinct id is looked up once.
 fn traces_of(
     reader: &ChunkReader<'_>,
-    group: usize,
+    (group, column): (usize, usize),
     candidates: &[u32],
     numbers: &HashMap<&[u8], u32>,
 ) -> Result<Vec<(u32, u32)>, SegmentError> {
-    let ids: Block = reader.read_rows(group, fixed::TRACE_ID, candidates)?;
+    let ids: Block = reader.read_rows(group, column, candidates)?;
     let Values::Bytes { codes, dictionary } = &ids.column.values else { return Ok(Vec::new()) };
     let of_code: Vec<Option<u32>> =
         (0..dictionary.len() as u32).map(|code| numbers.get(dictionary.get(code)).copied()).collect();

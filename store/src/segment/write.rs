@@ -6,25 +6,24 @@ use parquet::errors::ParquetError;
 
 use super::{
     Segment, SegmentError, SegmentId,
-    builder::SpanBuilder,
     column::{ChunkView, Column, Values, ValuesView},
     contexts::{Contexts, Spread},
     files::{INDEX, MANIFEST, NewDirectory},
+    gathering::{Builder, Gathering},
     manifest::{Checked, FORMAT, Manifest, SegmentTally},
-    operations::listed,
     promotion::Promotion,
-    schema::{self, ColumnSpec, RESOURCE_PREFIX, SPAN_PREFIX, fixed, unwritten_word},
-    spans_file::{ROW_GROUP_ROWS, SpansFile},
+    rows_file::{ROW_GROUP_ROWS, RowsFile},
+    schema::{ColumnSpec, ITEM_PREFIX, Origin, RESOURCE_PREFIX},
 };
-use crate::{Operation, disk::Disk};
+use crate::disk::Disk;
 
-/// Writes the builder's spans as segment `id` below `parent` and opens it. Every file is durable, and so is the directory's
+/// Writes the builder's rows as segment `id` below `parent` and opens it. Every file is durable, and so is the directory's
 /// name, when this returns. `level` is zstd's.
 pub fn write_segment(
     disk: &Disk,
     parent: &Path,
     id: &SegmentId,
-    builder: &SpanBuilder,
+    builder: &impl Builder,
     tally: impl Into<SegmentTally>,
     level: i32,
 ) -> Result<Segment, SegmentError> {
@@ -61,20 +60,22 @@ struct Scratch {
 fn write_files(
     directory: &NewDirectory,
     id: &SegmentId,
-    builder: &SpanBuilder,
+    builder: &impl Builder,
     tally: SegmentTally,
     level: i32,
 ) -> Result<(), SegmentError> {
-    let spans = Promotion::of(&builder.attributes, builder.rows(), None);
-    let resource_rows = builder.resources.contexts.row_counts(builder.rows);
-    let resources = Promotion::of(&builder.resources.attributes, builder.rows(), Some(&resource_rows));
-    let (span_keys, resource_keys) = (spans.keys.clone(), resources.keys.clone());
-    let (specs, sources) = columns(builder, spans, resources);
-    let mut file = SpansFile::create(directory, specs, level)?;
+    let gathered = builder.gathering();
+    let rows = u64::from(gathered.rows);
+    let own = Promotion::of(&gathered.attributes, rows, None);
+    let resource_rows = gathered.resources.contexts.row_counts(gathered.rows);
+    let resources = Promotion::of(&gathered.resources.attributes, rows, Some(&resource_rows));
+    let (own_keys, resource_keys) = (own.keys.clone(), resources.keys.clone());
+    let (specs, sources) = columns(gathered, own, resources);
+    let mut file = RowsFile::create(directory, gathered.table, specs, level)?;
     let mut scratch = Scratch::default();
     let mut first = 0;
-    while first < builder.rows {
-        let count = (builder.rows - first).min(ROW_GROUP_ROWS);
+    while first < gathered.rows {
+        let count = (gathered.rows - first).min(ROW_GROUP_ROWS);
         let specs = file.specs().to_vec();
         file.write_row_group(|number, encode| {
             with_view(&sources[number], &specs[number], first, count, &mut scratch, encode)
@@ -82,31 +83,31 @@ fn write_files(
         first += count;
     }
     let written = file.finish(directory)?;
-    let (index, header_bytes) = builder.traces.finish(builder.rows());
+    let (index, header_bytes) = gathered.traces.finish(rows);
     directory.write(INDEX, &index)?;
-    let (operations, operations_cut) = listed(operations(builder), builder.operations.cut);
-    let (start_min_ns, start_max_ns) = builder.start_ns.unwrap_or((0, 0));
+    let (start_min_ns, start_max_ns) = gathered.time_ns.unwrap_or((0, 0));
+    let (operations, operations_cut) = builder.operations();
     let manifest = Manifest {
         format: FORMAT,
         tenant: id.tenant.to_string(),
-        journal: "traces".to_owned(),
+        journal: id.signal.name().to_owned(),
         first_file: id.first_file,
         last_file: id.last_file,
         generation: id.generation,
         tally: tally.own,
         ledger_after: tally.ledger_after,
-        rows: builder.rows(),
-        traces: builder.traces.len(),
+        rows,
+        traces: gathered.traces.len(),
         start_min_ns,
         start_max_ns: Some(start_max_ns),
-        age_from_ns: Some(builder.age_from_ns),
+        age_from_ns: Some(gathered.age_from_ns),
         spans: written.checked,
         index: Some(Checked::start_of(&index, header_bytes)),
         blooms: written.blooms,
         operations,
         operations_cut,
         services: Some(written.services),
-        attributes_other: span_keys,
+        attributes_other: own_keys,
         resource_other: resource_keys,
         event_keys: Some(written.event_keys),
         link_keys: Some(written.link_keys),
@@ -114,60 +115,43 @@ fn write_files(
     directory.write(MANIFEST, &manifest.to_bytes())
 }
 
-fn operations(builder: &SpanBuilder) -> impl Iterator<Item = Operation> {
-    let text = |column: &Column, code: u32| match &column.values {
-        Values::Bytes { dictionary, .. } => String::from_utf8_lossy(dictionary.get(code)).into_owned(),
-        Values::Words(_) => unreachable!("names are text"),
-    };
-    builder.operations.seen.keys().map(move |&(service, name, kind)| Operation {
-        service: text(&builder.resources.service, service),
-        name: text(&builder.fixed[fixed::NAME], name),
-        kind,
-    })
-}
-
 /// The columns of the file, and where each comes from.
-fn columns<'a>(builder: &'a SpanBuilder, spans: Promotion, resources: Promotion) -> (Vec<ColumnSpec>, Vec<Source<'a>>) {
-    let of_resource = |column: &'a Column| {
-        let contexts = &builder.resources.contexts;
-        Source::Spread(Spread::new(contexts, column), contexts, Cow::Borrowed(column))
-    };
-    let of_scope = |column: &'a Column| {
-        let contexts = &builder.scopes.contexts;
-        Source::Spread(Spread::new(contexts, column), contexts, Cow::Borrowed(column))
-    };
+fn columns(gathered: &Gathering, own: Promotion, of_resources: Promotion) -> (Vec<ColumnSpec>, Vec<Source<'_>>) {
+    let Gathering { table, fixed, resources, scopes, .. } = gathered;
+    let spread = |contexts, column| Source::Spread(Spread::new(contexts, column), contexts, Cow::Borrowed(column));
+    let of_resource = |column| spread(&resources.contexts, column);
     let of_resource_owned = |column: Column| {
-        let contexts = &builder.resources.contexts;
+        let contexts = &resources.contexts;
         Source::Spread(Spread::new(contexts, &column), contexts, Cow::Owned(column))
     };
-    let mut specs = schema::fixed_specs();
-    let (mut span_residual, mut resource_residual) = (Some(spans.residual), Some(resources.residual));
-    let mut sources: Vec<Source<'a>> = (0..specs.len())
-        .map(|number| match number {
-            fixed::SERVICE => of_resource(&builder.resources.service),
-            fixed::RESOURCE_SCHEMA_URL => of_resource(&builder.resources.schema_url),
-            fixed::RESOURCE_DROPPED => of_resource(&builder.resources.dropped),
-            fixed::RESOURCE_OTHER => of_resource_owned(resource_residual.take().expect("one such column")),
-            fixed::ATTRIBUTES_OTHER => Source::Owned(span_residual.take().expect("one such column")),
-            fixed::SCOPE_NAME => of_scope(&builder.scopes.name),
-            fixed::SCOPE_VERSION => of_scope(&builder.scopes.version),
-            fixed::SCOPE_SCHEMA_URL => of_scope(&builder.scopes.schema_url),
-            fixed::SCOPE_ATTRIBUTES => of_scope(&builder.scopes.attributes),
-            fixed::SCOPE_DROPPED => of_scope(&builder.scopes.dropped),
-            _ if fixed::MOSTLY_ALIKE.contains(&number) => {
-                let usual = unwritten_word(number).expect("the columns that are mostly alike are numbers");
-                Source::Filled(usual, Some(&builder.fixed[number]))
-            }
-            _ => Source::Borrowed(&builder.fixed[number]),
-        })
-        .collect();
-    for (number, firsts) in spans.promoted {
-        let column = &builder.attributes.columns[number];
-        specs.push(attribute_spec(SPAN_PREFIX, &column.key, column.kind));
+    let of_scope = |column| spread(&scopes.contexts, column);
+    let (mut own_residual, mut resource_residual) = (Some(own.residual), Some(of_resources.residual));
+    let source = |(number, origin): (usize, &Origin)| match origin {
+        Origin::Item => Source::Borrowed(&fixed[number]),
+        Origin::UnusualItem => {
+            let usual = table.unwritten_word(number).expect("what is mostly alike is a number");
+            Source::Filled(usual, Some(&fixed[number]))
+        }
+        Origin::Attributes => Source::Owned(own_residual.take().expect("one such column")),
+        Origin::Service => of_resource(&resources.service),
+        Origin::Resource => of_resource_owned(resource_residual.take().expect("one such column")),
+        Origin::ResourceSchemaUrl => of_resource(&resources.schema_url),
+        Origin::ResourceDropped => of_resource(&resources.dropped),
+        Origin::ScopeName => of_scope(&scopes.name),
+        Origin::ScopeVersion => of_scope(&scopes.version),
+        Origin::ScopeSchemaUrl => of_scope(&scopes.schema_url),
+        Origin::ScopeAttributes => of_scope(&scopes.attributes),
+        Origin::ScopeDropped => of_scope(&scopes.dropped),
+    };
+    let mut specs = table.column_specs();
+    let mut sources: Vec<Source<'_>> = table.origins.iter().enumerate().map(source).collect();
+    for (number, firsts) in own.promoted {
+        let column = &gathered.attributes.columns[number];
+        specs.push(attribute_spec(ITEM_PREFIX, &column.key, column.kind));
         sources.push(firsts.map_or(Source::Borrowed(&column.column), Source::Owned));
     }
-    for (number, firsts) in resources.promoted {
-        let column = &builder.resources.attributes.columns[number];
+    for (number, firsts) in of_resources.promoted {
+        let column = &resources.attributes.columns[number];
         specs.push(attribute_spec(RESOURCE_PREFIX, &column.key, column.kind));
         sources.push(match firsts {
             None => of_resource(&column.column),

@@ -6,7 +6,12 @@ use std::{
     path::Path,
 };
 
-use super::OpenError;
+use weir_proto::Signal;
+
+use super::{
+    OpenError,
+    shared::{journal_path, segments_path},
+};
 use crate::disk::{Disk, is_refusal};
 
 /// Version of everything in the folder. Raised when an older Weir could not read it.
@@ -24,8 +29,9 @@ pub(super) fn open(path: &Path, disk: &Disk) -> Result<FolderLock, OpenError> {
         let path = path.to_owned();
         move |source| OpenError::Io { path, source }
     };
-    for folder in [path.to_owned(), path.join("journal/traces"), path.join("segments/traces"), path.join("quarantine")]
-    {
+    let of_signal = |signal| [journal_path(path, signal), segments_path(path, signal)];
+    let folders = [of_signal(Signal::Logs), of_signal(Signal::Traces)].concat();
+    for folder in std::iter::once(path.to_owned()).chain(folders).chain([path.join("quarantine")]) {
         disk.make_folders(&folder).map_err(io(&folder))?;
     }
     let lock = lock(path)?;

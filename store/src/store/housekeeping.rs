@@ -5,9 +5,16 @@ use std::{
     time::Duration,
 };
 
-use prometheus::{IntGauge, register_int_gauge};
+use prometheus::{IntGauge, IntGaugeVec, register_int_gauge, register_int_gauge_vec};
+use weir_proto::Signal;
 
-use super::{AppendError, Shared, merger, stored::StoredSegment, view::View};
+use super::{
+    AppendError, Shared,
+    lane::Laned,
+    merger,
+    stored::StoredSegment,
+    view::{LaneView, View},
+};
 use crate::segment::SegmentId;
 
 /// How often.
@@ -28,12 +35,20 @@ gauge!(UNSEALED_BYTES, "weir_journal_unsealed_bytes", "Bytes of journal files th
 gauge!(UNSEALED_FILES, "weir_journal_unsealed_files", "Journal files that are not sealed.");
 gauge!(SEGMENTS, "weir_segments", "Segments on local disk.");
 gauge!(SEGMENT_BYTES, "weir_segment_bytes", "Bytes of segments on local disk.");
-gauge!(SEGMENT_SPANS, "weir_segment_spans", "Spans in segments.");
 gauge!(MERGE_DEBT_BYTES, "weir_merge_debt_bytes", "Bytes of segments that wait to be merged.");
 gauge!(HEAD_SPANS, "weir_head_spans", "Spans in the head.");
+gauge!(HEAD_LINES, "weir_head_lines", "Log records in the head.");
 gauge!(HEAD_PAYLOAD_BYTES, "weir_head_payload_bytes", "Payload kept in memory.");
 gauge!(FREE_BYTES, "weir_disk_free_bytes", "Free bytes on the data folder's file system.");
-gauge!(REFUSING, "weir_refusing", "1 while receivers are refused for lack of space or a backlog.");
+
+static SEGMENT_ITEMS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    register_int_gauge_vec!("weir_segment_items", "Items in segments, by signal.", &["signal"])
+        .expect("registered once")
+});
+static REFUSING: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    let text = "1 while a signal's receivers are refused for lack of space or a backlog.";
+    register_int_gauge_vec!("weir_refusing", text, &["signal"]).expect("registered once")
+});
 
 /// Runs until the store stops.
 pub(super) fn run(shared: &Arc<Shared>) {
@@ -54,48 +69,59 @@ pub(super) fn run(shared: &Arc<Shared>) {
     }
 }
 
-/// Measures, and decides whether appends are refused.
+/// Measures, and decides for each signal whether its appends are refused.
 pub(super) fn inspect(shared: &Shared) {
     let view = shared.views.current();
-    let unsealed_bytes = view.unsealed_bytes();
-    let debt_bytes = merger::debt_bytes(shared);
     let free_bytes = shared.disk.free_bytes(&shared.options.path).unwrap_or(u64::MAX);
-    UNSEALED_BYTES.set(unsealed_bytes as i64);
-    UNSEALED_FILES.set(view.files.len() as i64);
-    MERGE_DEBT_BYTES.set(debt_bytes as i64);
     FREE_BYTES.set(free_bytes.min(i64::MAX as u64) as i64);
-    let head_spans: u64 = view.files.iter().map(|file| file.rows()).sum();
-    HEAD_SPANS.set(head_spans as i64);
+    UNSEALED_BYTES.set((view.traces.unsealed_bytes() + view.logs.unsealed_bytes()) as i64);
+    UNSEALED_FILES.set((view.traces.files.len() + view.logs.files.len()) as i64);
+    HEAD_SPANS.set(view.traces.head_rows() as i64);
+    HEAD_LINES.set(view.logs.head_rows() as i64);
     HEAD_PAYLOAD_BYTES.set(shared.budget.lock().unwrap_or_else(PoisonError::into_inner).bytes() as i64);
     SEGMENTS.set(view.all_segments().count() as i64);
     SEGMENT_BYTES.set(view.all_segments().map(|segment| segment.bytes() as i64).sum());
-    SEGMENT_SPANS.set(view.all_segments().map(|segment| segment.rows() as i64).sum());
+    for signal in Signal::ALL {
+        let rows: u64 = view.segments(signal).values().flatten().map(|segment| segment.rows()).sum();
+        SEGMENT_ITEMS.with_label_values(&[signal.name()]).set(rows as i64);
+    }
+    let debts = Signal::ALL.map(|signal| merger::debt_bytes(shared, signal));
+    MERGE_DEBT_BYTES.set(debts.iter().sum::<u64>() as i64);
+    let [traces_debt_bytes, logs_debt_bytes] = debts;
+    let is_full = free_bytes < shared.options.free_bytes_min;
+    // Verdicts have no space although receivers left them some.
+    let is_stuck = shared.sampled.is_stuck();
+    let falls_behind = shared.sampled.has_fallen_behind().then_some(AppendError::Busy("sampling has fallen behind"));
+    decide(shared, &view.traces, is_full || is_stuck, falls_behind, traces_debt_bytes);
+    decide(shared, &view.logs, is_full, None, logs_debt_bytes);
+}
 
-    let refusal = if free_bytes < shared.options.free_bytes_min {
+/// A lane's backlog refuses its own appends, and no other's.
+fn decide<L: Laned>(
+    shared: &Shared,
+    view: &LaneView<L>,
+    is_full: bool,
+    falls_behind: Option<AppendError>,
+    debt_bytes: u64,
+) {
+    let options = &shared.options;
+    let refusal = if is_full {
         Some(AppendError::DiskFull)
-    } else if shared.sampled.is_stuck() {
-        // Verdicts have no space although receivers left them some.
-        Some(AppendError::DiskFull)
-    } else if shared.sampled.has_fallen_behind() {
-        Some(AppendError::Busy("sampling has fallen behind"))
-    } else if head_spans >= shared.options.head_spans_max {
+    } else if falls_behind.is_some() {
+        falls_behind
+    } else if view.head_rows() >= options.head_spans_max {
         Some(AppendError::Busy("the head is full: sealing has fallen behind"))
-    } else if unsealed_bytes >= shared.options.unsealed_bytes_max {
+    } else if view.unsealed_bytes() >= options.unsealed_bytes_max {
         Some(AppendError::Busy("sealing has fallen behind"))
-    } else if debt_bytes >= shared.options.merge_debt_bytes_max {
+    } else if debt_bytes >= options.merge_debt_bytes_max {
         Some(AppendError::Busy("merging has fallen behind"))
     } else {
         None
     };
-    shared.journal.tidy(matches!(refusal, Some(AppendError::DiskFull)));
-    let mut current = shared.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-    match (&*current, &refusal) {
-        (None, Some(reason)) => tracing::warn!(%reason, "receivers are refused"),
-        (Some(_), None) => tracing::info!("receivers are taken again"),
-        _ => {}
-    }
-    REFUSING.set(i64::from(refusal.is_some()));
-    *current = refusal;
+    let lane = L::lane(shared);
+    lane.journal.tidy(matches!(refusal, Some(AppendError::DiskFull)));
+    REFUSING.with_label_values(&[L::SIGNAL.name()]).set(i64::from(refusal.is_some()));
+    lane.set_refusal(refusal);
 }
 
 /// Lets go of segments that are too old, and of the oldest while there are too many bytes.
@@ -109,7 +135,8 @@ pub(super) fn apply_retention(shared: &Shared) -> Result<(), crate::catalog::Cat
     shared.runtime.block_on(shared.catalog.remove(&ids, false))?;
     for segment in &gone {
         tracing::info!(segment = %segment.path().display(), "retention deletes a segment");
-        shared.views.change_segments(&segment.id().tenant, std::slice::from_ref(segment), &[]);
+        let id = segment.id();
+        shared.views.change_segments((id.signal, &id.tenant), std::slice::from_ref(segment), &[]);
         segment.retire();
     }
     Ok(())
@@ -118,13 +145,17 @@ pub(super) fn apply_retention(shared: &Shared) -> Result<(), crate::catalog::Cat
 fn expired(shared: &Shared, view: &View) -> Vec<Arc<StoredSegment>> {
     let mut segments: Vec<_> = view.all_segments().cloned().collect();
     segments.sort_by_key(|segment| segment.age_from_ns());
-    let oldest_kept_ns = (shared.options.retention_traces)
-        .map_or(0, |age| shared.clock.now_ns().saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)));
-    let mut bytes: u64 = segments.iter().map(|segment| segment.bytes()).sum();
-    let bytes_max = shared.options.size_bytes_max.unwrap_or(u64::MAX);
-    let mut gone = Vec::new();
-    for segment in segments {
-        if segment.age_from_ns() >= oldest_kept_ns && bytes <= bytes_max {
+    let now_ns = shared.clock.now_ns();
+    let is_too_old = |segment: &StoredSegment| {
+        let age = shared.options.retention(segment.id().signal);
+        let age_ns = age.map(|age| u64::try_from(age.as_nanos()).unwrap_or(u64::MAX));
+        age_ns.is_some_and(|age_ns| segment.age_from_ns() < now_ns.saturating_sub(age_ns))
+    };
+    // Those that are too old, of whatever signal, then the oldest of the others.
+    let (mut gone, kept): (Vec<_>, Vec<_>) = segments.into_iter().partition(|segment| is_too_old(segment));
+    let mut bytes: u64 = kept.iter().map(|segment| segment.bytes()).sum();
+    for segment in kept {
+        if bytes <= shared.options.size_bytes_max.unwrap_or(u64::MAX) {
             break;
         }
         bytes -= segment.bytes();

@@ -1,13 +1,14 @@
 //! Makes large segments of small ones, in tiers, behind everything else.
 
 use std::{
+    cmp::Reverse,
     ops::Range,
     sync::{Arc, LazyLock, PoisonError},
     time::Duration,
 };
 
-use prometheus::{IntCounter, register_int_counter};
-use weir_proto::TenantId;
+use prometheus::{IntCounter, IntCounterVec, register_int_counter, register_int_counter_vec};
+use weir_proto::{Signal, TenantId};
 
 use super::{Shared, StoreOptions, repair, sealer::store_segment, stored::StoredSegment};
 use crate::{
@@ -36,8 +37,9 @@ const NEWEST_NS_APART_MAX: u64 = 24 * 3600 * weir_proto::time::SECOND_NS;
 
 static MERGES: LazyLock<IntCounter> =
     LazyLock::new(|| register_int_counter!("weir_merges_total", "Merges done.").expect("registered once"));
-static MERGED_SPANS: LazyLock<IntCounter> = LazyLock::new(|| {
-    register_int_counter!("weir_merged_spans_total", "Spans rewritten by merges.").expect("registered once")
+static MERGED_ITEMS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!("weir_merged_items_total", "Items rewritten by merges, by signal.", &["signal"])
+        .expect("registered once")
 });
 
 /// As when sealing: 3 takes a fifth longer and saves nothing (docs/performance.md).
@@ -67,10 +69,10 @@ pub(super) fn run(shared: &Arc<Shared>) {
     }
 }
 
-/// Bytes that wait to be merged.
-pub(super) fn debt_bytes(shared: &Shared) -> u64 {
+/// Bytes of a signal that wait to be merged.
+pub(super) fn debt_bytes(shared: &Shared, signal: Signal) -> u64 {
     let view = shared.views.current();
-    view.segments
+    view.segments(signal)
         .values()
         .flat_map(|segments| {
             let candidates = candidates(segments);
@@ -82,13 +84,19 @@ pub(super) fn debt_bytes(shared: &Shared) -> u64 {
 
 /// The merge that is worth doing next.
 pub(super) fn next_merge(shared: &Shared) -> Option<Vec<Arc<StoredSegment>>> {
+    // The lane that is nearer to its refusal first.
+    let mut signals = Signal::ALL;
+    signals.sort_by_key(|&signal| Reverse(debt_bytes(shared, signal)));
     let view = shared.views.current();
-    let mut tenants: Vec<&TenantId> = view.segments.keys().collect();
-    tenants.sort_unstable();
-    for tenant in tenants {
-        let segments = &view.segments[tenant];
-        if let Some(range) = plan(&candidates(segments), &shared.options).into_iter().next() {
-            return Some(segments[range].to_vec());
+    for signal in signals {
+        let by_tenant = view.segments(signal);
+        let mut tenants: Vec<&TenantId> = by_tenant.keys().collect();
+        tenants.sort_unstable();
+        for tenant in tenants {
+            let segments = &by_tenant[tenant];
+            if let Some(range) = plan(&candidates(segments), &shared.options).into_iter().next() {
+                return Some(segments[range].to_vec());
+            }
         }
     }
     None
@@ -159,6 +167,7 @@ pub(super) fn merge_segments(shared: &Arc<Shared>, inputs: &[Arc<StoredSegment>]
     };
     let ids: Vec<SegmentId> = inputs.iter().map(|input| input.id().clone()).collect();
     let id = SegmentId {
+        signal: first.id().signal,
         tenant: first.id().tenant.clone(),
         first_file: first.id().first_file,
         last_file: last.id().last_file,
@@ -190,14 +199,14 @@ pub(super) fn merge_segments(shared: &Arc<Shared>, inputs: &[Arc<StoredSegment>]
         let changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
         // Retention may have taken an input meanwhile: then the merger would bring its rows back.
         let view = shared.views.current();
-        let listed = view.segments.get(&id.tenant).map(Vec::as_slice).unwrap_or_default();
+        let listed = view.segments(id.signal).get(&id.tenant).map(Vec::as_slice).unwrap_or_default();
         let all_listed = inputs.iter().all(|input| listed.iter().any(|segment| Arc::ptr_eq(segment, input)));
         if !all_listed {
             merged.retire();
             return;
         }
         match shared.runtime.block_on(shared.catalog.merge(&ids, &id, rows)) {
-            Ok(()) => shared.views.change_segments(&id.tenant, inputs, &[merged]),
+            Ok(()) => shared.views.change_segments((id.signal, &id.tenant), inputs, &[merged]),
             Err(error) if error.is_refusal() => {
                 merged.retire();
                 drop(changing);
@@ -214,7 +223,7 @@ pub(super) fn merge_segments(shared: &Arc<Shared>, inputs: &[Arc<StoredSegment>]
     }
     inputs.iter().for_each(|input| input.retire());
     MERGES.inc();
-    MERGED_SPANS.inc_by(rows);
+    MERGED_ITEMS.with_label_values(&[id.signal.name()]).inc_by(rows);
 }
 
 /// Merging takes the processor's spare time: ingest and queries come first.

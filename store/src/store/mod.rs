@@ -3,6 +3,7 @@
 mod errors;
 mod folder;
 mod housekeeping;
+mod lane;
 mod merger;
 mod newer;
 mod open;
@@ -28,47 +29,27 @@ use std::{
     thread::JoinHandle,
 };
 
-use bytes::Bytes;
-use weir_proto::{TenantId, time::Clock};
+use weir_proto::{Signal, time::Clock};
 
 use self::shared::Shared;
 pub(crate) use self::stored::StoredSegment;
 pub use self::{
     errors::{AppendError, OpenError, ReadError},
+    lane::{Batch, LogsBatch},
     options::StoreOptions,
     snapshot::Snapshot,
 };
 use crate::{
-    Rejection,
     disk::Disk,
-    head::BatchSummaries,
-    journal::{Checksummed, Entry, FrameHeader, JournalAppendError},
+    head::{BatchSummaries, LineRows, SpanRows},
     sampling::{ReloadError, Sampling, SamplingStatus},
 };
 
 /// Largest batch. Receivers' own limits are lower.
 const FRAME_BYTES_MAX: usize = 64 << 20;
 
-/// Admitted spans, ready for the journal.
-#[derive(Debug)]
-pub struct TracesBatch {
-    /// Whose.
-    pub tenant: TenantId,
-    /// A canonical ExportTraceServiceRequest.
-    pub payload: Checksummed,
-    /// When it arrived, Unix ns.
-    pub received_at_ns: u64,
-    /// Spans in the payload, rejected ones included.
-    pub items: u32,
-    /// The refused ones, in ordinal order.
-    pub rejected: Vec<Rejection>,
-    /// The accepted ones, summarised while their bytes were in cache.
-    pub summaries: BatchSummaries,
-    /// [`Sampling::generation`](crate::sampling::Sampling::generation) of what marked the summaries; 0 when nothing samples them.
-    pub generation: u32,
-    /// Spans that head sampling took out of what arrived: not in the payload.
-    pub head_dropped: u32,
-}
+/// Admitted spans.
+pub type TracesBatch = Batch<BatchSummaries>;
 
 /// The store. Cheap to clone; all clones are one store.
 #[derive(Clone, Debug)]
@@ -109,45 +90,37 @@ impl Store {
         };
         let threads = vec![
             start("weir-sampler", sampler::run)?,
-            start("weir-sealer", sealer::run)?,
+            start("weir-sealer", sealer::run::<SpanRows>)?,
+            start("weir-sealer-logs", sealer::run::<LineRows>)?,
             start("weir-merger", merger::run)?,
             start("weir-keeper", housekeeping::run)?,
         ];
         Ok(Self(Arc::new(Inner { shared, threads: Mutex::new(threads) })))
     }
 
-    /// Returns once the batch is fsynced and visible to snapshots.
+    /// Returns once the spans are fsynced and visible to snapshots.
     pub async fn append_traces(&self, batch: TracesBatch) -> Result<(), AppendError> {
-        self.readiness()?;
-        let header = FrameHeader {
-            tenant: batch.tenant,
-            received_at_ns: batch.received_at_ns,
-            items: batch.items,
-            rejected: batch.rejected,
-            generation: batch.generation,
-            cursor: Bytes::new(),
-            head_dropped: batch.head_dropped,
-        };
-        let entry = Entry { header, payload: batch.payload, attachment: batch.summaries };
-        match self.0.shared.journal.append(entry).await {
-            Ok(_) => Ok(()),
-            Err(JournalAppendError::DiskFull) => Err(AppendError::DiskFull),
-            Err(JournalAppendError::QueueFull) => Err(AppendError::Busy("the journal's queue is full")),
-            Err(JournalAppendError::TooLarge) => Err(AppendError::TooLarge { bytes_max: FRAME_BYTES_MAX }),
-            Err(JournalAppendError::Stopped) => Err(AppendError::Stopped),
-        }
+        self.readiness(Signal::Traces)?;
+        self.0.shared.traces.append(batch).await
     }
 
-    /// Ok when appends would be taken now; the reason otherwise.
-    pub fn readiness(&self) -> Result<(), AppendError> {
+    /// Returns once the lines are fsynced and visible to snapshots.
+    pub async fn append_logs(&self, batch: LogsBatch) -> Result<(), AppendError> {
+        self.readiness(Signal::Logs)?;
+        self.0.shared.logs.append(batch).await
+    }
+
+    /// Ok when appends of a signal would be taken now; the reason otherwise.
+    pub fn readiness(&self, signal: Signal) -> Result<(), AppendError> {
         let shared = &self.0.shared;
         if shared.is_stopping() {
             return Err(AppendError::Stopped);
         }
-        match &*shared.refusal.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(refusal) => Err(refusal.clone()),
-            None => Ok(()),
-        }
+        let refusal = match signal {
+            Signal::Traces => shared.traces.refusal(),
+            Signal::Logs => shared.logs.refusal(),
+        };
+        refusal.map_or(Ok(()), Err)
     }
 
     /// An immutable view of everything acknowledged so far. Takes a microsecond.
@@ -160,7 +133,7 @@ impl Store {
     /// marked as before until [`Sampling::retire`].
     pub async fn set_sampling(&self, sampling: Option<Arc<dyn Sampling>>) -> Result<(), ReloadError> {
         self.0.shared.sampled.reload(sampling)?;
-        self.0.shared.journal.roll().await;
+        self.0.shared.traces.journal.roll().await;
         Ok(())
     }
 
@@ -169,9 +142,10 @@ impl Store {
         self.0.shared.sampler.lock().unwrap_or_else(PoisonError::into_inner).status()
     }
 
-    /// Closes the journal file in use, so that what it holds can be sealed before it is full or old.
+    /// Closes the journal files in use, so that what they hold can be sealed before they are full or old.
     pub async fn roll(&self) {
-        self.0.shared.journal.roll().await;
+        self.0.shared.traces.journal.roll().await;
+        self.0.shared.logs.journal.roll().await;
     }
 
     /// Completes when the store had to stop by itself (a failed fsync): the process must exit.
@@ -183,7 +157,11 @@ impl Store {
                 Ok(reason) => reason.clone().unwrap_or_default(),
                 Err(_) => "the store is gone".to_owned(),
             },
-            reason = self.0.shared.journal.failed() => {
+            reason = self.0.shared.traces.journal.failed() => {
+                self.0.shared.fail(reason.clone());
+                reason
+            }
+            reason = self.0.shared.logs.journal.failed() => {
                 self.0.shared.fail(reason.clone());
                 reason
             }
@@ -199,7 +177,8 @@ impl Store {
         let inner = self.0.clone();
         let stopped = tokio::task::spawn_blocking(move || {
             inner.shared.stop();
-            inner.shared.journal.shutdown();
+            inner.shared.traces.journal.shutdown();
+            inner.shared.logs.journal.shutdown();
             let threads = std::mem::take(&mut *inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
             for thread in threads {
                 drop(thread.join());

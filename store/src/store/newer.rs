@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use weir_proto::TenantId;
+use weir_proto::{Signal, TenantId};
 
 use super::{
     OpenError,
@@ -20,17 +20,22 @@ pub(super) fn refuse(data: &Path) -> Result<(), OpenError> {
         let path = path.to_owned();
         move |source| OpenError::Io { path, source }
     };
-    let (traces, verdicts, segments) = (journal_path(data), verdicts_path(data), segments_path(data));
-    if let Some(newer) = find_newer(&traces, None).map_err(of(&traces))? {
-        return Err(newer.into());
+    let verdicts = verdicts_path(data);
+    for signal in Signal::ALL {
+        let journal = journal_path(data, signal);
+        if let Some(newer) = find_newer(&journal, None).map_err(of(&journal))? {
+            return Err(newer.into());
+        }
+        let segments = segments_path(data, signal);
+        refuse_segments(signal, &segments).map_err(of(&segments))??;
     }
     if let Some(newer) = find_newer_verdicts(&verdicts).map_err(of(&verdicts))? {
         return Err(newer.into());
     }
-    refuse_segments(&segments).map_err(of(&segments))?
+    Ok(())
 }
 
-fn refuse_segments(segments: &Path) -> io::Result<Result<(), OpenError>> {
+fn refuse_segments(signal: Signal, segments: &Path) -> io::Result<Result<(), OpenError>> {
     for tenant_folder in std::fs::read_dir(segments)? {
         let tenant_folder = tenant_folder?;
         let Ok(tenant) = TenantId::new(&tenant_folder.file_name().to_string_lossy()) else { continue };
@@ -39,7 +44,7 @@ fn refuse_segments(segments: &Path) -> io::Result<Result<(), OpenError>> {
         }
         for folder in std::fs::read_dir(tenant_folder.path())? {
             let folder = folder?;
-            if SegmentId::parse(tenant.clone(), &folder.file_name().to_string_lossy()).is_err() {
+            if SegmentId::parse(signal, tenant.clone(), &folder.file_name().to_string_lossy()).is_err() {
                 continue;
             }
             if let Err(SegmentError::TooNew { found, supported }) = check_format(&folder.path()) {

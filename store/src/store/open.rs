@@ -8,11 +8,13 @@ use std::{
     time::Duration,
 };
 
-use weir_proto::{TenantId, time::Clock};
+use weir_proto::{Signal, TenantId, time::Clock};
 
 use super::{
-    FRAME_BYTES_MAX, OpenError, Shared, StoreOptions, folder, newer,
-    publish::{publisher, replay},
+    FRAME_BYTES_MAX, OpenError, Shared, StoreOptions, folder,
+    lane::{Lane, Laned},
+    newer,
+    publish::{logs_publisher, replay_logs, replay_traces, traces_publisher},
     run::RUN_BYTES_MAX,
     shared::{journal_path, segments_path, verdicts_path},
     stored::StoredSegment,
@@ -22,10 +24,10 @@ use crate::{
     Tally,
     catalog::{Catalog, CatalogError, CatalogState},
     disk::Disk,
-    head::{HeadFile, PayloadBudget},
-    journal::{Committed, Journal, JournalOptions, Newer, Recovered, SpareLimits, Survey},
+    head::{HeadFile, LineRows, PayloadBudget, SpanRows},
+    journal::{Committed, Journal, JournalFile, JournalOptions, Newer, Recovered, SpareLimits, Survey},
     ledger::journal_tallies,
-    sampling::{Checkpoint, FedFrame, SampledState, Sampler, Sampling, Surroundings},
+    sampling::{Checkpoint, SampledState, Sampler, Sampling, Surroundings},
     segment::{Segment, SegmentId},
 };
 
@@ -46,50 +48,113 @@ pub(super) async fn open(
 ) -> Result<Shared, OpenError> {
     let lock = folder::open(&options.path, &disk)?;
     newer::refuse(&options.path)?;
-    let (catalog, mut state) = open_catalog(&options.path, &disk).await?;
-    if state.first_unsealed_file.is_none() || is_behind(&options.path, &disk, &state)? {
-        state = rebuild(&options.path, &disk)?;
-        catalog.rebuild(&state).await?;
-    }
-    let segments = open_segments(&options.path, &disk, &catalog, &mut state).await?;
+    let catalog = open_catalog(&options.path, &disk).await?;
+    let mut traces = Opening::of(Signal::Traces, &options, &disk, &catalog).await?;
+    let mut logs = Opening::of(Signal::Logs, &options, &disk, &catalog).await?;
 
     let sampled = Arc::new(SampledState::new(sampling.clone()));
     let views = Arc::new(Views::new(View { policies: sampled.names.clone(), ..View::default() }));
     let budget = Arc::new(Mutex::new(PayloadBudget::new(options.head_payload_bytes_max)));
-    let first_unsealed = state.first_unsealed_file.unwrap_or(1);
-    let journal_options = JournalOptions {
-        frame_bytes_max: FRAME_BYTES_MAX as u64,
-        first_number: first_unsealed,
-        opening: journal_tallies(&state.ledger),
-        ..journal_options(&options)
-    };
-    let (mut sampler, verdicts_recovered) = open_sampler(&options, &disk, &clock, (&views, &sampled), &state)?;
-    let publish = publisher(views.clone(), sampled.clone(), budget.clone());
-    let (journal, recovered) = Journal::open(journal_options, disk.clone(), clock.clone(), publish)?;
+    let (mut sampler, verdicts_recovered) = open_sampler(&options, &disk, &clock, (&views, &sampled), &traces.state)?;
+
+    let publish = traces_publisher(views.clone(), sampled.clone(), budget.clone());
+    let (traces_journal, recovered) =
+        Journal::open(traces.journal_options(&options), disk.clone(), clock.clone(), publish)?;
     let checkpoint = Checkpoint::read(&verdicts_path(&options.path));
     let mut replaying = sampler.begin_replay(&verdicts_recovered.files, checkpoint)?;
-    let files = replay_files(&recovered, sampling.as_deref(), |file, frames| {
-        sampler.replay(&mut replaying, file, frames);
-    })?;
+    let sampling_now = sampling.as_deref();
+    let files = replay_files(
+        &recovered,
+        |file| replay_traces(file, sampling_now),
+        |(file, frames)| {
+            sampler.replay(&mut replaying, &file, frames);
+            file
+        },
+    )?;
     budget.lock().unwrap_or_else(PoisonError::into_inner).add_all_replayed(&files);
-    let first_unsealed = count_missing(&recovered, &files, &catalog, first_unsealed, &mut state).await?;
-    views.change(|view| {
-        // The newest file may be empty: it was rolled just before the stop.
-        view.projected = files.iter().map(|file| file.end()).max().unwrap_or_default();
-        view.files = files.clone();
-        view.segments = Arc::new(segments.clone());
-        view.sealed_ledger = Arc::new(state.ledger.clone());
-    });
+    traces.show::<SpanRows>(&catalog, &views, (&recovered, files)).await?;
     sampler.finish_replay(replaying);
     if sampling.is_some() || !verdicts_recovered.files.is_empty() {
-        let (first_file, shift_ns) = sampler.begin_run(next_file(&recovered, first_unsealed));
-        match catalog.begin_run(first_file, shift_ns, first_unsealed).await {
+        let (first_file, shift_ns) = sampler.begin_run(next_file(&recovered, traces.first_unsealed));
+        match catalog.begin_run(first_file, shift_ns, traces.first_unsealed).await {
             // A full disk is no reason not to start: queries and retention go on. To the next start this run's time is the clock's.
             Err(error) if error.is_refusal() => tracing::error!(%error, "the catalog cannot note that a run begins"),
             begun => begun?,
         }
     }
-    Ok(Shared::new((options, clock, disk, lock), journal, (catalog, first_unsealed), (views, sampled), sampler, budget))
+
+    let publish = logs_publisher(views.clone(), budget.clone());
+    let (logs_journal, recovered) =
+        Journal::open(logs.journal_options(&options), disk.clone(), clock.clone(), publish)?;
+    let files = replay_files(&recovered, replay_logs, |file| file)?;
+    logs.show::<LineRows>(&catalog, &views, (&recovered, files)).await?;
+
+    let lanes = (Lane::new(traces_journal, traces.first_unsealed), Lane::new(logs_journal, logs.first_unsealed));
+    Ok(Shared::new((options, clock, disk, lock), lanes, catalog, (views, sampled), sampler, budget))
+}
+
+/// A signal's lane on its way.
+struct Opening {
+    signal: Signal,
+    state: CatalogState,
+    segments: SegmentsByTenant,
+    first_unsealed: u32,
+}
+
+impl Opening {
+    /// What catalog and folders say of a signal. A folder from before there was such a signal says nothing, and goes on with it.
+    async fn of(signal: Signal, options: &StoreOptions, disk: &Disk, catalog: &Catalog) -> Result<Self, OpenError> {
+        let mut state = catalog.state(signal).await?;
+        if state.first_unsealed_file.is_none() || is_behind(signal, &options.path, disk, &state)? {
+            state = rebuild(signal, &options.path, disk)?;
+            catalog.rebuild(signal, &state).await?;
+        }
+        let segments = open_segments(signal, &options.path, disk, catalog, &mut state).await?;
+        let first_unsealed = state.first_unsealed_file.unwrap_or(1);
+        Ok(Self { signal, state, segments, first_unsealed })
+    }
+
+    fn journal_options(&self, options: &StoreOptions) -> JournalOptions {
+        JournalOptions {
+            frame_bytes_max: FRAME_BYTES_MAX as u64,
+            first_number: self.first_unsealed,
+            opening: journal_tallies(&self.state.ledger),
+            // A run is at least one file, and must fit a segment's builder.
+            file_bytes_max: options.journal_file_bytes_max.min(RUN_BYTES_MAX),
+            file_age_max: options.journal_file_age_max,
+            commit_delay_max: options.commit_delay_max,
+            commit_bytes_max: options.commit_bytes_max,
+            queue_bytes_max: options.append_queue_bytes_max,
+            thread_name: match self.signal {
+                Signal::Traces => "weir-journal",
+                Signal::Logs => "weir-logs",
+            },
+            // Tests count syncs: none may come by itself.
+            #[cfg(test)]
+            mark_delay: std::time::Duration::from_secs(3600),
+            ..JournalOptions::new(journal_path(&options.path, self.signal), RandomState::new().build_hasher().finish())
+        }
+    }
+
+    /// Counts what is missing, and puts what was found into the view.
+    async fn show<L: Laned>(
+        &mut self,
+        catalog: &Catalog,
+        views: &Views,
+        (recovered, files): (&Recovered, Vec<Arc<HeadFile<L>>>),
+    ) -> Result<(), OpenError> {
+        count_missing(self, recovered, &files, catalog).await?;
+        let (segments, ledger) = (Arc::new(self.segments.clone()), Arc::new(self.state.ledger.clone()));
+        views.change(|view| {
+            let view = L::of_view_mut(view);
+            // The newest file may be empty: it was rolled just before the stop.
+            view.projected = files.iter().map(|file| file.end()).max().unwrap_or_default();
+            view.files = files.clone();
+            view.segments = segments.clone();
+            view.sealed_ledger = ledger.clone();
+        });
+        Ok(())
+    }
 }
 
 /// Opens the verdict journal, with a sampler that knows nothing yet.
@@ -133,23 +198,8 @@ fn next_file(recovered: &Recovered, first_unsealed: u32) -> u32 {
     next.max(first_unsealed)
 }
 
-fn journal_options(options: &StoreOptions) -> JournalOptions {
-    JournalOptions {
-        // A run is at least one file, and must fit a segment's builder.
-        file_bytes_max: options.journal_file_bytes_max.min(RUN_BYTES_MAX),
-        file_age_max: options.journal_file_age_max,
-        commit_delay_max: options.commit_delay_max,
-        commit_bytes_max: options.commit_bytes_max,
-        queue_bytes_max: options.append_queue_bytes_max,
-        // Tests count syncs: none may come by itself.
-        #[cfg(test)]
-        mark_delay: std::time::Duration::from_secs(3600),
-        ..JournalOptions::new(journal_path(&options.path), RandomState::new().build_hasher().finish())
-    }
-}
-
 /// A catalog that cannot be read is set aside, and made anew from the segments.
-async fn open_catalog(data: &Path, disk: &Disk) -> Result<(Catalog, CatalogState), OpenError> {
+async fn open_catalog(data: &Path, disk: &Disk) -> Result<Catalog, OpenError> {
     let path = data.join("catalog.sqlite");
     match try_catalog(&path).await {
         Ok(opened) => return Ok(opened),
@@ -170,27 +220,27 @@ async fn open_catalog(data: &Path, disk: &Disk) -> Result<(Catalog, CatalogState
     Ok(try_catalog(&path).await?)
 }
 
-async fn try_catalog(path: &Path) -> Result<(Catalog, CatalogState), CatalogError> {
+async fn try_catalog(path: &Path) -> Result<Catalog, CatalogError> {
     let catalog = Catalog::open(path).await?;
-    match catalog.state().await {
-        Ok(state) => Ok((catalog, state)),
-        Err(error) => {
+    for signal in Signal::ALL {
+        if let Err(error) = catalog.state(signal).await {
             catalog.close().await;
-            Err(error)
+            return Err(error);
         }
     }
+    Ok(catalog)
 }
 
 /// Whether the catalog is older than the segments (its write-ahead log was lost, or an old copy was put back): then it knows
 /// nothing of segments whose journal files or inputs are gone already, and they must not be deleted.
-fn is_behind(data: &Path, disk: &Disk, state: &CatalogState) -> Result<bool, OpenError> {
+fn is_behind(signal: Signal, data: &Path, disk: &Disk, state: &CatalogState) -> Result<bool, OpenError> {
     let first_unsealed = state.first_unsealed_file.unwrap_or(1);
-    let folders: BTreeSet<SegmentId> = segment_folders(data, disk)?.into_iter().map(|(_, id)| id).collect();
+    let folders: BTreeSet<SegmentId> = segment_folders(signal, data, disk)?.into_iter().map(|(_, id)| id).collect();
     let listed: BTreeSet<SegmentId> = state.segments.iter().map(|(id, _)| id.clone()).collect();
     if folders.is_subset(&listed) {
         return Ok(false);
     }
-    let journal = survey(data, disk)?;
+    let journal = survey(signal, data, disk)?;
     let behind = folders.difference(&listed).find(|id| {
         let replaces_lost = listed.difference(&folders).any(|lost| covers(id, lost));
         replaces_lost || (id.first_file.max(first_unsealed)..=id.last_file).any(|file| !journal.numbers.contains(&file))
@@ -202,16 +252,16 @@ fn is_behind(data: &Path, disk: &Disk, state: &CatalogState) -> Result<bool, Ope
 }
 
 /// What the folders say when the catalog is lost. A run whose journal files all exist is sealed again; any other keeps its segments.
-fn rebuild(data: &Path, disk: &Disk) -> Result<CatalogState, OpenError> {
+fn rebuild(signal: Signal, data: &Path, disk: &Disk) -> Result<CatalogState, OpenError> {
     let mut state = CatalogState::default();
-    let journal = survey(data, disk)?;
+    let journal = survey(signal, data, disk)?;
     let mut found: Vec<Segment> = Vec::new();
-    for (path, _) in segment_folders(data, disk)? {
+    for (path, _) in segment_folders(signal, data, disk)? {
         match Segment::open(&path) {
             Ok(segment) => found.push(segment),
             Err(error) => {
                 tracing::error!(segment = %path.display(), %error, "set aside: damaged");
-                set_aside(data, disk, &path)?;
+                set_aside(signal, data, disk, &path)?;
             }
         }
     }
@@ -255,8 +305,8 @@ fn rebuild(data: &Path, disk: &Disk) -> Result<CatalogState, OpenError> {
     Ok(state)
 }
 
-fn survey(data: &Path, disk: &Disk) -> Result<Survey, OpenError> {
-    let folder = journal_path(data);
+fn survey(signal: Signal, data: &Path, disk: &Disk) -> Result<Survey, OpenError> {
+    let folder = journal_path(data, signal);
     Survey::of(disk, &folder).map_err(|source| OpenError::Io { path: folder, source })
 }
 
@@ -270,6 +320,7 @@ fn covers(id: &SegmentId, other: &SegmentId) -> bool {
 
 /// Opens what the catalog lists, sets aside what is damaged, deletes what is not listed.
 async fn open_segments(
+    signal: Signal,
     data: &Path,
     disk: &Disk,
     catalog: &Catalog,
@@ -277,7 +328,7 @@ async fn open_segments(
 ) -> Result<SegmentsByTenant, OpenError> {
     let mut listed: HashMap<SegmentId, u64> = state.segments.iter().cloned().collect();
     let mut segments: BTreeMap<TenantId, Vec<Arc<StoredSegment>>> = BTreeMap::new();
-    for (path, id) in segment_folders(data, disk)? {
+    for (path, id) in segment_folders(signal, data, disk)? {
         if !listed.contains_key(&id) {
             remove(disk, &path)?;
             continue;
@@ -290,7 +341,7 @@ async fn open_segments(
             }
             Err(error) => {
                 tracing::error!(segment = %path.display(), %error, "set aside: damaged");
-                set_aside(data, disk, &path)?;
+                set_aside(signal, data, disk, &path)?;
             }
         }
     }
@@ -310,9 +361,13 @@ async fn open_segments(
 }
 
 /// Every folder that is named like a segment. Anything else beside them is the rest of an unfinished one, and removed.
-fn segment_folders(data: &Path, disk: &Disk) -> Result<Vec<(std::path::PathBuf, SegmentId)>, OpenError> {
+fn segment_folders(
+    signal: Signal,
+    data: &Path,
+    disk: &Disk,
+) -> Result<Vec<(std::path::PathBuf, SegmentId)>, OpenError> {
     let mut folders = Vec::new();
-    for tenant_folder in list(&segments_path(data))? {
+    for tenant_folder in list(&segments_path(data, signal))? {
         let name = tenant_folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Ok(tenant) = TenantId::new(&name) else { continue };
         if !tenant_folder.is_dir() {
@@ -320,7 +375,7 @@ fn segment_folders(data: &Path, disk: &Disk) -> Result<Vec<(std::path::PathBuf, 
         }
         for path in list(&tenant_folder)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            match SegmentId::parse(tenant.clone(), &name) {
+            match SegmentId::parse(signal, tenant.clone(), &name) {
                 Ok(id) => folders.push((path, id)),
                 Err(_) => remove(disk, &path)?,
             }
@@ -339,10 +394,12 @@ fn remove(disk: &Disk, path: &Path) -> Result<(), OpenError> {
     removed.map_err(|source| OpenError::Io { path: path.to_owned(), source })
 }
 
-fn set_aside(data: &Path, disk: &Disk, path: &Path) -> Result<(), OpenError> {
+fn set_aside(signal: Signal, data: &Path, disk: &Disk, path: &Path) -> Result<(), OpenError> {
     let tenant = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let to = data.join("quarantine").join(format!("{tenant}-{name}"));
+    // Those of traces have had no other names yet.
+    let of_signal = if signal == Signal::Traces { String::new() } else { format!("{signal}-") };
+    let to = data.join("quarantine").join(format!("{of_signal}{tenant}-{name}"));
     if to.exists() {
         remove(disk, &to)?;
     }
@@ -354,42 +411,38 @@ fn set_aside(data: &Path, disk: &Disk, path: &Path) -> Result<(), OpenError> {
         .map_err(|source| OpenError::Io { path: path.to_owned(), source })
 }
 
-/// Reads recovered files into the head, several at a time: they are independent of each other. `sample` gets their sampled frames,
-/// in the journal's order.
-fn replay_files(
+/// Reads recovered files into the head, several at a time: they are independent of each other. `take` gets what was read, in the
+/// journal's order.
+fn replay_files<T: Send, L: Laned>(
     recovered: &Recovered,
-    sampling: Option<&dyn Sampling>,
-    mut sample: impl FnMut(&Arc<HeadFile>, Vec<FedFrame>),
-) -> Result<Vec<Arc<HeadFile>>, Newer> {
+    replay: impl Fn(&Arc<JournalFile>) -> Result<T, Newer> + Sync,
+    mut take: impl FnMut(T) -> Arc<HeadFile<L>>,
+) -> Result<Vec<Arc<HeadFile<L>>>, Newer> {
     let mut files = Vec::with_capacity(recovered.files.len());
     // No more at a time: the marks of their spans take memory.
     for journal_files in recovered.files.chunks(REPLAY_THREADS) {
         let replayed: Vec<_> = std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                journal_files.iter().map(|file| scope.spawn(move || replay(file.clone(), sampling))).collect();
+            let threads: Vec<_> = journal_files.iter().map(|file| scope.spawn(|| replay(file))).collect();
             threads.into_iter().map(|thread| thread.join().expect("replay does not panic")).collect()
         });
         for replayed in replayed {
-            let (file, frames) = replayed?;
-            sample(&file, frames);
-            files.push(file);
+            files.push(take(replayed?));
         }
     }
     Ok(files)
 }
 
 /// Journal files that are gone were acknowledged: the ledger says so, with the next file that is sealed, or at once when
-/// there is none. Answers the first file that is not sealed.
-async fn count_missing(
+/// there is none.
+async fn count_missing<L: Laned>(
+    opening: &mut Opening,
     recovered: &Recovered,
-    files: &[Arc<HeadFile>],
+    files: &[Arc<HeadFile<L>>],
     catalog: &Catalog,
-    first_unsealed: u32,
-    state: &mut CatalogState,
-) -> Result<u32, OpenError> {
-    let mut first_unsealed = first_unsealed;
+) -> Result<(), OpenError> {
     for missing in &recovered.missing {
-        tracing::error!(first = missing.first, last = missing.last, "journal files are missing; counted as damaged");
+        let signal = opening.signal;
+        tracing::error!(%signal, first = missing.first, last = missing.last, "journal files are missing; counted as damaged");
         if let Some(file) = files.iter().find(|file| file.number() > missing.last).or(files.last()) {
             file.add_damaged(&missing.tallies);
             continue;
@@ -398,11 +451,11 @@ async fn count_missing(
         for (tenant, count) in missing.tallies.iter() {
             lost.insert(tenant.clone(), Tally::lost(count));
         }
-        catalog.seal(first_unsealed, missing.last + 1, &[], &lost).await?;
-        first_unsealed = missing.last + 1;
+        catalog.seal(signal, (opening.first_unsealed, missing.last + 1), &[], &lost).await?;
+        opening.first_unsealed = missing.last + 1;
         for (tenant, tally) in lost {
-            state.ledger.entry(tenant).or_default().add(&tally);
+            opening.state.ledger.entry(tenant).or_default().add(&tally);
         }
     }
-    Ok(first_unsealed)
+    Ok(())
 }

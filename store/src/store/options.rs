@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use weir_proto::Signal;
+
 /// Where and how to keep things.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
@@ -19,7 +21,7 @@ pub struct StoreOptions {
     pub commit_bytes_max: u64,
     /// Bytes waiting for their commit; more are refused as busy.
     pub append_queue_bytes_max: u64,
-    /// Spans not yet sealed at which receivers are refused: each takes some 60 bytes of memory.
+    /// Items of a signal not yet sealed at which its receivers are refused: each takes some 60 bytes of memory.
     pub head_spans_max: u64,
     /// Newest payload kept in memory.
     pub head_payload_bytes_max: u64,
@@ -29,19 +31,29 @@ pub struct StoreOptions {
     pub seal_age_max: Duration,
     /// A run is sealed once its files take this much of the journal, however little of it is kept.
     pub seal_journal_bytes_max: u64,
-    /// Bytes of journal not yet sealed at which receivers are refused (sealing has fallen behind).
+    /// Bytes of a signal's journal not yet sealed at which its receivers are refused (sealing has fallen behind).
     pub unsealed_bytes_max: u64,
-    /// Segments waiting to be merged at which receivers are slowed and then refused.
+    /// Bytes of a signal's segments waiting to be merged at which its receivers are refused.
     pub merge_debt_bytes_max: u64,
     /// Rows of the largest merged segment.
     pub segment_rows_max: u64,
     /// Traces older than this are deleted; `None` keeps them forever.
     pub retention_traces: Option<Duration>,
+    /// Lines older than this are deleted; `None` keeps them forever.
+    pub retention_logs: Option<Duration>,
     /// Oldest segments are deleted above this total; `None` for no limit.
     pub size_bytes_max: Option<u64>,
 }
 
 impl StoreOptions {
+    /// How long a signal is kept; `None` for ever.
+    pub fn retention(&self, signal: Signal) -> Option<Duration> {
+        match signal {
+            Signal::Traces => self.retention_traces,
+            Signal::Logs => self.retention_logs,
+        }
+    }
+
     /// The defaults, in folder `path`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         const MIB: u64 = 1 << 20;
@@ -62,6 +74,7 @@ impl StoreOptions {
             merge_debt_bytes_max: 8 * 1024 * MIB,
             segment_rows_max: 8_000_000,
             retention_traces: Some(Duration::from_secs(7 * 24 * 3600)),
+            retention_logs: Some(Duration::from_secs(7 * 24 * 3600)),
             size_bytes_max: None,
         }
     }

@@ -2,8 +2,10 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
+use weir_proto::Signal;
+
 use super::{Shared, stored::StoredSegment};
-use crate::head::HeadFile;
+use crate::head::{HeadFile, Rows};
 
 /// So many stay there; further ones are let go.
 const FILES_MAX: usize = 16;
@@ -11,7 +13,7 @@ const FILES_MAX: usize = 16;
 const SUFFIX: &str = ".journal";
 
 /// Moves sealed files to the quarantine folder. They are counted already, so that failing to is no reason to stop.
-pub(super) fn set_aside(shared: &Shared, files: &[Arc<HeadFile>]) {
+pub(super) fn set_aside<R: Rows>(shared: &Shared, files: &[Arc<HeadFile<R>>]) {
     for file in files {
         let number = file.number();
         match try_to(shared, file) {
@@ -31,11 +33,15 @@ pub(super) fn place_of(shared: &Shared, segment: &StoredSegment) -> Option<PathB
     let quarantine = shared.options.path.join("quarantine");
     let folders =
         std::fs::read_dir(&quarantine).ok()?.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_dir()));
-    let place = quarantine.join(format!("{}-{}", segment.id().tenant, segment.id()));
+    let id = segment.id();
+    let place = quarantine.join(match id.signal {
+        Signal::Traces => format!("{}-{id}", id.tenant),
+        signal => format!("{signal}-{}-{id}", id.tenant),
+    });
     (folders.count() < FILES_MAX && !place.exists()).then_some(place)
 }
 
-fn try_to(shared: &Shared, file: &HeadFile) -> io::Result<bool> {
+fn try_to<R: Rows>(shared: &Shared, file: &HeadFile<R>) -> io::Result<bool> {
     let quarantine = shared.options.path.join("quarantine");
     let mut there = 0;
     for entry in std::fs::read_dir(&quarantine)? {
@@ -44,7 +50,7 @@ fn try_to(shared: &Shared, file: &HeadFile) -> io::Result<bool> {
     if there >= FILES_MAX {
         return Ok(false);
     }
-    let name = format!("traces-{:010}{SUFFIX}", file.number());
+    let name = format!("{}-{:010}{SUFFIX}", R::SIGNAL, file.number());
     shared.disk.rename(file.journal().path(), &quarantine.join(name))?;
     shared.disk.sync_folder(&quarantine)?;
     Ok(true)

@@ -74,7 +74,7 @@ fn commit(shared: &Arc<Shared>, damaged: &Arc<StoredSegment>, left: Option<Arc<S
     let changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
     // Retention may have taken it meanwhile.
     let view = shared.views.current();
-    let listed = view.segments.get(&from.tenant).map(Vec::as_slice).unwrap_or_default();
+    let listed = view.segments(from.signal).get(&from.tenant).map(Vec::as_slice).unwrap_or_default();
     if !listed.iter().any(|segment| Arc::ptr_eq(segment, damaged)) {
         left.iter().for_each(|left| left.retire());
         return;
@@ -96,11 +96,11 @@ fn commit(shared: &Arc<Shared>, damaged: &Arc<StoredSegment>, left: Option<Arc<S
         }
     }
     shared.views.change(|view: &mut View| {
-        let segments = Arc::make_mut(&mut view.segments).entry(from.tenant.clone()).or_default();
+        let segments = view.segments_mut(from.signal).entry(from.tenant.clone()).or_default();
         segments.retain(|segment| !Arc::ptr_eq(segment, damaged));
         segments.extend(left.iter().cloned());
         segments.sort_by_key(|segment| segment.id().first_file);
-        Arc::make_mut(&mut view.sealed_ledger).entry(from.tenant.clone()).or_default().lose(rows - rows_left);
+        view.sealed_ledger_mut(from.signal).entry(from.tenant.clone()).or_default().lose(rows - rows_left);
     });
     tracing::error!(
         segment = %damaged.path().display(),

@@ -4,35 +4,35 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use weir_proto::TenantId;
 
-use super::{Shared, sealer::SealError, spare_builder::SpareBuilder};
+use super::{Shared, lane::Laned, sealer::SealError, spare_builder::SpareBuilder};
 use crate::{
     Tally,
-    head::{Cut, HeadFile, HeadFrame},
+    head::{Cut, HeadFile, HeadFrame, SpanFrame},
     journal::Frames,
     sampling::{PolicyNo, SpanStanding},
-    segment::{ChosenSpan, PAYLOAD_BYTES_MAX, SpanBuilder},
+    segment::{Builder, ChosenSpan, PAYLOAD_BYTES_MAX},
 };
 
 /// Largest run in kept payload bytes, and largest journal file: with the one frame that a file may hold beyond its size it
 /// fits a builder.
 pub(super) const RUN_BYTES_MAX: u64 = PAYLOAD_BYTES_MAX / 2;
 
-/// The oldest closed files whose spans all have their verdicts, as many as make one segment, once there is enough in them, or
+/// The oldest closed files of a signal whose items are settled, as many as make one segment, once there is enough in them, or
 /// in the journal because of them, or they have waited long enough.
-pub(super) fn next_run(shared: &Shared) -> Option<Vec<Arc<HeadFile>>> {
+pub(super) fn next_run<L: Laned>(shared: &Shared) -> Option<Vec<Arc<HeadFile<L>>>> {
     // In this order: the sampler had heard of all that a file holds before it was closed, and the view has every verdict before
     // the offset.
-    let files = shared.views.current().files.clone();
+    let files = L::of_view(&shared.views.current()).files.clone();
     let closed = files.iter().take_while(|file| file.journal().is_closed()).count();
-    let undecided_from = shared.sampled.undecided_from();
+    let settled = files[..closed].iter().take_while(|file| L::is_settled(shared, file)).count();
     let view = shared.views.current();
     let now_ns = shared.clock.now_ns();
     let kept_bytes_max = shared.options.seal_bytes_max.min(RUN_BYTES_MAX);
-    let mut run: Vec<Arc<HeadFile>> = Vec::new();
+    let mut run: Vec<Arc<HeadFile<L>>> = Vec::new();
     let (mut kept_bytes, mut journal_bytes) = (0, 0);
     let mut is_full = false;
-    for file in files[..closed].iter().take_while(|file| file.end() < undecided_from) {
-        let decided = file.decided(view.cut(), now_ns);
+    for file in &files[..settled] {
+        let decided = L::decided(file, view.cut(), now_ns);
         if !run.is_empty() && kept_bytes + decided.kept_bytes > kept_bytes_max {
             is_full = true;
             break;
@@ -46,16 +46,16 @@ pub(super) fn next_run(shared: &Shared) -> Option<Vec<Arc<HeadFile>>> {
         }
     }
     // A clock that was set back says nothing of the age: rather sealed early than when it has caught up.
-    let age_ns = now_ns.checked_sub(run.first()?.decided(view.cut(), now_ns).since_ns);
+    let age_ns = now_ns.checked_sub(L::decided(run.first()?, view.cut(), now_ns).since_ns);
     let is_old = age_ns.is_none_or(|age_ns| Duration::from_nanos(age_ns) >= shared.options.seal_age_max);
     (is_full || is_old || kept_bytes >= shared.options.seal_bytes_max).then_some(run)
 }
 
 /// What is gathered while a run's files are read.
-#[derive(Debug, Default)]
-pub(super) struct Run {
+#[derive(Debug)]
+pub(super) struct Run<L: Laned> {
     /// By tenant.
-    pub(super) tenants: BTreeMap<TenantId, TenantRun>,
+    pub(super) tenants: BTreeMap<TenantId, TenantRun<L>>,
     /// Frames that were read and scanned.
     pub(super) frames_read: u64,
     /// Frames without a kept span, which were not.
@@ -63,47 +63,52 @@ pub(super) struct Run {
 }
 
 /// One tenant's part of a run.
-#[derive(Debug, Default)]
-pub(super) struct TenantRun {
-    /// The kept spans.
-    pub(super) builder: SpanBuilder,
+#[derive(Debug)]
+pub(super) struct TenantRun<L: Laned> {
+    /// The kept items.
+    pub(super) builder: L::Builder,
     /// Of its sampled frames: accepted (without damaged), kept, dropped.
-    sampled: Sampled,
+    sampled: Outcomes,
 }
 
 /// Sampled spans by their outcomes.
 #[derive(Debug, Default)]
-struct Sampled {
+pub(super) struct Outcomes {
     kept: u64,
     /// By policy number.
     dropped: Vec<u64>,
 }
 
-impl Run {
+impl<L: Laned> Default for Run<L> {
+    fn default() -> Self {
+        Self { tenants: BTreeMap::new(), frames_read: 0, frames_passed_over: 0 }
+    }
+}
+
+impl<L: Laned> Run<L> {
     /// Whether whatever a file keeps fits beside what is here already.
-    pub(super) fn has_room(&self, file: &HeadFile) -> bool {
+    pub(super) fn has_room(&self, file: &HeadFile<L>) -> bool {
         self.tenants.values().all(|tenant| tenant.builder.has_room(file.journal().bytes() as usize))
     }
 
-    /// Adds a file's kept spans to their tenants' builders. What is damaged stays out; answers whether nothing was.
-    pub(super) fn read_file(&mut self, file: &HeadFile, cut: Cut<'_>, spare: &SpareBuilder) -> Result<bool, SealError> {
+    /// Adds a file's kept items to their tenants' builders. What is damaged stays out; answers whether nothing was.
+    pub(super) fn read_file(
+        &mut self,
+        file: &HeadFile<L>,
+        cut: Cut<'_>,
+        spare: &SpareBuilder<L::Builder>,
+    ) -> Result<bool, SealError> {
         let mut is_whole = true;
         let mut frames = file.journal().frames();
         let mut chosen = Vec::new();
         for frame in file.frames(file.end()) {
             if !self.tenants.contains_key(&frame.tenant) {
-                let run = TenantRun { builder: spare.take(), sampled: Sampled::default() };
+                let run = TenantRun { builder: spare.take(), sampled: Outcomes::default() };
                 self.tenants.insert(frame.tenant.clone(), run);
             }
             let tenant = self.tenants.get_mut(&frame.tenant).expect("inserted just now");
-            let wanted = if frame.generation == 0 {
-                frame.spans.len()
-            } else {
-                chosen.clear();
-                tenant.sampled.choose(frame, cut, &mut chosen)?;
-                chosen.len()
-            };
-            if wanted == 0 {
+            chosen.clear();
+            if L::choose(frame, cut, &mut tenant.sampled, &mut chosen)? == 0 {
                 self.frames_passed_over += 1;
                 continue;
             }
@@ -120,9 +125,9 @@ impl Run {
     }
 }
 
-impl TenantRun {
-    /// Adds a frame's spans; answers whether they could be read.
-    fn read_frame(&mut self, frame: &HeadFrame, frames: &mut Frames, chosen: &[ChosenSpan<'_>]) -> bool {
+impl<L: Laned> TenantRun<L> {
+    /// Adds a frame's items; answers whether they could be read.
+    fn read_frame(&mut self, frame: &HeadFrame<L>, frames: &mut Frames, chosen: &[ChosenSpan<'_>]) -> bool {
         let stored = match frames.at(frame.offset.position()) {
             Some(Ok(stored)) => stored,
             Some(Err(damage)) => {
@@ -135,11 +140,7 @@ impl TenantRun {
             }
         };
         self.builder.arrived_at(stored.header.received_at_ns);
-        let pushed = if frame.generation == 0 {
-            self.builder.push_payload(&stored.payload, &stored.header.rejected)
-        } else {
-            self.builder.push_chosen(&stored.payload, chosen)
-        };
+        let pushed = L::push(&mut self.builder, frame, &stored, chosen);
         if let Err(error) = &pushed {
             tracing::error!(offset = %frame.offset, %error, "a frame's payload cannot be read");
         }
@@ -147,11 +148,11 @@ impl TenantRun {
     }
 }
 
-impl Sampled {
+impl Outcomes {
     /// Chooses a frame's kept spans, and counts what became of all.
-    fn choose<'v>(
+    pub(super) fn choose<'v>(
         &mut self,
-        frame: &HeadFrame,
+        frame: &SpanFrame,
         cut: Cut<'v>,
         chosen: &mut Vec<ChosenSpan<'v>>,
     ) -> Result<(), SealError> {

@@ -45,7 +45,7 @@ pub(super) fn run(shared: &Arc<Shared>) {
 
 /// Takes in, applies, and if it `decides`, decides: whether it did. Not before the verdicts of the last time are durable.
 pub(super) fn turn(shared: &Shared, decides: bool) -> bool {
-    let first_unsealed = first_unsealed(shared);
+    let first_unsealed = shared.traces.first_unsealed();
     let turned = with_sampler(shared, |sampler| sampler.turn(decides.then_some(first_unsealed)));
     turned.unwrap_or_else(|error| {
         if !shared.is_stopping() {
@@ -57,7 +57,7 @@ pub(super) fn turn(shared: &Shared, decides: bool) -> bool {
 
 /// Lets go of verdicts that nobody needs.
 pub(super) fn tidy(shared: &Shared) {
-    let first_unsealed = first_unsealed(shared);
+    let first_unsealed = shared.traces.first_unsealed();
     with_sampler(shared, |sampler| {
         sampler.show_metrics();
         if let Err(error) = sampler.retire_verdicts(first_unsealed) {
@@ -79,8 +79,4 @@ pub(super) fn checkpoint(shared: &Shared) {
 
 fn with_sampler<T>(shared: &Shared, call: impl FnOnce(&mut Sampler) -> T) -> T {
     call(&mut shared.sampler.lock().unwrap_or_else(PoisonError::into_inner))
-}
-
-fn first_unsealed(shared: &Shared) -> u32 {
-    *shared.first_unsealed.lock().unwrap_or_else(PoisonError::into_inner)
 }

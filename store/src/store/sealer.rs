@@ -6,11 +6,16 @@ use std::{
     time::Duration,
 };
 
-use prometheus::{Histogram, IntCounter, histogram_opts, register_histogram, register_int_counter};
+use prometheus::{
+    Histogram, IntCounter, IntCounterVec, histogram_opts, register_histogram, register_int_counter,
+    register_int_counter_vec,
+};
 use weir_proto::TenantId;
 
 use super::{
-    Shared, quarantine,
+    Shared,
+    lane::Laned,
+    quarantine,
     run::{Run, next_run},
     stored::StoredSegment,
     view::View,
@@ -19,7 +24,7 @@ use crate::{
     Offset, Tally,
     catalog::CatalogError,
     head::HeadFile,
-    segment::{SegmentError, SegmentId, SegmentTally, SpanBuilder, write_segment},
+    segment::{Builder, SegmentError, SegmentId, SegmentTally, write_segment},
 };
 
 /// How often the sealer looks when nobody rings.
@@ -31,8 +36,9 @@ const RETRY: Duration = Duration::from_secs(1);
 static SEALS: LazyLock<IntCounter> = LazyLock::new(|| {
     register_int_counter!("weir_seals_total", "Runs of journal files sealed.").expect("registered once")
 });
-static SEALED_SPANS: LazyLock<IntCounter> = LazyLock::new(|| {
-    register_int_counter!("weir_sealed_spans_total", "Spans written to sealed segments.").expect("registered once")
+static SEALED_ITEMS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!("weir_sealed_items_total", "Items written to sealed segments, by signal.", &["signal"])
+        .expect("registered once")
 });
 static SEAL_SECONDS: LazyLock<Histogram> = LazyLock::new(|| {
     let buckets = prometheus::exponential_buckets(0.01, 2.0, 14).expect("positive start and factor");
@@ -55,10 +61,10 @@ pub(super) enum SealError {
 }
 
 /// Seals until the store stops.
-pub(super) fn run(shared: &Arc<Shared>) {
+pub(super) fn run<L: Laned>(shared: &Arc<Shared>) {
     while !shared.is_stopping() {
-        let Some(files) = next_run(shared) else {
-            shared.spare_builder.let_go();
+        let Some(files) = next_run::<L>(shared) else {
+            L::lane(shared).spare_builder.let_go();
             shared.wait(TICK);
             continue;
         };
@@ -68,7 +74,7 @@ pub(super) fn run(shared: &Arc<Shared>) {
             Err(error) => {
                 tracing::error!(%error, "cannot seal yet");
                 // Likely for want of space.
-                shared.journal.tidy(true);
+                L::lane(shared).journal.tidy(true);
                 shared.wait(RETRY);
             }
         }
@@ -87,11 +93,11 @@ pub(super) struct Sealed {
 }
 
 /// Makes segments of a run, commits them and lets go of its files.
-pub(super) fn seal(shared: &Arc<Shared>, files: &[Arc<HeadFile>]) -> Result<Sealed, SealError> {
+pub(super) fn seal<L: Laned>(shared: &Arc<Shared>, files: &[Arc<HeadFile<L>>]) -> Result<Sealed, SealError> {
     let timer = SEAL_SECONDS.start_timer();
     // As of now: what the run was chosen by is part of it.
     let view = shared.views.current();
-    let mut run = Run::default();
+    let mut run = Run::<L>::default();
     let mut ledger: BTreeMap<TenantId, Tally> = BTreeMap::new();
     let mut last = None;
     let mut read = 0;
@@ -100,7 +106,7 @@ pub(super) fn seal(shared: &Arc<Shared>, files: &[Arc<HeadFile>]) -> Result<Seal
         if last.is_some() && !run.has_room(file) {
             break;
         }
-        let mut is_damaged = !run.read_file(file, view.cut(), &shared.spare_builder)?;
+        let mut is_damaged = !run.read_file(file, view.cut(), &L::lane(shared).spare_builder)?;
         for (tenant, tally) in file.tallies(file.end()) {
             is_damaged |= tally.damaged > 0;
             ledger.entry(tenant).or_default().add(&tally);
@@ -118,7 +124,7 @@ pub(super) fn seal(shared: &Arc<Shared>, files: &[Arc<HeadFile>]) -> Result<Seal
     let share = run.share(view.cut());
     let mut segments = Vec::new();
     for (tenant, tally) in &mut ledger {
-        let builder = run.tenants.remove(tenant).unwrap_or_default().builder;
+        let builder = run.tenants.remove(tenant).map_or_else(L::Builder::default, |run| run.builder);
         for (policy, items) in share.get(tenant).into_iter().flat_map(|share| &share.dropped) {
             *tally.dropped.entry(policy.clone()).or_default() += items;
         }
@@ -127,16 +133,16 @@ pub(super) fn seal(shared: &Arc<Shared>, files: &[Arc<HeadFile>]) -> Result<Seal
         tally.damaged = tally.accepted.saturating_sub(tally.kept + tally.dropped_items());
         if builder.rows() > 0 {
             // Only this thread seals: nothing else is added to it meanwhile.
-            let mut ledger_after = view.sealed_ledger.get(tenant).cloned().unwrap_or_default();
+            let mut ledger_after = L::of_view(&view).sealed_ledger.get(tenant).cloned().unwrap_or_default();
             ledger_after.add(tally);
             let tally = SegmentTally { own: tally.clone(), ledger_after: Some(ledger_after) };
-            segments.push(write(shared, tenant, (first, last), &builder, tally)?);
-            shared.spare_builder.put(builder);
+            segments.push(write::<L>(shared, tenant, (first, last), &builder, tally)?);
+            L::lane(shared).spare_builder.put(builder);
         }
     }
-    commit(shared, (first, last), segments, ledger, &share)?;
+    commit::<L>(shared, (first, last), segments, ledger, &share)?;
     quarantine::set_aside(shared, &damaged_files);
-    if let Err(error) = shared.journal.retire(last + 1) {
+    if let Err(error) = L::lane(shared).journal.retire(last + 1) {
         // They are sealed: what is left is tried again with the next run, or removed by the next start.
         tracing::warn!(%error, "cannot delete sealed journal files");
     }
@@ -145,15 +151,15 @@ pub(super) fn seal(shared: &Arc<Shared>, files: &[Arc<HeadFile>]) -> Result<Seal
     Ok(sealed)
 }
 
-fn write(
+fn write<L: Laned>(
     shared: &Arc<Shared>,
     tenant: &TenantId,
     (first_file, last_file): (u32, u32),
-    builder: &SpanBuilder,
+    builder: &L::Builder,
     tally: SegmentTally,
 ) -> Result<Arc<StoredSegment>, SealError> {
-    let id = SegmentId { tenant: tenant.clone(), first_file, last_file, generation: 0 };
-    SEALED_SPANS.inc_by(builder.rows());
+    let id = SegmentId { signal: L::SIGNAL, tenant: tenant.clone(), first_file, last_file, generation: 0 };
+    SEALED_ITEMS.with_label_values(&[L::SIGNAL.name()]).inc_by(builder.rows());
     store_segment(shared, &id, |parent| write_segment(&shared.disk, parent, &id, builder, tally, ZSTD_LEVEL))
         .map_err(SealError::Segment)
 }
@@ -164,7 +170,7 @@ pub(super) fn store_segment(
     id: &SegmentId,
     write: impl FnOnce(&std::path::Path) -> Result<crate::segment::Segment, SegmentError>,
 ) -> Result<Arc<StoredSegment>, SegmentError> {
-    let parent = shared.segments_path(&id.tenant);
+    let parent = shared.folder_of(id);
     let path = parent.join(id.to_string());
     let io = |source| SegmentError::Io { path: path.clone(), source };
     if !parent.exists() {
@@ -178,7 +184,7 @@ pub(super) fn store_segment(
 }
 
 /// One catalog transaction and one swap of the view; then the journal files may go.
-fn commit(
+fn commit<L: Laned>(
     shared: &Arc<Shared>,
     (first_file, last_file): (u32, u32),
     segments: Vec<Arc<StoredSegment>>,
@@ -187,17 +193,18 @@ fn commit(
 ) -> Result<(), SealError> {
     let changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
     let rows: Vec<_> = segments.iter().map(|segment| (segment.id().clone(), segment.rows())).collect();
-    let from = *shared.first_unsealed.lock().unwrap_or_else(PoisonError::into_inner);
+    let from = L::lane(shared).first_unsealed();
     debug_assert!(from <= first_file);
-    if let Err(error) = shared.runtime.block_on(shared.catalog.seal(from, last_file + 1, &rows, &ledger)) {
+    if let Err(error) = shared.runtime.block_on(shared.catalog.seal(L::SIGNAL, (from, last_file + 1), &rows, &ledger)) {
         // Else whether the catalog took them is not known: what it may name stays.
         if error.is_refusal() {
             segments.iter().for_each(|segment| segment.retire());
         }
         return Err(error.into());
     }
-    *shared.first_unsealed.lock().unwrap_or_else(PoisonError::into_inner) = last_file + 1;
+    L::lane(shared).set_first_unsealed(last_file + 1);
     let swap = |view: &mut View| {
+        let view = L::of_view_mut(view);
         view.files.retain(|file| file.number() > last_file);
         let by_tenant = Arc::make_mut(&mut view.segments);
         for segment in &segments {
@@ -208,8 +215,8 @@ fn commit(
             sealed.entry(tenant.clone()).or_default().add(tally);
         }
     };
-    shared.sampled.take_out(&shared.views, swap, share);
+    L::swap(shared, swap, share);
     drop(changing);
-    shared.budget.lock().unwrap_or_else(PoisonError::into_inner).forget_before(last_file + 1);
+    shared.budget.lock().unwrap_or_else(PoisonError::into_inner).forget_before(L::SIGNAL, last_file + 1);
     Ok(())
 }

@@ -10,15 +10,16 @@ use std::{
 };
 
 use tokio::sync::watch;
-use weir_proto::{TenantId, time::Clock};
+use weir_proto::{Signal, time::Clock};
 
-use super::{AppendError, StoreOptions, folder::FolderLock, spare_builder::SpareBuilder, view::Views};
+use super::{StoreOptions, folder::FolderLock, lane::Lane, view::Views};
 use crate::{
     catalog::Catalog,
     disk::Disk,
-    head::{BatchSummaries, PayloadBudget},
+    head::{LineRows, PayloadBudget, SpanRows},
     journal::Journal,
     sampling::{SampledState, Sampler},
+    segment::SegmentId,
 };
 
 /// Shared by the store's handle and its threads.
@@ -26,7 +27,8 @@ pub(crate) struct Shared {
     pub(crate) options: StoreOptions,
     pub(crate) clock: Clock,
     pub(crate) disk: Disk,
-    pub(crate) journal: Journal<BatchSummaries>,
+    pub(crate) traces: Lane<SpanRows>,
+    pub(crate) logs: Lane<LineRows>,
     pub(crate) catalog: Catalog,
     pub(crate) views: std::sync::Arc<Views>,
     pub(crate) sampled: std::sync::Arc<SampledState>,
@@ -35,13 +37,8 @@ pub(crate) struct Shared {
     pub(crate) runtime: tokio::runtime::Handle,
     /// Held while the list of segments changes: one of sealer, merger and retention at a time.
     pub(crate) segments_change: Mutex<()>,
-    /// Journal files below are sealed, says the catalog.
-    pub(crate) first_unsealed: Mutex<u32>,
     pub(crate) budget: std::sync::Arc<Mutex<PayloadBudget>>,
-    /// Why appends are refused just now.
-    pub(crate) refusal: Mutex<Option<AppendError>>,
     pub(crate) failure: watch::Sender<Option<String>>,
-    pub(super) spare_builder: SpareBuilder,
     stopping: AtomicBool,
     bell: Bell,
     /// Given back last, when no thread can touch the folder any more.
@@ -65,8 +62,8 @@ impl Shared {
     /// Everything not given starts empty.
     pub(crate) fn new(
         (options, clock, disk, folder): (StoreOptions, Clock, Disk, FolderLock),
-        journal: Journal<BatchSummaries>,
-        (catalog, first_unsealed): (Catalog, u32),
+        (traces, logs): (Lane<SpanRows>, Lane<LineRows>),
+        catalog: Catalog,
         (views, sampled): (std::sync::Arc<Views>, std::sync::Arc<SampledState>),
         sampler: Sampler,
         budget: std::sync::Arc<Mutex<PayloadBudget>>,
@@ -75,7 +72,8 @@ impl Shared {
             options,
             clock,
             disk,
-            journal,
+            traces,
+            logs,
             catalog,
             views,
             sampled,
@@ -83,11 +81,8 @@ impl Shared {
             sampler: Mutex::new(sampler),
             runtime: tokio::runtime::Handle::current(),
             segments_change: Mutex::new(()),
-            first_unsealed: Mutex::new(first_unsealed),
             budget,
-            refusal: Mutex::new(None),
             failure: watch::Sender::new(None),
-            spare_builder: SpareBuilder::default(),
             stopping: AtomicBool::new(false),
             bell: Bell::default(),
             _folder: folder,
@@ -99,9 +94,9 @@ impl Shared {
         self.verdicts.clone()
     }
 
-    /// The folder of a tenant's segments.
-    pub(crate) fn segments_path(&self, tenant: &TenantId) -> PathBuf {
-        segments_path(&self.options.path).join(tenant.as_str())
+    /// The folder that a segment is in.
+    pub(crate) fn folder_of(&self, id: &SegmentId) -> PathBuf {
+        segments_path(&self.options.path, id.signal).join(id.tenant.as_str())
     }
 
     /// Whether the store is shutting down or has failed.
@@ -146,17 +141,17 @@ impl Shared {
     }
 }
 
-/// The folder of the traces' journal.
-pub(crate) fn journal_path(data: &Path) -> PathBuf {
-    data.join("journal").join("traces")
-}
-
 /// The folder of the verdict journal.
 pub(crate) fn verdicts_path(data: &Path) -> PathBuf {
     data.join("journal").join("verdicts")
 }
 
-/// The folder of all tenants' trace segments.
-pub(crate) fn segments_path(data: &Path) -> PathBuf {
-    data.join("segments").join("traces")
+/// The folder of a signal's journal.
+pub(crate) fn journal_path(data: &Path, signal: Signal) -> PathBuf {
+    data.join("journal").join(signal.name())
+}
+
+/// The folder of all tenants' segments of a signal.
+pub(crate) fn segments_path(data: &Path, signal: Signal) -> PathBuf {
+    data.join("segments").join(signal.name())
 }

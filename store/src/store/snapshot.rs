@@ -7,12 +7,12 @@ use std::{
 };
 
 use prometheus::{IntCounter, register_int_counter};
-use weir_proto::{TenantId, TraceId};
+use weir_proto::{Signal, TenantId, TraceId};
 
 use super::{stored::StoredSegment, view::View};
 use crate::{
-    Ledger, Operations, ReadError, Room, SearchLimits, SearchResult, SpanFilter, SpanRecord, Tally, TraceRows,
-    head::HeadFile,
+    Ledger, Operations, ReadError, Room, SearchLimits, SearchResult, SpanFilter, SpanRecord, Tally, TraceLines,
+    TraceRows,
     search::NewestTraces,
     segment::{Searched, SegmentError},
 };
@@ -85,7 +85,7 @@ impl Snapshot {
             }
         }
         let mut in_head = Vec::new();
-        for file in &self.0.files {
+        for file in &self.0.traces.files {
             let rows = file.rows_of_traces(tenant, ids, self.0.cut(), left)?;
             left -= rows.len();
             in_head.push((file, rows));
@@ -112,6 +112,28 @@ impl Snapshot {
         Some(traces)
     }
 
+    /// The lines of a trace, oldest first, no more than `rows_max`. Rows that a client sent twice appear twice.
+    pub fn lines_of_trace(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError> {
+        let mut lines = Vec::new();
+        let mut is_damaged = false;
+        for segment in self.segments_of(Signal::Logs, tenant) {
+            match segment.lines_up_to(id, rows_max - lines.len()) {
+                Ok(found) => lines.extend(found),
+                // A broken segment hurts only itself.
+                Err(error) => {
+                    segment.report(&error);
+                    is_damaged = true;
+                }
+            }
+        }
+        let view = &self.0.logs;
+        for file in &view.files {
+            lines.extend(file.lines_of_trace(tenant, id, view.projected, rows_max - lines.len()));
+        }
+        lines.sort_by_key(|record| record.time_ns);
+        Ok(TraceLines { rows: lines, is_damaged })
+    }
+
     /// The newest traces with a span that fulfils the filter.
     pub fn search(
         &self,
@@ -121,7 +143,7 @@ impl Snapshot {
     ) -> Result<SearchResult, ReadError> {
         let mut newest = NewestTraces::new(limits.traces_max);
         let mut partial = false;
-        for file in self.0.files.iter().rev() {
+        for file in self.0.traces.files.iter().rev() {
             partial |= !file.search(tenant, filter, self.0.cut(), &mut newest, limits.deadline);
         }
         let mut segments: Vec<_> = self.segments(tenant).iter().collect();
@@ -149,7 +171,7 @@ impl Snapshot {
     /// The operations and services seen, as far as they are listed, until the deadline; the newest first.
     pub fn operations(&self, tenant: &TenantId, deadline: Instant) -> Operations {
         let mut found = Operations::default();
-        for file in self.0.files.iter().rev() {
+        for file in self.0.traces.files.iter().rev() {
             file.operations(tenant, self.0.cut(), &mut found, deadline);
         }
         for segment in self.segments(tenant).iter().rev() {
@@ -167,28 +189,23 @@ impl Snapshot {
 
     /// The tallies.
     pub fn ledger(&self) -> Ledger {
-        let mut traces = self.0.sealed_ledger.as_ref().clone();
-        for file in &self.0.files {
-            for (tenant, tally) in file.tallies(self.0.projected) {
-                traces.entry(tenant).or_default().add(&tally);
-            }
-            file.add_pending(self.0.sampled.taken_in, self.0.projected, &mut traces);
+        let mut traces = self.0.traces.ledger();
+        for file in &self.0.traces.files {
+            file.add_pending(self.0.sampled.taken_in, self.0.traces.projected, &mut traces);
         }
         for (tenant, outcomes) in &self.0.sampled.by_tenant {
             // Their files count them as accepted.
             traces.entry(tenant.clone()).or_default().add(&Tally { accepted: 0, ..outcomes.clone() });
         }
-        Ledger { traces }
+        Ledger { traces, logs: self.0.logs.ledger() }
     }
 
-    /// Spans of a tenant.
-    pub fn spans(&self, tenant: &TenantId) -> u64 {
-        let of_file = |file: &Arc<HeadFile>| -> u64 {
-            let frames = file.frames(self.0.projected).filter(|frame| frame.tenant == *tenant);
-            frames.map(|frame| frame.spans.len() as u64).sum()
-        };
-        let sealed: u64 = self.segments(tenant).iter().map(|segment| segment.rows()).sum();
-        sealed + self.0.files.iter().map(of_file).sum::<u64>()
+    /// Rows of a tenant.
+    pub fn rows(&self, signal: Signal, tenant: &TenantId) -> u64 {
+        match signal {
+            Signal::Traces => self.0.traces.rows_of(tenant),
+            Signal::Logs => self.0.logs.rows_of(tenant),
+        }
     }
 
     /// The view itself.
@@ -196,8 +213,14 @@ impl Snapshot {
         &self.0
     }
 
+    /// A tenant's segments of spans.
     pub(crate) fn segments(&self, tenant: &TenantId) -> &[Arc<StoredSegment>] {
-        self.0.segments.get(tenant).map(Vec::as_slice).unwrap_or_default()
+        self.segments_of(Signal::Traces, tenant)
+    }
+
+    /// A tenant's segments.
+    pub(crate) fn segments_of(&self, signal: Signal, tenant: &TenantId) -> &[Arc<StoredSegment>] {
+        self.0.segments(signal).get(tenant).map(Vec::as_slice).unwrap_or_default()
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::segment::SpanBuilder;
+use crate::segment::Builder;
 
 /// A larger builder is let go of.
 const SPARE_BYTES_MAX: u64 = 512 << 20;
@@ -20,23 +20,29 @@ const PAYLOADS_MAX: u64 = 4;
 const IDLE_MAX: Duration = Duration::from_secs(60);
 
 /// At most one empty builder.
-#[derive(Debug, Default)]
-pub(super) struct SpareBuilder(Mutex<Option<Spare>>);
+#[derive(Debug)]
+pub(super) struct SpareBuilder<B>(Mutex<Option<Spare<B>>>);
 
 #[derive(Debug)]
-struct Spare {
-    builder: SpanBuilder,
+struct Spare<B> {
+    builder: B,
     since: Instant,
 }
 
-impl SpareBuilder {
+impl<B> Default for SpareBuilder<B> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<B: Builder> SpareBuilder<B> {
     /// The builder that is there, or a new one.
-    pub(super) fn take(&self) -> SpanBuilder {
-        self.slot().take().map_or_else(SpanBuilder::new, |spare| spare.builder)
+    pub(super) fn take(&self) -> B {
+        self.slot().take().map_or_else(B::default, |spare| spare.builder)
     }
 
     /// Keeps a builder, emptied, if it is not too large and there is none.
-    pub(super) fn put(&self, mut builder: SpanBuilder) {
+    pub(super) fn put(&self, mut builder: B) {
         let mut slot = self.slot();
         let bytes_max = SPARE_BYTES_MAX.min(ALWAYS_KEPT_BYTES.max(builder.payload_bytes() * PAYLOADS_MAX));
         if slot.is_none() && builder.memory_bytes() <= bytes_max {
@@ -53,7 +59,7 @@ impl SpareBuilder {
         }
     }
 
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Spare>> {
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Spare<B>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -67,6 +73,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::segment::SpanBuilder;
 
     fn payload(numbers: std::ops::Range<u32>) -> Vec<u8> {
         let span =
@@ -78,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_builder_comes_back_empty_and_with_its_memory() {
-        let spare = SpareBuilder::default();
+        let spare = SpareBuilder::<SpanBuilder>::default();
         let mut builder = spare.take();
         builder.push_payload(&payload(0..1000), &[]).expect("own bytes");
         let bytes = builder.memory_bytes();
@@ -91,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_builder_much_too_large_for_its_run_is_let_go() {
-        let spare = SpareBuilder::default();
+        let spare = SpareBuilder::<SpanBuilder>::default();
         let mut builder = spare.take();
         for part in 0..10 {
             builder.push_payload(&payload(part * 3000..(part + 1) * 3000), &[]).expect("own bytes");

@@ -6,12 +6,12 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use weir_proto::TenantId;
+use weir_proto::{Signal, TenantId};
 
 use super::stored::StoredSegment;
 use crate::{
     Offset, Tally,
-    head::{Cut, HeadFile},
+    head::{Cut, HeadFile, LineRows, Rows, SpanRows},
     sampling::{PolicyNames, VerdictNo},
 };
 
@@ -21,36 +21,117 @@ pub(crate) type SegmentsByTenant = HashMap<TenantId, Vec<Arc<StoredSegment>>>;
 /// One moment. What it names lives until the last view that names it is dropped.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct View {
-    /// Rows of the head after this are not part of it.
-    pub(crate) projected: Offset,
-    /// Journal files that are not sealed, oldest first.
-    pub(crate) files: Vec<Arc<HeadFile>>,
-    /// Everything sealed.
-    pub(crate) segments: Arc<SegmentsByTenant>,
+    /// Spans.
+    pub(crate) traces: LaneView<SpanRows>,
+    /// Lines.
+    pub(crate) logs: LaneView<LineRows>,
     /// Verdicts after this batch are not part of it.
     pub(crate) verdicts: VerdictNo,
     /// The names behind verdicts' policies; they only become more.
     pub(crate) policies: Arc<PolicyNames>,
     /// What became, as of `verdicts`, of the unsealed spans that the sampler has taken in, and up to which frame it has.
     pub(crate) sampled: Arc<SampledTallies>,
+}
+
+/// What one signal has at that moment.
+#[derive(Debug)]
+pub(crate) struct LaneView<R: Rows> {
+    /// Rows of the head after this are not part of it.
+    pub(crate) projected: Offset,
+    /// Journal files that are not sealed, oldest first.
+    pub(crate) files: Vec<Arc<HeadFile<R>>>,
+    /// Everything sealed.
+    pub(crate) segments: Arc<SegmentsByTenant>,
     /// Of everything sealed.
     pub(crate) sealed_ledger: Arc<BTreeMap<TenantId, Tally>>,
 }
 
-impl View {
-    /// What of the head is part of it.
-    pub(crate) fn cut(&self) -> Cut<'_> {
-        Cut { projected: self.projected, verdicts: self.verdicts, policies: &self.policies }
+// By hand: `derive` would ask the same of the rows themselves.
+impl<R: Rows> Clone for LaneView<R> {
+    fn clone(&self) -> Self {
+        let Self { projected, files, segments, sealed_ledger } = self;
+        let (segments, sealed_ledger) = (segments.clone(), sealed_ledger.clone());
+        Self { projected: *projected, files: files.clone(), segments, sealed_ledger }
     }
+}
 
-    /// Every segment, of every tenant.
-    pub(crate) fn all_segments(&self) -> impl Iterator<Item = &Arc<StoredSegment>> {
-        self.segments.values().flatten()
+impl<R: Rows> Default for LaneView<R> {
+    fn default() -> Self {
+        Self {
+            projected: Offset::default(),
+            files: Vec::new(),
+            segments: Arc::default(),
+            sealed_ledger: Arc::default(),
+        }
     }
+}
 
+impl<R: Rows> LaneView<R> {
     /// Bytes of journal files that are not sealed.
     pub(crate) fn unsealed_bytes(&self) -> u64 {
         self.files.iter().map(|file| u64::from(file.journal().bytes())).sum()
+    }
+
+    /// Rows in the head.
+    pub(crate) fn head_rows(&self) -> u64 {
+        self.files.iter().map(|file| file.rows()).sum()
+    }
+
+    /// The tallies of everything sealed, and of the head but for sampled spans that were accepted.
+    pub(crate) fn ledger(&self) -> BTreeMap<TenantId, Tally> {
+        let mut ledger = self.sealed_ledger.as_ref().clone();
+        for file in &self.files {
+            for (tenant, tally) in file.tallies(self.projected) {
+                ledger.entry(tenant).or_default().add(&tally);
+            }
+        }
+        ledger
+    }
+
+    /// Rows of a tenant, sealed or in the head.
+    pub(crate) fn rows_of(&self, tenant: &TenantId) -> u64 {
+        let of_file = |file: &Arc<HeadFile<R>>| -> u64 {
+            let frames = file.frames(self.projected).filter(|frame| frame.tenant == *tenant);
+            frames.map(|frame| frame.len() as u64).sum()
+        };
+        let sealed: u64 = self.segments.get(tenant).into_iter().flatten().map(|segment| segment.rows()).sum();
+        sealed + self.files.iter().map(of_file).sum::<u64>()
+    }
+}
+
+impl View {
+    /// What of the spans in the head is part of it.
+    pub(crate) fn cut(&self) -> Cut<'_> {
+        Cut { projected: self.traces.projected, verdicts: self.verdicts, policies: &self.policies }
+    }
+
+    /// A signal's segments.
+    pub(crate) fn segments(&self, signal: Signal) -> &SegmentsByTenant {
+        match signal {
+            Signal::Traces => &self.traces.segments,
+            Signal::Logs => &self.logs.segments,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(super) fn segments_mut(&mut self, signal: Signal) -> &mut SegmentsByTenant {
+        Arc::make_mut(match signal {
+            Signal::Traces => &mut self.traces.segments,
+            Signal::Logs => &mut self.logs.segments,
+        })
+    }
+
+    /// A signal's ledger of everything sealed, to be changed.
+    pub(super) fn sealed_ledger_mut(&mut self, signal: Signal) -> &mut BTreeMap<TenantId, Tally> {
+        Arc::make_mut(match signal {
+            Signal::Traces => &mut self.traces.sealed_ledger,
+            Signal::Logs => &mut self.logs.sealed_ledger,
+        })
+    }
+
+    /// Every segment, of every signal and tenant.
+    pub(crate) fn all_segments(&self) -> impl Iterator<Item = &Arc<StoredSegment>> {
+        Signal::ALL.into_iter().flat_map(|signal| self.segments(signal).values().flatten())
     }
 }
 
@@ -63,7 +144,7 @@ pub(crate) struct SampledTallies {
     pub(crate) by_tenant: BTreeMap<TenantId, Tally>,
 }
 
-/// The current view. Changes are made by the committer, the sealer, the merger and retention, each in one swap.
+/// The current view. Changes are made by committers, sealers, the merger and retention, each in one swap.
 #[derive(Debug)]
 pub(crate) struct Views {
     current: ArcSwap<View>,
@@ -103,12 +184,12 @@ impl Views {
     /// Swaps segments: `removed` by `added`.
     pub(crate) fn change_segments(
         &self,
-        tenant: &TenantId,
+        (signal, tenant): (Signal, &TenantId),
         removed: &[Arc<StoredSegment>],
         added: &[Arc<StoredSegment>],
     ) {
         self.change(|view| {
-            let segments = Arc::make_mut(&mut view.segments).entry(tenant.clone()).or_default();
+            let segments = view.segments_mut(signal).entry(tenant.clone()).or_default();
             segments.retain(|segment| !removed.iter().any(|gone| Arc::ptr_eq(gone, segment)));
             segments.extend_from_slice(added);
             segments.sort_by_key(|segment| segment.id().first_file);

@@ -1,15 +1,27 @@
-//! What an OTLP client is told: ExportTraceServiceResponse and google.rpc.Status, in protobuf or JSON.
+//! What an OTLP client is told: ExportTraceServiceResponse (and its like) and google.rpc.Status, in protobuf or JSON.
 
 use bytes::Bytes;
 use prost::Message;
 use serde_json::json;
-use weir_proto::otlp::messages::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse};
+use weir_proto::{
+    Signal,
+    otlp::messages::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse},
+};
 
 use crate::receivers::port::{Accepted, Format, Refusal};
 
-/// An ExportTraceServiceResponse. Empty when every span was accepted: `{}` in JSON. A warning is a partial success of which nothing was
-/// rejected, as the specification has it.
-pub(super) fn response(format: Format, accepted: &Accepted) -> Bytes {
+/// What an export is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exported {
+    /// Items of a signal that is kept.
+    Kept(Signal),
+    /// Data points, which are not.
+    Metrics,
+}
+
+/// The response to an export. Empty when every item was accepted: `{}` in JSON. In protobuf the responses of all signals look the same.
+/// A warning is a partial success of which nothing was rejected, as the specification has it.
+pub(super) fn response(format: Format, exported: Exported, accepted: &Accepted) -> Bytes {
     let json_form = format == Format::OtlpJson;
     let Accepted { partial, warning } = accepted;
     if partial.is_none() && warning.is_none() {
@@ -20,7 +32,12 @@ pub(super) fn response(format: Format, accepted: &Accepted) -> Bytes {
     let error_message = words.join("; ");
     if json_form {
         // 64-bit numbers are text in the proto3 JSON mapping.
-        let partial = json!({"rejectedSpans": rejected_spans.to_string(), "errorMessage": error_message});
+        let rejected = match exported {
+            Exported::Kept(Signal::Traces) => "rejectedSpans",
+            Exported::Kept(Signal::Logs) => "rejectedLogRecords",
+            Exported::Metrics => "rejectedDataPoints",
+        };
+        let partial = json!({rejected: rejected_spans.to_string(), "errorMessage": error_message});
         return json!({"partialSuccess": partial}).to_string().into();
     }
     let partial_success = Some(ExportTracePartialSuccess { rejected_spans, error_message });

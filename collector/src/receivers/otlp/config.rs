@@ -139,6 +139,8 @@ pub struct HttpConfig {
     pub max_request_body_size: usize,
     /// Where traces are posted. Default /v1/traces.
     pub traces_url_path: String,
+    /// Where log records are posted. Default /v1/logs.
+    pub logs_url_path: String,
     /// Which web pages may send. Default: none.
     pub cors: CorsConfig,
     /// Longest wait for a request's header; an idle HTTP/1 connection is closed after it too. Default 60s.
@@ -164,6 +166,7 @@ impl Default for HttpConfig {
             endpoint: "127.0.0.1:4318".into(),
             max_request_body_size: 32 * MIB,
             traces_url_path: "/v1/traces".into(),
+            logs_url_path: "/v1/logs".into(),
             cors: CorsConfig::default(),
             read_header_timeout: Duration::from_secs(60),
             read_timeout: Duration::from_secs(30),
@@ -212,8 +215,17 @@ impl OtlpConfig {
             check.positive("protocols.http.read_header_timeout", http.read_header_timeout)?;
             check.positive("protocols.http.read_timeout", http.read_timeout)?;
             check.positive("protocols.http.idle_timeout", http.idle_timeout)?;
-            if !http.traces_url_path.starts_with('/') {
-                return check.fails("protocols.http.traces_url_path", "must begin with /");
+            let paths = [
+                ("protocols.http.traces_url_path", &http.traces_url_path),
+                ("protocols.http.logs_url_path", &http.logs_url_path),
+            ];
+            for (key, path) in paths {
+                if !path.starts_with('/') {
+                    return check.fails(key, "must begin with /");
+                }
+            }
+            if http.traces_url_path == http.logs_url_path {
+                return check.fails("protocols.http.logs_url_path", "must differ from traces_url_path");
             }
         }
         Ok(())

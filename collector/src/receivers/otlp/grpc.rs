@@ -8,14 +8,22 @@ use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header::CONTENT_TYPE};
 use hyper::body::Incoming;
 use tokio::time::timeout;
+use weir_proto::Signal;
 
-use super::answer;
+use super::{
+    answer::{self, Exported},
+    unkept::Unkept,
+};
 use crate::receivers::port::{
     ACCEPTED, Accepted, Encoding, Format, Intake, Received, Refusal, Reply, ReplyBody, collect, metrics::REQUESTS,
 };
 
-/// The one method served.
-const EXPORT_TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+/// The methods served.
+const EXPORTS: [(&str, Exported); 3] = [
+    ("/opentelemetry.proto.collector.trace.v1.TraceService/Export", Exported::Kept(Signal::Traces)),
+    ("/opentelemetry.proto.collector.logs.v1.LogsService/Export", Exported::Kept(Signal::Logs)),
+    ("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", Exported::Metrics),
+];
 
 /// A flag and a length precede each message.
 const PREFIX_BYTES: usize = 5;
@@ -30,6 +38,7 @@ const NOT_GRPC: &str = "this port speaks OTLP/gRPC over HTTP/2; OTLP/HTTP has a 
 /// Answers the calls of one port.
 pub(super) struct Grpc {
     pub(super) intake: Arc<Intake>,
+    pub(super) unkept: Arc<Unkept>,
     pub(super) message_bytes_max: usize,
     pub(super) read_timeout: Duration,
 }
@@ -45,9 +54,9 @@ impl Grpc {
             return reply;
         }
         match self.in_time(request).await {
-            Ok(accepted) => {
+            Ok((exported, accepted)) => {
                 REQUESTS.with_label_values(&[PROTOCOL, accepted.outcome()]).inc();
-                success(&answer::response(Format::OtlpProtobuf, &accepted))
+                success(&answer::response(Format::OtlpProtobuf, exported, &accepted))
             }
             Err(refusal) => {
                 REQUESTS.with_label_values(&[PROTOCOL, refusal.outcome()]).inc();
@@ -57,21 +66,21 @@ impl Grpc {
     }
 
     /// The call within the client's deadline, if it has one. What was handed to the journal by then is not taken back.
-    async fn in_time(&self, request: Request<Incoming>) -> Result<Accepted, Refusal> {
+    async fn in_time(&self, request: Request<Incoming>) -> Result<(Exported, Accepted), Refusal> {
         match client_timeout(request.headers())? {
             None => self.call(request).await,
             Some(limit) => timeout(limit, self.call(request)).await.unwrap_or(Err(Refusal::Deadline(limit))),
         }
     }
 
-    async fn call(&self, request: Request<Incoming>) -> Result<Accepted, Refusal> {
+    async fn call(&self, request: Request<Incoming>) -> Result<(Exported, Accepted), Refusal> {
         let (head, body) = request.into_parts();
         if head.method != Method::POST {
             return Err(Refusal::Method(head.method.to_string()));
         }
-        if head.uri.path() != EXPORT_TRACES {
+        let Some((_, exported)) = EXPORTS.into_iter().find(|(path, _)| *path == head.uri.path()) else {
             return Err(not_served(head.uri.path()));
-        }
+        };
         let tenant = (self.intake.authenticate)(&head.headers)?;
         let encoding = head.headers.get("grpc-encoding").map_or(&b""[..], HeaderValue::as_bytes);
         let encoding = Encoding::parse(encoding)?;
@@ -82,6 +91,9 @@ impl Grpc {
         let collected = collect(body, PREFIX_BYTES + bytes_max, declared, &mut reservation);
         let body = timeout(self.read_timeout, collected).await.map_err(|_| Refusal::Slow(self.read_timeout))??;
         let (compressed, body) = only_message(body)?;
+        let Exported::Kept(signal) = exported else {
+            return Ok((exported, self.unkept.answer(self.intake.clock.now_ns())));
+        };
         let encoding = match (compressed, encoding) {
             (false, _) => Encoding::Identity,
             (true, Encoding::Identity) => {
@@ -89,17 +101,17 @@ impl Grpc {
             }
             (true, encoding) => encoding,
         };
-        self.intake
-            .take(Received {
-                protocol: PROTOCOL,
-                format: Format::OtlpProtobuf,
-                tenant,
-                encoding,
-                body,
-                bytes_max,
-                reservation,
-            })
-            .await
+        let received = Received {
+            signal,
+            protocol: PROTOCOL,
+            format: Format::OtlpProtobuf,
+            tenant,
+            encoding,
+            body,
+            bytes_max,
+            reservation,
+        };
+        Ok((exported, self.intake.take(received).await?))
     }
 
     /// Prefix and message, once the prefix is there.
@@ -136,10 +148,10 @@ fn client_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
 }
 
 fn not_served(path: &str) -> Refusal {
-    let signal = ["logs", "metrics", "profiles"].into_iter().find(|signal| path.contains(&format!(".{signal}.")));
-    let hint = match signal {
-        Some(signal) => format!("; {signal} are not there yet, traces are"),
-        None => format!("; {EXPORT_TRACES} is"),
+    let hint = if path.contains(".profiles.") {
+        "; profiles are not there yet, traces and logs are".to_owned()
+    } else {
+        format!("; {} is", EXPORTS[0].0)
     };
     Refusal::NotFound { path: path.chars().take(200).collect(), hint }
 }

@@ -1,15 +1,20 @@
 //! OTLP/HTTP: protobuf or JSON bodies by POST (OTLP specification, "OTLP/HTTP").
 
+use std::sync::Arc;
+
 use http::{
     HeaderMap, HeaderValue, Request,
     header::{CONTENT_TYPE, ORIGIN},
 };
 use hyper::body::Incoming;
 
-use super::answer;
+use super::{
+    answer::{self, Exported},
+    unkept::Unkept,
+};
 use crate::receivers::{
     CorsConfig,
-    port::{Format, Post, Posted, Refusal, Reply, ReplyBody, cors, essence},
+    port::{Accepted, Format, Post, Posted, Refusal, Reply, ReplyBody, cors, essence},
 };
 
 /// The label in metrics, of connections and of requests in protobuf.
@@ -18,12 +23,16 @@ pub(super) const PROTOCOL: &str = "http";
 /// The label of requests in JSON.
 const JSON_PROTOCOL: &str = "http_json";
 
+/// Where SDKs post metrics.
+const METRICS_PATH: &str = "/v1/metrics";
+
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
 
 /// Answers the requests of one port.
 pub(super) struct Http {
     pub(super) post: Post,
+    pub(super) unkept: Arc<Unkept>,
     pub(super) cors: CorsConfig,
 }
 
@@ -40,8 +49,10 @@ impl Http {
         let answer_format = *format.as_ref().unwrap_or(&Format::OtlpProtobuf);
         let (protocol, content_type) =
             if answer_format == Format::OtlpJson { (JSON_PROTOCOL, JSON) } else { (PROTOCOL, PROTOBUF) };
-        let mut reply = match self.post.take(request, Posted { protocol, format }).await {
-            Ok(accepted) => Reply::new(ReplyBody::new(answer::response(answer_format, &accepted))),
+        let mut reply = match self.take(request, Posted { protocol, format }).await {
+            Ok((exported, accepted)) => {
+                Reply::new(ReplyBody::new(answer::response(answer_format, exported, &accepted)))
+            }
             Err(refusal) => {
                 let mut reply = Reply::new(ReplyBody::new(answer::status(answer_format, &refusal)));
                 refusal.mark(&mut reply);
@@ -54,6 +65,16 @@ impl Http {
         }
         cors::mark(&self.cors, origin.as_ref(), &mut reply);
         reply
+    }
+
+    async fn take(&self, request: Request<Incoming>, posted: Posted) -> Result<(Exported, Accepted), Refusal> {
+        if request.uri().path() == METRICS_PATH {
+            self.post.let_go(request, posted.protocol).await?;
+            return Ok((Exported::Metrics, self.unkept.answer(self.post.intake.clock.now_ns())));
+        }
+        let signal = self.post.signal(request.uri().path());
+        let accepted = self.post.take(request, posted).await?;
+        Ok((Exported::Kept(signal.expect("what is accepted came to a signal's path")), accepted))
     }
 }
 

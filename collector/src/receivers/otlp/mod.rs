@@ -4,15 +4,16 @@ mod answer;
 mod config;
 mod grpc;
 mod http;
+mod unkept;
 
 use std::{io, sync::Arc};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use weir_proto::time::Clock;
+use weir_proto::{Signal, time::Clock};
 
 pub use config::{GrpcConfig, HttpConfig, Keepalive, KeepaliveServerParameters, OtlpConfig, Protocols};
 
-use self::{grpc::Grpc, http::Http};
+use self::{grpc::Grpc, http::Http, unkept::Unkept};
 use super::port::{Budget, Intake, Lifetime, Listening, Post, Server, ServerOptions};
 use crate::{Append, Authenticate, admission::AdmissionRules};
 
@@ -34,6 +35,7 @@ pub async fn start(
     config.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let budget = Budget::new(config.inflight_mib_max * MIB);
     let intake = Arc::new(Intake { append, authenticate, clock, rules, budget });
+    let unkept = Arc::new(Unkept::default());
     let mut listening = Vec::new();
     // Both ports are opened before either serves: a start that fails leaves nothing behind.
     let grpc = match &config.protocols.grpc {
@@ -48,6 +50,7 @@ pub async fn start(
         listening.push(Listening { protocol: "OTLP/gRPC", address: server.address()? });
         let handler = Arc::new(Grpc {
             intake: intake.clone(),
+            unkept: unkept.clone(),
             message_bytes_max: config.max_recv_msg_size_mib * MIB,
             read_timeout: config.read_timeout,
         });
@@ -62,10 +65,14 @@ pub async fn start(
         let handler = Arc::new(Http {
             post: Post {
                 intake,
-                path: config.traces_url_path.clone(),
+                paths: vec![
+                    (config.traces_url_path.clone(), Signal::Traces),
+                    (config.logs_url_path.clone(), Signal::Logs),
+                ],
                 body_bytes_max: config.max_request_body_size,
                 read_timeout: config.read_timeout,
             },
+            unkept,
             cors: config.cors.clone(),
         });
         let answer = move |request| {

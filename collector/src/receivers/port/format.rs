@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use weir_proto::{
+    Signal,
     otlp::json::{TranscodeLimits, Transcoded, transcode_request},
     zipkin::{self, TranscodeOptions, transcode_spans},
 };
@@ -9,7 +10,7 @@ use weir_proto::{
 use super::{budget::Reservation, refusal::Refusal};
 use crate::admission::AdmissionRules;
 
-/// How a body says its spans.
+/// How a body says its items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     OtlpProtobuf,
@@ -22,10 +23,11 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Decompressed `content` as OTLP protobuf, of at most `bytes_max` bytes, and the keys around spans that nobody knows; what is held is
+    /// Decompressed `content` as OTLP protobuf, of at most `bytes_max` bytes, and the keys around items that nobody knows; what is held is
     /// taken from `reservation`.
     pub(crate) fn payload(
         self,
+        signal: Signal,
         content: Bytes,
         bytes_max: usize,
         now_ns: u64,
@@ -45,7 +47,10 @@ impl Format {
                 let options = TranscodeOptions { parse_string_tags, received_at_ns: now_ns, bytes_max };
                 Transcoded { payload: transcode_spans(&content, options)?, strangers: Vec::new() }
             }
-            _ => transcode_request(&content, TranscodeLimits { depth_max: rules.limits.depth_max, bytes_max })?,
+            _ => {
+                let limits = TranscodeLimits { depth_max: rules.limits.depth_max, bytes_max };
+                transcode_request(signal, &content, limits)?
+            }
         };
         // The journal and the head account for what is used, not for what is allocated.
         payload.shrink_to_fit();

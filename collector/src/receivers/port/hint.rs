@@ -54,7 +54,7 @@ impl Begin {
             _ if matches!(bytes, [0, b'{' | b'[', ..] | [b'{' | b'[', 0, ..]) => UTF_16,
             _ if is_protobuf(bytes) => "it seems to be protobuf, whose Content-Type is application/x-protobuf",
             (Format::OtlpJson, Some(b'[')) => {
-                "OTLP/JSON is one object that begins with resourceSpans; a list of spans is Zipkin's, for a zipkin \
+                "OTLP/JSON is one object that begins with resourceSpans or resourceLogs; a list of spans is Zipkin's, for a zipkin \
                  receiver, usually on 9411"
             }
             (Format::Zipkin { .. }, Some(b'{')) => {

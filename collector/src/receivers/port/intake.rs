@@ -1,19 +1,19 @@
 //! From a collected body to a durable batch: the path that all protocols share.
 
 use bytes::Bytes;
-use weir_proto::{TenantId, otlp::json, time::Clock};
+use weir_proto::{Signal, TenantId, otlp::json, time::Clock};
 
 use super::{
     budget::{Budget, Reservation},
     decompress::{Encoding, decompress},
     format::Format,
     hint::Begin,
-    metrics::{PAYLOAD_BYTES, SPANS_ACCEPTED, SPANS_REJECTED, WIRE_BYTES},
+    metrics::{ITEMS_ACCEPTED, ITEMS_REJECTED, PAYLOAD_BYTES, WIRE_BYTES},
     refusal::Refusal,
 };
 use crate::{
-    Append, Authenticate,
-    admission::{AdmissionRules, Admitted, PartialSuccess, admit},
+    Append, Arrival, Authenticate,
+    admission::{AdmissionRules, PartialSuccess, admit, admit_lines},
 };
 
 /// Bodies beyond this, compressed or decompressed, are worked on where blocking is allowed, not on a worker that others wait for.
@@ -37,6 +37,7 @@ pub(crate) struct Intake {
 
 /// A body that arrived whole.
 pub(crate) struct Received {
+    pub(crate) signal: Signal,
     pub(crate) protocol: &'static str,
     pub(crate) format: Format,
     pub(crate) tenant: TenantId,
@@ -51,7 +52,7 @@ pub(crate) struct Received {
 /// What the sender is told; each protocol has its own words for it.
 #[derive(Debug)]
 pub(crate) struct Accepted {
-    /// Set when spans were rejected.
+    /// Set when items were rejected.
     pub(crate) partial: Option<PartialSuccess>,
     /// What else the sender should know.
     pub(crate) warning: Option<String>,
@@ -67,14 +68,14 @@ impl Accepted {
 impl Intake {
     /// Decompresses, admits and appends; completes once the batch is durable.
     pub(crate) async fn take(&self, received: Received) -> Result<Accepted, Refusal> {
-        let Received { protocol, encoding, .. } = received;
+        let Received { signal, protocol, encoding, .. } = received;
         WIRE_BYTES.with_label_values(&[protocol, encoding.name()]).inc_by(received.body.len() as u64);
         let now_ns = self.clock.now_ns();
         let rules = self.rules.clone();
         let json = received.format != Format::OtlpProtobuf;
         let inline_bytes_max = if json { INLINE_JSON_BYTES_MAX } else { INLINE_BYTES_MAX };
         let (opened, received) = received.open_small(inline_bytes_max)?;
-        let (admitted, strangers, _reservation) = match opened {
+        let (taken, _reservation) = match opened {
             Some(content) => received.admit(content, now_ns, &rules)?,
             None => {
                 let task = tokio::task::spawn_blocking(move || {
@@ -88,20 +89,28 @@ impl Intake {
                 }
             }
         };
-        let Admitted { batch, partial } = admitted;
-        PAYLOAD_BYTES.with_label_values(&[protocol, encoding.name()]).inc_by(batch.payload.len() as u64);
-        let accepted_count = u64::from(batch.items) - batch.rejected.len() as u64 + u64::from(batch.head_dropped);
-        let warning = json::in_words(&strangers, batch.items == 0 && batch.head_dropped == 0);
-        // A batch whose spans were all rejected, or dropped by head sampling, is appended too: the ledger counts them.
-        if batch.items > 0 || batch.head_dropped > 0 {
-            (self.append)(batch).await?;
+        let Taken { arrival, partial, strangers } = taken;
+        PAYLOAD_BYTES.with_label_values(&[protocol, encoding.name()]).inc_by(arrival.payload_bytes());
+        let accepted = arrival.accepted();
+        let warning = json::in_words(signal, &strangers, arrival.is_empty());
+        // A batch whose items were all rejected, or dropped by head sampling, is appended too: the ledger counts them.
+        if !arrival.is_empty() {
+            (self.append)(arrival).await?;
         }
-        SPANS_ACCEPTED.with_label_values(&[protocol]).inc_by(accepted_count);
+        ITEMS_ACCEPTED.with_label_values(&[signal.name(), protocol]).inc_by(accepted);
         for (reason, count) in partial.iter().flat_map(|partial| &partial.reasons) {
-            SPANS_REJECTED.with_label_values(&[reason.name()]).inc_by(u64::from(*count));
+            ITEMS_REJECTED.with_label_values(&[signal.name(), reason.name()]).inc_by(u64::from(*count));
         }
         Ok(Accepted { partial, warning })
     }
+}
+
+/// What a request came to.
+struct Taken {
+    arrival: Arrival,
+    partial: Option<PartialSuccess>,
+    /// The keys that nobody knows.
+    strangers: Vec<String>,
 }
 
 impl Received {
@@ -150,18 +159,24 @@ impl Received {
         Ok((content, self))
     }
 
-    /// What the journal gets, and the keys that nobody knows.
-    fn admit(
-        mut self,
-        content: Bytes,
-        now_ns: u64,
-        rules: &AdmissionRules,
-    ) -> Result<(Admitted, Vec<String>, Reservation), Refusal> {
+    /// What the journal gets, and what holds its bytes.
+    fn admit(mut self, content: Bytes, now_ns: u64, rules: &AdmissionRules) -> Result<(Taken, Reservation), Refusal> {
         let begin = Begin::of(&content);
         let hinted = |refusal: Refusal| refusal.with_hint(begin.of_content(self.format));
+        let Self { signal, format, bytes_max, .. } = self;
         let (payload, strangers) =
-            self.format.payload(content, self.bytes_max, now_ns, rules, &mut self.reservation).map_err(hinted)?;
-        let admitted = admit(self.tenant, payload, now_ns, rules).map_err(|error| hinted(error.into()))?;
-        Ok((admitted, strangers, self.reservation))
+            format.payload(signal, content, bytes_max, now_ns, rules, &mut self.reservation).map_err(hinted)?;
+        let (arrival, partial) = match signal {
+            Signal::Traces => {
+                let admitted = admit(self.tenant, payload, now_ns, rules).map_err(|error| hinted(error.into()))?;
+                (Arrival::Spans(admitted.batch), admitted.partial)
+            }
+            Signal::Logs => {
+                let admitted =
+                    admit_lines(self.tenant, payload, now_ns, rules).map_err(|error| hinted(error.into()))?;
+                (Arrival::Lines(admitted.batch), admitted.partial)
+            }
+        };
+        Ok((Taken { arrival, partial, strangers }, self.reservation))
     }
 }

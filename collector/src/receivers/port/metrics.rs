@@ -15,13 +15,16 @@ pub(crate) static REQUESTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     counter("weir_receiver_requests_total", "Requests answered, by protocol and outcome", &["protocol", "outcome"])
 });
 
-/// Spans acknowledged, rejected ones not included.
-pub(crate) static SPANS_ACCEPTED: LazyLock<IntCounterVec> =
-    LazyLock::new(|| counter("weir_receiver_spans_accepted_total", "Spans acknowledged, by protocol", &["protocol"]));
+/// Items acknowledged, rejected ones not included.
+pub(crate) static ITEMS_ACCEPTED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    let text = "Items acknowledged, by signal and protocol";
+    counter("weir_receiver_items_accepted_total", text, &["signal", "protocol"])
+});
 
-/// Spans reported in partial_success.
-pub(crate) static SPANS_REJECTED: LazyLock<IntCounterVec> = LazyLock::new(|| {
-    counter("weir_receiver_spans_rejected_total", "Spans rejected one by one, by reason", &["reason"])
+/// Items reported in partial_success.
+pub(crate) static ITEMS_REJECTED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    let text = "Items rejected one by one, by signal and reason";
+    counter("weir_receiver_items_rejected_total", text, &["signal", "reason"])
 });
 
 /// Bodies as they came.

@@ -1,16 +1,20 @@
-//! One path to which bodies are posted, the same for all formats.
+//! Paths to which bodies are posted, the same for all formats.
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request,
     header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    request::Parts,
 };
 use hyper::body::Incoming;
 use tokio::time::timeout;
+use weir_proto::{Signal, TenantId};
 
 use super::{
     body::collect,
+    budget::Reservation,
     decompress::Encoding,
     format::Format,
     intake::{Accepted, Intake, Received},
@@ -19,10 +23,10 @@ use super::{
     reply::Reply,
 };
 
-/// Takes what is posted to a path.
+/// Takes what is posted to a signal's path.
 pub(crate) struct Post {
     pub(crate) intake: Arc<Intake>,
-    pub(crate) path: String,
+    pub(crate) paths: Vec<(String, Signal)>,
     pub(crate) body_bytes_max: usize,
     pub(crate) read_timeout: Duration,
 }
@@ -36,6 +40,11 @@ pub(crate) struct Posted {
 }
 
 impl Post {
+    /// Whose path it is.
+    pub(crate) fn signal(&self, path: &str) -> Option<Signal> {
+        self.paths.iter().find(|(known, _)| known == path).map(|(_, signal)| *signal)
+    }
+
     /// Takes one request, whatever it is, and counts it.
     pub(crate) async fn take(&self, request: Request<Incoming>, posted: Posted) -> Result<Accepted, Refusal> {
         let protocol = posted.protocol;
@@ -50,28 +59,52 @@ impl Post {
 
     async fn receive(&self, request: Request<Incoming>, posted: Posted) -> Result<Accepted, Refusal> {
         let (head, body) = request.into_parts();
-        if head.uri.path() != self.path {
-            return Err(Refusal::not_found(head.uri.path(), &self.path));
-        }
-        if head.method != Method::POST {
-            return Err(Refusal::Method(head.method.to_string()));
-        }
-        let tenant = (self.intake.authenticate)(&head.headers)?;
+        let Some(signal) = self.signal(head.uri.path()) else {
+            return Err(Refusal::not_found(head.uri.path(), &self.paths));
+        };
+        let tenant = self.admit(&head)?;
         let Posted { protocol, format } = posted;
         let format = format?;
         let encoding = head.headers.get(CONTENT_ENCODING).map_or(&b""[..], HeaderValue::as_bytes);
         let encoding = Encoding::parse(encoding)?;
         let bytes_max = self.body_bytes_max;
+        let (body, reservation) = self.whole(&head, body).await?;
+        self.intake.take(Received { signal, protocol, format, tenant, encoding, body, bytes_max, reservation }).await
+    }
+
+    /// Reads one request to its end, within the bounds of all, and keeps nothing of it.
+    pub(crate) async fn let_go(&self, request: Request<Incoming>, protocol: &'static str) -> Result<(), Refusal> {
+        let (head, body) = request.into_parts();
+        let read = async {
+            self.admit(&head)?;
+            self.whole(&head, body).await
+        };
+        let result = read.await.map(drop);
+        let outcome = result.as_ref().map_or_else(|refusal| refusal.outcome(), |_| "let_go");
+        REQUESTS.with_label_values(&[protocol, outcome]).inc();
+        result
+    }
+
+    /// Whose the request is, which must be a POST.
+    fn admit(&self, head: &Parts) -> Result<TenantId, Refusal> {
+        if head.method != Method::POST {
+            return Err(Refusal::Method(head.method.to_string()));
+        }
+        Ok((self.intake.authenticate)(&head.headers)?)
+    }
+
+    /// The whole body, as it came.
+    async fn whole(&self, head: &Parts, body: Incoming) -> Result<(Bytes, Reservation), Refusal> {
+        let bytes_max = self.body_bytes_max;
         let length = content_length(&head.headers);
         if length.is_some_and(|length| length > bytes_max as u64) {
             return Err(Refusal::TooLarge { what: "the request", bytes_max });
         }
-
         let mut reservation = self.intake.budget.open();
         let declared = |_: &[u8]| Ok(length.map(|length| length as usize));
         let collected = collect(body, bytes_max, declared, &mut reservation);
         let body = timeout(self.read_timeout, collected).await.map_err(|_| Refusal::Slow(self.read_timeout))??;
-        self.intake.take(Received { protocol, format, tenant, encoding, body, bytes_max, reservation }).await
+        Ok((body, reservation))
     }
 }
 

@@ -6,7 +6,7 @@ use http::StatusCode;
 use prost::Message;
 use tonic::Code;
 use tonic_types::{ErrorDetails, StatusExt};
-use weir_proto::json::JsonError;
+use weir_proto::{Signal, json::JsonError};
 use weir_store::AppendError;
 
 use crate::{Unauthenticated, admission::AdmissionError};
@@ -76,11 +76,13 @@ impl Refusal {
     }
 
     /// A path that is not `served`, with what may have been meant.
-    pub(crate) fn not_found(path: &str, served: &str) -> Self {
+    pub(crate) fn not_found(path: &str, served: &[(String, Signal)]) -> Self {
+        let served: Vec<&str> = served.iter().map(|(path, _)| path.as_str()).collect();
+        let like = |is_like: &dyn Fn(&str) -> bool| served.iter().copied().find(|served| is_like(served));
         let end = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default();
-        let hint = if path.trim_end_matches('/') == served {
+        let hint = if let Some(served) = like(&|served| path.trim_end_matches('/') == served) {
             format!("; without the slash at its end, {served} is")
-        } else if path.eq_ignore_ascii_case(served) {
+        } else if let Some(served) = like(&|served| path.eq_ignore_ascii_case(served)) {
             format!("; written {served}, it is")
         } else if path.contains("/opentelemetry.proto.collector.") {
             "; OTLP/gRPC has a port of its own, usually 4317".to_owned()
@@ -88,10 +90,12 @@ impl Refusal {
             "; Zipkin's spans go to a zipkin receiver, usually on 9411".to_owned()
         } else if path.starts_with("/api/traces") {
             "; Jaeger's spans are not taken: send OTLP".to_owned()
-        } else if ["logs", "metrics", "profiles"].contains(&end) {
-            format!("; {end} are not there yet, traces go to {served}")
-        } else {
+        } else if ["logs", "metrics", "profiles"].contains(&end) && like(&|served| served.ends_with(end)).is_none() {
+            format!("; {end} are not there yet, traces go to {}", served[0])
+        } else if let [served] = served[..] {
             format!("; {served} is")
+        } else {
+            format!("; {} are", served.join(" and "))
         };
         Self::NotFound { path: path.chars().take(200).collect(), hint }
     }

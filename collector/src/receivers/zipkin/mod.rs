@@ -6,7 +6,7 @@ mod handler;
 use std::{io, sync::Arc};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use weir_proto::time::Clock;
+use weir_proto::{Signal, time::Clock};
 
 pub use config::ZipkinConfig;
 
@@ -37,7 +37,7 @@ pub async fn start(
     let handler = Arc::new(Handler {
         post: Post {
             intake,
-            path: "/api/v2/spans".to_owned(),
+            paths: vec![("/api/v2/spans".to_owned(), Signal::Traces)],
             body_bytes_max: config.max_request_body_size,
             read_timeout: config.read_timeout,
         },

@@ -25,7 +25,7 @@ pub(super) struct Transcoder<'a> {
     levels: Vec<Level>,
     /// As admission counts: an attribute's own value is at 1.
     depth: u32,
-    /// Unknown keys around the spans.
+    /// Unknown keys around the items.
     strangers: Vec<String>,
     limits: TranscodeLimits,
 }

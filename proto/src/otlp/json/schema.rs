@@ -48,6 +48,21 @@ pub(super) enum Kind {
     Nested(&'static Message),
 }
 
+/// A row.
+pub(super) const fn field(json: &'static str, proto: &'static str, number: u32, kind: Kind) -> Field {
+    Field { json, proto, former: None, number, kind }
+}
+
+/// A field that had another name until opentelemetry-proto 0.19.
+pub(super) const fn renamed(former: &'static str, field: Field) -> Field {
+    Field { former: Some(former), ..field }
+}
+
+/// A message of which any fields may be there.
+pub(super) const fn message(length_bytes: usize, fields: &'static [Field]) -> Message {
+    Message { fields, one_of: false, length_bytes }
+}
+
 impl Message {
     /// The index of the field called `key`, looked for from `guess` on: keys mostly come in the table's order.
     #[inline]

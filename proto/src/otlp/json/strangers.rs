@@ -1,44 +1,70 @@
-//! Says what unknown keys around the spans may have been meant to be.
+//! Says what unknown keys around the items may have been meant to be.
 
 use std::fmt::Write;
 
-/// The keys that are known there.
-const KNOWN: [&str; 7] =
-    ["resourceSpans", "resource", "scopeSpans", "scope", "spans", "schemaUrl", "instrumentationLibrarySpans"];
+use crate::Signal;
 
-/// What other bodies are known by, letters only.
-const OTHERS: [(&str, &str); 12] = [
-    ("resourcelogs", "it holds logs, which are not traces"),
-    ("scopelogs", "it holds logs, which are not traces"),
-    ("resourcemetrics", "it holds metrics, which are not traces"),
-    ("scopemetrics", "it holds metrics, which are not traces"),
-    ("resourceprofiles", "it holds profiles, which are not traces"),
-    ("data", "Jaeger's JSON has it; OTLP/JSON begins with `resourceSpans`"),
-    ("process", "Jaeger's JSON has it; OTLP/JSON begins with `resourceSpans`"),
-    ("processes", "Jaeger's JSON has it; OTLP/JSON begins with `resourceSpans`"),
-    ("batches", "Tempo's API calls so what OTLP/JSON calls `resourceSpans`"),
-    ("spans", "spans stand in `resourceSpans`, `scopeSpans`"),
-    ("traceid", "spans stand in `resourceSpans`, `scopeSpans`; Zipkin's go to a zipkin receiver, usually on 9411"),
-    ("localendpoint", "it is Zipkin's JSON, which goes to a zipkin receiver, usually on 9411"),
-];
+/// What there is to say about keys around the items of one signal.
+struct Words {
+    /// The keys that are known there.
+    known: &'static [&'static str],
+    /// What other bodies are known by, letters only.
+    others: &'static [(&'static str, &'static str)],
+}
 
-/// One sentence about keys that were passed over; `None` without any. `is_empty` says that no span was found beside them.
-pub fn in_words(strangers: &[String], is_empty: bool) -> Option<String> {
+static TRACES: Words = Words {
+    known: &["resourceSpans", "resource", "scopeSpans", "scope", "spans", "schemaUrl", "instrumentationLibrarySpans"],
+    others: &[
+        ("resourcelogs", "it holds logs, which are not traces"),
+        ("scopelogs", "it holds logs, which are not traces"),
+        ("resourcemetrics", "it holds metrics, which are not traces"),
+        ("scopemetrics", "it holds metrics, which are not traces"),
+        ("resourceprofiles", "it holds profiles, which are not traces"),
+        ("data", "Jaeger's JSON has it; OTLP/JSON begins with `resourceSpans`"),
+        ("process", "Jaeger's JSON has it; OTLP/JSON begins with `resourceSpans`"),
+        ("processes", "Jaeger's JSON has it; OTLP/JSON begins with `resourceSpans`"),
+        ("batches", "Tempo's API calls so what OTLP/JSON calls `resourceSpans`"),
+        ("spans", "spans stand in `resourceSpans`, `scopeSpans`"),
+        ("traceid", "spans stand in `resourceSpans`, `scopeSpans`; Zipkin's go to a zipkin receiver, usually on 9411"),
+        ("localendpoint", "it is Zipkin's JSON, which goes to a zipkin receiver, usually on 9411"),
+    ],
+};
+
+static LOGS: Words = Words {
+    known: &["resourceLogs", "resource", "scopeLogs", "scope", "logRecords", "schemaUrl"],
+    others: &[
+        ("resourcespans", "it holds traces, which are not logs"),
+        ("scopespans", "it holds traces, which are not logs"),
+        ("resourcemetrics", "it holds metrics, which are not logs"),
+        ("scopemetrics", "it holds metrics, which are not logs"),
+        ("resourceprofiles", "it holds profiles, which are not logs"),
+        ("streams", "Loki's JSON has it; OTLP/JSON begins with `resourceLogs`"),
+        ("logs", "log records stand in `resourceLogs`, `scopeLogs`, `logRecords`"),
+        ("body", "log records stand in `resourceLogs`, `scopeLogs`, `logRecords`"),
+    ],
+};
+
+/// One sentence about keys that were passed over; `None` without any. `is_empty` says that no item was found beside them.
+pub fn in_words(signal: Signal, strangers: &[String], is_empty: bool) -> Option<String> {
     if strangers.is_empty() {
         return None;
     }
-    let mut words = String::from(if is_empty { "no spans found: " } else { "" });
+    let Words { known, others } = match signal {
+        Signal::Traces => &TRACES,
+        Signal::Logs => &LOGS,
+    };
+    let mut words = if is_empty { format!("no {} found: ", signal.items()) } else { String::new() };
     for (index, stranger) in strangers.iter().enumerate() {
         let separator = if index > 0 { "; " } else { "" };
         let letters: String =
             stranger.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-        let near = KNOWN.iter().find(|known| known.eq_ignore_ascii_case(&letters) && **known != stranger.as_str());
-        let other = OTHERS.iter().find(|(other, _)| *other == letters);
+        let near = known.iter().find(|known| known.eq_ignore_ascii_case(&letters) && **known != stranger.as_str());
+        let other = others.iter().find(|(other, _)| *other == letters);
         let _ = write!(words, "{separator}the key `{stranger}` was passed over");
         let _ = match (near, other) {
             (Some(near), _) => write!(words, ", `{near}` is meant"),
             (None, Some((_, meaning))) => write!(words, ": {meaning}"),
-            (None, None) => write!(words, ", nothing is called so in OTLP/JSON's traces"),
+            (None, None) => write!(words, ", nothing is called so in OTLP/JSON's {}", signal.name()),
         };
     }
     Some(words)
@@ -50,7 +76,10 @@ mod tests {
 
     #[test]
     fn what_may_have_been_meant() {
-        let words = |keys: &[&str]| in_words(&keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>(), true);
+        let in_words_of = |signal, keys: &[&str]| {
+            in_words(signal, &keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>(), true)
+        };
+        let words = |keys: &[&str]| in_words_of(Signal::Traces, keys);
         assert_eq!(words(&[]), None);
         let rows = [
             ("ResourceSpans", "no spans found: the key `ResourceSpans` was passed over, `resourceSpans` is meant"),
@@ -65,5 +94,8 @@ mod tests {
             assert_eq!(words(&[key]).as_deref(), Some(expected));
         }
         assert_eq!(words(&["data", "x"]).map(|words| words.matches("passed over").count()), Some(2));
+        let of_logs =
+            "no log records found: the key `resourceSpans` was passed over: it holds traces, which are not logs";
+        assert_eq!(in_words_of(Signal::Logs, &["resourceSpans"]).as_deref(), Some(of_logs));
     }
 }

@@ -9,7 +9,7 @@ use crate::otlp::{
         common::v1::{AnyValue, any_value::Value},
         trace::v1::Span,
     },
-    traces::{Checks, Limits, SpanFault, scan},
+    traces::{Checks, ItemFault, Limits, scan},
 };
 
 const LIMITS: TranscodeLimits = TranscodeLimits { depth_max: 64, bytes_max: 1 << 20 };
@@ -30,7 +30,7 @@ fn value(any_value: &str) -> Result<Option<Value>, String> {
     Ok(span.attributes[0].value.clone().and_then(|AnyValue { value }| value))
 }
 
-fn faults(json: &str, depth_max: u32) -> Vec<Option<SpanFault>> {
+fn faults(json: &str, depth_max: u32) -> Vec<Option<ItemFault>> {
     let payload = transcode_traces(json.as_bytes(), TranscodeLimits { depth_max, ..LIMITS }).expect("JSON");
     let limits = Limits { depth_max, attributes_max: 100, span_bytes_max: 1 << 20 };
     let mut faults = Vec::new();
@@ -212,7 +212,7 @@ fn bad_text_is_a_fault_of_its_span_alone() {
         format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#)
     };
     assert_eq!(faults(&json("fine"), 64), [None, None]);
-    assert_eq!(faults(&json(r"half \ud83d"), 64), [None, Some(SpanFault::InvalidUtf8)]);
+    assert_eq!(faults(&json(r"half \ud83d"), 64), [None, Some(ItemFault::InvalidUtf8)]);
     let raw = json("X").into_bytes().iter().map(|byte| if *byte == b'X' { 0xff } else { *byte }).collect::<Vec<_>>();
     let payload = transcode_traces(&raw, LIMITS).expect("as far as it is JSON");
     assert!(ExportTraceServiceRequest::decode(&*payload).is_err_and(|error| error.to_string().contains("UTF-8")));
@@ -229,7 +229,7 @@ fn deep_values_are_a_fault_of_their_span_alone() {
         let fine = (depth_max as usize).min(256) - 1;
         assert_eq!(faults(&nested(fine), depth_max), [None, None], "{depth_max}");
         for levels in [fine + 1, fine + 2, fine + 200] {
-            assert_eq!(faults(&nested(levels), depth_max), [Some(SpanFault::TooDeep), None], "{levels} of {depth_max}");
+            assert_eq!(faults(&nested(levels), depth_max), [Some(ItemFault::TooDeep), None], "{levels} of {depth_max}");
         }
     }
     let error = transcode_traces(nested(100_000).as_bytes(), LIMITS).expect_err("not worth looking at");

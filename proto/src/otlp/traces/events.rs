@@ -1,10 +1,10 @@
 //! The events of a span.
 
-use super::{
-    Attributes, ScanError,
+use super::{Attributes, ScanError};
+use crate::otlp::{
     admission::{Check, Trusted},
+    wire::{Cursor, Occurrences, Repeated, bytes_key, fixed64_key, varint_key},
 };
-use crate::otlp::wire::{Cursor, Occurrences, Repeated, bytes_key, fixed64_key, varint_key};
 
 /// Repeated Event fields of a span.
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,10 +1,10 @@
 //! The links of a span.
 
-use super::{
-    Attributes, ScanError,
+use super::{Attributes, ScanError};
+use crate::otlp::{
     admission::{Check, Trusted},
+    wire::{Cursor, Occurrences, Repeated, bytes_key, fixed32_key, varint_key},
 };
-use crate::otlp::wire::{Cursor, Occurrences, Repeated, bytes_key, fixed32_key, varint_key};
 
 /// Repeated Link fields of a span.
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,7 +1,10 @@
 //! Reads a Span message and the Status inside it.
 
-use super::{Attributes, Events, Links, ScanError, SpanView, admission::Check};
-use crate::otlp::wire::{Cursor, Occurrences, bytes_key, fixed32_key, fixed64_key, varint_key};
+use super::{Attributes, Events, Links, ScanError, SpanView, events::event, links::link};
+use crate::otlp::{
+    admission::Check,
+    wire::{Cursor, Occurrences, bytes_key, fixed32_key, fixed64_key, varint_key},
+};
 
 const TRACE_ID: u32 = bytes_key(1);
 const SPAN_ID: u32 = bytes_key(2);
@@ -89,12 +92,18 @@ pub(super) fn read_span<'a, C: Check>(
             }
             DROPPED_ATTRIBUTES_COUNT => view.dropped_attributes_count = cursor.varint()? as u32,
             EVENT => {
-                check.event(cursor.bytes()?)?;
+                let message = cursor.bytes()?;
+                if C::LOOKS_AHEAD {
+                    event(message, check)?;
+                }
                 events.add(left, cursor.left());
             }
             DROPPED_EVENTS_COUNT => view.dropped_events_count = cursor.varint()? as u32,
             LINK => {
-                check.link(cursor.bytes()?)?;
+                let message = cursor.bytes()?;
+                if C::LOOKS_AHEAD {
+                    link(message, check)?;
+                }
                 links.add(left, cursor.left());
             }
             DROPPED_LINKS_COUNT => view.dropped_links_count = cursor.varint()? as u32,

@@ -72,13 +72,13 @@ fn the_service_is_the_first_that_has_a_name() {
 }
 
 /// What the scan says of each span.
-fn faults(payload: &[u8], limits: Limits) -> Vec<Option<SpanFault>> {
+fn faults(payload: &[u8], limits: Limits) -> Vec<Option<ItemFault>> {
     let mut faults = Vec::new();
     scan(payload, Checks::Admission(limits), |span| faults.push(span.fault)).unwrap();
     faults
 }
 
-fn faults_of(span: Span) -> Option<SpanFault> {
+fn faults_of(span: Span) -> Option<ItemFault> {
     faults(&request(span).encode_to_vec(), LIMITS)[0]
 }
 
@@ -102,7 +102,7 @@ fn scanned(payload: &[u8]) -> Result<(), ScanError> {
 fn text_that_is_not_utf8_rejects_its_spans_only() {
     let bad = b"\xc3(";
     let good = field(5, b"good");
-    let fault = Some(SpanFault::InvalidUtf8);
+    let fault = Some(ItemFault::InvalidUtf8);
     let in_attribute = field(9, &[field(1, b"k"), field(2, &field(1, bad))].concat());
     let in_link = field(13, &field(3, bad));
     for broken in
@@ -130,14 +130,14 @@ fn counts_and_sizes_are_bounded() {
     let many = |count| vec![attribute("k", Value::BoolValue(true)); count];
     let event = |count| span::Event { attributes: many(count), ..span::Event::default() };
     let link = |count| span::Link { attributes: many(count), ..span::Link::default() };
-    let fault = Some(SpanFault::TooManyAttributes);
+    let fault = Some(ItemFault::TooManyAttributes);
     assert_eq!(faults_of(Span { attributes: many(16), events: vec![event(16)], ..Span::default() }), None);
     assert_eq!(faults_of(Span { attributes: many(17), ..Span::default() }), fault);
     assert_eq!(faults_of(Span { events: vec![event(1), event(17)], ..Span::default() }), fault);
     assert_eq!(faults_of(Span { links: vec![link(17)], ..Span::default() }), fault);
     // the name's key takes one byte, its length two
     assert_eq!(faults_of(Span { name: "n".repeat(4096 - 3), ..Span::default() }), None);
-    assert_eq!(faults_of(Span { name: "n".repeat(4096 - 2), ..Span::default() }), Some(SpanFault::TooLarge));
+    assert_eq!(faults_of(Span { name: "n".repeat(4096 - 2), ..Span::default() }), Some(ItemFault::TooLarge));
 }
 
 /// An AnyValue around `depth - 1` arrays, of which the innermost is empty.
@@ -174,13 +174,13 @@ fn nesting_is_bounded() {
         faults_of(Span { attributes, ..Span::default() })
     };
     assert_eq!(at_depth(8), None);
-    assert_eq!(at_depth(9), Some(SpanFault::TooDeep));
+    assert_eq!(at_depth(9), Some(ItemFault::TooDeep));
     let side_by_side = vec![attribute("k", Value::ArrayValue(ArrayValue::default())); 16];
     assert_eq!(faults_of(Span { attributes: side_by_side, ..Span::default() }), None);
     let span = field(9, &field(2, &nested_arrays(1_000_000)));
     for depth_max in [8, u32::MAX] {
         let limits = Limits { span_bytes_max: u32::MAX, depth_max, ..LIMITS };
-        assert_eq!(faults(&span_request(&span), limits), [Some(SpanFault::TooDeep)]);
+        assert_eq!(faults(&span_request(&span), limits), [Some(ItemFault::TooDeep)]);
     }
 }
 

@@ -1,6 +1,10 @@
 //! What a scan hands out for each span: the span, its scope and its resource.
 
-use super::{Attributes, Events, KeySet, Links, SpanFault};
+use super::{Attributes, Events, ItemFault, KeySet, Links, ResourceView, ScanError, ScopeView, span::read_span};
+use crate::otlp::{
+    admission::Check,
+    scan::{Place, Scanned},
+};
 
 /// A span with what surrounds it.
 #[derive(Debug, Clone, Copy)]
@@ -18,39 +22,29 @@ pub struct ScannedSpan<'a> {
     /// The span.
     pub span: SpanView<'a>,
     /// Set at admission when the span must be rejected.
-    pub fault: Option<SpanFault>,
+    pub fault: Option<ItemFault>,
 }
 
-/// A resource.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ResourceView<'a> {
-    /// Its attributes.
-    pub attributes: Attributes<'a>,
-    /// `service.name` when it is a non-empty string, else `unknown_service` as the specification says.
-    pub service: &'a [u8],
-    /// Attributes the SDK dropped.
-    pub dropped_attributes_count: u32,
-    /// ResourceSpans.schema_url.
-    pub schema_url: &'a [u8],
-    /// The encoded Resource message.
-    pub bytes: &'a [u8],
-}
+impl<'a> Scanned<'a> for ScannedSpan<'a> {
+    #[inline]
+    fn within(Place { resource, resource_ordinal, scope, scope_ordinal }: Place<'a>) -> Self {
+        let (span, fault) = (SpanView::default(), None);
+        Self { ordinal: 0, resource, resource_ordinal, scope, scope_ordinal, span, fault }
+    }
 
-/// An instrumentation scope.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ScopeView<'a> {
-    /// Its name.
-    pub name: &'a [u8],
-    /// Its version.
-    pub version: &'a [u8],
-    /// Its attributes.
-    pub attributes: Attributes<'a>,
-    /// Attributes the SDK dropped.
-    pub dropped_attributes_count: u32,
-    /// ScopeSpans.schema_url.
-    pub schema_url: &'a [u8],
-    /// The encoded InstrumentationScope message.
-    pub bytes: &'a [u8],
+    #[inline(always)]
+    fn read<C: Check>(
+        &mut self,
+        message: &'a [u8],
+        position: u32,
+        ordinal: u32,
+        check: &mut C,
+    ) -> Result<(), ScanError> {
+        read_span(message, position, check, &mut self.span)?;
+        self.ordinal = ordinal;
+        self.fault = check.fault();
+        Ok(())
+    }
 }
 
 /// A span.

@@ -45,8 +45,8 @@ async fn answer(app: App, request: Request) -> Result<Streamed, Failure> {
     let turn = app.gate.turn().await?;
     let deadline = turn.until;
     let source = Arc::clone(&app.source);
-    let spans = Box::new(move |stop: &Arc<Stop>| source.spans(tenant, stop));
-    let mut rest = app.engine.ask(Query { text, spans, deadline: deadline.into(), encoding }, turn);
+    let tables = Box::new(move |stop: &Arc<Stop>| source.tables(tenant, stop));
+    let mut rest = app.engine.ask(Query { text, tables, deadline: deadline.into(), encoding }, turn);
     let let_go = deadline + LATE_MAX;
     match timeout_at(let_go, rest.chunks.recv()).await {
         Ok(Some(Ok(first))) => Ok(Streamed { content_type, coding, first, rest, deadline: let_go, leash }),

@@ -1,4 +1,4 @@
-//! `/api/v1/trace/{id}`: one trace as OTLP JSON, each span with its state, its own time and its time on the critical path.
+//! `/api/v1/trace/{id}`: one trace as OTLP JSON, each span with its state, its own time, its time on the critical path and its lines.
 
 use weir_store::{ReadError, TraceRows};
 
@@ -19,13 +19,17 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
     let id = call.trace_id()?;
     let room = &mut |bytes| call.has_room(bytes);
     let TraceRows { mut rows, is_damaged, is_cut } = view.trace(&call.tenant, id, call.rows_max(), room)?;
-    if rows.is_empty() && is_damaged {
+    let lines = view.lines(&call.tenant, id, call.rows_max())?;
+    let is_damaged = is_damaged || lines.is_damaged;
+    let mut lines = lines.rows;
+    let is_nothing = rows.is_empty() && lines.is_empty();
+    if is_nothing && is_damaged {
         return Err(Failure::Read(ReadError::Damaged(format!("trace {id} is in a segment that cannot be read"))));
     }
     if rows.is_empty() && is_cut {
         return Err(Failure::Busy);
     }
-    if rows.is_empty() {
+    if is_nothing {
         return Err(Failure::NotFound(format!("trace {id} is not here")));
     }
     let rows_read = rows.len();
@@ -37,29 +41,41 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
     let nodes: Vec<_> = rows.iter().map(Node::of).collect();
     let times = critical_path::of_trace(&nodes, &Tree::of(&nodes));
     rows.truncate(call.spans_max);
+    let mut lines_left_out = call.left_out(lines.len(), lines.len(), call.spans_max);
+    lines.truncate(call.spans_max);
     loop {
-        let data = TracesData::of(&rows, Detail::Times(&times), left_out, is_damaged);
+        let data =
+            TracesData::of(&rows, Detail::Times(&times), left_out, is_damaged).with_lines(&lines, lines_left_out);
         if let Some(mut answer) = Answer::json_within(&call.allowance, &data, false)? {
-            answer.partial = left_out > 0 || is_damaged;
+            answer.partial = left_out > 0 || lines_left_out > 0 || is_damaged;
             return Ok(answer);
         }
-        let keep = rows.len() / 2;
-        if rows.len() == keep {
+        let (keep, keep_lines) = (rows.len() / 2, lines.len() / 2);
+        if (rows.len(), lines.len()) == (keep, keep_lines) {
             return Err(Failure::Busy);
         }
         left_out += rows.len() - keep;
         rows.truncate(keep);
+        lines_left_out += lines.len() - keep_lines;
+        lines.truncate(keep_lines);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use weir_proto::otlp::messages::{
+        common::v1::{AnyValue, InstrumentationScope, any_value::Value},
+        logs::v1::LogRecord,
+        resource::v1::Resource,
+    };
+    use weir_store::LineRecord;
+
     use super::*;
     use crate::{
         drawn,
         http::{
             allowance::Allowance,
-            fixtures::{Held, TRACE, call, record},
+            fixtures::{Held, TRACE, call, record, span_id, string},
         },
     };
 
@@ -124,6 +140,48 @@ mod tests {
             (Some("5"), Some("0"), Some(false)),
         ];
         assert_eq!(times, expected);
+    }
+
+    fn line(span: u8, body: &str, time_ns: u64) -> LineRecord {
+        let line = LogRecord {
+            trace_id: TRACE.0.to_vec(),
+            span_id: if span == 0 { Vec::new() } else { span_id(span) },
+            time_unix_nano: time_ns,
+            severity_number: 9,
+            body: Some(AnyValue { value: Some(Value::StringValue(body.into())) }),
+            ..LogRecord::default()
+        };
+        let resource = Resource { attributes: vec![string("service.name", "cart")], ..Resource::default() };
+        LineRecord { line, time_ns, resource: resource.into(), scope: InstrumentationScope::default().into() }
+    }
+
+    fn shown(held: &Held) -> serde_json::Value {
+        let answer = trace(&call(&[("id", &TRACE.to_string())], &[]), held).expect("found");
+        serde_json::from_slice(&answer.body).expect("JSON")
+    }
+
+    #[test]
+    fn each_line_is_beside_its_span() {
+        let rows = vec![record("cart", 1, 5), record("cart", 2, 6)];
+        let lines = vec![line(2, "out of stock", 6500), line(0, "no span", 7000), line(9, "another span", 8000)];
+        let body = shown(&Held { rows, lines, ..Held::default() });
+        let spans = body["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().expect("a list");
+        assert_eq!(spans[0].get("logs"), None);
+        let expected = serde_json::json!([{
+            "timeUnixNano": "6500", "severityNumber": 9, "body": {"stringValue": "out of stock"},
+            "traceId": TRACE.to_string(), "spanId": "0000000000000002", "service": "cart",
+        }]);
+        assert_eq!(spans[1]["logs"], expected);
+        let rest: Vec<_> = body["logs"].as_array().expect("a list").iter().map(|line| &line["body"]).collect();
+        let text = |text: &str| serde_json::json!({"stringValue": text});
+        assert_eq!(rest, [&text("no span"), &text("another span")]);
+    }
+
+    #[test]
+    fn a_trace_of_lines_alone_is_found() {
+        let body = shown(&Held { lines: vec![line(1, "alone", 5)], ..Held::default() });
+        assert_eq!(body["resourceSpans"], serde_json::json!([]));
+        assert_eq!(body["logs"][0]["body"]["stringValue"], "alone");
     }
 
     #[test]

@@ -21,7 +21,7 @@ fn query(text: &str, rows: usize, time: Duration) -> Query {
     let services: Vec<_> = ["cart", "stock"].into_iter().cycle().take(rows).collect();
     Query {
         text: text.into(),
-        spans: Box::new(move |_| table(services)),
+        tables: Box::new(move |_| vec![("spans", table(services))]),
         deadline: Instant::now() + time,
         encoding: Box::new(Json::default()),
     }
@@ -229,12 +229,12 @@ fn mistakes_are_told_in_plain_words() {
             "SELECT service FROM spans a, spans b",
             "column service is in more than one of the tables: write of which, as in a.service",
         ),
-        ("SELECT * FROM span", "there is no table span; the only one is spans"),
-        ("SELECT * FROM a.b", "there is no table a.b; the only one is spans"),
-        ("SELECT * FROM a.b.c", "there is no table a.b.c; the only one is spans"),
+        ("SELECT * FROM span", "there is no table span; there are spans and logs"),
+        ("SELECT * FROM a.b", "there is no table a.b; there are spans and logs"),
+        ("SELECT * FROM a.b.c", "there is no table a.b.c; there are spans and logs"),
         (
             "SELECT * FROM information_schema.tables",
-            "there is no table information_schema.tables; the only one is spans",
+            "there is no table information_schema.tables; there are spans and logs",
         ),
         ("SELECT no_such_function(1)", "there is no function no_such_function"),
         ("SELECT uper(service) FROM spans", "there is no function uper; did you mean upper?"),

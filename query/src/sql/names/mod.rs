@@ -21,22 +21,26 @@ use datafusion::{
 };
 
 use self::scope::{COLUMNS_MAX, Scope, Tables, normal};
-use super::{
-    guard::Refused,
-    session::{TABLE, is_left_out},
-};
+use super::{guard::Refused, session::is_left_out};
 
 pub(super) use apart::numbered;
 pub(super) use elsewhere::unread;
 
 /// What a query may name.
 pub(super) struct Known<'k> {
-    /// The columns of the one table.
-    pub(super) columns: Vec<String>,
+    /// The tables, with their columns.
+    pub(super) tables: Vec<(String, Vec<String>)>,
     /// Every function.
     pub(super) functions: &'k dyn Fn() -> Vec<String>,
     /// Whether there is a function of this name.
     pub(super) is_function: &'k dyn Fn(&str) -> bool,
+}
+
+impl Known<'_> {
+    /// Whether a table has a column of this name.
+    fn is_column(&self, name: &str) -> bool {
+        self.tables.iter().any(|(_, columns)| columns.iter().any(|column| column == name))
+    }
 }
 
 /// Functions that the planner knows beside those of the session.
@@ -48,7 +52,7 @@ const PLANNED: [&str; 4] = ["make_map", "map", "unnest", "unnest_outer"];
 ///
 /// A name that is not there, with what is.
 pub(super) fn resolve(statement: &mut Statement, known: &Known<'_>) -> Result<(), Refused> {
-    let tables = Tables { spans: known.columns.clone(), with: Vec::new() };
+    let tables = Tables { stored: known.tables.clone(), with: Vec::new() };
     let mut names = Names { known, tables, entered: Vec::new(), scopes: Vec::new() };
     match statement.visit(&mut names) {
         ControlFlow::Continue(()) => Ok(()),
@@ -234,7 +238,7 @@ impl Names<'_> {
         }
         let is_qualified = parts.len() > 2 && matches!(parts[0].as_str(), "public" | "datafusion");
         let untold = self.scopes.iter().any(|scope| scope.relations.iter().any(|relation| relation.columns.is_none()));
-        let is_text = self.known.columns.contains(&parts[0]);
+        let is_text = self.known.is_column(&parts[0]);
         if is_qualified || untold || (self.is_column(&parts[0]) && !is_text) {
             return ControlFlow::Continue(());
         }
@@ -260,7 +264,7 @@ impl Names<'_> {
         };
         if is_there {
             // The table's other columns have no keys; those of a subquery may.
-            let is_text = names.len() == 1 && self.known.columns.contains(&normal(&names[0]));
+            let is_text = names.len() == 1 && self.known.is_column(&normal(&names[0]));
             let attribute = elsewhere::access("attributes", key);
             let words = format!("column {} has no keys; an attribute is {attribute}", written.join("."));
             return if is_text { unknown(words) } else { ControlFlow::Continue(()) };
@@ -310,7 +314,10 @@ impl Names<'_> {
         let with: Vec<_> = self.tables.with.iter().map(|(name, _)| name.as_str()).collect();
         match nearest(&written.to_lowercase(), with.iter().copied()) {
             Some(near) => format!("there is no table {written}; did you mean {near}?"),
-            None => format!("there is no table {written}; the only one is {TABLE}"),
+            None => {
+                let stored: Vec<_> = self.known.tables.iter().map(|(name, _)| name.as_str()).collect();
+                format!("there is no table {written}; there are {}", stored.join(" and "))
+            }
         }
     }
 

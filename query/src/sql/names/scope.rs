@@ -6,7 +6,6 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::apart;
-use crate::sql::session::TABLE;
 
 /// Columns of one SELECT. Names that double in every query of a chain are short to write.
 pub(super) const COLUMNS_MAX: usize = 4_096;
@@ -46,8 +45,8 @@ pub(super) struct Scope {
 /// What the names of tables stand for.
 #[derive(Debug, Clone)]
 pub(super) struct Tables {
-    /// Columns of the one table.
-    pub(super) spans: Vec<String>,
+    /// What there is, with its columns.
+    pub(super) stored: Vec<(String, Vec<String>)>,
     /// Names in WITH, innermost last.
     pub(super) with: Vec<(String, Columns)>,
 }
@@ -82,11 +81,18 @@ impl Tables {
         let parts: Option<Vec<_>> = name.0.iter().map(|part| part.as_ident().map(normal)).collect();
         let parts = parts.unwrap_or_default();
         match parts.as_slice() {
-            [only] => only == TABLE || self.with.iter().any(|(known, _)| known == only),
-            [schema, table] => schema == "public" && table == TABLE,
-            [catalog, schema, table] => catalog == "datafusion" && schema == "public" && table == TABLE,
+            [only] => self.columns_of(only).is_some() || self.with.iter().any(|(known, _)| known == only),
+            [schema, table] => schema == "public" && self.columns_of(table).is_some(),
+            [catalog, schema, table] => {
+                catalog == "datafusion" && schema == "public" && self.columns_of(table).is_some()
+            }
             _ => false,
         }
+    }
+
+    /// The columns of what is stored by this name.
+    fn columns_of(&self, table: &str) -> Option<&Vec<String>> {
+        self.stored.iter().find(|(name, _)| name == table).map(|(_, columns)| columns)
     }
 
     /// The columns that a query gives.
@@ -137,8 +143,7 @@ impl Tables {
                 let known = self.with.iter().rev().find(|(known, _)| *known == table && name.0.len() == 1);
                 let columns = match known {
                     Some((_, columns)) => columns.clone(),
-                    None if table == TABLE => Some(columns(&self.spans)),
-                    None => None,
+                    None => self.columns_of(&table).map(|stored| columns(stored)),
                 };
                 (Some(table), columns, alias)
             }

@@ -8,7 +8,7 @@ fn resolved(text: &str) -> String {
     let columns = ["trace_id", "service", "name", "kind", "start_time", "duration_ns", "attributes", "resource"];
     let functions = ["count", "lower", "length", "now", "element_at"];
     let known = Known {
-        columns: columns.map(str::to_owned).to_vec(),
+        tables: vec![("spans".to_owned(), columns.map(str::to_owned).to_vec())],
         functions: &|| functions.map(str::to_owned).to_vec(),
         is_function: &|name| functions.contains(&name),
     };
@@ -149,8 +149,8 @@ fn what_others_write_is_answered_with_what_works_here() {
 #[test]
 fn what_is_not_there_is_told_with_what_is() {
     for (text, said) in [
-        ("SELECT 1 FROM traces", "there is no table traces; the only one is spans"),
-        ("SELECT 1 FROM otel.otel_traces", "there is no table otel.otel_traces; the only one is spans"),
+        ("SELECT 1 FROM traces", "there is no table traces; there are spans"),
+        ("SELECT 1 FROM otel.otel_traces", "there is no table otel.otel_traces; there are spans"),
         ("WITH slow AS (SELECT 1) SELECT 1 FROM slo", "there is no table slo; did you mean slow?"),
         (
             "SELECT TOP 10 PERCENT name FROM spans",

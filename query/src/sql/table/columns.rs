@@ -1,6 +1,6 @@
-//! The table's columns: their names and types in SQL, what of a scan they show, and how.
+//! The tables' columns: their names and types in SQL, what of a scan they show, and how.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion::{
     arrow::{
@@ -13,6 +13,7 @@ use datafusion::{
     },
     error::Result,
 };
+use weir_proto::Signal;
 use weir_store::{AttributeForm, Place, ScanColumn};
 
 /// Rows of JSON that are read at a time: two pages.
@@ -35,13 +36,15 @@ pub(super) enum Show {
     StatusCode,
 }
 
-/// A column that a scan of the table gives.
+/// A column that a scan of a table gives.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct TableColumn {
     /// What the store reads.
     pub(super) scan: ScanColumn,
     /// How it is shown.
     pub(super) show: Show,
+    /// Whether a row may be without it.
+    pub(super) is_nullable: bool,
 }
 
 /// OTLP's SpanKind, in lower case.
@@ -49,8 +52,24 @@ pub(super) const KINDS: &[&str] = &["unspecified", "internal", "server", "client
 /// OTLP's StatusCode, in lower case.
 pub(super) const STATUS_CODES: &[&str] = &["unset", "ok", "error"];
 
-/// Name, type, source and whether a row may be without it. The order is that of `SELECT *`.
-const COLUMNS: &[(&str, ScanColumn, Show)] = &[
+/// A table: one signal's rows.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// Its name in SQL.
+    pub(super) name: &'static str,
+    /// Whose rows they are.
+    pub(super) signal: Signal,
+    /// Name, source and how it is shown, in the order of `SELECT *`.
+    columns: &'static [(&'static str, ScanColumn, Show)],
+}
+
+/// Every table that there is.
+pub(super) static TABLES: [Table; 2] = [
+    Table { name: "spans", signal: Signal::Traces, columns: SPANS },
+    Table { name: "logs", signal: Signal::Logs, columns: LINES },
+];
+
+const SPANS: &[(&str, ScanColumn, Show)] = &[
     ("trace_id", ScanColumn::TraceId, Show::Hex),
     ("span_id", ScanColumn::SpanId, Show::Hex),
     ("parent_span_id", ScanColumn::ParentSpanId, Show::Hex),
@@ -71,6 +90,41 @@ const COLUMNS: &[(&str, ScanColumn, Show)] = &[
     ("resource", ScanColumn::Attributes(Place::Resource), Show::Text),
 ];
 
+const LINES: &[(&str, ScanColumn, Show)] = &[
+    ("time", ScanColumn::Time, Show::AsIs),
+    ("observed_time", ScanColumn::ObservedTime, Show::AsIs),
+    ("trace_id", ScanColumn::TraceId, Show::Hex),
+    ("span_id", ScanColumn::SpanId, Show::Hex),
+    ("service", ScanColumn::Service, Show::Text),
+    ("severity_number", ScanColumn::SeverityNumber, Show::AsIs),
+    ("severity_text", ScanColumn::SeverityText, Show::Text),
+    ("body", ScanColumn::Body, Show::Text),
+    ("body_is_json", ScanColumn::BodyIsJson, Show::AsIs),
+    ("event_name", ScanColumn::EventName, Show::Text),
+    ("scope_name", ScanColumn::ScopeName, Show::Text),
+    ("attributes", ScanColumn::Attributes(Place::Span), Show::Text),
+    ("resource", ScanColumn::Attributes(Place::Resource), Show::Text),
+];
+
+impl Table {
+    /// Its schema.
+    pub(super) fn schema(&self) -> SchemaRef {
+        let fields = (0..self.columns.len()).map(|index| self.column(index).field(self.columns[index].0));
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
+    /// Its column with this number.
+    pub(super) fn column(&self, index: usize) -> TableColumn {
+        let (_, scan, show) = &self.columns[index];
+        TableColumn { scan: scan.clone(), show: *show, is_nullable: scan.is_nullable(self.signal) }
+    }
+
+    /// Its column of this name.
+    pub(super) fn named(&self, name: &str) -> Option<TableColumn> {
+        self.columns.iter().position(|(column, _, _)| *column == name).map(|index| self.column(index))
+    }
+}
+
 /// A value that the column may have, when it is one of text that is not what senders made of it: comparing it with a number is a mistake.
 pub(in crate::sql) fn is_fixed_text(name: &str) -> Option<&'static str> {
     Some(match name {
@@ -82,32 +136,17 @@ pub(in crate::sql) fn is_fixed_text(name: &str) -> Option<&'static str> {
         "status_code" => "error",
         "state" => "kept",
         "status_message" | "scope_name" | "events" | "links" | "attributes" | "resource" => "…",
+        "severity_text" => "ERROR",
+        "body" | "event_name" => "…",
         _ => return None,
     })
 }
 
-/// The table's schema.
-pub(super) static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
-    let fields = COLUMNS.iter().map(|(name, scan, show)| TableColumn { scan: scan.clone(), show: *show }.field(name));
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-});
-
 impl TableColumn {
-    /// The table's column with this number.
-    pub(super) fn at(index: usize) -> Self {
-        let (_, scan, show) = &COLUMNS[index];
-        Self { scan: scan.clone(), show: *show }
-    }
-
-    /// The table's column of this name.
-    pub(super) fn named(name: &str) -> Option<Self> {
-        COLUMNS.iter().position(|(column, _, _)| *column == name).map(Self::at)
-    }
-
     /// One attribute, in one form.
     pub(super) fn attribute(place: Place, key: &str, form: AttributeForm) -> Self {
         let show = if form == AttributeForm::Text { Show::Text } else { Show::AsIs };
-        Self { scan: ScanColumn::Attribute { place, key: key.to_owned(), form }, show }
+        Self { scan: ScanColumn::Attribute { place, key: key.to_owned(), form }, show, is_nullable: true }
     }
 
     /// Its type in SQL.
@@ -120,7 +159,7 @@ impl TableColumn {
 
     /// Its field under this name.
     pub(super) fn field(&self, name: &str) -> Field {
-        Field::new(name, self.data_type(), self.scan.is_nullable())
+        Field::new(name, self.data_type(), self.is_nullable)
     }
 
     /// Rows that are read at a time, where a value may take kilobytes: JSON has few equal values, attributes often have.
@@ -132,8 +171,9 @@ impl TableColumn {
         }
     }
 
+    /// Whether values are long, and hardly two of them are equal.
     fn is_json(&self) -> bool {
-        matches!(self.scan, ScanColumn::Events | ScanColumn::Links | ScanColumn::Attributes(_))
+        matches!(self.scan, ScanColumn::Events | ScanColumn::Links | ScanColumn::Body | ScanColumn::Attributes(_))
     }
 
     /// Whether equal values have equal codes within a batch of the scan, or are small numbers: groups are found without a look at texts.

@@ -22,6 +22,7 @@ use datafusion::{
     },
 };
 use futures_util::stream;
+use weir_proto::Signal;
 use weir_store::{ReadBounds, Scan, ScanColumn, ScanPart};
 
 use super::{
@@ -164,13 +165,13 @@ fn with_distinct_columns(scan: &Scan, columns: &[(String, TableColumn)]) -> (Sca
 }
 
 fn start_column(columns: &[(String, TableColumn)]) -> Option<usize> {
-    columns.iter().position(|(_, column)| column.scan == ScanColumn::StartTime)
+    columns.iter().position(|(_, column)| column.scan.is_place_in_time())
 }
 
 impl DisplayAs for SpansExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<String> = self.scan.request().columns.iter().map(ScanColumn::name).collect();
-        write!(f, "SpansExec: columns=[{}], {}", names.join(", "), self.scan.pruned())?;
+        write!(f, "{}: columns=[{}], {}", self.name(), names.join(", "), self.scan.pruned())?;
         if !self.scan.request().filter.is_empty() {
             write!(f, ", filter={}", self.scan.request().filter)?;
         }
@@ -186,7 +187,10 @@ impl DisplayAs for SpansExec {
 
 impl ExecutionPlan for SpansExec {
     fn name(&self) -> &'static str {
-        "SpansExec"
+        match self.scan.signal() {
+            Signal::Traces => "SpansExec",
+            Signal::Logs => "LogsExec",
+        }
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {

@@ -11,7 +11,7 @@ use weir_store::{AttributeCondition, AttributeForm, AttributeTest, Place, ScanCo
 
 use super::{
     access,
-    columns::{self, KINDS, STATUS_CODES, TableColumn},
+    columns::{self, KINDS, STATUS_CODES, Table},
 };
 
 /// One condition that the scan can evaluate.
@@ -19,17 +19,18 @@ use super::{
 enum Condition {
     /// The column is one of these texts.
     TextIn(ScanColumn, Vec<String>),
-    /// The start or the duration lies within these bounds.
+    /// The place in time or the duration lies within these bounds.
     Within(ScanColumn, RangeInclusive<u64>),
     /// Of an attribute.
     Attribute(AttributeCondition),
 }
 
 /// How much of the condition the scan evaluates.
-pub(super) fn pushed_down(expr: &Expr) -> TableProviderFilterPushDown {
-    if condition(expr).is_some() {
+pub(super) fn pushed_down(table: &Table, expr: &Expr) -> TableProviderFilterPushDown {
+    let conditions = Conditions(table);
+    if conditions.condition(expr).is_some() {
         TableProviderFilterPushDown::Exact
-    } else if hull(expr).is_some() {
+    } else if conditions.hull(expr).is_some() {
         TableProviderFilterPushDown::Inexact
     } else {
         TableProviderFilterPushDown::Unsupported
@@ -37,9 +38,10 @@ pub(super) fn pushed_down(expr: &Expr) -> TableProviderFilterPushDown {
 }
 
 /// The filter that all of these conditions make; those that cannot be turned are left out.
-pub(super) fn scan_filter(exprs: &[Expr]) -> ScanFilter {
+pub(super) fn scan_filter(table: &Table, exprs: &[Expr]) -> ScanFilter {
     let mut filter = ScanFilter::default();
-    for condition in exprs.iter().filter_map(|expr| condition(expr).or_else(|| hull(expr))) {
+    let conditions = Conditions(table);
+    for condition in exprs.iter().filter_map(|expr| conditions.condition(expr).or_else(|| conditions.hull(expr))) {
         add(&mut filter, condition);
     }
     filter
@@ -47,7 +49,9 @@ pub(super) fn scan_filter(exprs: &[Expr]) -> ScanFilter {
 
 fn add(filter: &mut ScanFilter, condition: Condition) {
     match condition {
-        Condition::Within(ScanColumn::StartTime, bounds) => filter.start_ns = meet(&filter.start_ns, &bounds),
+        Condition::Within(column, bounds) if column.is_place_in_time() => {
+            filter.start_ns = meet(&filter.start_ns, &bounds);
+        }
         Condition::Within(_, bounds) => filter.duration_ns = meet(&filter.duration_ns, &bounds),
         Condition::Attribute(condition) => filter.attributes.push(condition),
         Condition::TextIn(column, texts) => match column {
@@ -82,19 +86,85 @@ fn meet(a: &RangeInclusive<u64>, b: &RangeInclusive<u64>) -> RangeInclusive<u64>
     (*a.start()).max(*b.start())..=(*a.end()).min(*b.end())
 }
 
-/// What a condition is about.
-fn target(expr: &Expr) -> Option<ScanColumn> {
-    match expr {
-        Expr::Column(column) => TableColumn::named(&column.name).map(|column| column.scan),
-        Expr::Cast(cast) => target_in_place(&cast.expr, cast.field.data_type()),
-        Expr::TryCast(cast) => target_in_place(&cast.expr, cast.field.data_type()),
-        call => access::accessed(call).map(|column| column.scan),
-    }
-}
+/// Reads conditions on the columns of a table.
+#[derive(Debug, Clone, Copy)]
+struct Conditions<'t>(&'t Table);
 
-/// A cast from text to text changes nothing.
-fn target_in_place(expr: &Expr, to: &datafusion::arrow::datatypes::DataType) -> Option<ScanColumn> {
-    to.is_string().then(|| target(expr)).flatten().filter(is_text)
+impl Conditions<'_> {
+    /// What a condition is about.
+    fn target(self, expr: &Expr) -> Option<ScanColumn> {
+        match expr {
+            Expr::Column(column) => self.0.named(&column.name).map(|column| column.scan),
+            Expr::Cast(cast) => self.target_in_place(&cast.expr, cast.field.data_type()),
+            Expr::TryCast(cast) => self.target_in_place(&cast.expr, cast.field.data_type()),
+            call => access::accessed(call).map(|column| column.scan),
+        }
+    }
+
+    /// A cast from text to text changes nothing.
+    fn target_in_place(self, expr: &Expr, to: &datafusion::arrow::datatypes::DataType) -> Option<ScanColumn> {
+        to.is_string().then(|| self.target(expr)).flatten().filter(is_text)
+    }
+
+    fn condition(self, expr: &Expr) -> Option<Condition> {
+        match expr {
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+                let (left, right) = (self.condition(left)?, self.condition(right)?);
+                union(left, right)
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => match (&**left, &**right) {
+                (column, Expr::Literal(value, _)) => comparison(self.target(column)?, *op, value),
+                (Expr::Literal(value, _), column) => comparison(self.target(column)?, op.swap()?, value),
+                _ => None,
+            },
+            Expr::InList(list) if !list.negated => {
+                let column = self.target(&list.expr).filter(is_text)?;
+                let text = |expr: &Expr| match expr {
+                    Expr::Literal(value, _) => value.try_as_str().flatten().map(str::to_owned),
+                    _ => None,
+                };
+                text_in(column, list.list.iter().map(text).collect::<Option<_>>()?)
+            }
+            Expr::Between(between) if !between.negated => match (&*between.low, &*between.high) {
+                (Expr::Literal(low, _), Expr::Literal(high, _)) => {
+                    let column = self.target(&between.expr)?;
+                    let low = comparison(column.clone(), Operator::GtEq, low)?;
+                    both(low, comparison(column, Operator::LtEq, high)?)
+                }
+                _ => None,
+            },
+            Expr::IsNotNull(inner) => match self.target(inner)? {
+                ScanColumn::Attribute { place, key, form: AttributeForm::Text } => {
+                    Some(Condition::Attribute(AttributeCondition { place, key, test: AttributeTest::Present }))
+                }
+                _ => None,
+            },
+            Expr::Not(inner) => boolean(self.target(inner)?, false),
+            Expr::IsTrue(inner) => boolean(self.target(inner)?, true),
+            bare => boolean(self.target(bare)?, true),
+        }
+    }
+
+    /// Bounds around all numbers that fulfil the condition: an attribute is one of several numbers, or within one of several bounds.
+    fn hull(self, expr: &Expr) -> Option<Condition> {
+        let mut numbers: Vec<Condition> = Vec::new();
+        match expr {
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+                for side in [left, right] {
+                    numbers.push(self.condition(side).or_else(|| self.hull(side))?);
+                }
+            }
+            Expr::InList(list) if !list.negated => {
+                let column = self.target(&list.expr).filter(|column| !is_text(column))?;
+                for item in &list.list {
+                    let Expr::Literal(value, _) = item else { return None };
+                    numbers.push(comparison(column.clone(), Operator::Eq, value)?);
+                }
+            }
+            _ => return None,
+        }
+        numbers.into_iter().map(Some).reduce(|all, one| around(all?, one?))?
+    }
 }
 
 fn is_text(column: &ScanColumn) -> bool {
@@ -107,66 +177,6 @@ fn is_text(column: &ScanColumn) -> bool {
             | ScanColumn::StatusCode
             | ScanColumn::Attribute { form: AttributeForm::Text, .. }
     )
-}
-
-fn condition(expr: &Expr) -> Option<Condition> {
-    match expr {
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
-            let (left, right) = (condition(left)?, condition(right)?);
-            union(left, right)
-        }
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) => match (&**left, &**right) {
-            (column, Expr::Literal(value, _)) => comparison(target(column)?, *op, value),
-            (Expr::Literal(value, _), column) => comparison(target(column)?, op.swap()?, value),
-            _ => None,
-        },
-        Expr::InList(list) if !list.negated => {
-            let column = target(&list.expr).filter(is_text)?;
-            let text = |expr: &Expr| match expr {
-                Expr::Literal(value, _) => value.try_as_str().flatten().map(str::to_owned),
-                _ => None,
-            };
-            text_in(column, list.list.iter().map(text).collect::<Option<_>>()?)
-        }
-        Expr::Between(between) if !between.negated => match (&*between.low, &*between.high) {
-            (Expr::Literal(low, _), Expr::Literal(high, _)) => {
-                let column = target(&between.expr)?;
-                let low = comparison(column.clone(), Operator::GtEq, low)?;
-                both(low, comparison(column, Operator::LtEq, high)?)
-            }
-            _ => None,
-        },
-        Expr::IsNotNull(inner) => match target(inner)? {
-            ScanColumn::Attribute { place, key, form: AttributeForm::Text } => {
-                Some(Condition::Attribute(AttributeCondition { place, key, test: AttributeTest::Present }))
-            }
-            _ => None,
-        },
-        Expr::Not(inner) => boolean(target(inner)?, false),
-        Expr::IsTrue(inner) => boolean(target(inner)?, true),
-        bare => boolean(target(bare)?, true),
-    }
-}
-
-/// Bounds around all numbers that fulfil the condition: an attribute is one of several numbers, or within one of several bounds.
-fn hull(expr: &Expr) -> Option<Condition> {
-    let mut numbers: Vec<Condition> = Vec::new();
-    match expr {
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
-            for side in [left, right] {
-                numbers.push(condition(side).or_else(|| hull(side))?);
-            }
-        }
-        Expr::InList(list) if !list.negated => {
-            let column = target(&list.expr).filter(|column| !is_text(column))?;
-            for item in &list.list {
-                let Expr::Literal(value, _) = item else { return None };
-                numbers.push(comparison(column.clone(), Operator::Eq, value)?);
-            }
-        }
-        _ => return None,
-    }
-    numbers.into_iter().map(Some).reduce(|all, one| around(all?, one?))?
 }
 
 /// Bounds around two bounds on the same attribute.
@@ -243,8 +253,8 @@ fn comparison(column: ScanColumn, op: Operator, value: &ScalarValue) -> Option<C
         return if op == Operator::Eq { text_in(column, vec![text.to_owned()]) } else { None };
     }
     match (column, value) {
-        (ScanColumn::StartTime, ScalarValue::TimestampNanosecond(Some(ns), _)) => {
-            whole_bounds(op, *ns).map(|bounds| Condition::Within(ScanColumn::StartTime, bounds))
+        (column @ (ScanColumn::StartTime | ScanColumn::Time), ScalarValue::TimestampNanosecond(Some(ns), _)) => {
+            whole_bounds(op, *ns).map(|bounds| Condition::Within(column, bounds))
         }
         (ScanColumn::Duration, ScalarValue::Int64(Some(ns))) => {
             whole_bounds(op, *ns).map(|bounds| Condition::Within(ScanColumn::Duration, bounds))

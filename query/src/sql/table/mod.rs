@@ -1,6 +1,6 @@
-//! The table `spans`: a snapshot's spans as SQL rows.
+//! The tables `spans` and `logs`: a snapshot's rows as SQL.
 //!
-//! [`columns`] is the table of its columns; [`filter`] turns conditions into what the store's scan evaluates by itself; [`exec`] and [`parts`] read the parts.
+//! [`columns`] has the tables and their columns; [`filter`] turns conditions into what the store's scan evaluates by itself; [`exec`] and [`parts`] read the parts.
 //! `attributes['key']` is a function call that travels down to the scan, which reads that key only.
 
 mod access;
@@ -32,13 +32,20 @@ pub(super) use columns::is_fixed_text;
 pub(super) use exec::PARTS_DAMAGED;
 pub(super) use parts::Readers;
 
-/// The table `spans` of a tenant, as of the snapshot; planning what to read ends when `stop` says so.
-pub(crate) fn spans_table(
-    snapshot: weir_store::Snapshot,
-    tenant: TenantId,
-    stop: &Arc<Stop>,
-) -> Arc<dyn TableProvider> {
-    Arc::new(provider::SpansTable::new(snapshot, tenant, Arc::clone(stop)))
+/// Tables by their names.
+pub(crate) type Tables = Vec<(&'static str, Arc<dyn TableProvider>)>;
+
+/// The tables of a tenant, all as of the snapshot; planning what to read ends when `stop` says so.
+pub(crate) fn tables(snapshot: &weir_store::Snapshot, tenant: &TenantId, stop: &Arc<Stop>) -> Tables {
+    let provider = |table: &'static columns::Table| -> Arc<dyn TableProvider> {
+        Arc::new(provider::SignalTable::new(table, snapshot.clone(), tenant.clone(), Arc::clone(stop)))
+    };
+    columns::TABLES.iter().map(|table| (table.name, provider(table))).collect()
+}
+
+/// The names of all tables.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    columns::TABLES.iter().map(|table| table.name)
 }
 
 /// Adds what queries on the table need: `attributes['key']`, `attr_num`, `attr_bool`, `p50` … `p99`, `approx_percentile`, arithmetic, and the rules

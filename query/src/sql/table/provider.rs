@@ -15,36 +15,37 @@ use datafusion::{
 use weir_proto::TenantId;
 use weir_store::{ScanRequest, Snapshot};
 
-use super::{
-    columns::{SCHEMA, TableColumn},
-    exec::SpansExec,
-    filter,
-};
+use super::{columns::Table, exec::SpansExec, filter};
 use crate::sql::stop::Stop;
 
-/// A tenant's spans as of one snapshot.
-pub(super) struct SpansTable {
+/// A tenant's rows of one signal as of one snapshot.
+pub(super) struct SignalTable {
+    table: &'static Table,
+    schema: SchemaRef,
     snapshot: Snapshot,
     tenant: TenantId,
     stop: Arc<Stop>,
 }
 
-impl SpansTable {
-    pub(super) fn new(snapshot: Snapshot, tenant: TenantId, stop: Arc<Stop>) -> Self {
-        Self { snapshot, tenant, stop }
+impl SignalTable {
+    pub(super) fn new(table: &'static Table, snapshot: Snapshot, tenant: TenantId, stop: Arc<Stop>) -> Self {
+        Self { table, schema: table.schema(), snapshot, tenant, stop }
     }
 }
 
-impl std::fmt::Debug for SpansTable {
+impl std::fmt::Debug for SignalTable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SpansTable").field("tenant", &self.tenant).finish_non_exhaustive()
+        f.debug_struct("SignalTable")
+            .field("table", &self.table.name)
+            .field("tenant", &self.tenant)
+            .finish_non_exhaustive()
     }
 }
 
 #[async_trait]
-impl TableProvider for SpansTable {
+impl TableProvider for SignalTable {
     fn schema(&self) -> SchemaRef {
-        SCHEMA.clone()
+        self.schema.clone()
     }
 
     fn table_type(&self) -> TableType {
@@ -52,7 +53,7 @@ impl TableProvider for SpansTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(filters.iter().map(|filter| filter::pushed_down(filter)).collect())
+        Ok(filters.iter().map(|filter| filter::pushed_down(self.table, filter)).collect())
     }
 
     async fn scan(
@@ -62,14 +63,15 @@ impl TableProvider for SpansTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let indexes: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..SCHEMA.fields().len()).collect());
-        let columns = indexes.iter().map(|&at| (SCHEMA.field(at).name().clone(), TableColumn::at(at))).collect();
-        let filter = filter::scan_filter(filters);
+        let indexes: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
+        let columns = indexes.iter().map(|&at| (self.schema.field(at).name().clone(), self.table.column(at))).collect();
+        let filter = filter::scan_filter(self.table, filters);
+        let signal = self.table.signal;
         let (snapshot, tenant, stop) = (self.snapshot.clone(), self.tenant.clone(), Arc::clone(&self.stop));
         // Trace indexes are read from disk.
         let planned = tokio::task::spawn_blocking(move || {
             let request = ScanRequest { columns: Vec::new(), filter };
-            snapshot.scan_unless(&tenant, request, &|| stop.check().is_err())
+            snapshot.scan_unless(signal, &tenant, request, &|| stop.check().is_err())
         });
         let scan = planned.await.map_err(|error| DataFusionError::External(Box::new(error)))?;
         self.stop.check()?;
@@ -79,7 +81,7 @@ impl TableProvider for SpansTable {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        let rows = self.snapshot.spans(&self.tenant);
-        Some(Statistics { num_rows: Precision::Inexact(rows as usize), ..Statistics::new_unknown(&SCHEMA) })
+        let rows = self.snapshot.rows(self.table.signal, &self.tenant);
+        Some(Statistics { num_rows: Precision::Inexact(rows as usize), ..Statistics::new_unknown(&self.schema) })
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         dictionary::Dictionary,
         json::{self, BadJson},
         json_entry,
-        schema::{Kind, RESOURCE_PREFIX, SPAN_PREFIX, fixed},
+        schema::{ITEM_PREFIX, Kind, RESOURCE_PREFIX},
     },
 };
 
@@ -30,8 +30,8 @@ pub(super) fn sources(segment: &Segment, place: Place, key: &str) -> Vec<Source>
     let mut sources = Vec::new();
     let manifest = &segment.manifest;
     let places = [
-        (Place::Resource, SPAN_PREFIX, fixed::ATTRIBUTES_OTHER, &manifest.attributes_other),
-        (Place::Span, RESOURCE_PREFIX, fixed::RESOURCE_OTHER, &manifest.resource_other),
+        (Place::Resource, ITEM_PREFIX, segment.table().attributes_other, &manifest.attributes_other),
+        (Place::Span, RESOURCE_PREFIX, segment.table().resource_other, &manifest.resource_other),
     ];
     for (elsewhere, prefix, residual, keys) in places {
         if place == elsewhere {

@@ -1,6 +1,7 @@
 //! Reads one part of a segment: some or all rows of a row group.
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use weir_proto::Signal;
 
 use super::{
     arrays, attribute, fixed_column,
@@ -15,7 +16,7 @@ use crate::{
         chunk_reader::ChunkReader,
         column::{Column, Values},
         json, json_entry,
-        schema::{Kind, RESOURCE_PREFIX, SPAN_PREFIX, fixed},
+        schema::{ITEM_PREFIX, Kind, RESOURCE_PREFIX, fixed},
     },
 };
 
@@ -29,19 +30,19 @@ impl Segment {
         counts: &ReadCounts,
     ) -> Result<RecordBatch, SegmentError> {
         ReadCounts::add(&counts.row_groups, 1);
-        let file = self.spans()?;
+        let file = self.open_rows()?;
         let reader = self.reader(&file);
         let narrowing = Narrowing::new(self, &reader, part.group, part.rows.clone(), counts);
         let rows = narrowing.run(&request.filter, bounds.start_min_ns)?;
         let rows = enough(&reader, part.group, rows, bounds)?;
         if rows.len() == 0 {
             ReadCounts::add(&counts.row_groups_by_values, 1);
-            return Ok(RecordBatch::new_empty(request.schema()));
+            return Ok(RecordBatch::new_empty(request.schema(self.table().signal)));
         }
         ReadCounts::add(&counts.rows, u64::from(rows.len()));
         let group = GroupRows { segment: self, reader: &reader, group: part.group, rows: &rows };
         let columns = request.columns.iter().map(|column| group.array(column)).collect::<Result<Vec<_>, _>>()?;
-        batch(request, columns, rows.len())
+        batch(request, self.table().signal, columns, rows.len())
     }
 }
 
@@ -53,7 +54,7 @@ fn enough(
     bounds: &ReadBounds,
 ) -> Result<ChosenRows, SegmentError> {
     if let Some(newest) = bounds.newest.filter(|&newest| newest > 0 && newest < rows.len() as usize) {
-        let starts = gather::read(reader, group, fixed::START_TIME, &rows)?;
+        let starts = gather::read(reader, group, reader.table.time, &rows)?;
         let Values::Words(starts) = starts.values else { unreachable!("times are numbers") };
         let mut order = starts.clone();
         let (_, &mut oldest_wanted, _) = order.select_nth_unstable_by(newest - 1, |a, b| b.cmp(a));
@@ -66,9 +67,14 @@ fn enough(
 }
 
 /// Columns as a batch of so many rows.
-pub(super) fn batch(request: &ScanRequest, columns: Vec<ArrayRef>, rows: u32) -> Result<RecordBatch, SegmentError> {
+pub(super) fn batch(
+    request: &ScanRequest,
+    signal: Signal,
+    columns: Vec<ArrayRef>,
+    rows: u32,
+) -> Result<RecordBatch, SegmentError> {
     let options = RecordBatchOptions::new().with_row_count(Some(rows as usize));
-    RecordBatch::try_new_with_options(request.schema(), columns, &options)
+    RecordBatch::try_new_with_options(request.schema(signal), columns, &options)
         .map_err(|error| SegmentError::damaged(format!("columns: {error}")))
 }
 
@@ -90,7 +96,10 @@ impl GroupRows<'_> {
                 attribute::read(self.reader, self.group, &sources, key, *form, self.rows)?
             }
             ScanColumn::Attributes(place) => self.attributes(*place)?,
-            fixed => self.fixed(fixed_column(fixed).expect("the others are columns of the file"))?,
+            fixed => {
+                let number = fixed_column(self.reader.table, fixed);
+                self.fixed(number.ok_or_else(|| SegmentError::damaged(format!("no column {}", fixed.name())))?)?
+            }
         };
         arrays::array(values, self.rows.len(), &column.data_type())
     }
@@ -118,13 +127,13 @@ impl GroupRows<'_> {
     /// Every attribute of the rows, as JSON objects sorted by key.
     fn attributes(&self, place: Place) -> Result<Column, SegmentError> {
         let (prefix, residual) = match place {
-            Place::Resource => (RESOURCE_PREFIX, fixed::RESOURCE_OTHER),
-            _ => (SPAN_PREFIX, fixed::ATTRIBUTES_OTHER),
+            Place::Resource => (RESOURCE_PREFIX, self.reader.table.resource_other),
+            _ => (ITEM_PREFIX, self.reader.table.attributes_other),
         };
         let mut entries: Vec<Vec<(Vec<u8>, Vec<u8>)>> = vec![Vec::new(); self.rows.len() as usize];
         for (number, spec) in self.reader.specs.iter().enumerate() {
             let Some(key) = spec.name.strip_prefix(prefix) else { continue };
-            if number < fixed::SPECS.len() || self.reader.is_empty(self.group, number) {
+            if number < self.reader.table.len() || self.reader.is_empty(self.group, number) {
                 continue;
             }
             let column = self.fixed(number)?;
@@ -142,7 +151,10 @@ impl GroupRows<'_> {
                 true
             };
             json_entry::for_each(others.bytes(at), all).map_err(|error| {
-                SegmentError::damaged(format!("row group {}, column {}: {error}", self.group, fixed::SPECS[residual].0))
+                SegmentError::damaged(format!(
+                    "row group {}, column {}: {error}",
+                    self.group, self.reader.table.specs[residual].0
+                ))
             })?;
         }
         let mut column = Column::sparse_bytes();

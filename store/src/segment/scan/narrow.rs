@@ -4,16 +4,16 @@ use std::ops::Range;
 
 use super::{
     attribute::{self, Source},
+    fixed_column,
     gather::ChosenRows,
     passing,
 };
 use crate::{
-    AttributeCondition, AttributeTest, ReadCounts, ScanFilter,
+    AttributeCondition, AttributeTest, ReadCounts, ScanColumn, ScanFilter,
     segment::{
         Segment, SegmentError,
         chunk_reader::{Block, ChunkReader},
         column::Values,
-        schema::fixed,
         selection::Selection,
     },
 };
@@ -50,15 +50,17 @@ impl<'a> Narrowing<'a> {
     /// The rows that fulfil the filter and start at or after `start_min_ns`.
     pub(super) fn run(mut self, filter: &ScanFilter, start_min_ns: u64) -> Result<ChosenRows, SegmentError> {
         if let Some(ids) = &filter.trace_ids {
-            self.bytes(fixed::TRACE_ID, |id| ids.iter().any(|wanted| wanted.0 == *id))?;
+            self.bytes(self.reader.table.trace_id, |id| ids.iter().any(|wanted| wanted.0 == *id))?;
         }
-        self.texts(fixed::SERVICE, filter.services.as_deref())?;
-        self.texts(fixed::NAME, filter.names.as_deref())?;
-        self.numbers(fixed::KIND, filter.kinds.as_deref())?;
-        self.numbers(fixed::STATUS_CODE, filter.status_codes.as_deref())?;
+        self.texts(&ScanColumn::Service, filter.services.as_deref())?;
+        self.texts(&ScanColumn::Name, filter.names.as_deref())?;
+        self.numbers(&ScanColumn::Kind, filter.kinds.as_deref())?;
+        self.numbers(&ScanColumn::StatusCode, filter.status_codes.as_deref())?;
         let start_ns = start_min_ns.max(*filter.start_ns.start())..=*filter.start_ns.end();
-        self.bounds(fixed::START_TIME, start_ns)?;
-        self.bounds(fixed::DURATION, filter.duration_ns.clone())?;
+        self.bounds(self.reader.table.time, start_ns)?;
+        if let Some(durations) = fixed_column(self.reader.table, &ScanColumn::Duration) {
+            self.bounds(durations, filter.duration_ns.clone())?;
+        }
         for condition in &filter.attributes {
             self.attribute(condition)?;
         }
@@ -73,8 +75,8 @@ impl<'a> Narrowing<'a> {
         Selection::none(self.segment.group_rows(self.group))
     }
 
-    fn texts(&mut self, column: usize, wanted: Option<&[String]>) -> Result<(), SegmentError> {
-        let Some(wanted) = wanted else { return Ok(()) };
+    fn texts(&mut self, column: &ScanColumn, wanted: Option<&[String]>) -> Result<(), SegmentError> {
+        let (Some(wanted), Some(column)) = (wanted, fixed_column(self.reader.table, column)) else { return Ok(()) };
         self.bytes(column, |text| wanted.iter().any(|wanted| wanted.as_bytes() == text))
     }
 
@@ -97,8 +99,8 @@ impl<'a> Narrowing<'a> {
         Ok(())
     }
 
-    fn numbers(&mut self, column: usize, wanted: Option<&[i32]>) -> Result<(), SegmentError> {
-        let Some(wanted) = wanted else { return Ok(()) };
+    fn numbers(&mut self, column: &ScanColumn, wanted: Option<&[i32]>) -> Result<(), SegmentError> {
+        let (Some(wanted), Some(column)) = (wanted, fixed_column(self.reader.table, column)) else { return Ok(()) };
         self.words(column, |word| wanted.contains(&(word as i32)))
     }
 

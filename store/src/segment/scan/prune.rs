@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use parquet::file::statistics::Statistics;
-use weir_proto::TraceId;
+use weir_proto::{Signal, TraceId};
 
-use super::{attribute, passing};
+use super::{attribute, fixed_column, passing};
 use crate::{
-    Pruned, ScanFilter,
-    segment::{Segment, SegmentError, chunk_reader::ChunkReader, schema::fixed, trace_index::joined},
+    Pruned, ScanColumn, ScanFilter,
+    segment::{Segment, SegmentError, chunk_reader::ChunkReader, trace_index::joined},
 };
 
 /// Traces that are looked up between two questions whether to give up.
@@ -72,7 +72,7 @@ impl Segment {
             return Ok(Vec::new());
         }
         // The footer is in memory, nothing else is read: an unopened reader would do.
-        let file = self.spans()?;
+        let file = self.open_rows()?;
         let reader = self.reader(&file);
         let mut parts = Vec::new();
         for group in 0..self.group_starts.len() {
@@ -98,7 +98,9 @@ impl Segment {
     }
 
     fn operations_may_fit(&self, filter: &ScanFilter) -> bool {
+        // Only spans have any.
         self.manifest.operations_cut
+            || self.table().signal != Signal::Traces
             || self.manifest.operations.iter().any(|operation| {
                 filter.fits_operation(operation.service.as_bytes(), operation.name.as_bytes(), operation.kind)
             })
@@ -140,24 +142,28 @@ impl Segment {
         if starts.is_some_and(|(min, max)| max < *filter.start_ns.start() || min > *filter.start_ns.end()) {
             return false;
         }
-        if let Some((min, max)) = reader.int_range(group, fixed::DURATION)
+        if let Some((min, max)) =
+            fixed_column(self.table(), &ScanColumn::Duration).and_then(|column| reader.int_range(group, column))
             && min >= 0
             && ((max as u64) < *filter.duration_ns.start() || min as u64 > *filter.duration_ns.end())
         {
             return false;
         }
-        let numbers = |column: usize, wanted: &Option<Vec<i32>>| match (wanted, reader.int_range(group, column)) {
+        let column = |scanned: ScanColumn| fixed_column(self.table(), &scanned);
+        let ints = |scanned| column(scanned).and_then(|column| reader.int_range(group, column));
+        let range = |scanned| column(scanned).and_then(|column| text_range(reader, group, column));
+        let numbers = |scanned: ScanColumn, wanted: &Option<Vec<i32>>| match (wanted, ints(scanned)) {
             (Some(wanted), Some((min, max))) => wanted.iter().any(|&one| (min..=max).contains(&i64::from(one))),
             _ => true,
         };
-        let texts = |column: usize, wanted: &Option<Vec<String>>| match (wanted, text_range(reader, group, column)) {
+        let texts = |scanned: ScanColumn, wanted: &Option<Vec<String>>| match (wanted, range(scanned)) {
             (Some(wanted), Some((min, max))) => wanted.iter().any(|one| min <= one.as_bytes() && one.as_bytes() <= max),
             _ => true,
         };
-        numbers(fixed::KIND, &filter.kinds)
-            && numbers(fixed::STATUS_CODE, &filter.status_codes)
-            && texts(fixed::SERVICE, &filter.services)
-            && texts(fixed::NAME, &filter.names)
+        numbers(ScanColumn::Kind, &filter.kinds)
+            && numbers(ScanColumn::StatusCode, &filter.status_codes)
+            && texts(ScanColumn::Service, &filter.services)
+            && texts(ScanColumn::Name, &filter.names)
             && filter.attributes.iter().all(|condition| {
                 let sources = attribute::sources(self, condition.place, &condition.key);
                 passing::may_pass(reader, group, &sources, &condition.test)
@@ -181,7 +187,7 @@ pub(in crate::segment) fn within(
 
 /// Smallest and largest start of a row group. Times beyond the year 2262 are negative as signed numbers: then the order says nothing.
 fn start_bounds(reader: &ChunkReader<'_>, group: usize) -> Option<(u64, u64)> {
-    let (min, max) = reader.int_range(group, fixed::START_TIME)?;
+    let (min, max) = reader.int_range(group, reader.table.time)?;
     (min >= 0).then_some((min as u64, max as u64))
 }
 

@@ -2,7 +2,7 @@
 
 use arrow_array::RecordBatch;
 use weir_proto::{
-    TraceId,
+    Signal, TraceId,
     otlp::traces::{Attributes, ScannedSpan, ValueView},
 };
 
@@ -96,7 +96,7 @@ impl<'r> ScanRows<'r> {
         let wanted = request.columns.iter().map(ScanColumn::data_type);
         let arrays = columns.into_iter().zip(wanted).map(|((_, column), wanted)| arrays::array(column, rows, &wanted));
         let arrays = arrays.collect::<Result<Vec<_>, _>>()?;
-        group::batch(request, arrays, rows)
+        group::batch(request, Signal::Traces, arrays, rows)
     }
 }
 
@@ -108,7 +108,8 @@ fn empty(wanted: &ScanColumn) -> Column {
         ScanColumn::Attributes(_) => Column::sparse_bytes(),
         ScanColumn::TraceId => Column::empty(Kind::Id16, true),
         column => {
-            let (_, kind, required) = fixed::SPECS[fixed_column(column).expect("the others are columns of the file")];
+            let (_, kind, required) =
+                fixed::SPECS[fixed_column(&fixed::TABLE, column).expect("the others are columns of the file")];
             Column::empty(kind, required)
         }
     }
@@ -197,6 +198,13 @@ fn push_payload(
         | ScanColumn::Kind
         | ScanColumn::StatusCode
         | ScanColumn::State => unreachable!("told by the summary"),
+        ScanColumn::Time
+        | ScanColumn::ObservedTime
+        | ScanColumn::SeverityNumber
+        | ScanColumn::SeverityText
+        | ScanColumn::Body
+        | ScanColumn::BodyIsJson
+        | ScanColumn::EventName => unreachable!("spans have no such column"),
     };
     if !bytes.is_empty() {
         column.push_bytes(row, bytes);
@@ -204,7 +212,11 @@ fn push_payload(
 }
 
 /// Calls `push` with the first value of the key.
-fn push_attribute<'a>(lists: impl Iterator<Item = Attributes<'a>>, key: &str, mut push: impl FnMut(&ValueView<'a>)) {
+pub(super) fn push_attribute<'a>(
+    lists: impl Iterator<Item = Attributes<'a>>,
+    key: &str,
+    mut push: impl FnMut(&ValueView<'a>),
+) {
     for list in lists {
         if let Some(raw) = list.raw().find(|raw| raw.key == key.as_bytes()) {
             if let Some(view) = raw.view() {
@@ -216,7 +228,7 @@ fn push_attribute<'a>(lists: impl Iterator<Item = Attributes<'a>>, key: &str, mu
 }
 
 /// Writes attributes, and the policy that kept the span, as an object sorted by key; nothing when there are none.
-fn write_attributes(attributes: Attributes<'_>, policy: Option<&str>, out: &mut Vec<u8>) {
+pub(super) fn write_attributes(attributes: Attributes<'_>, policy: Option<&str>, out: &mut Vec<u8>) {
     let mut entries: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     let policy = policy.map(|policy| (POLICY_ATTRIBUTE.as_bytes(), ValueView::Str(policy.as_bytes())));
     let own = attributes.iter().map(|entry| (entry.key, entry.value));

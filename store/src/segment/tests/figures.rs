@@ -1,5 +1,6 @@
 //! Sizes and speeds. With `WEIR_FIGURES=<batches of 1000>` in a release build the speeds are worth reading.
 
+use crate::segment::Builder as _;
 use std::{
     sync::Arc,
     time::{Duration, Instant},

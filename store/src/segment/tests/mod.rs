@@ -15,7 +15,7 @@ pub(crate) mod shop;
 use std::sync::Arc;
 
 use weir_proto::{
-    TenantId,
+    Signal, TenantId,
     otlp::messages::{collector::trace::v1::ExportTraceServiceRequest, common::v1::KeyValue},
 };
 
@@ -23,7 +23,7 @@ use crate::{SpanRecord, SpanState, segment::SegmentId};
 
 /// A segment's id.
 fn id(first_file: u32, last_file: u32, generation: u32) -> SegmentId {
-    SegmentId { tenant: TenantId::default(), first_file, last_file, generation }
+    SegmentId { signal: Signal::Traces, tenant: TenantId::default(), first_file, last_file, generation }
 }
 
 /// The spans of a request as a segment should return them.

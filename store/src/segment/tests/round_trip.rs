@@ -1,5 +1,6 @@
 //! What goes in comes out.
 
+use crate::segment::Builder as _;
 use std::{collections::BTreeMap, path::Path};
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;

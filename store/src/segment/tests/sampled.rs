@@ -1,5 +1,6 @@
 //! Chosen spans in a segment: their policy, their adjusted count, their threshold; also after a merge.
 
+use crate::segment::Builder as _;
 use std::{path::Path, sync::Arc};
 
 use prost::Message;

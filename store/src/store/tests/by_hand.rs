@@ -34,7 +34,7 @@ impl Verdicts {
     pub(super) fn take_in(&mut self, shared: &Shared) {
         shared.sampled.change_by_hand(&shared.views, |view, sampled| {
             let taken_in = self.taken_in;
-            let frames = view.files.iter().flat_map(|file| file.frames(view.projected));
+            let frames = view.traces.files.iter().flat_map(|file| file.frames(view.traces.projected));
             for frame in frames.filter(|frame| frame.offset > taken_in) {
                 self.taken_in = frame.offset;
                 if frame.generation == 0 {

@@ -117,7 +117,7 @@ async fn a_lost_catalog_loses_no_tenant_of_a_run() {
     store.append(&a, 30..40).await;
     store.roll().await;
     let journal = Path::new("journal/traces");
-    let last = store.shared.journal.files().first().expect("one").path().to_owned();
+    let last = store.shared.traces.journal.files().first().expect("one").path().to_owned();
     let kept = std::fs::read(&last).expect("there");
     assert!(store.seal().await);
     assert!(store.merge().await);

@@ -64,7 +64,7 @@ async fn every_snapshot_shows_each_acknowledged_span_once() {
     let tenant = tenant("default");
     let sent = Known::copy(&known.sent);
     let view = store.0.shared.views.current();
-    assert!(view.files.is_empty(), "everything is sealed");
+    assert!(view.traces.files.is_empty(), "everything is sealed");
     assert!(view.all_segments().any(|segment| segment.id().generation > 0), "nothing was merged");
     assert_eq!(check::visible(&store.snapshot(), &tenant, &sent), sent);
     check::answers(&store.snapshot(), &tenant, &sent);
@@ -90,7 +90,7 @@ async fn every_snapshot_shows_each_acknowledged_span_once() {
 /// Checked of every view that there ever is: a journal file is either in the head or in one segment, and none is missing.
 fn each_file_is_in_one_place(view: &View) {
     let sealed = view.all_segments().flat_map(|segment| segment.id().first_file..=segment.id().last_file);
-    let mut files: Vec<u32> = sealed.chain(view.files.iter().map(|file| file.number())).collect();
+    let mut files: Vec<u32> = sealed.chain(view.traces.files.iter().map(|file| file.number())).collect();
     files.sort_unstable();
     assert_eq!(files, Vec::from_iter(1..=files.len() as u32));
 }
@@ -109,7 +109,7 @@ async fn write_on(store: Store, known: Arc<Known>, writer: u64) {
         // No faster than sealing: there is to be some of everything at every moment.
         let shared = &store.0.shared;
         shared.ring();
-        until("sealing keeps up", || shared.views.current().files.len() <= 3).await;
+        until("sealing keeps up", || shared.views.current().traces.files.len() <= 3).await;
     }
 }
 

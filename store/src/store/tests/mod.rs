@@ -7,6 +7,7 @@ mod faults;
 mod fixtures;
 mod formats;
 mod hammer;
+mod lines;
 mod power;
 mod pressure;
 mod reopening;
@@ -27,7 +28,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use weir_proto::{TenantId, time::Clock};
+use weir_proto::{Signal, TenantId, time::Clock};
 
 use self::{check::Numbers, still::StillStore};
 use super::{AppendError, Store, StoreOptions};
@@ -96,7 +97,10 @@ async fn until_settled(store: &Store) {
     let shared = &store.0.shared;
     until("sealed and merged", || {
         let view = shared.views.current();
-        view.files.iter().all(|file| !file.journal().is_closed()) && super::merger::debt_bytes(shared) == 0
+        let closed = view.logs.files.iter().any(|file| file.journal().is_closed());
+        !closed
+            && view.traces.files.iter().all(|file| !file.journal().is_closed())
+            && Signal::ALL.iter().all(|&signal| super::merger::debt_bytes(shared, signal) == 0)
     })
     .await;
 }

@@ -10,26 +10,26 @@ use super::{
 
 /// Waits until appends are refused, and answers with what.
 async fn until_refused(store: &Store) -> AppendError {
-    until("refused", || store.readiness().is_err()).await;
+    until("refused", || store.readiness(Signal::Traces).is_err()).await;
     let refused = append(store, &tenant("default"), &[1 << 30]).await;
     refused.expect_err("not ready")
 }
 
 async fn until_taken(store: &Store, numbers: std::ops::Range<u64>) -> Numbers {
-    until("taken again", || store.readiness().is_ok()).await;
+    until("taken again", || store.readiness(Signal::Traces).is_ok()).await;
     append_all(store, &tenant("default"), numbers).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sealing_that_falls_behind_refuses_until_it_has_caught_up() {
     let limit = |options| StoreOptions { unsealed_bytes_max: 40 << 10, ..options };
-    refuses_until_sealed(limit, "sealing has fallen behind", |view| view.unsealed_bytes() >= 40 << 10).await;
+    refuses_until_sealed(limit, "sealing has fallen behind", |view| view.traces.unsealed_bytes() >= 40 << 10).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_head_refuses_until_it_is_sealed() {
     let limit = |options| StoreOptions { head_spans_max: 250, ..options };
-    let full = |view: &View| view.files.iter().map(|file| file.rows()).sum::<u64>() >= 250;
+    let full = |view: &View| view.traces.files.iter().map(|file| file.rows()).sum::<u64>() >= 250;
     refuses_until_sealed(limit, "the head is full: sealing has fallen behind", full).await;
 }
 
@@ -47,7 +47,7 @@ async fn refuses_until_sealed(
     let store = Store::open_on(Disk::default(), options, None, clock.clone()).await.expect("opens");
     let mut sent = Numbers::new();
     let mut next = 0;
-    while store.readiness().is_ok() {
+    while store.readiness(Signal::Traces).is_ok() {
         sent.extend(append_all(&store, &tenant("default"), next..next + 100).await);
         next += 100;
         housekeeping::inspect(&store.0.shared);
@@ -101,7 +101,7 @@ async fn a_disk_below_its_limit_refuses_until_there_is_space_again() {
     // Only receivers are refused: what lies under the limit is for sealing and merging.
     store.roll().await;
     until_settled(&store).await;
-    assert!(matches!(store.readiness(), Err(AppendError::DiskFull)));
+    assert!(matches!(store.readiness(Signal::Traces), Err(AppendError::DiskFull)));
     check::answers(&store.snapshot(), &tenant("default"), &sent);
     disk.faults().set_space_bytes(u64::MAX);
     sent.extend(until_taken(&store, 200..300).await);

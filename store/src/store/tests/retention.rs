@@ -113,7 +113,7 @@ async fn a_time_that_no_clock_tells_neither_keeps_a_segment_nor_kills_it() {
         store.roll().await;
         assert!(store.seal().await);
     }
-    let left = |store: &StillStore| store.snapshot().spans(&tenant("default"));
+    let left = |store: &StillStore| store.snapshot().rows(weir_proto::Signal::Traces, &tenant("default"));
     clock.set(now_ns + HOUR_NS);
     store.apply_retention().await;
     assert_eq!(left(&store), 4, "an hour is kept, whatever they say");

@@ -190,7 +190,7 @@ async fn of_what_is_dropped_whole_nothing_is_read_or_written() {
     let sealed = store.seal_run().await.expect("the second");
     assert_eq!((sealed.files, sealed.frames_read, sealed.frames_passed_over), (1, 0, 1));
     assert_eq!(store.segments(), 1, "nothing was kept, nothing is written");
-    assert!(store.shared.views.current().files.iter().all(|file| !file.journal().is_closed()));
+    assert!(store.shared.views.current().traces.files.iter().all(|file| !file.journal().is_closed()));
     shows(&store, &tenant, &sent, &Numbers::new());
     store.close().await;
     let journal_files = files_below(&folder.path().join("journal/traces"));

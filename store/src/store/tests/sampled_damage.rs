@@ -30,7 +30,7 @@ async fn a_damaged_frame_hurts_only_what_would_have_been_kept() {
     verdicts.take_in(&store.shared);
     verdicts.decide(&store.shared, by_rule(0..60));
     let view = store.shared.views.current();
-    let file = &view.files[0];
+    let file = &view.traces.files[0];
     let broken: Vec<_> = file.frames(file.end()).map(|frame| frame.offset.position()).skip(1).take(2).collect();
     // Of the second frame the header, of the third the payload.
     let path = file.journal().path().to_owned();

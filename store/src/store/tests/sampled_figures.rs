@@ -9,7 +9,11 @@ use super::{
     spans::{self, tenant},
     *,
 };
-use crate::{TracesBatch, head::BatchSummaries, segment::tests::shop::Shop};
+use crate::{
+    TracesBatch,
+    head::{BatchSummaries, SpanRows},
+    segment::tests::shop::Shop,
+};
 
 /// Time on the processor of this thread so far.
 fn cpu_ns() -> u64 {
@@ -55,7 +59,7 @@ async fn a_span_that_is_dropped_costs_little() {
         let before = store.snapshot().ledger().traces[&tenant("default")].clone();
         let shared = store.shared.clone();
         let (sealed, spent_ns) = tokio::task::spawn_blocking(move || {
-            let files = super::super::run::next_run(&shared).expect("decided");
+            let files = super::super::run::next_run::<SpanRows>(&shared).expect("decided");
             let started = cpu_ns();
             let sealed = super::super::sealer::seal(&shared, &files).expect("sealed");
             (sealed, cpu_ns() - started)

@@ -126,7 +126,7 @@ async fn every_snapshot_shows_what_is_pending_or_kept_once() {
     let tally = check::tally(&store.snapshot(), &tenant);
     assert_eq!((tally.accepted, tally.kept, tally.pending), (sent.len() as u64, kept(&sent).len() as u64, 0));
     let view = store.0.shared.views.current();
-    assert!(view.files.is_empty() && view.sampled.by_tenant.is_empty(), "everything is sealed");
+    assert!(view.traces.files.is_empty() && view.sampled.by_tenant.is_empty(), "everything is sealed");
     // Old snapshots answer as they did.
     assert!(!old.is_empty());
     for (snapshot, before) in old {
@@ -154,7 +154,7 @@ async fn write_on(store: Store, known: Arc<Known>, first: u64) {
         shared.ring();
         let rounds = known.rounds.load(Ordering::Relaxed);
         until("sealing and reading keep up", || {
-            shared.views.current().files.len() <= 8 && known.rounds.load(Ordering::Relaxed) > rounds
+            shared.views.current().traces.files.len() <= 8 && known.rounds.load(Ordering::Relaxed) > rounds
         })
         .await;
     }
@@ -181,7 +181,7 @@ fn read_on(store: &Store, known: &Known, decided: &AtomicBool) -> Vec<(Snapshot,
         assert_eq!((tally.kept, tally.pending), ((found.len() - pending) as u64, pending as u64));
         with_pending += usize::from(pending > 0);
         with_kept += usize::from(found.len() > pending);
-        if !snapshot.0.files.is_empty() && old.len() < 12 {
+        if !snapshot.0.traces.files.is_empty() && old.len() < 12 {
             old.push((snapshot, found.into_iter().map(|(n, record)| (n, record.state)).collect()));
         }
         known.rounds.fetch_add(1, Ordering::Relaxed);

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     disk::Disk,
+    head::SpanRows,
     journal::{Entry, FrameHeader},
 };
 
@@ -60,12 +61,12 @@ impl StillStore {
             head_dropped: batch.head_dropped,
         };
         let entry = Entry { header, payload: batch.payload, attachment: batch.summaries };
-        self.shared.journal.append(entry).await.expect("appended");
+        self.shared.traces.journal.append(entry).await.expect("appended");
     }
 
     /// Closes the journal file in use.
     pub(super) async fn roll(&self) {
-        self.shared.journal.roll().await;
+        self.shared.traces.journal.roll().await;
     }
 
     /// Seals the next run; answers whether there was one.
@@ -75,7 +76,8 @@ impl StillStore {
 
     /// Seals the next run, if there is one.
     pub(super) async fn seal_run(&self) -> Option<sealer::Sealed> {
-        self.step(|shared| run::next_run(shared).map(|files| sealer::seal(shared, &files).expect("sealed"))).await
+        self.step(|shared| run::next_run::<SpanRows>(shared).map(|files| sealer::seal(shared, &files).expect("sealed")))
+            .await
     }
 
     /// Does the next merge; answers whether there was one.
@@ -108,7 +110,7 @@ impl StillStore {
 
     /// Stops as on shutdown.
     pub(super) async fn close(self) {
-        self.step(|shared| shared.journal.shutdown()).await;
+        self.step(|shared| shared.traces.journal.shutdown()).await;
         self.shared.catalog.close().await;
     }
 

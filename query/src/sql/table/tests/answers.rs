@@ -130,7 +130,7 @@ async fn rows_show_what_was_sent() {
 async fn every_column_is_there_alone_wherever_the_rows_lie() {
     let (head, sealed) = (filled(0).await, filled(SPANS).await);
     let (head, sealed) = (session(head.store.snapshot()), session(sealed.store.snapshot()));
-    for field in super::super::columns::SCHEMA.fields() {
+    for field in super::super::columns::TABLES[0].schema().fields() {
         let sql = format!("SELECT {} FROM spans", field.name());
         let found = lines(&head, &sql).await;
         assert_eq!(found.len() as u64, SPANS, "{sql}");

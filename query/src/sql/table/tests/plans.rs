@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use weir_proto::TraceId;
+use weir_proto::{Signal, TraceId};
 use weir_store::{ScanFilter, ScanRequest};
 
 use super::{traffic::*, *};
@@ -78,7 +78,7 @@ async fn planning_ends_when_the_query_has_to() {
     };
     let scan = |times_max: u32| {
         asked.set(0);
-        snapshot.scan_unless(&TenantId::default(), request(), &|| {
+        snapshot.scan_unless(Signal::Traces, &TenantId::default(), request(), &|| {
             asked.set(asked.get() + 1);
             asked.get() > times_max
         })

@@ -31,7 +31,7 @@ async fn a_full_disk_delays_verdicts_and_refuses_receivers() {
         .await;
         assert_eq!(store.standings(), [kept(0..5), pending(5..10)].concat_all());
         housekeeping::inspect(&store.shared);
-        let refusal = store.shared.refusal.lock().expect("no panic").clone();
+        let refusal = store.shared.traces.refusal();
         assert!(matches!(refusal, Some(AppendError::DiskFull)), "{refusal:?}");
         assert!(store.status().waits_for_space);
         store.pass(1000);
@@ -43,7 +43,7 @@ async fn a_full_disk_delays_verdicts_and_refuses_receivers() {
         })
         .await;
         housekeeping::inspect(&store.shared);
-        assert!(store.shared.refusal.lock().expect("no panic").is_none());
+        assert!(store.shared.traces.refusal().is_none());
         store.close().await;
     }
 }
@@ -54,7 +54,7 @@ async fn a_sampler_that_falls_behind_refuses_receivers() {
     let store = Sampled::open(folder.path(), Script::new()).await;
     let refusal = || {
         housekeeping::inspect(&store.shared);
-        store.shared.refusal.lock().expect("no panic").clone()
+        store.shared.traces.refusal()
     };
     for batch in 0..4 {
         assert!(refusal().is_none());
@@ -88,7 +88,7 @@ async fn a_judge_that_panics_stops_the_store_and_loses_nothing() {
     store.append_traces(batch).await.expect("appended");
     clock.set(clock.now_ns() + 1_000_000_000);
     assert!(store.failed().await.contains("panicked"));
-    assert!(matches!(store.readiness(), Err(AppendError::Stopped)));
+    assert!(matches!(store.readiness(weir_proto::Signal::Traces), Err(AppendError::Stopped)));
     store.shutdown().await;
     drop(store);
     let store = Sampled::open(folder.path(), Script::new()).await;

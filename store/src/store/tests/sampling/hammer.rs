@@ -44,7 +44,7 @@ async fn every_view_balances_under_load() {
                     .collect();
                 let mut batch = spans::batch(&spans::tenant("default"), &batch, clock.now_ns());
                 script::mark(&mut batch, &*sampling);
-                super::super::until("taken", || store.readiness().is_ok()).await;
+                super::super::until("taken", || store.readiness(weir_proto::Signal::Traces).is_ok()).await;
                 store.append_traces(batch).await.expect("appended");
             }
         }));

@@ -16,7 +16,7 @@ fn other() -> Script {
 async fn reload(store: &mut Sampled, script: Option<Script>) -> Result<(), ReloadError> {
     let sampling = script.and_then(Script::shared);
     store.shared.sampled.reload(sampling.clone())?;
-    store.shared.journal.roll().await;
+    store.shared.traces.journal.roll().await;
     store.sampling = sampling;
     Ok(())
 }

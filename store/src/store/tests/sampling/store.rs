@@ -11,6 +11,7 @@ use super::{
 use crate::{
     Tally,
     disk::Disk,
+    head::SpanRows,
     journal::{Entry, FrameHeader},
     sampling::{Outcome, Sampling, SamplingStatus, SpanStanding},
 };
@@ -100,11 +101,11 @@ impl Sampled {
             head_dropped: batch.head_dropped,
         };
         let entry = Entry { header, payload: batch.payload, attachment: batch.summaries };
-        self.shared.journal.append(entry).await.expect("appended");
+        self.shared.traces.journal.append(entry).await.expect("appended");
     }
 
     pub(super) async fn roll(&self) {
-        self.shared.journal.roll().await;
+        self.shared.traces.journal.roll().await;
     }
 
     /// Seals what can be sealed; answers how many runs there were.
@@ -112,7 +113,7 @@ impl Sampled {
         let shared = self.shared.clone();
         let sealing = tokio::task::spawn_blocking(move || {
             let mut runs = 0;
-            while let Some(files) = run::next_run(&shared) {
+            while let Some(files) = run::next_run::<SpanRows>(&shared) {
                 sealer::seal(&shared, &files).expect("sealed");
                 runs += 1;
             }
@@ -211,7 +212,7 @@ impl Sampled {
     pub(super) async fn close(self) {
         let shared = self.shared.clone();
         let stopped = tokio::task::spawn_blocking(move || {
-            shared.journal.shutdown();
+            shared.traces.journal.shutdown();
             shared.verdicts().shutdown();
         });
         stopped.await.expect("no panic");
@@ -223,7 +224,7 @@ impl Sampled {
 pub(super) fn standings(shared: &Shared, view: &View, tenant: &str) -> Standings {
     let mut standings = Standings::new();
     let tenant = spans::tenant(tenant);
-    for frame in view.files.iter().flat_map(|file| file.frames(view.projected)) {
+    for frame in view.traces.files.iter().flat_map(|file| file.frames(view.traces.projected)) {
         for (row, span) in frame.spans.iter().enumerate().filter(|_| frame.tenant == tenant) {
             let n = (span.start_ns - spans::FIRST_START_NS) / spans::STEP_NS;
             let standing = match frame.standing(row, view.verdicts) {
@@ -249,7 +250,7 @@ pub(super) fn balances(view: &View) {
         assert!(tally.balances(), "{tally:?}");
     }
     let mut wanted: BTreeMap<_, Tally> = BTreeMap::new();
-    for frame in view.files.iter().flat_map(|file| file.frames(view.projected)) {
+    for frame in view.traces.files.iter().flat_map(|file| file.frames(view.traces.projected)) {
         if frame.generation == 0 || frame.offset > view.sampled.taken_in || frame.spans.is_empty() {
             continue;
         }

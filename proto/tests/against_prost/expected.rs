@@ -45,13 +45,7 @@ pub(crate) fn expected_rows(request: ExportTraceServiceRequest) -> Vec<Row> {
     for (resource_ordinal, resource_spans) in request.resource_spans.into_iter().enumerate() {
         let mut resource = resource_spans.resource.unwrap_or_default();
         resource.entity_refs.clear();
-        let named = resource.attributes.iter().find_map(|attribute| match &attribute.value {
-            Some(AnyValue { value: Some(Value::StringValue(name)) }) => {
-                (attribute.key == "service.name" && !name.is_empty()).then(|| name.clone())
-            }
-            _ => None,
-        });
-        let service = named.unwrap_or_else(|| "unknown_service".into());
+        let service = service(&resource);
         simplify(&mut resource.attributes);
         for scope_spans in resource_spans.scope_spans {
             let mut scope = scope_spans.scope.unwrap_or_default();
@@ -79,15 +73,26 @@ pub(crate) fn expected_rows(request: ExportTraceServiceRequest) -> Vec<Row> {
     rows
 }
 
+/// The first `service.name` that is one.
+pub(crate) fn service(resource: &Resource) -> String {
+    let named = resource.attributes.iter().find_map(|attribute| match &attribute.value {
+        Some(AnyValue { value: Some(Value::StringValue(name)) }) => {
+            (attribute.key == "service.name" && !name.is_empty()).then(|| name.clone())
+        }
+        _ => None,
+    });
+    named.unwrap_or_else(|| "unknown_service".into())
+}
+
 /// Takes away what views do not show: the indexes that belong to profiles, and the difference between no AnyValue and an empty one.
-fn simplify(attributes: &mut [KeyValue]) {
+pub(crate) fn simplify(attributes: &mut [KeyValue]) {
     for attribute in attributes {
         attribute.key_strindex = 0;
         simplify_value(attribute.value.get_or_insert_default());
     }
 }
 
-fn simplify_value(any: &mut AnyValue) {
+pub(crate) fn simplify_value(any: &mut AnyValue) {
     match &mut any.value {
         Some(Value::StringValueStrindex(_)) => any.value = None,
         Some(Value::ArrayValue(array)) => array.values.iter_mut().for_each(simplify_value),

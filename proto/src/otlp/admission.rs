@@ -1,24 +1,25 @@
-//! What admission looks at beside the fields themselves: UTF-8, nesting, counts, and everything inside attributes, events and links.
+//! What admission looks at beside the fields themselves: UTF-8, nesting, counts, and everything inside attributes, bodies, events and links.
 
 use super::{
-    KeySet, Limits, ScanError, SpanFault,
+    ItemFault, KeySet, Limits, ScanError,
     attributes::{check_array, check_key_value, check_list, is_ascii},
-    events::event,
-    links::link,
 };
 
 /// Called by the readers of messages for what they pass. By default nothing is looked at.
 pub(super) trait Check {
+    /// Whether messages are looked into that views show later only: events, links.
+    const LOOKS_AHEAD: bool = false;
+
     /// Begins with a message whose surroundings may be at fault already.
-    fn start(&mut self, _inherited: Option<SpanFault>) {}
+    fn start(&mut self, _inherited: Option<ItemFault>) {}
 
     /// The first fault met since.
-    fn fault(&self) -> Option<SpanFault> {
+    fn fault(&self) -> Option<ItemFault> {
         None
     }
 
-    /// The size of a span.
-    fn span_bytes(&mut self, _bytes: usize) {}
+    /// The size of an item.
+    fn item_bytes(&mut self, _bytes: usize) {}
 
     /// A string field.
     fn string(&mut self, _text: &[u8]) {}
@@ -31,23 +32,13 @@ pub(super) trait Check {
         KeySet::ALL
     }
 
-    /// A KeyValue of a span, resource, scope, event or link.
+    /// A KeyValue of an item, resource, scope, event or link.
     fn attribute(&mut self, _message: &[u8]) -> Result<(), ScanError> {
         Ok(())
     }
 
     /// How many of them one message had.
     fn attributes_count(&mut self, _count: u32) {}
-
-    /// An Event.
-    fn event(&mut self, _message: &[u8]) -> Result<(), ScanError> {
-        Ok(())
-    }
-
-    /// A Link.
-    fn link(&mut self, _message: &[u8]) -> Result<(), ScanError> {
-        Ok(())
-    }
 
     /// An ArrayValue.
     fn array(&mut self, _array: &[u8]) -> Result<(), ScanError> {
@@ -72,7 +63,7 @@ const DEPTH_CEILING: u32 = 256;
 pub(super) struct Admission {
     limits: Limits,
     depth: u32,
-    fault: Option<SpanFault>,
+    fault: Option<ItemFault>,
     keys: KeySet,
 }
 
@@ -83,14 +74,14 @@ impl Admission {
     }
 
     #[cold]
-    fn blame(&mut self, fault: SpanFault) {
+    fn blame(&mut self, fault: ItemFault) {
         self.fault.get_or_insert(fault);
     }
 
-    /// Runs `walk` one level deeper, or blames the span: what lies deeper is not worth the stack.
+    /// Runs `walk` one level deeper, or blames the item: what lies deeper is not worth the stack.
     fn nested(&mut self, walk: impl FnOnce(&mut Self) -> Result<(), ScanError>) -> Result<(), ScanError> {
         if self.depth >= self.limits.depth_max.min(DEPTH_CEILING) {
-            self.blame(SpanFault::TooDeep);
+            self.blame(ItemFault::TooDeep);
             return Ok(());
         }
         self.depth += 1;
@@ -101,25 +92,27 @@ impl Admission {
 }
 
 impl Check for Admission {
-    fn start(&mut self, inherited: Option<SpanFault>) {
+    const LOOKS_AHEAD: bool = true;
+
+    fn start(&mut self, inherited: Option<ItemFault>) {
         self.fault = inherited;
         self.keys = KeySet::EMPTY;
     }
 
-    fn fault(&self) -> Option<SpanFault> {
+    fn fault(&self) -> Option<ItemFault> {
         self.fault
     }
 
-    fn span_bytes(&mut self, bytes: usize) {
+    fn item_bytes(&mut self, bytes: usize) {
         if bytes > self.limits.span_bytes_max as usize {
-            self.blame(SpanFault::TooLarge);
+            self.blame(ItemFault::TooLarge);
         }
     }
 
     #[inline(always)]
     fn string(&mut self, text: &[u8]) {
         if !is_ascii(text) && std::str::from_utf8(text).is_err() {
-            self.blame(SpanFault::InvalidUtf8);
+            self.blame(ItemFault::InvalidUtf8);
         }
     }
 
@@ -140,16 +133,8 @@ impl Check for Admission {
     #[inline]
     fn attributes_count(&mut self, count: u32) {
         if count > self.limits.attributes_max {
-            self.blame(SpanFault::TooManyAttributes);
+            self.blame(ItemFault::TooManyAttributes);
         }
-    }
-
-    fn event(&mut self, message: &[u8]) -> Result<(), ScanError> {
-        event(message, self).map(drop)
-    }
-
-    fn link(&mut self, message: &[u8]) -> Result<(), ScanError> {
-        link(message, self).map(drop)
     }
 
     #[cold]

@@ -1,4 +1,4 @@
-//! Writes `spans.parquet`, a row group at a time.
+//! Writes the Parquet file of a segment, a row group at a time.
 
 use std::sync::Arc;
 
@@ -16,18 +16,19 @@ use super::{
     chunk_writer::ChunkWriter,
     column::ChunkView,
     event_tokens::ListKeys,
-    files::{NewDirectory, NewFile, SPANS},
+    files::{NewDirectory, NewFile},
     json::BadJson,
     manifest::{BloomCheck, Checked, ResidualKeys},
     operations::{ServiceList, ServiceNames},
-    schema::{ColumnSpec, fixed, parquet_schema},
+    schema::{ColumnSpec, Listed, Table, parquet_schema},
 };
 
 /// Rows of a row group. Few in tests of development builds, so that they meet the edges.
 pub(super) const ROW_GROUP_ROWS: u32 = if cfg!(all(test, debug_assertions)) { 1000 } else { 128 << 10 };
 
 /// The file under way.
-pub(super) struct SpansFile {
+pub(super) struct RowsFile {
+    table: &'static Table,
     specs: Vec<ColumnSpec>,
     writer: SerializedFileWriter<NewFile>,
     chunks: ChunkWriter,
@@ -39,7 +40,7 @@ pub(super) struct SpansFile {
 }
 
 /// What the manifest says of the file.
-pub(super) struct SpansWritten {
+pub(super) struct RowsWritten {
     /// The file itself.
     pub(super) checked: Checked,
     /// Its bloom filters.
@@ -52,20 +53,26 @@ pub(super) struct SpansWritten {
     pub(super) services: ServiceList,
 }
 
-impl SpansFile {
-    /// A new file with these columns, compressed with zstd's `level`.
-    pub(super) fn create(directory: &NewDirectory, specs: Vec<ColumnSpec>, level: i32) -> Result<Self, SegmentError> {
+impl RowsFile {
+    /// A new file of a table with these columns, compressed with zstd's `level`.
+    pub(super) fn create(
+        directory: &NewDirectory,
+        table: &'static Table,
+        specs: Vec<ColumnSpec>,
+        level: i32,
+    ) -> Result<Self, SegmentError> {
         let properties = WriterProperties::builder()
             .set_created_by("weir".to_owned())
             .set_compression(Compression::UNCOMPRESSED)
             .set_writer_version(WriterVersion::PARQUET_2_0)
             .set_bloom_filter_position(BloomFilterPosition::End)
             .build();
-        let schema = parquet_schema(&specs).map_err(write_error)?;
-        let file = directory.file(SPANS)?;
+        let schema = parquet_schema(table.row, &specs).map_err(write_error)?;
+        let file = directory.file(table.file)?;
         let writer = SerializedFileWriter::new(file, schema, Arc::new(properties)).map_err(write_error)?;
         let chunks = ChunkWriter::new(level).map_err(|source| write_error(source.into()))?;
         Ok(Self {
+            table,
             specs,
             writer,
             chunks,
@@ -88,6 +95,7 @@ impl SpansFile {
         mut view: impl FnMut(usize, &mut dyn FnMut(ChunkView<'_>) -> Result<(), ParquetError>) -> Result<(), ParquetError>,
     ) -> Result<(), SegmentError> {
         let descr = self.writer.schema_descr().columns().to_vec();
+        let listed = self.table.listed;
         let mut group = self.writer.next_row_group().map_err(write_error)?;
         for (number, spec) in self.specs.iter().enumerate() {
             let (chunks, blooms, row_group) = (&mut self.chunks, &mut self.blooms, self.row_groups);
@@ -95,11 +103,11 @@ impl SpansFile {
             view(number, &mut |view| {
                 let (bytes, mut close) = chunks.encode(spec, descr[number].clone(), view)?;
                 let bad = |error: BadJson| ParquetError::General(format!("column {}: {error}", spec.name));
-                match number {
-                    fixed::SERVICE => services.add(view),
-                    fixed::EVENTS => close.bloom_filter = event_keys.add_filtered(view).map_err(bad)?,
-                    fixed::LINKS => link_keys.add(view).map_err(bad)?,
-                    _ => {}
+                match listed.iter().find(|&&(column, _)| column == number) {
+                    Some((_, Listed::Services)) => services.add(view),
+                    Some((_, Listed::EventKeys)) => close.bloom_filter = event_keys.add_filtered(view).map_err(bad)?,
+                    Some((_, Listed::LinkKeys)) => link_keys.add(view).map_err(bad)?,
+                    None => {}
                 }
                 if let Some(filter) = &close.bloom_filter {
                     let mut bits = Vec::new();
@@ -116,11 +124,11 @@ impl SpansFile {
     }
 
     /// Writes the footer and makes the file durable.
-    pub(super) fn finish(mut self, directory: &NewDirectory) -> Result<SpansWritten, SegmentError> {
+    pub(super) fn finish(mut self, directory: &NewDirectory) -> Result<RowsWritten, SegmentError> {
         let metadata = self.writer.finish().map_err(write_error)?;
         drop(self.writer);
-        directory.sync(SPANS)?;
-        let file = directory.read(SPANS)?;
+        directory.sync(self.table.file)?;
+        let file = directory.read(self.table.file)?;
         let bytes = file.len()?;
         // The page indexes come after the bloom filters and before the footer: one checksum covers both.
         let end = file.read(bytes.saturating_sub(8), 8)?;
@@ -133,7 +141,7 @@ impl SpansFile {
         }
         let checked_bytes = bytes - checked_from;
         let tail = file.read(checked_from, checked_bytes as usize)?;
-        Ok(SpansWritten {
+        Ok(RowsWritten {
             checked: Checked { bytes, checked_bytes, crc32c: crc32c::crc32c(&tail) },
             blooms: self.blooms,
             event_keys: self.event_keys.finish(),
@@ -147,7 +155,7 @@ impl SpansFile {
 pub(super) fn write_error(error: ParquetError) -> SegmentError {
     match error {
         ParquetError::External(source) => match source.downcast::<std::io::Error>() {
-            Ok(source) => SegmentError::io(SPANS.as_ref(), *source),
+            Ok(source) => SegmentError::io("the Parquet file".as_ref(), *source),
             Err(other) => SegmentError::Encode(other.to_string()),
         },
         other => SegmentError::Encode(other.to_string()),

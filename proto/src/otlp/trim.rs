@@ -1,6 +1,7 @@
 //! Leaves attributes beyond a number out and counts them as dropped, as SDKs do with those beyond their own limit.
 
-use super::super::wire::{Cursor, WireError, Writer, bytes_key, varint_key};
+use super::wire::{Cursor, WireError, Writer, bytes_key, varint_key};
+use crate::Signal;
 
 /// A message with attributes in it, or in what it holds.
 struct Shape {
@@ -12,9 +13,14 @@ struct Shape {
     length_bytes: usize,
 }
 
-static REQUEST: Shape = Shape { attributes: None, children: &[(1, &RESOURCE_SPANS)], length_bytes: 4 };
+static TRACES: Shape = Shape { attributes: None, children: &[(1, &RESOURCE_SPANS)], length_bytes: 4 };
 static RESOURCE_SPANS: Shape =
     Shape { attributes: None, children: &[(1, &RESOURCE), (2, &SCOPE_SPANS)], length_bytes: 3 };
+static LOGS: Shape = Shape { attributes: None, children: &[(1, &RESOURCE_LOGS)], length_bytes: 4 };
+static RESOURCE_LOGS: Shape =
+    Shape { attributes: None, children: &[(1, &RESOURCE), (2, &SCOPE_LOGS)], length_bytes: 3 };
+static SCOPE_LOGS: Shape = Shape { attributes: None, children: &[(1, &SCOPE), (2, &LINE)], length_bytes: 3 };
+static LINE: Shape = Shape { attributes: Some((6, 7)), children: &[], length_bytes: 2 };
 static RESOURCE: Shape = Shape { attributes: Some((1, 2)), children: &[], length_bytes: 2 };
 static SCOPE_SPANS: Shape = Shape { attributes: None, children: &[(1, &SCOPE), (2, &SPAN)], length_bytes: 3 };
 static SCOPE: Shape = Shape { attributes: Some((3, 4)), children: &[], length_bytes: 1 };
@@ -22,11 +28,15 @@ static SPAN: Shape = Shape { attributes: Some((9, 10)), children: &[(11, &EVENT)
 static EVENT: Shape = Shape { attributes: Some((3, 4)), children: &[], length_bytes: 1 };
 static LINK: Shape = Shape { attributes: Some((4, 5)), children: &[], length_bytes: 1 };
 
-/// The payload with `attributes_max` attributes at the most in each span, event, link, resource and scope: the first ones. The others
-/// are counted in `dropped_attributes_count`. Everything else stays as it is, in its order.
-pub fn with_attributes_max(payload: &[u8], attributes_max: u32) -> Result<Vec<u8>, WireError> {
+/// The payload with `attributes_max` attributes at the most in each span, event, link, log record, resource and scope: the first ones.
+/// The others are counted in `dropped_attributes_count`. Everything else stays as it is, in its order.
+pub fn with_attributes_max(signal: Signal, payload: &[u8], attributes_max: u32) -> Result<Vec<u8>, WireError> {
     let mut out = Writer::with_capacity(payload.len());
-    copy(payload, &REQUEST, attributes_max, &mut out).map_err(|error| error.within(payload))?;
+    let request = match signal {
+        Signal::Traces => &TRACES,
+        Signal::Logs => &LOGS,
+    };
+    copy(payload, request, attributes_max, &mut out).map_err(|error| error.within(payload))?;
     Ok(out.into_bytes())
 }
 
@@ -84,8 +94,9 @@ mod tests {
 
     use super::*;
     use crate::otlp::messages::{
-        collector::trace::v1::ExportTraceServiceRequest,
+        collector::{logs::v1::ExportLogsServiceRequest, trace::v1::ExportTraceServiceRequest},
         common::v1::{InstrumentationScope, KeyValue},
+        logs::v1::{LogRecord, ResourceLogs, ScopeLogs},
         resource::v1::Resource,
         trace::v1::{
             ResourceSpans, ScopeSpans, Span, Status,
@@ -132,10 +143,29 @@ mod tests {
             [(7, 0, 5, 2), (7, 3, 5, 5), (5, 3, 5, 3), (0, 0, 5, 0), (300, 1, 0, 301), (6, u32::MAX, 5, u32::MAX)]
         {
             let payload = request(count, count, before).encode_to_vec();
-            let trimmed = with_attributes_max(&payload, max).expect("well formed");
+            let trimmed = with_attributes_max(Signal::Traces, &payload, max).expect("well formed");
             let decoded = ExportTraceServiceRequest::decode(&*trimmed).expect("well formed");
             assert_eq!(decoded, request(count, max as usize, dropped), "{count} {before} {max}");
         }
+    }
+
+    #[test]
+    fn so_do_those_of_log_records() {
+        let request = |kept: usize, dropped_attributes_count| {
+            let line = LogRecord {
+                trace_id: vec![1; 16],
+                severity_number: 9,
+                attributes: keys(kept),
+                dropped_attributes_count,
+                ..LogRecord::default()
+            };
+            let scope_logs = vec![ScopeLogs { log_records: vec![line.clone(), line], ..ScopeLogs::default() }];
+            let resource = Resource { attributes: keys(kept), dropped_attributes_count, ..Resource::default() };
+            let resource_logs = vec![ResourceLogs { resource: Some(resource), scope_logs, ..ResourceLogs::default() }];
+            ExportLogsServiceRequest { resource_logs }
+        };
+        let trimmed = with_attributes_max(Signal::Logs, &request(7, 1).encode_to_vec(), 5).expect("well formed");
+        assert_eq!(ExportLogsServiceRequest::decode(&*trimmed).expect("well formed"), request(5, 3));
     }
 
     #[test]
@@ -143,7 +173,7 @@ mod tests {
         let payload = request(7, 7, 0).encode_to_vec();
         for length in 1..payload.len() {
             // Some lengths end a message of the outermost one.
-            if let Ok(trimmed) = with_attributes_max(&payload[..length], 5) {
+            if let Ok(trimmed) = with_attributes_max(Signal::Traces, &payload[..length], 5) {
                 ExportTraceServiceRequest::decode(&*trimmed).expect("whole");
             }
         }

@@ -8,15 +8,15 @@ use weir_proto::otlp::messages::{
     trace::v1::{ResourceSpans, ScopeSpans, Span, Status, span},
 };
 
-fn text() -> impl Strategy<Value = String> {
+pub(crate) fn text() -> impl Strategy<Value = String> {
     prop_oneof![Just(String::new()), "[a-z.]{1,12}", "\\PC{0,9}", "[a-zé]{120,140}"]
 }
 
-fn bytes() -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn bytes() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..20)
 }
 
-fn any_values() -> impl Strategy<Value = AnyValue> {
+pub(crate) fn any_values() -> impl Strategy<Value = AnyValue> {
     let leaf = prop_oneof![
         Just(None),
         text().prop_map(|text| Some(Value::StringValue(text))),
@@ -39,7 +39,7 @@ fn any_values() -> impl Strategy<Value = AnyValue> {
     })
 }
 
-fn attributes() -> impl Strategy<Value = Vec<KeyValue>> {
+pub(crate) fn attributes() -> impl Strategy<Value = Vec<KeyValue>> {
     let key = prop_oneof![4 => text(), 1 => Just("service.name".to_owned())];
     let attribute = (key, prop::option::of(any_values()), prop_oneof![9 => Just(0), 1 => any::<i32>()]);
     vec(attribute.prop_map(|(key, value, key_strindex)| KeyValue { key, value, key_strindex }), 0..4)
@@ -96,7 +96,7 @@ fn spans() -> impl Strategy<Value = Span> {
     )
 }
 
-fn resources() -> impl Strategy<Value = Resource> {
+pub(crate) fn resources() -> impl Strategy<Value = Resource> {
     let entity_ref = (text(), text(), vec(text(), 0..3), vec(text(), 0..3)).prop_map(
         |(schema_url, r#type, id_keys, description_keys)| EntityRef { schema_url, r#type, id_keys, description_keys },
     );
@@ -109,7 +109,7 @@ fn resources() -> impl Strategy<Value = Resource> {
     )
 }
 
-fn scopes() -> impl Strategy<Value = InstrumentationScope> {
+pub(crate) fn scopes() -> impl Strategy<Value = InstrumentationScope> {
     (text(), text(), attributes(), any::<u32>()).prop_map(|(name, version, attributes, dropped_attributes_count)| {
         InstrumentationScope { name, version, attributes, dropped_attributes_count }
     })

@@ -3,6 +3,7 @@
 mod expected;
 mod generated;
 mod json;
+mod logs;
 mod scrambled;
 mod viewed;
 
@@ -14,7 +15,7 @@ use scrambled::{Random, scrambled};
 use viewed::{chosen_rows, viewed_rows};
 use weir_proto::otlp::{
     messages::collector::trace::v1::ExportTraceServiceRequest,
-    traces::{Checks, KeySet, Limits, ScanError, SpanFault, canonical, scan},
+    traces::{Checks, ItemFault, KeySet, Limits, ScanError, canonical, scan},
 };
 
 /// Bounds that no generated request reaches.
@@ -42,7 +43,7 @@ fn assert_agreement(payload: &[u8]) {
     let mut faults = 0;
     let scanned = scan(payload, Checks::Admission(GENEROUS), |span| {
         faults += usize::from(span.fault.is_some());
-        utf8_faults += usize::from(span.fault == Some(SpanFault::InvalidUtf8));
+        utf8_faults += usize::from(span.fault == Some(ItemFault::InvalidUtf8));
     });
     match (ExportTraceServiceRequest::decode(payload), scanned) {
         (Ok(request), Ok(())) => {

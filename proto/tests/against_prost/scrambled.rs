@@ -23,9 +23,14 @@ impl Random {
     }
 }
 
+/// A message whose fields are known.
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+pub(crate) enum Kind {
     Request,
+    LogsRequest,
+    ResourceLogs,
+    ScopeLogs,
+    Line,
     ResourceSpans,
     Resource,
     EntityRef,
@@ -50,6 +55,13 @@ impl Kind {
             (Kind::ResourceSpans, 2) => Kind::ScopeSpans,
             (Kind::ScopeSpans, 1) => Kind::Scope,
             (Kind::ScopeSpans, 2) => Kind::Span,
+            (Kind::LogsRequest, 1) => Kind::ResourceLogs,
+            (Kind::ResourceLogs, 1) => Kind::Resource,
+            (Kind::ResourceLogs, 2) => Kind::ScopeLogs,
+            (Kind::ScopeLogs, 1) => Kind::Scope,
+            (Kind::ScopeLogs, 2) => Kind::Line,
+            (Kind::Line, 5) => Kind::AnyValue,
+            (Kind::Line, 6) => Kind::KeyValue,
             (Kind::Resource, 3) => Kind::EntityRef,
             (Kind::Resource, 1) | (Kind::Scope, 3) | (Kind::Span, 9) | (Kind::Event, 3) | (Kind::Link, 4) => {
                 Kind::KeyValue
@@ -90,9 +102,14 @@ impl Field {
 
 /// Turns a request into other valid bytes. What they mean is for prost to say.
 pub(crate) fn scrambled(request: &[u8], random: &mut Random) -> Vec<u8> {
+    scrambled_as(request, Kind::Request, random)
+}
+
+/// The same with a request of this kind.
+pub(crate) fn scrambled_as(request: &[u8], kind: Kind, random: &mut Random) -> Vec<u8> {
     // most scrambles keep singular messages whole, or every payload would have to be made canonical
     let disorderly = random.one_in(3);
-    scramble(request, Kind::Request, disorderly, random)
+    scramble(request, kind, disorderly, random)
 }
 
 fn scramble(message: &[u8], kind: Kind, disorderly: bool, random: &mut Random) -> Vec<u8> {
@@ -117,7 +134,7 @@ fn scramble(message: &[u8], kind: Kind, disorderly: bool, random: &mut Random) -
             order.swap(index, random.below(index + 1));
         }
     }
-    let owns = matches!(kind, Kind::ResourceSpans | Kind::ScopeSpans);
+    let owns = matches!(kind, Kind::ResourceSpans | Kind::ScopeSpans | Kind::ResourceLogs | Kind::ScopeLogs);
     if owns && !disorderly {
         order.sort_by_key(|&index| fields[index].number != 1);
     }

@@ -1,4 +1,4 @@
-//! Reads what surrounds spans: Resource, InstrumentationScope and the messages that pair them with their spans.
+//! Reads what surrounds items: Resource, InstrumentationScope and the messages that pair them with their items.
 
 use super::{Attributes, ResourceView, ScanError, ScopeView, ValueView, admission::Check};
 use crate::otlp::wire::{Cursor, Occurrences, Repeated, bytes_key, varint_key};
@@ -12,7 +12,7 @@ const CHILD_FIELD: u32 = 2;
 const CHILD: u32 = bytes_key(CHILD_FIELD);
 const SCHEMA_URL: u32 = bytes_key(3);
 
-/// What ResourceSpans and ScopeSpans have in common: an owner (the resource or scope), its children (scopes or spans) and a
+/// What ResourceSpans, ScopeSpans and their like have in common: an owner (the resource or scope), its children (scopes or items) and a
 /// schema URL, which encoders write behind the children. So the children are passed over once before they are read.
 pub(super) struct Owned<'a> {
     owner: Option<&'a [u8]>,
@@ -20,7 +20,7 @@ pub(super) struct Owned<'a> {
     schema_url: &'a [u8],
 }
 
-/// Passes over the children of a ResourceSpans or ScopeSpans; the owner is not looked into.
+/// Passes over the children of a ResourceSpans, ScopeSpans or their like; the owner is not looked into.
 pub(super) fn owned<'a, C: Check>(message: &'a [u8], check: &mut C) -> Result<Owned<'a>, ScanError> {
     const { assert!(RESOURCE == SCOPE) };
     let mut owner = None;
@@ -50,8 +50,8 @@ pub(super) fn owned<'a, C: Check>(message: &'a [u8], check: &mut C) -> Result<Ow
     Ok(Owned { owner, children: children.of(message, CHILD_FIELD), schema_url })
 }
 
-/// Reads a ResourceSpans: its resource and its encoded ScopeSpans.
-pub(super) fn resource_spans<'a, C: Check>(
+/// Reads a ResourceSpans or its like: its resource and its encoded scopes.
+pub(super) fn in_resource<'a, C: Check>(
     message: &'a [u8],
     check: &mut C,
 ) -> Result<(ResourceView<'a>, Repeated<'a>), ScanError> {
@@ -59,7 +59,7 @@ pub(super) fn resource_spans<'a, C: Check>(
     Ok((resource_view(&parts, check)?, parts.children))
 }
 
-/// Reads the resource of a ResourceSpans.
+/// Reads the resource of a ResourceSpans or its like.
 pub(super) fn resource_view<'a, C: Check>(parts: &Owned<'a>, check: &mut C) -> Result<ResourceView<'a>, ScanError> {
     let mut view =
         ResourceView { service: UNKNOWN_SERVICE.as_bytes(), schema_url: parts.schema_url, ..ResourceView::default() };
@@ -69,8 +69,8 @@ pub(super) fn resource_view<'a, C: Check>(parts: &Owned<'a>, check: &mut C) -> R
     Ok(view)
 }
 
-/// Reads a ScopeSpans: its scope and its encoded spans.
-pub(super) fn scope_spans<'a, C: Check>(
+/// Reads a ScopeSpans or its like: its scope and its encoded items.
+pub(super) fn in_scope<'a, C: Check>(
     message: &'a [u8],
     check: &mut C,
 ) -> Result<(ScopeView<'a>, Repeated<'a>), ScanError> {
@@ -78,7 +78,7 @@ pub(super) fn scope_spans<'a, C: Check>(
     Ok((scope_view(&parts, check)?, parts.children))
 }
 
-/// Reads the scope of a ScopeSpans.
+/// Reads the scope of a ScopeSpans or its like.
 pub(super) fn scope_view<'a, C: Check>(parts: &Owned<'a>, check: &mut C) -> Result<ScopeView<'a>, ScanError> {
     let mut view = ScopeView { schema_url: parts.schema_url, ..ScopeView::default() };
     if let Some(bytes) = parts.owner {

@@ -14,21 +14,24 @@ use weir_proto::otlp::{
 
 use crate::{GENEROUS, generated::requests, scrambled::Random};
 
-const LIMITS: TranscodeLimits = TranscodeLimits { depth_max: 64, bytes_max: 1 << 30 };
+pub(crate) const LIMITS: TranscodeLimits = TranscodeLimits { depth_max: 64, bytes_max: 1 << 30 };
 
 /// serde writes null for NaN and infinities, where the proto3 JSON mapping has words.
+pub(crate) fn any_value(value: &mut AnyValue) {
+    match &mut value.value {
+        Some(Value::DoubleValue(double)) if !double.is_finite() => *double = 0.5,
+        Some(Value::ArrayValue(array)) => array.values.iter_mut().for_each(any_value),
+        Some(Value::KvlistValue(list)) => attributes(&mut list.values),
+        _ => {}
+    }
+}
+
+/// The same in attributes.
+pub(crate) fn attributes(attributes: &mut [KeyValue]) {
+    attributes.iter_mut().filter_map(|attribute| attribute.value.as_mut()).for_each(any_value);
+}
+
 fn without_non_finite(request: &mut ExportTraceServiceRequest) {
-    fn any_value(value: &mut AnyValue) {
-        match &mut value.value {
-            Some(Value::DoubleValue(double)) if !double.is_finite() => *double = 0.5,
-            Some(Value::ArrayValue(array)) => array.values.iter_mut().for_each(any_value),
-            Some(Value::KvlistValue(list)) => attributes(&mut list.values),
-            _ => {}
-        }
-    }
-    fn attributes(attributes: &mut [KeyValue]) {
-        attributes.iter_mut().filter_map(|attribute| attribute.value.as_mut()).for_each(any_value);
-    }
     for resource_spans in &mut request.resource_spans {
         resource_spans.resource.iter_mut().for_each(|resource| attributes(&mut resource.attributes));
         for scope_spans in &mut resource_spans.scope_spans {
@@ -50,7 +53,7 @@ fn assert_transcoded(json: &str, request: &ExportTraceServiceRequest) {
 }
 
 /// Writes the same JSON in other words.
-fn rewrite(value: &Json, key: &str, random: &mut Random, out: &mut String) {
+pub(crate) fn rewrite(value: &Json, key: &str, random: &mut Random, out: &mut String) {
     let blank = [" ", "", "", "\n\t"][random.below(4)];
     out.push_str(blank);
     match value {
@@ -111,7 +114,9 @@ fn rewrite(value: &Json, key: &str, random: &mut Random, out: &mut String) {
             match named {
                 Some(name) => out.push_str(&format!("\"{name}\"")),
                 // Quoted, it would be a name.
-                None if key == "kind" || key == "code" || random.below(2) == 0 => out.push_str(&number),
+                None if ["kind", "code", "severityNumber"].contains(&key) || random.below(2) == 0 => {
+                    out.push_str(&number)
+                }
                 None => out.push_str(&format!("\"{number}\"")),
             }
         }

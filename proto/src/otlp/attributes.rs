@@ -279,7 +279,7 @@ const DOUBLE_BYTE: u8 = DOUBLE as u8;
 
 /// Reads an AnyValue. A string_value_strindex belongs to profiles and counts as no value, as OTLP says.
 #[inline(always)]
-fn any_value<'a, C: Check>(message: &'a [u8], check: &mut C) -> Result<ValueView<'a>, ScanError> {
+pub(super) fn any_value<'a, C: Check>(message: &'a [u8], check: &mut C) -> Result<ValueView<'a>, ScanError> {
     match message {
         [STRING_BYTE, length @ ..0x80, text @ ..] if text.len() == usize::from(*length) => {
             check.string(text);

@@ -1,0 +1,166 @@
+//! Decides line by line what a frame of the logs' journal holds.
+
+use bytes::Bytes;
+use weir_proto::{
+    Signal, TenantId,
+    otlp::{
+        Checks, ScanError,
+        logs::{ScannedLine, scan},
+    },
+};
+use weir_store::{LogsBatch, RejectReason, head::LineSummaries, journal::Checksummed};
+
+use super::{AdmissionError, AdmissionRules, Admitted, Judged, TimeWindow, with_usable};
+
+/// Lines of usual length have about this size.
+const LINE_BYTES_USUAL: usize = 300;
+
+/// Judges each line of `payload`, an encoded ExportLogsServiceRequest that arrived at `now_ns`.
+///
+/// Unusual field orders are rewritten, so that the journal holds canonical payloads only. Attributes beyond the limit are left out and
+/// counted. A line whose ids are none, or whose time nobody knows, is kept: what it says is worth more than what it belongs to.
+pub fn admit_lines(
+    tenant: TenantId,
+    payload: Bytes,
+    now_ns: u64,
+    rules: &AdmissionRules,
+) -> Result<Admitted<LineSummaries>, AdmissionError> {
+    let arrived = Checksummed::of(payload.clone());
+    let judge = |payload: &[u8]| judge(payload, now_ns, rules);
+    let (payload, judged) = with_usable(Signal::Logs, payload, rules, judge)?;
+    let (judged, partial) = judged.within_bounds(Signal::Logs)?;
+    let is_unchanged = payload.as_ptr() == arrived.as_ptr() && payload.len() == arrived.len();
+    let batch = LogsBatch {
+        tenant,
+        payload: if is_unchanged { arrived } else { payload.into() },
+        received_at_ns: now_ns,
+        items: judged.items,
+        rejected: judged.rejected,
+        summaries: judged.summaries,
+        generation: 0,
+        head_dropped: 0,
+    };
+    Ok(Admitted { batch, partial })
+}
+
+fn judge(payload: &[u8], now_ns: u64, rules: &AdmissionRules) -> Result<Judged<LineSummaries>, ScanError> {
+    let window = TimeWindow::around(now_ns, rules);
+    let mut judged = Judged::new(LineSummaries::with_capacity(payload.len() / LINE_BYTES_USUAL + 1));
+    scan(payload, Checks::Admission(rules.limits), |scanned| {
+        judged.items += 1;
+        match fault(scanned, now_ns, window) {
+            None => judged.summaries.push(scanned.ordinal, now_ns, &scanned.line),
+            Some(reason) => judged.reject(scanned.ordinal, reason),
+        }
+    })?;
+    Ok(judged)
+}
+
+fn fault(scanned: &ScannedLine<'_>, now_ns: u64, window: TimeWindow) -> Option<RejectReason> {
+    match scanned.fault {
+        Some(fault) => Some(fault.into()),
+        None => window.fault(scanned.line.time_or(now_ns)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use prost::Message;
+    use weir_proto::otlp::{
+        Limits,
+        messages::{
+            collector::logs::v1::ExportLogsServiceRequest,
+            common::v1::{AnyValue, KeyValue, any_value::Value},
+            logs::v1::{LogRecord, ResourceLogs, ScopeLogs},
+        },
+    };
+
+    use super::*;
+    use crate::processors::Processing;
+
+    const NOW_NS: u64 = 1_700_000_000_000_000_000;
+    const SECOND_NS: u64 = 1_000_000_000;
+
+    fn admitted(lines: Vec<LogRecord>) -> Admitted<LineSummaries> {
+        let rules = AdmissionRules {
+            limits: Limits { depth_max: 4, attributes_max: 3, span_bytes_max: 1000 },
+            accept_past: Some(Duration::from_secs(3600)),
+            accept_future: Some(Duration::from_secs(60)),
+            processing: Processing::NONE,
+        };
+        let scope_logs = vec![ScopeLogs { log_records: lines, ..ScopeLogs::default() }];
+        let resource_logs = vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }];
+        let payload = ExportLogsServiceRequest { resource_logs }.encode_to_vec();
+        admit_lines(TenantId::default(), payload.into(), NOW_NS, &rules).expect("well formed")
+    }
+
+    fn reasons(lines: Vec<LogRecord>) -> Vec<(u32, RejectReason)> {
+        let Admitted { batch, partial } = admitted(lines);
+        assert_eq!(partial.map_or(0, |partial| partial.rejected), batch.rejected.len() as u32);
+        assert_eq!(batch.summaries.len() + batch.rejected.len(), batch.items as usize);
+        batch.rejected.into_iter().map(|rejection| (rejection.ordinal, rejection.reason)).collect()
+    }
+
+    #[test]
+    fn a_line_is_kept_whatever_it_belongs_to() {
+        let odd = |trace_id: &[u8], span_id: &[u8]| LogRecord {
+            time_unix_nano: NOW_NS,
+            trace_id: trace_id.to_vec(),
+            span_id: span_id.to_vec(),
+            ..LogRecord::default()
+        };
+        let lines = vec![odd(&[], &[]), odd(&[1; 16], &[1; 8]), odd(&[1; 15], &[1; 9]), odd(&[0; 16], &[0; 8])];
+        assert_eq!(reasons(lines), []);
+        // Nobody knows when, or only who collected it does.
+        let untimed = |observed_time_unix_nano| LogRecord { observed_time_unix_nano, ..LogRecord::default() };
+        assert_eq!(reasons(vec![untimed(0), untimed(NOW_NS - SECOND_NS)]), []);
+    }
+
+    #[test]
+    fn what_is_rejected_is_rejected_alone() {
+        let at = |time_unix_nano| LogRecord { time_unix_nano, ..LogRecord::default() };
+        let attribute = KeyValue {
+            key: "k".into(),
+            value: Some(AnyValue { value: Some(Value::BoolValue(true)) }),
+            ..KeyValue::default()
+        };
+        let lines = vec![
+            at(NOW_NS),
+            at(NOW_NS - 3601 * SECOND_NS),
+            at(NOW_NS + 61 * SECOND_NS),
+            LogRecord { observed_time_unix_nano: NOW_NS - 3601 * SECOND_NS, ..LogRecord::default() },
+            LogRecord { attributes: vec![attribute; 4], ..at(NOW_NS) },
+            LogRecord { severity_text: "x".repeat(1000), ..at(NOW_NS) },
+            at(NOW_NS),
+        ];
+        let partial = admitted(lines.clone()).partial.expect("some are rejected");
+        let message = "rejected log records: too_large 1, too_old 2, too_new 1";
+        assert_eq!(partial.message, message);
+        let expected = [
+            (1, RejectReason::TooOld),
+            (2, RejectReason::TooNew),
+            (3, RejectReason::TooOld),
+            (5, RejectReason::TooLarge),
+        ];
+        assert_eq!(reasons(lines.clone()), expected);
+        let payload = admitted(lines).batch.payload;
+        let kept = ExportLogsServiceRequest::decode(&payload[..]).expect("well formed");
+        let cut = &kept.resource_logs[0].scope_logs[0].log_records[4];
+        assert_eq!((cut.attributes.len(), cut.dropped_attributes_count), (3, 1), "the first ones stay");
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused_by_its_name() {
+        let rules = AdmissionRules {
+            limits: Limits { depth_max: 4, attributes_max: 3, span_bytes_max: 1000 },
+            accept_past: None,
+            accept_future: None,
+            processing: Processing::NONE,
+        };
+        let refused = admit_lines(TenantId::default(), Bytes::from_static(&[0x0a]), NOW_NS, &rules);
+        let message = refused.expect_err("cut off").to_string();
+        assert_eq!(message, "not an ExportLogsServiceRequest: truncated at byte 1");
+    }
+}

@@ -1,0 +1,162 @@
+//! The head's rows of lines: what tells which payloads a query must look into.
+
+use std::sync::Arc;
+
+use weir_proto::{
+    Signal, TenantId, TraceId,
+    otlp::{
+        logs::{LineView, scan_chosen},
+        messages::{common::v1::InstrumentationScope, resource::v1::Resource},
+    },
+};
+
+use super::{
+    file::{HeadFile, HeadFrame, NO_ROW, Rows, RowsPlace},
+    search::shared,
+};
+use crate::{LineRecord, Offset, ReadError, journal::FrameHeader};
+
+/// One line in the head: 32 bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LineSummary {
+    /// Zero without a trace.
+    trace_id: TraceId,
+    /// Its place in time, Unix ns.
+    pub(crate) time_ns: u64,
+    /// Position among the payload's lines.
+    pub(crate) ordinal: u32,
+    /// The row of the same trace before this one in the file, or [`NO_ROW`]; set when published.
+    previous_in_trace: u32,
+}
+
+impl LineSummary {
+    /// The trace that it belongs to.
+    pub(crate) fn trace(&self) -> Option<TraceId> {
+        (self.trace_id.0 != [0; 16]).then_some(self.trace_id)
+    }
+}
+
+/// The summaries of one batch's accepted lines, made while the bytes are in cache.
+#[derive(Debug, Default)]
+pub struct LineSummaries(Vec<LineSummary>);
+
+impl LineSummaries {
+    /// Room for `lines` summaries.
+    pub fn with_capacity(lines: usize) -> Self {
+        Self(Vec::with_capacity(lines))
+    }
+
+    /// How many lines were added.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether none was.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds an accepted line, in ordinal order; `received_at_ns` is its frame's.
+    #[inline]
+    pub fn push(&mut self, ordinal: u32, received_at_ns: u64, line: &LineView<'_>) {
+        self.0.push(LineSummary {
+            trace_id: line.trace().unwrap_or(TraceId([0; 16])),
+            time_ns: line.time_or(received_at_ns),
+            ordinal,
+            previous_in_trace: NO_ROW,
+        });
+    }
+}
+
+/// One frame's accepted lines.
+#[derive(Debug)]
+pub(crate) struct LineRows {
+    /// Smallest and largest time, Unix ns.
+    pub(crate) time_ns: (u64, u64),
+    pub(crate) lines: Box<[LineSummary]>,
+}
+
+/// The lines of one journal file.
+pub(crate) type LineFile = HeadFile<LineRows>;
+/// The lines of one frame.
+pub(crate) type LineFrame = HeadFrame<LineRows>;
+
+impl Rows for LineRows {
+    const SIGNAL: Signal = Signal::Logs;
+    type Batch = LineSummaries;
+    type Index = ();
+    type Unlocked = ();
+
+    fn take_in(batch: LineSummaries, _: &FrameHeader, ((), ()): (&mut (), &()), place: RowsPlace<'_>) -> Self {
+        let RowsPlace { first_row, mut chains, .. } = place;
+        let mut lines = batch.0.into_boxed_slice();
+        let mut time_ns = (u64::MAX, 0);
+        for (row, line) in (first_row..).zip(&mut lines) {
+            time_ns = (line.time_ns.min(time_ns.0), line.time_ns.max(time_ns.1));
+            if let Some(trace) = line.trace() {
+                line.previous_in_trace = chains.link(trace, row);
+            }
+        }
+        Self { time_ns, lines }
+    }
+
+    fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    fn in_trace(&self, row: usize) -> (Option<TraceId>, u32) {
+        let line = &self.lines[row];
+        (line.trace(), line.previous_in_trace)
+    }
+
+    fn kept_at_once(&self) -> u64 {
+        self.lines.len() as u64
+    }
+}
+
+impl LineFile {
+    /// The newest `rows_max` lines of a trace at or before `visible`, those in frames that cannot be read aside.
+    pub(crate) fn lines_of_trace(
+        &self,
+        tenant: &TenantId,
+        id: TraceId,
+        visible: Offset,
+        rows_max: usize,
+    ) -> Vec<LineRecord> {
+        let is_shown = |(frame, row): &(&LineFrame, usize)| {
+            frame.offset <= visible && frame.tenant == *tenant && frame.lines[*row].trace() == Some(id)
+        };
+        let rows: Vec<_> = self.chain(tenant, id).filter(is_shown).take(rows_max).collect();
+        let mut records = Vec::new();
+        for of_frame in rows.chunk_by(|a, b| a.0.offset == b.0.offset) {
+            let frame = of_frame[0].0;
+            let mut ordinals: Vec<u32> = of_frame.iter().map(|&(_, row)| frame.lines[row].ordinal).collect();
+            ordinals.sort_unstable();
+            if let Err(error) = self.decode(frame, ordinals, &mut records) {
+                tracing::error!(offset = %frame.offset, %error, "a frame of the journal cannot be read; the rest is");
+            }
+        }
+        records
+    }
+
+    fn decode(&self, frame: &LineFrame, ordinals: Vec<u32>, records: &mut Vec<LineRecord>) -> Result<(), ReadError> {
+        let payload = frame.payload.read(self.journal())?;
+        let mut resource: Option<(u32, Arc<Resource>)> = None;
+        let mut scope: Option<(u32, Arc<InstrumentationScope>)> = None;
+        scan_chosen(&payload, ordinals, |scanned| {
+            let resource = shared(&mut resource, scanned.resource_ordinal, || scanned.resource.to_message());
+            let scope = shared(&mut scope, scanned.scope_ordinal, || scanned.scope.to_message());
+            let mut line = scanned.line.to_message();
+            // As it will be in a segment: ids that are none are lost.
+            if scanned.line.trace().is_none() {
+                line.trace_id.clear();
+            }
+            if scanned.line.span().is_none() {
+                line.span_id.clear();
+            }
+            let time_ns = scanned.line.time_or(frame.received_at_ns);
+            records.push(LineRecord { line, time_ns, resource, scope });
+        })
+        .map_err(|error| ReadError::Damaged(format!("frame {}: {error}", frame.offset)))
+    }
+}

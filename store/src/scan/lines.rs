@@ -1,0 +1,178 @@
+//! Reads lines of the head: their times and traces decide first, payloads are looked into only where they must be.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use weir_proto::{
+    TenantId,
+    otlp::logs::{ScannedLine, scan_chosen},
+};
+
+use super::{
+    Pruned, ReadBounds, ReadCounts, ScanFilter, ScanRequest,
+    head::{Needles, Newest, attributes_fulfil},
+};
+use crate::{
+    Offset, ReadError,
+    head::{LineFile, LineFrame, LineSummary},
+    segment::LineScanRows,
+};
+
+/// Lines of one part, about. Few in tests of development builds, so that they meet the edges.
+const PART_LINES: u64 = if cfg!(all(test, debug_assertions)) { 32 } else { 65_536 };
+
+/// Some frames of a head file.
+#[derive(Debug, Clone)]
+pub(crate) struct LinesPart {
+    file: Arc<LineFile>,
+    /// Indexes of the tenant's frames, ascending.
+    frames: Vec<u32>,
+    /// Smallest and largest time of the frames.
+    pub(crate) time_ns: (u64, u64),
+    pub(crate) rows_max: u64,
+}
+
+/// The parts of a head file, up to the frame `projected`, that may hold rows that fulfil the filter.
+pub(super) fn parts(
+    file: &Arc<LineFile>,
+    tenant: &TenantId,
+    projected: Offset,
+    filter: &ScanFilter,
+    pruned: &mut Pruned,
+) -> Vec<LinesPart> {
+    let of_traces = filter.trace_ids.as_ref().map(|ids| {
+        let mut frames: Vec<u32> = ids.iter().flat_map(|&id| file.frames_of_trace(tenant, id)).collect();
+        frames.sort_unstable();
+        frames
+    });
+    let mut parts: Vec<LinesPart> = Vec::new();
+    for (index, frame) in (0u32..).zip(file.frames(projected)) {
+        if frame.tenant != *tenant || frame.lines.is_empty() {
+            continue;
+        }
+        pruned.head_frames += 1;
+        let (min, max) = frame.time_ns;
+        let outside = max < *filter.start_ns.start() || min > *filter.start_ns.end();
+        let other_trace = of_traces.as_ref().is_some_and(|frames| frames.binary_search(&index).is_err());
+        if outside || other_trace {
+            pruned.head_frames_pruned += 1;
+            continue;
+        }
+        let lines = frame.lines.len() as u64;
+        match parts.last_mut().filter(|part| part.rows_max + lines <= PART_LINES) {
+            Some(part) => {
+                part.frames.push(index);
+                part.time_ns = (part.time_ns.0.min(min), part.time_ns.1.max(max));
+                part.rows_max += lines;
+            }
+            None => {
+                parts.push(LinesPart { file: file.clone(), frames: vec![index], time_ns: (min, max), rows_max: lines })
+            }
+        }
+    }
+    parts
+}
+
+impl LinesPart {
+    /// The same frames in several parts.
+    pub(super) fn split(&self, rows_max: u32) -> Vec<Self> {
+        let mut parts: Vec<Self> = Vec::new();
+        // Newest first, as parts are.
+        for &index in self.frames.iter().rev() {
+            let rows = self.file.frame(index as usize).map_or(0, |frame| frame.lines.len() as u64);
+            match parts.last_mut().filter(|part| part.rows_max + rows <= u64::from(rows_max)) {
+                Some(part) => {
+                    part.frames.insert(0, index);
+                    part.rows_max += rows;
+                }
+                None => parts.push(Self { frames: vec![index], rows_max: rows, ..self.clone() }),
+            }
+        }
+        parts
+    }
+
+    /// The rows that fulfil the filter, as far as they are needed. Counts frames that cannot be read as damaged.
+    pub(super) fn read(
+        &self,
+        request: &ScanRequest,
+        bounds: &ReadBounds,
+        counts: &ReadCounts,
+    ) -> Result<RecordBatch, ReadError> {
+        let filter = &request.filter;
+        let mut newest = Newest::within(bounds);
+        let needles = Needles::of(filter);
+        let mut rows = LineScanRows::new(request);
+        let needs_payload = !filter.attributes.is_empty() || filter.services.is_some() || rows.needs_payload();
+        let mut candidates: Vec<&LineSummary> = Vec::new();
+        for &index in self.frames.iter().rev() {
+            if bounds.rows_max.is_some_and(|rows_max| rows.len() as usize >= rows_max) {
+                break;
+            }
+            let floor_ns = newest.floor_ns();
+            let Some(frame) = self.file.frame(index as usize).filter(|frame| frame.time_ns.1 >= floor_ns) else {
+                continue;
+            };
+            candidates.clear();
+            candidates.extend(frame.lines.iter().filter(|line| line.time_ns >= floor_ns && fits(line, filter)));
+            if candidates.is_empty() {
+                continue;
+            }
+            if !needs_payload {
+                for line in &candidates {
+                    if newest.takes(line.time_ns) {
+                        rows.push(line.time_ns, line.trace(), None);
+                    }
+                }
+                continue;
+            }
+            let sink = (&mut rows, &mut newest);
+            if let Err(error) = self.read_payload(frame, &candidates, filter, &needles, sink, counts) {
+                ReadCounts::add(&counts.damaged, 1);
+                tracing::error!(offset = %frame.offset, %error, "a frame of the journal cannot be read; the rest is");
+            }
+        }
+        ReadCounts::add(&counts.rows, u64::from(rows.len()));
+        rows.finish().map_err(|error| ReadError::Damaged(error.to_string()))
+    }
+
+    /// Asks a payload about its candidates, which are in ordinal order.
+    fn read_payload(
+        &self,
+        frame: &LineFrame,
+        candidates: &[&LineSummary],
+        filter: &ScanFilter,
+        needles: &Needles<'_>,
+        (rows, newest): (&mut LineScanRows<'_>, &mut Newest),
+        counts: &ReadCounts,
+    ) -> Result<(), ReadError> {
+        let payload = frame.payload.read(self.file.journal())?;
+        if !needles.may_be_in(&payload) {
+            return Ok(());
+        }
+        ReadCounts::add(&counts.head_payloads, 1);
+        let mut next = candidates.iter();
+        scan_chosen(&payload, candidates.iter().map(|line| line.ordinal), |scanned| {
+            let Some(line) = next.find(|line| line.ordinal == scanned.ordinal) else { return };
+            if fulfils(scanned, filter) && newest.takes(line.time_ns) {
+                rows.push(line.time_ns, line.trace(), Some(scanned));
+            }
+        })
+        .map_err(|error| ReadError::Damaged(format!("frame {}: {error}", frame.offset)))
+    }
+}
+
+/// What the summary tells of the filter.
+fn fits(line: &LineSummary, filter: &ScanFilter) -> bool {
+    filter.start_ns.contains(&line.time_ns)
+        && filter.trace_ids.as_ref().is_none_or(|ids| line.trace().is_some_and(|trace| ids.contains(&trace)))
+}
+
+/// What only the payload tells.
+fn fulfils(scanned: &ScannedLine<'_>, filter: &ScanFilter) -> bool {
+    let service = scanned.resource.service;
+    filter.services.as_ref().is_none_or(|services| services.iter().any(|wanted| wanted.as_bytes() == service))
+        && filter
+            .attributes
+            .iter()
+            .all(|condition| attributes_fulfil(scanned.line.attributes, scanned.resource.attributes, condition))
+}

@@ -1,0 +1,138 @@
+//! Gathers journalled lines into columns, straight from their bytes.
+
+use weir_proto::{
+    SpanId,
+    otlp::{
+        Checks, ScanError, ValueView,
+        logs::{LineView, ScannedLine, scan},
+    },
+};
+
+use super::{
+    column::{Column, Values},
+    gathering::{Builder, Gathering, push_some_bytes, push_some_word},
+    json,
+    schema::{DEFECT_NO_TIME, DEFECT_SPAN_ID, DEFECT_TRACE_ID, lines},
+};
+use crate::Rejection;
+
+/// Builds one segment: takes journalled payloads in journal order, keeps their lines as columns.
+#[derive(Debug)]
+pub struct LineBuilder(Gathering);
+
+impl Default for LineBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Builder for LineBuilder {
+    fn gathering(&self) -> &Gathering {
+        &self.0
+    }
+
+    fn gathering_mut(&mut self) -> &mut Gathering {
+        &mut self.0
+    }
+}
+
+impl LineBuilder {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self(Gathering::new(&lines::TABLE))
+    }
+
+    /// Adds the lines of a journalled payload, except the rejected ones (sorted by ordinal); `received_at_ns` is its frame's.
+    ///
+    /// After an error the lines before the fault are in, and [`Builder::rows`] tells how many; an admitted payload has none.
+    pub fn push_payload(
+        &mut self,
+        payload: &[u8],
+        rejected: &[Rejection],
+        received_at_ns: u64,
+    ) -> Result<(), ScanError> {
+        self.0.take_bytes(payload.len())?;
+        let mut rejected = rejected.iter().map(|rejection| rejection.ordinal).peekable();
+        let (mut resource, mut scope) = (None, None);
+        let mut service = 0;
+        scan(payload, Checks::Journalled, |line| {
+            if rejected.next_if_eq(&line.ordinal).is_some() {
+                return;
+            }
+            if resource != Some(line.resource_ordinal) {
+                service = self.0.start_resource(&line.resource);
+                resource = Some(line.resource_ordinal);
+            }
+            if scope != Some(line.scope_ordinal) {
+                self.0.start_scope(&line.scope);
+                scope = Some(line.scope_ordinal);
+            }
+            self.push_line(line, service, received_at_ns);
+        })
+    }
+
+    #[inline]
+    fn push_line(&mut self, scanned: &ScannedLine<'_>, service: u32, received_at_ns: u64) {
+        let line = &scanned.line;
+        let row = self.0.rows;
+        let mut defects = if line.time_ns == 0 { DEFECT_NO_TIME } else { 0 };
+        let time_ns = line.time_or(received_at_ns);
+        self.0.fixed[lines::TIME].push_word(row, time_ns);
+        push_some_word(&mut self.0.fixed[lines::OBSERVED_TIME], row, line.observed_ns);
+        defects |= self.push_ids(row, line);
+        self.0.fixed[lines::SEVERITY_NUMBER].push_word(row, i64::from(line.severity_number) as u64);
+        push_some_bytes(&mut self.0.fixed[lines::SEVERITY_TEXT], row, line.severity_text);
+        self.push_body(row, &line.body);
+        push_some_bytes(&mut self.0.fixed[lines::EVENT_NAME], row, line.event_name);
+        push_some_word(&mut self.0.fixed[lines::FLAGS], row, u64::from(line.flags));
+        push_some_word(&mut self.0.fixed[lines::DEFECTS], row, defects);
+        push_some_word(&mut self.0.fixed[lines::DROPPED_ATTRIBUTES], row, u64::from(line.dropped_attributes_count));
+        // Lines of one service and severity mostly have the same keys.
+        let shape = service.wrapping_mul(31).wrapping_add(line.severity_number as u32);
+        self.0.attributes.push(row, shape, line.attributes.encoded());
+        self.0.end_row(time_ns);
+    }
+
+    /// Adds the ids that are there; answers the defects of those that are none.
+    fn push_ids(&mut self, row: u32, line: &LineView<'_>) -> u64 {
+        let Gathering { fixed, traces, .. } = &mut self.0;
+        let mut defects = 0;
+        match line.trace() {
+            Some(trace) => {
+                let number = traces.number(trace);
+                traces.add(number, row);
+                let Column { rows, values: Values::Bytes { codes, dictionary } } = &mut fixed[lines::TRACE_ID] else {
+                    unreachable!("trace ids are bytes")
+                };
+                if number as usize == dictionary.len() {
+                    dictionary.push(&trace.0);
+                }
+                codes.push(number);
+                rows.get_or_insert_default().push(row);
+            }
+            None if line.has_odd_trace_id() => defects |= DEFECT_TRACE_ID,
+            None => {}
+        }
+        match line.span() {
+            Some(SpanId(id)) => fixed[lines::SPAN_ID].push_word(row, u64::from_le_bytes(id)),
+            None if line.has_odd_span_id() => defects |= DEFECT_SPAN_ID,
+            None => {}
+        }
+        defects
+    }
+
+    /// A text is kept as it is, anything else as JSON text.
+    fn push_body(&mut self, row: u32, body: &ValueView<'_>) {
+        let Gathering { fixed, text, .. } = &mut self.0;
+        match body {
+            ValueView::Empty => {}
+            ValueView::Str(body) => fixed[lines::BODY].push_bytes(row, body),
+            structured => {
+                text.clear();
+                json::write_value(structured, text);
+                fixed[lines::BODY].push_bytes(row, text);
+                fixed[lines::BODY_IS_JSON].push_word(row, 1);
+            }
+        }
+    }
+}

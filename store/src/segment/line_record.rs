@@ -1,0 +1,106 @@
+//! Decodes whole lines: every column of a few rows.
+
+use weir_proto::otlp::messages::{
+    common::v1::{AnyValue, InstrumentationScope, any_value::Value},
+    logs::v1::LogRecord,
+    resource::v1::Resource,
+};
+
+use super::{
+    SegmentError,
+    chunk_reader::{Block, ChunkReader},
+    column::Column,
+    json::{self, BadJson},
+    record::{attribute, shared, text},
+    schema::{ColumnSpec, DEFECT_NO_TIME, ITEM_PREFIX, RESOURCE_PREFIX, lines},
+};
+use crate::LineRecord;
+
+/// A line on its way.
+#[derive(Debug, Default)]
+struct Draft {
+    line: LogRecord,
+    time_ns: u64,
+    body: Option<String>,
+    body_is_json: bool,
+    defects: u64,
+    resource: Resource,
+    scope: InstrumentationScope,
+}
+
+/// The lines at these rows (ascending) of a row group.
+pub(super) fn read(reader: &ChunkReader<'_>, group: usize, rows: &[u32]) -> Result<Vec<LineRecord>, SegmentError> {
+    let mut drafts: Vec<Draft> = rows.iter().map(|_| Draft::default()).collect();
+    let damaged =
+        |name: &str, error: BadJson| SegmentError::damaged(format!("row group {group}, column {name}: {error}"));
+    for (number, spec) in reader.specs.iter().enumerate() {
+        if reader.is_empty(group, number) {
+            continue;
+        }
+        let block = reader.read_rows(group, number, rows)?;
+        fill(&mut drafts, rows, number, spec, &block).map_err(|error| damaged(&spec.name, error))?;
+    }
+    let mut records: Vec<LineRecord> = Vec::with_capacity(rows.len());
+    for draft in drafts {
+        let record = draft.finish(records.last()).map_err(|error| damaged("body", error))?;
+        records.push(record);
+    }
+    Ok(records)
+}
+
+fn fill(drafts: &mut [Draft], rows: &[u32], number: usize, spec: &ColumnSpec, block: &Block) -> Result<(), BadJson> {
+    for (draft, &row) in drafts.iter_mut().zip(rows) {
+        let Some(at) = block.position(row) else { continue };
+        let column = &block.column;
+        if number < lines::SPECS.len() {
+            draft.set(number, column, at)?;
+        } else if let Some(key) = spec.name.strip_prefix(ITEM_PREFIX) {
+            draft.line.attributes.push(attribute(key, spec.kind, column, at)?);
+        } else if let Some(key) = spec.name.strip_prefix(RESOURCE_PREFIX) {
+            draft.resource.attributes.push(attribute(key, spec.kind, column, at)?);
+        }
+    }
+    Ok(())
+}
+
+impl Draft {
+    fn set(&mut self, number: usize, column: &Column, at: usize) -> Result<(), BadJson> {
+        let line = &mut self.line;
+        match number {
+            lines::TIME => self.time_ns = column.word(at),
+            lines::OBSERVED_TIME => line.observed_time_unix_nano = column.word(at),
+            lines::TRACE_ID => line.trace_id = column.bytes(at).to_vec(),
+            lines::SPAN_ID => line.span_id = column.word(at).to_le_bytes().to_vec(),
+            lines::SEVERITY_NUMBER => line.severity_number = column.word(at) as i32,
+            lines::SEVERITY_TEXT => line.severity_text = text(column.bytes(at))?,
+            lines::BODY => self.body = Some(text(column.bytes(at))?),
+            lines::BODY_IS_JSON => self.body_is_json = column.word(at) != 0,
+            lines::EVENT_NAME => line.event_name = text(column.bytes(at))?,
+            lines::FLAGS => line.flags = column.word(at) as u32,
+            lines::DEFECTS => self.defects = column.word(at),
+            lines::DROPPED_ATTRIBUTES => line.dropped_attributes_count = column.word(at) as u32,
+            lines::ATTRIBUTES_OTHER => line.attributes.extend(json::read_object(column.bytes(at))?),
+            lines::RESOURCE_OTHER => self.resource.attributes.extend(json::read_object(column.bytes(at))?),
+            lines::RESOURCE_DROPPED => self.resource.dropped_attributes_count = column.word(at) as u32,
+            lines::SCOPE_NAME => self.scope.name = text(column.bytes(at))?,
+            lines::SCOPE_VERSION => self.scope.version = text(column.bytes(at))?,
+            lines::SCOPE_ATTRIBUTES => self.scope.attributes = json::read_object(column.bytes(at))?,
+            lines::SCOPE_DROPPED => self.scope.dropped_attributes_count = column.word(at) as u32,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The record; shares resource and scope with the one before when they are equal.
+    fn finish(mut self, before: Option<&LineRecord>) -> Result<LineRecord, BadJson> {
+        self.line.time_unix_nano = if self.defects & DEFECT_NO_TIME == 0 { self.time_ns } else { 0 };
+        self.line.body = match self.body {
+            Some(body) if self.body_is_json => Some(json::read_value(body.as_bytes())?),
+            Some(body) => Some(AnyValue { value: Some(Value::StringValue(body)) }),
+            None => None,
+        };
+        let resource = shared(before.map(|before| &before.resource), self.resource);
+        let scope = shared(before.map(|before| &before.scope), self.scope);
+        Ok(LineRecord { line: self.line, time_ns: self.time_ns, resource, scope })
+    }
+}

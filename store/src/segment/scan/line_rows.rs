@@ -1,0 +1,140 @@
+//! Fills a scan's columns from lines as they arrived: what the head's summaries tell, and what lies in payloads.
+
+use arrow_array::RecordBatch;
+use weir_proto::{
+    Signal, TraceId,
+    otlp::{ValueView, logs::ScannedLine},
+};
+
+use super::{
+    arrays, attribute, fixed_column, group,
+    rows::{push_attribute, write_attributes},
+};
+use crate::{
+    Place, ScanColumn, ScanRequest,
+    segment::{SegmentError, column::Column, json, schema::lines},
+};
+
+/// Rows of a batch on their way.
+#[derive(Debug)]
+pub(crate) struct LineScanRows<'r> {
+    request: &'r ScanRequest,
+    columns: Vec<Column>,
+    rows: u32,
+    text: Vec<u8>,
+}
+
+impl<'r> LineScanRows<'r> {
+    /// None yet.
+    pub(crate) fn new(request: &'r ScanRequest) -> Self {
+        Self { request, columns: request.columns.iter().map(empty).collect(), rows: 0, text: Vec::new() }
+    }
+
+    /// How many.
+    pub(crate) fn len(&self) -> u32 {
+        self.rows
+    }
+
+    /// Whether a column needs the payload.
+    pub(crate) fn needs_payload(&self) -> bool {
+        self.request.columns.iter().any(|column| !matches!(column, ScanColumn::Time | ScanColumn::TraceId))
+    }
+
+    /// Adds a line at this place in time, of this trace; `scanned` is there when a column needs the payload.
+    pub(crate) fn push(&mut self, time_ns: u64, trace: Option<TraceId>, scanned: Option<&ScannedLine<'_>>) {
+        let row = self.rows;
+        for (wanted, column) in self.request.columns.iter().zip(&mut self.columns) {
+            match wanted {
+                ScanColumn::Time => column.push_word(row, time_ns),
+                ScanColumn::TraceId => {
+                    if let Some(TraceId(id)) = trace {
+                        column.push_bytes(row, &id);
+                    }
+                }
+                wanted => {
+                    let scanned = scanned.expect("given when a column needs the payload");
+                    push_payload(wanted, column, row, scanned, &mut self.text);
+                }
+            }
+        }
+        self.rows += 1;
+    }
+
+    /// The batch.
+    pub(crate) fn finish(self) -> Result<RecordBatch, SegmentError> {
+        let Self { request, columns, rows, .. } = self;
+        let wanted = request.columns.iter().map(ScanColumn::data_type);
+        let arrays = columns.into_iter().zip(wanted).map(|(column, wanted)| arrays::array(column, rows, &wanted));
+        let arrays = arrays.collect::<Result<Vec<_>, _>>()?;
+        group::batch(request, Signal::Logs, arrays, rows)
+    }
+}
+
+fn empty(wanted: &ScanColumn) -> Column {
+    match wanted {
+        ScanColumn::Attribute { form, .. } => attribute::empty(*form),
+        ScanColumn::Attributes(_) => Column::sparse_bytes(),
+        column => {
+            let number = fixed_column(&lines::TABLE, column).expect("the others are columns of the file");
+            let (_, kind, required) = lines::SPECS[number];
+            Column::empty(kind, required)
+        }
+    }
+}
+
+fn push_payload(wanted: &ScanColumn, column: &mut Column, row: u32, scanned: &ScannedLine<'_>, text: &mut Vec<u8>) {
+    let line = &scanned.line;
+    text.clear();
+    let bytes: &[u8] = match wanted {
+        ScanColumn::SpanId => {
+            if let Some(span) = line.span() {
+                column.push_word(row, u64::from_le_bytes(span.0));
+            }
+            return;
+        }
+        ScanColumn::ObservedTime => {
+            if line.observed_ns != 0 {
+                column.push_word(row, line.observed_ns);
+            }
+            return;
+        }
+        ScanColumn::SeverityNumber => return column.push_word(row, i64::from(line.severity_number) as u64),
+        ScanColumn::BodyIsJson => return column.push_word(row, u64::from(is_structured(&line.body))),
+        ScanColumn::Flags => return column.push_word(row, u64::from(line.flags)),
+        ScanColumn::Service => return column.push_bytes(row, scanned.resource.service),
+        ScanColumn::Attribute { place, key, form } => {
+            let own = (*place != Place::Resource).then_some(line.attributes);
+            let of_resource = (*place != Place::Span).then_some(scanned.resource.attributes);
+            let lists = [own, of_resource].into_iter().flatten();
+            return push_attribute(lists, key, |value| attribute::push_view(column, row, value, *form, text));
+        }
+        ScanColumn::Body => match &line.body {
+            ValueView::Empty => return,
+            // An empty text is a body, too.
+            ValueView::Str(body) => return column.push_bytes(row, body),
+            structured => {
+                json::write_value(structured, text);
+                text
+            }
+        },
+        ScanColumn::Attributes(place) => {
+            match place {
+                Place::Resource => write_attributes(scanned.resource.attributes, None, text),
+                _ => write_attributes(line.attributes, None, text),
+            }
+            text
+        }
+        ScanColumn::SeverityText => line.severity_text,
+        ScanColumn::EventName => line.event_name,
+        ScanColumn::ScopeName => scanned.scope.name,
+        ScanColumn::ScopeVersion => scanned.scope.version,
+        _ => unreachable!("told by the summary, or no column of lines"),
+    };
+    if !bytes.is_empty() {
+        column.push_bytes(row, bytes);
+    }
+}
+
+fn is_structured(body: &ValueView<'_>) -> bool {
+    !matches!(body, ValueView::Empty | ValueView::Str(_))
+}

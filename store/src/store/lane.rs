@@ -1,0 +1,254 @@
+//! A lane: one signal's own way from its journal to its segments, with its own refusal. Disk, catalog, budgets and the view are shared.
+
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use weir_proto::{TenantId, otlp::ScanError};
+
+use super::{
+    AppendError, FRAME_BYTES_MAX, Shared,
+    run::Outcomes,
+    sealer::SealError,
+    spare_builder::SpareBuilder,
+    view::{LaneView, View, Views},
+};
+use crate::{
+    Rejection, Tally,
+    head::{Cut, Decided, HeadFile, HeadFrame, LineRows, LineSummaries, Rows, SpanRows},
+    journal::{Checksummed, Entry, FrameHeader, Journal, JournalAppendError, StoredFrame},
+    segment::{Builder, ChosenSpan, LineBuilder, SpanBuilder},
+};
+
+/// Admitted items of one signal, ready for its journal.
+#[derive(Debug)]
+pub struct Batch<S> {
+    /// Whose.
+    pub tenant: TenantId,
+    /// A canonical export request.
+    pub payload: Checksummed,
+    /// When it arrived, Unix ns.
+    pub received_at_ns: u64,
+    /// Items in the payload, rejected ones included.
+    pub items: u32,
+    /// The refused ones, in ordinal order.
+    pub rejected: Vec<Rejection>,
+    /// The accepted ones, summarised while their bytes were in cache.
+    pub summaries: S,
+    /// [`Sampling::generation`](crate::sampling::Sampling::generation) of what marked the summaries; 0 when nothing samples them.
+    pub generation: u32,
+    /// Items that head sampling took out of what arrived: not in the payload.
+    pub head_dropped: u32,
+}
+
+/// Admitted lines.
+pub type LogsBatch = Batch<LineSummaries>;
+
+/// What one signal has for itself.
+#[derive(Debug)]
+pub(crate) struct Lane<L: Laned> {
+    pub(crate) journal: Journal<L::Batch>,
+    /// Journal files below are sealed, says the catalog.
+    first_unsealed: Mutex<u32>,
+    /// Why appends are refused just now.
+    refusal: Mutex<Option<AppendError>>,
+    pub(super) spare_builder: SpareBuilder<L::Builder>,
+}
+
+/// A signal's rows, with what its lane does differently.
+pub(crate) trait Laned: Rows {
+    /// Makes its segments.
+    type Builder: Builder;
+
+    /// Its lane.
+    fn lane(shared: &Shared) -> &Lane<Self>;
+
+    /// Its part of a view.
+    fn of_view(view: &View) -> &LaneView<Self>;
+
+    /// Its part of a view, to be changed.
+    fn of_view_mut(view: &mut View) -> &mut LaneView<Self>;
+
+    /// Whether what becomes of a file's items is settled: only then it is sealed.
+    fn is_settled(shared: &Shared, file: &HeadFile<Self>) -> bool;
+
+    /// What became of a closed file's items; they are settled.
+    fn decided(file: &HeadFile<Self>, cut: Cut<'_>, now_ns: u64) -> Decided;
+
+    /// How many of a frame's items go into a segment; which, where that is not all of them; and what became of the others.
+    fn choose<'v>(
+        frame: &HeadFrame<Self>,
+        cut: Cut<'v>,
+        outcomes: &mut Outcomes,
+        chosen: &mut Vec<ChosenSpan<'v>>,
+    ) -> Result<usize, SealError>;
+
+    /// Puts a frame's items into a segment under way.
+    fn push(
+        builder: &mut Self::Builder,
+        frame: &HeadFrame<Self>,
+        stored: &StoredFrame,
+        chosen: &[ChosenSpan<'_>],
+    ) -> Result<(), ScanError>;
+
+    /// Swaps the view when a run is sealed, and takes its share out of what is counted by outcome.
+    fn swap(shared: &Shared, change: impl FnMut(&mut View), share: &std::collections::BTreeMap<TenantId, Tally>);
+}
+
+impl<L: Laned> Lane<L> {
+    /// Refuses nothing yet.
+    pub(crate) fn new(journal: Journal<L::Batch>, first_unsealed: u32) -> Self {
+        Self {
+            journal,
+            first_unsealed: Mutex::new(first_unsealed),
+            refusal: Mutex::new(None),
+            spare_builder: SpareBuilder::default(),
+        }
+    }
+
+    /// Returns once the batch is fsynced and visible to snapshots.
+    pub(super) async fn append(&self, batch: Batch<L::Batch>) -> Result<(), AppendError> {
+        let header = FrameHeader {
+            tenant: batch.tenant,
+            received_at_ns: batch.received_at_ns,
+            items: batch.items,
+            rejected: batch.rejected,
+            generation: batch.generation,
+            cursor: Bytes::new(),
+            head_dropped: batch.head_dropped,
+        };
+        let entry = Entry { header, payload: batch.payload, attachment: batch.summaries };
+        match self.journal.append(entry).await {
+            Ok(_) => Ok(()),
+            Err(JournalAppendError::DiskFull) => Err(AppendError::DiskFull),
+            Err(JournalAppendError::QueueFull) => Err(AppendError::Busy("the journal's queue is full")),
+            Err(JournalAppendError::TooLarge) => Err(AppendError::TooLarge { bytes_max: FRAME_BYTES_MAX }),
+            Err(JournalAppendError::Stopped) => Err(AppendError::Stopped),
+        }
+    }
+
+    /// Why appends are refused just now.
+    pub(super) fn refusal(&self) -> Option<AppendError> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Refuses appends from now on, or takes them again.
+    pub(super) fn set_refusal(&self, refusal: Option<AppendError>) {
+        let signal = L::SIGNAL;
+        let mut current = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*current, &refusal) {
+            (None, Some(reason)) => tracing::warn!(%signal, %reason, "receivers are refused"),
+            (Some(_), None) => tracing::info!(%signal, "receivers are taken again"),
+            _ => {}
+        }
+        *current = refusal;
+    }
+
+    /// Journal files below are sealed.
+    pub(crate) fn first_unsealed(&self) -> u32 {
+        *self.first_unsealed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_first_unsealed(&self, file: u32) {
+        *self.first_unsealed.lock().unwrap_or_else(PoisonError::into_inner) = file;
+    }
+}
+
+impl Laned for SpanRows {
+    type Builder = SpanBuilder;
+
+    fn lane(shared: &Shared) -> &Lane<Self> {
+        &shared.traces
+    }
+
+    fn of_view(view: &View) -> &LaneView<Self> {
+        &view.traces
+    }
+
+    fn of_view_mut(view: &mut View) -> &mut LaneView<Self> {
+        &mut view.traces
+    }
+
+    fn is_settled(shared: &Shared, file: &HeadFile<Self>) -> bool {
+        file.end() < shared.sampled.undecided_from()
+    }
+
+    fn decided(file: &HeadFile<Self>, cut: Cut<'_>, now_ns: u64) -> Decided {
+        file.decided(cut, now_ns)
+    }
+
+    fn choose<'v>(
+        frame: &HeadFrame<Self>,
+        cut: Cut<'v>,
+        outcomes: &mut Outcomes,
+        chosen: &mut Vec<ChosenSpan<'v>>,
+    ) -> Result<usize, SealError> {
+        if frame.generation == 0 {
+            return Ok(frame.spans.len());
+        }
+        outcomes.choose(frame, cut, chosen)?;
+        Ok(chosen.len())
+    }
+
+    fn push(
+        builder: &mut SpanBuilder,
+        frame: &HeadFrame<Self>,
+        stored: &StoredFrame,
+        chosen: &[ChosenSpan<'_>],
+    ) -> Result<(), ScanError> {
+        match frame.generation {
+            0 => builder.push_payload(&stored.payload, &stored.header.rejected),
+            _ => builder.push_chosen(&stored.payload, chosen),
+        }
+    }
+
+    fn swap(shared: &Shared, change: impl FnMut(&mut View), share: &std::collections::BTreeMap<TenantId, Tally>) {
+        shared.sampled.take_out(&shared.views, change, share);
+    }
+}
+
+/// Nothing samples lines: all of them are kept as they come.
+impl Laned for LineRows {
+    type Builder = LineBuilder;
+
+    fn lane(shared: &Shared) -> &Lane<Self> {
+        &shared.logs
+    }
+
+    fn of_view(view: &View) -> &LaneView<Self> {
+        &view.logs
+    }
+
+    fn of_view_mut(view: &mut View) -> &mut LaneView<Self> {
+        &mut view.logs
+    }
+
+    fn is_settled(_: &Shared, _: &HeadFile<Self>) -> bool {
+        true
+    }
+
+    fn decided(file: &HeadFile<Self>, _: Cut<'_>, _: u64) -> Decided {
+        Decided { since_ns: file.oldest_received_at_ns(), kept_bytes: u64::from(file.journal().bytes()) }
+    }
+
+    fn choose<'v>(
+        frame: &HeadFrame<Self>,
+        _: Cut<'v>,
+        _: &mut Outcomes,
+        _: &mut Vec<ChosenSpan<'v>>,
+    ) -> Result<usize, SealError> {
+        Ok(frame.lines.len())
+    }
+
+    fn push(
+        builder: &mut LineBuilder,
+        _: &HeadFrame<Self>,
+        stored: &StoredFrame,
+        _: &[ChosenSpan<'_>],
+    ) -> Result<(), ScanError> {
+        builder.push_payload(&stored.payload, &stored.header.rejected, stored.header.received_at_ns)
+    }
+
+    fn swap(shared: &Shared, change: impl FnMut(&mut View), _: &std::collections::BTreeMap<TenantId, Tally>) {
+        Views::change(&shared.views, change);
+    }
+}
