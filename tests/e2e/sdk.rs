@@ -49,7 +49,7 @@ async fn check_lines(query: &Query, id: &str) {
     let sql = format!(
         "SELECT spans.name, severity_number, body, body_is_json, attributes['order'] AS o, logs.service, logs.scope_name
          FROM logs JOIN (SELECT trace_id, span_id, name FROM spans) spans USING (trace_id, span_id)
-         WHERE trace_id = '{id}' ORDER BY time"
+         WHERE logs.trace_id = '{id}' ORDER BY time"
     );
     let answer = query.sql(&sql).await.unwrap_or_else(|error| panic!("{error:#}"));
     let line = |name: &str, severity: u64, body: &str, is_json: bool, order: Option<&str>| {

@@ -140,8 +140,7 @@ async fn http_has_a_status_for_each_fault() {
     let zstd_encoded = ("content-encoding", "zstd");
     type Row<'a> = (&'a str, &'a str, &'a str, Vec<(&'a str, &'a str)>, Vec<u8>, u16, i32);
     let rows: Vec<Row<'_>> = vec![
-        ("metrics", "POST", "/v1/profiles", vec![protobuf], message.clone(), 404, 12),
-        ("logs", "POST", "/v1/logs", vec![protobuf], message.clone(), 404, 12),
+        ("profiles", "POST", "/v1/profiles", vec![protobuf], message.clone(), 404, 12),
         ("elsewhere", "GET", "/", vec![], vec![], 404, 12),
         ("get", "GET", "/v1/traces", vec![], vec![], 405, 12),
         ("put", "PUT", "/v1/traces", vec![protobuf], message.clone(), 405, 12),

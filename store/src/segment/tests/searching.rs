@@ -55,6 +55,10 @@ fn text_of(value: Option<&Value>) -> String {
 fn fits_value(text: &str, value: Option<&Value>) -> bool {
     match value {
         Some(Value::DoubleValue(value)) if value.is_finite() => text.parse::<f64>().is_ok_and(|text| text == *value),
+        // Blanks between its parts do not count.
+        Some(Value::ArrayValue(_) | Value::KvlistValue(_)) => {
+            serde_json::from_str::<serde_json::Value>(text).is_ok_and(|text| text == shown(value))
+        }
         _ => text == text_of(value),
     }
 }
