@@ -79,27 +79,38 @@ fn body(response: &str) -> &str {
 
 #[tokio::test]
 async fn a_client_that_hardly_takes_anything_is_let_go() {
-    let mut many = held();
-    many.operations = (0..3_000).map(|_| many.operations[0].clone()).collect();
-    let served = serve_held(many, |config| config.timeout = Duration::from_millis(500)).await;
-    let mut stream = served.connect().await;
-    let text = "SELECT a.*, b.service AS other FROM spans a, spans b";
-    let request = format!("POST /api/v1/sql HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{text}", text.len());
-    stream.write_all(request.as_bytes()).await.expect("sends");
-    let begin = std::time::Instant::now();
-    let mut beginning = [0; 12];
-    stream.read_exact(&mut beginning).await.expect("the answer begins");
-    assert_eq!(&beginning, b"HTTP/1.1 200");
-    // A byte now and then, until nothing of the server's runs any more.
-    served.tracker.close();
-    served.shutdown.cancel();
-    let mut ticks = tokio::time::interval(Duration::from_millis(50));
-    while !served.tracker.is_empty() {
-        ticks.tick().await;
-        let _ = stream.read_exact(&mut beginning[..1]).await;
-        assert!(begin.elapsed() < Duration::from_secs(60), "still connected");
+    // On a machine that is busy the answer may not begin within the shorter times.
+    for timeout_ms in [500, 5_000, 50_000] {
+        let mut many = held();
+        many.operations = (0..3_000).map(|_| many.operations[0].clone()).collect();
+        let served = serve_held(many, |config| {
+            config.timeout = Duration::from_millis(timeout_ms);
+            // Not this lets it go.
+            config.drain_timeout = Duration::from_secs(3600);
+        })
+        .await;
+        let begin = std::time::Instant::now();
+        let mut stream = served.connect().await;
+        let text = "SELECT a.*, b.service AS other FROM spans a, spans b";
+        let request = format!("POST /api/v1/sql HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{text}", text.len());
+        stream.write_all(request.as_bytes()).await.expect("sends");
+        let mut beginning = [0; 12];
+        stream.read_exact(&mut beginning).await.expect("the answer begins");
+        if &beginning != b"HTTP/1.1 200" {
+            continue;
+        }
+        // A byte now and then, until nothing of the server's runs any more.
+        served.tracker.close();
+        served.shutdown.cancel();
+        let mut ticks = tokio::time::interval(Duration::from_millis(50));
+        while !served.tracker.is_empty() {
+            ticks.tick().await;
+            let _ = stream.read_exact(&mut beginning[..1]).await;
+        }
+        assert!(begin.elapsed() > Duration::from_millis(3 * timeout_ms), "{:?}", begin.elapsed());
+        return;
     }
-    assert!(begin.elapsed() > Duration::from_millis(1_500), "{:?}", begin.elapsed());
+    panic!("no answer began");
 }
 
 #[tokio::test]

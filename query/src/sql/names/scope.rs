@@ -70,8 +70,11 @@ impl Tables {
     pub(super) fn enter(&mut self, with: Option<&With>) -> usize {
         let before = self.with.len();
         for cte in with.iter().flat_map(|with| &with.cte_tables) {
+            let name = normal(&cte.alias.name);
+            // Inside its own query such a name still means what it hides: which columns it has is left to the planner.
+            let is_hiding = self.columns_of(&name).is_some() || self.with.iter().any(|(known, _)| *known == name);
             let of_query = self.given_by(&cte.query);
-            self.with.push((normal(&cte.alias.name), renamed(of_query, &cte.alias)));
+            self.with.push((name, if is_hiding { None } else { renamed(of_query, &cte.alias) }));
         }
         before
     }
