@@ -114,6 +114,7 @@ async fn start(
         store.clone(),
         &plan.data.join(SPILL_FOLDER),
         authenticate,
+        Vec::new(),
         tracker,
         stop.clone(),
     )

@@ -18,6 +18,7 @@ mod jaeger_v3;
 mod leash;
 mod metrics;
 mod moment;
+mod mount;
 mod otlp_json;
 mod process;
 mod routes;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use weir_proto::TenantId;
 
 pub use config::QueryConfig;
+pub use mount::Mount;
 pub use server::start;
 
 /// Names the tenant behind a request's headers; `None` answers 401.

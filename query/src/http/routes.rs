@@ -6,7 +6,7 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, FromRequestParts, Query, RawPathParams, Request},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use http::{HeaderValue, Method, header};
 use tokio::time::timeout;
@@ -20,6 +20,7 @@ use super::{
     call::Call,
     gate::{Gate, run_short},
     health, index, jaeger, jaeger_v3, metrics,
+    mount::Mount,
     stream::Streamed,
     view::{Source, View},
 };
@@ -155,6 +156,7 @@ pub(super) struct App {
     pub(super) engine: Arc<Engine>,
     pub(super) clock: Clock,
     pub(super) config: Arc<QueryConfig>,
+    pub(super) mounts: Arc<[Mount]>,
 }
 
 /// The service behind the port.
@@ -166,11 +168,17 @@ pub(super) fn router(app: &App) -> Router {
         let methods = if route.methods().contains("POST") { get(serve.clone()).post(serve) } else { get(serve) };
         router = router.route(route.path, methods);
     }
+    for mount in app.mounts.iter() {
+        let answer = Arc::clone(&mount.answer);
+        router = router.route(mount.path, post(move |request: Request| answer(request)));
+    }
+    let mounts = Arc::clone(&app.mounts);
     let not_allowed = |request: Request| async move {
         let path = request.uri().path();
-        let failure = Failure::MethodNotAllowed(
-            ROUTES.iter().find(|route| route.path == path).map_or("GET,HEAD", Route::methods),
-        );
+        let is_mount = mounts.iter().any(|mount| mount.path == path);
+        let others = if is_mount { "POST" } else { "GET,HEAD" };
+        let failure =
+            Failure::MethodNotAllowed(ROUTES.iter().find(|route| route.path == path).map_or(others, Route::methods));
         metrics::count("none", failure.outcome(), Instant::now());
         failure.into_response(ErrorStyle::of(path))
     };
@@ -179,15 +187,18 @@ pub(super) fn router(app: &App) -> Router {
         metrics::count("none", failure.outcome(), Instant::now());
         failure.into_response(ErrorStyle::of(request.uri().path()))
     };
-    let limits = Arc::clone(&app.config);
+    let (limits, mounts) = (Arc::clone(&app.config), Arc::clone(&app.mounts));
     router
         .method_not_allowed_fallback(not_allowed)
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(app.config.request_bytes_max.get()))
         .layer(axum::middleware::from_fn(move |request: Request, next: axum::middleware::Next| {
             let limits = Arc::clone(&limits);
+            // A push has a limit of its own.
+            let is_push = mounts.iter().any(|mount| mount.path == request.uri().path());
             async move {
-                let response = match within_limits(&limits, &request) {
+                let within = if is_push { Ok(()) } else { within_limits(&limits, &request) };
+                let response = match within {
                     Ok(()) => next.run(request).await,
                     Err(failure) => {
                         let style = ErrorStyle::of(request.uri().path());

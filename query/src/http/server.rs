@@ -24,6 +24,7 @@ use super::{
     gate::Gate,
     leash::{Leash, LeashedRouter},
     metrics,
+    mount::Mount,
     routes::{App, router},
 };
 use crate::sql::engine::Engine;
@@ -34,12 +35,13 @@ const HEADER_BYTES_MIN: usize = 8192;
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// Opens the port and serves until `shutdown`; the tracker's tasks end once the last request is answered or
-/// `drain_timeout` is over. What SQL queries cannot hold in memory goes to `spill_folder`, which is emptied.
+/// `drain_timeout` is over. What SQL queries cannot hold in memory goes to `spill_folder`, which is emptied. `mounts` are answered beside the routes.
 pub async fn start(
     config: &QueryConfig,
     store: Store,
     spill_folder: &Path,
     authenticate: Authenticate,
+    mounts: Vec<Mount>,
     tracker: &TaskTracker,
     shutdown: CancellationToken,
 ) -> io::Result<SocketAddr> {
@@ -51,6 +53,7 @@ pub async fn start(
         engine: Arc::new(Engine::start(config.sql.clone(), spill_folder)?),
         clock: Clock::system(),
         config: Arc::new(config.clone()),
+        mounts: mounts.into(),
     };
     serve(app, tracker, shutdown).await
 }

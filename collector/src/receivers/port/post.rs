@@ -8,7 +8,7 @@ use http::{
     header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
     request::Parts,
 };
-use hyper::body::Incoming;
+use http_body::Body;
 use tokio::time::timeout;
 use weir_proto::{Signal, TenantId};
 
@@ -31,6 +31,11 @@ pub(crate) struct Post {
     pub(crate) read_timeout: Duration,
 }
 
+/// A body on its way in: from a port of ours, or from one that hands its pushes on.
+pub(crate) trait Arriving: Body<Data = Bytes, Error: std::fmt::Display> {}
+
+impl<B: Body<Data = Bytes, Error: std::fmt::Display>> Arriving for B {}
+
 /// What a request's headers say of its body.
 pub(crate) struct Posted {
     /// The label in metrics.
@@ -46,7 +51,7 @@ impl Post {
     }
 
     /// Takes one request, whatever it is, and counts it.
-    pub(crate) async fn take(&self, request: Request<Incoming>, posted: Posted) -> Result<Accepted, Refusal> {
+    pub(crate) async fn take<B: Arriving>(&self, request: Request<B>, posted: Posted) -> Result<Accepted, Refusal> {
         let protocol = posted.protocol;
         let result = self.receive(request, posted).await;
         let outcome = match &result {
@@ -57,7 +62,7 @@ impl Post {
         result
     }
 
-    async fn receive(&self, request: Request<Incoming>, posted: Posted) -> Result<Accepted, Refusal> {
+    async fn receive<B: Arriving>(&self, request: Request<B>, posted: Posted) -> Result<Accepted, Refusal> {
         let (head, body) = request.into_parts();
         let Some(signal) = self.signal(head.uri.path()) else {
             return Err(Refusal::not_found(head.uri.path(), &self.paths));
@@ -73,7 +78,7 @@ impl Post {
     }
 
     /// Reads one request to its end, within the bounds of all, and keeps nothing of it.
-    pub(crate) async fn let_go(&self, request: Request<Incoming>, protocol: &'static str) -> Result<(), Refusal> {
+    pub(crate) async fn let_go<B: Arriving>(&self, request: Request<B>, protocol: &'static str) -> Result<(), Refusal> {
         let (head, body) = request.into_parts();
         let read = async {
             self.admit(&head)?;
@@ -94,7 +99,7 @@ impl Post {
     }
 
     /// The whole body, as it came.
-    async fn whole(&self, head: &Parts, body: Incoming) -> Result<(Bytes, Reservation), Refusal> {
+    async fn whole<B: Arriving>(&self, head: &Parts, body: B) -> Result<(Bytes, Reservation), Refusal> {
         let bytes_max = self.body_bytes_max;
         let length = content_length(&head.headers);
         if length.is_some_and(|length| length > bytes_max as u64) {

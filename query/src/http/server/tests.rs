@@ -21,6 +21,10 @@ struct Served {
 }
 
 async fn serve_held(held: Held, change: impl FnOnce(&mut QueryConfig)) -> Served {
+    serve_mounted(held, Vec::new(), change).await
+}
+
+async fn serve_mounted(held: Held, mounts: Vec<Mount>, change: impl FnOnce(&mut QueryConfig)) -> Served {
     let mut config = QueryConfig { endpoint: "127.0.0.1:0".into(), ..QueryConfig::default() };
     change(&mut config);
     let authenticate: Authenticate = Arc::new(|headers| (!headers.contains_key("x-stranger")).then(TenantId::default));
@@ -29,7 +33,8 @@ async fn serve_held(held: Held, change: impl FnOnce(&mut QueryConfig)) -> Served
     let engine = Arc::new(Engine::start(config.sql.clone(), spill.path()).expect("threads"));
     let (source, config) = (Arc::new(held), Arc::new(config));
     let allowance = Allowance::of(&config);
-    let app = App { source, authenticate, gate, allowance, engine, clock: Clock::fixed(0), config };
+    let mounts = mounts.into();
+    let app = App { source, authenticate, gate, allowance, engine, clock: Clock::fixed(0), config, mounts };
     let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let address = serve(app, &tracker, shutdown.clone()).await.expect("a free port");
     Served { address, tracker, shutdown, _spill: spill }
@@ -400,6 +405,7 @@ async fn a_port_that_is_taken_is_named() {
             engine: Arc::clone(&engine),
             clock: Clock::fixed(0),
             config: Arc::new(config),
+            mounts: Arc::default(),
         };
         let error = serve(app, &TaskTracker::new(), CancellationToken::new()).await.expect_err("taken");
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
@@ -428,4 +434,18 @@ async fn a_client_that_takes_nothing_is_let_go() {
     let begin = std::time::Instant::now();
     served.tracker.wait().await;
     assert!(begin.elapsed() < QueryConfig::default().drain_timeout, "the connection outlived its timeout");
+}
+
+#[tokio::test]
+async fn what_others_answer_is_beside_the_routes() {
+    use http_body::Body as _;
+    let length = |request: axum::extract::Request| async move {
+        http::Response::new(format!("{} bytes", request.into_body().size_hint().exact().expect("declared")))
+    };
+    let mount = Mount::post("/push", "Takes pushes.", length);
+    let served = serve_mounted(held(), vec![mount], |config| config.request_bytes_max = NonZeroUsize::MIN).await;
+    let push = "POST /push HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\nconnection: close\r\n\r\nabc";
+    assert!(served.raw(push).await.ends_with("3 bytes"));
+    let get = served.raw("GET /push HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(get.starts_with("HTTP/1.1 405") && get.contains("allow: POST"), "{get}");
 }

@@ -29,6 +29,7 @@ async fn ask(request: HttpRequest<Body>) -> (StatusCode, String, Vec<u8>) {
         engine: Arc::new(Engine::start(config.sql.clone(), folder.path()).expect("threads")),
         clock: Clock::fixed(0),
         config: Arc::new(config),
+        mounts: Arc::default(),
     };
     let service = router(&app);
     let response = tower_call(service, request).await;

@@ -1,0 +1,44 @@
+//! Paths on this port that others answer: pushes, which belong to the writing side. The root hands them in.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use axum::{
+    body::{Body, Bytes},
+    extract::Request,
+    response::Response,
+};
+
+type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// A path with what answers it: POST only, bodies within its own limits, credentials asked for by itself.
+#[derive(Clone)]
+pub struct Mount {
+    /// As axum writes paths.
+    pub(super) path: &'static str,
+    /// For the list of endpoints.
+    pub(super) about: &'static str,
+    pub(super) answer: Arc<dyn Fn(Request) -> Answering + Send + Sync>,
+}
+
+impl Mount {
+    /// `answer` gets every POST to `path`.
+    pub fn post<F, R, B>(path: &'static str, about: &'static str, answer: F) -> Self
+    where
+        F: Fn(Request) -> R + Send + Sync + 'static,
+        R: Future<Output = http::Response<B>> + Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: std::error::Error + Send + Sync,
+    {
+        let answer = move |request| -> Answering {
+            let answering = answer(request);
+            Box::pin(async move { answering.await.map(Body::new) })
+        };
+        Self { path, about, answer: Arc::new(answer) }
+    }
+}
+
+impl fmt::Debug for Mount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mount").field("path", &self.path).finish_non_exhaustive()
+    }
+}
