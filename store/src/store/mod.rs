@@ -3,6 +3,7 @@
 mod errors;
 mod folder;
 mod housekeeping;
+mod kind;
 mod lane;
 mod merger;
 mod metrics;
@@ -94,6 +95,7 @@ impl Store {
             start("weir-sampler", sampler::run)?,
             start("weir-sealer", sealer::run::<SpanRows>)?,
             start("weir-sealer-logs", sealer::run::<LineRows>)?,
+            start("weir-sealer-metrics", metrics::seal_files)?,
             start("weir-merger", merger::run)?,
             start("weir-keeper", housekeeping::run)?,
         ];

@@ -225,7 +225,7 @@ impl Snapshot {
     }
 }
 
-impl StoredSegment {
+impl<S> StoredSegment<S> {
     /// Counts that it cannot be read, and logs it once a minute at most: every query may meet the same damage.
     pub(crate) fn report(&self, error: &SegmentError) {
         SEGMENT_READ_ERRORS.inc();
