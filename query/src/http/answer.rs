@@ -147,11 +147,11 @@ impl http_body::Body for HeldBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
-        /// Handed over at a time: the connection copies none of it.
+        /// Handed over at a time, as a copy: what the connection still has of it must not hold the whole body.
         const PIECE_BYTES: usize = 256 << 10;
 
         let Some(body) = self.body.as_mut().filter(|body| !body.is_empty()) else { return Poll::Ready(None) };
-        let piece = body.split_to(body.len().min(PIECE_BYTES));
+        let piece = Bytes::copy_from_slice(&body.split_to(body.len().min(PIECE_BYTES)));
         Poll::Ready(Some(Ok(http_body::Frame::data(piece))))
     }
 
