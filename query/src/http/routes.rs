@@ -19,7 +19,7 @@ use super::{
     api, body,
     call::Call,
     gate::{Gate, run_short},
-    health, index, jaeger, jaeger_v3, metrics,
+    health, host, index, jaeger, jaeger_v3, metrics,
     mount::Mount,
     stream::Streamed,
     view::{Source, View},
@@ -197,7 +197,11 @@ pub(super) fn router(app: &App) -> Router {
             // A push has a limit of its own.
             let is_push = mounts.iter().any(|mount| mount.path == request.uri().path());
             async move {
-                let within = if is_push { Ok(()) } else { within_limits(&limits, &request) };
+                let within = match host::is_ours(&request, &limits.hosts) {
+                    false => Err(Failure::StrangeHost),
+                    true if is_push => Ok(()),
+                    true => within_limits(&limits, &request),
+                };
                 let response = match within {
                     Ok(()) => next.run(request).await,
                     Err(failure) => {
