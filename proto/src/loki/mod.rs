@@ -26,6 +26,8 @@ pub const EXPANSION_MAX: usize = 5;
 pub struct PushOptions<'a> {
     /// The labels in which a stream's service is looked for, first come first; none: it is not looked for.
     pub service_labels: &'a [String],
+    /// Whether lines keep the times that they came with; otherwise nobody knows when they were, and they get that of their receipt.
+    pub keeps_times: bool,
     /// Bytes of protobuf.
     pub bytes_max: usize,
 }

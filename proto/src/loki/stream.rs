@@ -71,7 +71,7 @@ impl<'o> Request<'o> {
             self.out.end(scope);
         }
         let line = self.out.begin(2, 2);
-        if time_ns > 0 {
+        if time_ns > 0 && self.options.keeps_times {
             self.out.fixed64(1, time_ns);
         }
         let body = self.out.begin(5, 2);

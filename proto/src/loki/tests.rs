@@ -39,7 +39,7 @@ fn shown(payload: &[u8]) -> Vec<String> {
 
 fn json(text: &str) -> Result<Vec<String>, String> {
     let service_labels = defaults();
-    let options = PushOptions { service_labels: &service_labels, bytes_max: 1 << 20 };
+    let options = PushOptions { service_labels: &service_labels, keeps_times: true, bytes_max: 1 << 20 };
     transcode_json(text.as_bytes(), options).map(|payload| shown(&payload)).map_err(|error| error.to_string())
 }
 
@@ -100,7 +100,7 @@ fn what_is_no_push_says_where() {
     for (text, expected) in rows {
         assert_eq!(json(text).expect_err(text), expected, "{text}");
     }
-    let options = PushOptions { service_labels: &[], bytes_max: 40 };
+    let options = PushOptions { service_labels: &[], keeps_times: true, bytes_max: 40 };
     let text = format!(r#"{{"streams":[{{"stream":{{}},"values":[["1","{}"]]}}]}}"#, "x".repeat(50));
     assert_eq!(transcode_json(text.as_bytes(), options).expect_err("large").to_string(), "more than 40 bytes of protobuf");
 }
@@ -110,7 +110,7 @@ fn short_streams_grow_within_their_bound() {
     let service_labels = defaults();
     for stream in [r#"{"values":[[1,""]]}"#, r#"{"values":[[1,""],[1,""],[1,"",{"":""}]]}"#, "{}"] {
         let text = format!(r#"{{"streams":[{}]}}"#, [stream; 1000].join(","));
-        let options = PushOptions { service_labels: &service_labels, bytes_max: usize::MAX };
+        let options = PushOptions { service_labels: &service_labels, keeps_times: true, bytes_max: usize::MAX };
         let payload = transcode_json(text.as_bytes(), options).expect("a push");
         assert!(payload.len() <= EXPANSION_MAX * text.len(), "{stream}: {} of {}", payload.len(), text.len());
     }
@@ -131,7 +131,7 @@ fn number(number: u32, value: u64) -> Vec<u8> {
 
 fn protobuf(message: &[u8]) -> Result<Vec<String>, String> {
     let service_labels = defaults();
-    let options = PushOptions { service_labels: &service_labels, bytes_max: 1 << 20 };
+    let options = PushOptions { service_labels: &service_labels, keeps_times: true, bytes_max: 1 << 20 };
     transcode_protobuf(message, options).map(|payload| shown(&payload)).map_err(|error| error.to_string())
 }
 

@@ -143,6 +143,9 @@ pub(super) const ROUTES: &[Route] = &[
     Route::tell("/readyz", "200 while data is taken; else 503 and the reason.", |source| {
         health::ready(source.readiness())
     }),
+    Route::tell("/ready", "The same for senders to Loki that ask before they push.", |source| {
+        health::ready(source.readiness())
+    }),
     Route::tell("/metrics", "Weir's own metrics for Prometheus.", |_| metrics::render()),
 ];
 

@@ -34,6 +34,9 @@ pub struct LineIds {
 }
 
 impl IdNames {
+    /// The usual names only.
+    pub const USUAL: Self = Self { trace: Vec::new(), span: Vec::new() };
+
     /// The usual names and these.
     pub fn with(trace: &[String], span: &[String]) -> Self {
         Self { trace: trace.to_vec(), span: span.to_vec() }
