@@ -21,7 +21,7 @@ use weir_store::Store;
 
 use crate::{
     banner,
-    config::{Accept, Config, ReceiverConfig},
+    config::{Accept, Config, ReceiverConfig, StorageConfig},
     samplers::Samplers,
     shutdown::{Asked, Signals},
 };
@@ -98,15 +98,15 @@ async fn start(
     let mut mounted: Option<Push> = None;
     for (id, config) in &plan.config.receivers {
         let authenticate = Arc::new(|_: &_| Ok(TenantId::default()));
-        let (accept, clock, append, stop) = (plan.config.storage.accept, Clock::system(), append.clone(), stop.clone());
+        let (clock, append, stop) = (Clock::system(), append.clone(), stop.clone());
         let processing = samplers.processing(id);
         let started = match config {
             ReceiverConfig::Otlp(config) => {
-                let rules = admission_rules(config.span_limits, accept, processing);
+                let rules = admission_rules(config.span_limits, &plan.config.storage, processing);
                 otlp::start(config, rules, clock, append, authenticate, tracker, stop).await
             }
             ReceiverConfig::Zipkin(config) => {
-                let rules = admission_rules(config.span_limits, accept, processing);
+                let rules = admission_rules(config.span_limits, &plan.config.storage, processing);
                 let started = zipkin::start(config, rules, clock, append, authenticate, tracker, stop).await;
                 started.map(|port| vec![port])
             }
@@ -145,17 +145,17 @@ async fn start(
 
 /// What takes Loki's pushes.
 fn pushes(plan: &Plan, config: &LokiConfig, append: Append) -> Push {
-    let rules = admission_rules(config.line_limits, plan.config.storage.accept, Processing::NONE);
+    let rules = admission_rules(config.line_limits, &plan.config.storage, Processing::NONE);
     Push::new(config, rules, Clock::system(), append, Arc::new(|_: &_| Ok(TenantId::default())))
 }
 
 /// What makes a span acceptable: the receiver's bounds, and the times that storage takes; and what is done with it.
-fn admission_rules(limits: SpanLimits, accept: Accept, processing: Processing) -> AdmissionRules {
-    let (accept_past, accept_future) = match accept {
+fn admission_rules(limits: SpanLimits, storage: &StorageConfig, processing: Processing) -> AdmissionRules {
+    let (accept_past, accept_future) = match storage.accept {
         Accept::Any => (None, None),
         Accept::Window { past, future } => (Some(past), Some(future)),
     };
-    AdmissionRules { limits: limits.into(), accept_past, accept_future, processing }
+    AdmissionRules { limits: limits.into(), accept_past, accept_future, processing, line_ids: storage.line_ids() }
 }
 
 /// Stops taking requests, waits for those under way, then writes down what the store still holds.

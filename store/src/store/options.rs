@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use weir_proto::Signal;
+use weir_proto::{Signal, otlp::logs::IdNames};
 
 /// Where and how to keep things.
 #[derive(Debug, Clone)]
