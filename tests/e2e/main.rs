@@ -11,6 +11,7 @@ mod fixture;
 mod happy;
 mod judged;
 mod logs;
+mod loki;
 mod parts;
 mod power_cut;
 mod raw_http;

@@ -120,7 +120,7 @@ impl LinesPart {
             if !needs_payload {
                 for line in &candidates {
                     if newest.takes(line.time_ns) {
-                        rows.push(line.time_ns, line.trace(), None);
+                        rows.push(line.time_ns, line.ids(), None);
                     }
                 }
                 continue;
@@ -154,7 +154,7 @@ impl LinesPart {
         scan_chosen(&payload, candidates.iter().map(|line| line.ordinal), |scanned| {
             let Some(line) = next.find(|line| line.ordinal == scanned.ordinal) else { return };
             if fulfils(scanned, filter) && newest.takes(line.time_ns) {
-                rows.push(line.time_ns, line.trace(), Some(scanned));
+                rows.push(line.time_ns, line.ids(), Some(scanned));
             }
         })
         .map_err(|error| ReadError::Damaged(format!("frame {}: {error}", frame.offset)))

@@ -1,6 +1,6 @@
 //! What a body that cannot be read seems to be, in words for its sender.
 
-use super::{decompress::Encoding, format::Format};
+use super::{decompress::Encoding, format::Format, loki::LokiFormat};
 
 /// How much of a body's beginning is looked at.
 pub(crate) const BEGIN_BYTES: usize = 16;
@@ -37,7 +37,7 @@ impl Begin {
     }
 
     /// Why a decompressed body with this beginning cannot be read as `format`.
-    pub(crate) fn of_content(&self, format: Format) -> Option<String> {
+    pub(crate) fn of_content(&self, format: &Format) -> Option<String> {
         let bytes = self.bytes();
         if let Some(found) = compression(bytes) {
             let name = found.name();
@@ -45,8 +45,10 @@ impl Begin {
         }
         let first = bytes.trim_ascii_start().first();
         let words = match (format, first) {
-            (Format::OtlpProtobuf, Some(b'{' | b'[')) => "it seems to be JSON, whose Content-Type is application/json",
-            (Format::OtlpProtobuf, _) => return None,
+            (Format::OtlpProtobuf | Format::Loki(LokiFormat { is_json: false, .. }), Some(b'{' | b'[')) => {
+                "it seems to be JSON, whose Content-Type is application/json"
+            }
+            (Format::OtlpProtobuf | Format::Loki(LokiFormat { is_json: false, .. }), _) => return None,
             _ if bytes.starts_with(&[0xef, 0xbb, 0xbf]) => {
                 "it begins with a byte order mark (EF BB BF), which JSON must not have (RFC 8259)"
             }
@@ -110,11 +112,11 @@ mod tests {
             (Format::OtlpProtobuf, b"\x1f\x8b\x08", "gzip"),
         ];
         for (format, body, expected) in rows {
-            let words = Begin::of(body).of_content(format).unwrap_or_default();
+            let words = Begin::of(body).of_content(&format).unwrap_or_default();
             assert!(words.contains(expected), "{body:?}: {words}");
         }
         for (format, body) in [(json, &b"{\"resourceSpans\": "[..]), (json, b"\n \n{"), (json, b""), (zipkin, b"[")] {
-            assert_eq!(Begin::of(body).of_content(format), None, "{body:?}");
+            assert_eq!(Begin::of(body).of_content(&format), None, "{body:?}");
         }
         assert_eq!(Begin::of(b"\x1f\x8b").of_compressed(Encoding::Gzip), None);
         let words = Begin::of(b"{}").of_compressed(Encoding::Gzip);
