@@ -31,7 +31,9 @@ async fn until_sealed(query: &Query) {
 /// Lines whose text has to come back as it is.
 fn odd_lines() -> Vec<String> {
     vec![
-        format!(r#"{{"level":"error","trace_id":"{TRACE}","span_id":"{SPAN}","ms":12.50,"user":{{"id":7}},"tags":[1, "x"]}}"#),
+        format!(
+            r#"{{"level":"error","trace_id":"{TRACE}","span_id":"{SPAN}","ms":12.50,"user":{{"id":7}},"tags":[1, "x"]}}"#
+        ),
         format!(r#" {{ "traceId" : "{TRACE}" , "ms" : 5 }} "#),
         r#"{"dd":{"trace_id":"11803532876627986230"},"n":-0,"big":1e400,"dup":1,"dup":2}"#.into(),
         r#"{"lone":"\ud800","nul":"\u0000","slash":"\/"}"#.into(),
@@ -63,7 +65,8 @@ async fn pushed_lines_are_found_wherever_they_lie() {
     let (status, answer) = post_to(PUSH, server.query, JSON, partly.to_string().into()).await;
     let words = "rejected log records: too_old 2 (times are nanoseconds since 1970); the other one is kept\n";
     assert_eq!((status.as_u16(), std::str::from_utf8(&answer).expect("text")), (400, words));
-    let ready = raw(server.query, b"GET /ready HTTP/1.1\r\nhost: w\r\nconnection: close\r\n\r\n", Duration::from_secs(5)).await;
+    let ready =
+        raw(server.query, b"GET /ready HTTP/1.1\r\nhost: w\r\nconnection: close\r\n\r\n", Duration::from_secs(5)).await;
     assert!(ready.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&ready));
 
     check(&Query::new(server.query), now_ns).await;
@@ -83,9 +86,7 @@ async fn check(query: &Query, now_ns: u64) {
     assert_eq!(found, Value::from(expected));
     let sql = "SELECT scope_name, service, resource['pod'] AS pod, attributes['user'] AS u, body FROM logs
         WHERE resource['pod'] = 'p-1' ORDER BY time";
-    let line = |user: Option<&str>, body: &str| {
-        json!({"scope_name": "loki", "service": "unknown_service", "pod": "p-1", "u": user, "body": body})
-    };
+    let line = |user: Option<&str>, body: &str| json!({"scope_name": "loki", "service": "unknown_service", "pod": "p-1", "u": user, "body": body});
     let expected = [line(Some("ann"), "with metadata"), line(None, "same time"), line(None, "same time")];
     assert_eq!(rows(query, sql).await, Value::from(expected.to_vec()));
     let (status, trace) = query.json(&format!("/api/v1/trace/{TRACE}")).await.expect("an answer");

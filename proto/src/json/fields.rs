@@ -211,9 +211,23 @@ mod tests {
         for text in ["", "x", "[1]", "5", "\"{\""] {
             assert_eq!(shown(text), Err(NoFields::NoObject), "{text}");
         }
-        for text in ["{", "{\"a\":1", "{\"a\":1}x", "{\"a\":1,}", "{,\"a\":1}", "{\"a\" 1}", "{a:1}", "{\"a\":}", "{\"a\":nul}",
-            "{\"a\":01}", "{\"a\":{\"b\":1}", "{\"a\":1}}", "{\"a\":[}", "{\"a\":{\"b\":1,}}", "{\"a\":\"\t\"}"]
-        {
+        for text in [
+            "{",
+            "{\"a\":1",
+            "{\"a\":1}x",
+            "{\"a\":1,}",
+            "{,\"a\":1}",
+            "{\"a\" 1}",
+            "{a:1}",
+            "{\"a\":}",
+            "{\"a\":nul}",
+            "{\"a\":01}",
+            "{\"a\":{\"b\":1}",
+            "{\"a\":1}}",
+            "{\"a\":[}",
+            "{\"a\":{\"b\":1,}}",
+            "{\"a\":\"\t\"}",
+        ] {
             assert_eq!(shown(text), Err(NoFields::Broken), "{text}");
         }
         for deep in [4, 100, 1_000_000] {
@@ -226,8 +240,20 @@ mod tests {
 
     #[test]
     fn what_serde_json_takes_as_an_object_has_fields_and_nothing_else() {
-        let texts = [r#"{"a":[1,2,{"b":[]}]}"#, r#"{"a":"\u00e9\/"}"#, r#"{"a":"\x"}"#, r#"{"a":+1}"#, r#"{"a":.5}"#, r#"{"a":1.}"#,
-            r#"{"":""}"#, r#"{"a":tru}"#, r#"{"a":true}"#, r#"{"a" : { "b" : null } }"#, r#"{"a":'b'}"#, "{\"a\":1}\u{feff}"];
+        let texts = [
+            r#"{"a":[1,2,{"b":[]}]}"#,
+            r#"{"a":"\u00e9\/"}"#,
+            r#"{"a":"\x"}"#,
+            r#"{"a":+1}"#,
+            r#"{"a":.5}"#,
+            r#"{"a":1.}"#,
+            r#"{"":""}"#,
+            r#"{"a":tru}"#,
+            r#"{"a":true}"#,
+            r#"{"a" : { "b" : null } }"#,
+            r#"{"a":'b'}"#,
+            "{\"a\":1}\u{feff}",
+        ];
         for text in texts {
             let theirs = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text);
             assert_eq!(shown(text).is_ok(), theirs.is_ok(), "{text}");

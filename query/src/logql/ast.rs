@@ -2,7 +2,7 @@
 
 /// A query.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Expr {
+pub(crate) enum Expr {
     /// Gives lines.
     Log(LogExpr),
     /// Gives numbers.
@@ -11,16 +11,16 @@ pub enum Expr {
 
 /// A selector of streams and what is done with their lines.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LogExpr {
+pub(crate) struct LogExpr {
     /// All must hold.
-    pub matchers: Vec<Matcher>,
+    pub(crate) matchers: Vec<Matcher>,
     /// In order.
-    pub stages: Vec<Stage>,
+    pub(crate) stages: Vec<Stage>,
 }
 
 /// How a label is compared with a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MatchOp {
+pub(crate) enum MatchOp {
     /// `=`
     Equal,
     /// `!=`
@@ -33,18 +33,18 @@ pub enum MatchOp {
 
 /// A condition on a label's text; regular expressions are anchored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Matcher {
+pub(crate) struct Matcher {
     /// The label.
-    pub name: String,
+    pub(crate) name: String,
     /// How.
-    pub op: MatchOp,
+    pub(crate) op: MatchOp,
     /// The text, or the expression.
-    pub value: String,
+    pub(crate) value: String,
 }
 
 /// How a line is tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineOp {
+pub(crate) enum LineOp {
     /// `|=`
     Contains,
     /// `!=`
@@ -61,16 +61,16 @@ pub enum LineOp {
 
 /// What a line is tested with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Needle {
+pub(crate) struct Needle {
     /// Whether it was written as `ip("…")`.
-    pub is_ip: bool,
+    pub(crate) is_ip: bool,
     /// The text.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// A step of a pipeline.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Stage {
+pub(crate) enum Stage {
     /// `|= "a" or "b"`
     Line {
         /// How.
@@ -111,25 +111,25 @@ pub enum Stage {
 
 /// A label, and the path or key that its value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Extraction {
+pub(crate) struct Extraction {
     /// The label.
-    pub name: String,
+    pub(crate) name: String,
     /// The path or key.
-    pub path: String,
+    pub(crate) path: String,
 }
 
 /// One assignment of `label_format`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LabelFormat {
+pub(crate) struct LabelFormat {
     /// The label.
-    pub name: String,
+    pub(crate) name: String,
     /// What it is set to.
-    pub source: FormatSource,
+    pub(crate) source: FormatSource,
 }
 
 /// What a label is set to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FormatSource {
+pub(crate) enum FormatSource {
     /// Another label, which is gone then.
     Label(String),
     /// What a template writes.
@@ -138,7 +138,7 @@ pub enum FormatSource {
 
 /// A label that is dropped or kept, always or when its value fits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Chosen {
+pub(crate) enum Chosen {
     /// Always.
     Name(String),
     /// When it fits.
@@ -147,7 +147,7 @@ pub enum Chosen {
 
 /// How numbers are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compare {
+pub(crate) enum Compare {
     /// `==`
     Equal,
     /// `!=`
@@ -164,7 +164,7 @@ pub enum Compare {
 
 impl Compare {
     /// Whether it holds.
-    pub fn holds(self, left: f64, right: f64) -> bool {
+    pub(crate) fn holds(self, left: f64, right: f64) -> bool {
         match self {
             Self::Equal => left == right,
             Self::NotEqual => left != right,
@@ -176,7 +176,7 @@ impl Compare {
     }
 
     /// As it is written.
-    pub fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Equal => "==",
             Self::NotEqual => "!=",
@@ -190,7 +190,7 @@ impl Compare {
 
 /// What kind of number a label's text is read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub(crate) enum Unit {
     /// A plain number.
     Number,
     /// `1m30s`; compared in seconds.
@@ -201,7 +201,7 @@ pub enum Unit {
 
 /// A condition on labels.
 #[derive(Debug, Clone, PartialEq)]
-pub enum LabelFilter {
+pub(crate) enum LabelFilter {
     /// Both.
     And(Box<LabelFilter>, Box<LabelFilter>),
     /// One of both.
@@ -234,16 +234,16 @@ pub enum LabelFilter {
 
 /// Which labels make a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grouping {
+pub(crate) struct Grouping {
     /// `without`: all others.
-    pub without: bool,
+    pub(crate) without: bool,
     /// The labels.
-    pub labels: Vec<String>,
+    pub(crate) labels: Vec<String>,
 }
 
 /// How the value of an unwrapped label is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Conversion {
+pub(crate) enum Conversion {
     /// As a number.
     None,
     /// As a duration, in seconds.
@@ -256,32 +256,32 @@ pub enum Conversion {
 
 /// `| unwrap …`
 #[derive(Debug, Clone, PartialEq)]
-pub struct Unwrap {
+pub(crate) struct Unwrap {
     /// The label.
-    pub label: String,
+    pub(crate) label: String,
     /// How it is read.
-    pub conversion: Conversion,
+    pub(crate) conversion: Conversion,
     /// Conditions behind it.
-    pub filters: Vec<LabelFilter>,
+    pub(crate) filters: Vec<LabelFilter>,
 }
 
 /// Lines within a window before each moment.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LogRange {
+pub(crate) struct LogRange {
     /// Which lines.
-    pub log: LogExpr,
+    pub(crate) log: LogExpr,
     /// What of them is the sample.
-    pub unwrap: Option<Unwrap>,
+    pub(crate) unwrap: Option<Unwrap>,
     /// The window, ns.
-    pub range_ns: i64,
+    pub(crate) range_ns: i64,
     /// How far back it ends, ns.
-    pub offset_ns: i64,
+    pub(crate) offset_ns: i64,
 }
 
 /// Aggregations over a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum RangeOp {
+pub(crate) enum RangeOp {
     Count,
     Rate,
     RateCounter,
@@ -302,7 +302,7 @@ pub enum RangeOp {
 /// Aggregations over series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum VectorOp {
+pub(crate) enum VectorOp {
     Sum,
     Avg,
     Min,
@@ -320,7 +320,7 @@ pub enum VectorOp {
 /// Operators between two operands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum BinaryOp {
+pub(crate) enum BinaryOp {
     Or,
     And,
     Unless,
@@ -335,7 +335,7 @@ pub enum BinaryOp {
 
 /// Which sides may have several series of a match.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Cardinality {
+pub(crate) enum Cardinality {
     /// None.
     #[default]
     OneToOne,
@@ -347,18 +347,18 @@ pub enum Cardinality {
 
 /// What stands between operator and right operand.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Modifier {
+pub(crate) struct Modifier {
     /// `bool`
-    pub returns_bool: bool,
+    pub(crate) returns_bool: bool,
     /// `on(…)` or `ignoring(…)`; `true` for `on`.
-    pub matching: Option<(bool, Vec<String>)>,
+    pub(crate) matching: Option<(bool, Vec<String>)>,
     /// `group_left`, `group_right`.
-    pub cardinality: Cardinality,
+    pub(crate) cardinality: Cardinality,
 }
 
 /// A query for numbers.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Metric {
+pub(crate) enum Metric {
     /// `rate({…}[1m])`
     Range {
         /// What is computed.
@@ -413,7 +413,7 @@ pub enum Metric {
 
 impl Metric {
     /// How deeply operands lie in each other.
-    pub fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         match self {
             Self::Range { .. } | Self::Number(_) | Self::VectorOf(_) => 1,
             Self::Vector { inner, .. } | Self::LabelReplace { inner, .. } => 1 + inner.depth(),
@@ -423,7 +423,7 @@ impl Metric {
 }
 
 /// Operators of a window by their names.
-pub const RANGE_OPS: &[(&str, RangeOp)] = &[
+pub(crate) const RANGE_OPS: &[(&str, RangeOp)] = &[
     ("count_over_time", RangeOp::Count),
     ("rate", RangeOp::Rate),
     ("rate_counter", RangeOp::RateCounter),
@@ -442,7 +442,7 @@ pub const RANGE_OPS: &[(&str, RangeOp)] = &[
 ];
 
 /// Operators on series by their names.
-pub const VECTOR_OPS: &[(&str, VectorOp)] = &[
+pub(crate) const VECTOR_OPS: &[(&str, VectorOp)] = &[
     ("sum", VectorOp::Sum),
     ("avg", VectorOp::Avg),
     ("min", VectorOp::Min),
@@ -459,21 +459,21 @@ pub const VECTOR_OPS: &[(&str, VectorOp)] = &[
 
 impl RangeOp {
     /// Its name.
-    pub fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         RANGE_OPS.iter().find(|(_, op)| *op == self).map_or("", |(name, _)| name)
     }
 }
 
 impl VectorOp {
     /// Its name.
-    pub fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         VECTOR_OPS.iter().find(|(_, op)| *op == self).map_or("", |(name, _)| name)
     }
 }
 
 impl BinaryOp {
     /// As it is written.
-    pub fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Or => "or",
             Self::And => "and",
@@ -489,7 +489,7 @@ impl BinaryOp {
     }
 
     /// How strongly it binds.
-    pub fn strength(self) -> u8 {
+    pub(crate) fn strength(self) -> u8 {
         match self {
             Self::Or => 1,
             Self::And | Self::Unless => 2,
@@ -501,14 +501,14 @@ impl BinaryOp {
     }
 
     /// Whether it picks series instead of computing.
-    pub fn is_set(self) -> bool {
+    pub(crate) fn is_set(self) -> bool {
         matches!(self, Self::Or | Self::And | Self::Unless)
     }
 }
 
 impl MatchOp {
     /// As it is written.
-    pub fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Equal => "=",
             Self::NotEqual => "!=",
@@ -520,7 +520,7 @@ impl MatchOp {
 
 impl LineOp {
     /// As it is written.
-    pub fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Contains => "|=",
             Self::NotContains => "!=",
@@ -532,7 +532,7 @@ impl LineOp {
     }
 
     /// Whether lines that fit are left out.
-    pub fn is_negated(self) -> bool {
+    pub(crate) fn is_negated(self) -> bool {
         matches!(self, Self::NotContains | Self::NotRegex | Self::NotPattern)
     }
 }

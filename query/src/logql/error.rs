@@ -2,7 +2,7 @@
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LogqlError {
+pub(crate) enum LogqlError {
     /// The text is no query; with line and column, from 1.
     #[error("parse error at line {line}, col {column}: {words}")]
     Parse {
@@ -36,14 +36,11 @@ pub enum LogqlError {
     /// No time is left.
     #[error("the query took longer than query.timeout")]
     TimedOut,
-    /// Data could not be read.
-    #[error("{0}")]
-    Unreadable(String),
 }
 
 impl LogqlError {
     /// A mistake without a place.
-    pub fn invalid(words: impl Into<String>) -> Self {
+    pub(crate) fn invalid(words: impl Into<String>) -> Self {
         Self::Invalid(words.into())
     }
 }

@@ -4,14 +4,14 @@ use std::net::IpAddr;
 
 /// Some addresses of one family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Addresses {
+pub(crate) struct Addresses {
     first: IpAddr,
     last: IpAddr,
 }
 
 impl Addresses {
     /// `192.168.4.5`, `192.168.4.5-192.168.4.20`, `192.168.4.0/24`, and the same of IPv6.
-    pub fn read(text: &str) -> Result<Self, String> {
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
         let bad = || format!("ip: invalid pattern: {text:?} is no address, range or network");
         let text = text.trim();
         if let Some((address, bits)) = text.split_once('/') {
@@ -46,17 +46,17 @@ impl Addresses {
     }
 
     /// Whether an address is one of them.
-    pub fn contains(&self, address: IpAddr) -> bool {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         address.is_ipv4() == self.first.is_ipv4() && self.first <= address && address <= self.last
     }
 
     /// Whether a text is one of them.
-    pub fn is(&self, text: &str) -> bool {
+    pub(crate) fn is(&self, text: &str) -> bool {
         text.trim().parse().is_ok_and(|address| self.contains(address))
     }
 
     /// Whether one of them occurs in a line.
-    pub fn occur_in(&self, line: &str) -> bool {
+    pub(crate) fn occur_in(&self, line: &str) -> bool {
         let is_part = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':');
         let bytes = line.as_bytes();
         let mut at = 0;

@@ -4,14 +4,14 @@ use super::{labels::push_name, path::Step};
 
 /// The text is no JSON, up to where somebody looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Malformed {
+pub(crate) struct Malformed {
     /// Byte where it is not.
-    pub at: usize,
+    pub(crate) at: usize,
 }
 
 /// A value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Value<'a> {
+pub(crate) enum Value<'a> {
     /// With escapes, without quotes.
     Text(&'a str),
     /// As it is written.
@@ -27,7 +27,7 @@ pub enum Value<'a> {
 }
 
 /// Calls `found` with the name and the text of each field of an object: nested names are joined by `_`, arrays and nulls are passed over.
-pub fn fields(text: &str, found: &mut dyn FnMut(&str, &str)) -> Result<(), Malformed> {
+pub(crate) fn fields(text: &str, found: &mut dyn FnMut(&str, &str)) -> Result<(), Malformed> {
     let mut walk = Walk { text, bytes: text.as_bytes(), at: 0 };
     walk.blanks();
     walk.expect(b'{')?;
@@ -82,7 +82,7 @@ pub fn fields(text: &str, found: &mut dyn FnMut(&str, &str)) -> Result<(), Malfo
 }
 
 /// Calls `found` with each member of an object that is a text: what `| unpack` reads.
-pub fn texts(text: &str, found: &mut dyn FnMut(&str, &str)) -> Result<(), Malformed> {
+pub(crate) fn texts(text: &str, found: &mut dyn FnMut(&str, &str)) -> Result<(), Malformed> {
     let mut walk = Walk { text, bytes: text.as_bytes(), at: 0 };
     walk.blanks();
     walk.expect(b'{')?;
@@ -112,7 +112,7 @@ pub fn texts(text: &str, found: &mut dyn FnMut(&str, &str)) -> Result<(), Malfor
 }
 
 /// The value at a path; `None` where there is none.
-pub fn at_path<'a>(text: &'a str, path: &[Step]) -> Result<Option<Value<'a>>, Malformed> {
+pub(crate) fn at_path<'a>(text: &'a str, path: &[Step]) -> Result<Option<Value<'a>>, Malformed> {
     let mut walk = Walk { text, bytes: text.as_bytes(), at: 0 };
     walk.blanks();
     let mut key = String::new();
@@ -143,7 +143,7 @@ pub fn at_path<'a>(text: &'a str, path: &[Step]) -> Result<Option<Value<'a>>, Ma
 }
 
 /// The value's text: of a text without escapes, of anything else as it is written; nothing of null.
-pub fn value_text<'a>(value: Value<'a>, unescaped: &'a mut String) -> &'a str {
+pub(crate) fn value_text<'a>(value: Value<'a>, unescaped: &'a mut String) -> &'a str {
     match value {
         Value::Text(raw) => {
             unescaped.clear();
@@ -160,8 +160,10 @@ fn plain<'a>(raw: &'a str, buffer: &'a mut String) -> &'a str {
 }
 
 /// A text without escapes; the buffer is used where there are some, and has to be empty. Lone surrogates become U+FFFD.
-pub fn unescape<'a>(raw: &'a str, buffer: &'a mut String) -> &'a str {
-    let Some(first) = memchr::memchr(b'\\', raw.as_bytes()) else { return raw };
+pub(crate) fn unescape<'a>(raw: &'a str, buffer: &'a mut String) -> &'a str {
+    let Some(first) = memchr::memchr(b'\\', raw.as_bytes()) else {
+        return raw;
+    };
     buffer.push_str(&raw[..first]);
     let mut rest = &raw[first..];
     while !rest.is_empty() {
@@ -171,7 +173,9 @@ pub fn unescape<'a>(raw: &'a str, buffer: &'a mut String) -> &'a str {
             rest = &rest[end..];
             continue;
         };
-        let Some(kind) = escape.chars().next() else { break };
+        let Some(kind) = escape.chars().next() else {
+            break;
+        };
         rest = &escape[kind.len_utf8()..];
         match kind {
             'n' => buffer.push('\n'),

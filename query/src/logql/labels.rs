@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt::Write, sync::Arc};
 
 /// Where a label comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// The stream.
     Stream,
     /// What came beside the line.
@@ -15,30 +15,25 @@ pub enum Origin {
 
 /// The labels of a stream, sorted by name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
-pub struct StreamLabels(Vec<(String, String)>);
+pub(crate) struct StreamLabels(Vec<(String, String)>);
 
 impl StreamLabels {
     /// Of these; of several with a name, the first counts.
-    pub fn new(mut labels: Vec<(String, String)>) -> Self {
+    pub(crate) fn new(mut labels: Vec<(String, String)>) -> Self {
         labels.sort_by(|a, b| a.0.cmp(&b.0));
         labels.dedup_by(|later, earlier| later.0 == earlier.0);
         Self(labels)
     }
 
     /// All, sorted.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The value of a name.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let at = self.0.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
         Some(&self.0[at].1)
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }
 
@@ -50,7 +45,10 @@ impl std::fmt::Display for StreamLabels {
 }
 
 /// Writes labels as a selector.
-pub fn write_labels<'a>(out: &mut impl Write, labels: impl Iterator<Item = (&'a str, &'a str)>) -> std::fmt::Result {
+pub(crate) fn write_labels<'a>(
+    out: &mut impl Write,
+    labels: impl Iterator<Item = (&'a str, &'a str)>,
+) -> std::fmt::Result {
     out.write_char('{')?;
     for (number, (name, value)) in labels.enumerate() {
         let comma = if number == 0 { "" } else { ", " };
@@ -60,9 +58,9 @@ pub fn write_labels<'a>(out: &mut impl Write, labels: impl Iterator<Item = (&'a 
 }
 
 /// What stands for a line whose stages failed.
-pub const ERROR: &str = "__error__";
+pub(crate) const ERROR: &str = "__error__";
 /// And the words for it.
-pub const ERROR_DETAILS: &str = "__error_details__";
+pub(crate) const ERROR_DETAILS: &str = "__error_details__";
 
 /// More labels than these are found by a table.
 const LISTED_MAX: usize = 48;
@@ -80,7 +78,7 @@ struct Entry {
 
 /// A line's labels. Names and values lie in one piece of memory, which the next line uses again.
 #[derive(Debug, Default)]
-pub struct LabelSet {
+pub(crate) struct LabelSet {
     arena: String,
     entries: Vec<Entry>,
     table: HashMap<u32, u32, foldhash::fast::FixedState>,
@@ -94,7 +92,7 @@ pub struct LabelSet {
 
 impl LabelSet {
     /// Begins a line of this stream.
-    pub fn begin(&mut self, stream: &Arc<StreamLabels>) {
+    pub(crate) fn begin(&mut self, stream: &Arc<StreamLabels>) {
         self.has_error = false;
         if self.in_table > 0 {
             self.table.clear();
@@ -162,24 +160,24 @@ impl LabelSet {
     }
 
     /// A label's value.
-    pub fn get(&mut self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&mut self, name: &str) -> Option<&str> {
         let at = self.find(name)?;
         Some(self.text(self.entries[at].value))
     }
 
     /// Where a label comes from.
-    pub fn origin(&mut self, name: &str) -> Option<Origin> {
+    pub(crate) fn origin(&mut self, name: &str) -> Option<Origin> {
         self.find(name).map(|at| self.entries[at].origin)
     }
 
     /// Sets a label, whatever it was.
-    pub fn set(&mut self, name: &str, value: &str, origin: Origin) {
+    pub(crate) fn set(&mut self, name: &str, value: &str, origin: Origin) {
         self.remove(name);
         self.push(name, value, origin);
     }
 
     /// Adds what came beside the line; a name that the stream has is set apart.
-    pub fn add_metadata(&mut self, name: &str, value: &str) {
+    pub(crate) fn add_metadata(&mut self, name: &str, value: &str) {
         match self.origin(name) {
             None => self.push(name, value, Origin::Metadata),
             Some(Origin::Stream) => {
@@ -193,7 +191,7 @@ impl LabelSet {
     }
 
     /// Adds what a parser found: the first of a name counts, and a name of the stream's is set apart.
-    pub fn add_parsed(&mut self, name: &str, value: &str) {
+    pub(crate) fn add_parsed(&mut self, name: &str, value: &str) {
         match self.origin(name) {
             None => self.push(name, value, Origin::Parsed),
             Some(Origin::Parsed) => {}
@@ -207,7 +205,7 @@ impl LabelSet {
     }
 
     /// Removes a label.
-    pub fn remove(&mut self, name: &str) {
+    pub(crate) fn remove(&mut self, name: &str) {
         if let Some(at) = self.find(name) {
             self.entries[at].is_gone = true;
             if name == ERROR {
@@ -217,7 +215,7 @@ impl LabelSet {
     }
 
     /// Notes what went wrong; the first error stays.
-    pub fn set_error(&mut self, error: &str, details: &str) {
+    pub(crate) fn set_error(&mut self, error: &str, details: &str) {
         if self.has_error {
             return;
         }
@@ -227,25 +225,25 @@ impl LabelSet {
     }
 
     /// Whether something went wrong.
-    pub fn has_error(&self) -> bool {
+    pub(crate) fn has_error(&self) -> bool {
         self.has_error
     }
 
     /// All labels, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str, Origin)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str, Origin)> {
         let live = self.entries.iter().filter(|entry| !entry.is_gone);
         live.map(|entry| (self.text(entry.name), self.text(entry.value), entry.origin))
     }
 
     /// All labels, sorted by name.
-    pub fn sorted(&self) -> Vec<(&str, &str, Origin)> {
+    pub(crate) fn sorted(&self) -> Vec<(&str, &str, Origin)> {
         let mut labels: Vec<_> = self.iter().collect();
         labels.sort_unstable_by(|a, b| a.0.cmp(b.0));
         labels
     }
 
     /// Removes the labels that `is_wanted` does not want.
-    pub fn retain(&mut self, mut is_wanted: impl FnMut(&str, &str) -> bool) {
+    pub(crate) fn retain(&mut self, mut is_wanted: impl FnMut(&str, &str) -> bool) {
         for at in 0..self.entries.len() {
             let entry = self.entries[at];
             if entry.is_gone || is_wanted(self.text(entry.name), self.text(entry.value)) {
@@ -265,7 +263,7 @@ fn hash_of(name: &str) -> u32 {
 }
 
 /// Appends a key as the name of a label: what may not be in one becomes `_`; a digit does not come first in a whole name.
-pub fn push_name(key: &str, out: &mut String) {
+pub(crate) fn push_name(key: &str, out: &mut String) {
     let key = key.trim();
     if out.is_empty() && key.starts_with(|first: char| first.is_ascii_digit()) {
         out.push('_');

@@ -2,15 +2,15 @@
 
 /// A pair that is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Malformed {
+pub(crate) struct Malformed {
     /// Byte where it is not.
-    pub at: usize,
+    pub(crate) at: usize,
     /// Why.
-    pub why: &'static str,
+    pub(crate) why: &'static str,
 }
 
 /// Calls `found` with each key and its value; `None` where a key stands alone. Stops at what is no pair when `strict`, else passes over it.
-pub fn pairs(line: &str, strict: bool, found: &mut dyn FnMut(&str, Option<&str>)) -> Result<(), Malformed> {
+pub(crate) fn pairs(line: &str, strict: bool, found: &mut dyn FnMut(&str, Option<&str>)) -> Result<(), Malformed> {
     let bytes = line.as_bytes();
     let mut at = 0;
     let mut unquoted = String::new();
@@ -47,8 +47,12 @@ fn pair<'a>(line: &'a str, begin: usize, unquoted: &'a mut String) -> Result<Pai
     }
     let key = &line[begin..at];
     match bytes.get(at) {
-        Some(b'"') => return Err((Malformed { at, why: "unexpected '\"' in a key" }, blank_from(at))),
-        Some(b'=') if key.is_empty() => return Err((Malformed { at, why: "unexpected '='" }, blank_from(at))),
+        Some(b'"') => {
+            return Err((Malformed { at, why: "unexpected '\"' in a key" }, blank_from(at)));
+        }
+        Some(b'=') if key.is_empty() => {
+            return Err((Malformed { at, why: "unexpected '='" }, blank_from(at)));
+        }
         Some(b'=') => at += 1,
         _ => return Ok((key, None, at)),
     }
@@ -57,7 +61,9 @@ fn pair<'a>(line: &'a str, begin: usize, unquoted: &'a mut String) -> Result<Pai
         let mut end = begin;
         loop {
             match memchr::memchr2(b'"', b'\\', bytes.get(end..).unwrap_or_default()) {
-                None => return Err((Malformed { at: begin, why: "unterminated quoted value" }, bytes.len())),
+                None => {
+                    return Err((Malformed { at: begin, why: "unterminated quoted value" }, bytes.len()));
+                }
                 Some(len) if bytes[end + len] == b'\\' => end += len + 2,
                 Some(len) => {
                     end += len;

@@ -2,7 +2,7 @@
 
 /// A step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// A member of an object.
     Key(String),
     /// An element of an array.
@@ -10,7 +10,7 @@ pub enum Step {
 }
 
 /// Reads a path.
-pub fn read(text: &str) -> Result<Vec<Step>, String> {
+pub(crate) fn read(text: &str) -> Result<Vec<Step>, String> {
     let bad = |why: &str| format!("cannot parse expression [{text}]: {why}");
     let mut steps = Vec::new();
     let mut rest = text.trim();

@@ -10,11 +10,11 @@ enum Piece {
 
 /// A pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PatternExpr(Vec<Piece>);
+pub(crate) struct PatternExpr(Vec<Piece>);
 
 impl PatternExpr {
     /// For `| pattern`: it has a named capture.
-    pub fn parser(text: &str) -> Result<Self, String> {
+    pub(crate) fn parser(text: &str) -> Result<Self, String> {
         let pattern = Self::read(text)?;
         let mut names: Vec<&str> = pattern.names().collect();
         if names.is_empty() {
@@ -28,7 +28,7 @@ impl PatternExpr {
     }
 
     /// For `|>`: it has none.
-    pub fn filter(text: &str) -> Result<Self, String> {
+    pub(crate) fn filter(text: &str) -> Result<Self, String> {
         let pattern = Self::read(text)?;
         if let Some(name) = pattern.names().next() {
             return Err(format!("named captures are not allowed in line filters: <{name}>"));
@@ -65,7 +65,7 @@ impl PatternExpr {
     }
 
     /// The names of its captures.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|piece| match piece {
             Piece::Capture(Some(name)) => Some(name.as_str()),
             _ => None,
@@ -73,16 +73,20 @@ impl PatternExpr {
     }
 
     /// Calls `found` with each named capture; a capture without its end takes the rest, and ends it.
-    pub fn captures<'l>(&self, line: &'l str, mut found: impl FnMut(&str, &'l str)) {
+    pub(crate) fn captures<'l>(&self, line: &'l str, mut found: impl FnMut(&str, &'l str)) {
         let mut rest = line;
         let mut pieces = self.0.iter().peekable();
         if let Some(Piece::Literal(literal)) = pieces.peek() {
-            let Some(behind) = rest.strip_prefix(literal.as_str()) else { return };
+            let Some(behind) = rest.strip_prefix(literal.as_str()) else {
+                return;
+            };
             rest = behind;
             pieces.next();
         }
         while let Some(piece) = pieces.next() {
-            let Piece::Capture(name) = piece else { continue };
+            let Piece::Capture(name) = piece else {
+                continue;
+            };
             let (value, behind) = match pieces.next() {
                 Some(Piece::Literal(literal)) => match memchr::memmem::find(rest.as_bytes(), literal.as_bytes()) {
                     Some(at) => (&rest[..at], Some(&rest[at + literal.len()..])),
@@ -101,13 +105,17 @@ impl PatternExpr {
     }
 
     /// Whether the whole line fits.
-    pub fn fits(&self, line: &str) -> bool {
+    pub(crate) fn fits(&self, line: &str) -> bool {
         let mut rest = line;
         for (number, piece) in self.0.iter().enumerate() {
-            let Piece::Literal(literal) = piece else { continue };
+            let Piece::Literal(literal) = piece else {
+                continue;
+            };
             let is_last = number + 1 == self.0.len();
             if number == 0 {
-                let Some(behind) = rest.strip_prefix(literal.as_str()) else { return false };
+                let Some(behind) = rest.strip_prefix(literal.as_str()) else {
+                    return false;
+                };
                 if is_last {
                     return behind.is_empty();
                 }
@@ -126,7 +134,7 @@ impl PatternExpr {
     }
 
     /// The literal pieces, which every line that fits contains.
-    pub fn literals(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn literals(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|piece| match piece {
             Piece::Literal(literal) => Some(literal.as_str()),
             Piece::Capture(_) => None,

@@ -12,7 +12,7 @@ use super::{
 const LINE_CHARS_MAX: usize = 100;
 
 /// The query, on several lines where one is too long.
-pub fn pretty(expr: &Expr) -> String {
+pub(crate) fn pretty(expr: &Expr) -> String {
     match expr {
         Expr::Log(log) => log_lines(log, 0),
         Expr::Metric(metric) => metric_lines(metric, 0),
@@ -93,7 +93,7 @@ fn indent(level: usize) -> String {
 }
 
 /// A metric query on one line.
-pub fn metric_text(metric: &Metric) -> String {
+pub(crate) fn metric_text(metric: &Metric) -> String {
     match metric {
         Metric::Range { op, parameter, range, grouping } => {
             let parameter = parameter.map(|parameter| format!("{parameter}, ")).unwrap_or_default();
@@ -187,7 +187,7 @@ fn unwrap_text(unwrap: &Unwrap) -> String {
 }
 
 /// A query for lines on one line.
-pub fn log_text(log: &LogExpr) -> String {
+pub(crate) fn log_text(log: &LogExpr) -> String {
     let mut out = matchers(&log.matchers);
     for stage in &log.stages {
         out.push(' ');

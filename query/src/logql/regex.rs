@@ -10,16 +10,16 @@ const COMPILED_BYTES_MAX: usize = 4 << 20;
 
 /// A compiled expression.
 #[derive(Debug, Clone)]
-pub struct Pattern(Regex);
+pub(crate) struct Pattern(Regex);
 
 impl Pattern {
     /// As line filters have it: anywhere.
-    pub fn unanchored(text: &str) -> Result<Self, String> {
+    pub(crate) fn unanchored(text: &str) -> Result<Self, String> {
         Self::compile(text, &translated(text))
     }
 
     /// As matchers have it: the whole value.
-    pub fn anchored(text: &str) -> Result<Self, String> {
+    pub(crate) fn anchored(text: &str) -> Result<Self, String> {
         Self::compile(text, &format!("^(?s:{})$", translated(text)))
     }
 
@@ -30,7 +30,9 @@ impl Pattern {
             .nest_limit(200)
             .build();
         built.map(Self).map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => format!("error parsing regexp: expression too large: `{text}`"),
+            regex::Error::CompiledTooBig(_) => {
+                format!("error parsing regexp: expression too large: `{text}`")
+            }
             // The library draws the expression and points into it over many lines; the last one says why.
             error => {
                 let words = error.to_string();
@@ -41,17 +43,17 @@ impl Pattern {
     }
 
     /// Whether it matches.
-    pub fn is_match(&self, text: &str) -> bool {
+    pub(crate) fn is_match(&self, text: &str) -> bool {
         self.0.is_match(text)
     }
 
     /// The expression itself.
-    pub fn regex(&self) -> &Regex {
+    pub(crate) fn regex(&self) -> &Regex {
         &self.0
     }
 
     /// The names of its groups, with their numbers: what `| regexp` extracts.
-    pub fn labels(&self) -> Result<Vec<(usize, String)>, String> {
+    pub(crate) fn labels(&self) -> Result<Vec<(usize, String)>, String> {
         let named = self.0.capture_names().enumerate();
         let labels: Vec<(usize, String)> =
             named.filter_map(|(number, name)| Some((number, name?.to_owned()))).collect();
@@ -63,7 +65,7 @@ impl Pattern {
 }
 
 /// Go's replacement text in Rust's syntax: `$1x` names the group `1x` in both; a dollar that names nothing is dropped in Go.
-pub fn replacement(text: &str) -> String {
+pub(crate) fn replacement(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -131,7 +133,9 @@ fn translated(text: &str) -> String {
                         let mut value = escaped.to_digit(8).unwrap_or_default();
                         let mut digits = 1;
                         while digits < 3 {
-                            let Some(digit) = chars.peek().and_then(|(_, next)| next.to_digit(8)) else { break };
+                            let Some(digit) = chars.peek().and_then(|(_, next)| next.to_digit(8)) else {
+                                break;
+                            };
                             value = value * 8 + digit;
                             digits += 1;
                             chars.next();
@@ -200,7 +204,9 @@ fn translated(text: &str) -> String {
 
 /// Whether braces repeat what is before them.
 fn is_repetition(text: &str) -> bool {
-    let Some(end) = text.find('}') else { return false };
+    let Some(end) = text.find('}') else {
+        return false;
+    };
     let inner = &text[1..end];
     let (least, most) = inner.split_once(',').unwrap_or((inner, "0"));
     let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());

@@ -3,7 +3,7 @@
 use super::ast::{BinaryOp, Metric, Modifier};
 
 /// The value of an arithmetic operator; of a comparison 1 or 0.
-pub fn compute(op: BinaryOp, left: f64, right: f64) -> f64 {
+pub(crate) fn compute(op: BinaryOp, left: f64, right: f64) -> f64 {
     match op {
         BinaryOp::Add => left + right,
         BinaryOp::Sub => left - right,
@@ -18,7 +18,7 @@ pub fn compute(op: BinaryOp, left: f64, right: f64) -> f64 {
 }
 
 /// The operation, computed at once where both operands are numbers.
-pub fn combine(op: BinaryOp, modifier: Modifier, left: Metric, right: Metric) -> Result<Metric, String> {
+pub(crate) fn combine(op: BinaryOp, modifier: Modifier, left: Metric, right: Metric) -> Result<Metric, String> {
     if op.is_set() {
         for (side, operand) in [("left", &left), ("right", &right)] {
             if let Metric::Number(value) = operand {

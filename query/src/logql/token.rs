@@ -4,7 +4,7 @@ use super::{error::LogqlError, units};
 
 /// One token.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Token {
+pub(crate) enum Token {
     /// A name or keyword, as it was written.
     Word(String),
     /// A text, without quotes and escapes.
@@ -27,11 +27,11 @@ pub enum Token {
 
 /// A token and where it begins.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Placed {
+pub(crate) struct Placed {
     /// What.
-    pub token: Token,
+    pub(crate) token: Token,
     /// Byte where it begins.
-    pub at: usize,
+    pub(crate) at: usize,
 }
 
 /// The longest come first.
@@ -41,7 +41,7 @@ const SIGNS: &[&str] = &[
 ];
 
 /// The tokens of a text, [`Token::End`] last.
-pub fn tokens(text: &str) -> Result<Vec<Placed>, LogqlError> {
+pub(crate) fn tokens(text: &str) -> Result<Vec<Placed>, LogqlError> {
     let mut tokens = Vec::new();
     let mut at = 0;
     let bytes = text.as_bytes();
@@ -73,7 +73,9 @@ pub fn tokens(text: &str) -> Result<Vec<Placed>, LogqlError> {
             }
             other => match SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
                 Some(sign) => (Token::Sign(sign), sign.len()),
-                None => return Err(error_at(text, at, format!("syntax error: unexpected character {other:?}"))),
+                None => {
+                    return Err(error_at(text, at, format!("syntax error: unexpected character {other:?}")));
+                }
             },
         };
         tokens.push(Placed { token, at });
@@ -84,7 +86,7 @@ pub fn tokens(text: &str) -> Result<Vec<Placed>, LogqlError> {
 }
 
 /// A mistake at a byte of the text.
-pub fn error_at(text: &str, at: usize, words: impl Into<String>) -> LogqlError {
+pub(crate) fn error_at(text: &str, at: usize, words: impl Into<String>) -> LogqlError {
     let before = &text[..at];
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
@@ -191,7 +193,7 @@ fn number(text: &str, at: usize) -> Result<(Token, usize), LogqlError> {
 
 impl Token {
     /// As messages name it.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::Word(word) if super::parser::is_keyword(word) => word.to_lowercase(),
             Self::Word(_) => "IDENTIFIER".into(),

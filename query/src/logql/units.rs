@@ -1,7 +1,7 @@
 //! Durations and sizes as people write them.
 
 /// ns of Go's `time.ParseDuration`, with days, weeks and years as Prometheus has them: `1h30m`, `1.5h`, `-5s`, `1d`.
-pub fn duration_ns(text: &str) -> Option<i64> {
+pub(crate) fn duration_ns(text: &str) -> Option<i64> {
     let (negative, mut rest) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),
@@ -46,7 +46,7 @@ pub fn duration_ns(text: &str) -> Option<i64> {
 }
 
 /// A number of bytes: `42MB`, `1.5 KiB`, `20B`, `3k`. Units of 1000 and, with an `i`, of 1024; letters of any case.
-pub fn bytes(text: &str) -> Option<f64> {
+pub(crate) fn bytes(text: &str) -> Option<f64> {
     let text = text.trim();
     let number = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ',').unwrap_or(text.len());
     let (digits, unit) = text.split_at(number);
@@ -71,7 +71,7 @@ pub fn bytes(text: &str) -> Option<f64> {
 }
 
 /// ns as `1h30m`, the shortest that [`duration_ns`] reads back.
-pub fn written_duration(ns: i64) -> String {
+pub(crate) fn written_duration(ns: i64) -> String {
     if ns == 0 {
         return "0s".into();
     }
@@ -98,7 +98,7 @@ pub fn written_duration(ns: i64) -> String {
 }
 
 /// A number as JSON answers have it: no exponent where it is not needed, `NaN`, `+Inf`, `-Inf`.
-pub fn written_number(value: f64) -> String {
+pub(crate) fn written_number(value: f64) -> String {
     if value.is_nan() {
         return "NaN".into();
     }

@@ -104,7 +104,13 @@ impl LinesPart {
         let mut rows = LineScanRows::new(request);
         let needs_payload = !filter.attributes.is_empty() || filter.services.is_some() || rows.needs_payload();
         let mut candidates: Vec<&LineSummary> = Vec::new();
-        for &index in self.frames.iter().rev() {
+        // Newest first where that may end it; else in the order of arrival, which equal times keep.
+        let newest_first = bounds.rows_max.is_some() || bounds.newest.is_some();
+        let mut frames = self.frames.clone();
+        if newest_first {
+            frames.reverse();
+        }
+        for index in frames {
             if bounds.rows_max.is_some_and(|rows_max| rows.len() as usize >= rows_max) {
                 break;
             }

@@ -122,18 +122,24 @@ fn arithmetic(
     let mut numbers: HashMap<Labels, usize> = HashMap::new();
     for series in &many {
         let signature = signature(&series.labels, modifier);
-        let Some(partners) = ones.get(&signature) else { continue };
+        let Some(partners) = ones.get(&signature) else {
+            continue;
+        };
         let mut points_of: HashMap<Labels, Vec<(u32, f64)>> = HashMap::new();
         for &(at, value) in &series.points {
             let mut found: Option<(f64, &Series)> = None;
             for &partner in partners {
-                let Ok(index) = partner.points.binary_search_by_key(&at, |(at, _)| *at) else { continue };
+                let Ok(index) = partner.points.binary_search_by_key(&at, |(at, _)| *at) else {
+                    continue;
+                };
                 if found.is_some() {
                     return Err(duplicate(&signature, if is_swapped { "left" } else { "right" }));
                 }
                 found = Some((partner.points[index].1, partner));
             }
-            let Some((other, partner)) = found else { continue };
+            let Some((other, partner)) = found else {
+                continue;
+            };
             let (left, right) = if is_swapped { (other, value) } else { (value, other) };
             let computed = scalar::compute(op, left, right);
             let value = match op {

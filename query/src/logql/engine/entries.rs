@@ -18,7 +18,7 @@ const LINES_PER_LOOK: u64 = 1024;
 
 /// From where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
+pub(crate) enum Direction {
     /// The newest, newest first.
     Backward,
     /// The oldest, oldest first.
@@ -27,53 +27,53 @@ pub enum Direction {
 
 /// A log query.
 #[derive(Debug, Clone)]
-pub struct LogQuery<'q> {
+pub(crate) struct LogQuery<'q> {
     /// What.
-    pub log: &'q LogExpr,
+    pub(crate) log: &'q LogExpr,
     /// The first moment, Unix ns.
-    pub start_ns: u64,
+    pub(crate) start_ns: u64,
     /// The moment behind the last, Unix ns.
-    pub end_ns: u64,
+    pub(crate) end_ns: u64,
     /// From where.
-    pub direction: Direction,
+    pub(crate) direction: Direction,
     /// Lines at most.
-    pub limit: usize,
+    pub(crate) limit: usize,
 }
 
 /// A line that came out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Unix ns.
-    pub time_ns: u64,
+    pub(crate) time_ns: u64,
     /// As the last stage left it.
-    pub text: String,
+    pub(crate) text: String,
     /// What is left of its stream's labels.
-    pub stream: StreamLabels,
+    pub(crate) stream: StreamLabels,
     /// What came beside it.
-    pub metadata: Vec<(String, String)>,
+    pub(crate) metadata: Vec<(String, String)>,
     /// What stages found.
-    pub parsed: Vec<(String, String)>,
+    pub(crate) parsed: Vec<(String, String)>,
 }
 
 /// What a log query gives.
 #[derive(Debug, Default)]
-pub struct Entries {
+pub(crate) struct Entries {
     /// In the direction that was asked for; lines of the same time as they arrived, or the other way round.
-    pub entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry>,
     /// Whether something could not be read.
-    pub is_partial: bool,
+    pub(crate) is_partial: bool,
 }
 
 /// A line on hold, with what it is sorted by.
 struct Held {
     time_ns: u64,
     /// Its part's and its own number: the order of arrival.
-    order: (u64, usize, u64),
+    order: (u64, u64),
     entry: Entry,
 }
 
 /// Answers a log query: reads parts in the order of time, and no more of them than it needs.
-pub fn entries(
+pub(crate) fn entries(
     query: &LogQuery<'_>,
     lines: &dyn Lines,
     limits: &Limits,
@@ -84,7 +84,8 @@ pub fn entries(
         needles: needles(query.log),
         start_ns: query.start_ns,
         end_ns: query.end_ns,
-        only_counts: false,
+        needs_text: true,
+        labels: None,
     };
     if query.start_ns >= query.end_ns || query.limit == 0 {
         return Ok(Entries::default());
@@ -92,8 +93,8 @@ pub fn entries(
     let parts = lines.parts(&selection)?;
     let mut order: Vec<usize> = (0..parts.len()).collect();
     match query.direction {
-        Direction::Backward => order.sort_by_key(|part| Reverse(parts.time_ns(*part).1)),
-        Direction::Forward => order.sort_by_key(|part| parts.time_ns(*part).0),
+        Direction::Backward => order.sort_by_key(|&part| Reverse((parts.time_ns(part).1, parts.arrival(part)))),
+        Direction::Forward => order.sort_by_key(|&part| (parts.time_ns(part).0, parts.arrival(part))),
     }
     let mut kept = Kept { held: Vec::new(), direction: query.direction, limit: query.limit, bound_ns: None };
     let mut pipeline = Pipeline::new(query.log)?;
@@ -126,7 +127,11 @@ pub fn entries(
                 return Ok(());
             }
             tally.passed += 1;
-            kept.push(Held { time_ns: record.time_ns, order: (min_ns, part, number), entry: entry(record, &working) });
+            kept.push(Held {
+                time_ns: record.time_ns,
+                order: (parts.arrival(part), number),
+                entry: entry(record, &working),
+            });
             Ok(())
         });
         progress.add(tally);

@@ -18,20 +18,20 @@ use crate::logql::{
 
 /// A metric query, and the moments that it is asked for.
 #[derive(Debug, Clone)]
-pub struct MetricQuery<'q> {
+pub(crate) struct MetricQuery<'q> {
     /// What.
-    pub metric: &'q Metric,
+    pub(crate) metric: &'q Metric,
     /// The first moment, Unix ns.
-    pub start_ns: i64,
+    pub(crate) start_ns: i64,
     /// The last moment, Unix ns.
-    pub end_ns: i64,
+    pub(crate) end_ns: i64,
     /// Between two, ns; 0 asks for the first only.
-    pub step_ns: i64,
+    pub(crate) step_ns: i64,
 }
 
 /// What a metric query gives.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Evaluated {
+pub(crate) enum Evaluated {
     /// A number, the same at all moments.
     Number(f64),
     /// Series; those of an instant query are in the order that `sort` and `topk` made.
@@ -39,7 +39,7 @@ pub enum Evaluated {
 }
 
 /// Evaluates it.
-pub fn evaluate(
+pub(crate) fn evaluate(
     query: &MetricQuery<'_>,
     lines: &dyn Lines,
     limits: &Limits,
@@ -145,7 +145,9 @@ impl Evaluation<'_> {
     }
 
     fn range(&self, metric: &Metric, key: Option<Key>) -> Result<Vec<Series>, LogqlError> {
-        let Metric::Range { op, parameter, range, grouping } = metric else { return self.series(metric) };
+        let Metric::Range { op, parameter, range, grouping } = metric else {
+            return self.series(metric);
+        };
         let windows = Windows {
             op: *op,
             parameter: parameter.unwrap_or(f64::NAN),
@@ -160,7 +162,9 @@ impl Evaluation<'_> {
 
 /// The series that a sum needs of the counts below it: summing lines at once gives the same as summing series of them.
 fn pushed_down(op: VectorOp, inner: &Metric, grouping: Option<&Grouping>) -> Option<Key> {
-    let Metric::Range { op: inner, grouping: None, .. } = inner else { return None };
+    let Metric::Range { op: inner, grouping: None, .. } = inner else {
+        return None;
+    };
     let adds_up = op == VectorOp::Sum
         && matches!(inner, RangeOp::Count | RangeOp::Rate | RangeOp::Bytes | RangeOp::BytesRate | RangeOp::Sum);
     let picks = (op == VectorOp::Min && *inner == RangeOp::Min) || (op == VectorOp::Max && *inner == RangeOp::Max);

@@ -13,26 +13,26 @@ mod lines;
 mod series;
 mod windows;
 
-pub use entries::{Direction, Entries, Entry, LogQuery, entries};
-pub use evaluate::{Evaluated, MetricQuery, evaluate};
-pub use lines::{Bounds, Lines, Parts, Progress, Selection, Tally};
-pub use series::{Labels, Series};
+pub(crate) use entries::{Direction, Entries, Entry, LogQuery, entries};
+pub(crate) use evaluate::{Evaluated, MetricQuery, evaluate};
+pub(crate) use lines::{Bounds, Lines, Parts, Progress, Selection, Tally};
+pub(crate) use series::Series;
 
 /// What a query may take.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Series of a metric query, also between its steps.
-    pub series_max: usize,
+    pub(crate) series_max: usize,
     /// Moments of a range query.
-    pub steps_max: usize,
+    pub(crate) steps_max: usize,
     /// Samples that quantiles and counters hold together.
-    pub samples_max: usize,
+    pub(crate) samples_max: usize,
     /// Threads that read.
-    pub threads: usize,
+    pub(crate) threads: usize,
     /// Now, Unix ns.
-    pub now_ns: u64,
+    pub(crate) now_ns: u64,
     /// When to stop.
-    pub deadline: std::time::Instant,
+    pub(crate) deadline: std::time::Instant,
 }
 
 impl Limits {

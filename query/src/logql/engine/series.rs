@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 /// Labels of a series, sorted by name.
-pub type Labels = Arc<[(String, String)]>;
+pub(crate) type Labels = Arc<[(String, String)]>;
 
 /// A series.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Series {
+pub(crate) struct Series {
     /// Its labels.
-    pub labels: Labels,
+    pub(crate) labels: Labels,
     /// Values by the number of the moment, ascending.
-    pub points: Vec<(u32, f64)>,
+    pub(crate) points: Vec<(u32, f64)>,
 }
 
 /// The value of a name.

@@ -17,9 +17,9 @@ use super::{
 };
 use crate::logql::{
     LogqlError,
-    ast::{Conversion, Grouping, LogRange, RangeOp, Unwrap},
+    ast::{Conversion, Grouping, LogRange, RangeOp, Stage, Unwrap},
     labels::{ERROR, ERROR_DETAILS, LabelSet, write_labels},
-    pipeline::{Filter, Pipeline, Record, Working, needles},
+    pipeline::{Filter, Pipeline, Record, Working, labels_named, names as filter_names, needles},
     units,
 };
 
@@ -131,7 +131,8 @@ pub(super) fn compute(
         needles: needles(&windows.range.log),
         start_ns: from_ns.max(0) as u64,
         end_ns: (to_ns as u64).saturating_add(1),
-        only_counts: counts_only(windows),
+        needs_text: needs_text(windows),
+        labels: labels_needed(windows),
     };
     let parts = lines.parts(&selection)?;
     let next = AtomicUsize::new(0);
@@ -161,12 +162,26 @@ pub(super) fn compute(
     finish(windows, pieces, merged)
 }
 
-/// Whether neither texts nor what came beside them matter: labels of streams do, as far as they are asked for.
-fn counts_only(windows: &Windows<'_>) -> bool {
-    windows.range.log.stages.is_empty()
-        && windows.range.unwrap.is_none()
-        && matches!(windows.op, RangeOp::Count | RangeOp::Rate | RangeOp::Absent)
-        && matches!(&windows.key, Some(Key::By(_)))
+/// Whether texts are looked at.
+fn needs_text(windows: &Windows<'_>) -> bool {
+    let reads = |stage: &Stage| !matches!(stage, Stage::Label(_) | Stage::Drop(_) | Stage::Keep(_));
+    windows.range.log.stages.iter().any(reads) || matches!(windows.op, RangeOp::Bytes | RangeOp::BytesRate)
+}
+
+/// The labels that are looked at; `None` where all are.
+fn labels_needed(windows: &Windows<'_>) -> Option<Vec<String>> {
+    let mut names = labels_named(&windows.range.log)?;
+    match (windows.grouping, &windows.key) {
+        (Some(Grouping { without: false, labels }), _) => names.extend_from_slice(labels),
+        (None, Some(Key::By(labels))) => names.extend_from_slice(labels),
+        (None, None) if windows.op == RangeOp::Absent => {}
+        _ => return None,
+    }
+    if let Some(unwrap) = &windows.range.unwrap {
+        names.push(unwrap.label.clone());
+        unwrap.filters.iter().for_each(|filter| filter_names(filter, &mut names));
+    }
+    Some(names)
 }
 
 fn read(
@@ -257,7 +272,9 @@ impl<'q> Reader<'q> {
                 _ => 1.0,
             },
             Some((unwrap, filters)) => {
-                let Some(value) = unwrapped(unwrap, &mut working.labels) else { return Ok(false) };
+                let Some(value) = unwrapped(unwrap, &mut working.labels) else {
+                    return Ok(false);
+                };
                 if !filters.iter().all(|filter| filter.passes(&mut working.labels)) {
                     return Ok(false);
                 }

@@ -28,7 +28,9 @@ impl Parser<'_> {
         let mut left = self.operand()?;
         loop {
             let at = self.at();
-            let Some(op) = self.operator().filter(|op| op.strength() >= strength_min) else { return Ok(left) };
+            let Some(op) = self.operator().filter(|op| op.strength() >= strength_min) else {
+                return Ok(left);
+            };
             self.take();
             let modifier = self.modifier(op, at)?;
             // A power binds to its right, the others to their left.
@@ -113,7 +115,9 @@ impl Parser<'_> {
             }
             Token::Sign(sign @ ("-" | "+")) => {
                 self.take();
-                let Token::Number(value, _) = self.peek() else { return Err(self.unexpected("NUMBER")) };
+                let Token::Number(value, _) = self.peek() else {
+                    return Err(self.unexpected("NUMBER"));
+                };
                 let value = if sign == "-" { -value } else { *value };
                 self.take();
                 Ok(Metric::Number(value))
@@ -149,7 +153,9 @@ impl Parser<'_> {
 
     fn signed_number(&mut self) -> Result<f64, LogqlError> {
         let sign = if self.takes_sign("-") { -1.0 } else { 1.0 };
-        let Token::Number(value, _) = self.peek() else { return Err(self.unexpected("NUMBER")) };
+        let Token::Number(value, _) = self.peek() else {
+            return Err(self.unexpected("NUMBER"));
+        };
         let value = sign * value;
         self.take();
         Ok(value)
@@ -240,7 +246,9 @@ impl Parser<'_> {
         if matches!(self.peek(), Token::Number(..) | Token::Sign("-" | "+")) {
             let negative = self.takes_sign("-");
             self.takes_sign("+");
-            let Token::Number(value, _) = self.peek() else { return Err(self.unexpected("NUMBER")) };
+            let Token::Number(value, _) = self.peek() else {
+                return Err(self.unexpected("NUMBER"));
+            };
             let value = if negative { -*value } else { *value };
             if op != RangeOp::Quantile {
                 return Err(self.error(at, format!("parameter {value} not supported for operation {}", op.text())));
@@ -305,7 +313,9 @@ impl Parser<'_> {
 
     /// `[5m] offset 1h`
     fn window(&mut self, range: &mut LogRange) -> Result<(), LogqlError> {
-        let Token::Range(ns) = self.peek() else { return Ok(()) };
+        let Token::Range(ns) = self.peek() else {
+            return Ok(());
+        };
         range.range_ns = *ns;
         self.take();
         if self.takes_word("offset") {

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Parentheses, operators and calls within each other.
-pub const DEPTH_MAX: usize = 128;
+pub(crate) const DEPTH_MAX: usize = 128;
 
 /// Words that mean something by themselves.
 const KEYWORDS: &[&str] = &[
@@ -45,7 +45,7 @@ const KEYWORDS: &[&str] = &[
 ];
 
 /// Whether a word is a name of the language's own.
-pub fn is_keyword(word: &str) -> bool {
+pub(crate) fn is_keyword(word: &str) -> bool {
     let lower = word.to_lowercase();
     KEYWORDS.contains(&lower.as_str())
         || RANGE_OPS.iter().any(|(name, _)| *name == lower)
@@ -53,7 +53,7 @@ pub fn is_keyword(word: &str) -> bool {
 }
 
 /// Reads a query.
-pub fn parse(text: &str) -> Result<Expr, LogqlError> {
+pub(crate) fn parse(text: &str) -> Result<Expr, LogqlError> {
     let mut parser = Parser { text, tokens: tokens(text)?, next: 0, depth: 0 };
     let expr = parser.expr()?;
     match parser.peek() {
@@ -63,7 +63,7 @@ pub fn parse(text: &str) -> Result<Expr, LogqlError> {
 }
 
 /// Reads a query for lines, as `match[]` and `query` of the label endpoints want it.
-pub fn parse_log(text: &str) -> Result<LogExpr, LogqlError> {
+pub(crate) fn parse_log(text: &str) -> Result<LogExpr, LogqlError> {
     match parse(text)? {
         Expr::Log(log) => Ok(log),
         Expr::Metric(_) => Err(LogqlError::invalid("only a selector of streams is allowed here, no metric query")),

@@ -55,7 +55,7 @@ impl Parser<'_> {
             Token::Sign("!=") => MatchOp::NotEqual,
             Token::Sign("=~") => MatchOp::Regex,
             Token::Sign("!~") => MatchOp::NotRegex,
-            _ => return Err(self.unexpected("=, =~, !~ or !=")),
+            _ => return Err(self.unexpected("= or =~ or !~ or !=")),
         };
         self.take();
         let at = self.at();

@@ -345,7 +345,9 @@ impl Parser<'_> {
                 "duration" => Conversion::Duration,
                 "duration_seconds" => Conversion::DurationSeconds,
                 "bytes" => Conversion::Bytes,
-                _ => return Err(self.error(at, format!("unwrap knows duration, duration_seconds, bytes; not {name}"))),
+                _ => {
+                    return Err(self.error(at, format!("unwrap knows duration, duration_seconds, bytes; not {name}")));
+                }
             };
             let label = self.expect_name()?;
             self.expect_sign(")")?;

@@ -81,7 +81,9 @@ impl Step for LabelFormats {
         for (name, source) in &self.0 {
             match source {
                 Source::Label(source) => {
-                    let Some(origin) = working.labels.origin(source) else { continue };
+                    let Some(origin) = working.labels.origin(source) else {
+                        continue;
+                    };
                     let value = working.labels.get(source).unwrap_or_default().to_owned();
                     working.labels.remove(source);
                     working.labels.set(name, &value, origin);

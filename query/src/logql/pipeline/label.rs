@@ -15,7 +15,7 @@ const FILTER_ERROR: &str = "LabelFilterErr";
 
 /// A condition on a text, ready.
 #[derive(Debug, Clone)]
-pub struct TextTest {
+pub(crate) struct TextTest {
     name: String,
     wanted: Wanted,
     negated: bool,
@@ -29,7 +29,7 @@ enum Wanted {
 
 impl TextTest {
     /// Of a matcher.
-    pub fn new(matcher: &Matcher) -> Result<Self, LogqlError> {
+    pub(crate) fn new(matcher: &Matcher) -> Result<Self, LogqlError> {
         let wanted = match matcher.op {
             MatchOp::Equal | MatchOp::NotEqual => Wanted::Text(matcher.value.clone()),
             MatchOp::Regex | MatchOp::NotRegex => {
@@ -41,12 +41,12 @@ impl TextTest {
     }
 
     /// The label.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// Whether a value fits; an absent one is empty.
-    pub fn fits(&self, value: &str) -> bool {
+    pub(crate) fn fits(&self, value: &str) -> bool {
         let fits = match &self.wanted {
             Wanted::Text(wanted) => wanted == value,
             Wanted::Regex(pattern) => pattern.is_match(value),
@@ -55,14 +55,14 @@ impl TextTest {
     }
 
     /// Whether the labels fit.
-    pub fn passes(&self, labels: &mut LabelSet) -> bool {
+    pub(crate) fn passes(&self, labels: &mut LabelSet) -> bool {
         self.fits(labels.get(&self.name).unwrap_or_default())
     }
 }
 
 /// A condition on labels, ready.
 #[derive(Debug, Clone)]
-pub enum Filter {
+pub(crate) enum Filter {
     /// Both.
     And(Box<Filter>, Box<Filter>),
     /// One of both.
@@ -93,7 +93,7 @@ pub enum Filter {
 
 impl Filter {
     /// Of what was written.
-    pub fn new(filter: &LabelFilter) -> Result<Self, LogqlError> {
+    pub(crate) fn new(filter: &LabelFilter) -> Result<Self, LogqlError> {
         Ok(match filter {
             LabelFilter::And(left, right) => Self::And(Box::new(Self::new(left)?), Box::new(Self::new(right)?)),
             LabelFilter::Or(left, right) => Self::Or(Box::new(Self::new(left)?), Box::new(Self::new(right)?)),
@@ -110,7 +110,7 @@ impl Filter {
     }
 
     /// Whether the labels fit; what cannot be read as a number is noted, and stays.
-    pub fn passes(&self, labels: &mut LabelSet) -> bool {
+    pub(crate) fn passes(&self, labels: &mut LabelSet) -> bool {
         match self {
             Self::And(left, right) => left.passes(labels) && right.passes(labels),
             Self::Or(left, right) => left.passes(labels) || right.passes(labels),
@@ -126,12 +126,26 @@ impl Filter {
     }
 }
 
+/// Adds the labels that a condition looks at.
+pub(crate) fn names(filter: &LabelFilter, out: &mut Vec<String>) {
+    match filter {
+        LabelFilter::And(left, right) | LabelFilter::Or(left, right) => {
+            names(left, out);
+            names(right, out);
+        }
+        LabelFilter::Text(matcher) => out.push(matcher.name.clone()),
+        LabelFilter::Number { name, .. } | LabelFilter::Ip { name, .. } => out.push(name.clone()),
+    }
+}
+
 /// Only conditions on texts leave out a line with an error.
 fn number_passes(labels: &mut LabelSet, name: &str, op: Compare, unit: Unit, value: f64) -> bool {
     if labels.has_error() {
         return true;
     }
-    let Some(text) = labels.get(name) else { return false };
+    let Some(text) = labels.get(name) else {
+        return false;
+    };
     let (number, kind) = match unit {
         Unit::Number => (text.parse::<f64>().ok(), "number"),
         Unit::Duration => (units::duration_ns(text).map(|ns| ns as f64 / 1e9), "duration"),

@@ -8,7 +8,7 @@ mod label;
 mod line;
 mod parse;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     ast::{LogExpr, Matcher, Stage},
@@ -16,27 +16,39 @@ use super::{
     labels::{LabelSet, StreamLabels},
 };
 
-pub use label::{Filter, TextTest};
+pub(crate) use label::{Filter, TextTest, names};
 use line::LineTest;
 
 /// A line as it is stored.
-#[derive(Debug, Clone, Copy)]
-pub struct Record<'a> {
+#[derive(Clone, Copy)]
+pub(crate) struct Record<'a> {
     /// Unix ns.
-    pub time_ns: u64,
+    pub(crate) time_ns: u64,
     /// What it says.
-    pub text: &'a str,
+    pub(crate) text: &'a str,
     /// Its stream's labels.
-    pub stream: &'a Arc<StreamLabels>,
+    pub(crate) stream: &'a Arc<StreamLabels>,
     /// What came beside it.
-    pub metadata: &'a [(&'a str, &'a str)],
+    pub(crate) beside: &'a dyn Beside,
+}
+
+/// What came beside a line: asked for lines that pass the first filters only.
+pub(crate) trait Beside {
+    /// Adds it.
+    fn add_to(&self, labels: &mut LabelSet);
+}
+
+impl Beside for Vec<(String, String)> {
+    fn add_to(&self, labels: &mut LabelSet) {
+        self.iter().for_each(|(name, value)| labels.add_metadata(name, value));
+    }
 }
 
 /// A line on its way. Kept from line to line, for its memory.
 #[derive(Debug, Default)]
-pub struct Working {
+pub(crate) struct Working {
     /// Its labels.
-    pub labels: LabelSet,
+    pub(crate) labels: LabelSet,
     /// What a stage made of its text.
     rewritten: String,
     is_rewritten: bool,
@@ -47,12 +59,12 @@ pub struct Working {
 
 impl Working {
     /// With the time that templates see.
-    pub fn new(now_ns: u64) -> Self {
+    pub(crate) fn new(now_ns: u64) -> Self {
         Self { now_ns, ..Self::default() }
     }
 
     /// The line's text, as the last stage left it.
-    pub fn text<'w>(&'w self, record: &Record<'w>) -> &'w str {
+    pub(crate) fn text<'w>(&'w self, record: &Record<'w>) -> &'w str {
         if self.is_rewritten { &self.rewritten } else { record.text }
     }
 
@@ -70,13 +82,13 @@ trait Step: Send {
 }
 
 /// The stages of a query. Each thread has its own.
-pub struct Pipeline {
+pub(crate) struct Pipeline {
     matchers: Vec<TextTest>,
     /// Line filters before anything else: they need no labels.
     first: Vec<LineTest>,
     steps: Vec<Box<dyn Step>>,
-    /// The stream that was asked last, and whether it is selected.
-    last: Option<(Arc<StreamLabels>, Selected)>,
+    /// The streams that were asked, by their address, and whether they are selected.
+    streams: HashMap<usize, (Arc<StreamLabels>, Selected), foldhash::fast::FixedState>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +107,7 @@ impl std::fmt::Debug for Pipeline {
 
 impl Pipeline {
     /// The stages of a query.
-    pub fn new(log: &LogExpr) -> Result<Self, LogqlError> {
+    pub(crate) fn new(log: &LogExpr) -> Result<Self, LogqlError> {
         let matchers = log.matchers.iter().map(TextTest::new).collect::<Result<_, _>>()?;
         let mut stages = log.stages.iter().peekable();
         let mut first = Vec::new();
@@ -104,25 +116,24 @@ impl Pipeline {
             stages.next();
         }
         let steps = stages.map(step).collect::<Result<_, _>>()?;
-        Ok(Self { matchers, first, steps, last: None })
+        Ok(Self { matchers, first, steps, streams: HashMap::default() })
     }
 
     /// Sends a line through; whether it comes out.
-    pub fn run(&mut self, record: &Record<'_>, working: &mut Working) -> bool {
-        let is_known = self.last.as_ref().is_some_and(|(known, _)| Arc::ptr_eq(known, record.stream));
-        if !is_known {
-            self.last = Some((Arc::clone(record.stream), select(&self.matchers, record.stream)));
-        }
-        let selected = self.last.as_ref().map_or(Selected::No, |(_, selected)| *selected);
+    pub(crate) fn run(&mut self, record: &Record<'_>, working: &mut Working) -> bool {
+        let address = Arc::as_ptr(record.stream) as usize;
+        let selected = self
+            .streams
+            .entry(address)
+            .or_insert_with(|| (Arc::clone(record.stream), select(&self.matchers, record.stream)))
+            .1;
         if selected == Selected::No || !self.first.iter().all(|test| test.passes(record.text)) {
             return false;
         }
         working.is_rewritten = false;
         working.time_ns = record.time_ns;
         working.labels.begin(record.stream);
-        for (name, value) in record.metadata {
-            working.labels.add_metadata(name, value);
-        }
+        record.beside.add_to(&mut working.labels);
         if selected == Selected::ByLine && !self.matchers.iter().all(|test| test.passes(&mut working.labels)) {
             return false;
         }
@@ -162,7 +173,7 @@ fn step(stage: &Stage) -> Result<Box<dyn Step>, LogqlError> {
 }
 
 /// Texts that every line that comes out contains, as it is stored: what may prune.
-pub fn needles(log: &LogExpr) -> Vec<String> {
+pub(crate) fn needles(log: &LogExpr) -> Vec<String> {
     let mut needles = Vec::new();
     for stage in &log.stages {
         match stage {
@@ -175,8 +186,25 @@ pub fn needles(log: &LogExpr) -> Vec<String> {
     needles
 }
 
+/// The labels without which a query can do, beside these: `None` where a stage may look at any.
+pub(crate) fn labels_named(log: &LogExpr) -> Option<Vec<String>> {
+    let mut names: Vec<String> = log.matchers.iter().map(|matcher| matcher.name.clone()).collect();
+    for stage in &log.stages {
+        match stage {
+            Stage::Label(filter) => label::names(filter, &mut names),
+            // What they find is set apart where a name is there already.
+            Stage::Json(_) | Stage::Logfmt { .. } | Stage::Regexp(_) | Stage::Pattern(_) | Stage::Unpack => {
+                return None;
+            }
+            Stage::LineFormat(_) | Stage::LabelFormat(_) => return None,
+            Stage::Line { .. } | Stage::Decolorize | Stage::Drop(_) | Stage::Keep(_) => {}
+        }
+    }
+    Some(names)
+}
+
 /// Whether labels that are sorted fit all matchers.
-pub fn selects(matchers: &[Matcher]) -> Result<impl Fn(&StreamLabels) -> bool + use<>, LogqlError> {
+pub(crate) fn selects(matchers: &[Matcher]) -> Result<impl Fn(&StreamLabels) -> bool + use<>, LogqlError> {
     let tests = matchers.iter().map(TextTest::new).collect::<Result<Vec<_>, _>>()?;
     Ok(move |labels: &StreamLabels| tests.iter().all(|test| test.fits(labels.get(test.name()).unwrap_or_default())))
 }

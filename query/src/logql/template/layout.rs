@@ -162,7 +162,9 @@ pub(super) fn format(ns: i64, zone_s: i32, layout: &str) -> String {
     let weekday = DAYS[(days + 4).rem_euclid(7) as usize];
     let month_name = MONTHS[(month - 1) as usize];
     let half_hour = if hour % 12 == 0 { 12 } else { hour % 12 };
-    let number = |value: i64, padded: bool| if padded { format!("{value:02}") } else { value.to_string() };
+    let number = |value: i64, padded: bool| {
+        if padded { format!("{value:02}") } else { value.to_string() }
+    };
     let mut out = String::new();
     for piece in pieces(layout) {
         match piece {

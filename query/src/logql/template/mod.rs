@@ -17,13 +17,13 @@ pub(super) const WRITTEN_BYTES_MAX: usize = 1 << 20;
 
 /// A template, read.
 #[derive(Debug, Clone)]
-pub struct Template {
+pub(crate) struct Template {
     nodes: Vec<Node>,
     definitions: Vec<(String, Vec<Node>)>,
 }
 
 /// What a template sees of a line.
-pub trait Scope {
+pub(crate) trait Scope {
     /// A label's value.
     fn label(&mut self, name: &str) -> Option<String>;
 
@@ -42,13 +42,13 @@ pub trait Scope {
 
 impl Template {
     /// Reads a template; says what is wrong with it.
-    pub fn read(text: &str) -> Result<Self, String> {
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
         let (nodes, definitions) = parse::parse(text).map_err(|error| format!("invalid template: {error}"))?;
         Ok(Self { nodes, definitions })
     }
 
     /// Writes it for a line. What was written before an error means nothing.
-    pub fn write(&self, scope: &mut dyn Scope, out: &mut String) -> Result<(), String> {
+    pub(crate) fn write(&self, scope: &mut dyn Scope, out: &mut String) -> Result<(), String> {
         Run::new(scope, out, &self.definitions).run(&self.nodes)
     }
 }

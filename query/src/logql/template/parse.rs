@@ -213,7 +213,9 @@ impl Parser {
     }
 
     fn definition(&mut self, keyword: &str, words: &[Word], nodes: &mut Vec<Node>) -> Result<(), String> {
-        let Some(Word::Text(name)) = words.first() else { return Err(format!("{keyword} needs a name in quotes")) };
+        let Some(Word::Text(name)) = words.first() else {
+            return Err(format!("{keyword} needs a name in quotes"));
+        };
         let (body, end) = self.nodes()?;
         if !matches!(end, End::End) {
             return Err(format!("unexpected EOF in {keyword}"));
@@ -227,7 +229,9 @@ impl Parser {
 }
 
 fn call(words: &[Word]) -> Result<Node, String> {
-    let Some(Word::Text(name)) = words.first() else { return Err("template needs a name in quotes".into()) };
+    let Some(Word::Text(name)) = words.first() else {
+        return Err("template needs a name in quotes".into());
+    };
     let with = (words.len() > 1).then(|| pipeline(&words[1..], 0)).transpose()?;
     Ok(Node::Call(name.clone(), with))
 }
@@ -265,7 +269,9 @@ fn pipeline(words: &[Word], depth: usize) -> Result<Pipeline, String> {
             }
             Word::Open => {
                 let close = closing(words, at)?;
-                let Word::Close(fields) = &words[close] else { return Err("unclosed left paren".into()) };
+                let Word::Close(fields) = &words[close] else {
+                    return Err("unclosed left paren".into());
+                };
                 let inner = pipeline(&words[at + 1..close], depth + 1)?;
                 if inner.commands.is_empty() {
                     return Err("missing value for parenthesized pipeline".into());
@@ -327,6 +333,8 @@ fn operand(word: &Word, _is_first: bool) -> Result<Operand, String> {
         Word::Int(value) | Word::Char(value) => Operand::Int(*value),
         Word::Float(value) => Operand::Float(*value),
         Word::Pipe | Word::Open | Word::Close(_) => return Err("unexpected right paren".into()),
-        Word::Declare | Word::Assign | Word::Comma => return Err("unexpected :=, = or , in operand".into()),
+        Word::Declare | Word::Assign | Word::Comma => {
+            return Err("unexpected :=, = or , in operand".into());
+        }
     })
 }

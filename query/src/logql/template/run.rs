@@ -186,7 +186,9 @@ impl<'r> Run<'r> {
     }
 
     fn command(&mut self, command: &[Operand], last: Option<Value>) -> Result<Value, String> {
-        let Operand::Function(name) = &command[0] else { return self.operand(&command[0]) };
+        let Operand::Function(name) = &command[0] else {
+            return self.operand(&command[0]);
+        };
         // These look at no more than they need.
         if let "and" | "or" = name.as_str() {
             let mut value = None;

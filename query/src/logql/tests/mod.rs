@@ -62,8 +62,7 @@ impl Parts for HeldParts<'_> {
             if *time_ns < bounds.time_min_ns {
                 continue;
             }
-            let metadata: Vec<(&str, &str)> = metadata.iter().map(|(name, value)| (&**name, &**value)).collect();
-            each(&Record { time_ns: *time_ns, text, stream, metadata: &metadata })?;
+            each(&Record { time_ns: *time_ns, text, stream, beside: metadata })?;
         }
         Ok(())
     }

@@ -54,7 +54,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
             other => return Err(format!("can't slice item of type {}", other.kind())),
         };
         let bound = |number: usize, default: usize| -> Result<usize, String> {
-            let Some(at) = arguments.get(number) else { return Ok(default) };
+            let Some(at) = arguments.get(number) else {
+                return Ok(default);
+            };
             let found = usize::try_from(at.int()).ok().filter(|at| *at <= len);
             found.ok_or_else(|| format!("index out of range: {}", at.int()))
         };

@@ -55,7 +55,9 @@ fn unix_to_time(text: &str) -> Result<Value, String> {
         13 => 1_000_000,
         16 => 1_000,
         19 => 1,
-        _ => return Err(format!("unable to parse time {text:?}: its digits tell no unit")),
+        _ => {
+            return Err(format!("unable to parse time {text:?}: its digits tell no unit"));
+        }
     };
     Ok(Value::Time(number.saturating_mul(unit_ns), 0))
 }
