@@ -10,6 +10,7 @@ mod disk_image;
 mod fixture;
 mod happy;
 mod judged;
+mod logql;
 mod logs;
 mod loki;
 mod parts;
