@@ -9,14 +9,19 @@ use weir_collector::{
     Append, Arrival,
     admission::AdmissionRules,
     processors::Processing,
-    receivers::{Listening, SpanLimits, otlp, zipkin},
+    receivers::{
+        Listening, SpanLimits,
+        loki::{self, LokiConfig, PUSH_PATH, Push},
+        otlp, zipkin,
+    },
 };
 use weir_proto::{TenantId, time::Clock};
+use weir_query::http::Mount;
 use weir_store::Store;
 
 use crate::{
     banner,
-    config::{Accept, Config, ReceiverConfig},
+    config::{Accept, Config, ReceiverConfig, StorageConfig},
     samplers::Samplers,
     shutdown::{Asked, Signals},
 };
@@ -90,23 +95,35 @@ async fn start(
     };
     // The one authenticator hook: who names no tenant is the default one.
     let mut receivers: Vec<Listening> = Vec::new();
+    let mut mounted: Option<Push> = None;
     for (id, config) in &plan.config.receivers {
         let authenticate = Arc::new(|_: &_| Ok(TenantId::default()));
-        let (accept, clock, append, stop) = (plan.config.storage.accept, Clock::system(), append.clone(), stop.clone());
+        let (clock, append, stop) = (Clock::system(), append.clone(), stop.clone());
         let processing = samplers.processing(id);
         let started = match config {
             ReceiverConfig::Otlp(config) => {
-                let rules = admission_rules(config.span_limits, accept, processing);
+                let rules = admission_rules(config.span_limits, &plan.config.storage, processing);
                 otlp::start(config, rules, clock, append, authenticate, tracker, stop).await
             }
             ReceiverConfig::Zipkin(config) => {
-                let rules = admission_rules(config.span_limits, accept, processing);
+                let rules = admission_rules(config.span_limits, &plan.config.storage, processing);
                 let started = zipkin::start(config, rules, clock, append, authenticate, tracker, stop).await;
                 started.map(|port| vec![port])
+            }
+            ReceiverConfig::Loki(config) => {
+                let push = pushes(plan, config, append);
+                mounted.get_or_insert_with(|| push.clone());
+                loki::start(config, push, tracker, stop).await.map(|port| vec![port])
             }
         };
         receivers.extend(started.with_context(|| format!("cannot start receiver {id}"))?);
     }
+    // Pushes are taken on the port for queries, too, whatever receivers there are; what is configured for them holds there as well.
+    let push = mounted.unwrap_or_else(|| pushes(plan, &LokiConfig::default(), append));
+    let mount = Mount::post(PUSH_PATH, "Loki: push log lines, as JSON or as protobuf behind snappy.", move |request| {
+        let push = push.clone();
+        async move { push.answer(request).await }
+    });
     let authenticate = Arc::new(|_: &_| Some(TenantId::default()));
     let query = &plan.config.query;
     let address = weir_query::http::start(
@@ -114,7 +131,7 @@ async fn start(
         store.clone(),
         &plan.data.join(SPILL_FOLDER),
         authenticate,
-        Vec::new(),
+        vec![mount],
         tracker,
         stop.clone(),
     )
@@ -126,13 +143,19 @@ async fn start(
     Ok(())
 }
 
+/// What takes Loki's pushes.
+fn pushes(plan: &Plan, config: &LokiConfig, append: Append) -> Push {
+    let rules = admission_rules(config.line_limits, &plan.config.storage, Processing::NONE);
+    Push::new(config, rules, Clock::system(), append, Arc::new(|_: &_| Ok(TenantId::default())))
+}
+
 /// What makes a span acceptable: the receiver's bounds, and the times that storage takes; and what is done with it.
-fn admission_rules(limits: SpanLimits, accept: Accept, processing: Processing) -> AdmissionRules {
-    let (accept_past, accept_future) = match accept {
+fn admission_rules(limits: SpanLimits, storage: &StorageConfig, processing: Processing) -> AdmissionRules {
+    let (accept_past, accept_future) = match storage.accept {
         Accept::Any => (None, None),
         Accept::Window { past, future } => (Some(past), Some(future)),
     };
-    AdmissionRules { limits: limits.into(), accept_past, accept_future, processing }
+    AdmissionRules { limits: limits.into(), accept_past, accept_future, processing, line_ids: storage.line_ids() }
 }
 
 /// Stops taking requests, waits for those under way, then writes down what the store still holds.

@@ -5,6 +5,7 @@ pub mod duration;
 pub mod endpoint;
 pub mod ids;
 pub mod json;
+pub mod loki;
 pub mod metrics;
 pub mod otlp;
 pub mod signal;

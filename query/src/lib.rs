@@ -8,6 +8,8 @@ mod dependencies;
 #[cfg(test)]
 mod drawn;
 pub mod http;
+mod lines;
+mod logql;
 mod sql;
 mod trace;
 mod tree;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use weir_collector::{
     processors::{probabilistic_sampler::ProbabilisticSamplerConfig, tail_sampling::TailSamplingConfig},
-    receivers::{otlp::OtlpConfig, zipkin::ZipkinConfig},
+    receivers::{loki::LokiConfig, otlp::OtlpConfig, zipkin::ZipkinConfig},
 };
 
 use super::{
@@ -50,7 +50,7 @@ impl Kind {
     /// The types that exist here.
     fn types(self) -> &'static [&'static str] {
         match self {
-            Self::Receiver => &["otlp", "zipkin"],
+            Self::Receiver => &["otlp", "zipkin", "loki"],
             Self::Processor => &["probabilistic_sampler", "tail_sampling"],
             Self::Exporter | Self::Connector | Self::Extension => &[],
         }
@@ -64,6 +64,8 @@ pub(crate) enum ReceiverConfig {
     Otlp(OtlpConfig),
     /// `zipkin`.
     Zipkin(ZipkinConfig),
+    /// `loki`.
+    Loki(LokiConfig),
 }
 
 /// A processor as configured.
@@ -133,15 +135,21 @@ pub(super) fn receivers(root: &Node, findings: &mut Findings) -> Option<BTreeMap
     for (id, entry) in usable(root, Kind::Receiver, findings) {
         let steps = [Step::Key("receivers".into()), Step::Key(entry.key.clone())];
         let mut node = entry.node.clone();
-        let is_zipkin = id.split('/').next() == Some("zipkin");
         elsewhere::take_out(&mut node, &entry.key, &mut findings.problems, &mut findings.warnings);
         let mut reading = Reading { problems: &mut findings.problems };
-        let config = if is_zipkin {
-            let check = |config: &ZipkinConfig| config.check().map_err(|error| flaw(&error.to_string()));
-            reading.read(&node, &steps, check).map(ReceiverConfig::Zipkin)
-        } else {
-            let check = |config: &OtlpConfig| config.check().map_err(|error| flaw(&error.to_string()));
-            reading.read(&node, &steps, check).map(ReceiverConfig::Otlp)
+        let config = match id.split('/').next() {
+            Some("zipkin") => {
+                let check = |config: &ZipkinConfig| config.check().map_err(|error| flaw(&error.to_string()));
+                reading.read(&node, &steps, check).map(ReceiverConfig::Zipkin)
+            }
+            Some("loki") => {
+                let check = |config: &LokiConfig| config.check().map_err(|error| flaw(&error.to_string()));
+                reading.read(&node, &steps, check).map(ReceiverConfig::Loki)
+            }
+            _ => {
+                let check = |config: &OtlpConfig| config.check().map_err(|error| flaw(&error.to_string()));
+                reading.read(&node, &steps, check).map(ReceiverConfig::Otlp)
+            }
         };
         if let Some(config) = config {
             receivers.insert(id, config);

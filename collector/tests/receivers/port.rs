@@ -103,6 +103,7 @@ fn rules(limits: SpanLimits) -> AdmissionRules {
         accept_past: Some(Duration::from_secs(3600)),
         accept_future: Some(Duration::from_secs(60)),
         processing: Processing::NONE,
+        line_ids: weir_proto::otlp::logs::IdNames::USUAL,
     }
 }
 

@@ -7,6 +7,7 @@ use weir_proto::{TenantId, TraceId};
 use super::{
     allowance::{Allowance, Holding},
     answer::Failure,
+    loki::LogqlConfig,
 };
 
 /// What an endpoint is given beside the view.
@@ -26,6 +27,10 @@ pub(super) struct Call {
     pub(super) traces_max: usize,
     /// `query.spans_max`.
     pub(super) spans_max: usize,
+    /// `query.logql`.
+    pub(super) logql: LogqlConfig,
+    /// Whether the client of Loki's API wants to know where labels come from.
+    pub(super) categorizes_labels: bool,
     /// What answers may hold.
     pub(super) allowance: Allowance,
     /// What this one's rows take of that.

@@ -5,6 +5,7 @@ use std::{num::NonZeroUsize, time::Duration};
 use serde::Deserialize;
 use weir_proto::{duration, endpoint};
 
+use super::loki::LogqlConfig;
 use crate::sql::config::SqlConfig;
 
 /// `query`: the endpoint and its limits. Durations are written like `30s`.
@@ -34,6 +35,8 @@ pub struct QueryConfig {
     pub answers_bytes_max: NonZeroUsize,
     /// Limits of SQL queries.
     pub sql: SqlConfig,
+    /// Limits of LogQL queries.
+    pub logql: LogqlConfig,
     /// Open connections; more wait to be accepted.
     pub connections_max: NonZeroUsize,
     /// Longest wait for a request's header; an idle connection is closed after it too.
@@ -69,6 +72,7 @@ impl Default for QueryConfig {
             answer_bytes_max: count(64 << 20),
             answers_bytes_max: count(384 << 20),
             sql: SqlConfig::default(),
+            logql: LogqlConfig::default(),
             connections_max: count(1024),
             read_header_timeout: Duration::from_secs(30),
             read_timeout: Duration::from_secs(30),

@@ -10,6 +10,7 @@ mod call;
 mod config;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod form;
 mod gate;
 mod health;
 mod host;
@@ -17,6 +18,7 @@ mod index;
 mod jaeger;
 mod jaeger_v3;
 mod leash;
+mod loki;
 mod metrics;
 mod moment;
 mod mount;
@@ -32,6 +34,7 @@ use std::sync::Arc;
 use weir_proto::TenantId;
 
 pub use config::QueryConfig;
+pub use loki::LogqlConfig;
 pub use mount::Mount;
 pub use server::start;
 

@@ -18,8 +18,9 @@ use super::{
     answer::{Answer, ErrorStyle, Failure},
     api, body,
     call::Call,
+    form,
     gate::{Gate, run_short},
-    health, host, index, jaeger, jaeger_v3, metrics,
+    health, host, index, jaeger, jaeger_v3, loki, metrics,
     mount::Mount,
     stream::Streamed,
     view::{Source, View},
@@ -46,6 +47,8 @@ enum Action {
     Read(fn(&Call, &dyn View) -> Result<Answer, Failure>),
     /// The same; the parameters may come as a JSON body, by POST.
     Search(fn(&Call, &dyn View) -> Result<Answer, Failure>),
+    /// The same; the parameters may come as a form, by POST.
+    Form(fn(&Call, &dyn View) -> Result<Answer, Failure>),
     /// Says something about the process: open to everybody, at once.
     Tell(fn(&App) -> Result<Answer, Failure>),
     /// Sends its answer while it computes it; asks for credential and turn itself.
@@ -70,6 +73,14 @@ impl Route {
         Self { path, about, links: false, action: Action::Search(search) }
     }
 
+    const fn form(
+        path: &'static str,
+        about: &'static str,
+        read: fn(&Call, &dyn View) -> Result<Answer, Failure>,
+    ) -> Self {
+        Self { path, about, links: false, action: Action::Form(read) }
+    }
+
     const fn tell(path: &'static str, about: &'static str, tell: fn(&App) -> Result<Answer, Failure>) -> Self {
         Self { path, about, links: true, action: Action::Tell(tell) }
     }
@@ -79,7 +90,11 @@ impl Route {
     }
 
     fn methods(&self) -> &'static str {
-        if matches!(self.action, Action::Stream(_) | Action::Search(_)) { "GET,HEAD,POST" } else { "GET,HEAD" }
+        if matches!(self.action, Action::Stream(_) | Action::Search(_) | Action::Form(_)) {
+            "GET,HEAD,POST"
+        } else {
+            "GET,HEAD"
+        }
     }
 }
 
@@ -139,8 +154,31 @@ pub(super) const ROUTES: &[Route] = &[
         "How tail sampling fares: what policies keep, what waits, what came late.",
         |app| api::sampling(app.source.as_ref()),
     ),
+    Route::form("/loki/api/v1/query", "Loki: a metric query at one moment.", loki::query),
+    Route::form("/loki/api/v1/query_range", "Loki: lines or numbers over a time.", loki::query_range),
+    Route::form("/loki/api/v1/labels", "Loki: the names of labels.", loki::labels),
+    Route::form("/loki/api/v1/label", "Loki: the names of labels.", loki::labels),
+    Route::form("/loki/api/v1/label/{name}/values", "Loki: the values of a label.", loki::label_values),
+    Route::form("/loki/api/v1/series", "Loki: the streams that fit ?match[]=.", loki::series),
+    Route::form("/loki/api/v1/index/stats", "Loki: how many streams, lines and bytes.", loki::stats),
+    Route::form("/loki/api/v1/index/volume", "Loki: bytes by labels.", loki::volume),
+    Route::form("/loki/api/v1/index/volume_range", "Loki: bytes by labels and step.", loki::volume_range),
+    Route::form("/loki/api/v1/detected_labels", "Loki: labels and the number of their values.", loki::detected_labels),
+    Route::form("/loki/api/v1/detected_fields", "Loki: the fields of the newest lines.", loki::detected_fields),
+    Route::form(
+        "/loki/api/v1/detected_field/{name}/values",
+        "Loki: the values of a field in the newest lines.",
+        loki::detected_field_values,
+    ),
+    Route::form("/loki/api/v1/patterns", "Loki: patterns of lines; there are none.", loki::patterns),
+    Route::form("/loki/api/v1/format_query", "Loki: a query as it is printed.", loki::format_query),
+    Route::read("/loki/api/v1/drilldown-limits", true, "Loki: what a client may ask.", loki::drilldown_limits),
+    Route::tell("/loki/api/v1/status/buildinfo", "Loki: what the server is.", |_| loki::build_info()),
     Route::tell("/healthz", "200 while the process lives.", |_| health::alive()),
     Route::tell("/readyz", "200 while data is taken; else 503 and the reason.", |app| {
+        health::ready(app.source.readiness())
+    }),
+    Route::tell("/ready", "The same for senders to Loki that ask before they push.", |app| {
         health::ready(app.source.readiness())
     }),
     Route::tell("/metrics", "Weir's own metrics for Prometheus.", |_| metrics::render()),
@@ -223,11 +261,12 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
             let coding = Coding::accepted(request.headers());
             run_short(move || Ok(tell(&app)?.coded(coding))).await
         }
-        Action::Read(read) => answer(&app, read, request, false).await,
+        Action::Read(read) => answer(&app, read, request, None).await,
         Action::Search(read) => {
-            let posted = request.method() == Method::POST;
-            answer(&app, read, request, posted).await
+            let posted: Posted = jaeger_v3::parameters;
+            answer(&app, read, request, Some(posted)).await
         }
+        Action::Form(read) => answer(&app, read, request, Some(|body| Ok(form::pairs(body)))).await,
         Action::Stream(stream) => match stream(app, request).await {
             Ok(streamed) => return streamed.into_response(metrics::Streaming::of(route.path, begin)),
             Err(failure) => Err(failure),
@@ -248,11 +287,17 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
     }
 }
 
+/// Reads the parameters of a body.
+type Posted = fn(&[u8]) -> Result<Vec<(String, String)>, Failure>;
+
+/// What a client of Loki's API says when it wants to know where labels come from.
+const ENCODING_FLAGS: &str = "x-loki-response-encoding-flags";
+
 async fn answer(
     app: &App,
     read: fn(&Call, &dyn View) -> Result<Answer, Failure>,
     request: Request,
-    posted: bool,
+    posted: Option<Posted>,
 ) -> Result<Answer, Failure> {
     let tenant = (app.authenticate)(request.headers()).ok_or(Failure::Unauthorized)?;
     let coding = Coding::accepted(request.headers());
@@ -262,16 +307,31 @@ async fn answer(
     let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
     let mut query = query.map_err(|rejection| Failure::BadRequest(rejection.to_string()))?.0;
-    if posted {
+    if let Some(parameters) = posted.filter(|_| parts.method == Method::POST) {
         let reading = timeout(app.config.read_timeout, body::whole(body, app.config.request_bytes_max.get()));
         let body = reading.await.map_err(|_| Failure::BadRequest("the body did not arrive in time".into()))??;
-        query.append(&mut jaeger_v3::parameters(&body)?);
+        query.append(&mut parameters(&body)?);
     }
     let (now_ns, traces_max, spans_max) = (app.clock.now_ns(), app.config.traces_max.get(), app.config.spans_max.get());
+    let flags = parts.headers.get_all(ENCODING_FLAGS).iter().filter_map(|value| value.to_str().ok());
+    let categorizes_labels = flags.flat_map(|flags| flags.split(',')).any(|flag| flag.trim() == "categorize-labels");
+    let logql = app.config.logql.clone();
     let (source, allowance) = (Arc::clone(&app.source), app.allowance.clone());
     let run = move |deadline| {
         let rows = allowance.rows().into();
-        let call = Call { tenant, path, query, deadline, now_ns, traces_max, spans_max, allowance, rows };
+        let call = Call {
+            tenant,
+            path,
+            query,
+            deadline,
+            now_ns,
+            traces_max,
+            spans_max,
+            logql,
+            categorizes_labels,
+            allowance,
+            rows,
+        };
         Ok(read(&call, source.view().as_ref())?.coded(coding))
     };
     app.gate.run(run).await

@@ -8,8 +8,11 @@ use weir_store::{
     Store, TraceLines, TraceRows, sampling::SamplingStatus,
 };
 
+use super::call::Call;
 use crate::{
     batches::Batches,
+    lines::SnapshotLines,
+    logql::{LogqlError, ast::Matcher, engine::Lines, labels::StreamLabels},
     sql::{
         stop::Stop,
         table::{Tables, tables},
@@ -57,6 +60,18 @@ pub(super) trait View: Send {
 
     fn operations(&self, tenant: &TenantId, deadline: Instant) -> Result<Operations, ReadError>;
 
+    /// The lines of the call's tenant, for LogQL.
+    fn log_lines(&self, call: &Call) -> Box<dyn Lines>;
+
+    /// Calls `found` for each stream that fits the matchers and has a line in a time, Unix ns; streams may come several times.
+    fn streams(
+        &self,
+        call: &Call,
+        matchers: &[Matcher],
+        time_ns: (u64, u64),
+        found: &mut dyn FnMut(&StreamLabels) -> Result<(), LogqlError>,
+    ) -> Result<(), LogqlError>;
+
     fn ledger(&self) -> Ledger;
 }
 
@@ -76,6 +91,10 @@ impl Source for Store {
     fn sampling_status(&self) -> SamplingStatus {
         Store::sampling_status(self)
     }
+}
+
+fn lines_of(snapshot: &Snapshot, call: &Call) -> SnapshotLines {
+    SnapshotLines::new(snapshot.clone(), call.tenant.clone(), call.deadline, call.logql.discover_log_levels)
 }
 
 impl View for Snapshot {
@@ -107,6 +126,20 @@ impl View for Snapshot {
 
     fn operations(&self, tenant: &TenantId, deadline: Instant) -> Result<Operations, ReadError> {
         Ok(Snapshot::operations(self, tenant, deadline))
+    }
+
+    fn log_lines(&self, call: &Call) -> Box<dyn Lines> {
+        Box::new(lines_of(self, call))
+    }
+
+    fn streams(
+        &self,
+        call: &Call,
+        matchers: &[Matcher],
+        time_ns: (u64, u64),
+        found: &mut dyn FnMut(&StreamLabels) -> Result<(), LogqlError>,
+    ) -> Result<(), LogqlError> {
+        lines_of(self, call).streams(matchers, time_ns, found)
     }
 
     fn ledger(&self) -> Ledger {

@@ -104,7 +104,13 @@ impl LinesPart {
         let mut rows = LineScanRows::new(request);
         let needs_payload = !filter.attributes.is_empty() || filter.services.is_some() || rows.needs_payload();
         let mut candidates: Vec<&LineSummary> = Vec::new();
-        for &index in self.frames.iter().rev() {
+        // Newest first where that may end it; else in the order of arrival, which equal times keep.
+        let newest_first = bounds.rows_max.is_some() || bounds.newest.is_some();
+        let mut frames = self.frames.clone();
+        if newest_first {
+            frames.reverse();
+        }
+        for index in frames {
             if bounds.rows_max.is_some_and(|rows_max| rows.len() as usize >= rows_max) {
                 break;
             }
@@ -120,7 +126,7 @@ impl LinesPart {
             if !needs_payload {
                 for line in &candidates {
                     if newest.takes(line.time_ns) {
-                        rows.push(line.time_ns, line.trace(), None);
+                        rows.push(line.time_ns, line.ids(), None);
                     }
                 }
                 continue;
@@ -154,7 +160,7 @@ impl LinesPart {
         scan_chosen(&payload, candidates.iter().map(|line| line.ordinal), |scanned| {
             let Some(line) = next.find(|line| line.ordinal == scanned.ordinal) else { return };
             if fulfils(scanned, filter) && newest.takes(line.time_ns) {
-                rows.push(line.time_ns, line.trace(), Some(scanned));
+                rows.push(line.time_ns, line.ids(), Some(scanned));
             }
         })
         .map_err(|error| ReadError::Damaged(format!("frame {}: {error}", frame.offset)))

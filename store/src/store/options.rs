@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use weir_proto::Signal;
+use weir_proto::{Signal, otlp::logs::IdNames};
 
 /// Where and how to keep things.
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ pub struct StoreOptions {
     pub retention_logs: Option<Duration>,
     /// Oldest segments are deleted above this total; `None` for no limit.
     pub size_bytes_max: Option<u64>,
+    /// Where lines' ids are looked for when the journal is read again. Those of lines that arrive were found before.
+    pub line_ids: IdNames,
 }
 
 impl StoreOptions {
@@ -76,6 +78,7 @@ impl StoreOptions {
             retention_traces: Some(Duration::from_secs(7 * 24 * 3600)),
             retention_logs: Some(Duration::from_secs(7 * 24 * 3600)),
             size_bytes_max: None,
+            line_ids: IdNames::USUAL,
         }
     }
 }

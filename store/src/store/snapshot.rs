@@ -116,19 +116,25 @@ impl Snapshot {
     pub fn lines_of_trace(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError> {
         let mut lines = Vec::new();
         let mut is_damaged = false;
+        // A line that knows 64 bits of its trace's id is one of the trace with that low half.
+        let ids = [Some(id), id.low_half().filter(|half| *half != id)];
         for segment in self.segments_of(Signal::Logs, tenant) {
-            match segment.lines_up_to(id, rows_max - lines.len()) {
-                Ok(found) => lines.extend(found),
-                // A broken segment hurts only itself.
-                Err(error) => {
-                    segment.report(&error);
-                    is_damaged = true;
+            for id in ids.into_iter().flatten() {
+                match segment.lines_up_to(id, rows_max - lines.len()) {
+                    Ok(found) => lines.extend(found),
+                    // A broken segment hurts only itself.
+                    Err(error) => {
+                        segment.report(&error);
+                        is_damaged = true;
+                    }
                 }
             }
         }
         let view = &self.0.logs;
         for file in &view.files {
-            lines.extend(file.lines_of_trace(tenant, id, view.projected, rows_max - lines.len()));
+            for id in ids.into_iter().flatten() {
+                lines.extend(file.lines_of_trace(tenant, id, view.projected, rows_max - lines.len()));
+            }
         }
         lines.sort_by_key(|record| record.time_ns);
         Ok(TraceLines { rows: lines, is_damaged })

@@ -56,7 +56,7 @@ impl Grpc {
         match self.in_time(request).await {
             Ok((exported, accepted)) => {
                 REQUESTS.with_label_values(&[PROTOCOL, accepted.outcome()]).inc();
-                success(&answer::response(Format::OtlpProtobuf, exported, &accepted))
+                success(&answer::response(&Format::OtlpProtobuf, exported, &accepted))
             }
             Err(refusal) => {
                 REQUESTS.with_label_values(&[PROTOCOL, refusal.outcome()]).inc();

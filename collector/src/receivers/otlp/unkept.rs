@@ -29,7 +29,7 @@ impl Unkept {
         if is_told && told_ns == 0 {
             tracing::warn!("metrics arrive by OTLP and are let go of: only spans and log records are kept");
         }
-        Accepted { partial: None, warning: is_told.then(|| MESSAGE.to_owned()) }
+        Accepted { items: 0, partial: None, warning: is_told.then(|| MESSAGE.to_owned()) }
     }
 }
 

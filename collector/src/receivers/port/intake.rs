@@ -52,6 +52,8 @@ pub(crate) struct Received {
 /// What the sender is told; each protocol has its own words for it.
 #[derive(Debug)]
 pub(crate) struct Accepted {
+    /// How many items were taken.
+    pub(crate) items: u64,
     /// Set when items were rejected.
     pub(crate) partial: Option<PartialSuccess>,
     /// What else the sender should know.
@@ -101,7 +103,7 @@ impl Intake {
         for (reason, count) in partial.iter().flat_map(|partial| &partial.reasons) {
             ITEMS_REJECTED.with_label_values(&[signal.name(), reason.name()]).inc_by(u64::from(*count));
         }
-        Ok(Accepted { partial, warning })
+        Ok(Accepted { items: accepted, partial, warning })
     }
 }
 
@@ -140,12 +142,12 @@ impl Received {
 
     /// The content, whatever its size.
     fn open(mut self) -> Result<(Bytes, Self), Refusal> {
-        let Self { format, bytes_max, .. } = self;
+        let bytes_max = self.bytes_max;
         let content = match self.encoding {
             Encoding::Identity if self.body.len() > bytes_max => {
                 return Err(Refusal::TooLarge { what: "the request", bytes_max });
             }
-            Encoding::Identity if format == Format::OtlpProtobuf && self.body.len() <= COPIED_BYTES_MAX => {
+            Encoding::Identity if self.format == Format::OtlpProtobuf && self.body.len() <= COPIED_BYTES_MAX => {
                 Bytes::copy_from_slice(&self.body)
             }
             Encoding::Identity => std::mem::take(&mut self.body),
@@ -162,8 +164,8 @@ impl Received {
     /// What the journal gets, and what holds its bytes.
     fn admit(mut self, content: Bytes, now_ns: u64, rules: &AdmissionRules) -> Result<(Taken, Reservation), Refusal> {
         let begin = Begin::of(&content);
-        let hinted = |refusal: Refusal| refusal.with_hint(begin.of_content(self.format));
-        let Self { signal, format, bytes_max, .. } = self;
+        let hinted = |refusal: Refusal| refusal.with_hint(begin.of_content(&self.format));
+        let Self { signal, ref format, bytes_max, .. } = self;
         let (payload, strangers) =
             format.payload(signal, content, bytes_max, now_ns, rules, &mut self.reservation).map_err(hinted)?;
         let (arrival, partial) = match signal {

@@ -26,6 +26,11 @@ impl ReplyBody {
         Self { data: (!data.is_empty()).then_some(data), trailers: None }
     }
 
+    /// Its data, for whoever sends it in another body.
+    pub(crate) fn into_data(self) -> Bytes {
+        self.data.unwrap_or_default()
+    }
+
     pub(crate) fn with_trailers(mut self, trailers: HeaderMap) -> Self {
         self.trailers = Some(trailers);
         self

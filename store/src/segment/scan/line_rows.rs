@@ -2,8 +2,11 @@
 
 use arrow_array::RecordBatch;
 use weir_proto::{
-    Signal, TraceId,
-    otlp::{ValueView, logs::ScannedLine},
+    Signal,
+    otlp::{
+        ValueView,
+        logs::{LineIds, ScannedLine},
+    },
 };
 
 use super::{
@@ -37,18 +40,26 @@ impl<'r> LineScanRows<'r> {
 
     /// Whether a column needs the payload.
     pub(crate) fn needs_payload(&self) -> bool {
-        self.request.columns.iter().any(|column| !matches!(column, ScanColumn::Time | ScanColumn::TraceId))
+        self.request
+            .columns
+            .iter()
+            .any(|column| !matches!(column, ScanColumn::Time | ScanColumn::TraceId | ScanColumn::SpanId))
     }
 
-    /// Adds a line at this place in time, of this trace; `scanned` is there when a column needs the payload.
-    pub(crate) fn push(&mut self, time_ns: u64, trace: Option<TraceId>, scanned: Option<&ScannedLine<'_>>) {
+    /// Adds a line at this place in time, of this trace and span; `scanned` is there when a column needs the payload.
+    pub(crate) fn push(&mut self, time_ns: u64, ids: LineIds, scanned: Option<&ScannedLine<'_>>) {
         let row = self.rows;
         for (wanted, column) in self.request.columns.iter().zip(&mut self.columns) {
             match wanted {
                 ScanColumn::Time => column.push_word(row, time_ns),
                 ScanColumn::TraceId => {
-                    if let Some(TraceId(id)) = trace {
-                        column.push_bytes(row, &id);
+                    if let Some(trace) = ids.trace {
+                        column.push_bytes(row, &trace.0);
+                    }
+                }
+                ScanColumn::SpanId => {
+                    if let Some(span) = ids.span {
+                        column.push_word(row, u64::from_le_bytes(span.0));
                     }
                 }
                 wanted => {
@@ -86,12 +97,6 @@ fn push_payload(wanted: &ScanColumn, column: &mut Column, row: u32, scanned: &Sc
     let line = &scanned.line;
     text.clear();
     let bytes: &[u8] = match wanted {
-        ScanColumn::SpanId => {
-            if let Some(span) = line.span() {
-                column.push_word(row, u64::from_le_bytes(span.0));
-            }
-            return;
-        }
         ScanColumn::ObservedTime => {
             if line.observed_ns != 0 {
                 column.push_word(row, line.observed_ns);

@@ -10,6 +10,7 @@ mod line_rows;
 mod narrow;
 mod passing;
 mod prune;
+mod resources;
 mod rows;
 
 pub use attribute::attribute_in_json;

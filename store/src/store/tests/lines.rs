@@ -88,7 +88,7 @@ fn rejecting(tenant: &TenantId, numbers: &[u64], rejected: &[u32]) -> LogsBatch 
     let mut summaries = LineSummaries::default();
     scan(&payload, Checks::Journalled, |line| {
         if !rejected.contains(&line.ordinal) {
-            summaries.push(line.ordinal, received_at_ns, &line.line);
+            summaries.push(line.ordinal, received_at_ns, &line.line, &weir_proto::otlp::logs::IdNames::USUAL);
         }
     })
     .expect("canonical");
