@@ -81,6 +81,17 @@ async fn check(query: &Query, now_ns: u64) {
     let found = rows(query, "SELECT body FROM logs WHERE service = 'cart' ORDER BY time").await;
     let expected: Vec<Value> = odd_lines().into_iter().map(|line| json!({"body": line})).collect();
     assert_eq!(found, Value::from(expected));
+    // Fields of JSON bodies are attributes: typed, each number with its own text, the last of a name, nested ones dotted.
+    let sql = "SELECT attributes['ms'] AS ms, attr_num(attributes['ms']) AS n, attributes['user.id'] AS id, attributes['tags'] AS tags
+        FROM logs WHERE attributes['ms'] > 4 ORDER BY time";
+    let expected = json!([{"ms": "12.50", "n": 12.5, "id": "7", "tags": "[1, \"x\"]"}, {"ms": "5", "n": 5.0, "id": null, "tags": null}]);
+    assert_eq!(rows(query, sql).await, expected);
+    let sql = "SELECT attributes['n'] AS n, attributes['big'] AS big, attributes['dup'] AS dup FROM logs WHERE attributes['dup'] = '2'";
+    assert_eq!(rows(query, sql).await, json!([{"n": "-0", "big": "1e400", "dup": "2"}]));
+    let sql = "SELECT attributes['lone'] AS l, attributes['nul'] AS n, attributes['slash'] AS s FROM logs WHERE attributes['slash'] = '/'";
+    assert_eq!(rows(query, sql).await, json!([{"l": "\u{fffd}", "n": "\u{0}", "s": "/"}]));
+    let sql = "SELECT count(*) AS n FROM logs WHERE attributes['broken'] IS NOT NULL OR attributes['a.a.a'] IS NOT NULL";
+    assert_eq!(rows(query, sql).await, json!([{"n": 0}]));
     let sql = "SELECT scope_name, service, resource['pod'] AS pod, attributes['user'] AS u, body FROM logs
         WHERE resource['pod'] = 'p-1' ORDER BY time";
     let line = |user: Option<&str>, body: &str| {

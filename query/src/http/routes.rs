@@ -143,8 +143,8 @@ pub(super) const ROUTES: &[Route] = &[
     Route::tell("/readyz", "200 while data is taken; else 503 and the reason.", |app| {
         health::ready(app.source.readiness())
     }),
-    Route::tell("/ready", "The same for senders to Loki that ask before they push.", |source| {
-        health::ready(source.readiness())
+    Route::tell("/ready", "The same for senders to Loki that ask before they push.", |app| {
+        health::ready(app.source.readiness())
     }),
     Route::tell("/metrics", "Weir's own metrics for Prometheus.", |_| metrics::render()),
 ];

@@ -4,6 +4,7 @@
 
 mod arrays;
 mod attribute;
+mod body;
 mod gather;
 mod group;
 mod line_rows;
@@ -13,6 +14,7 @@ mod prune;
 mod rows;
 
 pub use attribute::attribute_in_json;
+pub(crate) use body::{BodyField, last_part, passes as field_passes};
 pub(crate) use line_rows::LineScanRows;
 pub(crate) use passing::{is_string_only, passes};
 pub(crate) use prune::SegmentPart;
