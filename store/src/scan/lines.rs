@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use memchr::memmem::Finder;
 use weir_proto::{
     TenantId,
-    otlp::logs::{ScannedLine, scan_chosen},
+    otlp::{
+        ValueView,
+        logs::{ScannedLine, scan_chosen},
+    },
 };
 
 use super::{
@@ -15,7 +19,7 @@ use super::{
 use crate::{
     Offset, Place, ReadError,
     head::{LineFile, LineFrame, LineSummary},
-    segment::{BodyField, LineScanRows, field_passes},
+    segment::{BodyField, LineScanRows, field_passes, structured_text},
 };
 
 /// Lines of one part, about. Few in tests of development builds, so that they meet the edges.
@@ -103,7 +107,9 @@ impl LinesPart {
         let needles = Needles::of_lines(filter);
         let conditions = Conditions::of(filter);
         let mut rows = LineScanRows::new(request);
-        let needs_payload = !filter.attributes.is_empty() || filter.services.is_some() || rows.needs_payload();
+        let asks_payload =
+            !filter.attributes.is_empty() || !filter.body_contains.is_empty() || filter.services.is_some();
+        let needs_payload = asks_payload || rows.needs_payload();
         let mut candidates: Vec<&LineSummary> = Vec::new();
         for &index in self.frames.iter().rev() {
             if bounds.rows_max.is_some_and(|rows_max| rows.len() as usize >= rows_max) {
@@ -173,6 +179,7 @@ struct Conditions<'f> {
     services: Option<&'f [String]>,
     /// Each with the field that a body may have.
     attributes: Vec<(&'f AttributeCondition, Option<BodyField<'f>>)>,
+    body_contains: Vec<Finder<'f>>,
 }
 
 impl<'f> Conditions<'f> {
@@ -182,13 +189,27 @@ impl<'f> Conditions<'f> {
             (condition, field)
         };
         let attributes = filter.attributes.iter().map(with_field).collect();
-        Self { services: filter.services.as_deref(), attributes }
+        let body_contains = filter.body_contains.iter().map(Finder::new).collect();
+        Self { services: filter.services.as_deref(), attributes, body_contains }
     }
 
     fn hold(&self, scanned: &ScannedLine<'_>) -> bool {
         let service = scanned.resource.service;
         self.services.is_none_or(|services| services.iter().any(|wanted| wanted.as_bytes() == service))
             && self.attributes.iter().all(|(condition, field)| holds(condition, field.as_ref(), scanned))
+            && (self.body_contains.is_empty() || self.are_in(&scanned.line.body))
+    }
+
+    /// Whether the body is a text, or written as JSON one, with all of the needles in it.
+    fn are_in(&self, body: &ValueView<'_>) -> bool {
+        match body {
+            ValueView::Str(text) => self.body_contains.iter().all(|finder| finder.find(text).is_some()),
+            ValueView::Empty => false,
+            structured => {
+                let text = structured_text(structured);
+                self.body_contains.iter().all(|finder| finder.find(&text).is_some())
+            }
+        }
     }
 }
 

@@ -441,7 +441,8 @@ mod tests {
     fn what_is_different_on_every_row_is_only_listed() {
         let bodies: Vec<String> = (0..1000).map(|n| format!(r#"{{"id":"id-{n}","n":{n},"few":"{}"}}"#, n % 10)).collect();
         let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
-        let (fields, columns) = table(&bodies).finish(1000);
+        let gathered = table(&bodies);
+        let (fields, columns) = gathered.finish(1000);
         let names: Vec<_> = columns.iter().map(|(spec, _)| spec.name.as_str()).collect();
         assert_eq!(names, ["body.few", "body.n"]);
         let id = fields.named("id").expect("listed");

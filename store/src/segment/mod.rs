@@ -5,6 +5,7 @@
 
 mod attributes;
 mod body_fields;
+mod body_tokens;
 mod builder;
 mod chunk_plan;
 mod chunk_reader;
@@ -60,6 +61,7 @@ pub use open::Segment;
 pub use scan::attribute_in_json;
 pub(crate) use scan::{
     BodyField, HeadRow, LineScanRows, ScanRows, SegmentPart, field_passes, is_string_only, last_part, passes,
+    structured_text,
 };
 pub use search::Searched;
 pub use write::write_segment;

@@ -151,6 +151,8 @@ pub(super) enum Listed {
     EventKeys,
     /// Keys of the attributes in lists of links.
     LinkKeys,
+    /// Nothing: words of its texts go into a bloom filter.
+    Words,
 }
 
 impl Table {
@@ -310,7 +312,7 @@ pub(super) mod lines {
         time: TIME,
         attributes_other: ATTRIBUTES_OTHER,
         resource_other: RESOURCE_OTHER,
-        listed: &[(SERVICE, Listed::Services)],
+        listed: &[(SERVICE, Listed::Services), (BODY, Listed::Words)],
     };
 }
 

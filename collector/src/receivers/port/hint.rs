@@ -95,9 +95,9 @@ mod tests {
 
     #[test]
     fn bodies_are_told_by_their_beginning() {
-        let json = Format::OtlpJson;
-        let zipkin = Format::Zipkin { parse_string_tags: false };
-        let rows: [(Format, &[u8], &str); 12] = [
+        let json = &Format::OtlpJson;
+        let zipkin = &Format::Zipkin { parse_string_tags: false };
+        let rows: [(&Format, &[u8], &str); 12] = [
             (json, b"\xef\xbb\xbf{}", "byte order mark"),
             (json, b"\xff\xfe{\0", "UTF-16"),
             (json, b"{\0\"\0", "UTF-16"),
@@ -108,15 +108,15 @@ mod tests {
             (json, b"\n\x8e\x01\n\x20", "protobuf"),
             (json, b" [{}]", "one object"),
             (zipkin, b"{}", "a list of spans"),
-            (Format::OtlpProtobuf, b" \n{\"resourceSpans\"", "JSON"),
-            (Format::OtlpProtobuf, b"\x1f\x8b\x08", "gzip"),
+            (&Format::OtlpProtobuf, b" \n{\"resourceSpans\"", "JSON"),
+            (&Format::OtlpProtobuf, b"\x1f\x8b\x08", "gzip"),
         ];
         for (format, body, expected) in rows {
-            let words = Begin::of(body).of_content(&format).unwrap_or_default();
+            let words = Begin::of(body).of_content(format).unwrap_or_default();
             assert!(words.contains(expected), "{body:?}: {words}");
         }
         for (format, body) in [(json, &b"{\"resourceSpans\": "[..]), (json, b"\n \n{"), (json, b""), (zipkin, b"[")] {
-            assert_eq!(Begin::of(body).of_content(&format), None, "{body:?}");
+            assert_eq!(Begin::of(body).of_content(format), None, "{body:?}");
         }
         assert_eq!(Begin::of(b"\x1f\x8b").of_compressed(Encoding::Gzip), None);
         let words = Begin::of(b"{}").of_compressed(Encoding::Gzip);

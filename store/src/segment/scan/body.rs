@@ -47,8 +47,7 @@ impl<'k> BodyField<'k> {
         match body {
             ValueView::Str(text) => self.of_text(text).map(|value| take(&value)),
             ValueView::KvList(_) => {
-                let mut text = Vec::new();
-                json::write_value(body, &mut text);
+                let text = structured_text(body);
                 self.of_text(&text).map(|value| take(&value))
             }
             _ => None,
@@ -72,6 +71,13 @@ impl<'k> BodyField<'k> {
         }
         out
     }
+}
+
+/// A structured body as the JSON text that stands for it.
+pub(crate) fn structured_text(body: &ValueView<'_>) -> Vec<u8> {
+    let mut text = Vec::new();
+    json::write_value(body, &mut text);
+    text
 }
 
 /// The last part of a dotted name, when JSON can write it in one way only, `\u` aside.

@@ -14,7 +14,7 @@ mod prune;
 mod rows;
 
 pub use attribute::attribute_in_json;
-pub(crate) use body::{BodyField, last_part, passes as field_passes};
+pub(crate) use body::{BodyField, last_part, passes as field_passes, structured_text};
 pub(crate) use line_rows::LineScanRows;
 pub(crate) use passing::{is_string_only, passes};
 pub(crate) use prune::SegmentPart;
