@@ -12,6 +12,7 @@ use weir_collector::{
     receivers::{Listening, SpanLimits, otlp, zipkin},
 };
 use weir_proto::{TenantId, time::Clock};
+use weir_query::http::{Asset, Guests, Site};
 use weir_store::Store;
 
 use crate::{
@@ -114,7 +115,7 @@ async fn start(
         store.clone(),
         &plan.data.join(SPILL_FOLDER),
         authenticate,
-        Vec::new(),
+        Guests { mounts: Vec::new(), site: site() },
         tracker,
         stop.clone(),
     )
@@ -124,6 +125,19 @@ async fn start(
     // Whoever started it may have closed stdout: no reason to stop.
     let _ = std::io::stdout().write_all(banner.as_bytes());
     Ok(())
+}
+
+/// The web UI as it was built into this binary.
+fn site() -> Site {
+    let built = weir_ui::built();
+    let asset = |file: &weir_ui::File| Asset {
+        path: file.path,
+        content_type: file.content_type(),
+        plain: file.plain,
+        brotli: file.brotli,
+        gzip: file.gzip,
+    };
+    Site { page: built.page, paths: built.paths, assets: built.files.iter().map(asset).collect() }
 }
 
 /// What makes a span acceptable: the receiver's bounds, and the times that storage takes; and what is done with it.

@@ -1,4 +1,4 @@
-//! Everything HTTP on 4320: Jaeger's query API, Weir's own, health and metrics.
+//! Everything HTTP on 4320: the web UI's page, Jaeger's query API, Weir's own, health and metrics.
 //!
 //! [`routes`] is the table of endpoints; [`gate`] bounds how many queries run and for how long; [`server`] owns the port.
 
@@ -11,6 +11,7 @@ mod config;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod gate;
+mod guests;
 mod health;
 mod index;
 mod jaeger;
@@ -23,6 +24,7 @@ mod otlp_json;
 mod process;
 mod routes;
 mod server;
+mod site;
 mod stream;
 mod view;
 
@@ -31,8 +33,10 @@ use std::sync::Arc;
 use weir_proto::TenantId;
 
 pub use config::QueryConfig;
+pub use guests::Guests;
 pub use mount::Mount;
 pub use server::start;
+pub use site::{Asset, Site};
 
 /// Names the tenant behind a request's headers; `None` answers 401.
 pub type Authenticate = Arc<dyn Fn(&http::HeaderMap) -> Option<TenantId> + Send + Sync>;
