@@ -13,6 +13,7 @@ pub(crate) mod fixtures;
 mod gate;
 mod guests;
 mod health;
+mod host;
 mod index;
 mod jaeger;
 mod jaeger_v3;
