@@ -485,7 +485,7 @@ async fn what_others_answer_is_beside_the_routes() {
     assert!(served.raw(push).await.ends_with("3 bytes"));
     let get = served.raw("GET /push HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert!(get.starts_with("HTTP/1.1 405") && get.contains("allow: POST"), "{get}");
-    assert!(served.get("/").await.contains("<code>/push</code></td><td>Takes pushes."));
+    assert!(served.get("/api").await.contains("<code>/push</code></td><td>Takes pushes."));
 }
 
 #[tokio::test]
