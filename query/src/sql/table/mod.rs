@@ -72,4 +72,4 @@ pub(crate) fn register(context: &SessionContext) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
