@@ -128,6 +128,12 @@ pub(super) const ROUTES: &[Route] = &[
         "Where the time of a ?service='s &amp;operation= goes.",
         api::bottlenecks,
     ),
+    Route::read(
+        "/api/v1/red",
+        true,
+        "Rate, errors and durations ?by= service, operation or any attribute, in steps.",
+        api::red,
+    ),
     Route::read("/api/v1/services", true, "The services and how many operations each has.", api::services),
     Route::stream(
         "/api/v1/sql",
