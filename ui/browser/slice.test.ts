@@ -36,6 +36,21 @@ it("goes from a service to a trace and back", async () => {
   await done(seen);
 });
 
+it("leads from the worst service to the guilty version, span and exception in three clicks", async () => {
+  const seen = await look("/");
+  const { page } = seen;
+  const versions = page
+    .locator("table[aria-label=Services] tbody tr", { hasText: "payment" })
+    .getByTitle(/1\.8\.0 (fails|is slower)/);
+  await versions.click();
+  await page.getByRole("link", { name: "Failed traces", exact: true }).first().click();
+  await page.locator("table[aria-label=Traces] tbody tr a").first().click();
+  const drawer = page.getByRole("complementary", { name: "Span" });
+  await drawer.getByText("the gateway did not answer within 200 ms").first().waitFor();
+  expect(await drawer.getByText("1.8.0").count()).toBeGreaterThan(0);
+  await done(seen);
+});
+
 it("shows a trace with its spans, and one of them from the address alone", async () => {
   const seen = await look(`/trace/${traceId(1, 590)}?span=${(590 * 16 + 6).toString(16).padStart(16, "0")}`);
   const { page } = seen;

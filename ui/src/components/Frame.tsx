@@ -129,6 +129,9 @@ function CopyLink() {
   );
 }
 
+const GONE = "Weir does not answer. What you see is from before; this page goes on by itself when it is back.";
+const BUSY = "Weir is busy: asking again.";
+
 /** Why nothing new comes, while the server is away or busy. */
 function useOutage(): string | null {
   const client = useQueryClient();
@@ -136,22 +139,13 @@ function useOutage(): string | null {
   useEffect(() => {
     const cache = client.getQueryCache();
     const look = () => {
-      const failing = cache.getAll().find(({ state, getObserversCount }) => {
-        void getObserversCount;
-        return (
-          state.fetchFailureCount > 0 &&
-          state.fetchFailureReason instanceof ApiError &&
-          state.fetchFailureReason.passing
-        );
+      const failing = cache.getAll().find((query) => {
+        const { fetchStatus, fetchFailureCount, fetchFailureReason } = query.state;
+        const isTried = fetchStatus === "fetching" && fetchFailureCount > 0;
+        return isTried && query.isActive() && fetchFailureReason instanceof ApiError && fetchFailureReason.passing;
       });
-      const error = failing?.state.fetchFailureReason as ApiError | undefined;
-      if (!error) setReason(null);
-      else
-        setReason(
-          error.status === 0
-            ? "Weir does not answer. What you see is from before; this page goes on by itself when it is back."
-            : "Weir is busy: asking again.",
-        );
+      const error = failing?.state.fetchFailureReason;
+      setReason(error instanceof ApiError ? (error.status === 0 ? GONE : BUSY) : null);
     };
     return cache.subscribe(look);
   }, [client]);

@@ -4,7 +4,6 @@ import { useShortcutList } from "../hooks/keys";
 import { Dialog } from "./Dialog";
 
 const NAMES: Record<string, string> = {
-  ctrl: "Ctrl",
   ArrowUp: "↑",
   ArrowDown: "↓",
   ArrowLeft: "←",
@@ -12,14 +11,17 @@ const NAMES: Record<string, string> = {
   Escape: "Esc",
 };
 
+/** `ctrl+k` is held together, `g s` follows one another, `+` is itself. */
+function partsOf(keys: string): string[] {
+  if (keys.startsWith("ctrl+")) return ["Ctrl", keys.slice(5).toUpperCase()];
+  return keys.split(" ").map((part) => NAMES[part] ?? part);
+}
+
 export function Keys({ keys }: { keys: string }) {
-  const parts = keys
-    .split(/[ +]/)
-    .map((part) => NAMES[part] ?? (part.length === 1 && keys.startsWith("ctrl") ? part.toUpperCase() : part));
   return (
     <>
-      {parts.map((part) => (
-        <kbd key={part} style={{ marginRight: 2 }}>
+      {partsOf(keys).map((part, index) => (
+        <kbd key={`${part} ${index}`} style={{ marginRight: 2 }}>
           {part}
         </kbd>
       ))}
@@ -29,20 +31,27 @@ export function Keys({ keys }: { keys: string }) {
 
 export function KeysHelp({ close }: { close: () => void }) {
   const shortcuts = useShortcutList();
-  const seen = new Set<string>();
-  const rows = shortcuts.filter(
-    ({ about, keys }) => keys !== "Escape" && !seen.has(about + keys) && seen.add(about + keys),
-  );
+  const byAbout = new Map<string, string[]>();
+  for (const { keys, about } of shortcuts) {
+    const list = byAbout.get(about) ?? [];
+    if (!list.includes(keys)) byAbout.set(about, [...list, keys]);
+  }
+  byAbout.delete("Close");
   return (
     <Dialog label="Keys" close={close}>
       <div style={{ padding: 16 }}>
         <h1>Keys</h1>
         <table className="table">
           <tbody>
-            {rows.map(({ keys, about }) => (
-              <tr key={keys + about}>
-                <td style={{ width: 120 }}>
-                  <Keys keys={keys} />
+            {[...byAbout].map(([about, list]) => (
+              <tr key={about}>
+                <td style={{ width: 140 }}>
+                  {list.map((keys, index) => (
+                    <span key={keys}>
+                      {index > 0 && <span className="dim"> or </span>}
+                      <Keys keys={keys} />
+                    </span>
+                  ))}
                 </td>
                 <td>{about}</td>
               </tr>

@@ -16,6 +16,9 @@ export interface Column<T> {
   wide?: boolean;
 }
 
+/** Rows that each click shows beside those there are. */
+const MORE_ROWS = 500;
+
 interface Props<T> {
   /** The parameter that names the column: several tables may be on a page. */
   param: string;
@@ -45,7 +48,7 @@ export function SortedTable<T>({
 }: Props<T>) {
   const wanted = useParam(param) || sorted;
   const [at, setAt] = useState(-1);
-  const [all, setAll] = useState(false);
+  const [more, setMore] = useState(0);
   const down = wanted.startsWith("-");
   const by = columns.find(({ key, value }) => value && key === wanted.replace(/^-/, ""));
   const ordered = useMemo(() => {
@@ -57,7 +60,7 @@ export function SortedTable<T>({
       return sign * (typeof a === "string" || typeof b === "string" ? String(a).localeCompare(String(b)) : a - b);
     });
   }, [rows, by, down]);
-  const shown = all ? ordered : ordered.slice(0, rowsMax);
+  const shown = ordered.slice(0, rowsMax + more);
   const body = useRef<HTMLTableSectionElement>(null);
   useEffect(() => {
     if (at >= 0) body.current?.children[at]?.scrollIntoView({ block: "nearest" });
@@ -117,8 +120,8 @@ export function SortedTable<T>({
       </table>
       {ordered.length > shown.length && (
         <p style={{ padding: 8 }}>
-          <button type="button" className="button" onClick={() => setAll(true)}>
-            Show all {ordered.length}
+          <button type="button" className="button" onClick={() => setMore((before) => before + MORE_ROWS)}>
+            {Math.min(MORE_ROWS, ordered.length - shown.length)} more of {ordered.length}
           </button>
         </p>
       )}

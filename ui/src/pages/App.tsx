@@ -4,9 +4,12 @@ import { Component, type ReactNode, Suspense, useEffect, useMemo } from "react";
 import { Frame, type MenuEntry } from "../components/Frame";
 import { Failure, Skeleton } from "../components/States";
 import { go, href, match, usePlace } from "../hooks/location";
-import { ROUTES } from "./routes";
+import { fetchPages, ROUTES } from "./routes";
 
 const MENU: MenuEntry[] = ROUTES.flatMap(({ path, menu, key }) => (menu ? [{ path, name: menu, key: key ?? "" }] : []));
+
+/** The page at hand asks for its data first. */
+const IDLE_MS = 1500;
 
 export function App() {
   const { path } = usePlace();
@@ -21,6 +24,10 @@ export function App() {
   useEffect(() => {
     document.title = title;
   }, [title]);
+  useEffect(() => {
+    const timer = setTimeout(fetchPages, IDLE_MS);
+    return () => clearTimeout(timer);
+  }, []);
   const Page = found?.route.page;
   return (
     <Frame menu={MENU} path={path}>

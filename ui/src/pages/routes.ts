@@ -17,6 +17,15 @@ export interface Route {
   title: (params: Record<string, string>) => string;
 }
 
+type Load = () => Promise<{ default: ComponentType<PageProps> }>;
+const loads: Load[] = [];
+
+/** A page that is not in the first load. */
+function later(load: Load) {
+  loads.push(load);
+  return lazy(load);
+}
+
 export const ROUTES: readonly Route[] = [
   {
     path: "/",
@@ -27,38 +36,51 @@ export const ROUTES: readonly Route[] = [
   },
   {
     path: "/service/{name}",
-    page: lazy(() => import("./ServicePage")),
+    page: later(() => import("./ServicePage")),
     title: ({ name }) => name ?? "Service",
   },
   {
     path: "/traces",
-    page: lazy(() => import("./TracesPage")),
+    page: later(() => import("./TracesPage")),
     menu: "Traces",
     key: "t",
     title: () => "Traces",
   },
   {
     path: "/trace/{id}",
-    page: lazy(() => import("./TracePage")),
+    page: later(() => import("./TracePage")),
     title: ({ id }) => `Trace ${(id ?? "").slice(0, 8)}`,
   },
   {
     path: "/compare",
-    page: lazy(() => import("./ComparePage")),
+    page: later(() => import("./ComparePage")),
     title: () => "Compare",
   },
   {
     path: "/sql",
-    page: lazy(() => import("./SqlPage")),
+    page: later(() => import("./SqlPage")),
     menu: "SQL",
     key: "q",
     title: () => "SQL",
   },
   {
     path: "/status",
-    page: lazy(() => import("./StatusPage")),
+    page: later(() => import("./StatusPage")),
     menu: "Status",
     key: "s",
     title: () => "Status",
   },
 ];
+
+/** Fetches the other pages while nothing else is to be done, so that going there waits for data only. */
+export function fetchPages() {
+  const next = (index: number) => {
+    const load = loads[index];
+    if (load)
+      void load().then(
+        () => next(index + 1),
+        () => undefined,
+      );
+  };
+  next(0);
+}
