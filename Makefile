@@ -54,6 +54,7 @@ check: need-cargo need-check-tools
 	$(CARGO) deny --log-level error check bans licenses sources
 
 ui: ui/dist/index.html
+	@:
 
 ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
 	@cd ui && npm run --silent build

@@ -8,6 +8,7 @@ const WEIR = process.env.WEIR_URL ?? "http://127.0.0.1:4320";
 
 export default defineConfig({
   plugins: [react()],
+  logLevel: process.env.npm_lifecycle_event === "build" ? "warn" : "info",
   html: { cspNonce: "__NONCE__" },
   build: {
     // build/clean.mjs empties it: one file of it is in the repository.

@@ -15,6 +15,18 @@ const paths = [...table.matchAll(/^\s*path: "([^"]+)"/gm)].map((match) => match[
 if (paths.length < 2) throw new Error('src/pages/routes.ts: no rows `path: "/…"` found');
 writeFileSync(new URL("pages.txt", dist), `${paths.join("\n")}\n`);
 
+// What the built files are made of, with its licences: they ask for their text to go along.
+const lock = JSON.parse(readFileSync(new URL("../package-lock.json", import.meta.url), "utf8"));
+const licences = [];
+for (const [folder, { dev, version, license }] of Object.entries(lock.packages)) {
+  if (folder === "" || dev) continue;
+  const root = new URL(`../${folder}/`, import.meta.url);
+  const file = readdirSync(root).find((name) => /^licen[sc]e/i.test(name));
+  const text = file ? readFileSync(new URL(file, root), "utf8").trim() : "";
+  licences.push(`${folder.replace(/^.*node_modules\//, "")} ${version} (${license})\n\n${text}`);
+}
+writeFileSync(new URL("licences.txt", dist), `${licences.join(`\n\n${"-".repeat(80)}\n\n`)}\n`);
+
 const gzipped = new Map();
 for (const name of readdirSync(new URL("assets/", dist))) {
   if (!/\.(js|css|svg)$/.test(name)) continue;

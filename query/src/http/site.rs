@@ -28,7 +28,7 @@ pub struct Site {
     pub assets: Vec<Asset>,
 }
 
-/// A file that the page loads; its name changes with its content.
+/// A file that the page loads. Below `/assets/` its name changes with its content.
 #[derive(Debug, Clone, Copy)]
 pub struct Asset {
     /// Where it is asked for.
@@ -114,7 +114,7 @@ fn nonce() -> Option<String> {
 }
 
 impl Asset {
-    /// Another content has another name: browsers may keep it for ever.
+    /// Below `/assets/` another content has another name: browsers may keep it for ever.
     fn answer(&self, headers: &HeaderMap) -> Response {
         let begin = Instant::now();
         let brotli = self.brotli.filter(|_| accepts(headers, "br")).map(|body| ("br", body));
@@ -123,7 +123,9 @@ impl Asset {
         let mut response = Response::new(Body::from(coded.map_or(self.plain, |(_, body)| body)));
         set(&mut response, header::CONTENT_TYPE, self.content_type);
         set(&mut response, header::VARY, "accept-encoding");
-        set(&mut response, header::CACHE_CONTROL, "public, max-age=31536000, immutable");
+        let is_named_by_hash = self.path.starts_with("/assets/");
+        let keep = if is_named_by_hash { "public, max-age=31536000, immutable" } else { "no-cache" };
+        set(&mut response, header::CACHE_CONTROL, keep);
         if let Some((coding, _)) = coded {
             set(&mut response, header::CONTENT_ENCODING, coding);
         }

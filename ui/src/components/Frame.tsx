@@ -94,7 +94,7 @@ function followLink(event: React.MouseEvent) {
     return;
   const link = (event.target as Element).closest("a");
   const to = link?.getAttribute("href");
-  if (!link || !to?.startsWith("/") || link.target || /^\/(api|metrics|jaeger)/.test(to)) return;
+  if (!link || !to?.startsWith("/") || link.target || /^\/(api|metrics|jaeger|licences)/.test(to)) return;
   event.preventDefault();
   go(to);
 }

@@ -74,6 +74,10 @@ export default function StatusPage() {
           </>
         )}
       </Shown>
+      <p className="section dim">
+        <a href="/api">Endpoints</a> · <a href="/metrics">Metrics</a> ·{" "}
+        <a href="/licences.txt">Licences of what this page is made of</a>
+      </p>
     </div>
   );
 }
