@@ -172,7 +172,7 @@ export const XSS = `"><img src=x onerror="window.hacked=1"><script>window.hacked
 /** A trace of 50,000 spans, ten levels deep. */
 export function large(start: number, count = 50_000): Span[] {
   const roll = random(3);
-  const services = ["web", "cart", "checkout", "payment", "stock", "search"];
+  const services = ["bulk-a", "bulk-b", "bulk-c", "bulk-d", "bulk-e", "bulk-f"];
   const spans: Span[] = [];
   for (let index = 0; index < count; index += 1) {
     const parent = index === 0 ? null : Math.floor((index - 1) / 4);

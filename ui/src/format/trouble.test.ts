@@ -19,6 +19,9 @@ it("finds what fails now and what has become slower", () => {
 it("says nothing from few calls, or none", () => {
   expect(troubleOf(course([0, 0], [0, 0], [null, null])).score).toBe(0);
   expect(troubleOf(course([3, 3, 3], [0, 0, 0], [1e6, 1e6, 9e6])).slower).toBe(1);
+  const few = troubleOf(course([0, 0, 3], [0, 0, 1], [null, null, 1e6]));
+  const many = troubleOf(course([0, 0, 300], [0, 0, 60], [null, null, 1e6]));
+  expect(few.score).toBeLessThan(many.score);
 });
 
 it("compares a version with the others of its service", () => {

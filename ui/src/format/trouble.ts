@@ -33,9 +33,17 @@ export function troubleOf({ calls, errors, p95_ns }: Course): Trouble {
   const errorShare = callsNow > 0 ? sum(errors, from, last + 1) / callsNow : 0;
   const [now, before] = [mean(p95_ns, calls, from, last + 1), mean(p95_ns, calls, first, from)];
   const slower = callsNow >= CALLS_MIN && callsBefore >= CALLS_MIN && now && before ? now / before : 1;
-  const byErrors = errorShare >= ERROR_SHARE_MIN ? 1 + 20 * errorShare : errorShare;
+  const certain = atLeast(errorShare, callsNow);
+  const byErrors = certain >= ERROR_SHARE_MIN ? 1 + 20 * certain : certain;
   const byTime = slower >= SLOWER_MIN ? Math.log2(slower) : 0;
   return { score: byErrors + byTime, errorShare, slower };
+}
+
+/** The share that so many calls vouch for: the lower end of Wilson's interval at two standard deviations. One failure of three is little. */
+function atLeast(share: number, calls: number): number {
+  if (calls <= 0) return 0;
+  const square = 4 / calls;
+  return (share + square / 2 - 2 * Math.sqrt((share * (1 - share)) / calls + square / (4 * calls))) / (1 + square);
 }
 
 /** Typical, not exact: steps weigh by their calls, on a log scale. Good enough to sort by, never shown as a percentile. */

@@ -165,7 +165,9 @@ function Versions({ row }: { row: Row }) {
           title={why ? `${version} ${why}` : `${spans} spans`}
         >
           {why && "! "}
-          {name(version)}
+          <span className="cut" style={{ maxWidth: 140 }}>
+            {name(version)}
+          </span>
         </a>
       ))}
       {row.versions.length > shown.length && <span className="dim">+{row.versions.length - shown.length}</span>}
