@@ -54,6 +54,6 @@ it("says why there is no answer", async () => {
   await page.getByRole("link", { name: "Services", exact: true }).click();
   await page.getByText("does not understand").first().waitFor();
   await page.goto(new URL("/trace/ffffffffffffffffffffffffffffffff", page.url()).href);
-  await page.getByText("It is not here").waitFor();
+  await page.getByText("Trace ffffffff is not here").waitFor();
   await done(seen, /Failed to load resource/);
 });

@@ -4,7 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useState } from "react";
 import { ApiError } from "../api/http";
 import { useShortcuts } from "../hooks/keys";
-import { change, flush, go, href, withChanges } from "../hooks/location";
+import { change, flush, go, href, setScroller, withChanges } from "../hooks/location";
 import { absolute, useRange } from "../hooks/range";
 import { useTheme } from "../hooks/theme";
 import { Icon } from "./Icon";
@@ -75,7 +75,9 @@ export function Frame({ menu, path, children }: { menu: readonly MenuEntry[]; pa
       ) : (
         <div />
       )}
-      <main className="page">{children}</main>
+      <main className="page" ref={setScroller}>
+        {children}
+      </main>
       {palette && <Palette menu={menu} close={() => setPalette(false)} />}
       {help && <KeysHelp close={() => setHelp(false)} />}
     </div>

@@ -27,16 +27,34 @@ function tell() {
   for (const listener of listeners) listener();
 }
 
-window.addEventListener("popstate", () => {
+/** What scrolls, and where it was when each entry of the history was left. */
+let scroller: HTMLElement | null = null;
+const scrolled = new Map<number, number>();
+let entry = entryOf(window.history.state);
+
+/** The entry's number, kept in the history beside it. */
+function entryOf(state: unknown): number {
+  return typeof state === "number" ? state : 0;
+}
+
+export function setScroller(element: HTMLElement | null) {
+  scroller = element;
+}
+
+window.addEventListener("popstate", (event) => {
   if (timer) clearTimeout(timer);
   timer = null;
+  scrolled.set(entry, scroller?.scrollTop ?? 0);
+  entry = entryOf(event.state);
   place = read();
   tell();
+  // What was seen is there again from memory; a page that waits for data begins at its top.
+  requestAnimationFrame(() => requestAnimationFrame(() => scroller?.scrollTo(0, scrolled.get(entry) ?? 0)));
 });
 
 function write() {
   timer = null;
-  window.history.replaceState(null, "", text(place));
+  window.history.replaceState(entry, "", text(place));
 }
 
 /** Writes what waits to be written: the address must be whole before another entry is put on it. */
@@ -57,8 +75,12 @@ export function go(href: string, replace = false) {
     timer ??= setTimeout(write, WRITE_EVERY_MS);
   } else {
     flush();
+    const isOtherPage = next.path !== place.path;
+    scrolled.set(entry, scroller?.scrollTop ?? 0);
+    entry += 1;
     place = next;
-    window.history.pushState(null, "", text(place));
+    window.history.pushState(entry, "", text(place));
+    if (isOtherPage) scroller?.scrollTo(0, 0);
   }
   tell();
 }

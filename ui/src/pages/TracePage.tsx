@@ -1,9 +1,11 @@
 // `/trace/{id}`: one trace as waterfall, flamegraph, table and lines, with a span beside it.
 
 import { useEffect, useMemo, useRef, useState } from "react";
+import { ApiError } from "../api/http";
 import { idOf, type Trace } from "../api/trace";
 import { Flamegraph } from "../components/Flamegraph";
 import { Minimap } from "../components/Minimap";
+import { MissingTrace } from "../components/MissingTrace";
 import { OperationTable } from "../components/OperationTable";
 import { Ruler } from "../components/Ruler";
 import { SpanDrawer } from "../components/SpanDrawer";
@@ -35,6 +37,7 @@ export default function TracePage({ params }: PageProps) {
   );
   useEffect(() => visit(id), [id]);
   if (asked.data) return <Loaded id={id} trace={asked.data} />;
+  if (asked.error instanceof ApiError && asked.error.status === 404) return <MissingTrace id={id} />;
   if (asked.error) return <Failure error={asked.error} again={asked.again} />;
   return asked.waiting ? <Skeleton rows={20} /> : null;
 }
