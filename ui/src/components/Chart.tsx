@@ -110,7 +110,7 @@ export function Chart({ title, startMs, stepMs, series, format, height = 132 }: 
   return (
     <div className="chart" ref={box}>
       <div className="row" style={{ justifyContent: "space-between" }}>
-        <h3>{title}</h3>
+        <h2 className="small">{title}</h2>
         <span className="row dim" style={{ fontSize: 11, gap: 10 }}>
           {series.length > 1 &&
             series.map((one) => (

@@ -36,7 +36,7 @@ export function TraceLines({
     );
   }
   return (
-    <div className="rows" ref={box} style={{ height: "100%" }}>
+    <section className="rows" ref={box} style={{ height: "100%" }} aria-label="Log lines" tabIndex={0}>
       <div className="inner" style={{ height: virtual.getTotalSize() }}>
         {virtual.getVirtualItems().map((item) => {
           const index = order[item.index]!;
@@ -67,6 +67,6 @@ export function TraceLines({
           );
         })}
       </div>
-    </div>
+    </section>
   );
 }

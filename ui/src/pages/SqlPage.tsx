@@ -46,13 +46,18 @@ export default function SqlPage() {
   return (
     <div className="sql fill">
       <nav className="sql-side" aria-label="Questions">
-        <h3 style={{ padding: "0 12px" }}>Questions</h3>
+        <h1 className="hidden-text">SQL</h1>
+        <h2 className="small" style={{ padding: "0 12px" }}>
+          Questions
+        </h2>
         {QUESTIONS.map(({ title, sql }) => (
           <button key={title} type="button" onClick={() => ask(sql)} title={sql}>
             {title}
           </button>
         ))}
-        <h3 style={{ padding: "12px 12px 0" }}>Tables</h3>
+        <h2 className="small" style={{ padding: "12px 12px 0" }}>
+          Tables
+        </h2>
         <p className="dim" style={{ padding: "0 12px" }}>
           <code>spans</code>, <code>logs</code>; an attribute is <code>attributes['http.route']</code>, of the resource{" "}
           <code>resource['host.name']</code>
@@ -97,7 +102,7 @@ export default function SqlPage() {
             </div>
           )}
         </div>
-        <div className={`result ${run?.running ? "stale" : ""}`}>
+        <section className={`result ${run?.running ? "stale" : ""}`} aria-label="Rows" tabIndex={0}>
           {run?.error ? (
             <Failure error={run.error} />
           ) : run?.answer ? (
@@ -116,7 +121,7 @@ export default function SqlPage() {
           ) : (
             run?.running && <Skeleton rows={10} />
           )}
-        </div>
+        </section>
       </div>
     </div>
   );
