@@ -9,12 +9,12 @@ const status = object({
   started_ns: nullable(text),
   ready: flag,
   not_ready_because: nullable(text),
-  receivers: or(list(object({ name: text, protocol: text, endpoint: text })), []),
+  receivers: or(list(object({ protocol: text, endpoint: text })), []),
   signals: or(
     list(
       object({
         signal: text,
-        journal: nullable(object({ bytes: number, files: number, oldest_ns: nullable(text) })),
+        journal: nullable(object({ bytes: number, files: number })),
         head: nullable(object({ items: number, bytes: or(number, 0) })),
         segments: nullable(
           object({ count: number, bytes: number, rows: number, oldest_ns: nullable(text), newest_ns: nullable(text) }),
@@ -32,7 +32,8 @@ const status = object({
       total_bytes: nullable(number),
     }),
   ),
-  retention: nullable(record(text)),
+  /** Seconds by signal; null is for ever. */
+  retention_s: or(record(nullable(number)), {}),
   process: nullable(object({ memory_bytes: nullable(number), cpu_seconds: nullable(number) })),
   configuration: nullable(text),
 });

@@ -10,8 +10,7 @@ export function NoData({ range }: { range: TimeRange }) {
   const ledger = useLedger(LOOK_EVERY_MS);
   const status = useStatus();
   const accepted = Object.values(ledger.data?.traces ?? {}).reduce((sum, account) => sum + account.accepted, 0);
-  const port = (protocol: RegExp) =>
-    status.data?.receivers.find((one) => protocol.test(`${one.name} ${one.protocol}`))?.endpoint;
+  const port = (protocol: RegExp) => status.data?.receivers.find((one) => protocol.test(one.protocol))?.endpoint;
   const grpc = port(/grpc/i) ?? "localhost:4317";
   if (accepted > 0 && range.from !== "") {
     return (

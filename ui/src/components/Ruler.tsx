@@ -2,15 +2,15 @@
 
 import { duration } from "../format/duration";
 
-/** The largest of 1, 2, 5 × 10ⁿ that gives about `count` steps. */
+/** The smallest of 1, 2, 5 × 10ⁿ that makes at most `count` steps. */
 export function stepOf(span: number, count: number): number {
   const rough = span / count;
   const power = 10 ** Math.floor(Math.log10(rough));
-  return [10, 5, 2, 1].map((digit) => digit * power).find((step) => step <= rough) ?? power;
+  return [1, 2, 5].map((digit) => digit * power).find((step) => step >= rough) ?? 10 * power;
 }
 
 export function Ruler({ from, to }: { from: number; to: number }) {
-  const step = stepOf(to - from, 6);
+  const step = stepOf(to - from, 7);
   const ticks: number[] = [];
   for (let at = Math.ceil(from / step) * step; at < to && ticks.length < 20; at += step) ticks.push(at);
   return (

@@ -2,7 +2,7 @@
 
 export const HUES = 20;
 /** From green over blue to magenta: red and amber mean error and warning. */
-const FIRST = 112;
+const FIRST = 130;
 const LAST = 342;
 
 /** FNV-1a, so that the same name has the same colour everywhere. */

@@ -54,9 +54,8 @@ export default function StatusPage() {
               <table className="table" aria-label="Receivers">
                 <tbody>
                   {data.receivers.map((one) => (
-                    <tr key={one.name + one.protocol + one.endpoint}>
-                      <td>{one.name}</td>
-                      <td className="dim">{one.protocol}</td>
+                    <tr key={one.protocol + one.endpoint}>
+                      <td>{one.protocol}</td>
                       <td className="mono wide">{one.endpoint}</td>
                     </tr>
                   ))}
@@ -240,7 +239,7 @@ function SamplingView({ sampling }: { sampling: Sampling }) {
 }
 
 function Storage({ status }: { status: Status }) {
-  const { disk, signals, retention } = status;
+  const { disk, signals, retention_s } = status;
   return (
     <>
       {disk && (
@@ -258,11 +257,11 @@ function Storage({ status }: { status: Status }) {
                 disk: <b>{bytes(disk.free_bytes)}</b> free of {bytes(disk.total_bytes)}
               </span>
             )}
-            {retention && (
+            {Object.keys(retention_s).length > 0 && (
               <span>
                 kept for{" "}
-                {Object.entries(retention)
-                  .map(([signal, period]) => `${period} (${signal})`)
+                {Object.entries(retention_s)
+                  .map(([signal, s]) => `${s === null ? "ever" : duration(s * 1e9)} (${signal})`)
                   .join(", ")}
               </span>
             )}
