@@ -10,6 +10,8 @@ interface Props {
   from: number;
   to: number;
   zoom: (from: number, to: number) => void;
+  /** A click: a row of the whole trace. */
+  see: (row: number) => void;
 }
 
 /** Rows drawn at most: more would fall on one another. */
@@ -17,7 +19,7 @@ const DRAWN_MAX = 4000;
 /** A click that trembles is no drag. */
 const DRAG_MIN_PX = 4;
 
-export function Minimap({ trace, colors, from, to, zoom }: Props) {
+export function Minimap({ trace, colors, from, to, zoom, see }: Props) {
   const [box, { width, height }] = useSize();
   const canvas = useRef<HTMLCanvasElement>(null);
   const [drag, setDrag] = useState<[number, number] | null>(null);
@@ -48,20 +50,28 @@ export function Minimap({ trace, colors, from, to, zoom }: Props) {
     const rect = event.currentTarget.getBoundingClientRect();
     return Math.max(0, Math.min(1, (event.clientX - rect.left) / rect.width));
   };
+  const rowAt = (event: React.PointerEvent) => {
+    const rect = event.currentTarget.getBoundingClientRect();
+    const share = Math.max(0, Math.min(0.9999, (event.clientY - rect.top) / rect.height));
+    const { overview } = trace;
+    if (overview) return overview.row[Math.floor(share * overview.row.length)] ?? 0;
+    return trace.first + Math.floor(share * trace.rows);
+  };
   const [left, right] = drag ? [Math.min(...drag), Math.max(...drag)] : [from / whole, to / whole];
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: + and − zoom by the keyboard.
     <div
       className="minimap"
       ref={box}
-      title="Drag to zoom, double click for the whole trace"
+      title="Drag to zoom, click to go there, double click for the whole trace"
       onPointerDown={(event) => {
         event.currentTarget.setPointerCapture(event.pointerId);
         setDrag([at(event), at(event)]);
       }}
       onPointerMove={(event) => drag && setDrag([drag[0], at(event)])}
-      onPointerUp={() => {
+      onPointerUp={(event) => {
         if (drag && (right - left) * width >= DRAG_MIN_PX) zoom(left * whole, right * whole);
+        else if (drag) see(rowAt(event));
         setDrag(null);
       }}
       onPointerCancel={() => setDrag(null)}

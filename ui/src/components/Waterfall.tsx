@@ -23,9 +23,11 @@ interface Props {
   folded: (row: number) => boolean;
   /** Changes when the chosen row is to be brought into sight. */
   reveal: number;
+  /** A row to bring into sight without choosing it. */
+  sight: { row: number } | null;
 }
 
-export function Waterfall({ trace, view, colors, found, flip, choose, folded, reveal }: Props) {
+export function Waterfall({ trace, view, colors, found, flip, choose, folded, reveal, sight }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const { rows, chosen, from, to } = view;
   const virtual = useVirtualizer({
@@ -40,6 +42,10 @@ export function Waterfall({ trace, view, colors, found, flip, choose, folded, re
   useEffect(() => {
     if (chosen >= 0 && place >= 0) virtual.scrollToIndex(place, { align: "auto" });
   }, [chosen, reveal]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the same.
+  useEffect(() => {
+    if (sight) virtual.scrollToIndex(Math.max(0, placeOf(rows, sight.row)), { align: "center" });
+  }, [sight]);
   return (
     <div className="rows" ref={box} role="tree" aria-label="Spans" tabIndex={0}>
       <div className="inner" style={{ height: virtual.getTotalSize() }}>

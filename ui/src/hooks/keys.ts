@@ -30,13 +30,19 @@ function isWriting(target: EventTarget | null): boolean {
   return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
 }
 
+/** What is pressed by Enter or the space bar keeps these two. */
+function isPressed(event: KeyboardEvent): boolean {
+  if (event.key !== "Enter" && event.key !== " ") return false;
+  return event.target instanceof Element && event.target.closest("button, a, summary, [role=option]") !== null;
+}
+
 /** A dialog over the page keeps the page's keys from it. */
 function isCovered(): boolean {
   return document.querySelector("[role=dialog][aria-modal=true]") !== null;
 }
 
 function onKey(event: KeyboardEvent) {
-  if (event.defaultPrevented || event.altKey || event.isComposing) return;
+  if (event.defaultPrevented || event.altKey || event.isComposing || isPressed(event)) return;
   const name = `${event.ctrlKey || event.metaKey ? "ctrl+" : ""}${event.key.length === 1 && (event.ctrlKey || event.metaKey) ? event.key.toLowerCase() : event.key}`;
   const both = event.timeStamp - first.at < SECOND_KEY_MS ? `${first.key} ${name}` : "";
   const writing = isWriting(event.target);

@@ -2,7 +2,7 @@
 
 import { beforeEach, expect, it } from "vitest";
 import { change, flush, go, href, match, withChanges } from "./location";
-import { absolute, boundMs } from "./range";
+import { absolute, before, boundMs } from "./range";
 
 beforeEach(() => {
   go("/");
@@ -47,4 +47,6 @@ it("makes a relative range absolute", () => {
   expect(absolute({ from: "", to: "", live: true }, now).from).toBe("all");
   expect(boundMs("1700000000000000000", now)).toBe(1_700_000_000_000);
   expect(boundMs("nonsense", now)).toBeNull();
+  expect(before({ from: "-90m", to: "", live: true })).toEqual({ from: "-180m", to: "-90m" });
+  expect(before({ from: "2026-01-01", to: "", live: true })).toBeNull();
 });

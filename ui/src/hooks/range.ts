@@ -36,6 +36,13 @@ export function boundMs(bound: string, nowMs: number): number | null {
   return Number.isNaN(parsed) ? null : parsed;
 }
 
+/** The same length of time right before a relative range: `-1h` → `-2h` to `-1h`; null for any other. */
+export function before(range: TimeRange): { from: string; to: string } | null {
+  const match = /^(?:now)?-(\d{1,6})([smhdw])$/.exec(range.from);
+  if (!match || range.to !== "") return null;
+  return { from: `-${2 * Number(match[1])}${match[2]}`, to: `-${match[1]}${match[2]}` };
+}
+
 /** The bounds as RFC 3339, for a link that shows the same tomorrow. */
 export function absolute(range: TimeRange, nowMs: number): { from: string; to: string } {
   const start = boundMs(range.from, nowMs);

@@ -18,7 +18,7 @@ import { about, count, percent, rate, short } from "../format/number";
 import { msOf } from "../format/time";
 import { useHeatmap, useRed } from "../hooks/data";
 import { change, go, href, useParam } from "../hooks/location";
-import { useRange } from "../hooks/range";
+import { before, useRange } from "../hooks/range";
 import type { PageProps } from "./routes";
 
 export default function ServicePage({ params }: PageProps) {
@@ -31,6 +31,7 @@ export default function ServicePage({ params }: PageProps) {
   const operations = useRed({ service, q: condition || undefined, by: "operation", steps: 30, limit: 500 }, range);
   const heatmap = useHeatmap({ ...query, steps: 120, rows: 28 }, range);
   const tracesOf = (q: string) => href("/traces", { service, operation, q: [condition, q].filter(Boolean).join(" ") });
+  const past = before(range);
   const pick = (selection: Selection | null) =>
     selection &&
     go(
@@ -50,6 +51,22 @@ export default function ServicePage({ params }: PageProps) {
         <Chosen what="operation" value={operation} />
         <Chosen what="version" value={version} />
         <span className="grow" />
+        {past && (
+          <a
+            className="button"
+            href={href("/compare", {
+              service,
+              operation,
+              q: condition,
+              afrom: range.from,
+              bfrom: past.from,
+              bto: past.to,
+            })}
+            title="What is different from the same length of time before"
+          >
+            Compare with before
+          </a>
+        )}
         <a className="button" href={tracesOf("")}>
           Traces
         </a>

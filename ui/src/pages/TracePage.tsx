@@ -51,6 +51,7 @@ function Loaded({ id, trace }: { id: string; trace: Trace }) {
   const find = useParam("find");
   const matches = useMatches(id, find);
   const [reveal, setReveal] = useState(0);
+  const [sight, setSight] = useState<{ row: number } | null>(null);
   const search = useRef<HTMLInputElement>(null);
   const colors = useMemo(
     () => hueIndices(trace.services.map(({ name }) => name)).map((index) => hueColor(index, dark)),
@@ -68,6 +69,12 @@ function Loaded({ id, trace }: { id: string; trace: Trace }) {
     const index = row - trace.first;
     if (index >= 0 && index < trace.rows) show(index, quiet);
     else change({ row, span: null, fold: null });
+  };
+  /** Brings a row of the whole trace into sight; from another window, that window. */
+  const see = (row: number) => {
+    const index = row - trace.first;
+    if (index >= 0 && index < trace.rows) setSight({ row: index });
+    else change({ row: Math.max(0, row - Math.floor(trace.rows / 2)) || null, span: null, fold: null });
   };
   const jump = (list: readonly number[], step: 1 | -1) => {
     const next = nextOf(list, chosen >= 0 ? chosen + trace.first : step === 1 ? -1 : trace.spans, step);
@@ -131,7 +138,7 @@ function Loaded({ id, trace }: { id: string; trace: Trace }) {
         <div className="trace-main">
           {shown === "waterfall" ? (
             <>
-              <Minimap trace={trace} colors={colors} from={view.from} to={view.to} zoom={zoom} />
+              <Minimap trace={trace} colors={colors} from={view.from} to={view.to} zoom={zoom} see={see} />
               <Ruler from={view.from} to={view.to} />
               <Waterfall
                 trace={trace}
@@ -142,6 +149,7 @@ function Loaded({ id, trace }: { id: string; trace: Trace }) {
                 choose={choose}
                 folded={folded}
                 reveal={reveal}
+                sight={sight}
               />
             </>
           ) : (

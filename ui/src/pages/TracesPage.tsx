@@ -41,6 +41,7 @@ export default function TracesPage() {
     },
     selection !== null,
   );
+  useShortcuts([{ keys: "Escape", about: "Everything again", run: () => pick(null) }]);
   const traces = useMemo(() => found.data?.pages.flatMap((page) => page.traces) ?? [], [found.data]);
   const [first] = found.data?.pages ?? [];
   const mistake = found.error instanceof ApiError ? found.error.position : null;
