@@ -94,6 +94,26 @@ it("finds what is pasted", async () => {
   await done(seen);
 });
 
+it("says what is different within a piece of the heatmap", async () => {
+  const seen = await look("/traces?q=service%3Dpayment%20operation%3DCharge");
+  const { page } = seen;
+  const heat = page.locator(".heat");
+  await heat.waitFor();
+  const box = (await heat.boundingBox())!;
+  // The slow half, whatever its time.
+  await page.mouse.move(box.x + 4, box.y + 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width - 4, box.y + box.height / 2, { steps: 4 });
+  await page.mouse.up();
+  const table = page.getByRole("table", { name: "What differs" });
+  await table.getByText("1.8.0").waitFor();
+  expect(await table.locator("tbody tr").first().textContent()).toContain("service.version");
+  expect(await address(page)).toContain("pick=");
+  await page.goBack();
+  expect(await address(page)).not.toContain("pick=");
+  await done(seen);
+});
+
 it("searches by conditions that are one with the address", async () => {
   const seen = await look("/traces");
   const { page } = seen;

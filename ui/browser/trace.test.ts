@@ -61,6 +61,27 @@ it("folds, shows a subtree alone, and says so in the address", async () => {
   await done(seen);
 });
 
+it("zooms by a drag over the minimap, and by keys", async () => {
+  const seen = await look(`/trace/${traceId(1, 590)}`);
+  const { page } = seen;
+  await rows(page).first().waitFor();
+  const box = (await page.locator(".minimap").boundingBox())!;
+  await page.mouse.move(box.x + box.width * 0.25, box.y + 20);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.75, box.y + 20, { steps: 4 });
+  await page.mouse.up();
+  const zoomed = await address(page);
+  expect(zoomed).toMatch(/zoom=\d+%7E\d+/);
+  await page.keyboard.press("+");
+  expect(await address(page)).not.toBe(zoomed);
+  await page.keyboard.press("0");
+  expect(await address(page)).not.toContain("zoom");
+  await page.goBack();
+  await page.goBack();
+  expect(await address(page)).toBe(zoomed);
+  await done(seen);
+});
+
 it("has a flamegraph, a table and the lines", async () => {
   const seen = await look(`/trace/${traceId(1, 590)}`);
   const { page } = seen;
