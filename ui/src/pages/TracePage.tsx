@@ -18,6 +18,7 @@ import { hueColor, hueIndices } from "../format/hue";
 import { useMatches, useTrace } from "../hooks/data";
 import { useShortcuts } from "../hooks/keys";
 import { change, useNumber, useParam } from "../hooks/location";
+import { useNameWidth } from "../hooks/nameWidth";
 import { useTheme } from "../hooks/theme";
 import { nextOf, placeOf } from "../hooks/traceRows";
 import { useTraceMoves, useTraceView } from "../hooks/traceView";
@@ -50,6 +51,7 @@ function Loaded({ id, trace }: { id: string; trace: Trace }) {
   const shown = useParam("view") || "waterfall";
   const find = useParam("find");
   const matches = useMatches(id, find);
+  const [names, setNames] = useNameWidth();
   const [reveal, setReveal] = useState(0);
   const [sight, setSight] = useState<{ row: number } | null>(null);
   const search = useRef<HTMLInputElement>(null);
@@ -135,11 +137,11 @@ function Loaded({ id, trace }: { id: string; trace: Trace }) {
         at={chosen + trace.first}
       />
       <div className="trace-body">
-        <div className="trace-main">
+        <div className="trace-main" style={{ "--names": `${names}%` } as React.CSSProperties}>
           {shown === "waterfall" ? (
             <>
               <Minimap trace={trace} colors={colors} from={view.from} to={view.to} zoom={zoom} see={see} />
-              <Ruler from={view.from} to={view.to} />
+              <Ruler from={view.from} to={view.to} names={names} widen={setNames} />
               <Waterfall
                 trace={trace}
                 view={view}
