@@ -80,7 +80,7 @@ interface Options {
 export async function ask<T>(path: string, shape: Shape<T>, options: Options = {}): Promise<T> {
   const value = await askJson(path, options);
   try {
-    return shape(value, "");
+    return shape(value);
   } catch (error) {
     if (error instanceof ShapeError)
       throw new ApiError(-1, `This page does not understand the server's answer: ${error.message}`);

@@ -1,17 +1,17 @@
 // Rate, errors and durations by service, operation, version or any attribute.
 
 import { ask } from "./http";
-import { flag, list, nullable, number, type Of, object, or, text } from "./shape";
+import { flag, gaps, list, nullable, number, numbers, type Of, object, or, text } from "./shape";
 
 export const range = object({ start: nullable(text), end: nullable(text) });
 export type Range = Of<typeof range>;
 
 const steps = object({
-  calls: list(number),
-  errors: list(number),
-  p50_ns: list(nullable(number)),
-  p95_ns: list(nullable(number)),
-  p99_ns: list(nullable(number)),
+  calls: numbers,
+  errors: numbers,
+  p50_ns: gaps,
+  p95_ns: gaps,
+  p99_ns: gaps,
 });
 
 const group = object({
