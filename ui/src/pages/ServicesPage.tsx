@@ -29,6 +29,8 @@ interface Version {
 
 /** More are in the service's own page. */
 const VERSIONS_SHOWN = 3;
+/** As much trouble as twice the usual P95. */
+const VERSION_SCORE = 1;
 
 export function ServicesPage() {
   const range = useRange();
@@ -85,9 +87,11 @@ export function rowsOf(services: Red | undefined, versions: Red | undefined): Ro
     const list = byService.get(service) ?? [];
     const judged = list.map((one) => ({ ...one, why: standsOut(one, list) }));
     judged.sort((one, other) => Number(other.why !== null) - Number(one.why !== null) || other.spans - one.spans);
-    const trouble = group.steps
+    const own = group.steps
       ? troubleOf(group.steps)
       : { score: group.error_share, errorShare: group.error_share, slower: 1 };
+    // A few calls of a bad version hardly move its service's figures.
+    const trouble = judged[0]?.why ? { ...own, score: own.score + VERSION_SCORE } : own;
     return { ...group, service, trouble, versions: judged };
   });
 }
