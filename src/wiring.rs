@@ -16,7 +16,7 @@ use weir_collector::{
     },
 };
 use weir_proto::{TenantId, time::Clock};
-use weir_query::http::Mount;
+use weir_query::http::{Asset, Guests, Mount, Site};
 use weir_store::Store;
 
 use crate::{
@@ -131,7 +131,7 @@ async fn start(
         store.clone(),
         &plan.data.join(SPILL_FOLDER),
         authenticate,
-        vec![mount],
+        Guests { mounts: vec![mount], site: site() },
         tracker,
         stop.clone(),
     )
@@ -147,6 +147,19 @@ async fn start(
 fn pushes(plan: &Plan, config: &LokiConfig, append: Append) -> Push {
     let rules = admission_rules(config.line_limits, &plan.config.storage, Processing::NONE);
     Push::new(config, rules, Clock::system(), append, Arc::new(|_: &_| Ok(TenantId::default())))
+}
+
+/// The web UI as it was built into this binary.
+fn site() -> Site {
+    let built = weir_ui::built();
+    let asset = |file: &weir_ui::File| Asset {
+        path: file.path,
+        content_type: file.content_type(),
+        plain: file.plain,
+        brotli: file.brotli,
+        gzip: file.gzip,
+    };
+    Site { page: built.page, paths: built.paths, assets: built.files.iter().map(asset).collect() }
 }
 
 /// What makes a span acceptable: the receiver's bounds, and the times that storage takes; and what is done with it.

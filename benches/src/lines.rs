@@ -14,7 +14,18 @@ use crate::rng::{Rng, mix};
 
 /// Services of the fleet; each has four pods.
 const SERVICES: [&str; 12] = [
-    "cart", "checkout", "catalog", "payment", "shipping", "email", "ads", "currency", "frontend", "quote", "recommend", "search",
+    "cart",
+    "checkout",
+    "catalog",
+    "payment",
+    "shipping",
+    "email",
+    "ads",
+    "currency",
+    "frontend",
+    "quote",
+    "recommend",
+    "search",
 ];
 
 const LEVELS: [(&str, u64); 4] = [("info", 80), ("debug", 12), ("warn", 5), ("error", 3)];
@@ -33,7 +44,8 @@ const MESSAGES: [(&str, &str); 10] = [
     ("connection pool exhausted, waiting for a free one", "app.db.Pool"),
 ];
 
-const PATHS: [&str; 6] = ["/api/v1/orders", "/api/v1/basket", "/api/v1/products", "/api/v1/session", "/healthz", "/api/v1/search"];
+const PATHS: [&str; 6] =
+    ["/api/v1/orders", "/api/v1/basket", "/api/v1/products", "/api/v1/session", "/healthz", "/api/v1/search"];
 
 /// Lines by number: the same seed makes the same ones.
 #[derive(Debug, Clone, Copy)]

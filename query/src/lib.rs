@@ -7,6 +7,7 @@ mod critical_path;
 mod dependencies;
 #[cfg(test)]
 mod drawn;
+mod explore;
 pub mod http;
 mod lines;
 mod logql;

@@ -84,12 +84,20 @@ fn measure(cli: &Cli, form: LineForm) -> anyhow::Result<()> {
             spent.sealing += process::own_cpu_s() - begun;
         }
         let begun = process::own_cpu_s();
-        let segment = write_segment(&Disk::system(), folder.path(), &id(run as u32 + 1, run as u32 + 1, 0), &builder, Tally::default(), 1)?;
+        let segment = write_segment(
+            &Disk::system(),
+            folder.path(),
+            &id(run as u32 + 1, run as u32 + 1, 0),
+            &builder,
+            Tally::default(),
+            1,
+        )?;
         spent.sealing += process::own_cpu_s() - begun;
         segments.push(Arc::new(segment));
     }
     let begun = process::own_cpu_s();
-    let merged = merge(&Disk::system(), folder.path(), &id(1, cli.runs as u32, 1), &segments, cli.merge_level, &|| false)?;
+    let merged =
+        merge(&Disk::system(), folder.path(), &id(1, cli.runs as u32, 1), &segments, cli.merge_level, &|| false)?;
     spent.merging = process::own_cpu_s() - begun;
     print(form, &spent, raw_bytes, &segments, &merged);
     Ok(())

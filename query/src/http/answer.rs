@@ -15,7 +15,7 @@ use serde::Serialize;
 use weir_store::ReadError;
 
 use super::allowance::{Allowance, Holding};
-use crate::coding::Coding;
+use crate::{coding::Coding, explore::condition::BadCondition};
 
 /// JSON text.
 pub(super) const JSON: &str = "application/json; charset=utf-8";
@@ -86,6 +86,11 @@ impl Answer {
             Err(_) if bounded.is_full => Ok(None),
             Err(error) => Err(Failure::Unwritable(error.to_string())),
         }
+    }
+
+    /// The same; whether a bound or the deadline cut it short.
+    pub(super) fn that_is_partial(self, partial: bool) -> Self {
+        Self { partial, ..self }
     }
 
     pub(super) fn text(content_type: &'static str, text: String) -> Self {
@@ -169,6 +174,8 @@ impl http_body::Body for HeldBody {
 pub(super) enum Failure {
     #[error("{0}")]
     BadRequest(String),
+    #[error("parameter 'q': {0}")]
+    BadCondition(#[from] BadCondition),
     #[error("no valid credential")]
     Unauthorized,
     #[error("{0}")]
@@ -228,7 +235,7 @@ impl Failure {
     /// The HTTP status.
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::BadCondition(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -250,6 +257,7 @@ impl Failure {
             Self::Unauthorized => "unauthorized",
             Self::Read(_) | Self::Unwritable(_) | Self::Panicked => "failed",
             Self::BadRequest(_)
+            | Self::BadCondition(_)
             | Self::MethodNotAllowed(_)
             | Self::StrangeHost
             | Self::BodyTooLarge(_)
@@ -268,8 +276,11 @@ impl Failure {
                 (JSON, error.to_string())
             }
             ErrorStyle::Weir => {
-                let error = serde_json::json!({"error": {"code": status.as_u16(), "message": self.to_string()}});
-                (JSON, error.to_string())
+                let mut error = serde_json::json!({"code": status.as_u16(), "message": self.to_string()});
+                if let Self::BadCondition(bad) = &self {
+                    error["position"] = bad.position.into();
+                }
+                (JSON, serde_json::json!({"error": error}).to_string())
             }
             ErrorStyle::Text => (TEXT, format!("{self}\n")),
         };

@@ -71,8 +71,12 @@ fn choose(fields: &mut [BodyField], rows: u64) {
     for field in fields.iter_mut() {
         field.column &= is_worth(&field.name, field.different, field.rows, rows);
     }
-    let mut chosen: Vec<(std::cmp::Reverse<u64>, usize)> = fields.iter().enumerate().filter(|(_, field)| field.column)
-        .map(|(number, field)| (std::cmp::Reverse(field.rows), number)).collect();
+    let mut chosen: Vec<(std::cmp::Reverse<u64>, usize)> = fields
+        .iter()
+        .enumerate()
+        .filter(|(_, field)| field.column)
+        .map(|(number, field)| (std::cmp::Reverse(field.rows), number))
+        .collect();
     chosen.sort_unstable();
     for &(_, number) in chosen.iter().skip(COLUMNS_MAX) {
         fields[number].column = false;
@@ -198,7 +202,8 @@ impl BodyTable {
         let mut listed: Vec<BodyField> = sorted.iter().map(|column| column.listed()).collect();
         choose(&mut listed, rows);
         let chosen = sorted.iter().zip(&listed).filter(|(_, field)| field.column);
-        let columns = chosen.filter_map(|(column, field)| Some((spec(&field.name, column.kind), column.column.as_ref()?)));
+        let columns =
+            chosen.filter_map(|(column, field)| Some((spec(&field.name, column.kind), column.column.as_ref()?)));
         let columns = columns.collect();
         (BodyFields { fields: listed, cut: self.cut }, columns)
     }
@@ -439,7 +444,8 @@ mod tests {
 
     #[test]
     fn what_is_different_on_every_row_is_only_listed() {
-        let bodies: Vec<String> = (0..1000).map(|n| format!(r#"{{"id":"id-{n}","n":{n},"few":"{}"}}"#, n % 10)).collect();
+        let bodies: Vec<String> =
+            (0..1000).map(|n| format!(r#"{{"id":"id-{n}","n":{n},"few":"{}"}}"#, n % 10)).collect();
         let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
         let gathered = table(&bodies);
         let (fields, columns) = gathered.finish(1000);
@@ -453,7 +459,8 @@ mod tests {
     #[test]
     fn broken_objects_are_told_from_texts() {
         let mut table = BodyTable::new();
-        let rows = [("text", false), ("{}", false), ("{\"a\":1}", false), ("{\"a\":1", true), ("{x}", true), ("", false)];
+        let rows =
+            [("text", false), ("{}", false), ("{\"a\":1}", false), ("{\"a\":1", true), ("{x}", true), ("", false)];
         for (row, (body, is_broken)) in (0..).zip(rows) {
             assert_eq!(table.push(row, body.as_bytes()), is_broken, "{body}");
         }
@@ -462,15 +469,19 @@ mod tests {
     #[test]
     fn merged_columns_are_whole_or_none() {
         let fields = |rows: &[(&str, u64, bool)], cut| BodyFields {
-            fields: rows.iter().map(|&(name, rows, column)| BodyField { name: name.into(), rows, different: 0, column }).collect(),
+            fields: rows
+                .iter()
+                .map(|&(name, rows, column)| BodyField { name: name.into(), rows, different: 0, column })
+                .collect(),
             cut,
         };
         let a = fields(&[("both", 10, true), ("half", 10, true), ("mixed", 10, true), ("only", 10, true)], false);
         let b = fields(&[("both", 10, true), ("half", 10, false), ("mixed", 10, true)], false);
-        let kind_of = |number: usize, name: &str| {
-            Some(if name == "mixed" && number == 1 { Kind::Double } else { Kind::Int64 })
+        let kind_of =
+            |number: usize, name: &str| Some(if name == "mixed" && number == 1 { Kind::Double } else { Kind::Int64 });
+        let names = |specs: &[ColumnSpec]| {
+            specs.iter().map(|spec| format!("{} {:?}", spec.name, spec.kind)).collect::<Vec<_>>()
         };
-        let names = |specs: &[ColumnSpec]| specs.iter().map(|spec| format!("{} {:?}", spec.name, spec.kind)).collect::<Vec<_>>();
         let (listed, specs) = merged(&[Some(&a), Some(&b)], 20, kind_of);
         assert_eq!(names(&specs), ["body.both Int64", "body.mixed Text", "body.only Int64"]);
         assert_eq!(listed.expect("known").named("half").map(|field| (field.rows, field.column)), Some((20, false)));

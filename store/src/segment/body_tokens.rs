@@ -111,7 +111,13 @@ const CLASSES: [u8; 256] = {
     let mut byte = 0;
     while byte < 256 {
         let is_word = matches!(byte as u8, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | 0x80..);
-        classes[byte] = if is_word { 2 } else if byte as u8 == b'-' { 1 } else { 0 };
+        classes[byte] = if is_word {
+            2
+        } else if byte as u8 == b'-' {
+            1
+        } else {
+            0
+        };
         byte += 1;
     }
     classes
@@ -198,7 +204,10 @@ mod tests {
     fn bodies() -> Vec<String> {
         let line = |n: u64| {
             let id = mix(n);
-            format!(r#"{{"level":"info","trace_id":"{id:016x}{:016x}","msg":"order {n} für 東京都の顧客 placed-by-user_{id:08x}"}}"#, mix(id))
+            format!(
+                r#"{{"level":"info","trace_id":"{id:016x}{:016x}","msg":"order {n} für 東京都の顧客 placed-by-user_{id:08x}"}}"#,
+                mix(id)
+            )
         };
         (0..2000).map(line).chain(["".to_owned(), "x".repeat(100)]).collect()
     }
@@ -223,7 +232,11 @@ mod tests {
         let filter = filter_of(&bodies());
         let is_out = |needle: &str| !NeedleHashes::of(needle.as_bytes()).may_be_in(&filter);
         // Bounded words, and long runs that are bounded nowhere.
-        for kind in [|n: u64| format!(" {:x} ", mix(n)), |n: u64| format!("{:016x}", mix(n)), |n: u64| format!("\"user-{:012x}\"", mix(n) >> 16)] {
+        for kind in [
+            |n: u64| format!(" {:x} ", mix(n)),
+            |n: u64| format!("{:016x}", mix(n)),
+            |n: u64| format!("\"user-{:012x}\"", mix(n) >> 16),
+        ] {
             let out = (1 << 40..(1 << 40) + 1000).filter(|&n| is_out(&kind(n))).count();
             assert!(out > 950, "{out} of 1000");
         }
