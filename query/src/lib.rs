@@ -8,10 +8,14 @@ mod dependencies;
 #[cfg(test)]
 mod drawn;
 pub mod http;
+mod promql;
 mod sql;
 mod trace;
 mod tree;
 mod weight;
+
+#[doc(hidden)]
+pub use promql::{parses as parses_promql, script};
 
 /// Whether the guard of SQL lets a text pass: what the fuzzer calls. Not for others.
 #[doc(hidden)]
