@@ -8,12 +8,16 @@ use crate::promql::syntax::{
 
 /// Resolves `start()`, `end()` and computed durations, sorts groupings, and marks what does not depend on time.
 pub(super) fn prepare(expr: &mut Expr, times: Times, query: QueryTimes) -> Result<(), String> {
-    Preparation { times, query }.prepare(expr)
+    Preparation { times, query, counts: false, needs_buckets: false }.prepare(expr)
 }
 
+#[derive(Clone, Copy)]
 struct Preparation {
     times: Times,
     query: QueryTimes,
+    /// Whether only counts and sums of histograms are asked for.
+    counts: bool,
+    needs_buckets: bool,
 }
 
 impl Preparation {
@@ -29,7 +33,7 @@ impl Preparation {
                 binary.left.is_fixed && binary.right.is_fixed
             }
             Node::Call(call) => {
-                let are_fixed = self.all(&mut call.arguments)?;
+                let are_fixed = self.within(call.function.name).all(&mut call.arguments)?;
                 are_fixed && !call.function.depends_on_time()
             }
             Node::Aggregate(aggregate) => {
@@ -49,7 +53,7 @@ impl Preparation {
                 self.selector(&mut range.selector)?
             }
             Node::Subquery(subquery) => {
-                self.prepare(&mut subquery.operand)?;
+                Self { needs_buckets: true, ..*self }.prepare(&mut subquery.operand)?;
                 self.shift(&mut subquery.shift)?;
                 subquery.range = self.length(&subquery.range, false)?;
                 if let Some(step) = &mut subquery.step {
@@ -59,6 +63,14 @@ impl Preparation {
             }
         };
         Ok(())
+    }
+
+    fn within(self, function: &str) -> Self {
+        match function {
+            "histogram_count" | "histogram_sum" | "histogram_avg" => Self { counts: true, ..self },
+            "histogram_quantile" | "histogram_fraction" => Self { needs_buckets: true, ..self },
+            _ => self,
+        }
     }
 
     fn all(&self, exprs: &mut [Expr]) -> Result<bool, String> {
@@ -72,6 +84,7 @@ impl Preparation {
 
     fn selector(&self, selector: &mut Selector) -> Result<bool, String> {
         self.shift(&mut selector.shift)?;
+        selector.finds_resets = self.counts && !self.needs_buckets;
         Ok(selector.shift.at.is_some())
     }
 

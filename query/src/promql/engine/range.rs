@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use weir_proto::metrics::{Histogram, Labels, ResetHint, is_stale};
 
-use super::{Evaluator, QueryError, Sink, Steps, failed};
+use super::{Evaluator, QueryError, Sink, Steps, failed, select};
 use crate::promql::{
     functions::{Body, Function, Track, Window},
     notes::Notes,
@@ -86,6 +86,9 @@ impl Evaluator<'_> {
                 track.samples.clear();
                 series.read(from.saturating_add(1), to, &mut track.samples)?;
                 strip(&mut track.samples);
+                if selector.finds_resets {
+                    select::find_resets(&mut track.samples);
+                }
                 let Some(row) = slide.row(series.labels(), track, notes)? else { return Ok(None) };
                 Ok(Some(Row { labels: Cow::Borrowed(series.labels()), ..row }))
             },

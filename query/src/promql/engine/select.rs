@@ -2,11 +2,12 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use weir_proto::metrics::{LabelMatcher, is_stale};
+use weir_proto::metrics::{Histogram, LabelMatcher, ResetHint, is_stale};
 
 use super::{Budget, Evaluator, QueryError, Sink, Steps, failed};
 use crate::promql::{
     functions::{Track, interpolated},
+    histogram,
     notes::Notes,
     source::{Samples, Series},
     syntax::{
@@ -99,6 +100,9 @@ impl Evaluator<'_> {
             &|series, track, _| {
                 track.samples.clear();
                 series.read(from, to, &mut track.samples)?;
+                if selector.finds_resets {
+                    find_resets(&mut track.samples);
+                }
                 look.row(series, &track.samples)
             },
             sink,
@@ -124,6 +128,19 @@ fn rows_of_series<'s>(
         }
     }
     Ok((rows, notes))
+}
+
+/// Says of histograms whether counting began anew, by those before them.
+pub(super) fn find_resets(samples: &mut Samples) {
+    for at in (1..samples.histograms.len()).rev() {
+        let (before, now) = (&samples.histograms[at - 1].histogram, &samples.histograms[at].histogram);
+        if now.reset_hint == ResetHint::Unknown {
+            let is_reset = histogram::is_reset(before, now);
+            let reset_hint = if is_reset { ResetHint::Reset } else { ResetHint::NotReset };
+            let found = Arc::new(Histogram { reset_hint, ..Histogram::clone(now) });
+            samples.histograms[at].histogram = found;
+        }
+    }
 }
 
 /// How a series is looked at.

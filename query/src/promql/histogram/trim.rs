@@ -3,8 +3,17 @@
 use weir_proto::metrics::Histogram;
 
 use super::{
-    Bucket, arithmetic::compact, bounds, fraction::part_of, is_custom, negative, positive, spanned, zero_bucket,
+    Bucket, arithmetic::compact, bounds, fraction::part_of, is_custom, negative, positive, quantile::zero_bounds,
 };
+use super::{spanned, zero_bucket};
+
+/// Where what is left of a bucket lies, and how its values are spread.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spread {
+    Even,
+    /// Evenly over the logarithms.
+    Logarithmic,
+}
 
 /// Which side goes, and at which number.
 #[derive(Clone, Copy)]
@@ -12,104 +21,110 @@ struct Cut {
     at: f64,
     /// What is above goes.
     is_upper: bool,
-    is_custom: bool,
 }
 
-/// What stays when what is above (or below) goes.
+/// What stays when what is above (or below) goes. The sum is then what the middles of the buckets make of it.
 pub(crate) fn trim(histogram: &Histogram, at: f64, is_upper: bool) -> Histogram {
-    let cut = Cut { at, is_upper, is_custom: is_custom(histogram) };
+    let cut = Cut { at, is_upper };
     let mut trimmed = histogram.clone();
-    let (mut count, mut removed) = (0.0, 0.0);
-    let (mut has_positive, mut has_negative) = (false, false);
-    let mut cut_buckets = |buckets: Vec<(i32, f64)>, is_positive: bool| {
-        let mut left = Vec::with_capacity(buckets.len());
-        for (index, bucket_count) in buckets {
-            let (lower, upper) = bounds(histogram, index);
-            let (lower, upper) = if is_positive { (lower, upper) } else { (-upper, -lower) };
-            let bucket = Bucket { lower, upper, count: bucket_count };
-            if bucket_count == 0.0 {
-                left.push((index, 0.0));
-                continue;
-            }
-            has_negative |= if cut.is_custom { lower < 0.0 || upper <= 0.0 } else { !is_positive };
-            has_positive |= if cut.is_custom { upper > 0.0 } else { is_positive };
-            let (kept, middle) = cut.apply(bucket, is_positive);
-            removed += (bucket_count - kept) * middle;
-            count += kept;
-            left.push((index, kept));
+    let (mut count, mut sum, mut is_whole) = (0.0, 0.0, true);
+    let mut take = |bucket: Bucket, spread: Spread| {
+        if bucket.count == 0.0 {
+            return 0.0;
         }
-        spanned(&left)
+        let (kept, middle) = cut.apply(bucket, spread);
+        is_whole &= kept == bucket.count;
+        if kept != 0.0 {
+            count += kept;
+            sum += kept * middle;
+        }
+        kept
     };
-    (trimmed.positive_spans, trimmed.positive_counts) = cut_buckets(positive(histogram), true);
-    (trimmed.negative_spans, trimmed.negative_counts) = cut_buckets(negative(histogram), false);
-    if trimmed.zero_count > 0.0 {
+    let spread = if is_custom(histogram) { Spread::Even } else { Spread::Logarithmic };
+    let mut left: Vec<_> = positive(histogram);
+    for (index, count) in &mut left {
+        let (lower, upper) = bounds(histogram, *index);
+        *count = take(Bucket { lower, upper, count: *count }, spread);
+    }
+    (trimmed.positive_spans, trimmed.positive_counts) = spanned(&left);
+    left = negative(histogram);
+    for (index, count) in &mut left {
+        let (lower, upper) = bounds(histogram, *index);
+        *count = take(Bucket { lower: -upper, upper: -lower, count: *count }, spread);
+    }
+    (trimmed.negative_spans, trimmed.negative_counts) = spanned(&left);
+    if histogram.zero_count > 0.0 {
         let zero = zero_bucket(histogram);
-        let below = below(zero, at, true);
-        trimmed.zero_count = if is_upper { below } else { zero.count - below };
-        count += trimmed.zero_count;
+        let (lower, upper) = zero_bounds(histogram, zero.lower, zero.upper);
+        trimmed.zero_count = take(Bucket { lower, upper, ..zero }, Spread::Even);
     }
-    trimmed.sum = if count == 0.0 { 0.0 } else { histogram.sum - removed };
-    if (!has_negative && trimmed.sum < 0.0) || (!has_positive && trimmed.sum > 0.0) {
-        trimmed.sum = 0.0;
+    if is_whole {
+        return histogram.clone();
     }
-    trimmed.count = count;
+    (trimmed.count, trimmed.sum) = (count, sum);
     compact(&mut trimmed);
     trimmed
 }
 
 impl Cut {
-    /// How much of a bucket stays, and what a value that goes is taken to have been.
-    fn apply(self, bucket: Bucket, is_positive: bool) -> (f64, f64) {
+    /// How much of a bucket stays, and where the middle of it is.
+    fn apply(self, bucket: Bucket, spread: Spread) -> (f64, f64) {
         let Bucket { lower, upper, count } = bucket;
-        let stays = if self.is_upper { upper <= self.at } else { lower >= self.at };
-        if stays {
-            return (count, 0.0);
+        if self.is_upper && self.at == f64::INFINITY || !self.is_upper && self.at == f64::NEG_INFINITY {
+            return (count, finite_middle(bucket, spread));
         }
-        let goes = if self.is_upper { lower >= self.at } else { upper <= self.at };
-        if lower.is_infinite() || upper.is_infinite() {
-            return self.apply_to_infinite(bucket);
+        if lower == f64::NEG_INFINITY {
+            return self.apply_to_lowest(bucket);
+        }
+        if upper == f64::INFINITY {
+            // Nobody knows how far its values reach.
+            let stays = !self.is_upper && self.at != f64::INFINITY;
+            return if stays { (count, lower.max(self.at)) } else { (0.0, 0.0) };
+        }
+        let (stays, goes) =
+            if self.is_upper { (upper <= self.at, lower >= self.at) } else { (lower >= self.at, upper <= self.at) };
+        if stays {
+            return (count, middle(lower, upper, spread));
         }
         if goes {
-            return (0.0, self.middle(lower, upper, is_positive));
+            return (0.0, 0.0);
         }
-        let below = below(bucket, self.at, self.is_custom);
+        let below = part_of(self.at, bucket, spread == Spread::Even);
         if self.is_upper {
-            (below, self.middle(self.at, upper, is_positive).max(f64::NEG_INFINITY))
+            (below, middle(lower, self.at, spread))
         } else {
-            (count - below, self.middle(lower, self.at, is_positive))
+            (count - below, middle(self.at, upper, spread))
         }
     }
 
-    /// Where values between two numbers are taken to be.
-    fn middle(self, lower: f64, upper: f64, is_positive: bool) -> f64 {
-        if self.is_custom {
-            return (lower + upper) / 2.0;
+    /// The bucket without a lower bound: from zero, where it reaches above it.
+    fn apply_to_lowest(self, bucket: Bucket) -> (f64, f64) {
+        let Bucket { upper, count, .. } = bucket;
+        if upper == f64::INFINITY || self.at.is_infinite() {
+            return (0.0, 0.0);
         }
-        let middle = (lower * upper).abs().sqrt();
-        if is_positive { middle } else { -middle }
-    }
-
-    /// Nobody knows where in an infinite bucket values are: all go, but for those of the lowest one, taken to begin at
-    /// zero.
-    fn apply_to_infinite(self, bucket: Bucket) -> (f64, f64) {
-        let Bucket { lower, upper, count } = bucket;
-        if lower != f64::NEG_INFINITY {
-            return (0.0, lower);
+        if upper <= 0.0 {
+            return if self.is_upper { (count, upper.min(self.at)) } else { (0.0, 0.0) };
         }
-        if self.at >= 0.0 && upper > self.at && upper.is_finite() {
-            let below = count * self.at / upper;
-            return if self.is_upper { (below, (self.at + upper) / 2.0) } else { (count - below, self.at / 2.0) };
+        if self.at < 0.0 {
+            return (0.0, 0.0);
         }
-        (0.0, upper)
+        self.apply(Bucket { lower: 0.0, ..bucket }, Spread::Even)
     }
 }
 
-fn below(bucket: Bucket, at: f64, is_linear: bool) -> f64 {
-    if at <= bucket.lower {
-        0.0
-    } else if at >= bucket.upper {
-        bucket.count
-    } else {
-        part_of(at, bucket, is_linear)
+fn finite_middle(bucket: Bucket, spread: Spread) -> f64 {
+    match (bucket.lower.is_finite(), bucket.upper.is_finite()) {
+        (true, true) => middle(bucket.lower, bucket.upper, spread),
+        (true, false) => bucket.lower,
+        (false, true) => bucket.upper.min(bucket.upper / 2.0),
+        (false, false) => 0.0,
+    }
+}
+
+fn middle(lower: f64, upper: f64, spread: Spread) -> f64 {
+    match spread {
+        Spread::Even => (lower + upper) / 2.0,
+        Spread::Logarithmic => (lower * upper).abs().sqrt().copysign(upper + lower),
     }
 }

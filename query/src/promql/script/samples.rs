@@ -142,20 +142,17 @@ impl Series for &Kept {
     }
 }
 
-/// The hint that storage gives: what it compared when the sample came.
+/// The hint that storage gives: it is sure only of what goes on from the sample before.
 fn hinted(before: Option<&Stored>, now: &Arc<Histogram>) -> Arc<Histogram> {
     let hint = match (before, now.reset_hint) {
-        (_, hint @ (ResetHint::Gauge | ResetHint::Reset)) => hint,
+        (_, ResetHint::Gauge) => ResetHint::Gauge,
         (Some(Stored::Histogram(before)), _) if before.reset_hint != ResetHint::Gauge => {
             let plain = Histogram { reset_hint: ResetHint::Unknown, ..Histogram::clone(now) };
             let is_same_layout = before.schema == now.schema
                 && before.zero_threshold == now.zero_threshold
                 && before.custom_values == now.custom_values;
-            match (is_same_layout, histogram::is_reset(before, &plain)) {
-                (_, true) if is_same_layout => ResetHint::Reset,
-                (true, false) => ResetHint::NotReset,
-                _ => ResetHint::Unknown,
-            }
+            let begins = now.reset_hint == ResetHint::Reset || histogram::is_reset(before, &plain);
+            if is_same_layout && !begins { ResetHint::NotReset } else { ResetHint::Unknown }
         }
         _ => ResetHint::Unknown,
     };

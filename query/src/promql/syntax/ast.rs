@@ -108,8 +108,9 @@ pub(crate) struct Selector {
     pub(crate) matchers: Vec<LabelMatcher>,
     pub(crate) shift: Shift,
     pub(crate) edges: Edges,
-    /// Whether it may match everything: it chooses labels, not series.
-    pub(crate) may_be_empty: bool,
+    /// Whether histograms are compared with those before them where nothing says if counting began anew. Known after
+    /// it was prepared.
+    pub(crate) finds_resets: bool,
 }
 
 /// What is done at the edges of a range.

@@ -48,7 +48,7 @@ impl Evaluator<'_> {
         self.check_quantiles(&quantiles, call.arguments[0].extent);
         let (groups, bytes) = self.groups(&call.arguments[1], steps)?;
         for group in &groups {
-            let row = self.quantile_row(group, &quantiles, &call.arguments[0], &call.arguments[1], steps);
+            let row = self.quantile_row(group, &quantiles, call.arguments[1].extent, steps);
             if !row.is_empty() {
                 sink(row)?;
             }
@@ -64,7 +64,7 @@ impl Evaluator<'_> {
             let quantiles = self.scalars(argument, steps)?;
             self.check_quantiles(&quantiles, argument.extent);
             for group in &groups {
-                let row = self.quantile_row(group, &quantiles, &call.arguments[0], &call.arguments[0], steps);
+                let row = self.quantile_row(group, &quantiles, call.arguments[0].extent, steps);
                 // A quantile that differs from step to step makes a row of each.
                 let mut left = row;
                 while let Some(first) = (0..steps.count).find(|&step| left.has(step)) {
@@ -89,7 +89,7 @@ impl Evaluator<'_> {
         let lower = self.scalars(&call.arguments[0], steps)?;
         let upper = self.scalars(&call.arguments[1], steps)?;
         let (groups, bytes) = self.groups(&call.arguments[2], steps)?;
-        let extent = call.arguments[0].extent;
+        let extent = call.arguments[2].extent;
         let mut buckets = Vec::new();
         for group in &groups {
             let mut row = Row::empty(group.labels.clone(), steps.count);
@@ -120,14 +120,7 @@ impl Evaluator<'_> {
         }
     }
 
-    fn quantile_row(
-        &self,
-        group: &Group,
-        quantiles: &[f64],
-        first: &Expr,
-        second: &Expr,
-        steps: Steps,
-    ) -> Row<'static> {
+    fn quantile_row(&self, group: &Group, quantiles: &[f64], extent: Extent, steps: Steps) -> Row<'static> {
         let mut row = Row::empty(group.labels.clone(), steps.count);
         row.drops_name = true;
         let metric = group.labels.metric_name();
@@ -136,7 +129,7 @@ impl Evaluator<'_> {
             let quantile = quantiles[step];
             if let Some(histogram) = group.histogram(step) {
                 let notes = &mut self.notes.borrow_mut();
-                row.floats[step] = histogram::quantile(quantile, histogram, metric, first.extent, notes);
+                row.floats[step] = histogram::quantile(quantile, histogram, metric, extent, notes);
                 continue;
             }
             group.buckets_at(step, &mut buckets);
@@ -148,7 +141,7 @@ impl Evaluator<'_> {
             if let Some((from, to, difference_max)) = forced {
                 let time = steps.time(step);
                 let corrections = Corrections { times_ms: (time, time), buckets: (from, to), difference_max, count: 1 };
-                self.notes.borrow_mut().forced_monotonicity(second.extent, metric, corrections);
+                self.notes.borrow_mut().forced_monotonicity(extent, metric, corrections);
             }
         }
         row
