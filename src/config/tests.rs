@@ -5,6 +5,7 @@ mod samplers;
 
 use std::{path::Path, time::Duration};
 
+use weir_proto::otlp::logs::IdNames;
 use weir_store::StoreOptions;
 
 use super::*;
@@ -91,6 +92,7 @@ service: {drain_max: 12s}
         retention_traces: Some(Duration::from_secs(3 * 24 * 3600)),
         retention_logs: Some(Duration::from_secs(5 * 24 * 3600)),
         size_bytes_max: Some(100 << 30),
+        line_ids: IdNames::USUAL,
     };
     assert_eq!(format!("{options:?}"), format!("{expected:?}"));
     assert_eq!(config.storage.path.as_deref(), Some(Path::new("/data")));

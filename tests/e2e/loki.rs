@@ -1,6 +1,6 @@
 //! Loki's push: in as JSON and as protobuf, found by SQL and beside the trace; there after a kill and after sealing, byte for byte.
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 use serde_json::{Value, json};
 use weir_benches::query::Query;
@@ -9,6 +9,7 @@ use weir_proto::time::{Clock, SECOND_NS};
 use crate::{
     fixture::{SMALL, Weir},
     raw_http::{post_to, raw},
+    sdk::{node_modules_with, python_with},
 };
 
 const PUSH: &str = "/loki/api/v1/push";
@@ -84,6 +85,21 @@ async fn check(query: &Query, now_ns: u64) {
     let found = rows(query, "SELECT body FROM logs WHERE service = 'cart' ORDER BY time").await;
     let expected: Vec<Value> = odd_lines().into_iter().map(|line| json!({"body": line})).collect();
     assert_eq!(found, Value::from(expected));
+    // Fields of JSON bodies are attributes: typed, each number with its own text, the last of a name, nested ones dotted.
+    let sql = "SELECT attributes['ms'] AS ms, attr_num(attributes['ms']) AS n, attributes['user.id'] AS id, attributes['tags'] AS tags
+        FROM logs WHERE attributes['ms'] > 4 ORDER BY time";
+    let expected = json!([{"ms": "12.50", "n": 12.5, "id": "7", "tags": "[1, \"x\"]"}, {"ms": "5", "n": 5.0, "id": null, "tags": null}]);
+    assert_eq!(rows(query, sql).await, expected);
+    let sql = "SELECT attributes['n'] AS n, attributes['big'] AS big, attributes['dup'] AS dup FROM logs WHERE attributes['dup'] = '2'";
+    assert_eq!(rows(query, sql).await, json!([{"n": "-0", "big": "1e400", "dup": "2"}]));
+    let sql = "SELECT attributes['lone'] AS l, attributes['nul'] AS n, attributes['slash'] AS s FROM logs WHERE attributes['slash'] = '/'";
+    assert_eq!(rows(query, sql).await, json!([{"l": "\u{fffd}", "n": "\u{0}", "s": "/"}]));
+    let sql = "SELECT body FROM logs WHERE body LIKE '%metadata%' OR body LIKE '%with meta%'";
+    assert_eq!(rows(query, sql).await, json!([{"body": "with metadata"}]));
+    let sql = format!("SELECT count(*) AS n FROM logs WHERE body LIKE '%{}%'", &TRACE[3..]);
+    assert_eq!(rows(query, &sql).await, json!([{"n": 2}]));
+    let sql = "SELECT count(*) AS n FROM logs WHERE attributes['broken'] IS NOT NULL OR attributes['a.a.a'] IS NOT NULL";
+    assert_eq!(rows(query, sql).await, json!([{"n": 0}]));
     let sql = "SELECT scope_name, service, resource['pod'] AS pod, attributes['user'] AS u, body FROM logs
         WHERE resource['pod'] = 'p-1' ORDER BY time";
     let line = |user: Option<&str>, body: &str| json!({"scope_name": "loki", "service": "unknown_service", "pod": "p-1", "u": user, "body": body});
@@ -104,4 +120,60 @@ async fn check(query: &Query, now_ns: u64) {
     let tally = &ledger["logs"]["default"];
     assert_eq!((&tally["accepted"], &tally["kept"]), (&json!(12), &json!(12)), "{ledger}");
     assert_eq!(tally["rejected"], json!({"too_old": 2}));
+}
+
+/// Runs a client; what it says is an error.
+async fn run(mut command: Command) {
+    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("joins").expect("it runs");
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
+}
+
+#[tokio::test]
+async fn python_logging_loki_pushes() {
+    let Some(python) = python_with("logging_loki") else {
+        println!("not run: `make test` installs python-logging-loki (tests/requirements.txt)");
+        return;
+    };
+    let weir = Weir::new(73, SMALL);
+    let server = weir.start().await;
+    let query = Query::new(server.query);
+    let mut command = Command::new(python);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/loki.py");
+    command.arg(script).arg(format!("http://{}{PUSH}", server.query)).arg(TRACE);
+    run(command).await;
+    let sql = "SELECT service, resource['app'] AS app, resource['severity'] AS severity, resource['order'] AS o, body, attributes['ms'] AS ms
+        FROM logs ORDER BY time";
+    let line = |severity: &str, order: Option<&str>, body: &str, ms: Option<&str>| {
+        json!({"service": "py-loki", "app": "py-loki", "severity": severity, "o": order, "body": body, "ms": ms})
+    };
+    let body = format!(r#"{{"level":"error","trace_id":"{TRACE}","ms":12}}"#);
+    let expected = [line("info", None, "order placed — ünïcödé", None), line("error", Some("42"), &body, Some("12"))];
+    assert_eq!(rows(&query, sql).await, Value::from(expected.to_vec()));
+    let (_, trace) = query.json(&format!("/api/v1/trace/{TRACE}")).await.expect("an answer");
+    assert_eq!(trace["logs"][0]["body"]["stringValue"], body, "{trace}");
+}
+
+#[tokio::test]
+async fn pino_loki_pushes() {
+    let Some(modules) = node_modules_with("pino-loki") else {
+        println!("not run: `make test` installs pino-loki (tests/package.json)");
+        return;
+    };
+    let weir = Weir::new(74, SMALL);
+    let server = weir.start().await;
+    let query = Query::new(server.query);
+    let mut command = Command::new("node");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/loki.js");
+    command.arg(script).arg(format!("http://{}", server.query)).arg(TRACE).env("NODE_PATH", &modules);
+    run(command).await;
+    let sql = "SELECT service, resource['application'] AS application, resource['level'] AS level, attributes['msg'] AS msg, attributes['ms'] AS ms
+        FROM logs ORDER BY time";
+    let line = |level: &str, msg: &str, ms: Option<&str>| {
+        json!({"service": "js-loki", "application": "js-loki", "level": level, "msg": msg, "ms": ms})
+    };
+    let expected = [line("info", "order placed — ünïcödé", Some("12")), line("error", "failed", None)];
+    assert_eq!(rows(&query, sql).await, Value::from(expected.to_vec()));
+    let (_, trace) = query.json(&format!("/api/v1/trace/{TRACE}")).await.expect("an answer");
+    assert_eq!(trace["logs"].as_array().map(Vec::len), Some(1), "{trace}");
 }

@@ -8,6 +8,7 @@ mod export;
 mod floods;
 mod json;
 mod logs;
+mod loki;
 mod payload;
 mod port;
 mod shutdown;

@@ -25,6 +25,8 @@ pub struct ScanFilter {
     pub duration_ns: RangeInclusive<u64>,
     /// All of these.
     pub attributes: Vec<AttributeCondition>,
+    /// Each of these occurs in the body's text, byte for byte: of lines only.
+    pub body_contains: Vec<String>,
 }
 
 impl Default for ScanFilter {
@@ -38,6 +40,7 @@ impl Default for ScanFilter {
             start_ns: 0..=u64::MAX,
             duration_ns: 0..=u64::MAX,
             attributes: Vec::new(),
+            body_contains: Vec::new(),
         }
     }
 }
@@ -135,6 +138,7 @@ impl fmt::Display for ScanFilter {
         for AttributeCondition { place, key, test } in &self.attributes {
             conditions.push(format!("{place:?} {key:?} {test:?}").to_lowercase());
         }
+        conditions.extend(self.body_contains.iter().map(|needle| format!("body contains {needle:?}")));
         write!(f, "[{}]", conditions.join(" and "))
     }
 }

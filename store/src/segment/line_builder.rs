@@ -12,7 +12,7 @@ use super::{
     column::{Column, Values},
     gathering::{Builder, Gathering, push_some_bytes, push_some_word},
     json,
-    schema::{DEFECT_NO_TIME, DEFECT_SPAN_ID, DEFECT_TRACE_ID, lines},
+    schema::{DEFECT_BODY, DEFECT_NO_TIME, DEFECT_SPAN_ID, DEFECT_TRACE_ID, lines},
 };
 use crate::Rejection;
 
@@ -95,7 +95,7 @@ impl LineBuilder {
         defects |= self.push_ids(row, line, ids);
         self.0.fixed[lines::SEVERITY_NUMBER].push_word(row, i64::from(line.severity_number) as u64);
         push_some_bytes(&mut self.0.fixed[lines::SEVERITY_TEXT], row, line.severity_text);
-        self.push_body(row, &line.body);
+        defects |= self.push_body(row, &line.body);
         push_some_bytes(&mut self.0.fixed[lines::EVENT_NAME], row, line.event_name);
         push_some_word(&mut self.0.fixed[lines::FLAGS], row, u64::from(line.flags));
         push_some_word(&mut self.0.fixed[lines::DEFECTS], row, defects);
@@ -134,18 +134,23 @@ impl LineBuilder {
         defects
     }
 
-    /// A text is kept as it is, anything else as JSON text.
-    fn push_body(&mut self, row: u32, body: &ValueView<'_>) {
-        let Gathering { fixed, text, .. } = &mut self.0;
-        match body {
-            ValueView::Empty => {}
-            ValueView::Str(body) => fixed[lines::BODY].push_bytes(row, body),
+    /// A text is kept as it is, anything else as JSON text; of both the fields, if it is an object. Answers the defect of one that only begins so.
+    fn push_body(&mut self, row: u32, body: &ValueView<'_>) -> u64 {
+        let Gathering { fixed, text, bodies, .. } = &mut self.0;
+        let is_broken = match body {
+            ValueView::Empty => false,
+            ValueView::Str(body) => {
+                fixed[lines::BODY].push_bytes(row, body);
+                bodies.push(row, body)
+            }
             structured => {
                 text.clear();
                 json::write_value(structured, text);
                 fixed[lines::BODY].push_bytes(row, text);
                 fixed[lines::BODY_IS_JSON].push_word(row, 1);
+                bodies.push(row, text)
             }
-        }
+        };
+        if is_broken { DEFECT_BODY } else { 0 }
     }
 }

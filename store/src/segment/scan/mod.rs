@@ -4,6 +4,7 @@
 
 mod arrays;
 mod attribute;
+mod body;
 mod gather;
 mod group;
 mod line_rows;
@@ -14,6 +15,7 @@ mod resources;
 mod rows;
 
 pub use attribute::attribute_in_json;
+pub(crate) use body::{BodyField, last_part, passes as field_passes, structured_text};
 pub(crate) use line_rows::LineScanRows;
 pub(crate) use passing::{is_string_only, passes};
 pub(crate) use prune::SegmentPart;
