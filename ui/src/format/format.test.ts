@@ -6,6 +6,7 @@ import { duration, durationText } from "./duration";
 import { HUES, hueColor, hueDegrees, hueIndex, hueIndices } from "./hue";
 import { message, spread } from "./line";
 import { about, bytes, percent, rate, short } from "./number";
+import { askable } from "./pasted";
 import { cut, visible } from "./text";
 import { ago, msOf, plus, relativeMs, relativeWords } from "./time";
 
@@ -117,6 +118,16 @@ describe("log lines", () => {
     expect(message('{"n":1}')).toBe('{"n":1}');
     expect(spread('{"a":1}')).toBe('{\n "a": 1\n}');
     expect([spread("x"), spread('{"a"')]).toEqual([null, null]);
+  });
+});
+
+describe("what was pasted", () => {
+  it("fits into an address", () => {
+    expect(askable("  cart ")).toBe("cart");
+    const line = `{"x":"${'"'.repeat(9000)}","trace_id":"4BF92F3577B34DA6A3CE929D0E0E4736"}`;
+    expect(askable(line)).toBe("4BF92F3577B34DA6A3CE929D0E0E4736");
+    expect(encodeURIComponent(askable("漢".repeat(20_000))).length).toBeLessThan(12_001);
+    expect(() => encodeURIComponent(askable(`a${"💥".repeat(20_000)}`))).not.toThrow();
   });
 });
 
