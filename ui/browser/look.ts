@@ -38,6 +38,7 @@ export async function look(path: string, options: { theme?: "light" | "dark"; ba
   });
   page.setDefaultTimeout(10_000);
   await page.goto((options.base ?? inject("weir")) + path);
+  await page.locator("header.bar").waitFor();
   return { page, context, problems };
 }
 

@@ -2,6 +2,7 @@
 
 import { useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import type { Place } from "../api/find";
+import { askable } from "../format/pasted";
 import { visible } from "../format/text";
 import { ago, msOf } from "../format/time";
 import { useFind } from "../hooks/data";
@@ -68,9 +69,10 @@ export function Palette({ menu, close }: { menu: readonly MenuEntry[]; close: ()
   const [typed, setTyped] = useState("");
   const [sent, setSent] = useState("");
   const [chosen, setChosen] = useState(0);
+  const [entered, setEntered] = useState(false);
   const list = useRef<HTMLUListElement>(null);
   useEffect(() => {
-    const timer = setTimeout(() => setSent(typed.trim().slice(0, 8000)), REST_MS);
+    const timer = setTimeout(() => setSent(askable(typed)), REST_MS);
     return () => clearTimeout(timer);
   }, [typed]);
   const asked = useFind(sent);
@@ -82,6 +84,8 @@ export function Palette({ menu, close }: { menu: readonly MenuEntry[]; close: ()
     const now = Date.now();
     return [...(found?.places ?? []).flatMap((place) => targetOf(place, now) ?? []), ...pages];
   }, [found, menu, typed]);
+  const ready =
+    askable(typed) === sent && (sent === "" || (asked.data !== undefined && !asked.stale && found === asked.data));
   const at = Math.min(chosen, Math.max(0, targets.length - 1));
   const open = (target: Target | undefined) => {
     if (!target) return;
@@ -95,10 +99,17 @@ export function Palette({ menu, close }: { menu: readonly MenuEntry[]; close: ()
       setChosen((at + step + targets.length) % Math.max(1, targets.length));
     } else if (event.key === "Enter") {
       event.preventDefault();
-      // Pasted and entered at once: the answer to what stands there now.
-      if (typed.trim() === sent && !asked.stale) open(targets[at]);
+      // Pasted and entered at once: the answer to what stands there now, as soon as it has come.
+      if (ready) open(targets[at]);
+      else setEntered(true);
     }
   };
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it opens once, when the answer has come.
+  useEffect(() => {
+    if (!entered || !ready) return;
+    setEntered(false);
+    open(targets[at]);
+  }, [entered, ready]);
   useEffect(() => {
     list.current?.children[at]?.scrollIntoView({ block: "nearest" });
   }, [at]);
@@ -118,10 +129,16 @@ export function Palette({ menu, close }: { menu: readonly MenuEntry[]; close: ()
         onChange={(event) => {
           setTyped(event.target.value);
           setChosen(0);
+          setEntered(false);
         }}
         onKeyDown={onKeyDown}
       />
       {sent !== "" && asked.error && <p className="state error">{asked.error.message}</p>}
+      {!ready && !asked.error && (asked.waiting || asked.stale || entered) && (
+        <p className="dim" style={{ padding: "4px 12px" }} role="status">
+          Looking …
+        </p>
+      )}
       {found?.nothing && found.places.length === 0 && (
         <div className="state" role="status">
           <h2>{found.nothing.message}</h2>

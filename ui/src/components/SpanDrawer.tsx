@@ -3,6 +3,7 @@
 import { useState } from "react";
 import { type Attribute, type SpanAnswer, type SpanEvent, shownValue } from "../api/span";
 import { duration } from "../format/duration";
+import { message, spread } from "../format/line";
 import { percent } from "../format/number";
 import { cut, visible } from "../format/text";
 import { clock, moment, msOf } from "../format/time";
@@ -239,13 +240,16 @@ export function severityName(severity: number): string {
 
 function LogLine({ line, startNs }: { line: SpanAnswer["span"]["logs"][number]; startNs: string }) {
   const time = line.timeUnixNano !== "0" ? line.timeUnixNano : line.observedTimeUnixNano;
+  const body = shownValue(line.body).text;
+  const whole = spread(body);
   return (
     <details>
       <summary className="mono" style={{ overflowWrap: "anywhere" }} title={clock(msOf(time))}>
         <span className="dim">{duration(Number(BigInt(time) - BigInt(startNs)))}</span>{" "}
         <b className={severityClass(line.severityNumber)}>{line.severityText || severityName(line.severityNumber)}</b>{" "}
-        {visible(cut(shownValue(line.body).text, BODY_CHARS))}
+        {visible(cut(message(body), BODY_CHARS))}
       </summary>
+      {whole && <pre className="stack">{visible(cut(whole, BODY_CHARS * 4))}</pre>}
       {line.attributes.length > 0 && <Attributes attributes={line.attributes} filter={false} />}
     </details>
   );

@@ -4,6 +4,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef } from "react";
 import type { Trace } from "../api/trace";
 import { durationParts } from "../format/duration";
+import { message } from "../format/line";
 import { visible } from "../format/text";
 import { name } from "./Names";
 import { severityClass, severityName } from "./SpanDrawer";
@@ -62,7 +63,7 @@ export function TraceLines({
               <span className="dim cut" style={{ width: 120, flex: "none" }}>
                 {known ? name(trace.services[trace.service[row]!]?.name ?? "") : ""}
               </span>
-              <span className="cut">{visible(lines.text[index]!)}</span>
+              <span className="cut">{visible(message(lines.text[index]!))}</span>
             </div>
           );
         })}

@@ -4,6 +4,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useEffect, useMemo, useRef } from "react";
 import { Flag, type Trace } from "../api/trace";
 import { duration } from "../format/duration";
+import { message } from "../format/line";
 import { errorsBelow, placeOf } from "../hooks/traceRows";
 import type { View } from "../hooks/traceView";
 import { name } from "./Names";
@@ -238,7 +239,7 @@ function Track({ trace, row, color, from, to, lines, self }: TrackProps) {
         const at = percentOf(line.time);
         if (at < 0 || at > 100) return null;
         const level = line.severity >= 17 ? "error" : line.severity >= 13 ? "warn" : "";
-        return <span key={index} className={`line ${level}`} style={{ left: `${at}%` }} title={line.text} />;
+        return <span key={index} className={`line ${level}`} style={{ left: `${at}%` }} title={message(line.text)} />;
       })}
     </div>
   );

@@ -4,7 +4,9 @@ import { describe, expect, it } from "vitest";
 import { csv } from "./csv";
 import { duration, durationText } from "./duration";
 import { HUES, hueColor, hueDegrees, hueIndex, hueIndices } from "./hue";
+import { message, spread } from "./line";
 import { about, bytes, percent, rate, short } from "./number";
+import { askable } from "./pasted";
 import { cut, visible } from "./text";
 import { ago, msOf, plus, relativeMs, relativeWords } from "./time";
 
@@ -104,6 +106,28 @@ describe("hues", () => {
     expect(hueIndices(names)).toEqual(indices);
     expect(hueIndices([...Array(500).keys()].map((one) => `service ${one}`))).toHaveLength(500);
     expect(hueColor(0, true)).toMatch(/^oklch\(0\.72 /);
+  });
+});
+
+describe("log lines", () => {
+  it("say their message", () => {
+    expect(message("plain text")).toBe("plain text");
+    expect(message('{"level":"error","msg":"a \\"quoted\\" word","n":1}')).toBe('a "quoted" word');
+    expect(message('{"error":"E","message":"m"}')).toBe("m");
+    expect(message('{"error":"E","te')).toBe("E");
+    expect(message('{"n":1}')).toBe('{"n":1}');
+    expect(spread('{"a":1}')).toBe('{\n "a": 1\n}');
+    expect([spread("x"), spread('{"a"')]).toEqual([null, null]);
+  });
+});
+
+describe("what was pasted", () => {
+  it("fits into an address", () => {
+    expect(askable("  cart ")).toBe("cart");
+    const line = `{"x":"${'"'.repeat(9000)}","trace_id":"4BF92F3577B34DA6A3CE929D0E0E4736"}`;
+    expect(askable(line)).toBe("4BF92F3577B34DA6A3CE929D0E0E4736");
+    expect(encodeURIComponent(askable("漢".repeat(20_000))).length).toBeLessThan(12_001);
+    expect(() => encodeURIComponent(askable(`a${"💥".repeat(20_000)}`))).not.toThrow();
   });
 });
 

@@ -1,6 +1,6 @@
 // Shortcuts: each says what it does, so that `?` can list those of the page at hand.
 
-import { useEffect, useRef, useSyncExternalStore } from "react";
+import { useLayoutEffect, useRef, useSyncExternalStore } from "react";
 
 export interface Shortcut {
   /** As `KeyboardEvent.key`, with `ctrl+` before it where Ctrl or ⌘ is held; `g s` is one key after the other. */
@@ -65,7 +65,8 @@ export function useShortcuts(shortcuts: readonly Shortcut[]) {
   const layer = useRef(shortcuts);
   // What they do may change with each rendering; what they are called does not.
   layer.current = shortcuts;
-  useEffect(() => {
+  // Before it is painted: who sees the page may use its keys.
+  useLayoutEffect(() => {
     if (layers.length === 0) window.addEventListener("keydown", onKey);
     layers.push(layer);
     changed();

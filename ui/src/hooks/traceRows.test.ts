@@ -121,7 +121,7 @@ it("says what is odd", () => {
   expect(warningsOf(odd)).toEqual([
     "1 span whose parent is not here",
     "2 roots",
-    "1 span begin before or end after their parent: skewed clocks, or nobody waits for them",
+    "1 span outside its parent's time: skewed clocks, or nobody waits for it",
     "1 span without an end",
   ]);
 });

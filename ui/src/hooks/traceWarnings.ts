@@ -21,8 +21,10 @@ export function warningsOf(trace: Trace): string[] {
   if (trace.roots.length > 1) warnings.push(`${count(trace.roots.length)} roots`);
   if (circle > 0) warnings.push(`parents that form a circle, broken at ${spans(circle)}`);
   if (outside > 0)
-    warnings.push(`${spans(outside)} begin before or end after their parent: skewed clocks, or nobody waits for them`);
-  if (shared > 0) warnings.push(`${spans(shared)} share an id`);
+    warnings.push(
+      `${spans(outside)} outside ${outside === 1 ? "its parent's" : "their parents'"} time: skewed clocks, or nobody waits for ${outside === 1 ? "it" : "them"}`,
+    );
+  if (shared > 0) warnings.push(`${spans(shared)} with an id that is not theirs alone`);
   if (endless > 0) warnings.push(`${spans(endless)} without an end`);
   return warnings;
 }

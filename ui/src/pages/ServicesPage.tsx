@@ -109,7 +109,7 @@ function columns(weighted: boolean): Column<Row>[] {
       key: "trouble",
       title: "Trouble",
       about: "How many of the newest calls fail, and how much slower they are than before",
-      cell: (row) => <Signs trouble={row.trouble} />,
+      cell: (row) => <Signs row={row} />,
       value: (row) => row.trouble.score,
     },
     {
@@ -148,10 +148,16 @@ function columns(weighted: boolean): Column<Row>[] {
   ];
 }
 
-function Signs({ trouble }: { trouble: Trouble }) {
+function Signs({ row: { trouble, versions } }: { row: Row }) {
+  const bad = versions.find(({ why }) => why !== null);
   return (
     <span className="row" style={{ gap: 4 }}>
       {trouble.errorShare >= 0.01 && <span className="chip error error">{percent(trouble.errorShare)} fail</span>}
+      {bad && (
+        <span className="chip warn warn" title={`${bad.version} ${bad.why}`}>
+          {name(bad.version)} {bad.why?.startsWith("fails") ? "fails" : "is slow"}
+        </span>
+      )}
       {trouble.slower >= 1.5 && <span className="chip warn warn">P95 × {trouble.slower.toFixed(1)}</span>}
     </span>
   );

@@ -238,6 +238,18 @@ function SamplingView({ sampling }: { sampling: Sampling }) {
   );
 }
 
+/** Of a setting: in its own words, 7 d rather than 7.00 d. */
+function period(seconds: number): string {
+  for (const [unit, name] of [
+    [86_400, "d"],
+    [3_600, "h"],
+    [60, "min"],
+  ] as const) {
+    if (seconds % unit === 0) return `${seconds / unit} ${name}`;
+  }
+  return `${seconds} s`;
+}
+
 function Storage({ status }: { status: Status }) {
   const { disk, signals, retention_s } = status;
   return (
@@ -261,7 +273,7 @@ function Storage({ status }: { status: Status }) {
               <span>
                 kept for{" "}
                 {Object.entries(retention_s)
-                  .map(([signal, s]) => `${s === null ? "ever" : duration(s * 1e9)} (${signal})`)
+                  .map(([signal, s]) => `${s === null ? "ever" : period(s)} (${signal})`)
                   .join(", ")}
               </span>
             )}
