@@ -27,8 +27,54 @@ pub(super) async fn whole(body: Body, bytes_max: usize) -> Result<Vec<u8>, Failu
     if passed_over > 0 { Err(Failure::BodyTooLarge(bytes_max)) } else { Ok(bytes) }
 }
 
+/// The fields of a form (`application/x-www-form-urlencoded`).
+pub(super) fn form(body: &[u8]) -> Result<Vec<(String, String)>, Failure> {
+    let decoded = |text: &[u8]| {
+        let mut bytes = Vec::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((&byte, after)) = rest.split_first() {
+            rest = after;
+            match (byte, after) {
+                (b'+', _) => bytes.push(b' '),
+                (b'%', [high, low, after @ ..]) => {
+                    let digits = [*high, *low];
+                    let digits = std::str::from_utf8(&digits).ok().filter(|_| high.is_ascii_hexdigit());
+                    let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+                    bytes.push(byte.ok_or_else(|| Failure::BadRequest("the form is not encoded well".into()))?);
+                    rest = after;
+                }
+                (b'%', _) => return Err(Failure::BadRequest("the form is not encoded well".into())),
+                (byte, _) => bytes.push(byte),
+            }
+        }
+        String::from_utf8(bytes).map_err(|_| Failure::BadRequest("the form is not UTF-8".into()))
+    };
+    let mut fields = Vec::new();
+    for field in body.split(|&byte| byte == b'&').filter(|field| !field.is_empty()) {
+        let at = field.iter().position(|&byte| byte == b'=').unwrap_or(field.len());
+        fields.push((decoded(&field[..at])?, decoded(field.get(at + 1..).unwrap_or_default())?));
+    }
+    Ok(fields)
+}
+
 /// Nothing of a body that is refused.
 pub(super) async fn pass_over(body: Body) {
     // Refused already: whatever comes of it.
     let _ = whole(body, 0).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_read() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let read = |body: &str| form(body.as_bytes()).expect(body);
+        assert_eq!(read("query=a%2Bb+c&match%5B%5D=x&e"), [pair("query", "a+b c"), pair("match[]", "x"), pair("e", "")]);
+        assert!(read("").is_empty());
+        for bad in ["a=%", "a=%4", "a=%zz", "a=%+1", "a=%ff"] {
+            assert!(form(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::{cell::RefCell, time::Instant};
 use weir_proto::{TenantId, TraceId};
 
 use super::{
+    PromqlConfig,
     allowance::{Allowance, Holding},
     answer::Failure,
 };
@@ -26,6 +27,8 @@ pub(super) struct Call {
     pub(super) traces_max: usize,
     /// `query.spans_max`.
     pub(super) spans_max: usize,
+    /// `query.promql`.
+    pub(super) promql: PromqlConfig,
     /// What answers may hold.
     pub(super) allowance: Allowance,
     /// What this one's rows take of that.

@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     batches::{Batches, held::HeldBatches},
+    promql::{script::Loaded, source::Metrics},
     sql::{
         stop::Stop,
         table::{Tables, of_table},
@@ -86,6 +87,7 @@ pub(in crate::http) fn call(path: &[(&str, &str)], query: &[(&str, &str)]) -> Ca
         now_ns: 1_000_000_000_000,
         traces_max: 1500,
         spans_max: 1000,
+        promql: super::PromqlConfig::default(),
         allowance: allowance.clone(),
         rows: allowance.rows().into(),
     }
@@ -117,6 +119,7 @@ pub(crate) struct Held {
     pub(crate) ledger: Ledger,
     pub(crate) sampling: SamplingStatus,
     pub(crate) unready: Option<AppendError>,
+    pub(crate) metrics: Arc<Loaded>,
     /// Panics when operations are read.
     pub(crate) breaks: bool,
     /// More of each trace cannot be read.
@@ -181,5 +184,9 @@ impl View for Held {
 
     fn ledger(&self) -> Ledger {
         self.ledger.clone()
+    }
+
+    fn metrics<'a>(&'a self, _: &'a TenantId) -> Box<dyn Metrics + 'a> {
+        Box::new(&*self.metrics)
     }
 }

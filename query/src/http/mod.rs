@@ -1,4 +1,4 @@
-//! Everything HTTP on 4320: Jaeger's query API, Weir's own, health and metrics.
+//! Everything HTTP on 4320: Jaeger's and Prometheus' query APIs, Weir's own, health and metrics.
 //!
 //! [`routes`] is the table of endpoints; [`gate`] bounds how many queries run and for how long; [`server`] owns the port.
 
@@ -22,6 +22,7 @@ mod moment;
 mod mount;
 mod otlp_json;
 mod process;
+mod prometheus;
 mod routes;
 mod server;
 mod stream;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 
 use weir_proto::TenantId;
 
-pub use config::QueryConfig;
+pub use config::{PromqlConfig, QueryConfig};
 pub use mount::Mount;
 pub use server::start;
 

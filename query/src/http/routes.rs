@@ -21,6 +21,7 @@ use super::{
     gate::{Gate, run_short},
     health, host, index, jaeger, jaeger_v3, metrics,
     mount::Mount,
+    prometheus,
     stream::Streamed,
     view::{Source, View},
 };
@@ -44,6 +45,8 @@ pub(super) type Streaming = Pin<Box<dyn Future<Output = Result<Streamed, Failure
 enum Action {
     /// Reads one tenant's data: takes a credential and a turn.
     Read(fn(&Call, &dyn View) -> Result<Answer, Failure>),
+    /// The same; the parameters may come as a form, by POST.
+    Form(fn(&Call, &dyn View) -> Result<Answer, Failure>),
     /// The same; the parameters may come as a JSON body, by POST.
     Search(fn(&Call, &dyn View) -> Result<Answer, Failure>),
     /// Says something about the process: open to everybody, at once.
@@ -70,6 +73,14 @@ impl Route {
         Self { path, about, links: false, action: Action::Search(search) }
     }
 
+    const fn form(
+        path: &'static str,
+        about: &'static str,
+        form: fn(&Call, &dyn View) -> Result<Answer, Failure>,
+    ) -> Self {
+        Self { path, about, links: false, action: Action::Form(form) }
+    }
+
     const fn tell(path: &'static str, about: &'static str, tell: fn(&App) -> Result<Answer, Failure>) -> Self {
         Self { path, about, links: true, action: Action::Tell(tell) }
     }
@@ -79,7 +90,7 @@ impl Route {
     }
 
     fn methods(&self) -> &'static str {
-        if matches!(self.action, Action::Stream(_) | Action::Search(_)) { "GET,HEAD,POST" } else { "GET,HEAD" }
+        if matches!(self.action, Action::Stream(_) | Action::Search(_) | Action::Form(_)) { "GET,HEAD,POST" } else { "GET,HEAD" }
     }
 }
 
@@ -139,6 +150,31 @@ pub(super) const ROUTES: &[Route] = &[
         "How tail sampling fares: what policies keep, what waits, what came late.",
         |app| api::sampling(app.source.as_ref()),
     ),
+    Route::form("/prometheus/api/v1/query", "Prometheus: PromQL at one ?time=.", prometheus::query),
+    Route::form(
+        "/prometheus/api/v1/query_range",
+        "Prometheus: PromQL from ?start= to &amp;end= every &amp;step=.",
+        prometheus::query_range,
+    ),
+    Route::form("/prometheus/api/v1/query_exemplars", "Prometheus: examples of series.", prometheus::query_exemplars),
+    Route::form("/prometheus/api/v1/format_query", "Prometheus: a query, printed well.", prometheus::format_query),
+    Route::form("/prometheus/api/v1/series", "Prometheus: the series that ?match[]= fits.", prometheus::series),
+    Route::form("/prometheus/api/v1/labels", "Prometheus: names of labels.", prometheus::labels),
+    Route::read(
+        "/prometheus/api/v1/label/{name}/values",
+        false,
+        "Prometheus: values of a label.",
+        prometheus::label_values,
+    ),
+    Route::read("/prometheus/api/v1/metadata", true, "Prometheus: types and helps of metrics.", prometheus::metadata),
+    Route::tell("/prometheus/api/v1/rules", "Prometheus: no rules.", |_| prometheus::rules()),
+    Route::tell("/prometheus/api/v1/alerts", "Prometheus: no alerts.", |_| prometheus::alerts()),
+    Route::tell("/prometheus/api/v1/status/buildinfo", "Prometheus: what is running.", |_| prometheus::buildinfo()),
+    Route::tell("/prometheus/api/v1/status/flags", "Prometheus: no flags.", |_| prometheus::flags()),
+    Route::tell("/prometheus/-/healthy", "Prometheus: 200 while the process lives.", |_| prometheus::healthy()),
+    Route::tell("/prometheus/-/ready", "Prometheus: 200 while data is taken.", |app| {
+        prometheus::ready(app.source.readiness())
+    }),
     Route::tell("/healthz", "200 while the process lives.", |_| health::alive()),
     Route::tell("/readyz", "200 while data is taken; else 503 and the reason.", |app| {
         health::ready(app.source.readiness())
@@ -223,11 +259,9 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
             let coding = Coding::accepted(request.headers());
             run_short(move || Ok(tell(&app)?.coded(coding))).await
         }
-        Action::Read(read) => answer(&app, read, request, false).await,
-        Action::Search(read) => {
-            let posted = request.method() == Method::POST;
-            answer(&app, read, request, posted).await
-        }
+        Action::Read(read) => answer(&app, read, request, None).await,
+        Action::Form(read) => answer(&app, read, request, Some(body::form)).await,
+        Action::Search(read) => answer(&app, read, request, Some(jaeger_v3::parameters)).await,
         Action::Stream(stream) => match stream(app, request).await {
             Ok(streamed) => return streamed.into_response(metrics::Streaming::of(route.path, begin)),
             Err(failure) => Err(failure),
@@ -248,11 +282,14 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
     }
 }
 
+/// Reads parameters from a body.
+type Posted = fn(&[u8]) -> Result<Vec<(String, String)>, Failure>;
+
 async fn answer(
     app: &App,
     read: fn(&Call, &dyn View) -> Result<Answer, Failure>,
     request: Request,
-    posted: bool,
+    posted: Option<Posted>,
 ) -> Result<Answer, Failure> {
     let tenant = (app.authenticate)(request.headers()).ok_or(Failure::Unauthorized)?;
     let coding = Coding::accepted(request.headers());
@@ -262,16 +299,18 @@ async fn answer(
     let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
     let mut query = query.map_err(|rejection| Failure::BadRequest(rejection.to_string()))?.0;
-    if posted {
+    if let Some(posted) = posted.filter(|_| parts.method == Method::POST) {
         let reading = timeout(app.config.read_timeout, body::whole(body, app.config.request_bytes_max.get()));
         let body = reading.await.map_err(|_| Failure::BadRequest("the body did not arrive in time".into()))??;
-        query.append(&mut jaeger_v3::parameters(&body)?);
+        // What a body says counts before what the address says.
+        query.splice(..0, posted(&body)?);
     }
     let (now_ns, traces_max, spans_max) = (app.clock.now_ns(), app.config.traces_max.get(), app.config.spans_max.get());
+    let promql = app.config.promql;
     let (source, allowance) = (Arc::clone(&app.source), app.allowance.clone());
     let run = move |deadline| {
         let rows = allowance.rows().into();
-        let call = Call { tenant, path, query, deadline, now_ns, traces_max, spans_max, allowance, rows };
+        let call = Call { tenant, path, query, deadline, now_ns, traces_max, spans_max, promql, allowance, rows };
         Ok(read(&call, source.view().as_ref())?.coded(coding))
     };
     app.gate.run(run).await

@@ -8,8 +8,10 @@ use weir_store::{
     Store, TraceLines, TraceRows, sampling::SamplingStatus,
 };
 
+use super::prometheus::Stored;
 use crate::{
     batches::Batches,
+    promql::source::Metrics,
     sql::{
         stop::Stop,
         table::{Tables, tables},
@@ -58,6 +60,9 @@ pub(super) trait View: Send {
     fn operations(&self, tenant: &TenantId, deadline: Instant) -> Result<Operations, ReadError>;
 
     fn ledger(&self) -> Ledger;
+
+    /// The tenant's metrics.
+    fn metrics<'a>(&'a self, tenant: &'a TenantId) -> Box<dyn Metrics + 'a>;
 }
 
 impl Source for Store {
@@ -111,5 +116,9 @@ impl View for Snapshot {
 
     fn ledger(&self) -> Ledger {
         Snapshot::ledger(self)
+    }
+
+    fn metrics<'a>(&'a self, tenant: &'a TenantId) -> Box<dyn Metrics + 'a> {
+        Box::new(Stored { snapshot: self, tenant })
     }
 }

@@ -10,6 +10,8 @@ pub mod script;
 pub(crate) mod source;
 mod sum;
 pub(crate) mod syntax;
+#[cfg(test)]
+mod tests;
 pub(crate) mod value;
 
 /// Whether a text is a query: what the fuzzer calls. Not for others.
@@ -25,4 +27,10 @@ pub fn parses(text: &str) -> bool {
         }
         Err(_) => false,
     }
+}
+
+/// How a text is read: printed, or its error. For tools. Not for others.
+#[doc(hidden)]
+pub fn describe(text: &str) -> String {
+    syntax::parse(text).map_or_else(|error| format!("E {error}"), |expr| expr.text())
 }

@@ -35,7 +35,8 @@ pub(crate) fn translate(pattern: &str) -> Result<String, String> {
             '*' | '+' | '?' => {
                 repeats = true;
                 if last_repeats {
-                    return Err(format!("invalid nested repetition operator: `{letter}`"));
+                    let last = pattern[..pattern.len() - rest.len()].chars().next_back().unwrap_or(letter);
+                    return Err(format!("invalid nested repetition operator: `{last}{letter}`"));
                 }
                 out.push(letter);
                 lazy(after, &mut out)
