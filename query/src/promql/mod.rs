@@ -28,9 +28,3 @@ pub fn parses(text: &str) -> bool {
         Err(_) => false,
     }
 }
-
-/// How a text is read: printed, or its error. For tools. Not for others.
-#[doc(hidden)]
-pub fn describe(text: &str) -> String {
-    syntax::parse(text).map_or_else(|error| format!("E {error}"), |expr| expr.text())
-}

@@ -54,7 +54,7 @@ impl From<QueryError> for Failure {
             QueryError::Execution(_) | QueryError::TooManySamples | QueryError::TooMuchMemory(_) => {
                 Self::Execution(error.to_string())
             }
-            QueryError::Timeout | QueryError::Canceled => Self::TimedOut,
+            QueryError::Timeout => Self::TimedOut,
             QueryError::Storage(message) => Self::Read(weir_store::ReadError::Damaged(message)),
         }
     }

@@ -117,9 +117,4 @@ impl Shift {
         };
         at.saturating_sub(self.offset.as_ref().map_or(0, Length::ms)).clamp(-FAR_MS, FAR_MS)
     }
-
-    /// Whether it looks at the same time whatever is asked for.
-    pub(super) fn is_fixed(&self) -> bool {
-        self.at.is_some()
-    }
 }

@@ -199,7 +199,6 @@ pub(crate) fn check(pattern: &str) -> Result<(), String> {
 /// A matcher that is ready to match.
 #[derive(Debug, Clone)]
 pub(crate) struct Matcher {
-    pub(crate) name: String,
     test: Test,
     is_negated: bool,
 }
@@ -218,7 +217,7 @@ impl Matcher {
             MatchOp::Matches | MatchOp::MatchesNot => Test::Regex(whole(&matcher.value)?),
         };
         let is_negated = matches!(matcher.op, MatchOp::NotEqual | MatchOp::MatchesNot);
-        Ok(Self { name: matcher.name.clone(), test, is_negated })
+        Ok(Self { test, is_negated })
     }
 
     pub(crate) fn matches(&self, value: &str) -> bool {
