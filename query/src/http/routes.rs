@@ -90,7 +90,11 @@ impl Route {
     }
 
     fn methods(&self) -> &'static str {
-        if matches!(self.action, Action::Stream(_) | Action::Search(_) | Action::Form(_)) { "GET,HEAD,POST" } else { "GET,HEAD" }
+        if matches!(self.action, Action::Stream(_) | Action::Search(_) | Action::Form(_)) {
+            "GET,HEAD,POST"
+        } else {
+            "GET,HEAD"
+        }
     }
 }
 

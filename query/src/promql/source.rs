@@ -42,7 +42,7 @@ pub(crate) trait Metrics: Source {
     ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SourceError>;
 }
 
-/// A series. Two threads may read two of them at once.
+/// A series. Several threads may each read one at once.
 pub(crate) trait Series: Send + Sync {
     /// What names it.
     fn labels(&self) -> &Labels;

@@ -66,9 +66,8 @@ pub(super) fn optional_length(call: &Call, name: &str) -> Result<Option<i64>, Fa
 /// `limit`: how many to answer with; `None` means all.
 pub(super) fn limit(call: &Call, name: &str) -> Result<Option<usize>, Failure> {
     let Some(text) = call.first(name) else { return Ok(None) };
-    let limit: i64 = text.parse().map_err(|_| {
-        invalid(name, &format!("strconv.Atoi: parsing {}: invalid syntax", quoted(text)))
-    })?;
+    let limit: i64 =
+        text.parse().map_err(|_| invalid(name, &format!("strconv.Atoi: parsing {}: invalid syntax", quoted(text))))?;
     let limit = usize::try_from(limit).map_err(|_| invalid(name, "limit must be non-negative"))?;
     Ok((limit > 0).then_some(limit))
 }

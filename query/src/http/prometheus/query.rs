@@ -123,13 +123,7 @@ fn with_commas(number: i64) -> String {
     out
 }
 
-fn answer(
-    call: &Call,
-    query: &str,
-    outcome: Outcome,
-    limit: Option<usize>,
-    begin: Instant,
-) -> Result<Answer, Failure> {
+fn answer(call: &Call, query: &str, outcome: Outcome, limit: Option<usize>, begin: Instant) -> Result<Answer, Failure> {
     let seconds = begin.elapsed().as_secs_f64();
     let Outcome { mut value, notes, samples } = outcome;
     let mut warnings = sentences(notes.iter(), Severity::Warning, query);
@@ -173,8 +167,7 @@ fn cut<T>(list: &mut Vec<T>, limit: usize) -> bool {
 }
 
 fn sentences<'n>(notes: impl Iterator<Item = &'n Note>, severity: Severity, query: &str) -> Vec<String> {
-    let mut sentences: Vec<_> =
-        notes.filter(|note| note.severity == severity).map(|note| note.text(query)).collect();
+    let mut sentences: Vec<_> = notes.filter(|note| note.severity == severity).map(|note| note.text(query)).collect();
     if sentences.len() > NOTES_MAX {
         let kind = if severity == Severity::Warning { "warning" } else { "info" };
         let more = sentences.len() - NOTES_MAX;

@@ -1,5 +1,8 @@
 //! The store's metrics as the engine reads them.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use weir_proto::{

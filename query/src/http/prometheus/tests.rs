@@ -81,11 +81,27 @@ fn answers_are_cut_and_that_is_said() {
 #[test]
 fn mistakes_are_named_as_prometheus_names_them() {
     for (asked, status, message) in [
-        (vec![("query", "up{")], 400, r#"invalid parameter "query": 1:4: parse error: unexpected end of input inside braces"#),
-        (vec![("query", "")], 400, r#"invalid parameter "query": unknown position: parse error: no expression found in input"#),
-        (vec![("query", "up"), ("time", "x")], 400, r#"invalid parameter "time": cannot parse "x" to a valid timestamp"#),
+        (
+            vec![("query", "up{")],
+            400,
+            r#"invalid parameter "query": 1:4: parse error: unexpected end of input inside braces"#,
+        ),
+        (
+            vec![("query", "")],
+            400,
+            r#"invalid parameter "query": unknown position: parse error: no expression found in input"#,
+        ),
+        (
+            vec![("query", "up"), ("time", "x")],
+            400,
+            r#"invalid parameter "time": cannot parse "x" to a valid timestamp"#,
+        ),
         (vec![("query", "up"), ("limit", "-1")], 400, r#"invalid parameter "limit": limit must be non-negative"#),
-        (vec![("query", "up"), ("timeout", "x")], 400, r#"invalid parameter "timeout": cannot parse "x" to a valid duration"#),
+        (
+            vec![("query", "up"), ("timeout", "x")],
+            400,
+            r#"invalid parameter "timeout": cannot parse "x" to a valid duration"#,
+        ),
         (
             vec![("query", "up + on() up"), ("time", "40")],
             422,

@@ -62,7 +62,11 @@ impl Serialize for Text {
 
 impl Serialize for Seconds {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0 % 1_000 == 0 { serializer.serialize_i64(self.0 / 1_000) } else { serializer.serialize_f64(self.0 as f64 / 1e3) }
+        if self.0 % 1_000 == 0 {
+            serializer.serialize_i64(self.0 / 1_000)
+        } else {
+            serializer.serialize_f64(self.0 as f64 / 1e3)
+        }
     }
 }
 
@@ -70,9 +74,7 @@ impl Serialize for Written {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
             Value::Scalar { time_ms, value } => (Seconds(*time_ms), Text(*value)).serialize(serializer),
-            Value::Text { time_ms, bytes } => {
-                (Seconds(*time_ms), String::from_utf8_lossy(bytes)).serialize(serializer)
-            }
+            Value::Text { time_ms, bytes } => (Seconds(*time_ms), String::from_utf8_lossy(bytes)).serialize(serializer),
             Value::Vector(vector) => {
                 serializer.collect_seq(vector.iter().map(|(labels, time, point)| Sample { labels, time: *time, point }))
             }

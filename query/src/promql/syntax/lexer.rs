@@ -40,7 +40,15 @@ type Lexed = Result<Kind, String>;
 
 impl<'a> Lexer<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, position: 0, start: 0, open_parens: 0, in_braces: false, bracket: Bracket::Outside, has_colon: false }
+        Self {
+            text,
+            position: 0,
+            start: 0,
+            open_parens: 0,
+            in_braces: false,
+            bracket: Bracket::Outside,
+            has_colon: false,
+        }
     }
 
     pub(crate) fn text(&self) -> &'a str {

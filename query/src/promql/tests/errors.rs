@@ -41,8 +41,14 @@ const ERRORS: &[(&str, &str)] = &[
     ("(foo)[5m]", "1:6: parse error: ranges only allowed for vector selectors"),
     ("foo offset 5m [5m]", "1:15: parse error: no offset modifiers allowed before range"),
     ("foo @ 5 [5m]", "1:9: parse error: no @ modifiers allowed before range"),
-    ("1 offset 5m", "1:1: parse error: offset modifier must be preceded by an instant vector selector or range vector selector or a subquery"),
-    ("sum(foo) @ 5", "1:1: parse error: @ modifier must be preceded by an instant vector selector or range vector selector or a subquery"),
+    (
+        "1 offset 5m",
+        "1:1: parse error: offset modifier must be preceded by an instant vector selector or range vector selector or a subquery",
+    ),
+    (
+        "sum(foo) @ 5",
+        "1:1: parse error: @ modifier must be preceded by an instant vector selector or range vector selector or a subquery",
+    ),
     ("1 + ", "1:5: parse error: unexpected end of input"),
     ("+", "1:2: parse error: unexpected end of input"),
     ("1 1", r#"1:3: parse error: unexpected number "1""#),
@@ -72,8 +78,14 @@ const ERRORS: &[(&str, &str)] = &[
     ("quantile(foo[5m], foo)", "1:10: parse error: expected type scalar in aggregation parameter, got range vector"),
     ("foo[5m] + 1", "1:1: parse error: binary expression must contain only scalar and instant vector types"),
     (r#""a" + 1"#, "1:1: parse error: binary expression must contain only scalar and instant vector types"),
-    (r#"-"a""#, r#"1:1: parse error: unary expression only allowed on expressions of type scalar or instant vector, got "string""#),
-    ("-foo[5m]", r#"1:1: parse error: unary expression only allowed on expressions of type scalar or instant vector, got "range vector""#),
+    (
+        r#"-"a""#,
+        r#"1:1: parse error: unary expression only allowed on expressions of type scalar or instant vector, got "string""#,
+    ),
+    (
+        "-foo[5m]",
+        r#"1:1: parse error: unary expression only allowed on expressions of type scalar or instant vector, got "range vector""#,
+    ),
     ("{}", "1:1: parse error: vector selector must contain at least one non-empty matcher"),
     (r#"{a=""}"#, "1:1: parse error: vector selector must contain at least one non-empty matcher"),
     (r#"{a=~".*"}"#, "1:1: parse error: vector selector must contain at least one non-empty matcher"),
@@ -97,7 +109,10 @@ const ERRORS: &[(&str, &str)] = &[
     ("sum(foo,)", "1:8: parse error: trailing commas not allowed in function call args"),
     ("sum(,foo)", r#"1:5: parse error: unexpected "," in aggregation"#),
     ("foo[5m][5m]", "1:8: parse error: ranges only allowed for vector selectors"),
-    ("absent(foo[5m])", r#"1:8: parse error: expected type instant vector in call to function "absent", got range vector"#),
+    (
+        "absent(foo[5m])",
+        r#"1:8: parse error: expected type instant vector in call to function "absent", got range vector"#,
+    ),
     ("foo ^ ^ bar", "1:7: parse error: unexpected <op:^>"),
     ("foo 'a'", r#"1:5: parse error: unexpected string "'a'""#),
     ("sum without a (foo)", r#"1:13: parse error: unexpected identifier "a" in grouping opts, expected "(""#),
@@ -107,7 +122,10 @@ const ERRORS: &[(&str, &str)] = &[
     ("ignoring(a) foo", "1:1: parse error: unexpected <ignoring>"),
     ("vector(foo)", r#"1:8: parse error: expected type scalar in call to function "vector", got instant vector"#),
     ("scalar(1)", r#"1:8: parse error: expected type instant vector in call to function "scalar", got scalar"#),
-    ("histogram_quantile(foo, bar)", r#"1:20: parse error: expected type scalar in call to function "histogram_quantile", got instant vector"#),
+    (
+        "histogram_quantile(foo, bar)",
+        r#"1:20: parse error: expected type scalar in call to function "histogram_quantile", got instant vector"#,
+    ),
     ("foo[5m:1s:1s]", "1:10: parse error: unexpected colon ':'"),
     ("1 +", "1:4: parse error: unexpected end of input"),
     (" foo{x=}", r#"1:8: parse error: unexpected "}" in label matching, expected string"#),
@@ -121,7 +139,10 @@ const ERRORS: &[(&str, &str)] = &[
     ("foo[5m:1s:1s]", "1:10: parse error: unexpected colon ':'"),
     (r#"foo{a=~"a**"}"#, "1:5: parse error: error parsing regexp: invalid nested repetition operator: `**`"),
     ("foo + fill bar", r#"1:12: parse error: unexpected identifier "bar""#),
-    ("-foo[5m:1m]", r#"1:1: parse error: unary expression only allowed on expressions of type scalar or instant vector, got "range vector""#),
+    (
+        "-foo[5m:1m]",
+        r#"1:1: parse error: unary expression only allowed on expressions of type scalar or instant vector, got "range vector""#,
+    ),
 ];
 
 #[test]

@@ -8,13 +8,8 @@ use super::engine::{Options, Outcome, QueryError, Times, Unstopped};
 use super::{engine, script};
 
 /// What a query may take when nothing else is said.
-const OPTIONS: Options = Options {
-    lookback_ms: 300_000,
-    subquery_step_ms: 60_000,
-    samples_max: 1_000_000,
-    bytes_max: 1 << 26,
-    threads: 1,
-};
+const OPTIONS: Options =
+    Options { lookback_ms: 300_000, subquery_step_ms: 60_000, samples_max: 1_000_000, bytes_max: 1 << 26, threads: 1 };
 
 /// Of 64 series that count up every 10 s for an hour.
 const COUNTERS: &str = "load 10s\n  counted{a=\"0\", b=\"x\"} 0+1x360\n";

@@ -84,7 +84,8 @@ type Parsed<T> = Result<T, ParseError>;
 impl<'a> Parser<'a> {
     fn new(text: &'a str) -> Parsed<Self> {
         let nothing = Token { kind: Kind::End, extent: Extent::default() };
-        let mut parser = Self { lexer: Lexer::new(text), ahead: nothing, last_closing: 0, depth: 0, open_aggregations: 0 };
+        let mut parser =
+            Self { lexer: Lexer::new(text), ahead: nothing, last_closing: 0, depth: 0, open_aggregations: 0 };
         if text.len() > TEXT_BYTES_MAX {
             let message = format!("the query is longer than {TEXT_BYTES_MAX} bytes");
             return Err(parser.error(Extent::default(), message));
