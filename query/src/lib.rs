@@ -18,7 +18,7 @@ mod tree;
 mod weight;
 
 #[doc(hidden)]
-pub use promql::{parses as parses_promql, script};
+pub use promql::{printed as printed_promql, script};
 
 /// Whether the guard of SQL lets a text pass: what the fuzzer calls. Not for others.
 #[doc(hidden)]

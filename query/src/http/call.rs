@@ -5,6 +5,7 @@ use std::{cell::RefCell, time::Instant};
 use weir_proto::{TenantId, TraceId};
 
 use super::{
+    PromqlConfig,
     allowance::{Allowance, Holding},
     answer::Failure,
     loki::LogqlConfig,
@@ -31,6 +32,8 @@ pub(super) struct Call {
     pub(super) logql: LogqlConfig,
     /// Whether the client of Loki's API wants to know where labels come from.
     pub(super) categorizes_labels: bool,
+    /// `query.promql`.
+    pub(super) promql: PromqlConfig,
     /// What answers may hold.
     pub(super) allowance: Allowance,
     /// What this one's rows take of that.

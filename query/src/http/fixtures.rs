@@ -38,6 +38,7 @@ use crate::{
         labels::StreamLabels,
         pipeline::Record,
     },
+    promql::{script::Loaded, source::Metrics},
     sql::{
         stop::Stop,
         table::{Tables, of_table},
@@ -96,6 +97,7 @@ pub(in crate::http) fn call(path: &[(&str, &str)], query: &[(&str, &str)]) -> Ca
         spans_max: 1000,
         logql: LogqlConfig::default(),
         categorizes_labels: false,
+        promql: super::PromqlConfig::default(),
         allowance: allowance.clone(),
         rows: allowance.rows().into(),
     }
@@ -127,6 +129,7 @@ pub(crate) struct Held {
     pub(crate) ledger: Ledger,
     pub(crate) sampling: SamplingStatus,
     pub(crate) unready: Option<AppendError>,
+    pub(crate) metrics: Arc<Loaded>,
     /// Panics when operations are read.
     pub(crate) breaks: bool,
     /// More of each trace cannot be read.
@@ -205,6 +208,10 @@ impl View for Held {
 
     fn ledger(&self) -> Ledger {
         self.ledger.clone()
+    }
+
+    fn metrics<'a>(&'a self, _: &'a TenantId) -> Box<dyn Metrics + 'a> {
+        Box::new(&*self.metrics)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Everything HTTP on 4320: the web UI's page, Jaeger's query API, Weir's own, health and metrics.
+//! Everything HTTP on 4320: the web UI's page, the query APIs of Jaeger, Prometheus and Loki, Weir's own, health and metrics.
 //!
 //! [`routes`] is the table of endpoints; [`gate`] bounds how many queries run and for how long; [`server`] owns the port.
 
@@ -25,6 +25,7 @@ mod moment;
 mod mount;
 mod otlp_json;
 mod process;
+mod prometheus;
 mod routes;
 mod server;
 mod site;
@@ -35,7 +36,7 @@ use std::sync::Arc;
 
 use weir_proto::TenantId;
 
-pub use config::QueryConfig;
+pub use config::{PromqlConfig, QueryConfig};
 pub use guests::Guests;
 pub use loki::LogqlConfig;
 pub use mount::Mount;

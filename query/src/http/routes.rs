@@ -22,6 +22,7 @@ use super::{
     gate::{Gate, run_short},
     health, host, index, jaeger, jaeger_v3, loki, metrics,
     mount::Mount,
+    prometheus,
     site::Site,
     stream::Streamed,
     view::{Source, View},
@@ -46,6 +47,8 @@ pub(super) type Streaming = Pin<Box<dyn Future<Output = Result<Streamed, Failure
 enum Action {
     /// Reads one tenant's data: takes a credential and a turn.
     Read(fn(&Call, &dyn View) -> Result<Answer, Failure>),
+    /// The same; the parameters may come as a form, by POST.
+    Form(fn(&Call, &dyn View) -> Result<Answer, Failure>),
     /// The same; the parameters may come as a JSON body, by POST.
     Search(fn(&Call, &dyn View) -> Result<Answer, Failure>),
     /// The same; the parameters may come as a form, by POST.
@@ -161,6 +164,31 @@ pub(super) const ROUTES: &[Route] = &[
         "How tail sampling fares: what policies keep, what waits, what came late.",
         |app| api::sampling(app.source.as_ref()),
     ),
+    Route::form("/prometheus/api/v1/query", "Prometheus: PromQL at one ?time=.", prometheus::query),
+    Route::form(
+        "/prometheus/api/v1/query_range",
+        "Prometheus: PromQL from ?start= to &amp;end= every &amp;step=.",
+        prometheus::query_range,
+    ),
+    Route::form("/prometheus/api/v1/query_exemplars", "Prometheus: examples of series.", prometheus::query_exemplars),
+    Route::form("/prometheus/api/v1/format_query", "Prometheus: a query, printed well.", prometheus::format_query),
+    Route::form("/prometheus/api/v1/series", "Prometheus: the series that ?match[]= fits.", prometheus::series),
+    Route::form("/prometheus/api/v1/labels", "Prometheus: names of labels.", prometheus::labels),
+    Route::read(
+        "/prometheus/api/v1/label/{name}/values",
+        false,
+        "Prometheus: values of a label.",
+        prometheus::label_values,
+    ),
+    Route::read("/prometheus/api/v1/metadata", true, "Prometheus: types and helps of metrics.", prometheus::metadata),
+    Route::tell("/prometheus/api/v1/rules", "Prometheus: no rules.", |_| prometheus::rules()),
+    Route::tell("/prometheus/api/v1/alerts", "Prometheus: no alerts.", |_| prometheus::alerts()),
+    Route::tell("/prometheus/api/v1/status/buildinfo", "Prometheus: what is running.", |_| prometheus::buildinfo()),
+    Route::tell("/prometheus/api/v1/status/flags", "Prometheus: no flags.", |_| prometheus::flags()),
+    Route::tell("/prometheus/-/healthy", "Prometheus: 200 while the process lives.", |_| prometheus::healthy()),
+    Route::tell("/prometheus/-/ready", "Prometheus: 200 while data is taken.", |app| {
+        prometheus::ready(app.source.readiness())
+    }),
     Route::form("/loki/api/v1/query", "Loki: a metric query at one moment.", loki::query),
     Route::form("/loki/api/v1/query_range", "Loki: lines or numbers over a time.", loki::query_range),
     Route::form("/loki/api/v1/labels", "Loki: the names of labels.", loki::labels),
@@ -319,12 +347,13 @@ async fn answer(
     if let Some(parameters) = posted.filter(|_| parts.method == Method::POST) {
         let reading = timeout(app.config.read_timeout, body::whole(body, app.config.request_bytes_max.get()));
         let body = reading.await.map_err(|_| Failure::BadRequest("the body did not arrive in time".into()))??;
-        query.append(&mut parameters(&body)?);
+        // What a body says counts before what the address says.
+        query.splice(..0, parameters(&body)?);
     }
     let (now_ns, traces_max, spans_max) = (app.clock.now_ns(), app.config.traces_max.get(), app.config.spans_max.get());
     let flags = parts.headers.get_all(ENCODING_FLAGS).iter().filter_map(|value| value.to_str().ok());
     let categorizes_labels = flags.flat_map(|flags| flags.split(',')).any(|flag| flag.trim() == "categorize-labels");
-    let logql = app.config.logql.clone();
+    let (logql, promql) = (app.config.logql.clone(), app.config.promql);
     let (source, allowance) = (Arc::clone(&app.source), app.allowance.clone());
     let run = move |deadline| {
         let rows = allowance.rows().into();
@@ -337,6 +366,7 @@ async fn answer(
             traces_max,
             spans_max,
             logql,
+            promql,
             categorizes_labels,
             allowance,
             rows,

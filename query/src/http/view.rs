@@ -8,11 +8,12 @@ use weir_store::{
     Store, TraceLines, TraceRows, sampling::SamplingStatus,
 };
 
-use super::call::Call;
+use super::{call::Call, prometheus::Stored};
 use crate::{
     batches::Batches,
     lines::SnapshotLines,
     logql::{LogqlError, ast::Matcher, engine::Lines, labels::StreamLabels},
+    promql::source::Metrics,
     sql::{
         stop::Stop,
         table::{Tables, tables},
@@ -73,6 +74,9 @@ pub(super) trait View: Send {
     ) -> Result<(), LogqlError>;
 
     fn ledger(&self) -> Ledger;
+
+    /// The tenant's metrics.
+    fn metrics<'a>(&'a self, tenant: &'a TenantId) -> Box<dyn Metrics + 'a>;
 }
 
 impl Source for Store {
@@ -144,5 +148,9 @@ impl View for Snapshot {
 
     fn ledger(&self) -> Ledger {
         Snapshot::ledger(self)
+    }
+
+    fn metrics<'a>(&'a self, tenant: &'a TenantId) -> Box<dyn Metrics + 'a> {
+        Box::new(Stored { snapshot: self, tenant })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use weir_proto::metrics::{Histogram, LabelMatcher, Labels};
+use weir_proto::metrics::{Exemplar, Histogram, LabelMatcher, Labels, Metadata};
 
 /// Where series are.
 pub(crate) trait Source: Sync {
@@ -16,7 +16,33 @@ pub(crate) trait Source: Sync {
     ) -> Result<Vec<Box<dyn Series + '_>>, SourceError>;
 }
 
-/// A series. Two threads may read two of them at once.
+/// What is known of series beside their samples. Times and expressions are those of [`Source`].
+pub(crate) trait Metrics: Source {
+    /// The names of the labels of the series that match all, sorted.
+    fn label_names(&self, matchers: &[LabelMatcher], from_ms: i64, to_ms: i64) -> Result<Vec<String>, SourceError>;
+
+    /// The values that a label has in them, sorted.
+    fn label_values(
+        &self,
+        name: &str,
+        matchers: &[LabelMatcher],
+        from_ms: i64,
+        to_ms: i64,
+    ) -> Result<Vec<String>, SourceError>;
+
+    /// What is known of metric families.
+    fn metadata(&self) -> Result<Vec<Metadata>, SourceError>;
+
+    /// Examples of the series that match all.
+    fn exemplars(
+        &self,
+        matchers: &[LabelMatcher],
+        from_ms: i64,
+        to_ms: i64,
+    ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SourceError>;
+}
+
+/// A series. Several threads may each read one at once.
 pub(crate) trait Series: Send + Sync {
     /// What names it.
     fn labels(&self) -> &Labels;

@@ -157,7 +157,10 @@ impl Evaluator<'_> {
     /// A subquery alone.
     fn subquery_matrix(&self, subquery: &Subquery, steps: Steps) -> Result<Value, QueryError> {
         let Some(inner) = self.subquery_steps(subquery, steps) else { return Ok(Value::Matrix(Vec::new())) };
-        Ok(matrix(self.held_rows(&subquery.operand, inner)?, inner))
+        let held = self.hold_steps(inner)?;
+        let rows = self.held_rows(&subquery.operand, inner)?;
+        self.budget.release(held);
+        Ok(matrix(rows, inner))
     }
 }
 

@@ -69,7 +69,6 @@ pub(crate) enum QueryError {
     TooManySamples,
     TooMuchMemory(u64),
     Timeout,
-    Canceled,
     /// Samples could not be read.
     Storage(String),
 }
@@ -84,7 +83,6 @@ impl fmt::Display for QueryError {
             }
             Self::TooMuchMemory(max) => write!(f, "query processing would hold more than {max} bytes in memory"),
             Self::Timeout => f.write_str("query timed out in expression evaluation"),
-            Self::Canceled => f.write_str("query was canceled in expression evaluation"),
         }
     }
 }

@@ -105,6 +105,9 @@ impl Preparation {
     }
 }
 
+/// So far from 1970 that nothing was sampled there, and near enough to calculate with.
+const FAR_MS: i64 = 1 << 60;
+
 impl Shift {
     /// The time that is looked at when one is asked for.
     pub(super) fn apply(&self, time_ms: i64) -> i64 {
@@ -112,11 +115,6 @@ impl Shift {
             Some(At::Time(at)) => at,
             _ => time_ms,
         };
-        at.saturating_sub(self.offset.as_ref().map_or(0, Length::ms))
-    }
-
-    /// Whether it looks at the same time whatever is asked for.
-    pub(super) fn is_fixed(&self) -> bool {
-        self.at.is_some()
+        at.saturating_sub(self.offset.as_ref().map_or(0, Length::ms)).clamp(-FAR_MS, FAR_MS)
     }
 }

@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use weir_proto::metrics::{Histogram, Labels, ResetHint, is_stale};
 
-use super::{Evaluator, QueryError, Sink, Steps, failed, select};
+use super::{Budget, Evaluator, QueryError, Sink, Steps, failed, select};
 use crate::promql::{
     functions::{Body, Function, Track, Window},
     notes::Notes,
@@ -22,6 +22,9 @@ const SMOOTHED: [&str; 3] = ["delta", "increase", "rate"];
 
 /// Names of counters end in one of these.
 const COUNTERS: [&str; 4] = ["_total", "_sum", "_count", "_bucket"];
+
+/// After so many samples in the windows of one series it is seen whether to go on.
+const CHECK_SAMPLES: usize = 1 << 20;
 
 /// How a window slides.
 struct Slide<'a> {
@@ -79,6 +82,7 @@ impl Evaluator<'_> {
         };
         let (from, to) = (slide.bounds(steps.start_ms).0, slide.bounds(steps.last()).1);
         let series = self.series(&selector.matchers, from.saturating_add(1), to)?;
+        let budget = &self.budget;
         self.each_series(
             &series,
             steps.count,
@@ -89,7 +93,7 @@ impl Evaluator<'_> {
                 if selector.finds_resets {
                     select::find_resets(&mut track.samples);
                 }
-                let Some(row) = slide.row(series.labels(), track, notes)? else { return Ok(None) };
+                let Some(row) = slide.row(series.labels(), track, notes, budget)? else { return Ok(None) };
                 Ok(Some(Row { labels: Cow::Borrowed(series.labels()), ..row }))
             },
             sink,
@@ -116,11 +120,12 @@ impl Evaluator<'_> {
             extent,
         };
         let Some(inner) = self.subquery_steps(subquery, steps) else { return Ok(()) };
+        let held = self.hold_steps(inner)?;
         let mut track = Track::default();
         self.joined_rows(&subquery.operand, inner, &mut |row| {
             fill_track(&row, inner, &mut track.samples);
             let mut notes = Notes::default();
-            let made = slide.row(&row.labels, &mut track, &mut notes)?;
+            let made = slide.row(&row.labels, &mut track, &mut notes, &self.budget)?;
             self.notes.borrow_mut().merge(notes);
             match made {
                 Some(made) => {
@@ -129,13 +134,23 @@ impl Evaluator<'_> {
                 }
                 None => Ok(()),
             }
-        })
+        })?;
+        self.budget.release(held);
+        Ok(())
+    }
+
+    /// Counts what rows of so many steps take while one follows the other; how much that is.
+    pub(super) fn hold_steps(&self, steps: Steps) -> Result<u64, QueryError> {
+        // Two rows, what is calculated for them, and the samples made of one.
+        let bytes = 48 * steps.count as u64;
+        self.budget.hold(bytes)?;
+        Ok(bytes)
     }
 
     /// The times that a subquery asks for: multiples of its step; none when the range holds none.
     pub(super) fn subquery_steps(&self, subquery: &Subquery, steps: Steps) -> Option<Steps> {
         let step_ms = subquery.step.as_ref().map_or(self.options.subquery_step_ms, Length::ms).max(1);
-        let from = subquery.shift.apply(steps.start_ms) - subquery.range.ms();
+        let from = subquery.shift.apply(steps.start_ms).saturating_sub(subquery.range.ms());
         let to = subquery.shift.apply(steps.last());
         let start_ms = (from.div_euclid(step_ms) + 1) * step_ms;
         (start_ms <= to).then(|| Steps { start_ms, step_ms, count: ((to - start_ms) / step_ms) as usize + 1 })
@@ -228,7 +243,13 @@ impl Slide<'_> {
         }
     }
 
-    fn row<'r>(&self, labels: &Labels, track: &mut Track, notes: &mut Notes) -> Result<Option<Row<'r>>, QueryError> {
+    fn row<'r>(
+        &self,
+        labels: &Labels,
+        track: &mut Track,
+        notes: &mut Notes,
+        budget: &Budget<'_>,
+    ) -> Result<Option<Row<'r>>, QueryError> {
         let Body::Range(body) = self.function.body else { return Err(failed("no function of ranges")) };
         if track.samples.len() == 0 {
             return Ok(None);
@@ -241,12 +262,18 @@ impl Slide<'_> {
         let samples = &track.samples;
         let (mut floats, mut histograms) = (0..0, 0..0);
         let mut scalars = vec![0.0; self.scalars.len()];
+        let mut looked_at = 0;
         for step in 0..self.steps.count {
             let (from, to) = self.bounds(self.steps.time(step));
             slide(&mut floats, samples.times.len(), |at| samples.times[at], from, to);
             slide(&mut histograms, samples.histograms.len(), |at| samples.histograms[at].time_ms, from, to);
             if floats.is_empty() && histograms.is_empty() {
                 continue;
+            }
+            looked_at += floats.len() + histograms.len();
+            if looked_at > CHECK_SAMPLES {
+                looked_at = 0;
+                budget.check()?;
             }
             if self.edges != Edges::Plain && !histograms.is_empty() {
                 return Err(failed("smoothed and anchored modifiers do not work with native histograms"));

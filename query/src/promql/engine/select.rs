@@ -1,4 +1,4 @@
-//! Selectors: series read from the source, by two threads where there are many.
+//! Selectors: series read from the source, by several threads where there are many.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -58,20 +58,20 @@ impl Evaluator<'_> {
         let block = (BLOCK_VALUES / steps.max(1)).clamp(2, 4096);
         for block in series.chunks(block) {
             self.budget.check()?;
-            let is_parallel = self.options.threads > 1 && block.len() >= PARALLEL_MIN;
-            let (first, second) = block.split_at(if is_parallel { block.len() / 2 } else { block.len() });
-            let (first, second) = if is_parallel {
-                std::thread::scope(|scope| {
-                    let other = scope.spawn(|| rows_of_series(budget, second, compute));
-                    let first = rows_of_series(budget, first, compute);
-                    let second = other.join().unwrap_or_else(|_| Err(failed("a thread of the query failed")));
-                    (first, second)
-                })
-            } else {
-                (rows_of_series(budget, first, compute), Ok((Vec::new(), Notes::default())))
-            };
-            for half in [first, second] {
-                let (rows, notes) = half?;
+            let threads = if block.len() < PARALLEL_MIN { 1 } else { self.options.threads.max(1) };
+            let mut parts = block.chunks(block.len().div_ceil(threads));
+            let own = parts.next().unwrap_or_default();
+            let done = std::thread::scope(|scope| {
+                let others: Vec<_> =
+                    parts.map(|part| scope.spawn(move || rows_of_series(budget, part, compute))).collect();
+                let mut done = vec![rows_of_series(budget, own, compute)];
+                for other in others {
+                    done.push(other.join().unwrap_or_else(|_| Err(failed("a thread of the query failed"))));
+                }
+                done
+            });
+            for part in done {
+                let (rows, notes) = part?;
                 self.notes.borrow_mut().merge(notes);
                 for row in rows {
                     sink(row)?;

@@ -9,7 +9,7 @@ mod samples;
 mod series;
 
 use command::Command;
-use samples::Loaded;
+pub(crate) use samples::Loaded;
 
 /// What a script came to.
 #[derive(Debug, Default)]
@@ -27,6 +27,18 @@ pub struct Failure {
     pub line: usize,
     /// What was wrong.
     pub reason: String,
+}
+
+/// What the `load` commands of a script load.
+#[cfg(test)]
+pub(crate) fn loaded(script: &str) -> Loaded {
+    let mut loaded = Loaded::default();
+    for command in command::commands(script) {
+        if let Ok(Command::Load(load)) = command {
+            loaded.load(load);
+        }
+    }
+    loaded
 }
 
 /// Runs a script.

@@ -15,7 +15,7 @@ use crate::promql::{
 
 /// All that was loaded.
 #[derive(Debug, Default)]
-pub(super) struct Loaded {
+pub(crate) struct Loaded {
     series: BTreeMap<Labels, Kept>,
 }
 
@@ -160,4 +160,68 @@ fn hinted(before: Option<&Stored>, now: &Arc<Histogram>) -> Arc<Histogram> {
         return Arc::clone(now);
     }
     Arc::new(Histogram { reset_hint: hint, ..Histogram::clone(now) })
+}
+
+/// What tests of the API need beside samples.
+#[cfg(test)]
+mod metrics {
+    use std::collections::BTreeSet;
+
+    use weir_proto::metrics::{Exemplar, Metadata, MetricType};
+
+    use super::*;
+    use crate::promql::source::Metrics;
+
+    impl Source for &Loaded {
+        fn select(
+            &self,
+            matchers: &[LabelMatcher],
+            from_ms: i64,
+            to_ms: i64,
+        ) -> Result<Vec<Box<dyn Series + '_>>, SourceError> {
+            Loaded::select(self, matchers, from_ms, to_ms)
+        }
+    }
+
+    impl Metrics for &Loaded {
+        fn label_names(&self, matchers: &[LabelMatcher], from: i64, to: i64) -> Result<Vec<String>, SourceError> {
+            let series = self.select(matchers, from, to)?;
+            let names: BTreeSet<_> =
+                series.iter().flat_map(|series| series.labels().iter().map(|(name, _)| name.to_owned())).collect();
+            Ok(names.into_iter().collect())
+        }
+
+        fn label_values(
+            &self,
+            name: &str,
+            matchers: &[LabelMatcher],
+            from: i64,
+            to: i64,
+        ) -> Result<Vec<String>, SourceError> {
+            let series = self.select(matchers, from, to)?;
+            let values: BTreeSet<_> = series.iter().filter_map(|series| series.labels().get(name)).collect();
+            Ok(values.into_iter().map(str::to_owned).collect())
+        }
+
+        fn metadata(&self) -> Result<Vec<Metadata>, SourceError> {
+            Ok(vec![Metadata {
+                family: "up".to_owned(),
+                metric_type: MetricType::Gauge,
+                unit: String::new(),
+                help: "Whether it is there.".to_owned(),
+            }])
+        }
+
+        fn exemplars(
+            &self,
+            matchers: &[LabelMatcher],
+            from: i64,
+            to: i64,
+        ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SourceError> {
+            let labels = Labels::new([("trace_id", "ab")]).expect("a set");
+            let exemplar = Exemplar { labels, value: 1.5, time_ms: 500 };
+            let found = self.select(matchers, from, to)?;
+            Ok(found.iter().map(|series| (series.labels().clone(), vec![exemplar.clone()])).collect())
+        }
+    }
 }

@@ -23,6 +23,7 @@ pub(crate) struct Lexer<'a> {
     open_parens: usize,
     in_braces: bool,
     bracket: Bracket,
+    has_colon: bool,
 }
 
 /// Where between `[` and `]` it is.
@@ -39,7 +40,15 @@ type Lexed = Result<Kind, String>;
 
 impl<'a> Lexer<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, position: 0, start: 0, open_parens: 0, in_braces: false, bracket: Bracket::Outside }
+        Self {
+            text,
+            position: 0,
+            start: 0,
+            open_parens: 0,
+            in_braces: false,
+            bracket: Bracket::Outside,
+            has_colon: false,
+        }
     }
 
     pub(crate) fn text(&self) -> &'a str {
@@ -143,6 +152,7 @@ impl<'a> Lexer<'a> {
             '[' if self.bracket != Bracket::Outside => Err(format!("unexpected left bracket {}", quoted_letter('['))),
             '[' => {
                 self.bracket = Bracket::Inside;
+                self.has_colon = false;
                 Ok(Kind::LeftBracket)
             }
             ']' if self.bracket == Bracket::Outside => Err(format!("unexpected right bracket {}", quoted_letter(']'))),
@@ -181,7 +191,11 @@ impl<'a> Lexer<'a> {
                 self.open_parens = open;
                 Ok(Kind::RightParen)
             }
-            None => Err(format!("unexpected right parenthesis {}", quoted_letter(')'))),
+            None => {
+                // Prometheus finds the place behind it.
+                self.start = self.position;
+                Err(format!("unexpected right parenthesis {}", quoted_letter(')')))
+            }
         }
     }
 
@@ -213,7 +227,7 @@ impl<'a> Lexer<'a> {
                 self.bracket = Bracket::Outside;
                 Ok(Kind::RightBracket)
             }
-            ':' => Ok(Kind::Colon),
+            ':' => self.colon(),
             '(' => {
                 self.open_parens += 1;
                 Ok(Kind::LeftParen)
@@ -239,10 +253,19 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// One colon is enough.
+    fn colon(&mut self) -> Lexed {
+        if self.has_colon {
+            return Err(format!("unexpected colon {}", quoted_letter(':')));
+        }
+        self.has_colon = true;
+        Ok(Kind::Colon)
+    }
+
     /// A word or a colon where a number came before it in brackets.
     fn after_number(&mut self, letter: char) -> Lexed {
         if letter == ':' {
-            return Ok(Kind::Colon);
+            return self.colon();
         }
         let kind = if matches!(letter, 's' | 'S' | 'm' | 'M' | 'r' | 'R') { self.duration_word() } else { None };
         kind.ok_or_else(|| format!("unexpected character: {}, expected {}", quoted_letter(letter), quoted_letter(':')))

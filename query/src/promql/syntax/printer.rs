@@ -24,7 +24,10 @@ impl Expr {
             Node::Paren(inner) => format!("({})", inner.text()),
             Node::Unary { is_negative, operand } => format!("{}{}", sign(*is_negative), operand.text()),
             Node::Binary(binary) => {
-                format!("{} {} {}", binary.left.text(), operator_text(binary), binary.right.text())
+                let left = binary.left.text();
+                // A sign before a power is the power's.
+                let left = if left == "+Inf" { "Inf" } else { &left };
+                format!("{left} {} {}", operator_text(binary), binary.right.text())
             }
             Node::Call(call) => {
                 let arguments: Vec<_> = call.arguments.iter().map(Self::text).collect();

@@ -35,7 +35,8 @@ pub(crate) fn translate(pattern: &str) -> Result<String, String> {
             '*' | '+' | '?' => {
                 repeats = true;
                 if last_repeats {
-                    return Err(format!("invalid nested repetition operator: `{letter}`"));
+                    let last = pattern[..pattern.len() - rest.len()].chars().next_back().unwrap_or(letter);
+                    return Err(format!("invalid nested repetition operator: `{last}{letter}`"));
                 }
                 out.push(letter);
                 lazy(after, &mut out)
@@ -198,7 +199,6 @@ pub(crate) fn check(pattern: &str) -> Result<(), String> {
 /// A matcher that is ready to match.
 #[derive(Debug, Clone)]
 pub(crate) struct Matcher {
-    pub(crate) name: String,
     test: Test,
     is_negated: bool,
 }
@@ -217,7 +217,7 @@ impl Matcher {
             MatchOp::Matches | MatchOp::MatchesNot => Test::Regex(whole(&matcher.value)?),
         };
         let is_negated = matches!(matcher.op, MatchOp::NotEqual | MatchOp::MatchesNot);
-        Ok(Self { name: matcher.name.clone(), test, is_negated })
+        Ok(Self { test, is_negated })
     }
 
     pub(crate) fn matches(&self, value: &str) -> bool {

@@ -75,6 +75,8 @@ struct Parser<'a> {
     /// Where the last token that can close an expression ended.
     last_closing: usize,
     depth: usize,
+    /// How many aggregations' parentheses are open.
+    open_aggregations: usize,
 }
 
 type Parsed<T> = Result<T, ParseError>;
@@ -82,7 +84,8 @@ type Parsed<T> = Result<T, ParseError>;
 impl<'a> Parser<'a> {
     fn new(text: &'a str) -> Parsed<Self> {
         let nothing = Token { kind: Kind::End, extent: Extent::default() };
-        let mut parser = Self { lexer: Lexer::new(text), ahead: nothing, last_closing: 0, depth: 0 };
+        let mut parser =
+            Self { lexer: Lexer::new(text), ahead: nothing, last_closing: 0, depth: 0, open_aggregations: 0 };
         if text.len() > TEXT_BYTES_MAX {
             let message = format!("the query is longer than {TEXT_BYTES_MAX} bytes");
             return Err(parser.error(Extent::default(), message));
@@ -122,6 +125,8 @@ impl<'a> Parser<'a> {
     /// The next token does not belong there.
     fn unexpected(&self, context: &str, expected: &str) -> ParseError {
         let mut message = format!("unexpected {}", self.ahead.description(self.text()));
+        // What has no better name is told of the aggregation around it.
+        let context = if context.is_empty() && self.open_aggregations > 0 { "aggregation" } else { context };
         if !context.is_empty() {
             message.push_str(" in ");
             message.push_str(context);

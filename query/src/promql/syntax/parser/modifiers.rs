@@ -83,8 +83,8 @@ impl Parser<'_> {
         let at = match self.ahead.kind {
             kind @ (Kind::Start | Kind::Finish) => {
                 self.advance()?;
-                self.expect(Kind::LeftParen, "", "")?;
-                self.expect(Kind::RightParen, "", "")?;
+                self.expect(Kind::LeftParen, "@", "timestamp")?;
+                self.expect(Kind::RightParen, "@", "timestamp")?;
                 if kind == Kind::Start { At::Start } else { At::End }
             }
             _ => {

@@ -127,7 +127,9 @@ impl Parser<'_> {
         if self.ahead.kind != Kind::LeftParen {
             return Err(self.unexpected("aggregation", ""));
         }
+        self.open_aggregations += 1;
         let (mut arguments, mut close) = self.arguments()?;
+        self.open_aggregations -= 1;
         if modifier.is_none() {
             modifier = self.aggregate_modifier()?;
             if modifier.is_some() {
