@@ -5,5 +5,6 @@ pub mod append;
 pub mod policies;
 pub mod processors;
 pub mod receivers;
+pub mod relabel;
 
 pub use append::{Append, Arrival, Authenticate, Unauthenticated};

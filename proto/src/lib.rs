@@ -3,10 +3,12 @@
 pub mod decimal;
 pub mod duration;
 pub mod endpoint;
+pub mod exposition;
 pub mod ids;
 pub mod json;
 pub mod metrics;
 pub mod otlp;
+pub mod remote_write;
 pub mod signal;
 pub mod size;
 pub mod tenant;
