@@ -1,6 +1,6 @@
 //! Puts the parts together: store, receivers and queries start here, and stop here in the opposite order of need.
 
-use std::{io::Write, path::PathBuf, sync::Arc, time::Duration};
+use std::{io::Write, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -9,15 +9,23 @@ use weir_collector::{
     Append, Arrival,
     admission::AdmissionRules,
     processors::Processing,
-    receivers::{Listening, SpanLimits, otlp, zipkin},
+    receivers::{
+        Listening, SpanLimits, otlp,
+        prometheus::Surroundings,
+        remote_write::{self, RemoteWrite, RemoteWriteConfig},
+        zipkin,
+    },
+    samples::{AcceptWindow, SampleDoor},
 };
 use weir_proto::{TenantId, time::Clock};
+use weir_query::http::Mount;
 use weir_store::Store;
 
 use crate::{
     banner,
-    config::{Accept, Config, ReceiverConfig},
+    config::{Accept, Config, ReceiverConfig, target_groups},
     samplers::Samplers,
+    scrapers::Scrapers,
     shutdown::{Asked, Signals},
 };
 
@@ -49,17 +57,20 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     };
     let tracker = TaskTracker::new();
     let stop = CancellationToken::new();
-    if let Err(error) = start(&plan, &store, &samplers, &tracker, &stop).await {
-        drain(&plan, &store, &tracker, &stop, &mut signals).await?;
-        return Err(error);
-    }
+    let scraping = match start(&plan, &store, &samplers, &tracker, &stop).await {
+        Ok(scraping) => scraping,
+        Err(error) => {
+            drain(&plan, &store, &tracker, &stop, &mut signals).await?;
+            return Err(error);
+        }
+    };
     loop {
         let asked = tokio::select! {
             asked = signals.next() => asked,
             why = store.failed() => stop_at_once(&why),
         };
         match asked {
-            Asked::Reload => reload(&plan, &mut samplers, &store).await,
+            Asked::Reload => reload(&plan, &mut samplers, &scraping, &store).await,
             Asked::Stop(name) => {
                 info!("{name}: answering what was received, then stopping");
                 return drain(&plan, &store, &tracker, &stop, &mut signals).await;
@@ -68,14 +79,22 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     }
 }
 
-/// Opens every port and prints the banner.
+/// The scrapers, with what starting another one takes.
+struct Scraping {
+    scrapers: Scrapers,
+    surroundings: Surroundings,
+    /// Where the query endpoint listens.
+    own: SocketAddr,
+}
+
+/// Opens every port, begins to scrape and prints the banner.
 async fn start(
     plan: &Plan,
     store: &Store,
     samplers: &Samplers,
     tracker: &TaskTracker,
     stop: &CancellationToken,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Scraping> {
     let append: Append = {
         let store = store.clone();
         Arc::new(move |batch| {
@@ -99,6 +118,8 @@ async fn start(
                 let rules = admission_rules(config.span_limits, accept, processing);
                 otlp::start(config, rules, clock, append, authenticate, tracker, stop).await
             }
+            // Started when the query endpoint listens, or mounted on it.
+            ReceiverConfig::Prometheus(_) | ReceiverConfig::RemoteWrite(_) => continue,
             ReceiverConfig::Zipkin(config) => {
                 let rules = admission_rules(config.span_limits, accept, processing);
                 let started = zipkin::start(config, rules, clock, append, authenticate, tracker, stop).await;
@@ -107,6 +128,11 @@ async fn start(
         };
         receivers.extend(started.with_context(|| format!("cannot start receiver {id}"))?);
     }
+    let door = SampleDoor::new(store, accept_window(plan.config.storage.accept));
+    let hostname = hostname();
+    let scrapers = Scrapers::default();
+    let mut mounts = scrapers.mounts(&hostname);
+    mounts.push(remote_write_mount(plan, &door));
     let authenticate = Arc::new(|_: &_| Some(TenantId::default()));
     let query = &plan.config.query;
     let address = weir_query::http::start(
@@ -114,16 +140,55 @@ async fn start(
         store.clone(),
         &plan.data.join(SPILL_FOLDER),
         authenticate,
-        Vec::new(),
+        mounts,
         tracker,
         stop.clone(),
     )
     .await
     .with_context(|| format!("cannot listen on query.endpoint {}", query.endpoint))?;
+    let surroundings = Surroundings {
+        tenant: TenantId::default(),
+        door,
+        clock: Clock::system(),
+        read_yaml: target_groups,
+        hostname,
+        tracker: tracker.clone(),
+        stop: stop.clone(),
+    };
+    scrapers.set(&plan.config.receivers, address, &surroundings).context("cannot start scraping")?;
     let banner = banner::text(plan.config_file.as_deref(), &plan.data, &receivers, address);
     // Whoever started it may have closed stdout: no reason to stop.
     let _ = std::io::stdout().write_all(banner.as_bytes());
-    Ok(())
+    Ok(Scraping { scrapers, surroundings, own: address })
+}
+
+/// Remote write on the query endpoint.
+fn remote_write_mount(plan: &Plan, door: &SampleDoor) -> Mount {
+    let configured = plan.config.receivers.values().find_map(|config| match config {
+        ReceiverConfig::RemoteWrite(config) => Some(config.clone()),
+        _ => None,
+    });
+    let config = configured.unwrap_or_else(RemoteWriteConfig::default);
+    let authenticate = Arc::new(|_: &_| Ok(TenantId::default()));
+    let taking = RemoteWrite::new(&config, door.clone(), authenticate, Clock::system());
+    Mount::post(remote_write::PATH, "Prometheus: remote write, 1.0 and 2.0.", move |request| {
+        let taking = taking.clone();
+        async move { taking.answer(request).await }
+    })
+}
+
+/// This machine's name, as far as it is known.
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "localhost".into(), |name| name.trim().to_owned())
+}
+
+/// The times that samples may lie at.
+fn accept_window(accept: Accept) -> AcceptWindow {
+    match accept {
+        Accept::Any => AcceptWindow::default(),
+        Accept::Window { past, future } => AcceptWindow { past: Some(past), future: Some(future) },
+    }
 }
 
 /// What makes a span acceptable: the receiver's bounds, and the times that storage takes; and what is done with it.
@@ -173,8 +238,8 @@ fn stop_at_once(why: &str) -> ! {
     std::process::exit(1)
 }
 
-/// SIGHUP: takes on the file's processors, and says which other sections need a restart. A bad file changes nothing.
-async fn reload(plan: &Plan, samplers: &mut Samplers, store: &Store) {
+/// SIGHUP: takes on the file's processors and scrape configs, and says which other sections need a restart. A bad file changes nothing.
+async fn reload(plan: &Plan, samplers: &mut Samplers, scraping: &Scraping, store: &Store) {
     let Some(file) = &plan.config_file else {
         warn!("SIGHUP: weir runs without a configuration file; nothing to reload");
         return;
@@ -187,6 +252,10 @@ async fn reload(plan: &Plan, samplers: &mut Samplers, store: &Store) {
         warn!("SIGHUP: {warning}");
     }
     let file = file.display();
+    let Scraping { scrapers, surroundings, own } = scraping;
+    if let Err(error) = scrapers.set(&next.receivers, *own, surroundings) {
+        return error!("SIGHUP: nothing changed: {error:#}");
+    }
     let is_changed = match samplers.reload(next.processors.clone(), store).await {
         Ok(is_changed) => is_changed,
         Err(error) => return error!("SIGHUP: nothing changed: {error:#}"),

@@ -29,7 +29,7 @@ const MIB: u64 = 1 << 20;
 #[test]
 fn the_built_in_file_is_the_defaults() {
     let built_in = Config::built_in();
-    assert_eq!(built_in.receivers.keys().collect::<Vec<_>>(), ["otlp"]);
+    assert_eq!(built_in.receivers.keys().collect::<Vec<_>>(), ["otlp", "prometheus"]);
     assert_eq!(built_in.differences(&parse("").expect("an empty file")), Vec::<&str>::new());
     let options = built_in.storage.options(Path::new("d"));
     assert_eq!(format!("{options:?}"), format!("{:?}", StoreOptions::new("d")));

@@ -2,6 +2,8 @@
 
 pub mod otlp;
 mod port;
+pub mod prometheus;
+pub mod remote_write;
 pub mod zipkin;
 
 pub use port::{

@@ -19,12 +19,12 @@ use std::net::SocketAddr;
 
 pub(crate) use self::{
     body::collect,
-    budget::Budget,
+    budget::{Budget, Reservation},
     connection::Lifetime,
-    decompress::{ACCEPTED, Encoding},
+    decompress::{ACCEPTED, Encoding, decompress},
     format::Format,
     intake::{Accepted, Intake, Received},
-    post::{Post, Posted, essence},
+    post::{Arriving, Post, Posted, essence},
     refusal::Refusal,
     reply::{Reply, ReplyBody},
     server::{Server, ServerOptions},

@@ -292,7 +292,8 @@ fn limit_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Erro
         "T" => 40,
         _ => return size::parse(&text).map_err(D::Error::custom),
     };
-    let number: f64 = digits.parse().map_err(|_| D::Error::custom(format!("`{text}` is not a size; write it like 10MB")))?;
+    let number: f64 =
+        digits.parse().map_err(|_| D::Error::custom(format!("`{text}` is not a size; write it like 10MB")))?;
     Ok((number * (1_u64 << shift) as f64) as u64)
 }
 

@@ -24,6 +24,7 @@ mod traces;
 
 use crate::Signal;
 pub use crate::json::JsonError;
+pub use base64::encoded as in_base64;
 use message::Transcoder;
 pub use strangers::in_words;
 

@@ -1,0 +1,1 @@
+//! Targets scraped, bodies gathered.
