@@ -6,10 +6,12 @@ mod catalog;
 pub mod disk;
 pub mod head;
 pub mod journal;
+mod labels;
 pub mod ledger;
 pub mod line;
 pub mod offset;
 pub mod reject;
+mod samples;
 pub mod sampling;
 pub mod scan;
 pub mod search;
@@ -17,10 +19,13 @@ pub mod segment;
 pub mod span;
 mod store;
 
+pub use head::{SeriesRef, SeriesRefused};
+pub use labels::InvalidPattern;
 pub use ledger::{Ledger, Tally};
 pub use line::{LineRecord, TraceLines};
 pub use offset::Offset;
 pub use reject::{RejectReason, Rejection};
+pub use samples::SeriesSamples;
 pub use scan::{
     AttributeCondition, AttributeForm, AttributeTest, Pruned, ReadBounds, ReadCounts, Scan, ScanColumn, ScanFilter,
     ScanPart, ScanRequest,
@@ -30,4 +35,7 @@ pub use span::{
     DroppedItems, Operation, Operations, Place, Room, SearchLimits, SearchResult, Sought, SpanFilter, SpanRecord,
     SpanState, SpanText, TagFilter, TraceRows,
 };
-pub use store::{AppendError, Batch, LogsBatch, OpenError, ReadError, Snapshot, Store, StoreOptions, TracesBatch};
+pub use store::{
+    AppendError, Batch, FloatSample, HistogramSample, LogsBatch, MetricsAppended, MetricsBatch, OpenError, ReadError,
+    SampleIndex, Snapshot, Store, StoreOptions, StoredSeries, TracesBatch,
+};

@@ -35,6 +35,7 @@ mod scan;
 mod schema;
 mod search;
 mod selection;
+pub(crate) mod series;
 mod shapes;
 mod statistics;
 mod tags;

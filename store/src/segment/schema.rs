@@ -159,6 +159,7 @@ impl Table {
         match signal {
             Signal::Traces => &fixed::TABLE,
             Signal::Logs => &lines::TABLE,
+            Signal::Metrics => unreachable!("samples have no table"),
         }
     }
 

@@ -9,13 +9,13 @@ use prometheus::{IntGauge, IntGaugeVec, register_int_gauge, register_int_gauge_v
 use weir_proto::Signal;
 
 use super::{
-    AppendError, Shared,
-    lane::Laned,
+    AppendError, Shared, StoreOptions,
+    lane::Lane,
     merger,
     stored::StoredSegment,
     view::{LaneView, View},
 };
-use crate::segment::SegmentId;
+use crate::{head::Rows, segment::SegmentId};
 
 /// How often.
 const TICK: Duration = Duration::from_millis(100);
@@ -38,6 +38,7 @@ gauge!(SEGMENT_BYTES, "weir_segment_bytes", "Bytes of segments on local disk.");
 gauge!(MERGE_DEBT_BYTES, "weir_merge_debt_bytes", "Bytes of segments that wait to be merged.");
 gauge!(HEAD_SPANS, "weir_head_spans", "Spans in the head.");
 gauge!(HEAD_LINES, "weir_head_lines", "Log records in the head.");
+gauge!(HEAD_SAMPLES, "weir_head_samples", "Samples of metrics in the head.");
 gauge!(HEAD_PAYLOAD_BYTES, "weir_head_payload_bytes", "Payload kept in memory.");
 gauge!(FREE_BYTES, "weir_disk_free_bytes", "Free bytes on the data folder's file system.");
 
@@ -74,53 +75,69 @@ pub(super) fn inspect(shared: &Shared) {
     let view = shared.views.current();
     let free_bytes = shared.disk.free_bytes(&shared.options.path).unwrap_or(u64::MAX);
     FREE_BYTES.set(free_bytes.min(i64::MAX as u64) as i64);
-    UNSEALED_BYTES.set((view.traces.unsealed_bytes() + view.logs.unsealed_bytes()) as i64);
-    UNSEALED_FILES.set((view.traces.files.len() + view.logs.files.len()) as i64);
+    let unsealed_bytes = [view.traces.unsealed_bytes(), view.logs.unsealed_bytes(), view.metrics.unsealed_bytes()];
+    UNSEALED_BYTES.set(unsealed_bytes.iter().sum::<u64>() as i64);
+    UNSEALED_FILES.set((view.traces.files.len() + view.logs.files.len() + view.metrics.files.len()) as i64);
     HEAD_SPANS.set(view.traces.head_rows() as i64);
     HEAD_LINES.set(view.logs.head_rows() as i64);
+    HEAD_SAMPLES.set(view.metrics.head_samples() as i64);
     HEAD_PAYLOAD_BYTES.set(shared.budget.lock().unwrap_or_else(PoisonError::into_inner).bytes() as i64);
     SEGMENTS.set(view.all_segments().count() as i64);
     SEGMENT_BYTES.set(view.all_segments().map(|segment| segment.bytes() as i64).sum());
-    for signal in Signal::ALL {
+    for signal in Signal::WITH_ROWS {
         let rows: u64 = view.segments(signal).values().flatten().map(|segment| segment.rows()).sum();
         SEGMENT_ITEMS.with_label_values(&[signal.name()]).set(rows as i64);
     }
-    let debts = Signal::ALL.map(|signal| merger::debt_bytes(shared, signal));
+    let debts = Signal::WITH_ROWS.map(|signal| merger::debt_bytes(shared, signal));
     MERGE_DEBT_BYTES.set(debts.iter().sum::<u64>() as i64);
     let [traces_debt_bytes, logs_debt_bytes] = debts;
     let is_full = free_bytes < shared.options.free_bytes_min;
     // Verdicts have no space although receivers left them some.
     let is_stuck = shared.sampled.is_stuck();
     let falls_behind = shared.sampled.has_fallen_behind().then_some(AppendError::Busy("sampling has fallen behind"));
-    decide(shared, &view.traces, is_full || is_stuck, falls_behind, traces_debt_bytes);
-    decide(shared, &view.logs, is_full, None, logs_debt_bytes);
+    let backlog =
+        Backlog { is_full: is_full || is_stuck, falls_behind, ..Backlog::of(&view.traces, traces_debt_bytes) };
+    decide(&shared.options, &shared.traces, backlog);
+    decide(&shared.options, &shared.logs, Backlog { is_full, ..Backlog::of(&view.logs, logs_debt_bytes) });
+    let unsealed_bytes = view.metrics.unsealed_bytes();
+    decide(&shared.options, &shared.metrics, Backlog { is_full, unsealed_bytes, ..Backlog::default() });
+}
+
+/// What waits in a lane.
+#[derive(Debug, Default)]
+struct Backlog {
+    is_full: bool,
+    falls_behind: Option<AppendError>,
+    /// Each takes memory until it is sealed.
+    head_rows: u64,
+    unsealed_bytes: u64,
+    debt_bytes: u64,
+}
+
+impl Backlog {
+    fn of<R: Rows>(view: &LaneView<R>, debt_bytes: u64) -> Self {
+        let (head_rows, unsealed_bytes) = (view.head_rows(), view.unsealed_bytes());
+        Self { head_rows, unsealed_bytes, debt_bytes, ..Self::default() }
+    }
 }
 
 /// A lane's backlog refuses its own appends, and no other's.
-fn decide<L: Laned>(
-    shared: &Shared,
-    view: &LaneView<L>,
-    is_full: bool,
-    falls_behind: Option<AppendError>,
-    debt_bytes: u64,
-) {
-    let options = &shared.options;
-    let refusal = if is_full {
+fn decide<A: Send + 'static>(options: &StoreOptions, lane: &Lane<A>, backlog: Backlog) {
+    let refusal = if backlog.is_full {
         Some(AppendError::DiskFull)
-    } else if falls_behind.is_some() {
-        falls_behind
-    } else if view.head_rows() >= options.head_spans_max {
+    } else if backlog.falls_behind.is_some() {
+        backlog.falls_behind
+    } else if backlog.head_rows >= options.head_spans_max {
         Some(AppendError::Busy("the head is full: sealing has fallen behind"))
-    } else if view.unsealed_bytes() >= options.unsealed_bytes_max {
+    } else if backlog.unsealed_bytes >= options.unsealed_bytes_max {
         Some(AppendError::Busy("sealing has fallen behind"))
-    } else if debt_bytes >= options.merge_debt_bytes_max {
+    } else if backlog.debt_bytes >= options.merge_debt_bytes_max {
         Some(AppendError::Busy("merging has fallen behind"))
     } else {
         None
     };
-    let lane = L::lane(shared);
     lane.journal.tidy(matches!(refusal, Some(AppendError::DiskFull)));
-    REFUSING.with_label_values(&[L::SIGNAL.name()]).set(i64::from(refusal.is_some()));
+    REFUSING.with_label_values(&[lane.signal.name()]).set(i64::from(refusal.is_some()));
     lane.set_refusal(refusal);
 }
 

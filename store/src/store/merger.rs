@@ -85,7 +85,7 @@ pub(super) fn debt_bytes(shared: &Shared, signal: Signal) -> u64 {
 /// The merge that is worth doing next.
 pub(super) fn next_merge(shared: &Shared) -> Option<Vec<Arc<StoredSegment>>> {
     // The lane that is nearer to its refusal first.
-    let mut signals = Signal::ALL;
+    let mut signals = Signal::WITH_ROWS;
     signals.sort_by_key(|&signal| Reverse(debt_bytes(shared, signal)));
     let view = shared.views.current();
     for signal in signals {
@@ -250,16 +250,16 @@ mod tests {
 
     #[test]
     fn neighbours_of_a_tier_are_merged() {
-        assert_eq!(planned(&[10, 10, 10]), []);
+        assert!(planned(&[10, 10, 10]).is_empty());
         assert_eq!(planned(&[10, 10, 10, 10]), vec![0..4]);
         assert_eq!(planned(&[900_000, 10, 10, 10, 10]), vec![1..5]);
-        assert_eq!(planned(&[10, 10, 900_000, 10, 10]), []);
+        assert!(planned(&[10, 10, 900_000, 10, 10]).is_empty());
         assert_eq!(planned(&[100_000, 100_000, 100_000, 100_000, 10, 10, 10, 10]), [4..8, 0..4]);
     }
 
     #[test]
     fn a_merger_stays_within_its_limits() {
-        assert_eq!(planned(&[300_000; 4]), []);
+        assert!(planned(&[300_000; 4]).is_empty());
         assert_eq!(planned(&[10; 40]), [0..16, 16..32, 32..40]);
         let mut old = segments(&[10; 5]);
         for segment in &mut old[1..] {

@@ -12,7 +12,8 @@ use weir_proto::{Signal, TenantId, time::Clock};
 
 use super::{
     FRAME_BYTES_MAX, OpenError, Shared, StoreOptions, folder,
-    lane::{Lane, Laned},
+    lane::{Lane, Laned, RowsLane},
+    metrics::{self as metrics_lane, Definitions, Horizon, MetricsView, SentFrame, complete_copied},
     newer,
     publish::{logs_publisher, replay_logs, replay_traces, traces_publisher},
     run::RUN_BYTES_MAX,
@@ -24,12 +25,15 @@ use crate::{
     Tally,
     catalog::{Catalog, CatalogError, CatalogState},
     disk::Disk,
-    head::{HeadFile, LineRows, PayloadBudget, SpanRows},
-    journal::{Committed, Journal, JournalFile, JournalOptions, Newer, Recovered, SpareLimits, Survey},
+    head::{HeadFile, LineRows, PayloadBudget, Registry, SeriesFile, SpanRows},
+    journal::{Committed, Journal, JournalFile, JournalOptions, Newer, Recovered, SpareLimits, Survey, Tallies},
     ledger::journal_tallies,
     sampling::{Checkpoint, SampledState, Sampler, Sampling, Surroundings},
     segment::{Segment, SegmentId},
 };
+
+/// So many bits of a series' number are for those that are made in the same millisecond.
+const SERIES_PER_MS_BITS: u32 = 12;
 
 /// Threads that read recovered journal files into the head.
 const REPLAY_THREADS: usize = 4;
@@ -51,9 +55,15 @@ pub(super) async fn open(
     let catalog = open_catalog(&options.path, &disk).await?;
     let mut traces = Opening::of(Signal::Traces, &options, &disk, &catalog).await?;
     let mut logs = Opening::of(Signal::Logs, &options, &disk, &catalog).await?;
+    let mut metrics = Opening::of(Signal::Metrics, &options, &disk, &catalog).await?;
 
     let sampled = Arc::new(SampledState::new(sampling.clone()));
-    let views = Arc::new(Views::new(View { policies: sampled.names.clone(), ..View::default() }));
+    // Higher than the numbers of any run before: what recovery copies may go on in a file of this one.
+    let first_number = (clock.now_ns() / 1_000_000) << SERIES_PER_MS_BITS;
+    let registry = Arc::new(Registry::new(first_number, options.series_max));
+    let of_metrics = MetricsView { registry, ..MetricsView::default() };
+    let view = View { policies: sampled.names.clone(), metrics: of_metrics, ..View::default() };
+    let views = Arc::new(Views::new(view));
     let budget = Arc::new(Mutex::new(PayloadBudget::new(options.head_payload_bytes_max)));
     let (mut sampler, verdicts_recovered) = open_sampler(&options, &disk, &clock, (&views, &sampled), &traces.state)?;
 
@@ -89,8 +99,44 @@ pub(super) async fn open(
     let files = replay_files(&recovered, replay_logs, |file| file)?;
     logs.show::<LineRows>(&catalog, &views, (&recovered, files)).await?;
 
-    let lanes = (Lane::new(traces_journal, traces.first_unsealed), Lane::new(logs_journal, logs.first_unsealed));
+    let metrics_journal = open_metrics(&mut metrics, &options, (&disk, &clock), &catalog, &views).await?;
+
+    let lanes = (
+        RowsLane::new(traces_journal, traces.first_unsealed),
+        RowsLane::new(logs_journal, logs.first_unsealed),
+        Lane::new(Signal::Metrics, metrics_journal, metrics.first_unsealed),
+    );
     Ok(Shared::new((options, clock, disk, lock), lanes, catalog, (views, sampled), sampler, budget))
+}
+
+/// Opens the journal of metrics, and reads it into the head.
+async fn open_metrics(
+    opening: &mut Opening,
+    options: &StoreOptions,
+    (disk, clock): (&Disk, &Clock),
+    catalog: &Catalog,
+    views: &Arc<Views>,
+) -> Result<Journal<SentFrame>, OpenError> {
+    let registry = views.current().metrics.registry.clone();
+    let definitions = Definitions::new(registry.clone());
+    let publish = metrics_lane::publisher(views.clone());
+    let (journal, recovered) =
+        Journal::open_with(opening.journal_options(options), disk.clone(), clock.clone(), definitions, publish)?;
+    let files = recovered.files.iter().map(|file| metrics_lane::replay(file, &registry));
+    let files: Vec<Arc<SeriesFile>> = files.collect::<Result<_, _>>()?;
+    let add_damaged = |number: u32, lost: &Tallies| {
+        let file = files.iter().find(|file| file.number() > number).or(files.last());
+        file.inspect(|file| file.add_damaged(lost)).is_some()
+    };
+    count_missing(opening, &recovered, add_damaged, catalog).await?;
+    let horizon = Arc::new(Horizon(files.iter().map(|file| file.end()).max().unwrap_or_default()));
+    let ledger = Arc::new(opening.state.ledger.clone());
+    views.change(|view| {
+        view.metrics.files = files.clone();
+        view.metrics.horizon = horizon.clone();
+        view.metrics.sealed_ledger = ledger.clone();
+    });
+    Ok(journal)
 }
 
 /// A signal's lane on its way.
@@ -115,19 +161,27 @@ impl Opening {
     }
 
     fn journal_options(&self, options: &StoreOptions) -> JournalOptions {
+        let (file_bytes_max, file_age_max) = match self.signal {
+            // A run is at least one file, and must fit a segment's builder.
+            Signal::Traces | Signal::Logs => {
+                (options.journal_file_bytes_max.min(RUN_BYTES_MAX), options.journal_file_age_max)
+            }
+            Signal::Metrics => (options.metrics_file_bytes_max, options.metrics_file_age_max),
+        };
         JournalOptions {
             frame_bytes_max: FRAME_BYTES_MAX as u64,
             first_number: self.first_unsealed,
             opening: journal_tallies(&self.state.ledger),
-            // A run is at least one file, and must fit a segment's builder.
-            file_bytes_max: options.journal_file_bytes_max.min(RUN_BYTES_MAX),
-            file_age_max: options.journal_file_age_max,
+            file_bytes_max,
+            file_age_max,
+            completing: (self.signal == Signal::Metrics).then_some(complete_copied),
             commit_delay_max: options.commit_delay_max,
             commit_bytes_max: options.commit_bytes_max,
             queue_bytes_max: options.append_queue_bytes_max,
             thread_name: match self.signal {
                 Signal::Traces => "weir-journal",
                 Signal::Logs => "weir-logs",
+                Signal::Metrics => "weir-metrics",
             },
             // Tests count syncs: none may come by itself.
             #[cfg(test)]
@@ -143,7 +197,11 @@ impl Opening {
         views: &Views,
         (recovered, files): (&Recovered, Vec<Arc<HeadFile<L>>>),
     ) -> Result<(), OpenError> {
-        count_missing(self, recovered, &files, catalog).await?;
+        let add_damaged = |number: u32, lost: &Tallies| {
+            let file = files.iter().find(|file| file.number() > number).or(files.last());
+            file.inspect(|file| file.add_damaged(lost)).is_some()
+        };
+        count_missing(self, recovered, add_damaged, catalog).await?;
         let (segments, ledger) = (Arc::new(self.segments.clone()), Arc::new(self.state.ledger.clone()));
         views.change(|view| {
             let view = L::of_view_mut(view);
@@ -434,17 +492,17 @@ fn replay_files<T: Send, L: Laned>(
 
 /// Journal files that are gone were acknowledged: the ledger says so, with the next file that is sealed, or at once when
 /// there is none.
-async fn count_missing<L: Laned>(
+async fn count_missing(
     opening: &mut Opening,
     recovered: &Recovered,
-    files: &[Arc<HeadFile<L>>],
+    // Adds what was lost to the first file behind a number; false when there is no file.
+    add_damaged: impl Fn(u32, &Tallies) -> bool,
     catalog: &Catalog,
 ) -> Result<(), OpenError> {
     for missing in &recovered.missing {
         let signal = opening.signal;
         tracing::error!(%signal, first = missing.first, last = missing.last, "journal files are missing; counted as damaged");
-        if let Some(file) = files.iter().find(|file| file.number() > missing.last).or(files.last()) {
-            file.add_damaged(&missing.tallies);
+        if add_damaged(missing.last, &missing.tallies) {
             continue;
         }
         let mut lost = BTreeMap::new();

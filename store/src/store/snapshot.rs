@@ -197,14 +197,15 @@ impl Snapshot {
             // Their files count them as accepted.
             traces.entry(tenant.clone()).or_default().add(&Tally { accepted: 0, ..outcomes.clone() });
         }
-        Ledger { traces, logs: self.0.logs.ledger() }
+        Ledger { traces, logs: self.0.logs.ledger(), metrics: self.0.metrics.ledger() }
     }
 
-    /// Rows of a tenant.
+    /// Rows of a tenant; of metrics, samples.
     pub fn rows(&self, signal: Signal, tenant: &TenantId) -> u64 {
         match signal {
             Signal::Traces => self.0.traces.rows_of(tenant),
             Signal::Logs => self.0.logs.rows_of(tenant),
+            Signal::Metrics => self.0.metrics.samples_of(tenant),
         }
     }
 

@@ -2,13 +2,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use arc_swap::ArcSwap;
 use weir_proto::{Signal, TenantId};
 
-use super::stored::StoredSegment;
+use super::{metrics::MetricsView, stored::StoredSegment};
 use crate::{
     Offset, Tally,
     head::{Cut, HeadFile, LineRows, Rows, SpanRows},
@@ -18,6 +18,9 @@ use crate::{
 /// Segments by tenant, oldest first.
 pub(crate) type SegmentsByTenant = HashMap<TenantId, Vec<Arc<StoredSegment>>>;
 
+/// Samples have segments of their own.
+static NO_SEGMENTS: LazyLock<SegmentsByTenant> = LazyLock::new(SegmentsByTenant::new);
+
 /// One moment. What it names lives until the last view that names it is dropped.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct View {
@@ -25,6 +28,8 @@ pub(crate) struct View {
     pub(crate) traces: LaneView<SpanRows>,
     /// Lines.
     pub(crate) logs: LaneView<LineRows>,
+    /// Samples.
+    pub(crate) metrics: MetricsView,
     /// Verdicts after this batch are not part of it.
     pub(crate) verdicts: VerdictNo,
     /// The names behind verdicts' policies; they only become more.
@@ -105,11 +110,12 @@ impl View {
         Cut { projected: self.traces.projected, verdicts: self.verdicts, policies: &self.policies }
     }
 
-    /// A signal's segments.
+    /// A signal's segments with rows.
     pub(crate) fn segments(&self, signal: Signal) -> &SegmentsByTenant {
         match signal {
             Signal::Traces => &self.traces.segments,
             Signal::Logs => &self.logs.segments,
+            Signal::Metrics => &NO_SEGMENTS,
         }
     }
 
@@ -118,6 +124,7 @@ impl View {
         Arc::make_mut(match signal {
             Signal::Traces => &mut self.traces.segments,
             Signal::Logs => &mut self.logs.segments,
+            Signal::Metrics => unreachable!("samples have no segments with rows"),
         })
     }
 
@@ -126,12 +133,13 @@ impl View {
         Arc::make_mut(match signal {
             Signal::Traces => &mut self.traces.sealed_ledger,
             Signal::Logs => &mut self.logs.sealed_ledger,
+            Signal::Metrics => &mut self.metrics.sealed_ledger,
         })
     }
 
-    /// Every segment, of every signal and tenant.
+    /// Every segment with rows, of every signal and tenant.
     pub(crate) fn all_segments(&self) -> impl Iterator<Item = &Arc<StoredSegment>> {
-        Signal::ALL.into_iter().flat_map(|signal| self.segments(signal).values().flatten())
+        Signal::WITH_ROWS.into_iter().flat_map(|signal| self.segments(signal).values().flatten())
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn response(format: Format, exported: Exported, accepted: &Accepted) 
         let rejected = match exported {
             Exported::Kept(Signal::Traces) => "rejectedSpans",
             Exported::Kept(Signal::Logs) => "rejectedLogRecords",
-            Exported::Metrics => "rejectedDataPoints",
+            Exported::Kept(Signal::Metrics) | Exported::Metrics => "rejectedDataPoints",
         };
         let partial = json!({rejected: rejected_spans.to_string(), "errorMessage": error_message});
         return json!({"partialSuccess": partial}).to_string().into();

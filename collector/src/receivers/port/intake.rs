@@ -176,6 +176,7 @@ impl Received {
                     admit_lines(self.tenant, payload, now_ns, rules).map_err(|error| hinted(error.into()))?;
                 (Arrival::Lines(admitted.batch), admitted.partial)
             }
+            Signal::Metrics => return Err(Refusal::Malformed("metrics are not kept yet".to_owned())),
         };
         Ok((Taken { arrival, partial, strangers }, self.reservation))
     }

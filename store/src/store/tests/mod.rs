@@ -8,6 +8,7 @@ mod fixtures;
 mod formats;
 mod hammer;
 mod lines;
+mod metrics;
 mod power;
 mod pressure;
 mod reopening;

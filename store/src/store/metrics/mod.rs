@@ -1,0 +1,22 @@
+//! The lane of metrics: samples are columns of their series, not rows; nothing is decided about them later.
+
+mod append;
+mod batch;
+mod definitions;
+mod publish;
+mod replay;
+mod select;
+mod view;
+
+pub(super) use self::{
+    append::append,
+    batch::SentFrame,
+    definitions::{Definitions, complete_copied},
+    publish::publisher,
+    replay::replay,
+    view::{Horizon, MetricsView},
+};
+pub use self::{
+    batch::{FloatSample, HistogramSample, MetricsAppended, MetricsBatch, SampleIndex},
+    select::StoredSeries,
+};
