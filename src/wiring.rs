@@ -107,6 +107,7 @@ async fn start(
             })
         })
     };
+    let door = SampleDoor::new(store, accept_window(plan.config.storage.accept));
     // The one authenticator hook: who names no tenant is the default one.
     let mut receivers: Vec<Listening> = Vec::new();
     for (id, config) in &plan.config.receivers {
@@ -116,7 +117,7 @@ async fn start(
         let started = match config {
             ReceiverConfig::Otlp(config) => {
                 let rules = admission_rules(config.span_limits, accept, processing);
-                otlp::start(config, rules, clock, append, authenticate, tracker, stop).await
+                otlp::start(config, rules, clock, append, door.clone(), authenticate, tracker, stop).await
             }
             // Started when the query endpoint listens, or mounted on it.
             ReceiverConfig::Prometheus(_) | ReceiverConfig::RemoteWrite(_) => continue,
@@ -128,7 +129,6 @@ async fn start(
         };
         receivers.extend(started.with_context(|| format!("cannot start receiver {id}"))?);
     }
-    let door = SampleDoor::new(store, accept_window(plan.config.storage.accept));
     let hostname = hostname();
     let scrapers = Scrapers::default();
     let mut mounts = scrapers.mounts(&hostname);

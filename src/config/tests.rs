@@ -2,6 +2,7 @@
 
 mod collectors;
 mod samplers;
+mod scraping;
 
 use std::{path::Path, time::Duration};
 
@@ -164,8 +165,8 @@ fn a_wrong_name_says_where_and_what_to_write() {
             "weir.yaml:1:13: exporter `debug` is not there yet: look at spans with `weir sql \"SELECT * FROM spans LIMIT 10\"`",
         ),
         (
-            "service: {pipelines: {metrics: {receivers: [otlp]}}}\n",
-            "weir.yaml:1:23: pipeline `metrics` is not there yet: this weir receives traces, logs",
+            "service: {pipelines: {profiles: {receivers: [otlp]}}}\n",
+            "weir.yaml:1:23: pipeline `profiles` is not there yet: this weir receives traces, logs, metrics",
         ),
         (
             "service:\n  pipelines:\n    traces:\n      receivers: [otlp, otlp/x]\n",

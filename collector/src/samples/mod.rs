@@ -3,8 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use weir_proto::{TenantId, metrics::Labels};
-use weir_store::{AppendError, MetricsAppended, MetricsBatch, RejectReason, SeriesRef, SeriesRefused, Store};
+use weir_proto::{
+    TenantId,
+    metrics::{LabelMatcher, Labels, MatchOp, is_stale},
+};
+use weir_store::{
+    AppendError, MetricsAppended, MetricsBatch, RejectReason, SeriesRef, SeriesRefused, SeriesSamples, Store,
+};
 
 /// Finds or makes series.
 pub trait SeriesSource: Send + Sync {
@@ -22,6 +27,9 @@ impl SeriesSource for Store {
 pub type AppendSamples =
     Arc<dyn Fn(MetricsBatch) -> BoxFuture<'static, Result<MetricsAppended, AppendError>> + Send + Sync>;
 
+/// A series' last float since a time in Unix ms: since when it counts, when it was measured (both Unix ms), its value.
+pub type LastSample = Arc<dyn Fn(&TenantId, &Labels, i64) -> Option<(i64, i64, f64)> + Send + Sync>;
+
 /// The way of samples into the store.
 #[derive(Clone)]
 pub struct SampleDoor {
@@ -29,6 +37,8 @@ pub struct SampleDoor {
     pub series: Arc<dyn SeriesSource>,
     /// Completes once a batch is durable and visible.
     pub append: AppendSamples,
+    /// What a series said last.
+    pub last: LastSample,
     /// How far from now a sample may lie.
     pub accept: AcceptWindow,
 }
@@ -41,8 +51,25 @@ impl SampleDoor {
             let store = appending.clone();
             Box::pin(async move { store.append_metrics(batch).await })
         });
-        Self { series: Arc::new(store.clone()), append, accept }
+        let reading = store.clone();
+        let last: LastSample = Arc::new(move |tenant, labels, from_ms| last_sample(&reading, tenant, labels, from_ms));
+        Self { series: Arc::new(store.clone()), append, last, accept }
     }
+}
+
+fn last_sample(store: &Store, tenant: &TenantId, labels: &Labels, from_ms: i64) -> Option<(i64, i64, f64)> {
+    let equal = |(name, value): (&str, &str)| LabelMatcher {
+        name: name.to_owned(),
+        op: MatchOp::Equal,
+        value: value.to_owned(),
+    };
+    let matchers: Vec<LabelMatcher> = labels.iter().map(equal).collect();
+    let found = store.snapshot().series(tenant, &matchers, from_ms, i64::MAX).ok()?;
+    let series = found.iter().find(|series| series.labels() == labels)?;
+    let mut samples = SeriesSamples::default();
+    series.read(from_ms, i64::MAX, &mut samples).ok()?;
+    let at = samples.values.iter().rposition(|value| !is_stale(*value))?;
+    Some((samples.start_ms.get(at).copied().unwrap_or(0), samples.times_ms[at], samples.values[at]))
 }
 
 /// How far from the time of receipt samples are taken; `None` is any distance.

@@ -238,7 +238,7 @@ impl Gathering<'_, '_> {
             }
             Err(_) => {
                 self.counts.kept += 1;
-                self.batch.rejected.push((RejectReason::SeriesLimit, 1));
+                self.batch.rejected.push((RejectReason::SeriesMax, 1));
                 walk.add(text, metric_type, group, false, Fate::Refused);
                 Ok(None)
             }

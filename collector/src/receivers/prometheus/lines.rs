@@ -173,12 +173,13 @@ impl Walk<'_> {
 
     /// A line of the old order takes its place in the new one.
     fn found_old(&mut self, at: usize, is_tracked: bool) -> Known<'_> {
-        let moved = self.moved.as_mut().expect("only with a new order");
-        let line = &mut self.lines.lines[at];
-        if let Some(Place::New(new)) = moved.places.get(&line.hash) {
-            let new = *new;
+        let hash = self.lines.lines[at].hash;
+        let moved = self.moved.as_ref().expect("only with a new order");
+        if let Some(&Place::New(new)) = moved.places.get(&hash) {
             return self.found_again(new);
         }
+        let moved = self.moved.as_mut().expect("just looked at");
+        let line = &mut self.lines.lines[at];
         line.see(self.lines.turn, is_tracked);
         let mut line = line.clone();
         if let Fate::Duplicate(series) = line.fate {

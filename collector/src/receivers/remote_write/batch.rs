@@ -94,7 +94,7 @@ impl Taking<'_> {
         }
         let series = match self.source.series(&self.batch.tenant, &labels) {
             Ok(series) => series,
-            Err(refused) => return self.refuse(RejectReason::SeriesLimit, samples, || format!("{labels}: {refused}")),
+            Err(refused) => return self.refuse(RejectReason::SeriesMax, samples, || format!("{labels}: {refused}")),
         };
         self.floats(&series, written);
         self.histograms(&series, written);
@@ -129,7 +129,7 @@ impl Taking<'_> {
                 Ok(histogram) => histogram.clone(),
                 Err(fault) => {
                     let words = || format!("{}: {fault}", series.labels());
-                    self.refuse(RejectReason::InvalidHistogram, 1, words);
+                    self.refuse(RejectReason::Unsupported, 1, words);
                     continue;
                 }
             };
