@@ -54,13 +54,16 @@ fn every_option_of_the_store_has_a_key() {
         "
 storage:
   path: /data
-  retention: {traces: '${env:DAYS}', logs: 5d}
+  retention: {traces: '${env:DAYS}', logs: 5d, metrics: 6d}
   size_max: 100GiB
   free_min: 1MiB
+  series_max: 12
   accept: {past: 1h}
   journal:
     file_size_max: 2MiB
     file_age_max: 2s
+    metrics_file_size_max: 3MiB
+    metrics_file_age_max: 4s
     commit_delay_max: 3ms
     commit_size_max: 4MiB
     queue_size_max: 5MiB
@@ -78,11 +81,14 @@ service: {drain_max: 12s}
         free_bytes_min: MIB,
         journal_file_bytes_max: 2 * MIB,
         journal_file_age_max: Duration::from_secs(2),
+        metrics_file_bytes_max: 3 * MIB,
+        metrics_file_age_max: Duration::from_secs(4),
         commit_delay_max: Duration::from_millis(3),
         commit_bytes_max: 4 * MIB,
         append_queue_bytes_max: 5 * MIB,
         unsealed_bytes_max: 66 * MIB,
         head_spans_max: 5,
+        series_max: 12,
         head_payload_bytes_max: 7 * MIB,
         seal_bytes_max: 8 * MIB,
         seal_age_max: Duration::from_secs(9),
@@ -91,6 +97,7 @@ service: {drain_max: 12s}
         segment_rows_max: 11,
         retention_traces: Some(Duration::from_secs(3 * 24 * 3600)),
         retention_logs: Some(Duration::from_secs(5 * 24 * 3600)),
+        retention_metrics: Some(Duration::from_secs(6 * 24 * 3600)),
         size_bytes_max: Some(100 << 30),
     };
     assert_eq!(format!("{options:?}"), format!("{expected:?}"));
@@ -136,7 +143,7 @@ fn a_wrong_name_says_where_and_what_to_write() {
         (
             "storage:\n  retenton: {traces: 7d}\n",
             "weir.yaml:2:3: unknown key `retenton`; did you mean `retention`? Known here: path, retention, size_max, \
-             free_min, accept, journal, head, seal, merge",
+             free_min, series_max, accept, journal, head, seal, merge",
         ),
         (
             "recievers: {}\n",
@@ -273,12 +280,12 @@ fn a_wrong_value_says_where_and_what_to_write() {
             "storage: {size_max: '${env:LONG_NAME}', sise_max: 1}\n",
             "weir.yaml:1:21: storage.size_max: `x` is not a size; write it like 64MiB, 100GB or 4096 (KiB, MiB, GiB, TiB, kB, MB, GB, TB)\n\
              weir.yaml:1:41: unknown key `sise_max`; did you mean `size_max`? Known here: path, retention, size_max, \
-             free_min, accept, journal, head, seal, merge",
+             free_min, series_max, accept, journal, head, seal, merge",
         ),
         (
             "storage: {path: '${env:LONG_NAME}', sise_max: 1}\n",
             "weir.yaml:1:37: unknown key `sise_max`; did you mean `size_max`? Known here: path, retention, size_max, \
-             free_min, accept, journal, head, seal, merge",
+             free_min, series_max, accept, journal, head, seal, merge",
         ),
         (
             "storage: {path: \"${env:NOWHERE}\"}\n",
