@@ -144,7 +144,8 @@ impl Bench {
     /// Waits until the last value of the only series of that name is this.
     async fn last(&self, name: &str, expected: &str) {
         soon(async {
-            while self.values(name).values().next().and_then(|values| values.last()).is_none_or(|last| last != expected) {
+            while self.values(name).values().next().and_then(|values| values.last()).is_none_or(|last| last != expected)
+            {
                 tokio::task::yield_now().await;
             }
         })

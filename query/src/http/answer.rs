@@ -147,11 +147,11 @@ impl http_body::Body for HeldBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
-        /// Handed over at a time: the connection copies none of it.
+        /// Handed over at a time, as a copy: what the connection still has of it must not hold the whole body.
         const PIECE_BYTES: usize = 256 << 10;
 
         let Some(body) = self.body.as_mut().filter(|body| !body.is_empty()) else { return Poll::Ready(None) };
-        let piece = body.split_to(body.len().min(PIECE_BYTES));
+        let piece = Bytes::copy_from_slice(&body.split_to(body.len().min(PIECE_BYTES)));
         Poll::Ready(Some(Ok(http_body::Frame::data(piece))))
     }
 
@@ -176,6 +176,8 @@ pub(super) enum Failure {
     /// With the methods that are.
     #[error("only {0} are served here")]
     MethodNotAllowed(&'static str),
+    #[error("this name of the server is not known here: list it in query.hosts")]
+    StrangeHost,
     #[error("the request's body is longer than {0} bytes")]
     BodyTooLarge(usize),
     #[error("the request's path and query are longer than {0} bytes")]
@@ -230,6 +232,7 @@ impl Failure {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::StrangeHost => StatusCode::MISDIRECTED_REQUEST,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::Busy | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -246,9 +249,11 @@ impl Failure {
             Self::NotFound(_) => "not_found",
             Self::Unauthorized => "unauthorized",
             Self::Read(_) | Self::Unwritable(_) | Self::Panicked => "failed",
-            Self::BadRequest(_) | Self::MethodNotAllowed(_) | Self::BodyTooLarge(_) | Self::UriTooLong(_) => {
-                "bad_request"
-            }
+            Self::BadRequest(_)
+            | Self::MethodNotAllowed(_)
+            | Self::StrangeHost
+            | Self::BodyTooLarge(_)
+            | Self::UriTooLong(_) => "bad_request",
         }
     }
 

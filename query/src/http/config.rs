@@ -14,6 +14,8 @@ pub struct QueryConfig {
     /// Host and port; `:4320` means every IPv4 address. Whoever reaches it may read everything: keep it on loopback or behind something that asks who is there.
     #[serde(deserialize_with = "endpoint::deserialize")]
     pub endpoint: String,
+    /// Names of this server that are answered beside addresses, names without a dot and private ones (`.local`, `.svc` …).
+    pub hosts: Vec<String>,
     /// A query that takes longer answers with what it found, or with 504.
     #[serde(deserialize_with = "duration::deserialize_positive")]
     pub timeout: Duration,
@@ -58,6 +60,7 @@ impl Default for QueryConfig {
     fn default() -> Self {
         Self {
             endpoint: "127.0.0.1:4320".into(),
+            hosts: Vec::new(),
             timeout: Duration::from_secs(30),
             queries_max: count(8),
             queue_timeout: Duration::from_secs(5),

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Instant};
 
 use datafusion::{
-    arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray},
+    arrow::{
+        array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray},
+        datatypes::Schema,
+    },
     catalog::TableProvider,
     datasource::MemTable,
 };
@@ -27,7 +30,10 @@ use super::{
 };
 use crate::{
     batches::{Batches, held::HeldBatches},
-    sql::{stop::Stop, table::Tables},
+    sql::{
+        stop::Stop,
+        table::{Tables, of_table},
+    },
 };
 
 /// The trace all of [`record`]'s spans belong to.
@@ -94,7 +100,11 @@ pub(crate) fn table(services: Vec<&str>) -> Arc<dyn TableProvider> {
         ("duration_ns", Arc::new(Int64Array::from_iter_values(0..rows))),
     ])
     .expect("columns of one length");
-    Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]]).expect("one schema"))
+    let schema = batch.schema();
+    let fields = schema.fields().iter().map(|field| of_table(field.as_ref().clone()));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let batch = batch.with_schema(Arc::clone(&schema)).expect("the same types");
+    Arc::new(MemTable::try_new(schema, vec![vec![batch]]).expect("one schema"))
 }
 
 /// A little store: answers with what it holds.

@@ -12,6 +12,7 @@ mod config;
 pub(crate) mod fixtures;
 mod gate;
 mod health;
+mod host;
 mod index;
 mod jaeger;
 mod jaeger_v3;

@@ -19,7 +19,7 @@ use super::{
     api, body,
     call::Call,
     gate::{Gate, run_short},
-    health, index, jaeger, jaeger_v3, metrics,
+    health, host, index, jaeger, jaeger_v3, metrics,
     mount::{Mount, MountKind},
     stream::Streamed,
     view::{Source, View},
@@ -47,7 +47,7 @@ enum Action {
     /// The same; the parameters may come as a JSON body, by POST.
     Search(fn(&Call, &dyn View) -> Result<Answer, Failure>),
     /// Says something about the process: open to everybody, at once.
-    Tell(fn(&dyn Source) -> Result<Answer, Failure>),
+    Tell(fn(&App) -> Result<Answer, Failure>),
     /// Sends its answer while it computes it; asks for credential and turn itself.
     Stream(fn(App, Request) -> Streaming),
 }
@@ -70,7 +70,7 @@ impl Route {
         Self { path, about, links: false, action: Action::Search(search) }
     }
 
-    const fn tell(path: &'static str, about: &'static str, tell: fn(&dyn Source) -> Result<Answer, Failure>) -> Self {
+    const fn tell(path: &'static str, about: &'static str, tell: fn(&App) -> Result<Answer, Failure>) -> Self {
         Self { path, about, links: true, action: Action::Tell(tell) }
     }
 
@@ -85,7 +85,7 @@ impl Route {
 
 /// Every endpoint, in the order of the page at `/`; docs/http.md shows each with an example.
 pub(super) const ROUTES: &[Route] = &[
-    Route::tell("/", "This page.", |_| index::page()),
+    Route::tell("/", "This page.", |app| index::page(&app.mounts)),
     Route::read("/jaeger/api/services", true, "Jaeger: the services.", jaeger::services),
     Route::read(
         "/jaeger/api/services/{service}/operations",
@@ -137,11 +137,11 @@ pub(super) const ROUTES: &[Route] = &[
     Route::tell(
         "/api/v1/sampling",
         "How tail sampling fares: what policies keep, what waits, what came late.",
-        |source| api::sampling(source),
+        |app| api::sampling(app.source.as_ref()),
     ),
     Route::tell("/healthz", "200 while the process lives.", |_| health::alive()),
-    Route::tell("/readyz", "200 while data is taken; else 503 and the reason.", |source| {
-        health::ready(source.readiness())
+    Route::tell("/readyz", "200 while data is taken; else 503 and the reason.", |app| {
+        health::ready(app.source.readiness())
     }),
     Route::tell("/metrics", "Weir's own metrics for Prometheus.", |_| metrics::render()),
 ];
@@ -200,7 +200,11 @@ pub(super) fn router(app: &App) -> Router {
             let is_push =
                 mounts.iter().any(|mount| mount.kind == MountKind::Push && mount.path == request.uri().path());
             async move {
-                let within = if is_push { Ok(()) } else { within_limits(&limits, &request) };
+                let within = match host::is_ours(&request, &limits.hosts) {
+                    false => Err(Failure::StrangeHost),
+                    true if is_push => Ok(()),
+                    true => within_limits(&limits, &request),
+                };
                 let response = match within {
                     Ok(()) => next.run(request).await,
                     Err(failure) => {
@@ -219,8 +223,8 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
     let style = ErrorStyle::of(route.path);
     let result = match route.action {
         Action::Tell(tell) => {
-            let (source, coding) = (Arc::clone(&app.source), Coding::accepted(request.headers()));
-            run_short(move || Ok(tell(source.as_ref())?.coded(coding))).await
+            let coding = Coding::accepted(request.headers());
+            run_short(move || Ok(tell(&app)?.coded(coding))).await
         }
         Action::Read(read) => answer(&app, read, request, false).await,
         Action::Search(read) => {

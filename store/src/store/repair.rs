@@ -52,7 +52,7 @@ pub(super) fn repair(shared: &Arc<Shared>, damaged: &Arc<StoredSegment>) {
         }
         Err(error) => {
             tracing::error!(%id, %error, "cannot save what a damaged segment still holds; it stays as it is");
-            damaged.set_damaged(false);
+            damaged.set_unrepairable();
             damaged.set_unmergeable();
             return;
         }

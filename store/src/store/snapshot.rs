@@ -230,7 +230,7 @@ impl StoredSegment {
     pub(crate) fn report(&self, error: &SegmentError) {
         SEGMENT_READ_ERRORS.inc();
         if matches!(error, SegmentError::Damaged { .. }) {
-            self.set_damaged(true);
+            self.set_damaged();
         }
         if let Some(times) = self.read_failed(Instant::now()) {
             tracing::error!(segment = %self.path().display(), %error, times, "a segment cannot be read; the rest is");

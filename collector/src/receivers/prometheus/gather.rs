@@ -64,6 +64,7 @@ pub(super) fn gather(
     let before = (batch.floats.len(), batch.exemplars.len(), batch.rejected.len());
     let mut gathering =
         Gathering { context, batch, counts: Counts::default(), family: Family::default(), first: before.0 };
+    gathering.batch.floats.reserve(memory.lines.len() + 8);
     let mut walk = memory.lines.walk();
     let result = gathering.read(body, format, &mut walk, &mut memory.families, &mut memory.exemplars);
     let counts = gathering.counts;

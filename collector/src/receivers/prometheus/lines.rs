@@ -117,7 +117,6 @@ impl Lines {
     }
 
     /// How many lines there are.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.lines.len()
     }

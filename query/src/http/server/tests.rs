@@ -448,4 +448,14 @@ async fn what_others_answer_is_beside_the_routes() {
     assert!(served.raw(push).await.ends_with("3 bytes"));
     let get = served.raw("GET /push HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert!(get.starts_with("HTTP/1.1 405") && get.contains("allow: POST"), "{get}");
+    assert!(served.get("/").await.contains("<code>/push</code></td><td>Takes pushes."));
+}
+
+#[tokio::test]
+async fn another_name_for_this_address_is_not_answered() {
+    let served = serve_held(held(), |config| config.hosts = vec!["weir.example.com".into()]).await;
+    let ask = |host: &str| format!("GET /healthz HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+    let refused = served.raw(&ask("evil.example.com:4320")).await;
+    assert!(status(&refused) == "421" && body(&refused).contains("query.hosts"), "{refused}");
+    assert_eq!(status(&served.raw(&ask("weir.example.com")).await), "200");
 }
