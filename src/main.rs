@@ -7,6 +7,7 @@ mod config;
 mod data;
 mod logging;
 mod samplers;
+mod scrapers;
 mod shutdown;
 mod sql;
 mod wiring;

@@ -1,6 +1,6 @@
 //! Puts the parts together: store, receivers and queries start here, and stop here in the opposite order of need.
 
-use std::{io::Write, path::PathBuf, sync::Arc, time::Duration};
+use std::{io::Write, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -12,8 +12,12 @@ use weir_collector::{
     receivers::{
         Listening, SpanLimits,
         loki::{self, LokiConfig, PUSH_PATH, Push},
-        otlp, zipkin,
+        otlp,
+        prometheus::Surroundings,
+        remote_write::{self, RemoteWrite, RemoteWriteConfig},
+        zipkin,
     },
+    samples::{AcceptWindow, SampleDoor},
 };
 use weir_proto::{TenantId, time::Clock};
 use weir_query::http::{Asset, Guests, Mount, Site};
@@ -21,8 +25,9 @@ use weir_store::Store;
 
 use crate::{
     banner,
-    config::{Accept, Config, ReceiverConfig, StorageConfig},
+    config::{Accept, Config, ReceiverConfig, StorageConfig, target_groups},
     samplers::Samplers,
+    scrapers::Scrapers,
     shutdown::{Asked, Signals},
 };
 
@@ -54,17 +59,20 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     };
     let tracker = TaskTracker::new();
     let stop = CancellationToken::new();
-    if let Err(error) = start(&plan, &store, &samplers, &tracker, &stop).await {
-        drain(&plan, &store, &tracker, &stop, &mut signals).await?;
-        return Err(error);
-    }
+    let scraping = match start(&plan, &store, &samplers, &tracker, &stop).await {
+        Ok(scraping) => scraping,
+        Err(error) => {
+            drain(&plan, &store, &tracker, &stop, &mut signals).await?;
+            return Err(error);
+        }
+    };
     loop {
         let asked = tokio::select! {
             asked = signals.next() => asked,
             why = store.failed() => stop_at_once(&why),
         };
         match asked {
-            Asked::Reload => reload(&plan, &mut samplers, &store).await,
+            Asked::Reload => reload(&plan, &mut samplers, &scraping, &store).await,
             Asked::Stop(name) => {
                 info!("{name}: answering what was received, then stopping");
                 return drain(&plan, &store, &tracker, &stop, &mut signals).await;
@@ -73,14 +81,22 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     }
 }
 
-/// Opens every port and prints the banner.
+/// The scrapers, with what starting another one takes.
+struct Scraping {
+    scrapers: Scrapers,
+    surroundings: Surroundings,
+    /// Where the query endpoint listens.
+    own: SocketAddr,
+}
+
+/// Opens every port, begins to scrape and prints the banner.
 async fn start(
     plan: &Plan,
     store: &Store,
     samplers: &Samplers,
     tracker: &TaskTracker,
     stop: &CancellationToken,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Scraping> {
     let append: Append = {
         let store = store.clone();
         Arc::new(move |batch| {
@@ -93,6 +109,7 @@ async fn start(
             })
         })
     };
+    let door = SampleDoor::new(store, accept_window(plan.config.storage.accept));
     // The one authenticator hook: who names no tenant is the default one.
     let mut receivers: Vec<Listening> = Vec::new();
     let mut mounted: Option<Push> = None;
@@ -103,8 +120,10 @@ async fn start(
         let started = match config {
             ReceiverConfig::Otlp(config) => {
                 let rules = admission_rules(config.span_limits, &plan.config.storage, processing);
-                otlp::start(config, rules, clock, append, authenticate, tracker, stop).await
+                otlp::start(config, rules, clock, append, door.clone(), authenticate, tracker, stop).await
             }
+            // Started when the query endpoint listens, or mounted on it.
+            ReceiverConfig::Prometheus(_) | ReceiverConfig::RemoteWrite(_) => continue,
             ReceiverConfig::Zipkin(config) => {
                 let rules = admission_rules(config.span_limits, &plan.config.storage, processing);
                 let started = zipkin::start(config, rules, clock, append, authenticate, tracker, stop).await;
@@ -120,10 +139,15 @@ async fn start(
     }
     // Pushes are taken on the port for queries, too, whatever receivers there are; what is configured for them holds there as well.
     let push = mounted.unwrap_or_else(|| pushes(plan, &LokiConfig::default(), append));
-    let mount = Mount::post(PUSH_PATH, "Loki: push log lines, as JSON or as protobuf behind snappy.", move |request| {
+    let push = Mount::post(PUSH_PATH, "Loki: push log lines, as JSON or as protobuf behind snappy.", move |request| {
         let push = push.clone();
         async move { push.answer(request).await }
     });
+    let hostname = hostname();
+    let scrapers = Scrapers::default();
+    let mut mounts = scrapers.mounts(&hostname);
+    mounts.push(remote_write_mount(plan, &door));
+    mounts.push(push);
     let authenticate = Arc::new(|_: &_| Some(TenantId::default()));
     let query = &plan.config.query;
     let address = weir_query::http::start(
@@ -131,16 +155,55 @@ async fn start(
         store.clone(),
         &plan.data.join(SPILL_FOLDER),
         authenticate,
-        Guests { mounts: vec![mount], site: site() },
+        Guests { mounts, site: site() },
         tracker,
         stop.clone(),
     )
     .await
     .with_context(|| format!("cannot listen on query.endpoint {}", query.endpoint))?;
+    let surroundings = Surroundings {
+        tenant: TenantId::default(),
+        door,
+        clock: Clock::system(),
+        read_yaml: target_groups,
+        hostname,
+        tracker: tracker.clone(),
+        stop: stop.clone(),
+    };
+    scrapers.set(&plan.config.receivers, address, &surroundings).context("cannot start scraping")?;
     let banner = banner::text(plan.config_file.as_deref(), &plan.data, &receivers, address);
     // Whoever started it may have closed stdout: no reason to stop.
     let _ = std::io::stdout().write_all(banner.as_bytes());
-    Ok(())
+    Ok(Scraping { scrapers, surroundings, own: address })
+}
+
+/// Remote write on the query endpoint.
+fn remote_write_mount(plan: &Plan, door: &SampleDoor) -> Mount {
+    let configured = plan.config.receivers.values().find_map(|config| match config {
+        ReceiverConfig::RemoteWrite(config) => Some(config.clone()),
+        _ => None,
+    });
+    let config = configured.unwrap_or_else(RemoteWriteConfig::default);
+    let authenticate = Arc::new(|_: &_| Ok(TenantId::default()));
+    let taking = RemoteWrite::new(&config, door.clone(), authenticate, Clock::system());
+    Mount::post(remote_write::PATH, "Prometheus: remote write, 1.0 and 2.0.", move |request| {
+        let taking = taking.clone();
+        async move { taking.answer(request).await }
+    })
+}
+
+/// This machine's name, as far as it is known.
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "localhost".into(), |name| name.trim().to_owned())
+}
+
+/// The times that samples may lie at.
+fn accept_window(accept: Accept) -> AcceptWindow {
+    match accept {
+        Accept::Any => AcceptWindow::default(),
+        Accept::Window { past, future } => AcceptWindow { past: Some(past), future: Some(future) },
+    }
 }
 
 /// What takes Loki's pushes.
@@ -209,8 +272,8 @@ fn stop_at_once(why: &str) -> ! {
     std::process::exit(1)
 }
 
-/// SIGHUP: takes on the file's processors, and says which other sections need a restart. A bad file changes nothing.
-async fn reload(plan: &Plan, samplers: &mut Samplers, store: &Store) {
+/// SIGHUP: takes on the file's processors and scrape configs, and says which other sections need a restart. A bad file changes nothing.
+async fn reload(plan: &Plan, samplers: &mut Samplers, scraping: &Scraping, store: &Store) {
     let Some(file) = &plan.config_file else {
         warn!("SIGHUP: weir runs without a configuration file; nothing to reload");
         return;
@@ -223,6 +286,10 @@ async fn reload(plan: &Plan, samplers: &mut Samplers, store: &Store) {
         warn!("SIGHUP: {warning}");
     }
     let file = file.display();
+    let Scraping { scrapers, surroundings, own } = scraping;
+    if let Err(error) = scrapers.set(&next.receivers, *own, surroundings) {
+        return error!("SIGHUP: nothing changed: {error:#}");
+    }
     let is_changed = match samplers.reload(next.processors.clone(), store).await {
         Ok(is_changed) => is_changed,
         Err(error) => return error!("SIGHUP: nothing changed: {error:#}"),

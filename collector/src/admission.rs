@@ -15,6 +15,7 @@ use weir_proto::{
     otlp::{
         Checks, ItemFault, Limits, ScanError,
         logs::{self, IdNames},
+        metrics,
         traces::{self, Rewriter, ScannedSpan, scan},
         wire::WireError,
         with_attributes_max,
@@ -167,7 +168,7 @@ fn with_usable<T: Scanned>(
 }
 
 /// Scans, a second time when the first finds an unusual field order, which is put in order before.
-fn with_canonical<T>(
+pub(crate) fn with_canonical<T>(
     signal: Signal,
     payload: Bytes,
     scan: impl Fn(&[u8]) -> Result<T, ScanError>,
@@ -241,8 +242,7 @@ fn rewrite(signal: Signal, payload: &[u8]) -> Result<Bytes, AdmissionError> {
     let canonical = match signal {
         Signal::Traces => traces::canonical,
         Signal::Logs => logs::canonical,
-        // Not journalled as it came: no order is needed.
-        Signal::Metrics => return Ok(Bytes::copy_from_slice(payload)),
+        Signal::Metrics => metrics::canonical,
     };
     let rewritten = canonical(payload).map_err(|error| AdmissionError::Malformed { signal, error })?;
     Ok(rewritten.into())

@@ -2,6 +2,7 @@
 
 mod collectors;
 mod samplers;
+mod scraping;
 
 use std::{path::Path, time::Duration};
 
@@ -30,7 +31,7 @@ const MIB: u64 = 1 << 20;
 #[test]
 fn the_built_in_file_is_the_defaults() {
     let built_in = Config::built_in();
-    assert_eq!(built_in.receivers.keys().collect::<Vec<_>>(), ["otlp"]);
+    assert_eq!(built_in.receivers.keys().collect::<Vec<_>>(), ["otlp", "prometheus"]);
     assert_eq!(built_in.differences(&parse("").expect("an empty file")), Vec::<&str>::new());
     let options = built_in.storage.options(Path::new("d"));
     assert_eq!(format!("{options:?}"), format!("{:?}", StoreOptions::new("d")));
@@ -173,8 +174,8 @@ fn a_wrong_name_says_where_and_what_to_write() {
             "weir.yaml:1:13: exporter `debug` is not there yet: look at spans with `weir sql \"SELECT * FROM spans LIMIT 10\"`",
         ),
         (
-            "service: {pipelines: {metrics: {receivers: [otlp]}}}\n",
-            "weir.yaml:1:23: pipeline `metrics` is not there yet: this weir receives traces, logs",
+            "service: {pipelines: {profiles: {receivers: [otlp]}}}\n",
+            "weir.yaml:1:23: pipeline `profiles` is not there yet: this weir receives traces, logs, metrics",
         ),
         (
             "service:\n  pipelines:\n    traces:\n      receivers: [otlp, otlp/x]\n",

@@ -3,6 +3,8 @@
 pub mod loki;
 pub mod otlp;
 mod port;
+pub mod prometheus;
+pub mod remote_write;
 pub mod zipkin;
 
 pub use port::{

@@ -32,22 +32,3 @@ pub(super) async fn pass_over(body: Body) {
     // Refused already: whatever comes of it.
     let _ = whole(body, 0).await;
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn forms_are_read() {
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let read = |body: &str| form(body.as_bytes()).expect(body);
-        assert_eq!(
-            read("query=a%2Bb+c&match%5B%5D=x&e"),
-            [pair("query", "a+b c"), pair("match[]", "x"), pair("e", "")]
-        );
-        assert!(read("").is_empty());
-        for bad in ["a=%", "a=%4", "a=%zz", "a=%+1", "a=%ff"] {
-            assert!(form(bad.as_bytes()).is_err(), "{bad}");
-        }
-    }
-}

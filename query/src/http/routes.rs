@@ -21,7 +21,7 @@ use super::{
     form,
     gate::{Gate, run_short},
     health, host, index, jaeger, jaeger_v3, loki, metrics,
-    mount::Mount,
+    mount::{Mount, MountKind},
     prometheus,
     site::Site,
     stream::Streamed,
@@ -244,14 +244,16 @@ pub(super) fn router(app: &App) -> Router {
     }
     for mount in app.mounts.iter() {
         let answer = Arc::clone(&mount.answer);
-        router = router.route(mount.path, post(move |request: Request| answer(request)));
+        let answer = move |request: Request| answer(request);
+        let methods = if mount.kind == MountKind::Push { post(answer) } else { get(answer) };
+        router = router.route(mount.path, methods);
     }
     router = app.site.mount(router);
     let mounts = Arc::clone(&app.mounts);
     let not_allowed = |request: Request| async move {
         let path = request.uri().path();
-        let is_mount = mounts.iter().any(|mount| mount.path == path);
-        let others = if is_mount { "POST" } else { "GET,HEAD" };
+        let mount = mounts.iter().find(|mount| mount.path == path);
+        let others = mount.map_or("GET,HEAD", |mount| mount.kind.methods());
         let failure =
             Failure::MethodNotAllowed(ROUTES.iter().find(|route| route.path == path).map_or(others, Route::methods));
         metrics::count("none", failure.outcome(), Instant::now());
@@ -270,7 +272,8 @@ pub(super) fn router(app: &App) -> Router {
         .layer(axum::middleware::from_fn(move |request: Request, next: axum::middleware::Next| {
             let limits = Arc::clone(&limits);
             // A push has a limit of its own.
-            let is_push = mounts.iter().any(|mount| mount.path == request.uri().path());
+            let is_push =
+                mounts.iter().any(|mount| mount.kind == MountKind::Push && mount.path == request.uri().path());
             async move {
                 let within = match host::is_ours(&request, &limits.hosts) {
                     false => Err(Failure::StrangeHost),

@@ -20,9 +20,9 @@ use std::net::SocketAddr;
 
 pub(crate) use self::{
     body::collect,
-    budget::Budget,
+    budget::{Budget, Reservation},
     connection::Lifetime,
-    decompress::{ACCEPTED, Encoding},
+    decompress::{ACCEPTED, Encoding, decompress},
     format::Format,
     intake::{Accepted, Intake, Received},
     loki::LokiFormat,
