@@ -326,6 +326,7 @@ impl Failure {
             Self::Read(_) | Self::Unwritable(_) | Self::Panicked => "internal",
             Self::Unauthorized => "unauthorized",
             Self::BadRequest(_)
+            | Self::BadCondition(_)
             | Self::MethodNotAllowed(_)
             | Self::StrangeHost
             | Self::BodyTooLarge(_)

@@ -51,8 +51,6 @@ enum Action {
     Form(fn(&Call, &dyn View) -> Result<Answer, Failure>),
     /// The same; the parameters may come as a JSON body, by POST.
     Search(fn(&Call, &dyn View) -> Result<Answer, Failure>),
-    /// The same; the parameters may come as a form, by POST.
-    Form(fn(&Call, &dyn View) -> Result<Answer, Failure>),
     /// Says something about the process: open to everybody, at once.
     Tell(fn(&App) -> Result<Answer, Failure>),
     /// Sends its answer while it computes it; asks for credential and turn itself.

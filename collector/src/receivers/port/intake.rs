@@ -106,7 +106,7 @@ impl Intake {
                 let metrics = self.metrics.as_ref().expect("they were translated by it");
                 let (accepted, partial) = metrics.append(*translated).await?;
                 count(signal, protocol, accepted, partial.as_ref());
-                return Ok(Accepted { partial, warning });
+                return Ok(Accepted { items: accepted, partial, warning });
             }
         };
         PAYLOAD_BYTES.with_label_values(&[protocol, encoding.name()]).inc_by(arrival.payload_bytes());
