@@ -2,6 +2,7 @@
 #
 #   make run                       builds and starts everything on loopback
 #   make run ARGS="--data ./d"     with options of `weir run`
+#   make demo                      the same with a shop in front of it, and an incident under way
 #   make test                      every test
 #   make check                     format, lints, house rules, licences
 #   make fuzz ARGS="zipkin 600"    one fuzz target for so many seconds; without ARGS, each for a minute
@@ -17,10 +18,11 @@ TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 # A rustup toolchain that was just installed is not on PATH yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help run test check bench fuzz torture need-cargo need-check-tools need-cargo-fuzz
+.PHONY: help run demo test check bench fuzz torture need-cargo need-check-tools need-cargo-fuzz
 
 help:
 	@echo "make run     build with the release profile and start (ARGS=\"--data DIR --config FILE\")"
+	@echo "make demo    the same, with half an hour of a shop's traffic and an incident under way (ARGS=\"--speed 10\")"
 	@echo "make test    install what the tests need, then run all of them"
 	@echo "make check   formatting, clippy, house rules, licences and bans"
 	@echo "make bench   the load generator and the figures (ARGS=\"--quick\")"
@@ -30,6 +32,10 @@ help:
 run: need-cargo
 	@[[ -e $(TARGET)/release/weir ]] || echo "make run: the first build compiles everything once: about 25 minutes on 2 cores, less on more" >&2
 	@$(CARGO) run --release --locked --bin weir -- run $(ARGS)
+
+demo: need-cargo
+	@[[ -e $(TARGET)/release/weir ]] || echo "make demo: the first build compiles everything once: about 25 minutes on 2 cores, less on more" >&2
+	@$(CARGO) run --release --locked --bin weir -- demo $(ARGS)
 
 test: need-cargo
 	@tests/needs.sh

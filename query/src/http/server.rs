@@ -20,6 +20,7 @@ use weir_store::Store;
 
 use super::{
     Authenticate, QueryConfig,
+    about::About,
     allowance::Allowance,
     gate::Gate,
     leash::{Leash, LeashedRouter},
@@ -35,13 +36,15 @@ const HEADER_BYTES_MIN: usize = 8192;
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// Opens the port and serves until `shutdown`; the tracker's tasks end once the last request is answered or
-/// `drain_timeout` is over. What SQL queries cannot hold in memory goes to `spill_folder`, which is emptied. `mounts` are answered beside the routes.
+/// `drain_timeout` is over. What SQL queries cannot hold in memory goes to `spill_folder`, which is emptied. `mounts` are answered beside the routes; `about` is what
+/// they say of the process.
 pub async fn start(
     config: &QueryConfig,
     store: Store,
     spill_folder: &Path,
     authenticate: Authenticate,
     mounts: Vec<Mount>,
+    about: About,
     tracker: &TaskTracker,
     shutdown: CancellationToken,
 ) -> io::Result<SocketAddr> {
@@ -54,6 +57,7 @@ pub async fn start(
         clock: Clock::system(),
         config: Arc::new(config.clone()),
         mounts: mounts.into(),
+        about: Arc::new(about),
     };
     serve(app, tracker, shutdown).await
 }

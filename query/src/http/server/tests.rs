@@ -34,7 +34,8 @@ async fn serve_mounted(held: Held, mounts: Vec<Mount>, change: impl FnOnce(&mut 
     let (source, config) = (Arc::new(held), Arc::new(config));
     let allowance = Allowance::of(&config);
     let mounts = mounts.into();
-    let app = App { source, authenticate, gate, allowance, engine, clock: Clock::fixed(0), config, mounts };
+    let (clock, about) = (Clock::fixed(0), Arc::default());
+    let app = App { source, authenticate, gate, allowance, engine, clock, config, mounts, about };
     let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let address = serve(app, &tracker, shutdown.clone()).await.expect("a free port");
     Served { address, tracker, shutdown, _spill: spill }
@@ -406,6 +407,7 @@ async fn a_port_that_is_taken_is_named() {
             clock: Clock::fixed(0),
             config: Arc::new(config),
             mounts: Arc::default(),
+            about: Arc::default(),
         };
         let error = serve(app, &TaskTracker::new(), CancellationToken::new()).await.expect_err("taken");
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);

@@ -30,6 +30,7 @@ async fn ask(request: HttpRequest<Body>) -> (StatusCode, String, Vec<u8>) {
         clock: Clock::fixed(0),
         config: Arc::new(config),
         mounts: Arc::default(),
+        about: Arc::default(),
     };
     let service = router(&app);
     let response = tower_call(service, request).await;
