@@ -12,12 +12,13 @@ use weir_collector::{
     receivers::{Listening, SpanLimits, otlp, zipkin},
 };
 use weir_proto::{TenantId, time::Clock};
-use weir_query::http::{Asset, Guests, Site};
+use weir_query::http::{About, Asset, Guests, ListensAt, Site};
 use weir_store::Store;
 
 use crate::{
     banner,
     config::{Accept, Config, ReceiverConfig},
+    demo::Shop,
     samplers::Samplers,
     shutdown::{Asked, Signals},
 };
@@ -33,6 +34,8 @@ pub(crate) struct Plan {
     /// Where `config` was read, to read it again on SIGHUP.
     pub(crate) config_file: Option<PathBuf>,
     pub(crate) config: Config,
+    /// What sends traffic, for a demo.
+    pub(crate) shop: Option<Shop>,
 }
 
 /// Runs until a signal (Ok once everything is drained) or a failure.
@@ -110,12 +113,21 @@ async fn start(
     }
     let authenticate = Arc::new(|_: &_| Some(TenantId::default()));
     let query = &plan.config.query;
+    let about = About {
+        version: env!("CARGO_PKG_VERSION"),
+        started_ns: Clock::system().now_ns(),
+        receivers: receivers
+            .iter()
+            .map(|port| ListensAt { protocol: port.protocol, endpoint: port.address.to_string() })
+            .collect(),
+        configuration: plan.config.shown.clone(),
+    };
     let address = weir_query::http::start(
         query,
         store.clone(),
         &plan.data.join(SPILL_FOLDER),
         authenticate,
-        Guests { mounts: Vec::new(), site: site() },
+        Guests { mounts: Vec::new(), site: site(), about },
         tracker,
         stop.clone(),
     )
@@ -124,6 +136,11 @@ async fn start(
     let banner = banner::text(plan.config_file.as_deref(), &plan.data, &receivers, address);
     // Whoever started it may have closed stdout: no reason to stop.
     let _ = std::io::stdout().write_all(banner.as_bytes());
+    if let Some(shop) = &plan.shop {
+        let otlp_http = receivers.iter().find(|port| port.protocol == "OTLP/HTTP");
+        let address = otlp_http.context("the demo needs a receiver that speaks OTLP over HTTP")?.address;
+        tokio::spawn(shop.clone().open(address, stop.clone()));
+    }
     Ok(())
 }
 

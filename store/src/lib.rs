@@ -30,4 +30,7 @@ pub use span::{
     DroppedItems, Operation, Operations, Place, Room, SearchLimits, SearchResult, Sought, SpanFilter, SpanRecord,
     SpanState, SpanText, TagFilter, TraceRows,
 };
-pub use store::{AppendError, Batch, LogsBatch, OpenError, ReadError, Snapshot, Store, StoreOptions, TracesBatch};
+pub use store::{
+    AppendError, Batch, LogsBatch, OpenError, ReadError, SignalStatus, Snapshot, Store, StoreOptions, StoreStatus,
+    TracesBatch,
+};

@@ -1,10 +1,11 @@
 //! One request to an endpoint that reads: who asks, for what, until when.
 
-use std::{cell::RefCell, time::Instant};
+use std::{cell::RefCell, sync::Arc, time::Instant};
 
 use weir_proto::{TenantId, TraceId};
 
 use super::{
+    about::About,
     allowance::{Allowance, Holding},
     answer::Failure,
 };
@@ -26,10 +27,14 @@ pub(super) struct Call {
     pub(super) traces_max: usize,
     /// `query.spans_max`.
     pub(super) spans_max: usize,
+    /// `query.trace_rows_max`.
+    pub(super) trace_rows_max: usize,
     /// What answers may hold.
     pub(super) allowance: Allowance,
     /// What this one's rows take of that.
     pub(super) rows: RefCell<Holding>,
+    /// The process.
+    pub(super) about: Arc<About>,
 }
 
 impl Call {

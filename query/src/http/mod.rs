@@ -2,6 +2,7 @@
 //!
 //! [`routes`] is the table of endpoints; [`gate`] bounds how many queries run and for how long; [`server`] owns the port.
 
+mod about;
 mod allowance;
 mod answer;
 mod api;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 
 use weir_proto::TenantId;
 
+pub use about::{About, ListensAt};
 pub use config::QueryConfig;
 pub use guests::Guests;
 pub use mount::Mount;

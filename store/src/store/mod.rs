@@ -18,6 +18,7 @@ mod sealer;
 mod shared;
 mod snapshot;
 mod spare_builder;
+mod status;
 mod stored;
 pub(crate) mod view;
 
@@ -38,6 +39,7 @@ pub use self::{
     lane::{Batch, LogsBatch},
     options::StoreOptions,
     snapshot::Snapshot,
+    status::{SignalStatus, StoreStatus},
 };
 use crate::{
     disk::Disk,
