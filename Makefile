@@ -4,6 +4,7 @@
 #   make run ARGS="--data ./d"     with options of `weir run`
 #   make ui                        builds the web UI, when its sources have changed
 #   make ui-dev                    the web UI as one works on it, with a Weir that runs already
+#   make demo                      the same with a shop in front of it, and an incident under way
 #   make test                      every test
 #   make check                     format, lints, house rules, licences
 #   make fuzz ARGS="zipkin 600"    one fuzz target for so many seconds; without ARGS, each for a minute
@@ -22,10 +23,11 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # What the web UI is made of. Its built files go into the binary; `cargo build` alone takes what is in ui/dist.
 UI_SOURCES := $(shell find ui/src ui/build ui/index.html ui/package.json ui/package-lock.json ui/vite.config.ts ui/tsconfig.json -type f 2>/dev/null)
 
-.PHONY: help run test check bench fuzz torture ui ui-dev ui-test ui-if-can need-cargo need-check-tools need-cargo-fuzz
+.PHONY: help run demo test check bench fuzz torture ui ui-dev ui-test ui-if-can need-cargo need-check-tools need-cargo-fuzz
 
 help:
 	@echo "make run     build with the release profile and start (ARGS=\"--data DIR --config FILE\")"
+	@echo "make demo    the same, with half an hour of a shop's traffic and an incident under way (ARGS=\"--speed 10\")"
 	@echo "make ui      build the web UI (Node 20 or newer); run and test do so by themselves"
 	@echo "make ui-dev  the web UI as one works on it, on port 5173, with the Weir that runs on 4320"
 	@echo "make test    install what the tests need, then run all of them"
@@ -37,6 +39,10 @@ help:
 run: need-cargo ui-if-can
 	@[[ -e $(TARGET)/release/weir ]] || echo "make run: the first build compiles everything once: about 25 minutes on 2 cores, less on more" >&2
 	@$(CARGO) run --release --locked --bin weir -- run $(ARGS)
+
+demo: need-cargo ui-if-can
+	@[[ -e $(TARGET)/release/weir ]] || echo "make demo: the first build compiles everything once: about 25 minutes on 2 cores, less on more" >&2
+	@$(CARGO) run --release --locked --bin weir -- demo $(ARGS)
 
 test: need-cargo
 	@tests/needs.sh

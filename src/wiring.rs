@@ -20,12 +20,13 @@ use weir_collector::{
     samples::{AcceptWindow, SampleDoor},
 };
 use weir_proto::{TenantId, time::Clock};
-use weir_query::http::{Asset, Guests, Mount, Site};
+use weir_query::http::{About, Asset, Guests, ListensAt, Mount, Site};
 use weir_store::Store;
 
 use crate::{
     banner,
     config::{Accept, Config, ReceiverConfig, StorageConfig, target_groups},
+    demo::Shop,
     samplers::Samplers,
     scrapers::Scrapers,
     shutdown::{Asked, Signals},
@@ -42,6 +43,8 @@ pub(crate) struct Plan {
     /// Where `config` was read, to read it again on SIGHUP.
     pub(crate) config_file: Option<PathBuf>,
     pub(crate) config: Config,
+    /// What sends traffic, for a demo.
+    pub(crate) shop: Option<Shop>,
 }
 
 /// Runs until a signal (Ok once everything is drained) or a failure.
@@ -150,12 +153,21 @@ async fn start(
     mounts.push(push);
     let authenticate = Arc::new(|_: &_| Some(TenantId::default()));
     let query = &plan.config.query;
+    let about = About {
+        version: env!("CARGO_PKG_VERSION"),
+        started_ns: Clock::system().now_ns(),
+        receivers: receivers
+            .iter()
+            .map(|port| ListensAt { protocol: port.protocol, endpoint: port.address.to_string() })
+            .collect(),
+        configuration: plan.config.shown.clone(),
+    };
     let address = weir_query::http::start(
         query,
         store.clone(),
         &plan.data.join(SPILL_FOLDER),
         authenticate,
-        Guests { mounts, site: site() },
+        Guests { mounts, site: site(), about },
         tracker,
         stop.clone(),
     )
@@ -174,6 +186,11 @@ async fn start(
     let banner = banner::text(plan.config_file.as_deref(), &plan.data, &receivers, address);
     // Whoever started it may have closed stdout: no reason to stop.
     let _ = std::io::stdout().write_all(banner.as_bytes());
+    if let Some(shop) = &plan.shop {
+        let otlp_http = receivers.iter().find(|port| port.protocol == "OTLP/HTTP");
+        let address = otlp_http.context("the demo needs a receiver that speaks OTLP over HTTP")?.address;
+        tokio::spawn(shop.clone().open(address, stop.clone()));
+    }
     Ok(Scraping { scrapers, surroundings, own: address })
 }
 

@@ -11,6 +11,12 @@ pub(crate) trait Batches: Sync {
     /// Rows of each part at most, newest parts first.
     fn parts_rows_max(&self) -> Vec<u64>;
 
+    /// The same rows in smaller parts, for columns that take much memory.
+    fn split(&self, rows_max: u32) -> Box<dyn Batches>;
+
+    /// Whether a part lies in the head, where each condition on an attribute reads payloads.
+    fn is_head(&self, part: usize) -> bool;
+
     /// The smallest and the largest start of a part's rows, Unix ns: no row lies outside.
     fn part_start_ns(&self, part: usize) -> (u64, u64);
 
@@ -27,6 +33,14 @@ pub(crate) trait Batches: Sync {
 impl Batches for Scan {
     fn parts_rows_max(&self) -> Vec<u64> {
         self.parts().iter().map(weir_store::ScanPart::rows_max).collect()
+    }
+
+    fn split(&self, rows_max: u32) -> Box<dyn Batches> {
+        Box::new(Scan::split(self, rows_max))
+    }
+
+    fn is_head(&self, part: usize) -> bool {
+        self.parts()[part].is_head()
     }
 
     fn part_start_ns(&self, part: usize) -> (u64, u64) {

@@ -37,5 +37,5 @@ pub use span::{
 };
 pub use store::{
     AppendError, Batch, FloatSample, HistogramSample, LogsBatch, MetricsAppended, MetricsBatch, OpenError, ReadError,
-    SampleIndex, Snapshot, Store, StoreOptions, StoredSeries, TracesBatch,
+    SampleIndex, SignalStatus, Snapshot, Store, StoreOptions, StoreStatus, StoredSeries, TracesBatch,
 };

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { expect, it } from "vitest";
 import { address, done, look, withBrowser } from "./look";
-import { traceId } from "./shop";
+import { hex, traceId } from "./shop";
 
 withBrowser();
 
@@ -69,7 +69,7 @@ it("finds what is pasted", async () => {
   const seen = await look("/status");
   const { page } = seen;
   await page.keyboard.press("Control+k");
-  await page.keyboard.insertText(`00-${traceId(1, 590)}-0000000000000001-01`);
+  await page.keyboard.insertText(`00-${traceId(1, 590)}-${hex(590 * 16 + 1, 16)}-01`);
   await page
     .getByRole("option", { name: /Trace|Span/ })
     .first()

@@ -36,6 +36,14 @@ impl Batches for HeldBatches {
         self.0.iter().map(|batch| batch.num_rows() as u64).collect()
     }
 
+    fn split(&self, _: u32) -> Box<dyn Batches> {
+        Box::new(Self(self.0.clone()))
+    }
+
+    fn is_head(&self, _: usize) -> bool {
+        false
+    }
+
     fn part_start_ns(&self, _: usize) -> (u64, u64) {
         (0, u64::MAX)
     }

@@ -32,7 +32,7 @@ pub(crate) mod flag {
 }
 
 /// Bytes that a span takes while its trace is laid out, about.
-pub(crate) const SPAN_BYTES: u64 = 256;
+pub(crate) const SPAN_BYTES: u64 = 224;
 
 /// A span as it was read.
 #[derive(Debug, Clone)]
@@ -138,11 +138,10 @@ impl Draft {
         let weights: &Float64Array = batch.column(10).as_primitive::<Float64Type>();
         let (events, links, policies) =
             (Texts::of(batch.column(11)), Texts::of(batch.column(12)), Texts::of(batch.column(WANTED)));
-        let of_service = Self::numbers(&services, &mut self.services);
-        let of_operation = Self::numbers(&names, &mut self.operations);
-        let has_exception: Vec<bool> = (0..events.codes() as u32)
-            .map(|code| events.of_code(code).contains(r#""name":"exception""#))
-            .collect();
+        let of_service = Self::numbers(&services, batch.num_rows(), &mut self.services);
+        let of_operation = Self::numbers(&names, batch.num_rows(), &mut self.operations);
+        let has_exception: Vec<bool> =
+            (0..events.codes() as u32).map(|code| events.of_code(code).contains(r#""name":"exception""#)).collect();
         let matches = finds.map(|finds| finds(batch, WANTED + 1));
         for row in 0..batch.num_rows() {
             let (start_ns, duration_ns) = (starts[row].max(0) as u64, durations[row].max(0) as u64);
@@ -177,9 +176,16 @@ impl Draft {
         }
     }
 
-    /// The numbers of a batch's texts, by code.
-    fn numbers(texts: &Texts<'_>, names: &mut Names) -> Vec<u32> {
-        (0..texts.codes() as u32).map(|code| names.number(texts.of_code(code))).collect()
+    /// The numbers of the texts that rows have, by code: a dictionary may have more.
+    fn numbers(texts: &Texts<'_>, rows: usize, names: &mut Names) -> Vec<u32> {
+        let mut numbers = vec![u32::MAX; texts.codes()];
+        for code in (0..rows).filter_map(|row| texts.code(row)) {
+            let number = &mut numbers[code as usize];
+            if *number == u32::MAX {
+                *number = names.number(texts.of_code(code));
+            }
+        }
+        numbers
     }
 
     /// Lays out what was read; what was sent twice is one row.

@@ -21,6 +21,11 @@ pub(crate) struct Folded<S> {
     pub(crate) is_late: bool,
 }
 
+/// Threads to read so many parts with, at least 1.
+pub(crate) fn threads(parts: usize) -> usize {
+    thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX).min(parts.max(1))
+}
+
 /// Reads the newest parts first and adds each to the state of a thread, until there are no more, `add` has enough, or the deadline comes.
 pub(crate) fn fold<S: Send>(
     batches: &dyn Batches,
@@ -29,7 +34,7 @@ pub(crate) fn fold<S: Send>(
     add: impl Fn(&mut S, &RecordBatch) -> bool + Sync,
 ) -> Folded<S> {
     let parts = batches.parts_rows_max().len();
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX).min(parts.max(1));
+    let threads = threads(parts);
     let (next, has_enough, is_late) = (AtomicUsize::new(0), AtomicBool::new(false), AtomicBool::new(false));
     let work = || {
         let mut state = new();

@@ -1,11 +1,11 @@
 //! What the store can decide of conditions, and what is left to be decided of each row.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::RangeInclusive};
 
 use arrow_array::{
     Array, FixedSizeBinaryArray, RecordBatch, StringArray,
     cast::AsArray,
-    types::{Int32Type, UInt32Type},
+    types::{Float64Type, Int32Type, Int64Type, TimestampNanosecondType, UInt32Type},
 };
 use regex::Regex;
 use weir_proto::{SpanId, TraceId, duration};
@@ -21,22 +21,6 @@ pub(crate) const KINDS: [&str; 6] = ["unspecified", "internal", "server", "clien
 
 /// Names of OTLP's StatusCodes, by number.
 pub(crate) const STATUSES: [&str; 3] = ["unset", "ok", "error"];
-
-/// What can be asked of a span beside its attributes.
-pub(crate) const FIELDS: [&str; 12] = [
-    "service",
-    "operation",
-    "kind",
-    "status",
-    "error",
-    "duration",
-    "state",
-    "policy",
-    "trace",
-    "span",
-    "parent",
-    "entry",
-];
 
 /// Conditions, ready for a scan.
 #[derive(Debug, Clone, Default)]
@@ -59,11 +43,25 @@ enum RowTest {
     HasParent(bool),
     /// One of the ids is this, or none of them.
     Id(ScanColumn, SpanId, bool),
+    /// A number of OTLP's is one of these.
+    Code(ScanColumn, Vec<i32>),
+    /// The start, Unix ns.
+    Start(RangeInclusive<u64>),
+    /// The duration in ns.
+    Duration(RangeInclusive<u64>),
+    /// An attribute is a number within these bounds, in IEEE 754's total order.
+    Number(ScanColumn, RangeInclusive<f64>),
+    /// An attribute is this boolean.
+    Bool(ScanColumn, bool),
+    /// One of these traces.
+    Trace(Vec<TraceId>),
 }
 
 #[derive(Debug, Clone)]
 enum TextTest {
     Missing,
+    Present,
+    In(Vec<String>),
     NotEqual(String),
     Fits(Regex),
     FitsNot(Regex),
@@ -73,6 +71,8 @@ impl TextTest {
     fn passes(&self, text: &str) -> bool {
         match self {
             Self::Missing => false,
+            Self::Present => true,
+            Self::In(texts) => texts.iter().any(|one| one == text),
             Self::NotEqual(other) => text != other,
             Self::Fits(pattern) => pattern.is_match(text),
             Self::FitsNot(pattern) => !pattern.is_match(text),
@@ -80,7 +80,7 @@ impl TextTest {
     }
 
     fn passes_null(&self) -> bool {
-        !matches!(self, Self::Fits(_))
+        !matches!(self, Self::Fits(_) | Self::Present | Self::In(_))
     }
 }
 
@@ -112,6 +112,75 @@ impl Plan {
     /// Spans that something enters a service by, only.
     pub(crate) fn of_entries(&mut self) {
         self.rest.push(RowTest::Entry(true));
+    }
+
+    /// The same with nothing left to the store: for telling, of rows that were read, which of them fulfil it.
+    pub(crate) fn by_rows(self) -> Self {
+        // Bodies are lines'.
+        let ScanFilter {
+            trace_ids,
+            services,
+            names,
+            kinds,
+            status_codes,
+            start_ns,
+            duration_ns,
+            attributes,
+            body_contains: _,
+        } = self.filter;
+        let mut rest = self.rest;
+        let one_of = |column, texts| RowTest::Text(column, TextTest::In(texts));
+        rest.extend(trace_ids.map(RowTest::Trace));
+        rest.extend(services.map(|texts| one_of(ScanColumn::Service, texts)));
+        rest.extend(names.map(|texts| one_of(ScanColumn::Name, texts)));
+        rest.extend(kinds.map(|codes| RowTest::Code(ScanColumn::Kind, codes)));
+        rest.extend(status_codes.map(|codes| RowTest::Code(ScanColumn::StatusCode, codes)));
+        if start_ns != (0..=u64::MAX) {
+            rest.push(RowTest::Start(start_ns));
+        }
+        if duration_ns != (0..=u64::MAX) {
+            rest.push(RowTest::Duration(duration_ns));
+        }
+        for AttributeCondition { place, key, test } in attributes {
+            let column = |form| ScanColumn::Attribute { place, key: key.clone(), form };
+            rest.push(match test {
+                AttributeTest::Present => RowTest::Text(column(AttributeForm::Text), TextTest::Present),
+                AttributeTest::TextIn(texts) => RowTest::Text(column(AttributeForm::Text), TextTest::In(texts)),
+                AttributeTest::NumberIn(bounds) => RowTest::Number(column(AttributeForm::Number), bounds),
+                AttributeTest::Is(is) => RowTest::Bool(column(AttributeForm::Bool), is),
+            });
+        }
+        Self { filter: ScanFilter::default(), rest, asks_for_entries: self.asks_for_entries }
+    }
+
+    /// What [`Self::passing`] looks at.
+    pub(crate) fn columns(&self) -> Vec<ScanColumn> {
+        self.rest.iter().flat_map(RowTest::columns).collect()
+    }
+
+    /// Adds what another asks.
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        let others = &other.filter;
+        let narrow =
+            |a: &RangeInclusive<u64>, b: &RangeInclusive<u64>| *a.start().max(b.start())..=*a.end().min(b.end());
+        let mine = &mut self.filter;
+        if let Some(wanted) = &others.trace_ids {
+            one_of(&mut mine.trace_ids, wanted);
+        }
+        for (mine, wanted) in [(&mut mine.services, &others.services), (&mut mine.names, &others.names)] {
+            if let Some(wanted) = wanted {
+                one_of(mine, wanted);
+            }
+        }
+        for (mine, wanted) in [(&mut mine.kinds, &others.kinds), (&mut mine.status_codes, &others.status_codes)] {
+            if let Some(wanted) = wanted {
+                one_of(mine, wanted);
+            }
+        }
+        mine.start_ns = narrow(&mine.start_ns, &others.start_ns);
+        mine.duration_ns = narrow(&mine.duration_ns, &others.duration_ns);
+        mine.attributes.extend(others.attributes.iter().cloned());
+        self.rest.extend(other.rest.iter().cloned());
     }
 
     /// A scan for `wanted` columns, which come first; [`Self::passing`] needs the others.
@@ -320,7 +389,7 @@ fn flag(test: &Test) -> Result<bool, &'static str> {
 }
 
 /// In the order of [`AttributeTest::NumberIn`], where -0 is below 0.
-fn numbers(side: Side, text: &str) -> Result<std::ops::RangeInclusive<f64>, &'static str> {
+fn numbers(side: Side, text: &str) -> Result<RangeInclusive<f64>, &'static str> {
     let number: f64 = text.parse().map_err(|_| "can be compared with a number only")?;
     let (low, high) = if number == 0.0 { (-0.0, 0.0) } else { (number, number) };
     Ok(match side {
@@ -337,40 +406,64 @@ impl RowTest {
             Self::Text(column, _) | Self::Id(column, ..) => vec![column.clone()],
             Self::Entry(_) => vec![ScanColumn::Kind, ScanColumn::ParentSpanId],
             Self::HasParent(_) => vec![ScanColumn::ParentSpanId],
+            Self::Code(column, _) | Self::Number(column, _) | Self::Bool(column, _) => vec![column.clone()],
+            Self::Start(_) => vec![ScanColumn::StartTime],
+            Self::Duration(_) => vec![ScanColumn::Duration],
+            Self::Trace(_) => vec![ScanColumn::TraceId],
         }
     }
 
     /// Takes out the rows that do not pass; its columns begin at `at`.
     fn narrow(&self, batch: &RecordBatch, at: usize, passing: &mut [bool]) {
+        let column = batch.column(at).as_ref();
+        let mut keep = |passes: &dyn Fn(usize) -> bool| {
+            passing.iter_mut().enumerate().for_each(|(row, passing)| *passing = *passing && passes(row));
+        };
         match self {
+            Self::Code(_, wanted) => {
+                let codes = column.as_primitive::<Int32Type>().values();
+                keep(&|row| wanted.contains(&codes[row]));
+            }
+            Self::Start(bounds) => {
+                let starts = column.as_primitive::<TimestampNanosecondType>().values();
+                keep(&|row| bounds.contains(&(starts[row].max(0) as u64)));
+            }
+            Self::Duration(bounds) => {
+                let durations = column.as_primitive::<Int64Type>().values();
+                keep(&|row| bounds.contains(&(durations[row].max(0) as u64)));
+            }
+            Self::Number(_, bounds) => {
+                let numbers = column.as_primitive::<Float64Type>();
+                let within =
+                    |number: f64| bounds.start().total_cmp(&number).is_le() && number.total_cmp(bounds.end()).is_le();
+                keep(&|row| numbers.is_valid(row) && within(numbers.value(row)));
+            }
+            Self::Bool(_, wanted) => {
+                let bools = column.as_boolean();
+                keep(&|row| bools.is_valid(row) && bools.value(row) == *wanted);
+            }
+            Self::Trace(wanted) => {
+                let ids: &FixedSizeBinaryArray = column.as_fixed_size_binary();
+                keep(&|row| wanted.iter().any(|id| ids.value(row) == id.0));
+            }
             Self::Text(_, test) => {
-                let texts = batch.column(at).as_dictionary::<UInt32Type>();
+                let texts = column.as_dictionary::<UInt32Type>();
                 let values: &StringArray = texts.values().as_string();
                 let of_code: Vec<bool> = values.iter().map(|text| text.is_some_and(|text| test.passes(text))).collect();
                 let codes = texts.keys();
-                for (row, passing) in passing.iter_mut().enumerate() {
-                    let is = if codes.is_null(row) { test.passes_null() } else { of_code[codes.value(row) as usize] };
-                    *passing &= is;
-                }
+                keep(&|row| if codes.is_null(row) { test.passes_null() } else { of_code[codes.value(row) as usize] });
             }
             Self::Entry(wanted) => {
-                let kinds = batch.column(at).as_primitive::<Int32Type>().values();
+                let kinds = column.as_primitive::<Int32Type>().values();
                 let parents = batch.column(at + 1);
-                for (row, passing) in passing.iter_mut().enumerate() {
-                    *passing &= (is_entry_kind(kinds[row]) || parents.is_null(row)) == *wanted;
-                }
+                keep(&|row| (is_entry_kind(kinds[row]) || parents.is_null(row)) == *wanted);
             }
             Self::HasParent(wanted) => {
-                let parents = batch.column(at);
-                for (row, passing) in passing.iter_mut().enumerate() {
-                    *passing &= parents.is_valid(row) == *wanted;
-                }
+                keep(&|row| column.is_valid(row) == *wanted);
             }
             Self::Id(_, id, wanted) => {
-                let ids: &FixedSizeBinaryArray = batch.column(at).as_fixed_size_binary();
-                for (row, passing) in passing.iter_mut().enumerate() {
-                    *passing &= (ids.is_valid(row) && ids.value(row) == id.0) == *wanted;
-                }
+                let ids: &FixedSizeBinaryArray = column.as_fixed_size_binary();
+                keep(&|row| (ids.is_valid(row) && ids.value(row) == id.0) == *wanted);
             }
         }
     }

@@ -1,11 +1,12 @@
 //! One request to an endpoint that reads: who asks, for what, until when.
 
-use std::{cell::RefCell, time::Instant};
+use std::{cell::RefCell, sync::Arc, time::Instant};
 
 use weir_proto::{TenantId, TraceId};
 
 use super::{
     PromqlConfig,
+    about::About,
     allowance::{Allowance, Holding},
     answer::Failure,
     loki::LogqlConfig,
@@ -34,10 +35,14 @@ pub(super) struct Call {
     pub(super) categorizes_labels: bool,
     /// `query.promql`.
     pub(super) promql: PromqlConfig,
+    /// `query.trace_rows_max`.
+    pub(super) trace_rows_max: usize,
     /// What answers may hold.
     pub(super) allowance: Allowance,
     /// What this one's rows take of that.
     pub(super) rows: RefCell<Holding>,
+    /// The process.
+    pub(super) about: Arc<About>,
 }
 
 impl Call {

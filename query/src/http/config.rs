@@ -29,6 +29,8 @@ pub struct QueryConfig {
     pub traces_max: NonZeroUsize,
     /// Spans in one answer; what is left out is said.
     pub spans_max: NonZeroUsize,
+    /// Spans of a trace that is shown as columns; what is left out is said.
+    pub trace_rows_max: NonZeroUsize,
     /// Bytes of one answer that shows traces, and a quarter of what its rows may take in memory; what is left out is said.
     pub answer_bytes_max: NonZeroUsize,
     /// Bytes that all such answers hold together, from their rows to what clients have not taken yet; what is left out is said.
@@ -71,6 +73,7 @@ impl Default for QueryConfig {
             queue_timeout: Duration::from_secs(5),
             traces_max: count(1500),
             spans_max: count(100_000),
+            trace_rows_max: count(2_000_000),
             answer_bytes_max: count(64 << 20),
             answers_bytes_max: count(384 << 20),
             sql: SqlConfig::default(),

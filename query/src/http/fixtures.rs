@@ -11,7 +11,7 @@ use datafusion::{
     datasource::MemTable,
 };
 use weir_proto::{
-    TenantId, TraceId,
+    SpanId, TenantId, TraceId,
     otlp::messages::{
         common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value},
         resource::v1::Resource,
@@ -20,7 +20,8 @@ use weir_proto::{
 };
 use weir_store::{
     AppendError, Ledger, LineRecord, Operation, Operations, ReadError, Room, ScanRequest, SearchLimits, SearchResult,
-    SpanFilter, SpanRecord, SpanState, TraceLines, TraceRows, sampling::SamplingStatus,
+    SpanFilter, SpanRecord, SpanState, StoreStatus, TraceLines, TraceRows,
+    sampling::{RememberedVerdict, SamplingStatus},
 };
 
 use super::{
@@ -98,8 +99,10 @@ pub(in crate::http) fn call(path: &[(&str, &str)], query: &[(&str, &str)]) -> Ca
         logql: LogqlConfig::default(),
         categorizes_labels: false,
         promql: super::PromqlConfig::default(),
+        trace_rows_max: 10_000,
         allowance: allowance.clone(),
         rows: allowance.rows().into(),
+        about: Arc::default(),
     }
 }
 
@@ -128,6 +131,7 @@ pub(crate) struct Held {
     pub(crate) operations: Vec<Operation>,
     pub(crate) ledger: Ledger,
     pub(crate) sampling: SamplingStatus,
+    pub(crate) verdicts: Vec<(TraceId, RememberedVerdict)>,
     pub(crate) unready: Option<AppendError>,
     pub(crate) metrics: Arc<Loaded>,
     /// Panics when operations are read.
@@ -155,6 +159,15 @@ impl Source for Held {
     fn sampling_status(&self) -> SamplingStatus {
         self.sampling.clone()
     }
+
+    fn verdict(&self, _: &TenantId, trace: TraceId) -> Option<RememberedVerdict> {
+        let verdict = self.verdicts.iter().find(|(id, _)| *id == trace);
+        verdict.map(|(_, verdict)| verdict.clone())
+    }
+
+    fn store_status(&self, _: &TenantId) -> Option<StoreStatus> {
+        None
+    }
 }
 
 impl View for Held {
@@ -166,6 +179,12 @@ impl View for Held {
         found.rows.truncate(fitting);
         found.is_cut = fitting < all;
         Ok(found)
+    }
+
+    fn span(&self, _: &TenantId, id: TraceId, span: SpanId, _: Room<'_>) -> Result<TraceRows, ReadError> {
+        let is_it = |row: &&SpanRecord| row.span.trace_id == id.0 && row.span.span_id == span.0;
+        let rows = self.rows.iter().filter(is_it).cloned().collect();
+        Ok(TraceRows { rows, is_damaged: self.is_damaged, is_cut: false })
     }
 
     fn lines(&self, _: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError> {

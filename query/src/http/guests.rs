@@ -1,6 +1,6 @@
 //! What others answer on this port beside the routes: pushes and the web UI. The root hands it in.
 
-use super::{mount::Mount, site::Site};
+use super::{about::About, mount::Mount, site::Site};
 
 /// Everything on this port that does not read the store.
 #[derive(Debug, Default)]
@@ -9,4 +9,6 @@ pub struct Guests {
     pub mounts: Vec<Mount>,
     /// The web UI.
     pub site: Site,
+    /// What the process says of itself.
+    pub about: About,
 }

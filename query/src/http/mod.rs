@@ -2,6 +2,7 @@
 //!
 //! [`routes`] is the table of endpoints; [`gate`] bounds how many queries run and for how long; [`server`] owns the port.
 
+mod about;
 mod allowance;
 mod answer;
 mod api;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 
 use weir_proto::TenantId;
 
+pub use about::{About, ListensAt};
 pub use config::{PromqlConfig, QueryConfig};
 pub use guests::Guests;
 pub use loki::LogqlConfig;

@@ -14,6 +14,7 @@ use weir_proto::time::Clock;
 
 use super::{
     Authenticate, QueryConfig,
+    about::About,
     allowance::Allowance,
     answer::{Answer, ErrorStyle, Failure},
     api, body,
@@ -49,7 +50,9 @@ enum Action {
     Read(fn(&Call, &dyn View) -> Result<Answer, Failure>),
     /// The same; the parameters may come as a form, by POST.
     Form(fn(&Call, &dyn View) -> Result<Answer, Failure>),
-    /// The same; the parameters may come as a JSON body, by POST.
+    /// The same, and asks about the process besides.
+    Ask(fn(&Call, &dyn Source) -> Result<Answer, Failure>),
+    /// As [`Self::Read`]; the parameters may come as a JSON body, by POST.
     Search(fn(&Call, &dyn View) -> Result<Answer, Failure>),
     /// Says something about the process: open to everybody, at once.
     Tell(fn(&App) -> Result<Answer, Failure>),
@@ -65,6 +68,15 @@ impl Route {
         read: fn(&Call, &dyn View) -> Result<Answer, Failure>,
     ) -> Self {
         Self { path, about, links, action: Action::Read(read) }
+    }
+
+    const fn ask(
+        path: &'static str,
+        links: bool,
+        about: &'static str,
+        ask: fn(&Call, &dyn Source) -> Result<Answer, Failure>,
+    ) -> Self {
+        Self { path, about, links, action: Action::Ask(ask) }
     }
 
     const fn search(
@@ -137,6 +149,14 @@ pub(super) const ROUTES: &[Route] = &[
         "One trace as OTLP JSON, each span with its own time, its time on the critical path and its log records.",
         api::trace,
     ),
+    Route::read(
+        "/api/v1/trace/{id}/columns",
+        false,
+        "One trace as columns in the order of a waterfall, a window of rows at a time.",
+        api::columns,
+    ),
+    Route::read("/api/v1/trace/{id}/find", false, "The rows of a trace that have ?q= in them.", api::within),
+    Route::read("/api/v1/trace/{id}/spans/{span}", false, "One span in full, with its lines.", api::span),
     Route::read("/api/v1/dependencies", true, "Which service calls which, errors and percentiles.", api::dependencies),
     Route::read(
         "/api/v1/bottlenecks",
@@ -149,6 +169,22 @@ pub(super) const ROUTES: &[Route] = &[
         true,
         "Rate, errors and durations ?by= service, operation or any attribute, in steps.",
         api::red,
+    ),
+    Route::read("/api/v1/search", true, "The newest traces with a span that fulfils ?q=, each in brief.", api::search),
+    Route::read("/api/v1/heatmap", true, "Spans by time and duration.", api::heatmap),
+    Route::read(
+        "/api/v1/differences",
+        false,
+        "What is different about the spans of ?a.q=, ?a.from= and ?a.to=: attributes by how far their shares differ.",
+        api::differences,
+    ),
+    Route::ask("/api/v1/find", false, "Where ?q= leads, whatever was pasted; or why there is nothing.", api::find),
+    Route::read("/api/v1/attributes", true, "The keys that spans have, and their frequent values.", api::attributes),
+    Route::ask(
+        "/api/v1/status",
+        true,
+        "What runs, with what configuration, and how much there is of what.",
+        api::status,
     ),
     Route::read("/api/v1/services", true, "The services and how many operations each has.", api::services),
     Route::stream(
@@ -229,6 +265,7 @@ pub(super) struct App {
     pub(super) config: Arc<QueryConfig>,
     pub(super) mounts: Arc<[Mount]>,
     pub(super) site: Arc<Site>,
+    pub(super) about: Arc<About>,
 }
 
 /// The service behind the port.
@@ -299,12 +336,16 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
             let coding = Coding::accepted(request.headers());
             run_short(move || Ok(tell(&app)?.coded(coding))).await
         }
-        Action::Read(read) => answer(&app, read, request, None).await,
+        Action::Read(read) => answer(&app, move |call, source| read(call, source.view().as_ref()), request, None).await,
+        Action::Ask(ask) => answer(&app, ask, request, None).await,
         Action::Search(read) => {
             let posted: Posted = jaeger_v3::parameters;
-            answer(&app, read, request, Some(posted)).await
+            answer(&app, move |call, source| read(call, source.view().as_ref()), request, Some(posted)).await
         }
-        Action::Form(read) => answer(&app, read, request, Some(|body| Ok(form::pairs(body)))).await,
+        Action::Form(read) => {
+            let posted: Posted = |body| Ok(form::pairs(body));
+            answer(&app, move |call, source| read(call, source.view().as_ref()), request, Some(posted)).await
+        }
         Action::Stream(stream) => match stream(app, request).await {
             Ok(streamed) => return streamed.into_response(metrics::Streaming::of(route.path, begin)),
             Err(failure) => Err(failure),
@@ -333,7 +374,7 @@ const ENCODING_FLAGS: &str = "x-loki-response-encoding-flags";
 
 async fn answer(
     app: &App,
-    read: fn(&Call, &dyn View) -> Result<Answer, Failure>,
+    ask: impl Fn(&Call, &dyn Source) -> Result<Answer, Failure> + Send + 'static,
     request: Request,
     posted: Option<Posted>,
 ) -> Result<Answer, Failure> {
@@ -352,6 +393,7 @@ async fn answer(
         query.splice(..0, parameters(&body)?);
     }
     let (now_ns, traces_max, spans_max) = (app.clock.now_ns(), app.config.traces_max.get(), app.config.spans_max.get());
+    let (trace_rows_max, about) = (app.config.trace_rows_max.get(), Arc::clone(&app.about));
     let flags = parts.headers.get_all(ENCODING_FLAGS).iter().filter_map(|value| value.to_str().ok());
     let categorizes_labels = flags.flat_map(|flags| flags.split(',')).any(|flag| flag.trim() == "categorize-labels");
     let (logql, promql) = (app.config.logql.clone(), app.config.promql);
@@ -369,10 +411,12 @@ async fn answer(
             logql,
             promql,
             categorizes_labels,
+            trace_rows_max,
             allowance,
             rows,
+            about,
         };
-        Ok(read(&call, source.view().as_ref())?.coded(coding))
+        Ok(ask(&call, source.as_ref())?.coded(coding))
     };
     app.gate.run(run).await
 }

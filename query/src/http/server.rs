@@ -55,6 +55,7 @@ pub async fn start(
         config: Arc::new(config.clone()),
         mounts: guests.mounts.into(),
         site: Arc::new(guests.site),
+        about: Arc::new(guests.about),
     };
     serve(app, tracker, shutdown).await
 }

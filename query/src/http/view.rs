@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Instant};
 
-use weir_proto::{Signal, TenantId, TraceId};
+use weir_proto::{Signal, SpanId, TenantId, TraceId};
 use weir_store::{
     AppendError, Ledger, Operations, ReadError, Room, ScanRequest, SearchLimits, SearchResult, Snapshot, SpanFilter,
-    Store, TraceLines, TraceRows, sampling::SamplingStatus,
+    Store, StoreStatus, TraceLines, TraceRows,
+    sampling::{RememberedVerdict, SamplingStatus},
 };
 
 use super::{call::Call, prometheus::Stored};
@@ -33,6 +34,12 @@ pub(super) trait Source: Send + Sync {
 
     /// How tail sampling fares.
     fn sampling_status(&self) -> SamplingStatus;
+
+    /// What was decided of a trace, as far as it is remembered.
+    fn verdict(&self, tenant: &TenantId, trace: TraceId) -> Option<RememberedVerdict>;
+
+    /// How much there is of what, where there is a store.
+    fn store_status(&self, tenant: &TenantId) -> Option<StoreStatus>;
 }
 
 /// One immutable view; all methods may block on files. See [`Snapshot`].
@@ -50,6 +57,9 @@ pub(super) trait View: Send {
     ) -> Result<Vec<TraceRows>, ReadError> {
         ids.iter().take(1).map(|&id| self.trace(tenant, id, rows_max, &mut *room)).collect()
     }
+
+    /// The spans of a trace that have this id.
+    fn span(&self, tenant: &TenantId, id: TraceId, span: SpanId, room: Room<'_>) -> Result<TraceRows, ReadError>;
 
     /// The trace's lines, no more than `rows_max`.
     fn lines(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError>;
@@ -95,6 +105,14 @@ impl Source for Store {
     fn sampling_status(&self) -> SamplingStatus {
         Store::sampling_status(self)
     }
+
+    fn verdict(&self, tenant: &TenantId, trace: TraceId) -> Option<RememberedVerdict> {
+        Store::verdict(self, tenant, trace)
+    }
+
+    fn store_status(&self, tenant: &TenantId) -> Option<StoreStatus> {
+        Some(Store::status(self, tenant))
+    }
 }
 
 fn lines_of(snapshot: &Snapshot, call: &Call) -> SnapshotLines {
@@ -114,6 +132,10 @@ impl View for Snapshot {
         room: Room<'_>,
     ) -> Result<Vec<TraceRows>, ReadError> {
         Ok(self.traces_within(tenant, ids, rows_max, room))
+    }
+
+    fn span(&self, tenant: &TenantId, id: TraceId, span: SpanId, room: Room<'_>) -> Result<TraceRows, ReadError> {
+        Ok(self.spans_with_id(tenant, id, span, room))
     }
 
     fn lines(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError> {

@@ -19,6 +19,7 @@ mod sealer;
 mod shared;
 mod snapshot;
 mod spare_builder;
+mod status;
 mod stored;
 pub(crate) mod view;
 
@@ -40,6 +41,7 @@ pub use self::{
     metrics::{FloatSample, HistogramSample, MetricsAppended, MetricsBatch, SampleIndex, StoredSeries},
     options::StoreOptions,
     snapshot::Snapshot,
+    status::{SignalStatus, StoreStatus},
 };
 use crate::{
     disk::Disk,

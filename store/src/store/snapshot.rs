@@ -7,7 +7,7 @@ use std::{
 };
 
 use prometheus::{IntCounter, register_int_counter};
-use weir_proto::{Signal, TenantId, TraceId};
+use weir_proto::{Signal, SpanId, TenantId, TraceId};
 
 use super::{stored::StoredSegment, view::View};
 use crate::{
@@ -110,6 +110,36 @@ impl Snapshot {
             trace.rows.sort_by_key(|record| record.span.start_time_unix_nano);
         }
         Some(traces)
+    }
+
+    /// The spans of a trace that have this id, oldest start first: one, unless a client sent it twice or two share it.
+    pub fn spans_with_id(&self, tenant: &TenantId, trace: TraceId, span: SpanId, room: Room<'_>) -> TraceRows {
+        let mut found = [TraceRows::default()];
+        for segment in self.segments(tenant) {
+            let located = segment.locate(&[trace], usize::MAX).map(Option::unwrap_or_default);
+            let read = located
+                .and_then(|located| segment.located_with(located, span))
+                .and_then(|located| segment.read_located(&located, room, &mut found));
+            // A broken segment hurts only itself.
+            if let Err(error) = read {
+                segment.report(&error);
+                found[0].is_damaged = true;
+            }
+        }
+        let [mut found] = found;
+        for file in &self.0.traces.files {
+            let rows = file.rows_of_traces(tenant, &[trace], self.0.cut(), usize::MAX).unwrap_or_default();
+            file.read_rows(&rows, self.0.cut(), |_, record| {
+                if record.span.span_id == span.0 {
+                    found.is_cut |= !room(record.memory_bytes());
+                    if !found.is_cut {
+                        found.rows.push(record);
+                    }
+                }
+            });
+        }
+        found.rows.sort_by_key(|record| record.span.start_time_unix_nano);
+        found
     }
 
     /// The lines of a trace, oldest first, no more than `rows_max`. Rows that a client sent twice appear twice.

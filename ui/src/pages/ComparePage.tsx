@@ -144,6 +144,7 @@ function Selections({ service }: { service: string }) {
       service,
       operation,
       q,
+      spans: "entry",
       from: range.from || "1970-01-01",
       to: range.to,
       "a.q": aq,

@@ -48,7 +48,8 @@ async fn serve_mounted(held: Held, mounts: Vec<Mount>, change: impl FnOnce(&mut 
         }],
     };
     let site = Arc::new(site);
-    let app = App { source, authenticate, gate, allowance, engine, clock: Clock::fixed(0), config, mounts, site };
+    let (clock, about) = (Clock::fixed(0), Arc::default());
+    let app = App { source, authenticate, gate, allowance, engine, clock, config, mounts, site, about };
     let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let address = serve(app, &tracker, shutdown.clone()).await.expect("a free port");
     Served { address, tracker, shutdown, _spill: spill }
@@ -443,6 +444,7 @@ async fn a_port_that_is_taken_is_named() {
             config: Arc::new(config),
             mounts: Arc::default(),
             site: Arc::default(),
+            about: Arc::default(),
         };
         let error = serve(app, &TaskTracker::new(), CancellationToken::new()).await.expect_err("taken");
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);

@@ -1,3 +1,5 @@
+//! Groups, steps and conditions, of the same spans in the head and in a segment.
+
 use serde_json::{Value, json};
 
 use super::*;

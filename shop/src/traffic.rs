@@ -3,11 +3,11 @@
 
 use weir_proto::{SpanId, TraceId};
 
-use super::{
+use crate::{
+    rng::{Rng, mix, nth},
     template::{NO_PARENT, Template},
-    wire::Kind,
+    wire::{Kind, Patch},
 };
-use crate::rng::{Rng, mix, nth};
 
 /// Room before each message for gRPC's five byte prefix.
 pub const HEAD_LEN: usize = 5;
@@ -37,12 +37,12 @@ pub struct Traffic {
 
 /// What the spans of a trace share.
 #[derive(Clone, Copy)]
-struct TraceValues {
-    id: [u8; 16],
-    start_ns: u64,
-    stretch: f64,
-    user: u64,
-    order: u64,
+pub(crate) struct TraceValues {
+    pub(crate) id: [u8; 16],
+    pub(crate) start_ns: u64,
+    pub(crate) stretch: f64,
+    pub(crate) user: u64,
+    pub(crate) order: u64,
 }
 
 impl Traffic {
@@ -107,6 +107,8 @@ impl Traffic {
             .enumerate()
             .map(|(n, &length_ns)| self.trace_values(key, n as u64, length_ns, batch.base_ns))
             .collect();
+        let before = self.key(batch.number.wrapping_sub(1));
+        let linked = (trace_id(before, 0), span_id(before, 0));
         let mut patch = 0;
         for slots in &template.spans {
             let trace = &traces[slots.trace as usize];
@@ -120,26 +122,9 @@ impl Traffic {
             let own = nth(key ^ 0x5151, u64::from(slots.number));
             for (n, change) in template.patches[patch..slots.patches_end as usize].iter().enumerate() {
                 let own = own.rotate_left(n as u32 * 11);
-                self.change(bytes, change.position, change.kind, trace, own, batch.number);
+                change_value(bytes, change, trace, own, linked);
             }
             patch = slots.patches_end as usize;
-        }
-    }
-
-    fn change(&self, bytes: &mut [u8], at: u32, kind: Kind, trace: &TraceValues, own: u64, number: u64) {
-        match kind {
-            Kind::User => put(bytes, at, &digits(trace.user)),
-            Kind::Order => put(bytes, at, &hex(trace.order)),
-            Kind::Product => put(bytes, at, &digits(100_000 + (own >> 32) % PRODUCTS)),
-            Kind::Message => put(bytes, at, &hex(own)),
-            Kind::Count => {
-                let value = (1 << 14) + (own as u32 >> 12);
-                put(bytes, at, &[value as u8 | 0x80, (value >> 7) as u8 | 0x80, (value >> 14) as u8 & 0x7f]);
-            }
-            Kind::Money => put(bytes, at, &((100 + own % 99_900) as f64 / 100.0).to_le_bytes()),
-            Kind::Time(after_ns) => put(bytes, at, &trace.at(after_ns).to_le_bytes()),
-            Kind::LinkedTrace => put(bytes, at, &trace_id(self.key(number.wrapping_sub(1)), 0)),
-            Kind::LinkedSpan => put(bytes, at, &span_id(self.key(number.wrapping_sub(1)), 0)),
         }
     }
 
@@ -150,15 +135,7 @@ impl Traffic {
         let stretch = self.stretches[(bits & 0xfff) as usize] * jitter;
         let late_ns = (bits >> 12) % 400_000_000;
         let start_ns = base_ns - (f64::from(length_ns) * stretch) as u64 - late_ns;
-        // Some users come more often than others.
-        let (a, b) = (mix(bits) % USERS, mix(bits ^ 1) % USERS);
-        TraceValues {
-            id: trace_id(key, trace),
-            start_ns,
-            stretch,
-            user: 100_000 + a.min(b),
-            order: nth(key ^ 0x0d3e, trace),
-        }
+        TraceValues { id: trace_id(key, trace), start_ns, stretch, user: user(bits), order: nth(key ^ 0x0d3e, trace) }
     }
 
     fn key(&self, number: u64) -> u64 {
@@ -170,20 +147,53 @@ impl Traffic {
     }
 }
 
+/// Writes over one place of a span; `own` is a number of the span's, `linked` another trace and a span of it.
+#[inline]
+pub(crate) fn change_value(
+    bytes: &mut [u8],
+    patch: &Patch,
+    trace: &TraceValues,
+    own: u64,
+    linked: ([u8; 16], [u8; 8]),
+) {
+    let at = patch.position;
+    match patch.kind {
+        Kind::User => put(bytes, at, &digits(trace.user)),
+        Kind::Order => put(bytes, at, &hex(trace.order)),
+        Kind::Product => put(bytes, at, &digits(100_000 + (own >> 32) % PRODUCTS)),
+        Kind::Message => put(bytes, at, &hex(own)),
+        Kind::Count => {
+            let value = (1 << 14) + (own as u32 >> 12);
+            put(bytes, at, &[value as u8 | 0x80, (value >> 7) as u8 | 0x80, (value >> 14) as u8 & 0x7f]);
+        }
+        Kind::Money => put(bytes, at, &((100 + own % 99_900) as f64 / 100.0).to_le_bytes()),
+        Kind::Time(after_ns) => put(bytes, at, &trace.at(after_ns).to_le_bytes()),
+        Kind::LinkedTrace => put(bytes, at, &linked.0),
+        Kind::LinkedSpan => put(bytes, at, &linked.1),
+    }
+}
+
+/// A user of a trace with such bits: some come more often than others.
+pub(crate) fn user(bits: u64) -> u64 {
+    let (a, b) = (mix(bits) % USERS, mix(bits ^ 1) % USERS);
+    100_000 + a.min(b)
+}
+
 impl TraceValues {
+    /// A moment so long after the start, as the trace is stretched.
     #[inline]
-    fn at(&self, after_ns: u32) -> u64 {
+    pub(crate) fn at(&self, after_ns: u32) -> u64 {
         self.start_ns + (f64::from(after_ns) * self.stretch) as u64
     }
 }
 
 #[inline]
-fn put<const N: usize>(bytes: &mut [u8], at: u32, value: &[u8; N]) {
+pub(crate) fn put<const N: usize>(bytes: &mut [u8], at: u32, value: &[u8; N]) {
     bytes[at as usize..at as usize + N].copy_from_slice(value);
 }
 
 #[inline]
-fn trace_id(key: u64, trace: u64) -> [u8; 16] {
+pub(crate) fn trace_id(key: u64, trace: u64) -> [u8; 16] {
     let mut id = [0; 16];
     id[..8].copy_from_slice(&nth(key ^ 0x7ace, trace * 2).to_le_bytes());
     // Never all zero, whatever the seed.
@@ -192,7 +202,7 @@ fn trace_id(key: u64, trace: u64) -> [u8; 16] {
 }
 
 #[inline]
-fn span_id(key: u64, number: u32) -> [u8; 8] {
+pub(crate) fn span_id(key: u64, number: u32) -> [u8; 8] {
     (nth(key, u64::from(number)) | 1).to_le_bytes()
 }
 

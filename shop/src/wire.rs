@@ -2,7 +2,7 @@
 
 /// What is written over in each copy. Every kind has a fixed width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// The trace's user: six digits of 100,000 users.
     User,
     /// The trace's order: 16 hex digits, unique.
@@ -25,31 +25,40 @@ pub(crate) enum Kind {
 
 /// A place that is written over.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Patch {
-    pub(crate) position: u32,
-    pub(crate) kind: Kind,
+pub struct Patch {
+    /// In bytes.
+    pub position: u32,
+    /// What is written there.
+    pub kind: Kind,
 }
 
 /// Bytes being written, with their patches.
 #[derive(Debug, Default)]
-pub(crate) struct Writer {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) patches: Vec<Patch>,
+pub struct Writer {
+    /// What was written.
+    pub bytes: Vec<u8>,
+    /// Ascending by position.
+    pub patches: Vec<Patch>,
 }
 
 /// An attribute's value.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Value<'a> {
+pub enum Value<'a> {
+    /// Plain text.
     Text(&'a str),
     /// Text around a part that changes.
     Patched(&'a str, Kind, &'a str),
+    /// An integer.
     Int(i64),
+    /// True or false.
     Bool(bool),
+    /// Changes as a whole.
     Changing(Kind),
 }
 
 impl Writer {
-    pub(crate) fn varint(&mut self, mut value: u64) {
+    /// A base 128 varint.
+    pub fn varint(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.bytes.push(value as u8 | 0x80);
             value >>= 7;
@@ -57,29 +66,33 @@ impl Writer {
         self.bytes.push(value as u8);
     }
 
-    pub(crate) fn bytes_field(&mut self, field: u32, value: &[u8]) {
+    /// A field of bytes or text.
+    pub fn bytes_field(&mut self, field: u32, value: &[u8]) {
         self.varint(u64::from(field) << 3 | 2);
         self.varint(value.len() as u64);
         self.bytes.extend_from_slice(value);
     }
 
-    pub(crate) fn varint_field(&mut self, field: u32, value: u64) {
+    /// A field of a number.
+    pub fn varint_field(&mut self, field: u32, value: u64) {
         self.varint(u64::from(field) << 3);
         self.varint(value);
     }
 
-    pub(crate) fn fixed64_field(&mut self, field: u32) -> u32 {
+    /// A fixed field of 8 bytes, zeros; returns where they lie.
+    pub fn fixed64_field(&mut self, field: u32) -> u32 {
         self.varint(u64::from(field) << 3 | 1);
         self.blank(8)
     }
 
-    pub(crate) fn fixed32_field(&mut self, field: u32, value: u32) {
+    /// A fixed field of 4 bytes.
+    pub fn fixed32_field(&mut self, field: u32, value: u32) {
         self.varint(u64::from(field) << 3 | 5);
         self.bytes.extend_from_slice(&value.to_le_bytes());
     }
 
     /// A bytes field of zeros; returns where they lie.
-    pub(crate) fn blank_field(&mut self, field: u32, len: usize) -> u32 {
+    pub fn blank_field(&mut self, field: u32, len: usize) -> u32 {
         self.varint(u64::from(field) << 3 | 2);
         self.varint(len as u64);
         self.blank(len)
@@ -92,7 +105,7 @@ impl Writer {
     }
 
     /// A message field, its patches moved along.
-    pub(crate) fn message_field(&mut self, field: u32, message: &Writer) -> u32 {
+    pub fn message_field(&mut self, field: u32, message: &Writer) -> u32 {
         self.varint(u64::from(field) << 3 | 2);
         self.varint(message.bytes.len() as u64);
         let base = self.bytes.len() as u32;
@@ -103,18 +116,20 @@ impl Writer {
         base
     }
 
-    pub(crate) fn time_field(&mut self, field: u32, after_ns: u32) {
+    /// A time so long after the trace's start.
+    pub fn time_field(&mut self, field: u32, after_ns: u32) {
         let position = self.fixed64_field(field);
         self.patches.push(Patch { position, kind: Kind::Time(after_ns) });
     }
 
-    pub(crate) fn patched_field(&mut self, field: u32, kind: Kind) {
+    /// A field that changes as a whole.
+    pub fn patched_field(&mut self, field: u32, kind: Kind) {
         let position = self.blank_field(field, kind.width());
         self.patches.push(Patch { position, kind });
     }
 
     /// A KeyValue in `field`.
-    pub(crate) fn attribute(&mut self, field: u32, key: &str, value: Value<'_>) {
+    pub fn attribute(&mut self, field: u32, key: &str, value: Value<'_>) {
         let mut any = Writer::default();
         match value {
             Value::Text(text) => any.bytes_field(1, text.as_bytes()),
@@ -146,7 +161,8 @@ impl Writer {
 }
 
 impl Kind {
-    pub(crate) fn width(self) -> usize {
+    /// Bytes that it takes.
+    pub fn width(self) -> usize {
         match self {
             Self::User | Self::Product => 6,
             Self::Order | Self::Message | Self::LinkedTrace => 16,

@@ -1,7 +1,7 @@
 //! Walks a journey and lays out the spans of one trace: who calls whom, when, and on which pod.
 
-use super::services::{Action, JOURNEYS, SERVICES, Step};
 use crate::rng::Rng;
+use crate::services::{Action, JOURNEYS, SERVICES, Step};
 
 /// One span of a trace, before it is encoded.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub(crate) struct SpanPlan {
     pub(crate) start_ns: u32,
     pub(crate) duration_ns: u32,
     pub(crate) failed: bool,
+    /// Of what, when a story says so: the exception's type and message.
+    pub(crate) blame: Option<(&'static str, &'static str)>,
 }
 
 /// What the span shows of an action.
@@ -79,7 +81,8 @@ fn walk(
         Action::Work(name) => (Role::Work(name), None),
     };
     let failed = rng.below(1000) < failed_per_mille;
-    let index = push(spans, SpanPlan { service, role: outer, parent, start_ns, duration_ns: own_ns, failed });
+    let index =
+        push(spans, SpanPlan { service, role: outer, parent, start_ns, duration_ns: own_ns, failed, blame: None });
     let (inner_service, inner, mut now_ns) = match callee {
         None => (service, index, start_ns + own_ns / 4),
         Some((callee, role)) => {
@@ -91,6 +94,7 @@ fn walk(
                 start_ns,
                 duration_ns: own_ns / 2,
                 failed: failed && rng.percent(70),
+                blame: None,
             };
             (callee, push(spans, plan), start_ns + own_ns / 8)
         }

@@ -1,21 +1,21 @@
 //! The attributes, events and links of a span, as OpenTelemetry's instrumentations write them (semantic conventions 1.3x).
 
-use super::{
+use crate::rng::Rng;
+use crate::{
     journey::{Role, SpanPlan},
     services::SERVICES,
     wire::{Kind, Value, Writer},
 };
-use crate::rng::Rng;
 
 /// Field numbers of opentelemetry.proto.trace.v1.Span.
 mod field {
-    pub(super) const NAME: u32 = 5;
-    pub(super) const KIND: u32 = 6;
-    pub(super) const ATTRIBUTES: u32 = 9;
-    pub(super) const EVENTS: u32 = 11;
-    pub(super) const LINKS: u32 = 13;
-    pub(super) const STATUS: u32 = 15;
-    pub(super) const FLAGS: u32 = 16;
+    pub(crate) const NAME: u32 = 5;
+    pub(crate) const KIND: u32 = 6;
+    pub(crate) const ATTRIBUTES: u32 = 9;
+    pub(crate) const EVENTS: u32 = 11;
+    pub(crate) const LINKS: u32 = 13;
+    pub(crate) const STATUS: u32 = 15;
+    pub(crate) const FLAGS: u32 = 16;
 }
 
 const AGENTS: [&str; 6] = [
@@ -36,7 +36,7 @@ const FAILURES: [(&str, &str); 5] = [
 ];
 
 /// Name and kind, which come before the times on the wire.
-pub(super) fn name_and_kind(plan: &SpanPlan, out: &mut Writer) {
+pub(crate) fn name_and_kind(plan: &SpanPlan, out: &mut Writer) {
     let (name, kind) = match plan.role {
         Role::HttpServer(method, route) => (format!("{method} {route}"), 2),
         Role::HttpClient(_, method, _) => (method.to_string(), 3),
@@ -53,7 +53,7 @@ pub(super) fn name_and_kind(plan: &SpanPlan, out: &mut Writer) {
 }
 
 /// Everything after the times: attributes, events, links, status, flags.
-pub(super) fn rest(rng: &mut Rng, plan: &SpanPlan, out: &mut Writer) {
+pub(crate) fn rest(rng: &mut Rng, plan: &SpanPlan, out: &mut Writer) {
     let mut sink = Attributes { out, rng };
     match plan.role {
         Role::HttpServer(method, route) => sink.http_server(method, route, plan.failed),
@@ -66,7 +66,7 @@ pub(super) fn rest(rng: &mut Rng, plan: &SpanPlan, out: &mut Writer) {
         Role::Consume(topic) => sink.messaging(topic, "process"),
         Role::Work(name) => sink.work(name),
     }
-    let failure = plan.failed.then(|| *rng.pick(&FAILURES));
+    let failure = plan.failed.then(|| plan.blame.unwrap_or_else(|| *rng.pick(&FAILURES)));
     if let Some((error, _)) = failure {
         out.attribute(field::ATTRIBUTES, "error.type", Value::Text(error));
     }
@@ -89,7 +89,7 @@ pub(super) fn rest(rng: &mut Rng, plan: &SpanPlan, out: &mut Writer) {
 
 /// An attribute that is a number more often than a text, so that its texts have no column of their own: `north` on a tenth of the
 /// spans, a user on some.
-pub(super) fn lane(rng: &mut Rng, out: &mut Writer) {
+pub(crate) fn lane(rng: &mut Rng, out: &mut Writer) {
     match rng.below(100) {
         0..10 => out.attribute(field::ATTRIBUTES, "app.lane", Value::Text("north")),
         10..12 => out.attribute(field::ATTRIBUTES, "app.lane", Value::Patched("u-", Kind::User, "")),

@@ -1,47 +1,47 @@
 //! One encoded batch, with the positions of everything that differs from copy to copy.
 
-use super::{
+use crate::rng::Rng;
+use crate::{
     attributes, journey,
     journey::SpanPlan,
     services::SERVICES,
     wire::{Patch, Value, Writer},
 };
-use crate::rng::Rng;
 
 /// Marks a span without a parent.
-pub(super) const NO_PARENT: u32 = u32::MAX;
+pub(crate) const NO_PARENT: u32 = u32::MAX;
 
 /// A batch to copy from.
 #[derive(Debug)]
-pub(super) struct Template {
+pub(crate) struct Template {
     /// The encoded ExportTraceServiceRequest.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// In the order of the bytes.
-    pub(super) spans: Vec<SpanSlots>,
+    pub(crate) spans: Vec<SpanSlots>,
     /// Of all spans, in the order of the bytes; each span names its range.
-    pub(super) patches: Vec<Patch>,
+    pub(crate) patches: Vec<Patch>,
     /// Length of each trace in ns, unstretched.
-    pub(super) traces: Vec<u32>,
+    pub(crate) traces: Vec<u32>,
 }
 
 /// Where a span's parts lie, and who it is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SpanSlots {
+pub(crate) struct SpanSlots {
     /// Index of its trace in the batch.
-    pub(super) trace: u32,
+    pub(crate) trace: u32,
     /// Number of the span in the batch, trace by trace; its id derives from it.
-    pub(super) number: u32,
+    pub(crate) number: u32,
     /// Number of its parent, or [`NO_PARENT`].
-    pub(super) parent: u32,
-    pub(super) trace_id_at: u32,
-    pub(super) span_id_at: u32,
-    pub(super) parent_id_at: u32,
-    pub(super) start_at: u32,
-    pub(super) end_at: u32,
-    pub(super) start_ns: u32,
-    pub(super) duration_ns: u32,
+    pub(crate) parent: u32,
+    pub(crate) trace_id_at: u32,
+    pub(crate) span_id_at: u32,
+    pub(crate) parent_id_at: u32,
+    pub(crate) start_at: u32,
+    pub(crate) end_at: u32,
+    pub(crate) start_ns: u32,
+    pub(crate) duration_ns: u32,
     /// End of its patches in [`Template::patches`].
-    pub(super) patches_end: u32,
+    pub(crate) patches_end: u32,
 }
 
 /// A span on its way into its pod's group.
@@ -55,7 +55,7 @@ struct Placed {
 
 impl Template {
     /// A batch of exactly `spans` spans, some with [`attributes::lane`] when `lanes`, as a node's agent would send it: grouped by pod.
-    pub(super) fn new(rng: &mut Rng, spans: usize, failed_per_mille: u64, lanes: bool) -> Self {
+    pub(crate) fn new(rng: &mut Rng, spans: usize, failed_per_mille: u64, lanes: bool) -> Self {
         let pods: Vec<u64> = SERVICES.iter().map(|service| rng.below(service.pods)).collect();
         let mut placed = Vec::with_capacity(spans);
         let mut traces = Vec::new();
@@ -156,6 +156,11 @@ fn encode(rng: &mut Rng, placed: &Placed, lanes: bool) -> (Writer, SpanSlots) {
 
 /// A Resource of eight attributes.
 fn resource(service: usize, pod: u64) -> Writer {
+    resource_of(service, pod, SERVICES[service].version, &[])
+}
+
+/// The same with another version, and more attributes.
+pub(crate) fn resource_of(service: usize, pod: u64, version: &str, more: &[(&str, &str)]) -> Writer {
     let about = &SERVICES[service];
     // A pod's name and node derive from its number: the same pod looks the same in every batch.
     let mut rng = Rng::new(((service as u64) << 32) | pod);
@@ -163,12 +168,15 @@ fn resource(service: usize, pod: u64) -> Writer {
     let node = format!("ip-10-0-{}-{}.eu-central-1.compute.internal", rng.below(8), rng.below(250) + 1);
     let mut resource = Writer::default();
     resource.attribute(1, "service.name", Value::Text(about.name));
-    resource.attribute(1, "service.version", Value::Text(about.version));
+    resource.attribute(1, "service.version", Value::Text(version));
     resource.attribute(1, "service.namespace", Value::Text(about.namespace));
     resource.attribute(1, "deployment.environment.name", Value::Text("production"));
     resource.attribute(1, "k8s.pod.name", Value::Text(&name));
     resource.attribute(1, "k8s.node.name", Value::Text(&node));
     resource.attribute(1, "telemetry.sdk.language", Value::Text(about.language));
     resource.attribute(1, "process.pid", Value::Int(rng.below(400) as i64 + 1));
+    for (key, value) in more {
+        resource.attribute(1, key, Value::Text(value));
+    }
     resource
 }
