@@ -1,6 +1,6 @@
 //! One request to an endpoint that reads: who asks, for what, until when.
 
-use std::{cell::RefCell, time::Instant};
+use std::{cell::RefCell, sync::Weak, time::Instant};
 
 use weir_proto::{TenantId, TraceId};
 
@@ -29,6 +29,8 @@ pub(super) struct Call {
     pub(super) spans_max: usize,
     /// `query.promql`.
     pub(super) promql: PromqlConfig,
+    /// Held by whoever waits for the answer.
+    pub(super) client: Option<Weak<()>>,
     /// What answers may hold.
     pub(super) allowance: Allowance,
     /// What this one's rows take of that.

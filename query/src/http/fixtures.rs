@@ -88,6 +88,7 @@ pub(in crate::http) fn call(path: &[(&str, &str)], query: &[(&str, &str)]) -> Ca
         traces_max: 1500,
         spans_max: 1000,
         promql: super::PromqlConfig::default(),
+        client: None,
         allowance: allowance.clone(),
         rows: allowance.rows().into(),
     }

@@ -311,13 +311,19 @@ async fn answer(
     }
     let (now_ns, traces_max, spans_max) = (app.clock.now_ns(), app.config.traces_max.get(), app.config.spans_max.get());
     let promql = app.config.promql;
+    // Goes with this future, when nobody waits for it any more.
+    let waiting = Arc::new(());
+    let client = Some(Arc::downgrade(&waiting));
     let (source, allowance) = (Arc::clone(&app.source), app.allowance.clone());
     let run = move |deadline| {
         let rows = allowance.rows().into();
-        let call = Call { tenant, path, query, deadline, now_ns, traces_max, spans_max, promql, allowance, rows };
+        let call =
+            Call { tenant, path, query, deadline, now_ns, traces_max, spans_max, promql, client, allowance, rows };
         Ok(read(&call, source.view().as_ref())?.coded(coding))
     };
-    app.gate.run(run).await
+    let answer = app.gate.run(run).await;
+    drop(waiting);
+    answer
 }
 
 fn within_limits(config: &QueryConfig, request: &Request) -> Result<(), Failure> {
