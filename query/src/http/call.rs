@@ -1,6 +1,10 @@
 //! One request to an endpoint that reads: who asks, for what, until when.
 
-use std::{cell::RefCell, sync::Arc, time::Instant};
+use std::{
+    cell::RefCell,
+    sync::{Arc, Weak},
+    time::Instant,
+};
 
 use weir_proto::{TenantId, TraceId};
 
@@ -37,6 +41,8 @@ pub(super) struct Call {
     pub(super) promql: PromqlConfig,
     /// `query.trace_rows_max`.
     pub(super) trace_rows_max: usize,
+    /// Held by whoever waits for the answer.
+    pub(super) client: Option<Weak<()>>,
     /// What answers may hold.
     pub(super) allowance: Allowance,
     /// What this one's rows take of that.

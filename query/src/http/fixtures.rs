@@ -100,6 +100,7 @@ pub(in crate::http) fn call(path: &[(&str, &str)], query: &[(&str, &str)]) -> Ca
         categorizes_labels: false,
         promql: super::PromqlConfig::default(),
         trace_rows_max: 10_000,
+        client: None,
         allowance: allowance.clone(),
         rows: allowance.rows().into(),
         about: Arc::default(),

@@ -397,6 +397,9 @@ async fn answer(
     let flags = parts.headers.get_all(ENCODING_FLAGS).iter().filter_map(|value| value.to_str().ok());
     let categorizes_labels = flags.flat_map(|flags| flags.split(',')).any(|flag| flag.trim() == "categorize-labels");
     let (logql, promql) = (app.config.logql.clone(), app.config.promql);
+    // Goes with this future, when nobody waits for it any more.
+    let waiting = Arc::new(());
+    let client = Some(Arc::downgrade(&waiting));
     let (source, allowance) = (Arc::clone(&app.source), app.allowance.clone());
     let run = move |deadline| {
         let rows = allowance.rows().into();
@@ -410,6 +413,7 @@ async fn answer(
             spans_max,
             logql,
             promql,
+            client,
             categorizes_labels,
             trace_rows_max,
             allowance,
@@ -418,7 +422,9 @@ async fn answer(
         };
         Ok(ask(&call, source.as_ref())?.coded(coding))
     };
-    app.gate.run(run).await
+    let answer = app.gate.run(run).await;
+    drop(waiting);
+    answer
 }
 
 fn within_limits(config: &QueryConfig, request: &Request) -> Result<(), Failure> {

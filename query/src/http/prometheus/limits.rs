@@ -1,6 +1,9 @@
 //! What a PromQL query may take, and when it has to end.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Weak,
+    time::{Duration, Instant},
+};
 
 use super::params;
 use crate::{
@@ -22,21 +25,28 @@ pub(super) fn options(call: &Call) -> Result<Options, Failure> {
     })
 }
 
-/// Ends a query at a moment.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Deadline(Instant);
+/// Ends a query at a moment, or when nobody waits for it any more.
+#[derive(Debug, Clone)]
+pub(super) struct Deadline {
+    at: Instant,
+    client: Option<Weak<()>>,
+}
 
 impl Deadline {
     /// `query.timeout`, or `timeout` where that is shorter.
     pub(super) fn of(call: &Call) -> Result<Self, Failure> {
-        let Some(timeout) = params::optional_length(call, "timeout")? else { return Ok(Self(call.deadline)) };
+        let client = call.client.clone();
+        let Some(timeout) = params::optional_length(call, "timeout")? else {
+            return Ok(Self { at: call.deadline, client });
+        };
         let timeout = Duration::from_millis(u64::try_from(timeout).unwrap_or(0));
-        Ok(Self(call.deadline.min(Instant::now() + timeout)))
+        Ok(Self { at: call.deadline.min(Instant::now() + timeout), client })
     }
 }
 
 impl Stop for Deadline {
     fn reason(&self) -> Option<QueryError> {
-        (Instant::now() >= self.0).then_some(QueryError::Timeout)
+        let is_alone = self.client.as_ref().is_some_and(|client| client.strong_count() == 0);
+        (is_alone || Instant::now() >= self.at).then_some(QueryError::Timeout)
     }
 }

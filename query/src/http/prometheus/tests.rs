@@ -181,3 +181,12 @@ fn errors_have_prometheus_shape() {
     assert_eq!(Failure::TimedOut.into_response(style).status().as_u16(), 503);
     assert_eq!(Failure::Execution(String::new()).into_response(style).status().as_u16(), 422);
 }
+
+#[test]
+fn a_query_ends_when_nobody_waits_for_it() {
+    let waiting = Arc::new(());
+    let call = Call { client: Some(Arc::downgrade(&waiting)), ..call(&[], &[("query", "up"), ("time", "40")]) };
+    assert!(query(&call, &held()).is_ok());
+    drop(waiting);
+    assert!(matches!(query(&call, &held()), Err(Failure::TimedOut)));
+}
