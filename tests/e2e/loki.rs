@@ -32,7 +32,9 @@ async fn until_sealed(query: &Query) {
 /// Lines whose text has to come back as it is.
 fn odd_lines() -> Vec<String> {
     vec![
-        format!(r#"{{"level":"error","trace_id":"{TRACE}","span_id":"{SPAN}","ms":12.50,"user":{{"id":7}},"tags":[1, "x"]}}"#),
+        format!(
+            r#"{{"level":"error","trace_id":"{TRACE}","span_id":"{SPAN}","ms":12.50,"user":{{"id":7}},"tags":[1, "x"]}}"#
+        ),
         format!(r#" {{ "traceId" : "{TRACE}" , "ms" : 5 }} "#),
         r#"{"dd":{"trace_id":"11803532876627986230"},"n":-0,"big":1e400,"dup":1,"dup":2}"#.into(),
         r#"{"lone":"\ud800","nul":"\u0000","slash":"\/"}"#.into(),
@@ -64,7 +66,8 @@ async fn pushed_lines_are_found_wherever_they_lie() {
     let (status, answer) = post_to(PUSH, server.query, JSON, partly.to_string().into()).await;
     let words = "rejected log records: too_old 2 (times are nanoseconds since 1970); the other one is kept\n";
     assert_eq!((status.as_u16(), std::str::from_utf8(&answer).expect("text")), (400, words));
-    let ready = raw(server.query, b"GET /ready HTTP/1.1\r\nhost: w\r\nconnection: close\r\n\r\n", Duration::from_secs(5)).await;
+    let ready =
+        raw(server.query, b"GET /ready HTTP/1.1\r\nhost: w\r\nconnection: close\r\n\r\n", Duration::from_secs(5)).await;
     assert!(ready.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&ready));
 
     check(&Query::new(server.query), now_ns).await;
@@ -95,13 +98,12 @@ async fn check(query: &Query, now_ns: u64) {
     assert_eq!(rows(query, sql).await, json!([{"body": "with metadata"}]));
     let sql = format!("SELECT count(*) AS n FROM logs WHERE body LIKE '%{}%'", &TRACE[3..]);
     assert_eq!(rows(query, &sql).await, json!([{"n": 2}]));
-    let sql = "SELECT count(*) AS n FROM logs WHERE attributes['broken'] IS NOT NULL OR attributes['a.a.a'] IS NOT NULL";
+    let sql =
+        "SELECT count(*) AS n FROM logs WHERE attributes['broken'] IS NOT NULL OR attributes['a.a.a'] IS NOT NULL";
     assert_eq!(rows(query, sql).await, json!([{"n": 0}]));
     let sql = "SELECT scope_name, service, resource['pod'] AS pod, attributes['user'] AS u, body FROM logs
         WHERE resource['pod'] = 'p-1' ORDER BY time";
-    let line = |user: Option<&str>, body: &str| {
-        json!({"scope_name": "loki", "service": "unknown_service", "pod": "p-1", "u": user, "body": body})
-    };
+    let line = |user: Option<&str>, body: &str| json!({"scope_name": "loki", "service": "unknown_service", "pod": "p-1", "u": user, "body": body});
     let expected = [line(Some("ann"), "with metadata"), line(None, "same time"), line(None, "same time")];
     assert_eq!(rows(query, sql).await, Value::from(expected.to_vec()));
     let (status, trace) = query.json(&format!("/api/v1/trace/{TRACE}")).await.expect("an answer");
@@ -143,9 +145,7 @@ async fn python_logging_loki_pushes() {
     run(command).await;
     let sql = "SELECT service, resource['app'] AS app, resource['severity'] AS severity, resource['order'] AS o, body, attributes['ms'] AS ms
         FROM logs ORDER BY time";
-    let line = |severity: &str, order: Option<&str>, body: &str, ms: Option<&str>| {
-        json!({"service": "py-loki", "app": "py-loki", "severity": severity, "o": order, "body": body, "ms": ms})
-    };
+    let line = |severity: &str, order: Option<&str>, body: &str, ms: Option<&str>| json!({"service": "py-loki", "app": "py-loki", "severity": severity, "o": order, "body": body, "ms": ms});
     let body = format!(r#"{{"level":"error","trace_id":"{TRACE}","ms":12}}"#);
     let expected = [line("info", None, "order placed — ünïcödé", None), line("error", Some("42"), &body, Some("12"))];
     assert_eq!(rows(&query, sql).await, Value::from(expected.to_vec()));
@@ -168,9 +168,7 @@ async fn pino_loki_pushes() {
     run(command).await;
     let sql = "SELECT service, resource['application'] AS application, resource['level'] AS level, attributes['msg'] AS msg, attributes['ms'] AS ms
         FROM logs ORDER BY time";
-    let line = |level: &str, msg: &str, ms: Option<&str>| {
-        json!({"service": "js-loki", "application": "js-loki", "level": level, "msg": msg, "ms": ms})
-    };
+    let line = |level: &str, msg: &str, ms: Option<&str>| json!({"service": "js-loki", "application": "js-loki", "level": level, "msg": msg, "ms": ms});
     let expected = [line("info", "order placed — ünïcödé", Some("12")), line("error", "failed", None)];
     assert_eq!(rows(&query, sql).await, Value::from(expected.to_vec()));
     let (_, trace) = query.json(&format!("/api/v1/trace/{TRACE}")).await.expect("an answer");

@@ -113,6 +113,7 @@ pub fn field<'a>(text: &'a [u8], name: &[u8], limits: FieldLimits) -> Option<Fie
     found.filter(|_| read.is_ok())
 }
 
+#[inline]
 fn value<'a>(reader: &mut Reader<'a>) -> Result<FieldValue<'a>, NoFields> {
     let broken = |_| NoFields::Broken;
     Ok(match reader.peek() {
@@ -131,18 +132,24 @@ fn value<'a>(reader: &mut Reader<'a>) -> Result<FieldValue<'a>, NoFields> {
 }
 
 /// A string whose halves of surrogate pairs are replaced: they have the length of the character that stands for them.
+#[inline(always)]
 fn text_of(text: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     match text {
-        Cow::Owned(mut bytes) if std::str::from_utf8(&bytes).is_err() => {
-            for at in 0..bytes.len().saturating_sub(2) {
-                if bytes[at] == 0xed && bytes[at + 1] >= 0xa0 {
-                    bytes[at..at + 3].copy_from_slice("\u{fffd}".as_bytes());
-                }
-            }
-            Cow::Owned(bytes)
-        }
-        text => text,
+        Cow::Borrowed(text) => Cow::Borrowed(text),
+        Cow::Owned(bytes) => Cow::Owned(without_halves(bytes)),
     }
+}
+
+#[cold]
+fn without_halves(mut bytes: Vec<u8>) -> Vec<u8> {
+    if std::str::from_utf8(&bytes).is_err() {
+        for at in 0..bytes.len().saturating_sub(2) {
+            if bytes[at] == 0xed && bytes[at + 1] >= 0xa0 {
+                bytes[at..at + 3].copy_from_slice("\u{fffd}".as_bytes());
+            }
+        }
+    }
+    bytes
 }
 
 /// The name of the object that is being read.
@@ -211,9 +218,23 @@ mod tests {
         for text in ["", "x", "[1]", "5", "\"{\""] {
             assert_eq!(shown(text), Err(NoFields::NoObject), "{text}");
         }
-        for text in ["{", "{\"a\":1", "{\"a\":1}x", "{\"a\":1,}", "{,\"a\":1}", "{\"a\" 1}", "{a:1}", "{\"a\":}", "{\"a\":nul}",
-            "{\"a\":01}", "{\"a\":{\"b\":1}", "{\"a\":1}}", "{\"a\":[}", "{\"a\":{\"b\":1,}}", "{\"a\":\"\t\"}"]
-        {
+        for text in [
+            "{",
+            "{\"a\":1",
+            "{\"a\":1}x",
+            "{\"a\":1,}",
+            "{,\"a\":1}",
+            "{\"a\" 1}",
+            "{a:1}",
+            "{\"a\":}",
+            "{\"a\":nul}",
+            "{\"a\":01}",
+            "{\"a\":{\"b\":1}",
+            "{\"a\":1}}",
+            "{\"a\":[}",
+            "{\"a\":{\"b\":1,}}",
+            "{\"a\":\"\t\"}",
+        ] {
             assert_eq!(shown(text), Err(NoFields::Broken), "{text}");
         }
         for deep in [4, 100, 1_000_000] {
@@ -226,8 +247,20 @@ mod tests {
 
     #[test]
     fn what_serde_json_takes_as_an_object_has_fields_and_nothing_else() {
-        let texts = [r#"{"a":[1,2,{"b":[]}]}"#, r#"{"a":"\u00e9\/"}"#, r#"{"a":"\x"}"#, r#"{"a":+1}"#, r#"{"a":.5}"#, r#"{"a":1.}"#,
-            r#"{"":""}"#, r#"{"a":tru}"#, r#"{"a":true}"#, r#"{"a" : { "b" : null } }"#, r#"{"a":'b'}"#, "{\"a\":1}\u{feff}"];
+        let texts = [
+            r#"{"a":[1,2,{"b":[]}]}"#,
+            r#"{"a":"\u00e9\/"}"#,
+            r#"{"a":"\x"}"#,
+            r#"{"a":+1}"#,
+            r#"{"a":.5}"#,
+            r#"{"a":1.}"#,
+            r#"{"":""}"#,
+            r#"{"a":tru}"#,
+            r#"{"a":true}"#,
+            r#"{"a" : { "b" : null } }"#,
+            r#"{"a":'b'}"#,
+            "{\"a\":1}\u{feff}",
+        ];
         for text in texts {
             let theirs = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text);
             assert_eq!(shown(text).is_ok(), theirs.is_ok(), "{text}");

@@ -85,10 +85,7 @@ fn values(reader: &mut Reader<'_>, request: &mut Request<'_>, stream: &mut Strea
 }
 
 /// The members of an object of texts.
-fn pairs<'a>(
-    reader: &mut Reader<'a>,
-    mut visit: impl FnMut(Cow<'a, [u8]>, Cow<'a, [u8]>),
-) -> Result<(), JsonError> {
+fn pairs<'a>(reader: &mut Reader<'a>, mut visit: impl FnMut(Cow<'a, [u8]>, Cow<'a, [u8]>)) -> Result<(), JsonError> {
     let mut members = reader.object()?;
     while let Some(key) = reader.key(&mut members)? {
         let value = match reader.peek() {

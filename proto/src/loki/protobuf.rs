@@ -1,8 +1,9 @@
 //! Pushes in protobuf: PushRequest, StreamAdapter, EntryAdapter and LabelPairAdapter of Loki's published proto file.
 
 use super::{
-    PushError, PushOptions, labels, stream_time,
+    PushError, PushOptions, labels,
     stream::{Labels, Request, Stream},
+    stream_time,
 };
 use crate::otlp::wire::{Cursor, WireError, bytes_key, varint_key};
 
@@ -45,11 +46,7 @@ pub(super) fn transcode(message: &[u8], options: PushOptions<'_>) -> Result<Vec<
     Ok(request.finish())
 }
 
-fn stream(
-    encoded: &[u8],
-    request: &mut Request<'_>,
-    wire: &impl Fn(WireError) -> PushError,
-) -> Result<(), PushError> {
+fn stream(encoded: &[u8], request: &mut Request<'_>, wire: &impl Fn(WireError) -> PushError) -> Result<(), PushError> {
     let mut found = Labels::new();
     let mut open = request.begin_stream();
     let mut cursor = Cursor::new(encoded);

@@ -30,7 +30,9 @@ fn shown(payload: &[u8]) -> Vec<String> {
             assert_eq!(scope.scope.expect("a scope").name, "loki");
             for line in scope.log_records {
                 let Some(Value::StringValue(body)) = line.body.and_then(|body| body.value) else { panic!("no text") };
-                shown.push(format!("{} {body:?} {}", line.time_unix_nano, pairs(&line.attributes)).trim_end().to_owned());
+                shown.push(
+                    format!("{} {body:?} {}", line.time_unix_nano, pairs(&line.attributes)).trim_end().to_owned(),
+                );
             }
         }
     }
@@ -94,7 +96,10 @@ fn what_is_no_push_says_where() {
         (r#"{"streams":[{"values":[["1"]]}]}"#, "values at byte 23: must be a time and a line"),
         (r#"{"streams":[{"values":[["1",5]]}]}"#, "values at byte 28: must be a string"),
         (r#"{"streams":[{"values":[["1","l",{"a":{"b":1}}]]}]}"#, "values at byte 37: must be a string"),
-        (r#"{"streams":[{"values":[["1","l",{},5]]}]}"#, "values at byte 23: has more than a time, a line and structured metadata"),
+        (
+            r#"{"streams":[{"values":[["1","l",{},5]]}]}"#,
+            "values at byte 23: has more than a time, a line and structured metadata",
+        ),
         (r#"{"streams":[{"stream":{},"stream":{}}]}"#, "stream at byte 34: is there twice"),
     ];
     for (text, expected) in rows {
@@ -102,7 +107,10 @@ fn what_is_no_push_says_where() {
     }
     let options = PushOptions { service_labels: &[], keeps_times: true, bytes_max: 40 };
     let text = format!(r#"{{"streams":[{{"stream":{{}},"values":[["1","{}"]]}}]}}"#, "x".repeat(50));
-    assert_eq!(transcode_json(text.as_bytes(), options).expect_err("large").to_string(), "more than 40 bytes of protobuf");
+    assert_eq!(
+        transcode_json(text.as_bytes(), options).expect_err("large").to_string(),
+        "more than 40 bytes of protobuf"
+    );
 }
 
 #[test]
@@ -174,8 +182,22 @@ fn labels_are_read_as_they_are_written() {
     assert_eq!(read(""), Ok(vec![]));
     assert_eq!(read(r#" { a = "b" , c="", } "#), Ok(vec![row("a", "b"), row("c", "")]));
     assert_eq!(read("{a=`x\\n`}"), Ok(vec![row("a", "x\\n")]));
-    assert_eq!(read(r#"{"k8s.pod"="p", a="\"\t\x41\101\U0001F600"}"#), Ok(vec![row("k8s.pod", "p"), row("a", "\"\tAA😀")]));
-    for bad in ["{", "a=\"b\"", "{a}", "{a=}", "{a=\"b}", "{a=\"b\" c=\"d\"}", "{a=\"b\"}x", "{=\"b\"}", r#"{a="\q"}"#, r#"{a="\x4"}"#] {
+    assert_eq!(
+        read(r#"{"k8s.pod"="p", a="\"\t\x41\101\U0001F600"}"#),
+        Ok(vec![row("k8s.pod", "p"), row("a", "\"\tAA😀")])
+    );
+    for bad in [
+        "{",
+        "a=\"b\"",
+        "{a}",
+        "{a=}",
+        "{a=\"b}",
+        "{a=\"b\" c=\"d\"}",
+        "{a=\"b\"}x",
+        "{=\"b\"}",
+        r#"{a="\q"}"#,
+        r#"{a="\x4"}"#,
+    ] {
         assert!(read(bad).is_err(), "{bad}");
     }
 }

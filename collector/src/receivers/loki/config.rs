@@ -103,11 +103,7 @@ impl LokiConfig {
         let count = 1..=u32::MAX as usize;
         let http = &self.protocols.http;
         check.within("protocols.http.max_request_body_size", http.max_request_body_size, 1..=1024 * MIB)?;
-        check.within(
-            "protocols.http.max_concurrent_streams",
-            http.max_concurrent_streams as usize,
-            count.clone(),
-        )?;
+        check.within("protocols.http.max_concurrent_streams", http.max_concurrent_streams as usize, count.clone())?;
         check.within("protocols.http.connections_max", http.connections_max, count)?;
         check.within("protocols.http.header_bytes_max", http.header_bytes_max as usize, HEADER_BYTES)?;
         check.within("inflight_mib_max", self.inflight_mib_max, 1..=1 << 20)?;

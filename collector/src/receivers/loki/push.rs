@@ -18,9 +18,7 @@ use crate::{
     admission::AdmissionRules,
     receivers::{
         CorsConfig,
-        port::{
-            Accepted, Arriving, Budget, Format, Intake, LokiFormat, Post, Posted, Reply, ReplyBody, cors, essence,
-        },
+        port::{Accepted, Arriving, Budget, Format, Intake, LokiFormat, Post, Posted, Reply, ReplyBody, cors, essence},
     },
 };
 

@@ -249,10 +249,14 @@ mod tests {
             assert_eq!(usual(with_body(&body)), both, "{body}");
         }
         let low = "0000000000000000a3ce929d0e0e4736".to_owned();
-        for body in [r#"{"dd":{"trace_id":11803532876627986230}}"#, r#"{"dd.trace_id":"11803532876627986230","span_id":"x"}"#] {
+        for body in
+            [r#"{"dd":{"trace_id":11803532876627986230}}"#, r#"{"dd.trace_id":"11803532876627986230","span_id":"x"}"#]
+        {
             assert_eq!(usual(with_body(body)), (low.clone(), String::new()), "{body}");
         }
-        for body in [format!(r#"{{"trace_id":"{TRACE}""#), format!("trace_id={TRACE}"), format!(r#"{{"span_id":"{SPAN}"}}"#)] {
+        for body in
+            [format!(r#"{{"trace_id":"{TRACE}""#), format!("trace_id={TRACE}"), format!(r#"{{"span_id":"{SPAN}"}}"#)]
+        {
             assert_eq!(usual(with_body(&body)), (String::new(), String::new()), "{body}");
         }
         let inner = Value::KvlistValue(KeyValueList { values: vec![text("id", TRACE)] });

@@ -98,9 +98,9 @@ pub fn level_of_text(text: &[u8]) -> &'static str {
         let mut found = Found::default();
         let read = fields(text, FieldLimits::default(), |name, value| match &value {
             FieldValue::Text(word) => found.offer(name, || level_of_word(word)),
-            FieldValue::Number(digits) => found.offer(name, || {
-                level_of_number(std::str::from_utf8(digits).ok()?.parse().ok()?)
-            }),
+            FieldValue::Number(digits) => {
+                found.offer(name, || level_of_number(std::str::from_utf8(digits).ok()?.parse().ok()?))
+            }
             _ => {}
         });
         if let (Ok(()), Some(level)) = (read, found.level()) {

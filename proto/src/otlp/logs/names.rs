@@ -158,7 +158,12 @@ mod tests {
             ("uber-trace-id", format!("{TRACE}:f067aa0ba902b7:0:1"), TRACE, SPAN),
             ("uber-trace-id", "a3ce929d0e0e4736%3A1%3A0%3A1".into(), LOW, "0000000000000001"),
             ("b3", format!("{TRACE}-{SPAN}-1"), TRACE, SPAN),
-            ("x-amzn-trace-id", format!("Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent={SPAN};Sampled=1"), TRACE, SPAN),
+            (
+                "x-amzn-trace-id",
+                format!("Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent={SPAN};Sampled=1"),
+                TRACE,
+                SPAN,
+            ),
             ("operation_id", TRACE.into(), TRACE, ""),
             ("span_id", SPAN.into(), "", SPAN),
             ("trace_id", "0".repeat(32), "", ""),

@@ -50,7 +50,10 @@ impl<'r> LineScanRows<'r> {
 
     /// Whether a column needs the payload.
     pub(crate) fn needs_payload(&self) -> bool {
-        self.request.columns.iter().any(|column| !matches!(column, ScanColumn::Time | ScanColumn::TraceId | ScanColumn::SpanId))
+        self.request
+            .columns
+            .iter()
+            .any(|column| !matches!(column, ScanColumn::Time | ScanColumn::TraceId | ScanColumn::SpanId))
     }
 
     /// Adds a line at this place in time, of this trace and span; `scanned` is there when a column needs the payload.
