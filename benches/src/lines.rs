@@ -110,12 +110,18 @@ impl Lines {
             out,
             "{{\"ts\":\"2026-11-20T{:02}:{:02}:{:02}.{millis:03}Z\",\"level\":\"{level}\",\"service\":\"{service}\",\"pod\":\"{service}-{pod}\",\
              \"logger\":\"{logger}\",\"msg\":\"{message}\",\"trace_id\":\"{:016x}{trace:016x}\",\"span_id\":\"{:016x}\",\
+             \"request_id\":\"{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}\",\
              \"user\":{{\"id\":{},\"plan\":\"{}\"}},\"http\":{{\"path\":\"{}\",\"status\":{status}}},\"ms\":{:.2},\"bytes\":{}}}",
             seconds / 3600,
             seconds / 60 % 60,
             seconds % 60,
             mix(trace),
             rng.bits(),
+            rng.bits() as u32,
+            rng.bits() as u16,
+            rng.below(1 << 12),
+            rng.below(1 << 12),
+            rng.below(1 << 48),
             rng.below(50_000),
             rng.pick(&["free", "pro", "team"]),
             rng.pick(&PATHS),

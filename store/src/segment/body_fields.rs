@@ -19,6 +19,9 @@ use super::{
 /// Most names that are told apart in a segment; with more, any name may be in a body.
 const NAMES_MAX: usize = 4096;
 
+/// Names whose columns are kept for the next segment.
+const NAMES_KEPT: usize = 256;
+
 /// Most fields that get columns: the most frequent ones.
 const COLUMNS_MAX: usize = 256;
 
@@ -105,6 +108,8 @@ struct FieldColumn {
     rows: u64,
     last_row: Option<u32>,
     is_begun: bool,
+    /// An empty column of the segment before.
+    spare: Option<Column>,
 }
 
 impl BodyTable {
@@ -120,17 +125,21 @@ impl BodyTable {
         }
     }
 
-    /// Forgets the rows.
+    /// Forgets the rows; the memory of a usual number of columns stays.
     pub(super) fn clear(&mut self) {
-        self.columns.clear();
-        self.by_name.clear();
-        self.latest.clear();
+        if self.columns.len() > NAMES_KEPT {
+            self.columns.clear();
+            self.by_name.clear();
+            self.latest.clear();
+        }
+        self.columns.iter_mut().for_each(FieldColumn::clear);
         self.cut = false;
     }
 
     /// Bytes held.
     pub(super) fn memory_bytes(&self) -> u64 {
-        self.columns.iter().map(|column| column.column.as_ref().map_or(0, Column::memory_bytes) + 128).sum()
+        let bytes = |column: &Option<Column>| column.as_ref().map_or(0, Column::memory_bytes);
+        self.columns.iter().map(|column| bytes(&column.column) + bytes(&column.spare) + 128).sum()
     }
 
     /// Adds a row's body; answers whether it begins as an object and has no fields all the same.
@@ -216,7 +225,23 @@ fn spec(name: &str, kind: Kind) -> ColumnSpec {
 
 impl FieldColumn {
     fn new(name: &[u8]) -> Self {
-        Self { name: name.into(), kind: Kind::Text, column: None, rows: 0, last_row: None, is_begun: false }
+        Self {
+            name: name.into(),
+            kind: Kind::Text,
+            column: None,
+            rows: 0,
+            last_row: None,
+            is_begun: false,
+            spare: None,
+        }
+    }
+
+    fn clear(&mut self) {
+        (self.rows, self.last_row, self.is_begun) = (0, None, false);
+        if let Some(mut column) = self.column.take() {
+            column.clear();
+            self.spare = Some(column);
+        }
     }
 
     fn listed(&self) -> BodyField {
@@ -233,8 +258,10 @@ impl FieldColumn {
         let typed = Typed::of(value, scratch);
         if !self.is_begun {
             self.is_begun = true;
+            let (before, is_bytes) = (self.kind.is_bytes(), typed.kind().is_bytes());
             self.kind = typed.kind();
-            self.column = Some(Column::empty(self.kind, false));
+            let spare = self.spare.take().filter(|_| before == is_bytes);
+            self.column = Some(spare.unwrap_or_else(|| Column::empty(self.kind, false)));
         } else if self.kind != typed.kind() {
             self.become_text();
         }
