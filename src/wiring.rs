@@ -12,7 +12,7 @@ use weir_collector::{
     receivers::{Listening, SpanLimits, otlp, zipkin},
 };
 use weir_proto::{TenantId, time::Clock};
-use weir_query::http::{About, ListensAt};
+use weir_query::http::{About, Asset, Guests, ListensAt, Site};
 use weir_store::Store;
 
 use crate::{
@@ -127,8 +127,7 @@ async fn start(
         store.clone(),
         &plan.data.join(SPILL_FOLDER),
         authenticate,
-        Vec::new(),
-        about,
+        Guests { mounts: Vec::new(), site: site(), about },
         tracker,
         stop.clone(),
     )
@@ -143,6 +142,19 @@ async fn start(
         tokio::spawn(shop.clone().open(address, stop.clone()));
     }
     Ok(())
+}
+
+/// The web UI as it was built into this binary.
+fn site() -> Site {
+    let built = weir_ui::built();
+    let asset = |file: &weir_ui::File| Asset {
+        path: file.path,
+        content_type: file.content_type(),
+        plain: file.plain,
+        brotli: file.brotli,
+        gzip: file.gzip,
+    };
+    Site { page: built.page, paths: built.paths, assets: built.files.iter().map(asset).collect() }
 }
 
 /// What makes a span acceptable: the receiver's bounds, and the times that storage takes; and what is done with it.

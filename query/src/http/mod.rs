@@ -1,4 +1,4 @@
-//! Everything HTTP on 4320: Jaeger's query API, Weir's own, health and metrics.
+//! Everything HTTP on 4320: the web UI's page, Jaeger's query API, Weir's own, health and metrics.
 //!
 //! [`routes`] is the table of endpoints; [`gate`] bounds how many queries run and for how long; [`server`] owns the port.
 
@@ -12,6 +12,7 @@ mod config;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod gate;
+mod guests;
 mod health;
 mod host;
 mod index;
@@ -25,6 +26,7 @@ mod otlp_json;
 mod process;
 mod routes;
 mod server;
+mod site;
 mod stream;
 mod view;
 
@@ -34,8 +36,10 @@ use weir_proto::TenantId;
 
 pub use about::{About, ListensAt};
 pub use config::QueryConfig;
+pub use guests::Guests;
 pub use mount::Mount;
 pub use server::start;
+pub use site::{Asset, Site};
 
 /// Names the tenant behind a request's headers; `None` answers 401.
 pub type Authenticate = Arc<dyn Fn(&http::HeaderMap) -> Option<TenantId> + Send + Sync>;

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use http::{HeaderValue, Method, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use tokio::time::timeout;
 use weir_proto::time::Clock;
 
@@ -22,6 +22,7 @@ use super::{
     gate::{Gate, run_short},
     health, host, index, jaeger, jaeger_v3, metrics,
     mount::Mount,
+    site::Site,
     stream::Streamed,
     view::{Source, View},
 };
@@ -31,7 +32,7 @@ use crate::{coding::Coding, sql::engine::Engine};
 pub(super) struct Route {
     /// As axum writes paths.
     pub(super) path: &'static str,
-    /// For the page at `/`.
+    /// For the list at `/api`.
     pub(super) about: &'static str,
     /// Whether the path leads somewhere as it stands.
     pub(super) links: bool,
@@ -95,9 +96,9 @@ impl Route {
     }
 }
 
-/// Every endpoint, in the order of the page at `/`; docs/http.md shows each with an example.
+/// Every endpoint, in the order of the list at `/api`; docs/http.md shows each with an example.
 pub(super) const ROUTES: &[Route] = &[
-    Route::tell("/", "This page.", |app| index::page(&app.mounts)),
+    Route::tell("/api", "This list. The web UI is at <code>/</code>.", |app| index::page(&app.mounts)),
     Route::read("/jaeger/api/services", true, "Jaeger: the services.", jaeger::services),
     Route::read(
         "/jaeger/api/services/{service}/operations",
@@ -200,6 +201,7 @@ pub(super) struct App {
     pub(super) config: Arc<QueryConfig>,
     pub(super) mounts: Arc<[Mount]>,
     pub(super) about: Arc<About>,
+    pub(super) site: Arc<Site>,
 }
 
 /// The service behind the port.
@@ -215,6 +217,7 @@ pub(super) fn router(app: &App) -> Router {
         let answer = Arc::clone(&mount.answer);
         router = router.route(mount.path, post(move |request: Request| answer(request)));
     }
+    router = app.site.mount(router);
     let mounts = Arc::clone(&app.mounts);
     let not_allowed = |request: Request| async move {
         let path = request.uri().path();
@@ -226,7 +229,7 @@ pub(super) fn router(app: &App) -> Router {
         failure.into_response(ErrorStyle::of(path))
     };
     let not_found = |request: Request| async move {
-        let failure = Failure::NotFound("nothing is served at this path; / lists what is".into());
+        let failure = Failure::NotFound("nothing is served at this path; /api lists what is".into());
         metrics::count("none", failure.outcome(), Instant::now());
         failure.into_response(ErrorStyle::of(request.uri().path()))
     };
@@ -351,13 +354,19 @@ fn within_limits(config: &QueryConfig, request: &Request) -> Result<(), Failure>
 
 /// Browsers must not guess types, frame the page, run anything in it, or keep answers. No CORS: other sites read nothing.
 fn secured(mut response: Response) -> Response {
+    let is_unchanged = response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
-    );
+    // The web UI's page and files say for themselves how long they may be kept, and the page what it may do.
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) && !is_unchanged {
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
+        );
+    }
     response
 }

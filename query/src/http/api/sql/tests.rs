@@ -31,6 +31,7 @@ async fn ask(request: HttpRequest<Body>) -> (StatusCode, String, Vec<u8>) {
         config: Arc::new(config),
         mounts: Arc::default(),
         about: Arc::default(),
+        site: Arc::default(),
     };
     let service = router(&app);
     let response = tower_call(service, request).await;
