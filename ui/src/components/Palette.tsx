@@ -119,7 +119,6 @@ export function Palette({ menu, close }: { menu: readonly MenuEntry[]; close: ()
         className="palette-input"
         data-autofocus
         // At once: what is typed right behind Ctrl-K is typed here.
-        // biome-ignore lint/a11y/noAutofocus: it was asked for.
         autoFocus
         aria-label="Find"
         placeholder="A trace id, traceparent, link, log line, service, operation, pod, route …"
