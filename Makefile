@@ -2,9 +2,9 @@
 #
 #   make run                       builds and starts everything on loopback
 #   make run ARGS="--data ./d"     with options of `weir run`
+#   make demo                      the same with a shop in front of it, and an incident under way
 #   make ui                        builds the web UI, when its sources have changed
 #   make ui-dev                    the web UI as one works on it, with a Weir that runs already
-#   make demo                      the same with a shop in front of it, and an incident under way
 #   make test                      every test
 #   make check                     format, lints, house rules, licences
 #   make fuzz ARGS="zipkin 600"    one fuzz target for so many seconds; without ARGS, each for a minute
@@ -28,7 +28,7 @@ UI_SOURCES := $(shell find ui/src ui/build ui/index.html ui/package.json ui/pack
 help:
 	@echo "make run     build with the release profile and start (ARGS=\"--data DIR --config FILE\")"
 	@echo "make demo    the same, with half an hour of a shop's traffic and an incident under way (ARGS=\"--speed 10\")"
-	@echo "make ui      build the web UI (Node 20 or newer); run and test do so by themselves"
+	@echo "make ui      build the web UI (Node 20 or newer); run, demo and test do so by themselves"
 	@echo "make ui-dev  the web UI as one works on it, on port 5173, with the Weir that runs on 4320"
 	@echo "make test    install what the tests need, then run all of them"
 	@echo "make check   formatting, clippy, house rules, licences and bans"

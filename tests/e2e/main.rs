@@ -4,6 +4,7 @@ mod bad_input;
 mod calls;
 mod crash;
 mod damage;
+mod demo;
 mod disk_full;
 #[allow(dead_code, reason = "the torture uses all of it")]
 mod disk_image;

@@ -10,8 +10,8 @@ const LAYERS: [(&str, &[&str]); 8] = [
     ("store", &["weir-proto"]),
     ("collector", &["weir-proto", "weir-store"]),
     ("query", &["weir-proto", "weir-store"]),
-    ("ui/embed", &[]),
     ("shop", &["weir-proto"]),
+    ("ui/embed", &[]),
     (".", &["weir-proto", "weir-store", "weir-collector", "weir-query", "weir-shop", "weir-ui"]),
     ("benches", &["weir-proto", "weir-store", "weir-collector", "weir-query", "weir-shop"]),
 ];

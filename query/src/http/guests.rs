@@ -9,6 +9,6 @@ pub struct Guests {
     pub mounts: Vec<Mount>,
     /// The web UI.
     pub site: Site,
-    /// What the process says of itself.
+    /// What runs.
     pub about: About,
 }

@@ -264,8 +264,8 @@ pub(super) struct App {
     pub(super) clock: Clock,
     pub(super) config: Arc<QueryConfig>,
     pub(super) mounts: Arc<[Mount]>,
-    pub(super) site: Arc<Site>,
     pub(super) about: Arc<About>,
+    pub(super) site: Arc<Site>,
 }
 
 /// The service behind the port.

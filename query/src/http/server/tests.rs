@@ -443,8 +443,8 @@ async fn a_port_that_is_taken_is_named() {
             clock: Clock::fixed(0),
             config: Arc::new(config),
             mounts: Arc::default(),
-            site: Arc::default(),
             about: Arc::default(),
+            site: Arc::default(),
         };
         let error = serve(app, &TaskTracker::new(), CancellationToken::new()).await.expect_err("taken");
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
