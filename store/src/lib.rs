@@ -22,8 +22,8 @@ pub use line::{LineRecord, TraceLines};
 pub use offset::Offset;
 pub use reject::{RejectReason, Rejection};
 pub use scan::{
-    AttributeCondition, AttributeForm, AttributeTest, Pruned, ReadBounds, ReadCounts, Scan, ScanColumn, ScanFilter,
-    ScanPart, ScanRequest,
+    AttributeCondition, AttributeForm, AttributeTest, Pruned, ReadBounds, ReadCounts, ResourceTest, Scan, ScanColumn,
+    ScanFilter, ScanPart, ScanRequest,
 };
 pub use segment::attribute_in_json;
 pub use span::{
