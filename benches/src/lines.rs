@@ -14,7 +14,18 @@ use crate::rng::{Rng, mix};
 
 /// Services of the fleet; each has four pods.
 const SERVICES: [&str; 12] = [
-    "cart", "checkout", "catalog", "payment", "shipping", "email", "ads", "currency", "frontend", "quote", "recommend", "search",
+    "cart",
+    "checkout",
+    "catalog",
+    "payment",
+    "shipping",
+    "email",
+    "ads",
+    "currency",
+    "frontend",
+    "quote",
+    "recommend",
+    "search",
 ];
 
 const LEVELS: [(&str, u64); 4] = [("info", 80), ("debug", 12), ("warn", 5), ("error", 3)];
@@ -33,7 +44,8 @@ const MESSAGES: [(&str, &str); 10] = [
     ("connection pool exhausted, waiting for a free one", "app.db.Pool"),
 ];
 
-const PATHS: [&str; 6] = ["/api/v1/orders", "/api/v1/basket", "/api/v1/products", "/api/v1/session", "/healthz", "/api/v1/search"];
+const PATHS: [&str; 6] =
+    ["/api/v1/orders", "/api/v1/basket", "/api/v1/products", "/api/v1/session", "/healthz", "/api/v1/search"];
 
 /// Lines by number: the same seed makes the same ones.
 #[derive(Debug, Clone, Copy)]
@@ -98,12 +110,18 @@ impl Lines {
             out,
             "{{\"ts\":\"2026-11-20T{:02}:{:02}:{:02}.{millis:03}Z\",\"level\":\"{level}\",\"service\":\"{service}\",\"pod\":\"{service}-{pod}\",\
              \"logger\":\"{logger}\",\"msg\":\"{message}\",\"trace_id\":\"{:016x}{trace:016x}\",\"span_id\":\"{:016x}\",\
+             \"request_id\":\"{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}\",\
              \"user\":{{\"id\":{},\"plan\":\"{}\"}},\"http\":{{\"path\":\"{}\",\"status\":{status}}},\"ms\":{:.2},\"bytes\":{}}}",
             seconds / 3600,
             seconds / 60 % 60,
             seconds % 60,
             mix(trace),
             rng.bits(),
+            rng.bits() as u32,
+            rng.bits() as u16,
+            rng.below(1 << 12),
+            rng.below(1 << 12),
+            rng.below(1 << 48),
             rng.below(50_000),
             rng.pick(&["free", "pro", "team"]),
             rng.pick(&PATHS),

@@ -137,7 +137,7 @@ fn a_wrong_name_says_where_and_what_to_write() {
         (
             "storage:\n  retenton: {traces: 7d}\n",
             "weir.yaml:2:3: unknown key `retenton`; did you mean `retention`? Known here: path, retention, size_max, \
-             free_min, accept, journal, head, seal, merge",
+             free_min, accept, journal, head, seal, merge, logs",
         ),
         (
             "recievers: {}\n",
@@ -148,10 +148,10 @@ fn a_wrong_name_says_where_and_what_to_write() {
             "receivers:\n  kafka: {}\n",
             "weir.yaml:2:3: receiver `kafka` is not there yet: let a Collector receive it and send OTLP here",
         ),
-        ("receivers:\n  kafkaesque: {}\n", "weir.yaml:2:3: unknown receiver `kafkaesque`. Known here: otlp, zipkin"),
+        ("receivers:\n  kafkaesque: {}\n", "weir.yaml:2:3: unknown receiver `kafkaesque`. Known here: otlp, zipkin, loki"),
         (
             "receivers:\n  otpl: {}\n",
-            "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: otlp, zipkin",
+            "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: otlp, zipkin, loki",
         ),
         ("receivers:\n  otlp/: {}\n", "weir.yaml:2:3: `otlp/` has no name after the /"),
         ("receivers: {otlp: {}, otlp: {}}\n", "weir.yaml:1:23: the key `otlp` is there twice"),
@@ -274,12 +274,12 @@ fn a_wrong_value_says_where_and_what_to_write() {
             "storage: {size_max: '${env:LONG_NAME}', sise_max: 1}\n",
             "weir.yaml:1:21: storage.size_max: `x` is not a size; write it like 64MiB, 100GB or 4096 (KiB, MiB, GiB, TiB, kB, MB, GB, TB)\n\
              weir.yaml:1:41: unknown key `sise_max`; did you mean `size_max`? Known here: path, retention, size_max, \
-             free_min, accept, journal, head, seal, merge",
+             free_min, accept, journal, head, seal, merge, logs",
         ),
         (
             "storage: {path: '${env:LONG_NAME}', sise_max: 1}\n",
             "weir.yaml:1:37: unknown key `sise_max`; did you mean `size_max`? Known here: path, retention, size_max, \
-             free_min, accept, journal, head, seal, merge",
+             free_min, accept, journal, head, seal, merge, logs",
         ),
         (
             "storage: {path: \"${env:NOWHERE}\"}\n",

@@ -179,7 +179,9 @@ impl Sent {
         assert!(lost.is_empty(), "round {round}: {} of {} acknowledged lines are lost", lost.len(), numbers.len());
         let unacked = numbers.difference(&self.acked[round]).count() as u64;
         assert!(unacked <= BATCH, "round {round}: {unacked} lines that nobody was told of");
-        let sql = format!("SELECT body FROM logs WHERE scope_name = 'loki' AND attributes['round'] = '{round}' ORDER BY time DESC LIMIT 500");
+        let sql = format!(
+            "SELECT body FROM logs WHERE scope_name = 'loki' AND attributes['round'] = '{round}' ORDER BY time DESC LIMIT 500"
+        );
         for row in rows(query, &sql).await {
             let body = row["body"].as_str().expect("a text");
             let line: Value = serde_json::from_str(body).expect("JSON");

@@ -98,7 +98,8 @@ async fn check(query: &Query, now_ns: u64) {
     assert_eq!(rows(query, sql).await, json!([{"body": "with metadata"}]));
     let sql = format!("SELECT count(*) AS n FROM logs WHERE body LIKE '%{}%'", &TRACE[3..]);
     assert_eq!(rows(query, &sql).await, json!([{"n": 2}]));
-    let sql = "SELECT count(*) AS n FROM logs WHERE attributes['broken'] IS NOT NULL OR attributes['a.a.a'] IS NOT NULL";
+    let sql =
+        "SELECT count(*) AS n FROM logs WHERE attributes['broken'] IS NOT NULL OR attributes['a.a.a'] IS NOT NULL";
     assert_eq!(rows(query, sql).await, json!([{"n": 0}]));
     let sql = "SELECT scope_name, service, resource['pod'] AS pod, attributes['user'] AS u, body FROM logs
         WHERE resource['pod'] = 'p-1' ORDER BY time";
@@ -144,9 +145,7 @@ async fn python_logging_loki_pushes() {
     run(command).await;
     let sql = "SELECT service, resource['app'] AS app, resource['severity'] AS severity, resource['order'] AS o, body, attributes['ms'] AS ms
         FROM logs ORDER BY time";
-    let line = |severity: &str, order: Option<&str>, body: &str, ms: Option<&str>| {
-        json!({"service": "py-loki", "app": "py-loki", "severity": severity, "o": order, "body": body, "ms": ms})
-    };
+    let line = |severity: &str, order: Option<&str>, body: &str, ms: Option<&str>| json!({"service": "py-loki", "app": "py-loki", "severity": severity, "o": order, "body": body, "ms": ms});
     let body = format!(r#"{{"level":"error","trace_id":"{TRACE}","ms":12}}"#);
     let expected = [line("info", None, "order placed — ünïcödé", None), line("error", Some("42"), &body, Some("12"))];
     assert_eq!(rows(&query, sql).await, Value::from(expected.to_vec()));
@@ -169,9 +168,7 @@ async fn pino_loki_pushes() {
     run(command).await;
     let sql = "SELECT service, resource['application'] AS application, resource['level'] AS level, attributes['msg'] AS msg, attributes['ms'] AS ms
         FROM logs ORDER BY time";
-    let line = |level: &str, msg: &str, ms: Option<&str>| {
-        json!({"service": "js-loki", "application": "js-loki", "level": level, "msg": msg, "ms": ms})
-    };
+    let line = |level: &str, msg: &str, ms: Option<&str>| json!({"service": "js-loki", "application": "js-loki", "level": level, "msg": msg, "ms": ms});
     let expected = [line("info", "order placed — ünïcödé", Some("12")), line("error", "failed", None)];
     assert_eq!(rows(&query, sql).await, Value::from(expected.to_vec()));
     let (_, trace) = query.json(&format!("/api/v1/trace/{TRACE}")).await.expect("an answer");

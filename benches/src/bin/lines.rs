@@ -16,7 +16,7 @@ use weir_collector::{
 use weir_proto::{
     Signal, TenantId,
     loki::{PushOptions, SERVICE_LABELS, transcode_json, transcode_protobuf},
-    otlp::logs::IdNames,
+    otlp::logs::{IdNames, LineIds},
 };
 use weir_store::{
     Tally,
@@ -41,7 +41,7 @@ struct Cli {
     #[arg(long, default_value_t = 4)]
     runs: u64,
     /// zstd's level of the merged segment.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 1)]
     merge_level: i32,
     /// Where to write: a disk, not tmpfs.
     #[arg(long, default_value = "target")]
@@ -78,25 +78,34 @@ fn measure(cli: &Cli, form: LineForm) -> anyhow::Result<()> {
             let base_ns = BASE_NS + batch * 3_300_000;
             let (body, raw) = Lines::new(7).batch(batch, BATCH, base_ns, form);
             raw_bytes += raw;
-            let payload = admitted(body, form, base_ns, &mut spent)?;
+            let (payload, ids) = admitted(body, form, base_ns, &mut spent)?;
             let begun = process::own_cpu_s();
-            builder.push_payload(&payload, &[], base_ns)?;
+            let mut ids = ids.into_iter();
+            builder.push_lines(&payload, &[], base_ns, |_| ids.next().unwrap_or_default())?;
             spent.sealing += process::own_cpu_s() - begun;
         }
         let begun = process::own_cpu_s();
-        let segment = write_segment(&Disk::system(), folder.path(), &id(run as u32 + 1, run as u32 + 1, 0), &builder, Tally::default(), 1)?;
+        let segment = write_segment(
+            &Disk::system(),
+            folder.path(),
+            &id(run as u32 + 1, run as u32 + 1, 0),
+            &builder,
+            Tally::default(),
+            1,
+        )?;
         spent.sealing += process::own_cpu_s() - begun;
         segments.push(Arc::new(segment));
     }
     let begun = process::own_cpu_s();
-    let merged = merge(&Disk::system(), folder.path(), &id(1, cli.runs as u32, 1), &segments, cli.merge_level, &|| false)?;
+    let merged =
+        merge(&Disk::system(), folder.path(), &id(1, cli.runs as u32, 1), &segments, cli.merge_level, &|| false)?;
     spent.merging = process::own_cpu_s() - begun;
     print(form, &spent, raw_bytes, &segments, &merged);
     Ok(())
 }
 
-/// The journalled payload.
-fn admitted(body: Vec<u8>, form: LineForm, now_ns: u64, spent: &mut Spent) -> anyhow::Result<Bytes> {
+/// The journalled payload, and what its lines belong to: the sealer is told by the head.
+fn admitted(body: Vec<u8>, form: LineForm, now_ns: u64, spent: &mut Spent) -> anyhow::Result<(Bytes, Vec<LineIds>)> {
     let service_labels = SERVICE_LABELS.map(str::to_owned);
     let options = PushOptions { service_labels: &service_labels, keeps_times: true, bytes_max: 64 << 20 };
     let begun = process::own_cpu_s();
@@ -117,7 +126,8 @@ fn admitted(body: Vec<u8>, form: LineForm, now_ns: u64, spent: &mut Spent) -> an
     let begun = process::own_cpu_s();
     let admitted = admit_lines(TenantId::default(), payload, now_ns, &rules)?;
     spent.admission += process::own_cpu_s() - begun;
-    Ok(admitted.batch.payload.into_bytes())
+    let ids = admitted.batch.summaries.ids().map(|(_, ids)| ids).collect();
+    Ok((admitted.batch.payload.into_bytes(), ids))
 }
 
 fn id(first_file: u32, last_file: u32, generation: u32) -> SegmentId {

@@ -110,7 +110,13 @@ async fn nothing_is_a_push_too_and_keeps_nothing() {
 #[tokio::test]
 async fn what_is_refused_is_refused_alone_and_said() {
     let receiver = LokiReceiver::start().await;
-    let body = push(&[(NOW_NS, "kept"), (5, "old"), (NOW_NS / 1_000_000_000, "in seconds"), (u64::MAX, "far"), (NOW_NS, "kept")]);
+    let body = push(&[
+        (NOW_NS, "kept"),
+        (5, "old"),
+        (NOW_NS / 1_000_000_000, "in seconds"),
+        (u64::MAX, "far"),
+        (NOW_NS, "kept"),
+    ]);
     let answer = send(&receiver, &[JSON], body).await;
     let words = "rejected log records: too_old 2, too_new 1 (times are nanoseconds since 1970); the other 2 are kept\n";
     assert_eq!((answer.status.as_u16(), std::str::from_utf8(&answer.body)), (400, Ok(words)));

@@ -113,6 +113,7 @@ pub fn field<'a>(text: &'a [u8], name: &[u8], limits: FieldLimits) -> Option<Fie
     found.filter(|_| read.is_ok())
 }
 
+#[inline]
 fn value<'a>(reader: &mut Reader<'a>) -> Result<FieldValue<'a>, NoFields> {
     let broken = |_| NoFields::Broken;
     Ok(match reader.peek() {
@@ -131,18 +132,24 @@ fn value<'a>(reader: &mut Reader<'a>) -> Result<FieldValue<'a>, NoFields> {
 }
 
 /// A string whose halves of surrogate pairs are replaced: they have the length of the character that stands for them.
+#[inline(always)]
 fn text_of(text: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     match text {
-        Cow::Owned(mut bytes) if std::str::from_utf8(&bytes).is_err() => {
-            for at in 0..bytes.len().saturating_sub(2) {
-                if bytes[at] == 0xed && bytes[at + 1] >= 0xa0 {
-                    bytes[at..at + 3].copy_from_slice("\u{fffd}".as_bytes());
-                }
-            }
-            Cow::Owned(bytes)
-        }
-        text => text,
+        Cow::Borrowed(text) => Cow::Borrowed(text),
+        Cow::Owned(bytes) => Cow::Owned(without_halves(bytes)),
     }
+}
+
+#[cold]
+fn without_halves(mut bytes: Vec<u8>) -> Vec<u8> {
+    if std::str::from_utf8(&bytes).is_err() {
+        for at in 0..bytes.len().saturating_sub(2) {
+            if bytes[at] == 0xed && bytes[at + 1] >= 0xa0 {
+                bytes[at..at + 3].copy_from_slice("\u{fffd}".as_bytes());
+            }
+        }
+    }
+    bytes
 }
 
 /// The name of the object that is being read.

@@ -59,6 +59,11 @@ impl LineSummaries {
         self.0.len()
     }
 
+    /// What each belongs to, with its ordinal.
+    pub fn ids(&self) -> impl Iterator<Item = (u32, LineIds)> {
+        self.0.iter().map(|line| (line.ordinal, line.ids()))
+    }
+
     /// Whether none was.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

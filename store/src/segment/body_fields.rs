@@ -19,6 +19,9 @@ use super::{
 /// Most names that are told apart in a segment; with more, any name may be in a body.
 const NAMES_MAX: usize = 4096;
 
+/// Names whose columns are kept for the next segment.
+const NAMES_KEPT: usize = 256;
+
 /// Most fields that get columns: the most frequent ones.
 const COLUMNS_MAX: usize = 256;
 
@@ -71,8 +74,12 @@ fn choose(fields: &mut [BodyField], rows: u64) {
     for field in fields.iter_mut() {
         field.column &= is_worth(&field.name, field.different, field.rows, rows);
     }
-    let mut chosen: Vec<(std::cmp::Reverse<u64>, usize)> = fields.iter().enumerate().filter(|(_, field)| field.column)
-        .map(|(number, field)| (std::cmp::Reverse(field.rows), number)).collect();
+    let mut chosen: Vec<(std::cmp::Reverse<u64>, usize)> = fields
+        .iter()
+        .enumerate()
+        .filter(|(_, field)| field.column)
+        .map(|(number, field)| (std::cmp::Reverse(field.rows), number))
+        .collect();
     chosen.sort_unstable();
     for &(_, number) in chosen.iter().skip(COLUMNS_MAX) {
         fields[number].column = false;
@@ -101,6 +108,8 @@ struct FieldColumn {
     rows: u64,
     last_row: Option<u32>,
     is_begun: bool,
+    /// An empty column of the segment before.
+    spare: Option<Column>,
 }
 
 impl BodyTable {
@@ -116,17 +125,21 @@ impl BodyTable {
         }
     }
 
-    /// Forgets the rows.
+    /// Forgets the rows; the memory of a usual number of columns stays.
     pub(super) fn clear(&mut self) {
-        self.columns.clear();
-        self.by_name.clear();
-        self.latest.clear();
+        if self.columns.len() > NAMES_KEPT {
+            self.columns.clear();
+            self.by_name.clear();
+            self.latest.clear();
+        }
+        self.columns.iter_mut().for_each(FieldColumn::clear);
         self.cut = false;
     }
 
     /// Bytes held.
     pub(super) fn memory_bytes(&self) -> u64 {
-        self.columns.iter().map(|column| column.column.as_ref().map_or(0, Column::memory_bytes) + 128).sum()
+        let bytes = |column: &Option<Column>| column.as_ref().map_or(0, Column::memory_bytes);
+        self.columns.iter().map(|column| bytes(&column.column) + bytes(&column.spare) + 128).sum()
     }
 
     /// Adds a row's body; answers whether it begins as an object and has no fields all the same.
@@ -198,7 +211,8 @@ impl BodyTable {
         let mut listed: Vec<BodyField> = sorted.iter().map(|column| column.listed()).collect();
         choose(&mut listed, rows);
         let chosen = sorted.iter().zip(&listed).filter(|(_, field)| field.column);
-        let columns = chosen.filter_map(|(column, field)| Some((spec(&field.name, column.kind), column.column.as_ref()?)));
+        let columns =
+            chosen.filter_map(|(column, field)| Some((spec(&field.name, column.kind), column.column.as_ref()?)));
         let columns = columns.collect();
         (BodyFields { fields: listed, cut: self.cut }, columns)
     }
@@ -211,7 +225,23 @@ fn spec(name: &str, kind: Kind) -> ColumnSpec {
 
 impl FieldColumn {
     fn new(name: &[u8]) -> Self {
-        Self { name: name.into(), kind: Kind::Text, column: None, rows: 0, last_row: None, is_begun: false }
+        Self {
+            name: name.into(),
+            kind: Kind::Text,
+            column: None,
+            rows: 0,
+            last_row: None,
+            is_begun: false,
+            spare: None,
+        }
+    }
+
+    fn clear(&mut self) {
+        (self.rows, self.last_row, self.is_begun) = (0, None, false);
+        if let Some(mut column) = self.column.take() {
+            column.clear();
+            self.spare = Some(column);
+        }
     }
 
     fn listed(&self) -> BodyField {
@@ -228,8 +258,10 @@ impl FieldColumn {
         let typed = Typed::of(value, scratch);
         if !self.is_begun {
             self.is_begun = true;
+            let (before, is_bytes) = (self.kind.is_bytes(), typed.kind().is_bytes());
             self.kind = typed.kind();
-            self.column = Some(Column::empty(self.kind, false));
+            let spare = self.spare.take().filter(|_| before == is_bytes);
+            self.column = Some(spare.unwrap_or_else(|| Column::empty(self.kind, false)));
         } else if self.kind != typed.kind() {
             self.become_text();
         }
@@ -439,7 +471,8 @@ mod tests {
 
     #[test]
     fn what_is_different_on_every_row_is_only_listed() {
-        let bodies: Vec<String> = (0..1000).map(|n| format!(r#"{{"id":"id-{n}","n":{n},"few":"{}"}}"#, n % 10)).collect();
+        let bodies: Vec<String> =
+            (0..1000).map(|n| format!(r#"{{"id":"id-{n}","n":{n},"few":"{}"}}"#, n % 10)).collect();
         let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
         let gathered = table(&bodies);
         let (fields, columns) = gathered.finish(1000);
@@ -453,7 +486,8 @@ mod tests {
     #[test]
     fn broken_objects_are_told_from_texts() {
         let mut table = BodyTable::new();
-        let rows = [("text", false), ("{}", false), ("{\"a\":1}", false), ("{\"a\":1", true), ("{x}", true), ("", false)];
+        let rows =
+            [("text", false), ("{}", false), ("{\"a\":1}", false), ("{\"a\":1", true), ("{x}", true), ("", false)];
         for (row, (body, is_broken)) in (0..).zip(rows) {
             assert_eq!(table.push(row, body.as_bytes()), is_broken, "{body}");
         }
@@ -462,15 +496,19 @@ mod tests {
     #[test]
     fn merged_columns_are_whole_or_none() {
         let fields = |rows: &[(&str, u64, bool)], cut| BodyFields {
-            fields: rows.iter().map(|&(name, rows, column)| BodyField { name: name.into(), rows, different: 0, column }).collect(),
+            fields: rows
+                .iter()
+                .map(|&(name, rows, column)| BodyField { name: name.into(), rows, different: 0, column })
+                .collect(),
             cut,
         };
         let a = fields(&[("both", 10, true), ("half", 10, true), ("mixed", 10, true), ("only", 10, true)], false);
         let b = fields(&[("both", 10, true), ("half", 10, false), ("mixed", 10, true)], false);
-        let kind_of = |number: usize, name: &str| {
-            Some(if name == "mixed" && number == 1 { Kind::Double } else { Kind::Int64 })
+        let kind_of =
+            |number: usize, name: &str| Some(if name == "mixed" && number == 1 { Kind::Double } else { Kind::Int64 });
+        let names = |specs: &[ColumnSpec]| {
+            specs.iter().map(|spec| format!("{} {:?}", spec.name, spec.kind)).collect::<Vec<_>>()
         };
-        let names = |specs: &[ColumnSpec]| specs.iter().map(|spec| format!("{} {:?}", spec.name, spec.kind)).collect::<Vec<_>>();
         let (listed, specs) = merged(&[Some(&a), Some(&b)], 20, kind_of);
         assert_eq!(names(&specs), ["body.both Int64", "body.mixed Text", "body.only Int64"]);
         assert_eq!(listed.expect("known").named("half").map(|field| (field.rows, field.column)), Some((20, false)));

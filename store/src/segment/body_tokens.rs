@@ -111,7 +111,13 @@ const CLASSES: [u8; 256] = {
     let mut byte = 0;
     while byte < 256 {
         let is_word = matches!(byte as u8, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | 0x80..);
-        classes[byte] = if is_word { 2 } else if byte as u8 == b'-' { 1 } else { 0 };
+        classes[byte] = if is_word {
+            2
+        } else if byte as u8 == b'-' {
+            1
+        } else {
+            0
+        };
         byte += 1;
     }
     classes
@@ -119,40 +125,48 @@ const CLASSES: [u8; 256] = {
 
 /// Calls `visit` with the hash of every word and of every kept sample.
 fn for_each_hash(text: &[u8], ends: Ends, visit: &mut impl FnMut(u64)) {
-    let (mut word, mut run) = (0, 0);
-    for at in 0..=text.len() {
-        let class = text.get(at).map_or(0, |&byte| CLASSES[usize::from(byte)]);
-        if class < 2 {
+    let class = |at: usize| text.get(at).map_or(0, |&byte| CLASSES[usize::from(byte)]);
+    let mut at = 0;
+    while at < text.len() {
+        let run = at;
+        while class(at) > 0 {
+            let word = at;
+            while class(at) == 2 {
+                at += 1;
+            }
             let is_whole = ends == Ends::Bound || (word > 0 && at < text.len());
             if at - word >= WORD_BYTES_MIN && is_whole {
                 visit(hash_of(&text[word..at]));
             }
-            word = at + 1;
+            at += usize::from(class(at) == 1);
         }
-        if class == 0 {
-            if at - run >= RUN_BYTES_MIN {
-                for_each_sample(&text[run..at], visit);
-            }
-            run = at + 1;
+        if at - run >= RUN_BYTES_MIN {
+            for_each_sample(&text[run..at], visit);
         }
+        // What ended the run.
+        at += 1;
     }
 }
 
 /// Calls `visit` with the least hash of each window of samples of a run, once where windows share it.
 fn for_each_sample(run: &[u8], visit: &mut impl FnMut(u64)) {
-    let mut window = [0; WINDOW];
-    let mut last = None;
+    let mut window = [u64::MAX; WINDOW];
+    let (mut least, mut least_at, mut visited) = (u64::MAX, 0, None);
     for (number, sample) in run.windows(SAMPLE_BYTES).enumerate() {
-        let word = u64::from_le_bytes(sample.try_into().expect("eight bytes"));
-        window[number % WINDOW] = mix(word ^ SAMPLE_SEED);
-        if number + 1 >= WINDOW {
-            let least = window.iter().copied().min();
-            if least != last
-                && let Some(least) = least
-            {
-                visit(least);
-            }
-            last = least;
+        let hash = mix(u64::from_le_bytes(sample.try_into().expect("eight bytes")) ^ SAMPLE_SEED);
+        window[number % WINDOW] = hash;
+        if hash <= least {
+            (least, least_at) = (hash, number);
+        } else if number - least_at >= WINDOW {
+            // It left the window: the least of those that are in it, of equal ones the last.
+            (least, least_at) = (number + 1 - WINDOW..=number)
+                .map(|number| (window[number % WINDOW], number))
+                .reduce(|least, one| if one.0 <= least.0 { one } else { least })
+                .expect("a window is not empty");
+        }
+        if number + 1 >= WINDOW && visited != Some(least) {
+            visited = Some(least);
+            visit(least);
         }
     }
 }
@@ -198,7 +212,10 @@ mod tests {
     fn bodies() -> Vec<String> {
         let line = |n: u64| {
             let id = mix(n);
-            format!(r#"{{"level":"info","trace_id":"{id:016x}{:016x}","msg":"order {n} für 東京都の顧客 placed-by-user_{id:08x}"}}"#, mix(id))
+            format!(
+                r#"{{"level":"info","trace_id":"{id:016x}{:016x}","msg":"order {n} für 東京都の顧客 placed-by-user_{id:08x}"}}"#,
+                mix(id)
+            )
         };
         (0..2000).map(line).chain(["".to_owned(), "x".repeat(100)]).collect()
     }
@@ -223,7 +240,11 @@ mod tests {
         let filter = filter_of(&bodies());
         let is_out = |needle: &str| !NeedleHashes::of(needle.as_bytes()).may_be_in(&filter);
         // Bounded words, and long runs that are bounded nowhere.
-        for kind in [|n: u64| format!(" {:x} ", mix(n)), |n: u64| format!("{:016x}", mix(n)), |n: u64| format!("\"user-{:012x}\"", mix(n) >> 16)] {
+        for kind in [
+            |n: u64| format!(" {:x} ", mix(n)),
+            |n: u64| format!("{:016x}", mix(n)),
+            |n: u64| format!("\"user-{:012x}\"", mix(n) >> 16),
+        ] {
             let out = (1 << 40..(1 << 40) + 1000).filter(|&n| is_out(&kind(n))).count();
             assert!(out > 950, "{out} of 1000");
         }

@@ -56,7 +56,7 @@ impl LineBuilder {
     /// As [`Self::push_payload`], with what each line belongs to, which was found out before.
     ///
     /// After an error the lines before the fault are in, and [`Builder::rows`] tells how many; an admitted payload has none.
-    pub(crate) fn push_lines(
+    pub fn push_lines(
         &mut self,
         payload: &[u8],
         rejected: &[Rejection],

@@ -128,7 +128,12 @@ fn columns() -> Vec<ScanColumn> {
 }
 
 /// The rows that a scan finds, each shown as text, sorted.
-fn scanned(snapshot: &Snapshot, tenant: &TenantId, columns: Vec<ScanColumn>, filter: ScanFilter) -> Vec<String> {
+pub(super) fn scanned(
+    snapshot: &Snapshot,
+    tenant: &TenantId,
+    columns: Vec<ScanColumn>,
+    filter: ScanFilter,
+) -> Vec<String> {
     let request = ScanRequest { columns, filter };
     let scan = snapshot.scan_unless(Signal::Logs, tenant, request, &|| false).expect("nothing gives up");
     let mut rows = Vec::new();
