@@ -5,10 +5,13 @@
 mod resources;
 mod rows;
 
-use std::{sync::Mutex, time::Instant};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use weir_proto::{Signal, TenantId};
-use weir_store::{ReadBounds, Scan, ScanColumn, ScanFilter, ScanPart, ScanRequest, Snapshot};
+use weir_store::{ReadBounds, ResourceTest, Scan, ScanColumn, ScanFilter, ScanPart, ScanRequest, Snapshot};
 
 use self::{
     resources::Resources,
@@ -19,7 +22,7 @@ use crate::logql::{
     ast::Matcher,
     engine::{Bounds, Lines, Parts, Selection},
     labels::StreamLabels,
-    pipeline::{Record, selects},
+    pipeline::{Record, TextTest, selects},
 };
 
 /// Rows that are read at a time: lines are long.
@@ -32,27 +35,46 @@ pub(crate) struct SnapshotLines {
     tenant: TenantId,
     deadline: Instant,
     detects_levels: bool,
-    resources: Mutex<Resources>,
+    resources: Arc<Mutex<Resources>>,
 }
 
 impl SnapshotLines {
     /// Of a snapshot; planning gives up at the deadline.
     pub(crate) fn new(snapshot: Snapshot, tenant: TenantId, deadline: Instant, detects_levels: bool) -> Self {
-        Self { snapshot, tenant, deadline, detects_levels, resources: Mutex::default() }
+        Self { snapshot, tenant, deadline, detects_levels, resources: Arc::default() }
     }
 
-    fn scan(&self, columns: Vec<ScanColumn>, start_ns: u64, end_ns: u64) -> Result<Scan, LogqlError> {
-        let filter = ScanFilter { start_ns: start_ns..=end_ns.saturating_sub(1), ..ScanFilter::default() };
+    fn scan(&self, columns: Vec<ScanColumn>, selection: &Selection<'_>) -> Result<Scan, LogqlError> {
+        let Selection { matchers, needles, start_ns, end_ns, .. } = selection;
+        let mut needles = needles.clone();
+        needles.retain(|needle| !needle.is_empty());
+        needles.dedup();
+        let filter = ScanFilter {
+            start_ns: *start_ns..=end_ns.saturating_sub(1),
+            body_contains: needles,
+            resources: Some(self.resource_test(matchers)?),
+            ..ScanFilter::default()
+        };
         let gives_up = || Instant::now() >= self.deadline;
         let scan = self.snapshot.scan_unless(Signal::Logs, &self.tenant, ScanRequest { columns, filter }, &gives_up);
         scan.ok_or(LogqlError::TimedOut)
+    }
+
+    /// Leaves out the streams that have a label which does not fit. What a stream does not have may lie beside a line.
+    fn resource_test(&self, matchers: &[Matcher]) -> Result<ResourceTest, LogqlError> {
+        let tests = matchers.iter().map(TextTest::new).collect::<Result<Vec<_>, _>>()?;
+        let resources = Arc::clone(&self.resources);
+        Ok(ResourceTest::new(move |json, scope| {
+            let resource = resources.lock().unwrap_or_else(PoisonError::into_inner).of(json, scope);
+            tests.iter().all(|test| resource.stream.get(test.name()).is_none_or(|value| test.fits(value)))
+        }))
     }
 }
 
 impl Lines for SnapshotLines {
     fn parts<'a>(&'a self, selection: &Selection<'_>) -> Result<Box<dyn Parts + 'a>, LogqlError> {
         let rows = Rows::wanted(selection, self.detects_levels);
-        let scan = self.scan(columns(&rows), selection.start_ns, selection.end_ns)?;
+        let scan = self.scan(columns(&rows), selection)?;
         let scan = if rows.needs_text || rows.needs_beside { scan.split(PIECE_ROWS_MAX) } else { scan };
         Ok(Box::new(SnapshotParts { lines: self, scan, rows }))
     }
@@ -71,7 +93,9 @@ impl SnapshotLines {
         }
         let fits = selects(matchers)?;
         let rows = Rows { needs_text: false, needs_beside: false, detects_levels: false };
-        let scan = self.scan(columns(&rows), start_ns, end_ns)?;
+        let selection =
+            Selection { matchers, needles: Vec::new(), start_ns, end_ns, needs_text: false, labels: Some(Vec::new()) };
+        let scan = self.scan(columns(&rows), &selection)?;
         for part in scan.parts() {
             if Instant::now() >= self.deadline {
                 return Err(LogqlError::TimedOut);

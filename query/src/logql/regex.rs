@@ -109,61 +109,7 @@ fn translated(text: &str) -> String {
                     out.push('\\');
                     break;
                 };
-                match escaped {
-                    'Q' if !in_class => {
-                        let rest = &text[at + 2..];
-                        let quoted = rest.find("\\E").map_or(rest, |end| &rest[..end]);
-                        out.push_str(&regex::escape(quoted));
-                        let skipped = quoted.chars().count() + if quoted.len() < rest.len() { 2 } else { 0 };
-                        for _ in 0..skipped {
-                            chars.next();
-                        }
-                    }
-                    'E' if !in_class => {}
-                    'd' => out.push_str("[0-9]"),
-                    'D' => out.push_str("[^0-9]"),
-                    'w' => out.push_str("[0-9A-Za-z_]"),
-                    'W' => out.push_str("[^0-9A-Za-z_]"),
-                    's' => out.push_str("[\\t\\n\\f\\r ]"),
-                    'S' => out.push_str("[^\\t\\n\\f\\r ]"),
-                    'b' if !in_class => out.push_str("(?-u:\\b)"),
-                    // Between bytes that are no ASCII letters: Rust wants whole characters, which its Unicode form gives.
-                    'B' if !in_class => out.push_str("\\B"),
-                    '0'..='7' => {
-                        let mut value = escaped.to_digit(8).unwrap_or_default();
-                        let mut digits = 1;
-                        while digits < 3 {
-                            let Some(digit) = chars.peek().and_then(|(_, next)| next.to_digit(8)) else {
-                                break;
-                            };
-                            value = value * 8 + digit;
-                            digits += 1;
-                            chars.next();
-                        }
-                        // A single digit other than 0 would be a back reference, which neither engine has.
-                        if digits == 1 && escaped != '0' {
-                            out.push('\\');
-                            out.push(escaped);
-                        } else {
-                            out.push_str(&format!("\\x{{{value:x}}}"));
-                        }
-                    }
-                    // Their braces hold a name or number.
-                    'x' | 'p' | 'P' => {
-                        out.push('\\');
-                        out.push(escaped);
-                        let rest = &text[at + 2..];
-                        let braced = rest.starts_with('{').then(|| rest.find('}')).flatten();
-                        for _ in 0..braced.map_or(0, |end| end + 1) {
-                            out.extend(chars.next().map(|(_, c)| c));
-                        }
-                    }
-                    other if other.is_ascii_punctuation() || other.is_ascii_alphanumeric() => {
-                        out.push('\\');
-                        out.push(other);
-                    }
-                    other => out.push(other),
-                }
+                escape(escaped, in_class, &text[at + 2..], &mut chars, &mut out);
             }
             '[' if in_class => {
                 if text[at..].starts_with("[:") && text[at..].contains(":]") {
@@ -202,6 +148,71 @@ fn translated(text: &str) -> String {
     out
 }
 
+/// What stands behind a backslash, and before `rest`, whose characters it takes as it needs them.
+fn escape(
+    escaped: char,
+    in_class: bool,
+    rest: &str,
+    chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>,
+    out: &mut String,
+) {
+    match escaped {
+        'Q' if !in_class => {
+            let quoted = rest.find("\\E").map_or(rest, |end| &rest[..end]);
+            out.push_str(&regex::escape(quoted));
+            let skipped = quoted.chars().count() + if quoted.len() < rest.len() { 2 } else { 0 };
+            for _ in 0..skipped {
+                chars.next();
+            }
+        }
+        'E' if !in_class => {}
+        'd' => out.push_str("[0-9]"),
+        'D' => out.push_str("[^0-9]"),
+        'w' => out.push_str("[0-9A-Za-z_]"),
+        'W' => out.push_str("[^0-9A-Za-z_]"),
+        's' => out.push_str("[\\t\\n\\f\\r ]"),
+        'S' => out.push_str("[^\\t\\n\\f\\r ]"),
+        'b' if !in_class => out.push_str("(?-u:\\b)"),
+        // Between bytes that are no ASCII letters: Rust wants whole characters, which its Unicode form gives.
+        'B' if !in_class => out.push_str("\\B"),
+        '0'..='7' => {
+            let mut value = escaped.to_digit(8).unwrap_or_default();
+            let mut digits = 1;
+            while digits < 3 {
+                let Some(digit) = chars.peek().and_then(|(_, next)| next.to_digit(8)) else {
+                    break;
+                };
+                value = value * 8 + digit;
+                digits += 1;
+                chars.next();
+            }
+            // A single digit other than 0 would be a back reference, which neither engine has.
+            if digits == 1 && escaped != '0' {
+                out.push('\\');
+                out.push(escaped);
+            } else {
+                out.push_str(&format!("\\x{{{value:x}}}"));
+            }
+        }
+        // Their braces hold a name or number.
+        'x' | 'p' | 'P' => {
+            out.push('\\');
+            out.push(escaped);
+            let braced = rest.starts_with('{').then(|| rest.find('}')).flatten();
+            for _ in 0..braced.map_or(0, |end| end + 1) {
+                out.extend(chars.next().map(|(_, c)| c));
+            }
+        }
+        // Rust has these for the ends of words.
+        '<' | '>' => out.push(escaped),
+        other if other.is_ascii_punctuation() || other.is_ascii_alphanumeric() => {
+            out.push('\\');
+            out.push(other);
+        }
+        other => out.push(other),
+    }
+}
+
 /// Whether braces repeat what is before them.
 fn is_repetition(text: &str) -> bool {
     let Some(end) = text.find('}') else {
@@ -236,6 +247,7 @@ mod tests {
             (r"\bfoo\b", "a foo b", true),
             (r"\x{e9}", "é", true),
             (r"\141", "a", true),
+            (r"\<a\>", "<a>", true),
         ] {
             let compiled = Pattern::unanchored(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
             assert_eq!(compiled.is_match(text), fits, "{pattern} on {text}");

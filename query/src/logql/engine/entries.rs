@@ -97,7 +97,7 @@ pub(crate) fn entries(
         Direction::Forward => order.sort_by_key(|&part| (parts.time_ns(part).0, parts.arrival(part))),
     }
     let mut kept = Kept { held: Vec::new(), direction: query.direction, limit: query.limit, bound_ns: None };
-    let mut pipeline = Pipeline::new(query.log)?;
+    let mut pipeline = Pipeline::new(query.log, None)?;
     let mut working = Working::new(limits.now_ns);
     for part in order {
         limits.check_time()?;

@@ -126,20 +126,23 @@ pub(super) fn compute(
     if to_ns < 0 {
         return finish(windows, pieces, Found::default());
     }
+    let labels = labels_needed(windows);
+    let matched = windows.range.log.matchers.iter().map(|matcher| matcher.name.clone());
     let selection = Selection {
         matchers: &windows.range.log.matchers,
         needles: needles(&windows.range.log),
         start_ns: from_ns.max(0) as u64,
         end_ns: (to_ns as u64).saturating_add(1),
         needs_text: needs_text(windows),
-        labels: labels_needed(windows),
+        labels: labels.clone().map(|labels| labels.into_iter().chain(matched).collect()),
     };
     let parts = lines.parts(&selection)?;
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let all: Mutex<Result<Vec<Found>, LogqlError>> = Mutex::new(Ok(Vec::new()));
     let work = || {
-        let result = read(windows, pieces, &selection, (parts.as_ref(), &next, &stop), limits, progress);
+        let result =
+            read(windows, (pieces, labels.as_deref()), &selection, (parts.as_ref(), &next, &stop), limits, progress);
         let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
         match (result, &mut *all) {
             (Ok(found), Ok(all)) => all.push(found),
@@ -168,7 +171,7 @@ fn needs_text(windows: &Windows<'_>) -> bool {
     windows.range.log.stages.iter().any(reads) || matches!(windows.op, RangeOp::Bytes | RangeOp::BytesRate)
 }
 
-/// The labels that are looked at; `None` where all are.
+/// The labels that are looked at behind the selector; `None` where all are.
 fn labels_needed(windows: &Windows<'_>) -> Option<Vec<String>> {
     let mut names = labels_named(&windows.range.log)?;
     match (windows.grouping, &windows.key) {
@@ -186,13 +189,13 @@ fn labels_needed(windows: &Windows<'_>) -> Option<Vec<String>> {
 
 fn read(
     windows: &Windows<'_>,
-    pieces: Pieces,
+    (pieces, labels): (Pieces, Option<&[String]>),
     selection: &Selection<'_>,
     (parts, next, stop): (&dyn Parts, &AtomicUsize, &AtomicBool),
     limits: &Limits,
     progress: &Progress,
 ) -> Result<Found, LogqlError> {
-    let mut reader = Reader::new(windows, pieces, limits)?;
+    let mut reader = Reader::new(windows, pieces, labels, limits)?;
     loop {
         let part = next.fetch_add(1, Ordering::Relaxed);
         if part >= parts.len() || stop.load(Ordering::Relaxed) {
@@ -230,7 +233,12 @@ struct Reader<'q> {
 }
 
 impl<'q> Reader<'q> {
-    fn new(windows: &'q Windows<'_>, pieces: Pieces, limits: &'q Limits) -> Result<Self, LogqlError> {
+    fn new(
+        windows: &'q Windows<'_>,
+        pieces: Pieces,
+        labels: Option<&[String]>,
+        limits: &'q Limits,
+    ) -> Result<Self, LogqlError> {
         let unwrap = match &windows.range.unwrap {
             Some(unwrap) => {
                 let filters = unwrap.filters.iter().map(Filter::new).collect::<Result<Vec<_>, _>>()?;
@@ -251,7 +259,7 @@ impl<'q> Reader<'q> {
         Ok(Self {
             op: windows.op,
             pieces,
-            pipeline: Pipeline::new(&windows.range.log)?,
+            pipeline: Pipeline::new(&windows.range.log, labels)?,
             working: Working::new(limits.now_ns),
             unwrap,
             key,

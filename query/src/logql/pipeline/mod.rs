@@ -13,6 +13,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     ast::{LogExpr, Matcher, Stage},
     error::LogqlError,
+    json::Wanted,
     labels::{LabelSet, StreamLabels},
 };
 
@@ -107,7 +108,8 @@ impl std::fmt::Debug for Pipeline {
 
 impl Pipeline {
     /// The stages of a query.
-    pub(crate) fn new(log: &LogExpr) -> Result<Self, LogqlError> {
+    /// Of labels that stages find only those in `labels` are kept, where that is given.
+    pub(crate) fn new(log: &LogExpr, labels: Option<&[String]>) -> Result<Self, LogqlError> {
         let matchers = log.matchers.iter().map(TextTest::new).collect::<Result<_, _>>()?;
         let mut stages = log.stages.iter().peekable();
         let mut first = Vec::new();
@@ -115,7 +117,8 @@ impl Pipeline {
             first.push(LineTest::new(*op, needles)?);
             stages.next();
         }
-        let steps = stages.map(step).collect::<Result<_, _>>()?;
+        let wanted = labels.map(Wanted::new);
+        let steps = stages.map(|stage| step(stage, wanted.as_ref())).collect::<Result<_, _>>()?;
         Ok(Self { matchers, first, steps, streams: HashMap::default() })
     }
 
@@ -155,12 +158,12 @@ fn select(matchers: &[TextTest], stream: &StreamLabels) -> Selected {
     selected
 }
 
-fn step(stage: &Stage) -> Result<Box<dyn Step>, LogqlError> {
+fn step(stage: &Stage, wanted: Option<&Wanted>) -> Result<Box<dyn Step>, LogqlError> {
     Ok(match stage {
         Stage::Line { op, needles } => Box::new(LineTest::new(*op, needles)?),
         Stage::Label(filter) => Box::new(Filter::new(filter)?),
-        Stage::Json(fields) => parse::json(fields)?,
-        Stage::Logfmt { strict, keep_empty, fields } => parse::logfmt(*strict, *keep_empty, fields),
+        Stage::Json(fields) => parse::json(fields, wanted)?,
+        Stage::Logfmt { strict, keep_empty, fields } => parse::logfmt(*strict, *keep_empty, fields, wanted),
         Stage::Regexp(text) => parse::regexp(text)?,
         Stage::Pattern(text) => parse::pattern(text)?,
         Stage::Unpack => parse::unpack(),
@@ -186,18 +189,15 @@ pub(crate) fn needles(log: &LogExpr) -> Vec<String> {
     needles
 }
 
-/// The labels without which a query can do, beside these: `None` where a stage may look at any.
+/// The labels that stages look at: `None` where one may look at any.
 pub(crate) fn labels_named(log: &LogExpr) -> Option<Vec<String>> {
-    let mut names: Vec<String> = log.matchers.iter().map(|matcher| matcher.name.clone()).collect();
+    let mut names: Vec<String> = Vec::new();
     for stage in &log.stages {
         match stage {
             Stage::Label(filter) => label::names(filter, &mut names),
-            // What they find is set apart where a name is there already.
-            Stage::Json(_) | Stage::Logfmt { .. } | Stage::Regexp(_) | Stage::Pattern(_) | Stage::Unpack => {
-                return None;
-            }
+            // Templates may look at any label, and renaming moves them.
             Stage::LineFormat(_) | Stage::LabelFormat(_) => return None,
-            Stage::Line { .. } | Stage::Decolorize | Stage::Drop(_) | Stage::Keep(_) => {}
+            _ => {}
         }
     }
     Some(names)

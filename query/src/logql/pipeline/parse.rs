@@ -4,7 +4,7 @@ use super::{Record, Step, Working};
 use crate::logql::{
     ast::Extraction,
     error::LogqlError,
-    json::{self, Malformed},
+    json::{self, Malformed, Wanted},
     labels::{LabelSet, push_name},
     logfmt,
     path::{self, Step as PathStep},
@@ -56,7 +56,28 @@ impl Step for JsonPaths {
     }
 }
 
-pub(super) fn json(fields: &[Extraction]) -> Result<Box<dyn Step>, LogqlError> {
+struct JsonWanted(Wanted);
+
+impl Step for JsonWanted {
+    fn apply(&mut self, record: &Record<'_>, working: &mut Working) -> bool {
+        let (text, labels, _) = parts(record, working);
+        // Whether it is JSON at all is looked at even when nothing of it is wanted.
+        let mut add = |name: &str, value: &str| labels.add_parsed(name, value);
+        let result = match self.0.is_empty() {
+            true => json::fields(text, &mut |_, _| {}),
+            false => json::wanted_fields(text, &self.0, &mut add),
+        };
+        if let Err(malformed) = result {
+            note(labels, malformed);
+        }
+        true
+    }
+}
+
+pub(super) fn json(fields: &[Extraction], wanted: Option<&Wanted>) -> Result<Box<dyn Step>, LogqlError> {
+    if let Some(wanted) = wanted.filter(|_| fields.is_empty()) {
+        return Ok(Box::new(JsonWanted(wanted.clone())));
+    }
     if fields.is_empty() {
         return Ok(Box::new(JsonFields));
     }
@@ -69,13 +90,14 @@ struct Logfmt {
     strict: bool,
     keep_empty: bool,
     fields: Vec<Extraction>,
+    wanted: Option<Wanted>,
     name: String,
 }
 
 impl Step for Logfmt {
     fn apply(&mut self, record: &Record<'_>, working: &mut Working) -> bool {
         let (text, labels, _) = parts(record, working);
-        let Self { strict, keep_empty, fields, name } = self;
+        let Self { strict, keep_empty, fields, wanted, name } = self;
         let mut missing = fields.len();
         let result = logfmt::pairs(text, *strict, &mut |key, value| {
             let value = value.unwrap_or_default();
@@ -83,7 +105,9 @@ impl Step for Logfmt {
                 if !value.is_empty() || *keep_empty {
                     name.clear();
                     push_name(key, name);
-                    labels.add_parsed(name, value);
+                    if wanted.as_ref().is_none_or(|wanted| wanted.has(name)) {
+                        labels.add_parsed(name, value);
+                    }
                 }
                 return;
             }
@@ -108,8 +132,8 @@ impl Step for Logfmt {
     }
 }
 
-pub(super) fn logfmt(strict: bool, keep_empty: bool, fields: &[Extraction]) -> Box<dyn Step> {
-    Box::new(Logfmt { strict, keep_empty, fields: fields.to_vec(), name: String::new() })
+pub(super) fn logfmt(strict: bool, keep_empty: bool, fields: &[Extraction], wanted: Option<&Wanted>) -> Box<dyn Step> {
+    Box::new(Logfmt { strict, keep_empty, fields: fields.to_vec(), wanted: wanted.cloned(), name: String::new() })
 }
 
 struct Regexp {

@@ -4,11 +4,13 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use weir_proto::Signal;
 
 use super::{
-    arrays, attribute, fixed_column,
+    arrays, attribute,
+    entries::{write_json, write_sorted},
+    fixed_column,
     gather::{self, ChosenRows},
     narrow::Narrowing,
     prune::SegmentPart,
-    resources::{Classes, position},
+    resources,
 };
 use crate::{
     Place, ReadBounds, ReadCounts, ScanColumn, ScanRequest,
@@ -16,8 +18,8 @@ use crate::{
         Segment, SegmentError,
         chunk_reader::ChunkReader,
         column::{Column, Values},
-        json, json_entry,
-        schema::{ITEM_PREFIX, Kind, RESOURCE_PREFIX, fixed},
+        json_entry,
+        schema::{ITEM_PREFIX, RESOURCE_PREFIX, fixed},
     },
 };
 
@@ -96,7 +98,7 @@ impl GroupRows<'_> {
                 let sources = attribute::sources(self.segment, *place, key);
                 attribute::read(self.reader, self.group, &sources, key, *form, self.rows)?
             }
-            ScanColumn::Attributes(Place::Resource) => self.resources()?,
+            ScanColumn::Attributes(Place::Resource) => resources::read(self.reader, self.group, self.rows)?,
             ScanColumn::Attributes(place) => self.attributes(*place)?,
             fixed => {
                 let number = fixed_column(self.reader.table, fixed);
@@ -124,57 +126,6 @@ impl GroupRows<'_> {
             ends[odd.row(at) as usize] = odd.word(at);
         }
         Ok(Column { rows: None, values: Values::Words(ends) })
-    }
-
-    /// The attributes of the rows' resources, of which there are few: each is written once.
-    fn resources(&self) -> Result<Column, SegmentError> {
-        let mut classes = Classes::new(self.rows.len());
-        let residual = self.reader.table.resource_other;
-        let mut columns = Vec::new();
-        for (number, spec) in self.reader.specs.iter().enumerate() {
-            let is_own = number >= self.reader.table.len() && spec.name.starts_with(RESOURCE_PREFIX);
-            if (is_own || number == residual) && !self.reader.is_empty(self.group, number) {
-                let column = self.fixed(number)?;
-                classes.split(&column);
-                columns.push((number, column));
-            }
-        }
-        let mut texts: Vec<Vec<u8>> = Vec::with_capacity(classes.firsts().len());
-        for &row in classes.firsts() {
-            let mut entries = Vec::new();
-            for (number, column) in &columns {
-                let Some(at) = position(column, row) else { continue };
-                self.add_entries(*number, column, at, residual, &mut entries)?;
-            }
-            let mut text = Vec::new();
-            texts.push(if write_sorted(&mut entries, &mut text) { text } else { Vec::new() });
-        }
-        Ok(classes.column(&texts))
-    }
-
-    /// Adds what a column has of one row: its own attribute, or all those of a residual text.
-    fn add_entries(
-        &self,
-        number: usize,
-        column: &Column,
-        at: usize,
-        residual: usize,
-        entries: &mut Vec<(Vec<u8>, Vec<u8>)>,
-    ) -> Result<(), SegmentError> {
-        let spec = &self.reader.specs[number];
-        if number != residual {
-            let key = spec.name.strip_prefix(RESOURCE_PREFIX).unwrap_or_default();
-            let mut text = Vec::new();
-            write_json(spec.kind, column, at, &mut text);
-            entries.push((attribute::quoted(key), text));
-            return Ok(());
-        }
-        let all = |key: &[u8], value: &[u8]| {
-            entries.push((key.to_vec(), value.to_vec()));
-            true
-        };
-        json_entry::for_each(column.bytes(at), all)
-            .map_err(|error| SegmentError::damaged(format!("row group {}, column {}: {error}", self.group, spec.name)))
     }
 
     /// Every attribute of the rows, as JSON objects sorted by key.
@@ -218,30 +169,6 @@ impl GroupRows<'_> {
             }
         }
         Ok(column)
-    }
-}
-
-/// Writes `"key":value` entries as an object, sorted by key; false when there are none.
-pub(super) fn write_sorted(entries: &mut [(Vec<u8>, Vec<u8>)], out: &mut Vec<u8>) -> bool {
-    out.clear();
-    entries.sort_by(|a, b| a.0.cmp(&b.0));
-    for (key, value) in entries.iter() {
-        out.push(if out.is_empty() { b'{' } else { b',' });
-        out.extend_from_slice(key);
-        out.push(b':');
-        out.extend_from_slice(value);
-    }
-    out.push(b'}');
-    !entries.is_empty()
-}
-
-fn write_json(kind: Kind, column: &Column, at: usize, out: &mut Vec<u8>) {
-    match kind {
-        Kind::Text => json::write_text(column.bytes(at), out),
-        Kind::Json => out.extend_from_slice(column.bytes(at)),
-        Kind::Bool => json::write_bool(column.word(at) != 0, out),
-        Kind::Double => json::write_double(f64::from_bits(column.word(at)), out),
-        _ => json::write_display(&(column.word(at) as i64), out),
     }
 }
 
