@@ -60,7 +60,10 @@ pub(in crate::http) fn series(call: &Call, view: &dyn View) -> Result<Answer, Fa
     let sets = params::match_sets(call)?;
     let metrics = view.metrics(&call.tenant);
     let found = together(&sets, |matchers| {
-        Ok(metrics.select(matchers, start, end)?.iter().map(|series| series.labels().clone()).collect())
+        let found = metrics.select(matchers, start, end)?;
+        // One more shows that there are more.
+        let count = limit.map_or(found.len(), |limit| found.len().min(limit + 1));
+        Ok(found[..count].iter().map(|series| series.labels().clone()).collect())
     })?;
     limited(call, found.into_iter().map(Metric).collect(), limit)
 }

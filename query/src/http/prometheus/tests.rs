@@ -144,6 +144,10 @@ fn series_and_labels_are_listed() {
         ask(series, &[], &drilldown),
         r#"{"status":"success","data":[{"__name__":"up","instance":"x","job":"a"}]}"#
     );
+    assert_eq!(
+        ask(series, &[], &[("match[]", "up{job=\"b\"}"), ("match[]", "up"), ("limit", "1")]),
+        r#"{"status":"success","data":[{"__name__":"up","instance":"x","job":"a"}],"warnings":["results truncated due to limit"]}"#
+    );
     assert_eq!(ask(labels, &[], &[]), r#"{"status":"success","data":["__name__","instance","job"]}"#);
     assert_eq!(
         ask(label_values, &[("name", "U______name____")], &[("limit", "2")]),

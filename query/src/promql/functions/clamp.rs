@@ -5,7 +5,10 @@ use super::math;
 pub(super) fn clamp(value: f64, bounds: &[f64]) -> Option<f64> {
     let (low, high) = (bounds[0], bounds[1]);
     // Bounds that are the wrong way round leave nothing; those that are no numbers make none.
-    (!(high < low)).then(|| math::larger(low, math::smaller(high, value)))
+    if high < low {
+        return None;
+    }
+    Some(math::larger(low, math::smaller(high, value)))
 }
 
 pub(super) fn clamp_max(value: f64, bounds: &[f64]) -> Option<f64> {

@@ -273,5 +273,5 @@ pub(super) fn changes(window: &Window<'_>, _: &[f64], _: &mut Notes) -> Result {
 }
 
 pub(super) fn resets(window: &Window<'_>, _: &[f64], _: &mut Notes) -> Result {
-    count_pairs(window, |before, now| now < before, |before, now| histogram::is_reset(before, now))
+    count_pairs(window, |before, now| now < before, histogram::is_reset)
 }

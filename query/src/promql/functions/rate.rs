@@ -278,7 +278,8 @@ fn instant(window: &Window<'_>, is_rate: bool, notes: &mut Notes) -> Option<Poin
             if is_rate && (is_gauge(before) || is_gauge(now)) {
                 notes.not_a_counter(extent, metric);
             }
-            if !is_rate && !(is_gauge(before) && is_gauge(now)) {
+            let are_gauges = is_gauge(before) && is_gauge(now);
+            if !is_rate && !are_gauges {
                 notes.not_a_gauge(extent, metric);
             }
             let mut rise = Histogram::clone(&now.histogram);

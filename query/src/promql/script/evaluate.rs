@@ -126,8 +126,10 @@ fn fix(expr: &mut Expr, at_ms: i64, in_fixed: bool) -> bool {
             fix(&mut binary.right, at_ms, in_fixed) && left
         }
         Node::Call(call) => {
-            let are_fixed = call.arguments.iter_mut().map(|argument| fix(argument, at_ms, in_fixed));
-            let are_fixed = are_fixed.fold(true, |all, one| all && one);
+            let mut are_fixed = true;
+            for argument in &mut call.arguments {
+                are_fixed &= fix(argument, at_ms, in_fixed);
+            }
             let is_of_query = matches!(call.function.name, "start" | "end" | "range" | "step");
             are_fixed && !is_of_query && !call.function.depends_on_time()
         }

@@ -85,7 +85,7 @@ pub(crate) fn known(length: &Length, times: QueryTimes, may_be_negative: bool) -
     if !may_be_negative && seconds <= 0.0 {
         return Err("duration must be greater than 0".to_owned());
     }
-    if !(seconds.abs() <= i64::MAX as f64 / 1e9) {
+    if seconds.is_nan() || seconds.abs() > i64::MAX as f64 / 1e9 {
         return Err("duration is out of range".to_owned());
     }
     Ok((seconds * 1e3) as i64)

@@ -9,6 +9,7 @@ const OURS: &[(&str, &str, usize)] = &[
     ("durations", include_str!("durations.test"), 14),
     ("extended", include_str!("extended.test"), 15),
     ("fill", include_str!("fill.test"), 13),
+    ("functions", include_str!("functions.test"), 63),
     ("info", include_str!("info.test"), 10),
     ("names", include_str!("names.test"), 10),
     ("starts", include_str!("starts.test"), 4),

@@ -82,15 +82,17 @@ impl Evaluator<'_> {
             }
             let index = rows.len() as u32;
             let mut is_chosen = false;
-            for step in 0..steps.count {
+            let mut more = 0;
+            for (step, (&count, chosen)) in counts.iter().zip(&mut group.state).enumerate() {
                 let Some(point) = row.point(step) else { continue };
                 if ranking.is_some() && matches!(point, Point::Histogram(_)) {
                     continue;
                 }
-                let count = counts[step];
-                let chosen = &mut group.state[step];
+                let before = chosen.len();
                 is_chosen |= offer(chosen, Candidate { row: index, point }, count, ranking);
+                more += chosen.len() - before;
             }
+            self.budget.hold((more * size_of::<Candidate>()) as u64)?;
             if is_chosen {
                 let kept = Row { floats: Vec::new(), histograms: Vec::new(), ..row.into_owned() };
                 self.budget.hold(kept.bytes())?;

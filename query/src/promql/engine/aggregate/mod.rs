@@ -30,8 +30,8 @@ impl Evaluator<'_> {
         sink: Sink<'_>,
     ) -> Result<(), QueryError> {
         match aggregate.operator {
-            Aggregator::Sum => self.fold(Sum::default(), aggregate, steps, sink),
-            Aggregator::Avg => self.fold(Avg::default(), aggregate, steps, sink),
+            Aggregator::Sum => self.fold(Sum, aggregate, steps, sink),
+            Aggregator::Avg => self.fold(Avg, aggregate, steps, sink),
             Aggregator::Count => self.fold(Count, aggregate, steps, sink),
             Aggregator::Group => self.fold(Group, aggregate, steps, sink),
             Aggregator::Min => self.fold(Extremes::min(), aggregate, steps, sink),

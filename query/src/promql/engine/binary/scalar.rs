@@ -39,9 +39,9 @@ fn apply(binary: &Binary, row: &mut Row<'_>, scalars: &[f64], is_left: bool, ext
     let operator = binary.operator;
     let is_trim = matches!(operator, Operator::TrimLower | Operator::TrimUpper);
     if !row.histograms.is_empty() || is_trim {
-        for step in 0..row.floats.len() {
+        for (step, &scalar) in scalars.iter().enumerate() {
             let Some(point) = row.point(step) else { continue };
-            let scalar = Point::Float(scalars[step]);
+            let scalar = Point::Float(scalar);
             let (left, right) = if is_left { (&scalar, &point) } else { (&point, &scalar) };
             let element = of_points(operator, left, right, extent, notes);
             match element {

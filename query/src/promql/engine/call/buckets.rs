@@ -71,8 +71,8 @@ impl Evaluator<'_> {
                     let quantile = quantiles[first];
                     let mut part = Row::empty(labels::with(&group.labels, &name, &bound_text(quantile)), steps.count);
                     part.drops_name = left.drops_name;
-                    for step in first..steps.count {
-                        if quantiles[step].to_bits() == quantile.to_bits() {
+                    for (step, other) in quantiles.iter().enumerate().skip(first) {
+                        if other.to_bits() == quantile.to_bits() {
                             part.floats[step] = left.floats[step];
                             left.floats[step] = ABSENT;
                         }
@@ -125,8 +125,7 @@ impl Evaluator<'_> {
         row.drops_name = true;
         let metric = group.labels.metric_name();
         let mut buckets = Vec::new();
-        for step in 0..steps.count {
-            let quantile = quantiles[step];
+        for (step, &quantile) in quantiles.iter().enumerate() {
             if let Some(histogram) = group.histogram(step) {
                 let notes = &mut self.notes.borrow_mut();
                 row.floats[step] = histogram::quantile(quantile, histogram, metric, extent, notes);
