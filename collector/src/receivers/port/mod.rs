@@ -17,6 +17,7 @@ mod server;
 
 use std::net::SocketAddr;
 
+pub use self::reply::ReplyBody;
 pub(crate) use self::{
     body::collect,
     budget::{Budget, Reservation},
@@ -26,7 +27,7 @@ pub(crate) use self::{
     intake::{Accepted, Intake, Received},
     post::{Arriving, Post, Posted, essence},
     refusal::Refusal,
-    reply::{Reply, ReplyBody},
+    reply::Reply,
     server::{Server, ServerOptions},
 };
 

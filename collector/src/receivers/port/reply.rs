@@ -15,7 +15,7 @@ pub(crate) type Reply = http::Response<ReplyBody>;
 
 /// Data, then trailers; either may be missing.
 #[derive(Debug, Default)]
-pub(crate) struct ReplyBody {
+pub struct ReplyBody {
     data: Option<Bytes>,
     trailers: Option<HeaderMap>,
 }
