@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
     sync::{Arc, Mutex},
 };
 
@@ -22,42 +23,61 @@ use crate::config::ReceiverConfig;
 const OWN_JOB: &str = "weir";
 const OWN_TARGET: &str = "127.0.0.1:4320";
 
-/// All of them, by the receiver's id.
+/// All of them, by the receiver's id, with what they run.
 #[derive(Clone, Default)]
-pub(crate) struct Scrapers(Arc<Mutex<BTreeMap<String, Arc<Scraper>>>>);
+pub(crate) struct Scrapers(Arc<Mutex<BTreeMap<String, Running>>>);
+
+struct Running {
+    scraper: Arc<Scraper>,
+    config: PrometheusConfig,
+}
 
 impl Scrapers {
-    /// Starts what is new, changes what is there, ends what is gone. `own` is where the query endpoint listens.
+    /// Starts what is new, changes what is there, ends what is gone; whether there was any such. The configuration is that of `file`;
+    /// `own` is where the query endpoint listens.
     pub(crate) fn set(
         &self,
         receivers: &BTreeMap<String, ReceiverConfig>,
+        file: Option<&Path>,
         own: SocketAddr,
         surroundings: &Surroundings,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<bool> {
         let mut running = self.0.lock().expect("no panic while it is held");
-        let mut wanted = Vec::new();
+        let mut wanted = BTreeMap::new();
         for (id, config) in receivers {
             if let ReceiverConfig::Prometheus(config) = config {
-                wanted.push((id, at_own(config, own)));
+                let mut config = at_own(config, own);
+                if let Some(folder) = file.and_then(Path::parent) {
+                    config.resolve_files(folder);
+                }
+                wanted.insert(id.clone(), config);
             }
         }
-        for (id, config) in &wanted {
-            match running.get(*id) {
-                Some(scraper) => scraper.reload(config).with_context(|| format!("receiver {id}"))?,
+        let mut is_changed = false;
+        for (_, gone) in running.extract_if(.., |id, _| !wanted.contains_key(id)) {
+            gone.scraper.reload(&PrometheusConfig::default()).context("ending jobs")?;
+            is_changed = true;
+        }
+        for (id, config) in wanted {
+            match running.get_mut(&id) {
+                Some(known) if known.config == config => continue,
+                Some(known) => {
+                    known.scraper.reload(&config).with_context(|| format!("receiver {id}"))?;
+                    known.config = config;
+                }
                 None => {
-                    let started = Scraper::start(config, surroundings.clone());
-                    running.insert((*id).clone(), Arc::new(started.with_context(|| format!("receiver {id}"))?));
+                    let scraper = Scraper::start(&config, surroundings.clone());
+                    let scraper = Arc::new(scraper.with_context(|| format!("receiver {id}"))?);
+                    running.insert(id, Running { scraper, config });
                 }
             }
+            is_changed = true;
         }
-        for (_, gone) in running.extract_if(.., |id, _| wanted.iter().all(|(wanted, _)| *wanted != id)) {
-            gone.reload(&PrometheusConfig::default()).context("ending jobs")?;
-        }
-        Ok(())
+        Ok(is_changed)
     }
 
     fn all(&self) -> Vec<Arc<Scraper>> {
-        self.0.lock().expect("no panic while it is held").values().cloned().collect()
+        self.0.lock().expect("no panic while it is held").values().map(|running| running.scraper.clone()).collect()
     }
 
     /// What the query endpoint shows of them.

@@ -182,7 +182,9 @@ async fn start(
         tracker: tracker.clone(),
         stop: stop.clone(),
     };
-    scrapers.set(&plan.config.receivers, address, &surroundings).context("cannot start scraping")?;
+    scrapers
+        .set(&plan.config.receivers, plan.config_file.as_deref(), address, &surroundings)
+        .context("cannot start scraping")?;
     let banner = banner::text(plan.config_file.as_deref(), &plan.data, &receivers, address);
     // Whoever started it may have closed stdout: no reason to stop.
     let _ = std::io::stdout().write_all(banner.as_bytes());
@@ -304,8 +306,12 @@ async fn reload(plan: &Plan, samplers: &mut Samplers, scraping: &Scraping, store
     }
     let file = file.display();
     let Scraping { scrapers, surroundings, own } = scraping;
-    if let Err(error) = scrapers.set(&next.receivers, *own, surroundings) {
-        return error!("SIGHUP: nothing changed: {error:#}");
+    let scrapes_otherwise = match scrapers.set(&next.receivers, plan.config_file.as_deref(), *own, surroundings) {
+        Ok(is_changed) => is_changed,
+        Err(error) => return error!("SIGHUP: nothing changed: {error:#}"),
+    };
+    if scrapes_otherwise {
+        info!("SIGHUP: {file}: its scrape configs hold from now on");
     }
     let is_changed = match samplers.reload(next.processors.clone(), store).await {
         Ok(is_changed) => is_changed,
@@ -316,7 +322,7 @@ async fn reload(plan: &Plan, samplers: &mut Samplers, scraping: &Scraping, store
     }
     let mut sections = plan.config.differences(&next);
     sections.retain(|section| *section != "processors");
-    if sections.is_empty() && !is_changed {
+    if sections.is_empty() && !is_changed && !scrapes_otherwise {
         info!("SIGHUP: {file} is valid and says what is running already");
     } else if !sections.is_empty() {
         warn!("SIGHUP: {file} is valid; these sections need a restart: {}", sections.join(", "));

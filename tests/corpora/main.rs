@@ -29,10 +29,12 @@ mod wire;
 type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-const TARGETS: [Target; 8] = [
+const TARGETS: [Target; 10] = [
     ("otlp_scan", wire::otlp_scan),
     ("otlp_json", wire::otlp_json),
     ("zipkin", wire::zipkin),
+    ("exposition", wire::exposition),
+    ("remote_write", wire::remote_write),
     ("tracestate", wire::tracestate),
     ("journal_recovery", journal::journal_recovery),
     ("segment_footer", segment::segment_footer),

@@ -8,6 +8,6 @@ pub mod remote_write;
 pub mod zipkin;
 
 pub use port::{
-    Listening,
+    Listening, ReplyBody,
     config::{CorsConfig, InvalidConfig, SpanLimits},
 };

@@ -18,6 +18,7 @@ mod server;
 
 use std::net::SocketAddr;
 
+pub use self::reply::ReplyBody;
 pub(crate) use self::{
     body::collect,
     budget::{Budget, Reservation},
@@ -28,7 +29,7 @@ pub(crate) use self::{
     loki::LokiFormat,
     post::{Arriving, Post, Posted, essence},
     refusal::Refusal,
-    reply::{Reply, ReplyBody},
+    reply::Reply,
     server::{Server, ServerOptions},
 };
 

@@ -1,6 +1,6 @@
 //! `receivers.prometheus`: Prometheus' `global` and `scrape_configs` verbatim, and Weir's own bounds.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::Error};
 use weir_proto::{duration, size};
@@ -302,6 +302,30 @@ fn limit_size_some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 }
 
 impl PrometheusConfig {
+    /// Files that are named without a folder lie beside the configuration, as in Prometheus.
+    pub fn resolve_files(&mut self, folder: &Path) {
+        let resolve = |file: &mut String| {
+            if !file.is_empty() && Path::new(&*file).is_relative() {
+                *file = folder.join(&*file).to_string_lossy().into_owned();
+            }
+        };
+        for job in &mut self.config.scrape_configs {
+            job.file_sd_configs.iter_mut().flat_map(|discovery| &mut discovery.files).for_each(resolve);
+            job.http_headers.values_mut().flat_map(|values| &mut values.files).for_each(resolve);
+            job.bearer_token_file.iter_mut().for_each(resolve);
+            if let Some(basic) = &mut job.basic_auth {
+                basic.username_file.iter_mut().chain(&mut basic.password_file).for_each(resolve);
+            }
+            if let Some(authorization) = &mut job.authorization {
+                authorization.credentials_file.iter_mut().for_each(resolve);
+            }
+            if let Some(tls) = &mut job.tls_config {
+                let files = tls.ca_file.iter_mut().chain(&mut tls.cert_file).chain(&mut tls.key_file);
+                files.for_each(resolve);
+            }
+        }
+    }
+
     /// Finds values that no scraper can work with.
     pub fn check(&self) -> Result<(), InvalidConfig> {
         let check = Check("prometheus");

@@ -1,6 +1,9 @@
 //! From a body to a batch: every line's sample, what is said of families, and markers for what vanished.
 
-use std::{collections::HashMap, hash::BuildHasher};
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::BuildHasher,
+};
 
 use foldhash::{HashSet, fast::FixedState};
 use weir_proto::{
@@ -61,16 +64,23 @@ pub(super) fn gather(
     memory: &mut Memory,
     batch: &mut MetricsBatch,
 ) -> (Counts, Result<(), String>) {
-    let before = (batch.floats.len(), batch.exemplars.len(), batch.rejected.len());
-    let mut gathering =
-        Gathering { context, batch, counts: Counts::default(), family: Family::default(), first: before.0 };
+    let before = (batch.floats.len(), batch.exemplars.len());
+    let mut gathering = Gathering {
+        context,
+        batch,
+        counts: Counts::default(),
+        rejected: BTreeMap::new(),
+        family: Family::default(),
+        first: before.0,
+    };
     gathering.batch.floats.reserve(memory.lines.len() + 8);
     let mut walk = memory.lines.walk();
     let result = gathering.read(body, format, &mut walk, &mut memory.families, &mut memory.exemplars);
-    let counts = gathering.counts;
+    let (counts, rejected) = (gathering.counts, gathering.rejected);
     match result {
         Ok(()) => {
             let time_ms = context.time_ms;
+            batch.rejected.extend(rejected);
             let mut ended = Vec::new();
             walk.finish(|series| ended.push(series.clone()));
             if !ended.is_empty() {
@@ -88,7 +98,6 @@ pub(super) fn gather(
             memory.families.give_up();
             batch.floats.truncate(before.0);
             batch.exemplars.truncate(before.1);
-            batch.rejected.truncate(before.2);
         }
     }
     (counts, result)
@@ -114,6 +123,7 @@ struct Gathering<'g, 'c> {
     context: &'g Context<'c>,
     batch: &'g mut MetricsBatch,
     counts: Counts,
+    rejected: BTreeMap<RejectReason, u32>,
     family: Family,
     /// The family's first sample in the batch.
     first: usize,
@@ -188,7 +198,7 @@ impl Gathering<'_, '_> {
             if own_time_ms.is_some()
                 && let Err(reason) = self.context.accept.check(time_ms)
             {
-                self.batch.rejected.push((reason, 1));
+                *self.rejected.entry(reason).or_default() += 1;
                 continue;
             }
             if is_open {
@@ -239,7 +249,7 @@ impl Gathering<'_, '_> {
             }
             Err(_) => {
                 self.counts.kept += 1;
-                self.batch.rejected.push((RejectReason::SeriesMax, 1));
+                *self.rejected.entry(RejectReason::SeriesMax).or_default() += 1;
                 walk.add(text, metric_type, group, false, Fate::Refused);
                 Ok(None)
             }

@@ -171,8 +171,10 @@ impl Taking<'_> {
     }
 
     fn refuse(&mut self, reason: RejectReason, samples: u32, words: impl FnOnce() -> String) {
-        if samples > 0 {
-            self.batch.rejected.push((reason, samples));
+        match self.batch.rejected.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += samples,
+            None if samples > 0 => self.batch.rejected.push((reason, samples)),
+            None => {}
         }
         self.problems.add(words);
     }

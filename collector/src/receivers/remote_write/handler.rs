@@ -8,6 +8,7 @@ use http::{
     header::{CONTENT_LENGTH, CONTENT_TYPE},
     request::Parts,
 };
+use http_body::Body;
 use tokio::time::timeout;
 use weir_proto::{remote_write::WriteVersion, time::Clock};
 use weir_store::{MetricsAppended, MetricsBatch, SampleIndex};
@@ -69,8 +70,10 @@ impl RemoteWrite {
     }
 
     /// Answers one POST.
-    #[expect(private_bounds, private_interfaces, reason = "any HTTP body, and an answer whose body is one")]
-    pub async fn answer<B: Arriving>(&self, request: Request<B>) -> Reply {
+    pub async fn answer<B>(&self, request: Request<B>) -> http::Response<ReplyBody>
+    where
+        B: Body<Data = Bytes, Error: std::fmt::Display>,
+    {
         let asked = version(request.headers());
         let is_second = asked.as_ref().is_ok_and(|version| *version == WriteVersion::V2);
         let result = match asked {
