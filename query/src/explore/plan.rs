@@ -116,7 +116,7 @@ impl Plan {
 
     /// The same with nothing left to the store: for telling, of rows that were read, which of them fulfil it.
     pub(crate) fn by_rows(self) -> Self {
-        // Bodies are lines'.
+        // The last two are of lines only.
         let ScanFilter {
             trace_ids,
             services,
@@ -127,6 +127,7 @@ impl Plan {
             duration_ns,
             attributes,
             body_contains: _,
+            resources: _,
         } = self.filter;
         let mut rest = self.rest;
         let one_of = |column, texts| RowTest::Text(column, TextTest::In(texts));
