@@ -2,9 +2,11 @@
 
 mod collectors;
 mod samplers;
+mod scraping;
 
 use std::{path::Path, time::Duration};
 
+use weir_proto::otlp::logs::IdNames;
 use weir_store::StoreOptions;
 
 use super::*;
@@ -29,7 +31,7 @@ const MIB: u64 = 1 << 20;
 #[test]
 fn the_built_in_file_is_the_defaults() {
     let built_in = Config::built_in();
-    assert_eq!(built_in.receivers.keys().collect::<Vec<_>>(), ["otlp"]);
+    assert_eq!(built_in.receivers.keys().collect::<Vec<_>>(), ["otlp", "prometheus"]);
     assert_eq!(built_in.differences(&parse("").expect("an empty file")), Vec::<&str>::new());
     let options = built_in.storage.options(Path::new("d"));
     assert_eq!(format!("{options:?}"), format!("{:?}", StoreOptions::new("d")));
@@ -98,6 +100,7 @@ service: {drain_max: 12s}
         retention_logs: Some(Duration::from_secs(5 * 24 * 3600)),
         retention_metrics: Some(Duration::from_secs(6 * 24 * 3600)),
         size_bytes_max: Some(100 << 30),
+        line_ids: IdNames::USUAL,
     };
     assert_eq!(format!("{options:?}"), format!("{expected:?}"));
     assert_eq!(config.storage.path.as_deref(), Some(Path::new("/data")));
@@ -142,7 +145,7 @@ fn a_wrong_name_says_where_and_what_to_write() {
         (
             "storage:\n  retenton: {traces: 7d}\n",
             "weir.yaml:2:3: unknown key `retenton`; did you mean `retention`? Known here: path, retention, size_max, \
-             free_min, series_max, accept, journal, head, seal, merge",
+             free_min, series_max, accept, journal, head, seal, merge, logs",
         ),
         (
             "recievers: {}\n",
@@ -153,10 +156,13 @@ fn a_wrong_name_says_where_and_what_to_write() {
             "receivers:\n  kafka: {}\n",
             "weir.yaml:2:3: receiver `kafka` is not there yet: let a Collector receive it and send OTLP here",
         ),
-        ("receivers:\n  kafkaesque: {}\n", "weir.yaml:2:3: unknown receiver `kafkaesque`. Known here: otlp, zipkin"),
+        (
+            "receivers:\n  kafkaesque: {}\n",
+            "weir.yaml:2:3: unknown receiver `kafkaesque`. Known here: otlp, zipkin, loki",
+        ),
         (
             "receivers:\n  otpl: {}\n",
-            "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: otlp, zipkin",
+            "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: otlp, zipkin, loki",
         ),
         ("receivers:\n  otlp/: {}\n", "weir.yaml:2:3: `otlp/` has no name after the /"),
         ("receivers: {otlp: {}, otlp: {}}\n", "weir.yaml:1:23: the key `otlp` is there twice"),
@@ -171,8 +177,8 @@ fn a_wrong_name_says_where_and_what_to_write() {
             "weir.yaml:1:13: exporter `debug` is not there yet: look at spans with `weir sql \"SELECT * FROM spans LIMIT 10\"`",
         ),
         (
-            "service: {pipelines: {metrics: {receivers: [otlp]}}}\n",
-            "weir.yaml:1:23: pipeline `metrics` is not there yet: this weir receives traces, logs",
+            "service: {pipelines: {profiles: {receivers: [otlp]}}}\n",
+            "weir.yaml:1:23: pipeline `profiles` is not there yet: this weir receives traces, logs, metrics",
         ),
         (
             "service:\n  pipelines:\n    traces:\n      receivers: [otlp, otlp/x]\n",
@@ -279,12 +285,12 @@ fn a_wrong_value_says_where_and_what_to_write() {
             "storage: {size_max: '${env:LONG_NAME}', sise_max: 1}\n",
             "weir.yaml:1:21: storage.size_max: `x` is not a size; write it like 64MiB, 100GB or 4096 (KiB, MiB, GiB, TiB, kB, MB, GB, TB)\n\
              weir.yaml:1:41: unknown key `sise_max`; did you mean `size_max`? Known here: path, retention, size_max, \
-             free_min, series_max, accept, journal, head, seal, merge",
+             free_min, series_max, accept, journal, head, seal, merge, logs",
         ),
         (
             "storage: {path: '${env:LONG_NAME}', sise_max: 1}\n",
             "weir.yaml:1:37: unknown key `sise_max`; did you mean `size_max`? Known here: path, retention, size_max, \
-             free_min, series_max, accept, journal, head, seal, merge",
+             free_min, series_max, accept, journal, head, seal, merge, logs",
         ),
         (
             "storage: {path: \"${env:NOWHERE}\"}\n",

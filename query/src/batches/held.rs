@@ -7,7 +7,7 @@ use arrow_array::{
     UInt32Array, types::UInt32Type,
 };
 use weir_proto::{Signal, ids::hex, otlp::messages::common::v1::any_value::Value};
-use weir_store::{Place, ScanColumn, ScanRequest, SpanRecord};
+use weir_store::{Place, ReadBounds, ScanColumn, ScanRequest, SpanRecord};
 
 use super::Batches;
 use crate::trace::{parent_id, service};
@@ -34,6 +34,22 @@ impl HeldBatches {
 impl Batches for HeldBatches {
     fn parts_rows_max(&self) -> Vec<u64> {
         self.0.iter().map(|batch| batch.num_rows() as u64).collect()
+    }
+
+    fn split(&self, _: u32) -> Box<dyn Batches> {
+        Box::new(Self(self.0.clone()))
+    }
+
+    fn is_head(&self, _: usize) -> bool {
+        false
+    }
+
+    fn part_start_ns(&self, _: usize) -> (u64, u64) {
+        (0, u64::MAX)
+    }
+
+    fn read_within(&self, part: usize, _: &ReadBounds) -> RecordBatch {
+        self.read(part)
     }
 
     fn read(&self, part: usize) -> RecordBatch {

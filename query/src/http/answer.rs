@@ -15,7 +15,7 @@ use serde::Serialize;
 use weir_store::ReadError;
 
 use super::allowance::{Allowance, Holding};
-use crate::coding::Coding;
+use crate::{coding::Coding, explore::condition::BadCondition};
 
 /// JSON text.
 pub(super) const JSON: &str = "application/json; charset=utf-8";
@@ -88,6 +88,11 @@ impl Answer {
         }
     }
 
+    /// The same; whether a bound or the deadline cut it short.
+    pub(super) fn that_is_partial(self, partial: bool) -> Self {
+        Self { partial, ..self }
+    }
+
     pub(super) fn text(content_type: &'static str, text: String) -> Self {
         Self::of(content_type, text.into_bytes())
     }
@@ -147,11 +152,11 @@ impl http_body::Body for HeldBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
-        /// Handed over at a time: the connection copies none of it.
+        /// Handed over at a time, as a copy: what the connection still has of it must not hold the whole body.
         const PIECE_BYTES: usize = 256 << 10;
 
         let Some(body) = self.body.as_mut().filter(|body| !body.is_empty()) else { return Poll::Ready(None) };
-        let piece = body.split_to(body.len().min(PIECE_BYTES));
+        let piece = Bytes::copy_from_slice(&body.split_to(body.len().min(PIECE_BYTES)));
         Poll::Ready(Some(Ok(http_body::Frame::data(piece))))
     }
 
@@ -169,6 +174,8 @@ impl http_body::Body for HeldBody {
 pub(super) enum Failure {
     #[error("{0}")]
     BadRequest(String),
+    #[error("parameter 'q': {0}")]
+    BadCondition(#[from] BadCondition),
     #[error("no valid credential")]
     Unauthorized,
     #[error("{0}")]
@@ -176,6 +183,8 @@ pub(super) enum Failure {
     /// With the methods that are.
     #[error("only {0} are served here")]
     MethodNotAllowed(&'static str),
+    #[error("this name of the server is not known here: list it in query.hosts")]
+    StrangeHost,
     #[error("the request's body is longer than {0} bytes")]
     BodyTooLarge(usize),
     #[error("the request's path and query are longer than {0} bytes")]
@@ -188,6 +197,9 @@ pub(super) enum Failure {
     NotReady(String),
     #[error("the query took longer than query.timeout")]
     TimedOut,
+    /// A query that cannot be answered with the data that is there, or within its limits.
+    #[error("{0}")]
+    Execution(String),
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error("cannot write the answer: {0}")]
@@ -203,6 +215,8 @@ pub(super) enum ErrorStyle {
     Jaeger,
     /// `{"error":{"httpCode":404,"message":"…"}}`
     JaegerV3,
+    /// `{"status":"error","errorType":"bad_data","error":"…"}`
+    Prometheus,
     /// `{"error":{"code":404,"message":"…"}}`
     Weir,
     /// One line of text.
@@ -215,6 +229,9 @@ impl ErrorStyle {
         if path.starts_with("/jaeger/api/v3/") {
             return Self::JaegerV3;
         }
+        if path.starts_with("/prometheus/api/") {
+            return Self::Prometheus;
+        }
         if path.starts_with("/jaeger/") {
             return Self::Jaeger;
         }
@@ -226,10 +243,12 @@ impl Failure {
     /// The HTTP status.
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::BadCondition(_) => StatusCode::BAD_REQUEST,
+            Self::Execution(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::StrangeHost => StatusCode::MISDIRECTED_REQUEST,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::Busy | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -246,15 +265,23 @@ impl Failure {
             Self::NotFound(_) => "not_found",
             Self::Unauthorized => "unauthorized",
             Self::Read(_) | Self::Unwritable(_) | Self::Panicked => "failed",
-            Self::BadRequest(_) | Self::MethodNotAllowed(_) | Self::BodyTooLarge(_) | Self::UriTooLong(_) => {
-                "bad_request"
-            }
+            Self::BadRequest(_)
+            | Self::BadCondition(_)
+            | Self::Execution(_)
+            | Self::MethodNotAllowed(_)
+            | Self::StrangeHost
+            | Self::BodyTooLarge(_)
+            | Self::UriTooLong(_) => "bad_request",
         }
     }
 
     /// The response, in the style of its API.
     pub(super) fn into_response(self, style: ErrorStyle) -> Response {
-        let status = self.status();
+        let status = match (style, &self) {
+            // As Prometheus does.
+            (ErrorStyle::Prometheus, Self::TimedOut) => StatusCode::SERVICE_UNAVAILABLE,
+            _ => self.status(),
+        };
         let allowed = if let Self::MethodNotAllowed(methods) = &self { Some(*methods) } else { None };
         let (content_type, body) = match style {
             ErrorStyle::Jaeger => (JSON, self.jaeger_body()),
@@ -262,9 +289,16 @@ impl Failure {
                 let error = serde_json::json!({"error": {"httpCode": status.as_u16(), "message": self.to_string()}});
                 (JSON, error.to_string())
             }
+            ErrorStyle::Prometheus => {
+                let error = self.to_string();
+                (JSON, serde_json::json!({"status": "error", "errorType": self.kind(), "error": error}).to_string())
+            }
             ErrorStyle::Weir => {
-                let error = serde_json::json!({"error": {"code": status.as_u16(), "message": self.to_string()}});
-                (JSON, error.to_string())
+                let mut error = serde_json::json!({"code": status.as_u16(), "message": self.to_string()});
+                if let Self::BadCondition(bad) = &self {
+                    error["position"] = bad.position.into();
+                }
+                (JSON, serde_json::json!({"error": error}).to_string())
             }
             ErrorStyle::Text => (TEXT, format!("{self}\n")),
         };
@@ -280,6 +314,24 @@ impl Failure {
             headers.insert(header::ALLOW, HeaderValue::from_static(methods));
         }
         response
+    }
+
+    /// What Prometheus calls such a failure.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Execution(_) => "execution",
+            Self::TimedOut => "timeout",
+            Self::NotFound(_) => "not_found",
+            Self::Busy | Self::NotReady(_) => "unavailable",
+            Self::Read(_) | Self::Unwritable(_) | Self::Panicked => "internal",
+            Self::Unauthorized => "unauthorized",
+            Self::BadRequest(_)
+            | Self::BadCondition(_)
+            | Self::MethodNotAllowed(_)
+            | Self::StrangeHost
+            | Self::BodyTooLarge(_)
+            | Self::UriTooLong(_) => "bad_data",
+        }
     }
 
     fn jaeger_body(&self) -> String {

@@ -1,9 +1,10 @@
-//! `/`: a page that says what this is, where to send data, and which endpoints there are.
+//! `/api`: a page that says what this is, where to send data, and which endpoints there are.
 
 use std::fmt::Write;
 
 use super::{
     answer::{Answer, Failure, HTML},
+    mount::Mount,
     routes::ROUTES,
 };
 
@@ -32,8 +33,8 @@ td { padding: 0.2rem 1rem 0.2rem 0; vertical-align: top; }
 
 const FOOT: &str = "</table>\n</body>\n</html>\n";
 
-/// The page. Everything on it comes from the source: nothing needs escaping.
-pub(super) fn page() -> Result<Answer, Failure> {
+/// The page. Everything on it comes from the source, by whoever mounts as well: nothing needs escaping.
+pub(super) fn page(mounts: &[Mount]) -> Result<Answer, Failure> {
     let mut page = String::from(HEAD);
     for route in ROUTES {
         let (path, about) = (route.path, route.about);
@@ -44,6 +45,9 @@ pub(super) fn page() -> Result<Answer, Failure> {
             writeln!(page, "<tr><td><code>{path}</code></td><td>{about}</td></tr>")
         }
         .expect("a string takes it");
+    }
+    for Mount { path, about, .. } in mounts {
+        writeln!(page, "<tr><td><code>{path}</code></td><td>{about}</td></tr>").expect("a string takes it");
     }
     page.push_str(FOOT);
     Ok(Answer::text(HTML, page))

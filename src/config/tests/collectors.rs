@@ -172,16 +172,14 @@ fn what_the_collector_has_beside_is_told_apart() {
         [
             "receivers.otlp.protocols.grpc.tls",
             "receiver `jaeger`",
-            "receiver `prometheus`",
             "processor `resource`",
             "exporter `debug`",
             "exporter `otlp/tempo`",
             "exporter `prometheusremotewrite`",
             "connector `spanmetrics`",
-            "pipeline `metrics`",
         ]
     );
-    assert_eq!(lines.len(), 9, "{lines:#?}");
+    assert_eq!(lines.len(), 7, "{lines:#?}");
     assert_eq!(
         names(&warnings, " is not needed here"),
         [

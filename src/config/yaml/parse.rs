@@ -38,6 +38,15 @@ struct Tree<'t, 'p> {
     problems: &'p mut Vec<Problem>,
 }
 
+/// How deep values lie in each other in a value that was read.
+fn height(node: &Node) -> usize {
+    match &node.value {
+        Value::Null | Value::Scalar { .. } => 0,
+        Value::List(items) => 1 + items.iter().map(height).max().unwrap_or(0),
+        Value::Map(entries) => 1 + entries.iter().map(|entry| height(&entry.node)).max().unwrap_or(0),
+    }
+}
+
 fn position(span: &Span) -> Position {
     Position { line: span.start.line() as u64, column: span.start.col() as u64 + 1 }
 }
@@ -101,6 +110,9 @@ impl<'t> Tree<'t, '_> {
                     return Err(problem(at, "this alias names a value that it is part of"));
                 };
                 self.count(count, at)?;
+                if self.depth + height(&node) > DEPTH_MAX {
+                    return Err(problem(at, format!("values lie deeper than {DEPTH_MAX} in each other")));
+                }
                 return Ok((Node { at, ..node }, count));
             }
             _ => return Err(problem(at, "a value is expected here")),
@@ -282,5 +294,10 @@ mod tests {
         assert!(read(&bomb).1[0].ends_with("more than 200000 values"), "{:?}", read(&bomb).1);
         let deep = format!("a: {}{}", "[".repeat(5000), "]".repeat(5000));
         assert_eq!(read(&deep).1.len(), 1);
+        let mut chain = String::from("a0: &a0 x\n");
+        for level in 1..=DEPTH_MAX {
+            chain.push_str(&format!("a{level}: &a{level} [*a{}]\n", level - 1));
+        }
+        assert!(read(&chain).1[0].ends_with("deeper than 128 in each other"), "{:?}", read(&chain).1);
     }
 }

@@ -147,6 +147,8 @@ impl<A, P: FnMut(Vec<Committed<A>>), F: Prefaces<A>> Committer<A, P, F> {
         let current = self.position.current.as_ref().expect("a group was just written to it");
         let file = current.journal_file.clone();
         let mut payload_bytes = 0;
+        // A group may be a part of what was taken from the queue.
+        let queue_bytes = group.iter().map(|waiting| waiting.bytes).sum();
         let mut acks = Vec::with_capacity(group.len());
         let mut committed = Vec::with_capacity(group.len());
         for (waiting, place) in group.drain(..).zip(&self.layout.places) {
@@ -169,7 +171,7 @@ impl<A, P: FnMut(Vec<Committed<A>>), F: Prefaces<A>> Committer<A, P, F> {
         }
         (self.publish)(committed);
         // Before the acks: whoever is told that it is done finds room for the next.
-        self.shared.queue.committed();
+        self.shared.queue.committed(queue_bytes);
         for ack in acks {
             // Whoever asked may have gone: the entry is journalled all the same.
             let _ = ack.send(Ok(()));
@@ -289,7 +291,7 @@ impl<A, P: FnMut(Vec<Committed<A>>), F: Prefaces<A>> Committer<A, P, F> {
     }
 
     fn refuse(&self, group: &mut Vec<Waiting<A>>, error: JournalAppendError) {
-        self.shared.queue.committed();
+        self.shared.queue.committed(group.iter().map(|waiting| waiting.bytes).sum());
         for waiting in group.drain(..) {
             let _ = waiting.ack.send(Err(error));
         }

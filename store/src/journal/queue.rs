@@ -21,7 +21,8 @@ const FULL_GROUPS_MAX: u64 = 8;
 pub(super) struct Waiting<A> {
     pub(super) entry: Entry<A>,
     pub(super) ack: oneshot::Sender<Result<(), JournalAppendError>>,
-    bytes: u64,
+    /// What it counts against the queue's bound.
+    pub(super) bytes: u64,
     arrived: Instant,
 }
 
@@ -147,9 +148,10 @@ impl<A> Queue<A> {
         }
     }
 
-    /// The group handed out last is done with.
-    pub(super) fn committed(&self) {
-        self.lock().committing_bytes = 0;
+    /// So many bytes of the entries handed out last are done with.
+    pub(super) fn committed(&self, bytes: u64) {
+        let mut state = self.lock();
+        state.committing_bytes = state.committing_bytes.saturating_sub(bytes);
     }
 
     /// Waits for a group to be full or old enough, for a request, or until `deadline`; fills `work`.

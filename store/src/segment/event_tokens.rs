@@ -20,6 +20,9 @@ use super::{
 const TOKEN_BYTES_MAX: usize = 256;
 /// With more distinct tokens a row group has no filter, and its events are looked through.
 const TOKENS_MAX: usize = 1 << 20;
+/// And with more bytes of them, each with what it takes in the table.
+const TOKENS_BYTES_MAX: usize = 64 << 20;
+const TOKEN_OVERHEAD_BYTES: usize = 48;
 
 /// Something inside a list of events or links; all parts are JSON text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +115,7 @@ impl ListKeys {
         if values < BLOOM_VALUES_MIN {
             return self.add(view).map(|()| None);
         }
-        let mut tokens: HashSet<Vec<u8>, RandomState> = HashSet::default();
+        let mut tokens = Tokens::default();
         let mut scratch = Vec::new();
         for_each_text(view, |text| {
             for_each_inside(text, |inside| {
@@ -122,21 +125,19 @@ impl ListKeys {
                         self.count(key, value);
                         scratch.extend_from_slice(key);
                         scratch.push(b':');
-                        keep(&mut tokens, &scratch);
+                        tokens.keep(&scratch);
                         scratch.extend_from_slice(value);
                         if scratch.len() <= TOKEN_BYTES_MAX {
-                            keep(&mut tokens, &scratch);
+                            tokens.keep(&scratch);
                         }
                     }
-                    Inside::Field(b"\"name\"", name) if name.len() <= TOKEN_BYTES_MAX => keep(&mut tokens, name),
+                    Inside::Field(b"\"name\"", name) if name.len() <= TOKEN_BYTES_MAX => tokens.keep(name),
                     Inside::Field(..) => {}
                 }
                 true
             })
         })?;
-        if tokens.len() > TOKENS_MAX {
-            return Ok(None);
-        }
+        let Some(tokens) = tokens.whole() else { return Ok(None) };
         // Other readers of the file look for whole values: those are in it, too. 8 to 16 bits for each of all.
         let mut filter = Sbbf::new_with_num_of_bytes((tokens.len() + values).next_power_of_two());
         for token in &tokens {
@@ -172,9 +173,31 @@ impl ListKeys {
     }
 }
 
-fn keep(tokens: &mut HashSet<Vec<u8>, RandomState>, token: &[u8]) {
-    if tokens.len() <= TOKENS_MAX && !tokens.contains(token) {
-        tokens.insert(token.to_vec());
+/// The distinct tokens of a row group, within a bound.
+#[derive(Debug, Default)]
+struct Tokens {
+    distinct: HashSet<Vec<u8>, RandomState>,
+    bytes: usize,
+    are_cut: bool,
+}
+
+impl Tokens {
+    fn keep(&mut self, token: &[u8]) {
+        if self.are_cut || self.distinct.contains(token) {
+            return;
+        }
+        self.bytes += token.len() + TOKEN_OVERHEAD_BYTES;
+        if self.distinct.len() == TOKENS_MAX || self.bytes > TOKENS_BYTES_MAX {
+            self.are_cut = true;
+            self.distinct = HashSet::default();
+            return;
+        }
+        self.distinct.insert(token.to_vec());
+    }
+
+    /// All of them; `None` when there were too many.
+    fn whole(self) -> Option<HashSet<Vec<u8>, RandomState>> {
+        (!self.are_cut).then_some(self.distinct)
     }
 }
 

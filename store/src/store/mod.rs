@@ -20,6 +20,7 @@ mod sealer;
 mod shared;
 mod snapshot;
 mod spare_builder;
+mod status;
 mod stored;
 pub(crate) mod view;
 
@@ -41,6 +42,7 @@ pub use self::{
     metrics::{FloatSample, HistogramSample, MetricsAppended, MetricsBatch, SampleIndex, StoredSeries},
     options::StoreOptions,
     snapshot::Snapshot,
+    status::{SignalStatus, StoreStatus},
 };
 use crate::{
     disk::Disk,

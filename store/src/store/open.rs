@@ -100,7 +100,7 @@ pub(super) async fn open(
     let publish = logs_publisher(views.clone(), budget.clone());
     let (logs_journal, recovered) =
         Journal::open(logs.journal_options(&options), disk.clone(), clock.clone(), publish)?;
-    let files = replay_files(&recovered, replay_logs, |file| file)?;
+    let files = replay_files(&recovered, |file| replay_logs(file, &options.line_ids), |file| file)?;
     logs.show::<LineRows>(&catalog, &views, (&recovered, files)).await?;
 
     let metrics_journal = open_metrics(&mut metrics, &options, (&disk, &clock), &catalog, &views).await?;

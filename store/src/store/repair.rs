@@ -64,7 +64,7 @@ pub(super) fn repair<S: SegmentKind>(shared: &Arc<Shared>, damaged: &Arc<StoredS
         }
         Err(error) => {
             tracing::error!(%id, %error, "cannot save what a damaged segment still holds; it stays as it is");
-            damaged.set_damaged(false);
+            damaged.set_unrepairable();
             damaged.set_unmergeable();
             return;
         }

@@ -29,6 +29,7 @@ pub(crate) struct StoredSegment<S = Segment> {
     retired: AtomicBool,
     unmergeable: AtomicBool,
     damaged: AtomicBool,
+    unrepairable: AtomicBool,
     /// Where it goes instead of being deleted.
     set_aside: OnceLock<PathBuf>,
     read_errors: Mutex<Repeats>,
@@ -44,6 +45,7 @@ impl<S> StoredSegment<S> {
             retired: AtomicBool::new(false),
             unmergeable: AtomicBool::new(false),
             damaged: AtomicBool::new(false),
+            unrepairable: AtomicBool::new(false),
             set_aside: OnceLock::new(),
             read_errors: Mutex::default(),
         }
@@ -70,13 +72,18 @@ impl<S> StoredSegment<S> {
     }
 
     /// Somebody read it and found that bytes are not what was written: what is left is to be saved.
-    pub(crate) fn set_damaged(&self, is_damaged: bool) {
-        self.damaged.store(is_damaged, Ordering::Relaxed);
+    pub(crate) fn set_damaged(&self) {
+        self.damaged.store(true, Ordering::Relaxed);
     }
 
-    /// Whether damage was found in it.
+    /// Saving what is left failed, and would again, whoever meets the damage next.
+    pub(crate) fn set_unrepairable(&self) {
+        self.unrepairable.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether there is something to save.
     pub(crate) fn is_damaged(&self) -> bool {
-        self.damaged.load(Ordering::Relaxed)
+        self.damaged.load(Ordering::Relaxed) && !self.unrepairable.load(Ordering::Relaxed)
     }
 
     /// A read failed. When that is to be logged: how many did since the last line.

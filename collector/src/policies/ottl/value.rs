@@ -1,6 +1,6 @@
 //! Values while a condition is asked, with OTTL's ways to compare them and to make one kind of another.
 
-use std::{borrow::Cow, cmp::Ordering};
+use std::{borrow::Cow, cmp::Ordering, collections::HashMap};
 
 use weir_proto::otlp::traces::{Attributes, ValueView, array_values, key_values};
 
@@ -91,7 +91,15 @@ impl<'v> Map<'v> {
     }
 
     fn is(self, other: Self) -> bool {
-        self.len() == other.len() && self.entries().iter().all(|(key, value)| value.is(&other.get(key)))
+        if self.len() != other.len() {
+            return false;
+        }
+        // Of several values of a key the first counts. A table: a sender may put thousands of keys into one map.
+        let mut others = HashMap::with_capacity(other.len());
+        for (key, value) in other.entries() {
+            others.entry(key).or_insert(value);
+        }
+        self.entries().iter().all(|(key, value)| value.is(others.get(key).unwrap_or(&Value::Nil)))
     }
 }
 

@@ -4,7 +4,7 @@
 
 use datafusion::{
     arrow::datatypes::DataType,
-    common::{DFSchema, config::ConfigOptions, plan_err, tree_node::Transformed},
+    common::{DFSchema, ExprSchema, config::ConfigOptions, plan_err, tree_node::Transformed},
     error::Result,
     logical_expr::{
         Between, BinaryExpr, Case, Expr, ExprSchemable, Operator, ScalarUDF, TryCast,
@@ -16,7 +16,7 @@ use datafusion::{
 };
 use weir_store::AttributeForm;
 
-use crate::sql::table::{AttributeFunction, is_fixed_text};
+use crate::sql::table::{AttributeFunction, is_fixed_text, is_of_table};
 
 /// Aggregate functions of numbers that take texts, too.
 const OF_NUMBERS: [&str; 7] = ["approx_percentile", "avg", "p50", "p90", "p95", "p99", "sum"];
@@ -68,9 +68,11 @@ fn call(form: AttributeForm, text: Expr) -> Expr {
     ScalarUDF::new_from_impl(AttributeFunction::new(form)).call(vec![text])
 }
 
-fn number(text: Expr) -> Result<Expr> {
+/// The text as a number. A column of the table that never holds numbers is refused; what only has its name is not.
+fn number(text: Expr, schema: &DFSchema) -> Result<Expr> {
     if let Expr::Column(column) = &text
         && let Some(example) = is_fixed_text(&column.name)
+        && schema.field_from_column(column).is_ok_and(|field| is_of_table(field))
     {
         let name = &column.name;
         return plan_err!("column {name} is text and no number: write {name} = '{example}', say, or attr_num({name})");
@@ -79,9 +81,9 @@ fn number(text: Expr) -> Result<Expr> {
 }
 
 /// `text` as the kind of thing that it is compared with; itself when that makes no difference.
-fn read_as(text: Expr, other: &Kind) -> Result<Transformed<Expr>> {
+fn read_as(text: Expr, other: &Kind, schema: &DFSchema) -> Result<Transformed<Expr>> {
     Ok(match other {
-        Kind::Number => Transformed::yes(number(text)?),
+        Kind::Number => Transformed::yes(number(text, schema)?),
         Kind::Boolean => Transformed::yes(call(AttributeForm::Bool, text)),
         Kind::Time(of) => Transformed::yes(Expr::TryCast(TryCast::new(Box::new(text), of.clone()))),
         Kind::Text | Kind::Other => Transformed::no(text),
@@ -91,9 +93,9 @@ fn read_as(text: Expr, other: &Kind) -> Result<Transformed<Expr>> {
 /// Both sides of a comparison.
 fn compared(left: Expr, right: Expr, schema: &DFSchema) -> Result<Transformed<(Expr, Expr)>> {
     Ok(if is_text(&left, schema) {
-        read_as(left, &kind(&right, schema))?.update_data(|left| (left, right))
+        read_as(left, &kind(&right, schema), schema)?.update_data(|left| (left, right))
     } else if is_text(&right, schema) {
-        read_as(right, &kind(&left, schema))?.update_data(|right| (left, right))
+        read_as(right, &kind(&left, schema), schema)?.update_data(|right| (left, right))
     } else {
         Transformed::no((left, right))
     })
@@ -110,7 +112,7 @@ fn computed(left: Expr, right: Expr, schema: &DFSchema) -> Result<(Expr, Expr)> 
     if !(is_left || is_right) || !fits(&left) || !fits(&right) {
         return Ok((left, right));
     }
-    let operand = |side: Expr| if is_text(&side, schema) { number(side) } else { Ok(side) };
+    let operand = |side: Expr| if is_text(&side, schema) { number(side, schema) } else { Ok(side) };
     Ok((operand(left)?, operand(right)?))
 }
 
@@ -147,13 +149,13 @@ impl FunctionRewrite for TextsBesideNumbers {
             Expr::InSubquery(InSubquery { expr, subquery, negated }) => {
                 let of = subquery.subquery.schema().field(0).data_type().clone();
                 let is_of_numbers = kind(&expr, schema) == Kind::Text && of.is_numeric();
-                let expr = if is_of_numbers { Box::new(number(*expr)?) } else { expr };
+                let expr = if is_of_numbers { Box::new(number(*expr, schema)?) } else { expr };
                 let rewritten = Expr::InSubquery(InSubquery { expr, subquery, negated });
                 Ok(Transformed::new_transformed(rewritten, is_of_numbers))
             }
             Expr::Case(case) => chosen(case, schema),
             Expr::Negative(inner) if kind(&inner, schema) == Kind::Text => {
-                Ok(Transformed::yes(Expr::Negative(Box::new(number(*inner)?))))
+                Ok(Transformed::yes(Expr::Negative(Box::new(number(*inner, schema)?))))
             }
             Expr::ScalarFunction(mut function) if OF_ONE_KIND.contains(&function.func.name()) => {
                 let changed = of_one_kind(&mut function.args, schema)?;
@@ -188,7 +190,7 @@ fn of_one_kind(arguments: &mut [Expr], schema: &DFSchema) -> Result<bool> {
     }
     for (argument, kind) in arguments.iter_mut().zip(kinds) {
         if kind == Kind::Text {
-            *argument = number(argument.clone())?;
+            *argument = number(argument.clone(), schema)?;
         }
     }
     Ok(true)
@@ -196,7 +198,7 @@ fn of_one_kind(arguments: &mut [Expr], schema: &DFSchema) -> Result<bool> {
 
 fn first_is_number(arguments: &mut [Expr], schema: &DFSchema) -> Result<bool> {
     let Some(first) = arguments.first_mut().filter(|first| kind(first, schema) == Kind::Text) else { return Ok(false) };
-    *first = number(first.clone())?;
+    *first = number(first.clone(), schema)?;
     Ok(true)
 }
 
@@ -208,7 +210,7 @@ fn bounded(between: Between, schema: &DFSchema) -> Result<Transformed<Expr>> {
         return Ok(Transformed::no(Expr::Between(Between { expr, negated, low, high })));
     };
     let read = |side: Box<Expr>, kind: &Kind| -> Result<Box<Expr>> {
-        if *kind == Kind::Text { Ok(Box::new(read_as(*side, other)?.data)) } else { Ok(side) }
+        if *kind == Kind::Text { Ok(Box::new(read_as(*side, other, schema)?.data)) } else { Ok(side) }
     };
     let between =
         Between { expr: read(expr, &kinds[0])?, negated, low: read(low, &kinds[1])?, high: read(high, &kinds[2])? };
@@ -223,7 +225,8 @@ fn listed(list: InList, schema: &DFSchema) -> Result<Transformed<Expr>> {
         let mut changed = false;
         let mut read = Vec::with_capacity(list.len());
         for item in list {
-            let item = if kind(&item, schema) == Kind::Text { read_as(item, &of)? } else { Transformed::no(item) };
+            let item =
+                if kind(&item, schema) == Kind::Text { read_as(item, &of, schema)? } else { Transformed::no(item) };
             changed |= item.transformed;
             read.push(item.data);
         }
@@ -244,7 +247,7 @@ fn listed(list: InList, schema: &DFSchema) -> Result<Transformed<Expr>> {
     }
     let mut tests = Vec::new();
     for (other, list) in others {
-        let read = read_as((*expr).clone(), &other)?.data;
+        let read = read_as((*expr).clone(), &other, schema)?.data;
         tests.push(Expr::InList(InList { expr: Box::new(read), list, negated }));
     }
     if !texts.is_empty() {
@@ -262,7 +265,7 @@ fn chosen(case: Case, schema: &DFSchema) -> Result<Transformed<Expr>> {
     if !of_text || kinds.any(|kind| kind != first) {
         return Ok(Transformed::no(Expr::Case(case)));
     }
-    let read = case.expr.map(|expr| read_as(*expr, &first)).transpose()?;
+    let read = case.expr.map(|expr| read_as(*expr, &first, schema)).transpose()?;
     let case = Case { expr: read.map(|read| Box::new(read.data)), ..case };
     Ok(Transformed::yes(Expr::Case(case)))
 }

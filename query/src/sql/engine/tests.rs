@@ -205,6 +205,45 @@ fn texts_are_joined() {
 }
 
 #[test]
+fn what_only_has_the_name_of_a_column_is_judged_by_its_values() {
+    for text in [
+        "SELECT count(*) AS n FROM (SELECT '500' || duration_ns AS service FROM spans) WHERE service > 400",
+        "WITH t AS (SELECT '1' || duration_ns AS name FROM spans) SELECT count(name + 1) AS n FROM t",
+    ] {
+        let asked = ask(text);
+        assert!(asked.text.contains(r#"{"n":3}"#), "{text}: {} {:?}", asked.text, asked.error);
+    }
+    assert!(refused("SELECT * FROM (SELECT service AS name FROM spans) WHERE name > 1").contains("is text"));
+}
+
+#[test]
+fn what_using_made_one_is_one() {
+    for (text, count) in [
+        ("SELECT count(*) AS n FROM spans a JOIN spans b USING (service) WHERE service = 'cart'", 4),
+        ("SELECT count(service) AS n FROM spans JOIN spans b USING (duration_ns, service) WHERE duration_ns < 2", 2),
+        (
+            "SELECT count(*) AS n FROM spans a LEFT JOIN spans b USING (service) JOIN spans c USING (service) WHERE service <> 'x'",
+            9,
+        ),
+        (
+            "SELECT count(*) AS n FROM (SELECT 'x' AS service) a RIGHT JOIN spans b USING (service) WHERE service = 'cart'",
+            2,
+        ),
+        (
+            "SELECT max(n) AS n FROM (SELECT service, count(*) AS n FROM spans a JOIN spans b USING (service) GROUP BY service ORDER BY service)",
+            4,
+        ),
+        (
+            "SELECT count(*) AS n FROM spans a WHERE EXISTS (SELECT 1 FROM spans b JOIN spans c USING (service) WHERE service = a.service)",
+            3,
+        ),
+    ] {
+        let asked = ask(text);
+        assert!(asked.text.contains(&format!(r#"{{"n":{count}}}"#)), "{text}: {} {:?}", asked.text, asked.error);
+    }
+}
+
+#[test]
 fn mistakes_are_explained() {
     for (text, said) in [
         ("SELECT * FROM '/etc/passwd'", "there is no table"),

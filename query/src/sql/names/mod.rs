@@ -137,7 +137,13 @@ impl VisitorMut for Names<'_> {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> Flow {
         rewrite::expression(expr, &|names| self.container(names)).map_or(ControlFlow::Continue(()), unknown)?;
         match expr {
-            Expr::Identifier(name) => self.column(name),
+            Expr::Identifier(name) => {
+                self.column(name)?;
+                if let Some(relation) = self.merged(&normal(name)) {
+                    *expr = Expr::CompoundIdentifier(vec![Ident::with_quote('"', relation), name.clone()]);
+                }
+                ControlFlow::Continue(())
+            }
             Expr::CompoundIdentifier(names) => self.path(names),
             Expr::CompoundFieldAccess { root, access_chain } => match rewrite::key(access_chain) {
                 Some(key) => self.accessed(root, &key),
@@ -182,6 +188,22 @@ impl Names<'_> {
             }
         }
         Found::None
+    }
+
+    /// Of which relation a column is that `USING` made of two: the planner calls it ambiguous.
+    fn merged(&self, name: &str) -> Option<String> {
+        for scope in self.scopes.iter().rev() {
+            if let Some((_, of)) = scope.merged.iter().find(|(known, _)| known == name) {
+                return of.clone();
+            }
+            let is_here = |relation: &scope::Relation| {
+                relation.columns.as_ref().is_none_or(|columns| columns.iter().any(|column| column.name == name))
+            };
+            if scope.relations.iter().any(is_here) || scope.given.iter().any(|given| given == name) {
+                return None;
+            }
+        }
+        None
     }
 
     /// Whether there is certainly a column of this name, by itself.

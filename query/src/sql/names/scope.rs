@@ -36,6 +36,8 @@ pub(super) struct Scope {
     pub(super) relations: Vec<Relation>,
     /// Whether a join leaves columns out, or makes one of two.
     pub(super) merges: bool,
+    /// Columns that `USING` made one of two, with the relation that has the value of every row, where one has.
+    pub(super) merged: Vec<(String, Option<String>)>,
     /// Names that it gives its columns by AS, which ORDER BY and GROUP BY may use.
     pub(super) given: Vec<String>,
     /// All names of its columns.
@@ -134,8 +136,10 @@ impl Tables {
     fn add(&mut self, table: &TableWithJoins, scope: &mut Scope) {
         self.add_one(&table.relation, scope);
         for Join { relation, join_operator, .. } in &table.joins {
+            let left = scope.relations.len();
             self.add_one(relation, scope);
             scope.merges |= merges(join_operator);
+            scope.merge(join_operator, left);
         }
     }
 
@@ -313,7 +317,48 @@ fn shown(expr: &Expr) -> String {
     }
 }
 
+/// The columns of `USING`, and whether the left or the right side has every row; neither, in a full join.
+fn using(operator: &JoinOperator) -> Option<(&[ObjectName], Option<Side>)> {
+    use JoinOperator as J;
+    let (constraint, side) = match operator {
+        J::Join(on) | J::Inner(on) | J::Left(on) | J::LeftOuter(on) => (on, Some(Side::Left)),
+        J::Right(on) | J::RightOuter(on) => (on, Some(Side::Right)),
+        J::FullOuter(on) => (on, None),
+        _ => return None,
+    };
+    let JoinConstraint::Using(names) = constraint else { return None };
+    Some((names, side))
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Left,
+    Right,
+}
+
 impl Scope {
+    /// Notes what `USING` makes one; the relations from `left` on are the right side.
+    fn merge(&mut self, operator: &JoinOperator, left: usize) {
+        let Some((names, side)) = using(operator) else { return };
+        for name in names.iter().filter_map(last) {
+            let has = |relation: &&Relation| {
+                relation.columns.iter().flatten().any(|column| column.name == name) && relation.name.is_some()
+            };
+            let (lefts, rights) = self.relations.split_at(left);
+            let of = match side {
+                // What an earlier join made one stays that.
+                Some(Side::Left) => match self.merged.iter().find(|(known, _)| *known == name) {
+                    Some((_, of)) => of.clone(),
+                    None => lefts.iter().find(has).and_then(|relation| relation.name.clone()),
+                },
+                Some(Side::Right) => rights.iter().find(has).and_then(|relation| relation.name.clone()),
+                None => None,
+            };
+            self.merged.retain(|(known, _)| *known != name);
+            self.merged.push((name, of));
+        }
+    }
+
     /// What is called so in FROM.
     pub(super) fn relation(&self, name: &str) -> Option<&Relation> {
         self.relations.iter().find(|relation| relation.name.as_deref() == Some(name))

@@ -125,6 +125,19 @@ impl Table {
     }
 }
 
+/// Marks fields that are columns of the table, not something that was given such a name.
+const OF_TABLE: &str = "weir.column";
+
+/// Marks a field.
+pub(crate) fn of_table(field: Field) -> Field {
+    field.with_metadata([(OF_TABLE.to_owned(), String::new())].into())
+}
+
+/// Whether a field is a column of the table.
+pub(in crate::sql) fn is_of_table(field: &Field) -> bool {
+    field.metadata().contains_key(OF_TABLE)
+}
+
 /// A value that the column may have, when it is one of text that is not what senders made of it: comparing it with a number is a mistake.
 pub(in crate::sql) fn is_fixed_text(name: &str) -> Option<&'static str> {
     Some(match name {
@@ -159,7 +172,11 @@ impl TableColumn {
 
     /// Its field under this name.
     pub(super) fn field(&self, name: &str) -> Field {
-        Field::new(name, self.data_type(), self.is_nullable)
+        let field = Field::new(name, self.data_type(), self.is_nullable);
+        if matches!(self.scan, ScanColumn::Attribute { .. }) {
+            return field;
+        }
+        of_table(field)
     }
 
     /// Rows that are read at a time, where a value may take kilobytes: JSON has few equal values, attributes often have.

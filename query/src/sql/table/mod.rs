@@ -28,7 +28,9 @@ use weir_proto::TenantId;
 use super::{arithmetic, stop::Stop};
 
 pub(super) use access::AttributeFunction;
-pub(super) use columns::is_fixed_text;
+#[cfg(test)]
+pub(crate) use columns::of_table;
+pub(super) use columns::{is_fixed_text, is_of_table};
 pub(super) use exec::PARTS_DAMAGED;
 pub(super) use parts::Readers;
 
@@ -72,4 +74,4 @@ pub(crate) fn register(context: &SessionContext) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
