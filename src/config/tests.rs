@@ -154,10 +154,13 @@ fn a_wrong_name_says_where_and_what_to_write() {
             "receivers:\n  kafka: {}\n",
             "weir.yaml:2:3: receiver `kafka` is not there yet: let a Collector receive it and send OTLP here",
         ),
-        ("receivers:\n  kafkaesque: {}\n", "weir.yaml:2:3: unknown receiver `kafkaesque`. Known here: otlp, zipkin"),
+        (
+            "receivers:\n  kafkaesque: {}\n",
+            "weir.yaml:2:3: unknown receiver `kafkaesque`. Known here: otlp, prometheus, prometheusremotewrite, zipkin",
+        ),
         (
             "receivers:\n  otpl: {}\n",
-            "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: otlp, zipkin",
+            "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: otlp, prometheus, prometheusremotewrite, zipkin",
         ),
         ("receivers:\n  otlp/: {}\n", "weir.yaml:2:3: `otlp/` has no name after the /"),
         ("receivers: {otlp: {}, otlp: {}}\n", "weir.yaml:1:23: the key `otlp` is there twice"),

@@ -211,6 +211,10 @@ receivers:
         endpoint: ${env:MY_POD_IP}:4318
         cors:
           allowed_origins: https://*.shop.example,https://shop.example
+  prometheus:
+    config:
+      scrape_configs:
+        - job_name: me
 processors:
   tail_sampling:
     decision_wait: 10s
@@ -230,6 +234,9 @@ service:
         - otlp
       processors:
         - tail_sampling
+    metrics:
+      receivers:
+        - prometheus
 ";
     assert_eq!(
         yaml.replace("'${env:MY_POD_IP}:4317'", "${env:MY_POD_IP}:4317"),
