@@ -180,7 +180,7 @@ fn a_wrong_name_says_where_and_what_to_write() {
         ),
         (
             "service:\n  pipelines:\n    traces:\n      receivers: [otlp, otlp/x]\n",
-            "weir.yaml:4:25: unknown receiver `otlp/x`. Known here: otlp",
+            "weir.yaml:4:25: unknown receiver `otlp/x`. Known here: otlp, prometheus",
         ),
         (
             "service: {pipelines: {traces: {receivers: [otlp], processors: [batch]}}}\n",

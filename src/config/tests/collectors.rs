@@ -258,5 +258,5 @@ service:
     // Where nothing of the Collector's is left, what is built in runs.
     let other = "receivers: {jaeger: }\nservice: {pipelines: {traces: {receivers: [jaeger], exporters: [debug]}}}\nexporters: {debug: }\n";
     let text = converted(other, "x.yaml", &|_| None).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}")).summary(), "receivers: otlp");
+    assert_eq!(parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}")).summary(), "receivers: otlp, prometheus");
 }
