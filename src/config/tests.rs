@@ -158,11 +158,11 @@ fn a_wrong_name_says_where_and_what_to_write() {
         ),
         (
             "receivers:\n  kafkaesque: {}\n",
-            "weir.yaml:2:3: unknown receiver `kafkaesque`. Known here: otlp, zipkin, loki",
+            "weir.yaml:2:3: unknown receiver `kafkaesque`. Known here: loki, otlp, prometheus, prometheusremotewrite, zipkin",
         ),
         (
             "receivers:\n  otpl: {}\n",
-            "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: otlp, zipkin, loki",
+            "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: loki, otlp, prometheus, prometheusremotewrite, zipkin",
         ),
         ("receivers:\n  otlp/: {}\n", "weir.yaml:2:3: `otlp/` has no name after the /"),
         ("receivers: {otlp: {}, otlp: {}}\n", "weir.yaml:1:23: the key `otlp` is there twice"),
@@ -182,7 +182,7 @@ fn a_wrong_name_says_where_and_what_to_write() {
         ),
         (
             "service:\n  pipelines:\n    traces:\n      receivers: [otlp, otlp/x]\n",
-            "weir.yaml:4:25: unknown receiver `otlp/x`. Known here: otlp",
+            "weir.yaml:4:25: unknown receiver `otlp/x`. Known here: otlp, prometheus",
         ),
         (
             "service: {pipelines: {traces: {receivers: [otlp], processors: [batch]}}}\n",

@@ -267,3 +267,31 @@ async fn a_body_that_never_ends_and_a_target_that_hangs_fail() {
     bench.last("up", "0").await;
     assert!(targets(&[bench.scraper.clone()], "", "here").contains("context deadline exceeded"));
 }
+
+#[tokio::test]
+async fn debians_node_exporter() {
+    let free = TcpListener::bind("127.0.0.1:0").await.expect("a free port").local_addr().expect("bound");
+    let started = tokio::process::Command::new("prometheus-node-exporter")
+        .arg(format!("--web.listen-address={free}"))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn();
+    let Ok(_exporter) = started else {
+        println!("skipped: prometheus-node-exporter is not installed");
+        return;
+    };
+    let config = json!({"scrape_configs": [{"job_name": "node", "scrape_interval": "500ms",
+        "static_configs": [{"targets": [free.to_string()]}]}]});
+    let bench = Bench::start(&config).await;
+    bench.last("up", "1").await;
+    let lines: f64 =
+        bench.values("scrape_samples_scraped")[&free.to_string()].last().expect("scraped").parse().expect("a number");
+    assert!(lines > 100.0, "{lines} lines");
+    assert!(!bench.values("node_cpu_seconds_total").is_empty());
+    // Beside families that come and go with what the machine does, the lines stay where they were.
+    bench.last("scrape_series_added", "0").await;
+    let metadata = bench.store.snapshot().metric_metadata(&TenantId::default()).expect("readable");
+    let cpu = metadata.iter().find(|family| family.family == "node_cpu_seconds_total").expect("said");
+    assert_eq!(cpu.metric_type.name(), "counter");
+}

@@ -24,6 +24,8 @@ pub struct PrometheusConfig {
     pub inflight_mib_max: usize,
     /// Largest body in bytes where `body_size_limit` is not set. Default 67108864.
     pub body_bytes_max: usize,
+    /// Labels of a line, whatever `label_limit` says; a scrape with more fails. Default 1024.
+    pub labels_max: usize,
 }
 
 impl Default for PrometheusConfig {
@@ -33,6 +35,7 @@ impl Default for PrometheusConfig {
             targets_max: 100_000,
             inflight_mib_max: 256,
             body_bytes_max: 64 << 20,
+            labels_max: 1024,
         }
     }
 }
@@ -332,6 +335,7 @@ impl PrometheusConfig {
         check.within("targets_max", self.targets_max, 1..=10_000_000)?;
         check.within("inflight_mib_max", self.inflight_mib_max, 1..=1 << 20)?;
         check.within("body_bytes_max", self.body_bytes_max, 1..=1 << 40)?;
+        check.within("labels_max", self.labels_max, 1..=65_536)?;
         let PrometheusFile { global, scrape_configs } = &self.config;
         if global.scrape_timeout.is_some_and(|timeout| timeout > global.scrape_interval) {
             return check.fails("config.global.scrape_timeout", "global scrape timeout greater than scrape interval");

@@ -14,6 +14,8 @@ pub(super) struct Limits {
     pub(super) samples: usize,
     pub(super) targets: usize,
     pub(super) labels: usize,
+    /// The receiver's own bound, which is never 0.
+    pub(super) labels_max: usize,
     pub(super) label_name_bytes: usize,
     pub(super) label_value_bytes: usize,
     pub(super) dropped_targets: usize,
@@ -52,7 +54,7 @@ impl Job {
         Ok(Arc::new(Self {
             interval,
             timeout: config.scrape_timeout.unwrap_or(default_timeout),
-            limits: limits(config, global, whole.body_bytes_max),
+            limits: limits(config, global, whole),
             targets_max: whole.targets_max,
             accept: accept(protocols.map_or(&PROTOCOLS[..], Vec::as_slice)),
             client: Client::new(config)?,
@@ -73,15 +75,16 @@ impl Job {
     }
 }
 
-fn limits(config: &ScrapeConfig, global: &GlobalConfig, body_bytes_max: usize) -> Limits {
+fn limits(config: &ScrapeConfig, global: &GlobalConfig, whole: &PrometheusConfig) -> Limits {
     let body_bytes = match config.body_size_limit.unwrap_or(global.body_size_limit) {
-        0 => body_bytes_max,
+        0 => whole.body_bytes_max,
         bytes => usize::try_from(bytes).unwrap_or(usize::MAX),
     };
     Limits {
         body_bytes,
         samples: config.sample_limit.unwrap_or(global.sample_limit),
         targets: config.target_limit.unwrap_or(global.target_limit),
+        labels_max: whole.labels_max,
         labels: config.label_limit.unwrap_or(global.label_limit),
         label_name_bytes: config.label_name_length_limit.unwrap_or(global.label_name_length_limit),
         label_value_bytes: config.label_value_length_limit.unwrap_or(global.label_value_length_limit),

@@ -16,7 +16,12 @@ pub(super) fn name<'a>(
     let mut labels = LabelSet::default();
     // An empty value is no label, but with honor_labels it keeps the target's away.
     let mut empty: Vec<Cow<'a, str>> = Vec::new();
-    for (name, value) in pairs {
+    let labels_max = job.limits.labels_max;
+    for (index, (name, value)) in pairs.enumerate() {
+        // The name is a pair, too. Before anything is compared with all the others.
+        if index > labels_max {
+            return Err(format!("more than {labels_max} labels (receivers.prometheus.labels_max)"));
+        }
         if labels.has(&name) {
             return Err(format!("label name {name:?} is not unique: invalid sample"));
         }

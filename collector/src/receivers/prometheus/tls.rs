@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{ConfigBuilderExt, FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
@@ -27,7 +27,9 @@ pub(super) fn connector(
     let config = config.unwrap_or(&default);
     let mut builder = HttpsConnectorBuilder::new().with_tls_config(client_config(config)?).https_or_http();
     if !config.server_name.is_empty() {
-        builder = builder.with_server_name(config.server_name.clone());
+        let name = ServerName::try_from(config.server_name.clone())
+            .map_err(|error| ClientError(format!("tls_config.server_name: {error}")))?;
+        builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name));
     }
     let builder = builder.enable_http1();
     Ok(if with_http2 { builder.enable_http2().wrap_connector(connector) } else { builder.wrap_connector(connector) })

@@ -48,10 +48,10 @@ pub(super) fn read(
     version: WriteVersion,
     payload: &[u8],
     source: &dyn SeriesSource,
-    accept: AcceptTimes,
+    (accept, labels_max): (AcceptTimes, usize),
     batch: &mut MetricsBatch,
 ) -> Result<Problems, WireError> {
-    let mut taking = Taking { version, source, accept, batch, problems: Problems::default() };
+    let mut taking = Taking { version, source, accept, labels_max, batch, problems: Problems::default() };
     let mut metadata = Vec::new();
     walk(
         version,
@@ -72,6 +72,7 @@ struct Taking<'t> {
     version: WriteVersion,
     source: &'t dyn SeriesSource,
     accept: AcceptTimes,
+    labels_max: usize,
     batch: &'t mut MetricsBatch,
     problems: Problems,
 }
@@ -81,6 +82,9 @@ impl Taking<'_> {
         let samples = (written.floats.len() + written.histograms.len()) as u32;
         let labels = match (&written.fault, labels(&written.labels)) {
             (Some(fault), _) => Err(format!("parsing labels for series: {fault}")),
+            _ if written.labels.len() > self.labels_max => {
+                Err(format!("{} labels, {} are taken (labels_max)", written.labels.len(), self.labels_max))
+            }
             (None, labels) => labels,
         };
         let labels = match labels {

@@ -21,11 +21,18 @@ pub struct RemoteWriteConfig {
     /// Memory for requests being received, in MiB, compressed and decompressed bytes together. Requests beyond it are refused as busy (503)
     /// and come again. Default 256.
     pub inflight_mib_max: usize,
+    /// Labels of a series; one with more is refused. Default 1024.
+    pub labels_max: usize,
 }
 
 impl Default for RemoteWriteConfig {
     fn default() -> Self {
-        Self { max_request_body_size: 32 * MIB, read_timeout: Duration::from_secs(30), inflight_mib_max: 256 }
+        Self {
+            max_request_body_size: 32 * MIB,
+            read_timeout: Duration::from_secs(30),
+            inflight_mib_max: 256,
+            labels_max: 1024,
+        }
     }
 }
 
@@ -35,6 +42,7 @@ impl RemoteWriteConfig {
         let check = Check("prometheusremotewrite");
         check.within("max_request_body_size", self.max_request_body_size, 1..=1024 * MIB)?;
         check.within("inflight_mib_max", self.inflight_mib_max, 1..=1 << 20)?;
+        check.within("labels_max", self.labels_max, 1..=65_536)?;
         check.positive("read_timeout", self.read_timeout)
     }
 }

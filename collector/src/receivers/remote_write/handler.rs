@@ -44,6 +44,7 @@ pub struct RemoteWrite {
     clock: Clock,
     budget: Budget,
     body_bytes_max: usize,
+    labels_max: usize,
     read_timeout: Duration,
 }
 
@@ -65,6 +66,7 @@ impl RemoteWrite {
             clock,
             budget: Budget::new(config.inflight_mib_max << 20),
             body_bytes_max: config.max_request_body_size,
+            labels_max: config.labels_max,
             read_timeout: config.read_timeout,
         }
     }
@@ -121,11 +123,11 @@ impl RemoteWrite {
         let declared = declared_len(&body, self.body_bytes_max)?;
         // Labels as they are looked up, samples with what they need in the batch.
         reservation.add(declared)?;
-        let source = Arc::clone(&self.door.series);
+        let (source, labels_max) = (Arc::clone(&self.door.series), self.labels_max);
         let reading = move || {
             let payload = decompress(&body, declared)?;
             let mut batch = MetricsBatch::new(tenant, now_ns);
-            let problems = read(version, &payload, &*source, accept, &mut batch)
+            let problems = read(version, &payload, &*source, (accept, labels_max), &mut batch)
                 .map_err(|error| Refusal::Malformed(error.to_string()))?;
             Ok::<_, Refusal>((batch, problems, payload.len()))
         };
