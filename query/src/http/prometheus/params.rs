@@ -20,7 +20,10 @@ fn text<'c>(call: &'c Call, name: &str) -> &'c str {
 /// Unix ms of Unix seconds or RFC 3339.
 pub(super) fn time(text: &str) -> Result<i64, String> {
     if let Some(seconds) = parse_float(text).filter(|seconds| seconds.is_finite()) {
-        return Ok((seconds * 1e3).round() as i64);
+        // Rounded as Prometheus rounds.
+        let whole = seconds.trunc();
+        let ms = ((seconds - whole) * 1e3).round() as i64;
+        return Ok((whole as i64).saturating_mul(1_000).saturating_add(ms));
     }
     // The edges of what Go's times can be.
     match text {
@@ -123,6 +126,8 @@ mod tests {
         assert_eq!(time("1435781451.781"), Ok(1_435_781_451_781));
         assert_eq!(time("2015-07-01T20:10:51.781Z"), Ok(1_435_781_451_781));
         assert_eq!(time("-1"), Ok(-1_000));
+        assert_eq!(time("1795932430.0005"), Ok(1_795_932_430_000));
+        assert_eq!(time("1e300"), Ok(i64::MAX));
         assert_eq!(time("x"), Err("cannot parse \"x\" to a valid timestamp".to_owned()));
         assert_eq!(length("1.5"), Ok(1_500));
         assert_eq!(length("5m"), Ok(300_000));
