@@ -43,7 +43,10 @@ pub(super) struct Resource {
     pub(super) is_pushed: bool,
 }
 
-/// Every resource that was met: equal ones are one, and so is their stream.
+/// Resources that are remembered: of more, those met so far are forgotten, and made again when they are met again.
+const REMEMBERED_MAX: usize = if cfg!(test) { 8 } else { 65_536 };
+
+/// The resources that were met: equal ones are one, and so is their stream, as long as there are not too many.
 #[derive(Debug, Default)]
 pub(super) struct Resources {
     known: HashMap<(bool, String), Arc<Resource>>,
@@ -54,6 +57,9 @@ impl Resources {
     pub(super) fn of(&mut self, json: &str, scope: &str) -> Arc<Resource> {
         let is_pushed = scope == SCOPE;
         let key = (is_pushed, json.to_owned());
+        if self.known.len() >= REMEMBERED_MAX && !self.known.contains_key(&key) {
+            self.known.clear();
+        }
         let resource = self.known.entry(key).or_insert_with(|| Arc::new(read(json, is_pushed)));
         Arc::clone(resource)
     }

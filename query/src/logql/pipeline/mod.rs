@@ -82,6 +82,9 @@ trait Step: Send {
     fn apply(&mut self, record: &Record<'_>, working: &mut Working) -> bool;
 }
 
+/// Streams whose selection is remembered.
+const REMEMBERED_MAX: usize = 65_536;
+
 /// The stages of a query. Each thread has its own.
 pub(crate) struct Pipeline {
     matchers: Vec<TextTest>,
@@ -125,6 +128,9 @@ impl Pipeline {
     /// Sends a line through; whether it comes out.
     pub(crate) fn run(&mut self, record: &Record<'_>, working: &mut Working) -> bool {
         let address = Arc::as_ptr(record.stream) as usize;
+        if self.streams.len() >= REMEMBERED_MAX && !self.streams.contains_key(&address) {
+            self.streams.clear();
+        }
         let selected = self
             .streams
             .entry(address)
