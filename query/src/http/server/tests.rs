@@ -138,9 +138,10 @@ async fn every_route_answers() {
     let served = serve_held(held(), |_| {}).await;
     for route in ROUTES {
         let target = route.path.replace("{id}", &TRACE.to_string()).replace("{service}", "cart");
+        let target = target.replace("{span}", "0000000000000001");
         let times = "startTime=2000-01-01T00:00:00Z&endTime=2001-01-01T00:00:00Z";
         let bounds = "query.startTimeMin=1970-01-01T00:00:00Z&query.startTimeMax=2001-01-01T00:00:00Z";
-        let response = served.get(&format!("{target}?service=cart&query=SELECT%201&{times}&{bounds}")).await;
+        let response = served.get(&format!("{target}?service=cart&q=name&query=SELECT%201&{times}&{bounds}")).await;
         assert_eq!(status(&response), "200", "{target}: {response}");
         assert!(response.contains("; charset=utf-8\r\n"), "{target}: {response}");
         assert!(response.contains("x-content-type-options: nosniff\r\n"), "{target}: {response}");
