@@ -24,6 +24,8 @@ use super::{
 const KEYS_MAX: usize = 20_000;
 /// Values of one key that are told apart.
 const VALUES_MAX: usize = 2_000;
+/// Values of all keys.
+const VALUES_ALL_MAX: usize = 400_000;
 /// Bytes of all values.
 const VALUE_BYTES_MAX: usize = 32 << 20;
 
@@ -61,6 +63,7 @@ pub(crate) struct AttributeCounts {
     pub(crate) keys: HashMap<String, KeyCounts>,
     pub(crate) keys_left_out: u64,
     value_bytes: usize,
+    value_count: usize,
     pub(crate) is_late: bool,
     pub(crate) is_damaged: bool,
     /// There are more spans than were counted.
@@ -218,11 +221,13 @@ impl AttributeCounts {
             Value::Text(text) | Value::Number(text) => text.len(),
             _ => 0,
         };
-        if counts.values.len() >= VALUES_MAX || self.value_bytes + bytes > VALUE_BYTES_MAX {
+        let is_full = self.value_count >= VALUES_ALL_MAX || self.value_bytes + bytes > VALUE_BYTES_MAX;
+        if is_full || counts.values.len() >= VALUES_MAX {
             counts.is_cut = true;
             return;
         }
         self.value_bytes += bytes;
+        self.value_count += 1;
         counts.values.insert(value.clone(), (1, weight));
     }
 }

@@ -22,13 +22,13 @@ use super::{
 use crate::batches::Batches;
 
 /// Groups times steps of a thread.
-const CELLS_MAX: usize = 4_000_000;
+const CELLS_MAX: usize = 2_000_000;
 
 /// Groups of a thread.
 const GROUPS_MAX: usize = 20_000;
 
 /// Bytes of all durations that a thread counts.
-const DURATION_BYTES_MAX: usize = 256 << 20;
+const DURATION_BYTES_MAX: usize = 64 << 20;
 
 /// Equal steps of time.
 #[derive(Debug, Clone, Copy)]

@@ -169,7 +169,7 @@ function List({ traces }: { traces: readonly Summary[] }) {
   const mark = (id: string) => {
     if (marked === null) setMarked(id);
     else if (marked === id) setMarked(null);
-    else go(href("/compare", { a: marked, b: id, from: null, to: null }));
+    else go(href("/compare", { a: marked, b: id }));
   };
   useShortcuts([
     { keys: "j", about: "Next trace", run: () => move(1) },
@@ -285,5 +285,5 @@ function List({ traces }: { traces: readonly Summary[] }) {
 /** To the span that fits, not only to the trace. */
 function linkOf(trace: Summary): string {
   const span = trace.matched && trace.matched.status === "error" ? trace.matched.span_id : null;
-  return href(`/trace/${trace.trace_id}`, { span, from: null, to: null });
+  return href(`/trace/${trace.trace_id}`, { span });
 }

@@ -139,12 +139,13 @@ async fn every_route_answers() {
     for route in ROUTES {
         let target =
             route.path.replace("{id}", &TRACE.to_string()).replace("{service}", "cart").replace("{name}", "job");
+        let target = target.replace("{span}", "0000000000000001");
         let times = "startTime=2000-01-01T00:00:00Z&endTime=2001-01-01T00:00:00Z";
         let bounds = "query.startTimeMin=1970-01-01T00:00:00Z&query.startTimeMax=2001-01-01T00:00:00Z";
         let asked = if target.starts_with("/prometheus/") {
             "query=up&start=0&end=60&step=15&match%5B%5D=up".to_owned()
         } else {
-            format!("service=cart&query=SELECT%201&{times}&{bounds}")
+            format!("service=cart&q=name&query=SELECT%201&{times}&{bounds}")
         };
         let response = served.get(&format!("{target}?{asked}")).await;
         assert_eq!(status(&response), "200", "{target}: {response}");
