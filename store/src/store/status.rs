@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use weir_proto::{Signal, TenantId, TraceId};
 
-use super::{
-    Store,
-    view::{LaneView, SegmentsByTenant},
-};
+use super::{Store, metrics::MetricsView, view::LaneView};
 use crate::{head::Rows, sampling::RememberedVerdict};
 
 /// The store's figures of one moment.
@@ -58,14 +55,15 @@ impl Store {
         let signals = Signal::ALL.into_iter().map(|signal| match signal {
             Signal::Traces => of_lane(signal, &view.traces, tenant),
             Signal::Logs => of_lane(signal, &view.logs, tenant),
-            Signal::Metrics => of_metrics(),
+            Signal::Metrics => of_metrics(&view.metrics, tenant),
         });
         let mut signals: Vec<SignalStatus> = signals.collect();
         for status in &mut signals {
             status.retention = shared.options.retention(status.signal);
         }
-        let segments = Signal::ALL.into_iter().map(|signal| bytes_of_all(view.segments(signal)));
-        let used_bytes = segments.sum::<u64>() + signals.iter().map(|status| status.journal_bytes).sum::<u64>();
+        let segments = view.retained();
+        let segment_bytes = segments.iter().map(|segment| segment.size_bytes()).sum::<u64>();
+        let used_bytes = segment_bytes + signals.iter().map(|status| status.journal_bytes).sum::<u64>();
         let file_system = shared.disk.space(&shared.options.path).ok();
         StoreStatus {
             path: shared.options.path.clone(),
@@ -84,21 +82,20 @@ impl Store {
     }
 }
 
-fn bytes_of_all(segments: &SegmentsByTenant) -> u64 {
-    segments.values().flatten().map(|segment| segment.bytes()).sum()
-}
-
-/// Metrics have no rows: their figures are in `/metrics`.
-fn of_metrics() -> SignalStatus {
+/// In samples.
+fn of_metrics(view: &MetricsView, tenant: &TenantId) -> SignalStatus {
+    let segments = view.segments_of(tenant);
+    let ns = |time_ms: i64| u64::try_from(time_ms).unwrap_or(0).saturating_mul(1_000_000);
+    let spans_ns = segments.iter().map(|segment| segment.time_ms()).map(|(min, max)| (ns(min), ns(max)));
     SignalStatus {
         signal: Signal::Metrics,
-        journal_files: 0,
-        journal_bytes: 0,
-        head_items: 0,
-        segments: 0,
-        segment_bytes: 0,
-        segment_rows: 0,
-        span_ns: None,
+        journal_files: view.files.len() as u64,
+        journal_bytes: view.unsealed_bytes(),
+        head_items: view.head_samples(),
+        segments: segments.len() as u64,
+        segment_bytes: segments.iter().map(|segment| segment.bytes()).sum(),
+        segment_rows: segments.iter().map(|segment| segment.samples()).sum(),
+        span_ns: spans_ns.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))),
         retention: None,
     }
 }

@@ -76,6 +76,11 @@ impl<S> StoredSegment<S> {
         self.damaged.store(true, Ordering::Relaxed);
     }
 
+    /// Whether damage was found in it, to be saved or not.
+    pub(crate) fn has_damage(&self) -> bool {
+        self.damaged.load(Ordering::Relaxed)
+    }
+
     /// Saving what is left failed, and would again, whoever meets the damage next.
     pub(crate) fn set_unrepairable(&self) {
         self.unrepairable.store(true, Ordering::Relaxed);

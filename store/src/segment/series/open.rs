@@ -84,6 +84,11 @@ impl SeriesSegment {
         self.manifest.chunks_bytes
     }
 
+    /// Times of the earliest and the latest sample, Unix ms.
+    pub(crate) fn time_ms(&self) -> (i64, i64) {
+        (self.manifest.time_min_ms, self.manifest.time_max_ms)
+    }
+
     /// From when on retention counts, Unix ns.
     pub(crate) fn age_from_ns(&self) -> u64 {
         self.manifest.age_from_ns

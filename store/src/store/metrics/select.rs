@@ -196,7 +196,7 @@ impl Snapshot {
 
     /// Whether something of the tenant's metrics was found to be damaged: answers may lack what was in it.
     pub fn is_metrics_damaged(&self, tenant: &TenantId) -> bool {
-        self.0.metrics.segments_of(tenant).iter().any(|segment| segment.is_damaged())
+        self.0.metrics.segments_of(tenant).iter().any(|segment| segment.has_damage())
     }
 
     fn in_head(&self, tenant: &TenantId, range: Range) -> Option<InHead> {

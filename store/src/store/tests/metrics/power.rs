@@ -19,6 +19,8 @@ struct Life {
     store: StillMetrics,
     /// Samples that were acknowledged, with the moment from which on they must be there.
     acknowledged: Vec<(usize, i64)>,
+    /// What comes before is the traces' tests' to look at.
+    opened: usize,
     sent: i64,
 }
 
@@ -34,7 +36,8 @@ impl Life {
         disk.faults().skip_sync(skip_sync);
         let acknowledged = vec![(recorder.moment(), sent)];
         let store = StillMetrics::open_on(options(folder), disk.clone()).await;
-        Self { recorder, disk, store, acknowledged, sent }
+        let opened = recorder.moment();
+        Self { recorder, disk, store, acknowledged, opened, sent }
     }
 
     async fn append(&mut self, samples: i64) {
@@ -61,7 +64,7 @@ impl Life {
 
     /// What is wrong in the first state that a cut leaves and that breaks a promise.
     async fn first_fault(&self, rule: Unsynced, lives: usize) -> Option<String> {
-        for moment in self.recorder.cuts() {
+        for moment in self.recorder.cuts().into_iter().filter(|moment| *moment >= self.opened) {
             let folder = temp_folder();
             self.recorder.materialise(moment, rule, folder.path()).expect("materialise");
             let made = self.acknowledged.iter().filter(|(made, _)| *made <= moment);
