@@ -29,10 +29,12 @@ pub(crate) fn text(config_file: Option<&Path>, data: &Path, receivers: &[Listeni
         let _ = writeln!(out, "Send traces:  {protocol}OTEL_EXPORTER_OTLP_ENDPOINT=http://{address} my-app");
     } else if let Some(port) = port_of("Zipkin") {
         let _ = writeln!(out, "Send traces:  http://{}/api/v2/spans, as to Zipkin", reachable(port.address));
+    } else if let Some(port) = port_of("Loki") {
+        let _ = writeln!(out, "Send logs:    http://{}/loki/api/v1/push, as to Loki", reachable(port.address));
     } else {
         let _ = writeln!(out, "No receiver is configured: what is stored can be read, nothing is taken.");
     }
-    let _ = writeln!(out, "Look at them: curl http://{}/jaeger/api/services", reachable(query));
+    let _ = writeln!(out, "Look at them: http://{}/", reachable(query));
     let _ = writeln!(out, "Stop:         Ctrl-C or SIGTERM");
     let _ = writeln!(out);
     out
@@ -68,7 +70,7 @@ weir 0.1.0 is ready
   queries    http://localhost:4320
 
 Send traces:  OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 my-app
-Look at them: curl http://localhost:4320/jaeger/api/services
+Look at them: http://localhost:4320/
 Stop:         Ctrl-C or SIGTERM
 
 ";

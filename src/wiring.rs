@@ -10,7 +10,9 @@ use weir_collector::{
     admission::AdmissionRules,
     processors::Processing,
     receivers::{
-        Listening, SpanLimits, otlp,
+        Listening, SpanLimits,
+        loki::{self, LokiConfig, PUSH_PATH, Push},
+        otlp,
         prometheus::Surroundings,
         remote_write::{self, RemoteWrite, RemoteWriteConfig},
         zipkin,
@@ -18,12 +20,13 @@ use weir_collector::{
     samples::{AcceptWindow, SampleDoor},
 };
 use weir_proto::{TenantId, time::Clock};
-use weir_query::http::Mount;
+use weir_query::http::{About, Asset, Guests, ListensAt, Mount, Site};
 use weir_store::Store;
 
 use crate::{
     banner,
-    config::{Accept, Config, ReceiverConfig, target_groups},
+    config::{Accept, Config, ReceiverConfig, StorageConfig, target_groups},
+    demo::Shop,
     samplers::Samplers,
     scrapers::Scrapers,
     shutdown::{Asked, Signals},
@@ -40,6 +43,8 @@ pub(crate) struct Plan {
     /// Where `config` was read, to read it again on SIGHUP.
     pub(crate) config_file: Option<PathBuf>,
     pub(crate) config: Config,
+    /// What sends traffic, for a demo.
+    pub(crate) shop: Option<Shop>,
 }
 
 /// Runs until a signal (Ok once everything is drained) or a failure.
@@ -110,37 +115,59 @@ async fn start(
     let door = SampleDoor::new(store, accept_window(plan.config.storage.accept));
     // The one authenticator hook: who names no tenant is the default one.
     let mut receivers: Vec<Listening> = Vec::new();
+    let mut mounted: Option<Push> = None;
     for (id, config) in &plan.config.receivers {
         let authenticate = Arc::new(|_: &_| Ok(TenantId::default()));
-        let (accept, clock, append, stop) = (plan.config.storage.accept, Clock::system(), append.clone(), stop.clone());
+        let (clock, append, stop) = (Clock::system(), append.clone(), stop.clone());
         let processing = samplers.processing(id);
         let started = match config {
             ReceiverConfig::Otlp(config) => {
-                let rules = admission_rules(config.span_limits, accept, processing);
+                let rules = admission_rules(config.span_limits, &plan.config.storage, processing);
                 otlp::start(config, rules, clock, append, door.clone(), authenticate, tracker, stop).await
             }
             // Started when the query endpoint listens, or mounted on it.
             ReceiverConfig::Prometheus(_) | ReceiverConfig::RemoteWrite(_) => continue,
             ReceiverConfig::Zipkin(config) => {
-                let rules = admission_rules(config.span_limits, accept, processing);
+                let rules = admission_rules(config.span_limits, &plan.config.storage, processing);
                 let started = zipkin::start(config, rules, clock, append, authenticate, tracker, stop).await;
                 started.map(|port| vec![port])
+            }
+            ReceiverConfig::Loki(config) => {
+                let push = pushes(plan, config, append);
+                mounted.get_or_insert_with(|| push.clone());
+                loki::start(config, push, tracker, stop).await.map(|port| vec![port])
             }
         };
         receivers.extend(started.with_context(|| format!("cannot start receiver {id}"))?);
     }
+    // Pushes are taken on the port for queries, too, whatever receivers there are; what is configured for them holds there as well.
+    let push = mounted.unwrap_or_else(|| pushes(plan, &LokiConfig::default(), append));
+    let push = Mount::post(PUSH_PATH, "Loki: push log lines, as JSON or as protobuf behind snappy.", move |request| {
+        let push = push.clone();
+        async move { push.answer(request).await }
+    });
     let hostname = hostname();
     let scrapers = Scrapers::default();
     let mut mounts = scrapers.mounts(&hostname);
     mounts.push(remote_write_mount(plan, &door));
+    mounts.push(push);
     let authenticate = Arc::new(|_: &_| Some(TenantId::default()));
     let query = &plan.config.query;
+    let about = About {
+        version: env!("CARGO_PKG_VERSION"),
+        started_ns: Clock::system().now_ns(),
+        receivers: receivers
+            .iter()
+            .map(|port| ListensAt { protocol: port.protocol, endpoint: port.address.to_string() })
+            .collect(),
+        configuration: plan.config.shown.clone(),
+    };
     let address = weir_query::http::start(
         query,
         store.clone(),
         &plan.data.join(SPILL_FOLDER),
         authenticate,
-        mounts,
+        Guests { mounts, site: site(), about },
         tracker,
         stop.clone(),
     )
@@ -161,6 +188,11 @@ async fn start(
     let banner = banner::text(plan.config_file.as_deref(), &plan.data, &receivers, address);
     // Whoever started it may have closed stdout: no reason to stop.
     let _ = std::io::stdout().write_all(banner.as_bytes());
+    if let Some(shop) = &plan.shop {
+        let otlp_http = receivers.iter().find(|port| port.protocol == "OTLP/HTTP");
+        let address = otlp_http.context("the demo needs a receiver that speaks OTLP over HTTP")?.address;
+        tokio::spawn(shop.clone().open(address, stop.clone()));
+    }
     Ok(Scraping { scrapers, surroundings, own: address })
 }
 
@@ -193,13 +225,32 @@ fn accept_window(accept: Accept) -> AcceptWindow {
     }
 }
 
+/// What takes Loki's pushes.
+fn pushes(plan: &Plan, config: &LokiConfig, append: Append) -> Push {
+    let rules = admission_rules(config.line_limits, &plan.config.storage, Processing::NONE);
+    Push::new(config, rules, Clock::system(), append, Arc::new(|_: &_| Ok(TenantId::default())))
+}
+
+/// The web UI as it was built into this binary.
+fn site() -> Site {
+    let built = weir_ui::built();
+    let asset = |file: &weir_ui::File| Asset {
+        path: file.path,
+        content_type: file.content_type(),
+        plain: file.plain,
+        brotli: file.brotli,
+        gzip: file.gzip,
+    };
+    Site { page: built.page, paths: built.paths, assets: built.files.iter().map(asset).collect() }
+}
+
 /// What makes a span acceptable: the receiver's bounds, and the times that storage takes; and what is done with it.
-fn admission_rules(limits: SpanLimits, accept: Accept, processing: Processing) -> AdmissionRules {
-    let (accept_past, accept_future) = match accept {
+fn admission_rules(limits: SpanLimits, storage: &StorageConfig, processing: Processing) -> AdmissionRules {
+    let (accept_past, accept_future) = match storage.accept {
         Accept::Any => (None, None),
         Accept::Window { past, future } => (Some(past), Some(future)),
     };
-    AdmissionRules { limits: limits.into(), accept_past, accept_future, processing }
+    AdmissionRules { limits: limits.into(), accept_past, accept_future, processing, line_ids: storage.line_ids() }
 }
 
 /// Stops taking requests, waits for those under way, then writes down what the store still holds.

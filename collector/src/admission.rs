@@ -13,7 +13,9 @@ pub use lines::admit_lines;
 use weir_proto::{
     Signal, SpanId, TenantId, TraceId,
     otlp::{
-        Checks, ItemFault, Limits, ScanError, logs, metrics,
+        Checks, ItemFault, Limits, ScanError,
+        logs::{self, IdNames},
+        metrics,
         traces::{self, Rewriter, ScannedSpan, scan},
         wire::WireError,
         with_attributes_max,
@@ -39,6 +41,8 @@ pub struct AdmissionRules {
     pub accept_future: Option<Duration>,
     /// What samples spans.
     pub processing: Processing,
+    /// Where the ids of lines are looked for.
+    pub line_ids: IdNames,
 }
 
 /// Most rejected items of one request. A batch of 16 MiB may hold eight million empty spans: naming each would cost

@@ -6,6 +6,7 @@ pub mod endpoint;
 pub mod exposition;
 pub mod ids;
 pub mod json;
+pub mod loki;
 pub mod metrics;
 pub mod otlp;
 pub mod remote_write;

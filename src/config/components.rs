@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use weir_collector::{
     processors::{probabilistic_sampler::ProbabilisticSamplerConfig, tail_sampling::TailSamplingConfig},
     receivers::{
-        otlp::OtlpConfig, prometheus::PrometheusConfig, remote_write::RemoteWriteConfig, zipkin::ZipkinConfig,
+        loki::LokiConfig, otlp::OtlpConfig, prometheus::PrometheusConfig, remote_write::RemoteWriteConfig,
+        zipkin::ZipkinConfig,
     },
 };
 
@@ -53,7 +54,7 @@ impl Kind {
     /// The types that exist here.
     fn types(self) -> &'static [&'static str] {
         match self {
-            Self::Receiver => &["otlp", "prometheus", "prometheusremotewrite", "zipkin"],
+            Self::Receiver => &["loki", "otlp", "prometheus", "prometheusremotewrite", "zipkin"],
             Self::Processor => &["probabilistic_sampler", "tail_sampling"],
             Self::Exporter | Self::Connector | Self::Extension => &[],
         }
@@ -71,6 +72,8 @@ pub(crate) enum ReceiverConfig {
     RemoteWrite(RemoteWriteConfig),
     /// `zipkin`.
     Zipkin(ZipkinConfig),
+    /// `loki`.
+    Loki(LokiConfig),
 }
 
 /// A processor as configured.
@@ -147,6 +150,10 @@ pub(super) fn receivers(root: &Node, findings: &mut Findings) -> Option<BTreeMap
             "zipkin" => {
                 let check = |config: &ZipkinConfig| config.check().map_err(|error| flaw(&error.to_string()));
                 reading.read(&node, &steps, check).map(ReceiverConfig::Zipkin)
+            }
+            "loki" => {
+                let check = |config: &LokiConfig| config.check().map_err(|error| flaw(&error.to_string()));
+                reading.read(&node, &steps, check).map(ReceiverConfig::Loki)
             }
             "prometheus" => {
                 let check = |config: &PrometheusConfig| config.check().map_err(|error| flaw(&error.to_string()));

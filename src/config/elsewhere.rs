@@ -60,7 +60,6 @@ const RECEIVERS: &[Row] = &[
     ("tcplog", LOGS),
     ("udplog", LOGS),
     ("fluentforward", LOGS),
-    ("loki", LOGS),
     ("k8sobjects", LOGS),
     ("k8s_events", LOGS),
     ("windowseventlog", LOGS),

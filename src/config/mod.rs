@@ -9,6 +9,7 @@ mod components;
 mod convert;
 mod elsewhere;
 mod error;
+mod hidden;
 mod listeners;
 mod period;
 mod pipelines;
@@ -47,7 +48,7 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 const OWN_SECTIONS: &[&str] = &["storage", "query"];
 
 /// A configuration that was checked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Config {
     /// The receivers to start, by id (`otlp`, `otlp/internal`).
     pub(crate) receivers: BTreeMap<String, ReceiverConfig>,
@@ -61,6 +62,8 @@ pub(crate) struct Config {
     pub(crate) drain_max: Duration,
     /// What is written without any effect, in words with its place.
     pub(crate) warnings: Vec<String>,
+    /// The text itself, without secrets.
+    pub(crate) shown: String,
 }
 
 /// A section that is there without a value (`journal:`) is as good as left out.
@@ -72,6 +75,11 @@ impl Config {
     /// Reads and checks a file.
     pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
         Self::parse(&read(path)?, &path.display().to_string(), |name| std::env::var(name).ok())
+    }
+
+    /// Checks a text that is built in under this name.
+    pub(crate) fn of_text(text: &str, name: &str) -> Result<Self, ConfigError> {
+        Self::parse(text, name, |_| None)
     }
 
     /// What runs without a file.
@@ -90,7 +98,9 @@ impl Config {
         });
         let warnings = lines(file, findings.warnings);
         match config {
-            Some(config) if findings.problems.is_empty() => Ok(Self { warnings, ..config }),
+            Some(config) if findings.problems.is_empty() => {
+                Ok(Self { warnings, shown: hidden::without_secrets(source), ..config })
+            }
             _ => Err(ConfigError::Wrong { lines: lines(file, findings.problems), warnings }),
         }
     }
@@ -115,7 +125,7 @@ impl Config {
     /// The top-level sections in which `other` differs.
     pub(crate) fn differences(&self, other: &Self) -> Vec<&'static str> {
         // By name, so that a field added to a configuration is placed in a section before this compiles.
-        let Self { receivers, processors, storage, query, drain_max, warnings: _ } = self;
+        let Self { receivers, processors, storage, query, drain_max, warnings: _, shown: _ } = self;
         // Scraping takes on another configuration as it runs.
         let others = |receivers: &BTreeMap<String, ReceiverConfig>| {
             let mut receivers = receivers.clone();

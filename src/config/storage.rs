@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde::{Deserialize, Deserializer, de};
+use weir_proto::otlp::logs::IdNames;
 use weir_store::StoreOptions;
 
 use super::{
@@ -46,6 +47,8 @@ pub(crate) struct StorageConfig {
     seal: SealConfig,
     #[serde(deserialize_with = "or_default")]
     merge: MergeConfig,
+    #[serde(deserialize_with = "or_default")]
+    logs: LogsConfig,
 }
 
 impl Default for StorageConfig {
@@ -61,6 +64,7 @@ impl Default for StorageConfig {
             head: HeadConfig::default(),
             seal: SealConfig::default(),
             merge: MergeConfig::default(),
+            logs: LogsConfig::default(),
         }
     }
 }
@@ -168,6 +172,16 @@ impl Default for MergeConfig {
     }
 }
 
+/// `storage.logs`: what is found in lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LogsConfig {
+    /// Names of fields with a trace's id, beside the usual ones.
+    trace_id_fields: Vec<String>,
+    /// The same of a span's.
+    span_id_fields: Vec<String>,
+}
+
 /// `storage.accept`: the times that an item may lie at; outside, it is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Accept {
@@ -258,7 +272,13 @@ impl StorageConfig {
             retention_logs: self.retention.logs.0,
             retention_metrics: self.retention.metrics.0,
             size_bytes_max: self.size_max.map(|size| size.0),
+            line_ids: self.line_ids(),
         }
+    }
+
+    /// Where the ids of lines are looked for.
+    pub(crate) fn line_ids(&self) -> IdNames {
+        IdNames::with(&self.logs.trace_id_fields, &self.logs.span_id_fields)
     }
 }
 

@@ -6,6 +6,7 @@ mod scraping;
 
 use std::{path::Path, time::Duration};
 
+use weir_proto::otlp::logs::IdNames;
 use weir_store::StoreOptions;
 
 use super::*;
@@ -99,6 +100,7 @@ service: {drain_max: 12s}
         retention_logs: Some(Duration::from_secs(5 * 24 * 3600)),
         retention_metrics: Some(Duration::from_secs(6 * 24 * 3600)),
         size_bytes_max: Some(100 << 30),
+        line_ids: IdNames::USUAL,
     };
     assert_eq!(format!("{options:?}"), format!("{expected:?}"));
     assert_eq!(config.storage.path.as_deref(), Some(Path::new("/data")));
@@ -143,7 +145,7 @@ fn a_wrong_name_says_where_and_what_to_write() {
         (
             "storage:\n  retenton: {traces: 7d}\n",
             "weir.yaml:2:3: unknown key `retenton`; did you mean `retention`? Known here: path, retention, size_max, \
-             free_min, series_max, accept, journal, head, seal, merge",
+             free_min, series_max, accept, journal, head, seal, merge, logs",
         ),
         (
             "recievers: {}\n",
@@ -156,11 +158,11 @@ fn a_wrong_name_says_where_and_what_to_write() {
         ),
         (
             "receivers:\n  kafkaesque: {}\n",
-            "weir.yaml:2:3: unknown receiver `kafkaesque`. Known here: otlp, prometheus, prometheusremotewrite, zipkin",
+            "weir.yaml:2:3: unknown receiver `kafkaesque`. Known here: loki, otlp, prometheus, prometheusremotewrite, zipkin",
         ),
         (
             "receivers:\n  otpl: {}\n",
-            "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: otlp, prometheus, prometheusremotewrite, zipkin",
+            "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: loki, otlp, prometheus, prometheusremotewrite, zipkin",
         ),
         ("receivers:\n  otlp/: {}\n", "weir.yaml:2:3: `otlp/` has no name after the /"),
         ("receivers: {otlp: {}, otlp: {}}\n", "weir.yaml:1:23: the key `otlp` is there twice"),
@@ -283,12 +285,12 @@ fn a_wrong_value_says_where_and_what_to_write() {
             "storage: {size_max: '${env:LONG_NAME}', sise_max: 1}\n",
             "weir.yaml:1:21: storage.size_max: `x` is not a size; write it like 64MiB, 100GB or 4096 (KiB, MiB, GiB, TiB, kB, MB, GB, TB)\n\
              weir.yaml:1:41: unknown key `sise_max`; did you mean `size_max`? Known here: path, retention, size_max, \
-             free_min, series_max, accept, journal, head, seal, merge",
+             free_min, series_max, accept, journal, head, seal, merge, logs",
         ),
         (
             "storage: {path: '${env:LONG_NAME}', sise_max: 1}\n",
             "weir.yaml:1:37: unknown key `sise_max`; did you mean `size_max`? Known here: path, retention, size_max, \
-             free_min, series_max, accept, journal, head, seal, merge",
+             free_min, series_max, accept, journal, head, seal, merge, logs",
         ),
         (
             "storage: {path: \"${env:NOWHERE}\"}\n",

@@ -27,8 +27,8 @@ pub use offset::Offset;
 pub use reject::{RejectReason, Rejection};
 pub use samples::SeriesSamples;
 pub use scan::{
-    AttributeCondition, AttributeForm, AttributeTest, Pruned, ReadBounds, ReadCounts, Scan, ScanColumn, ScanFilter,
-    ScanPart, ScanRequest,
+    AttributeCondition, AttributeForm, AttributeTest, Pruned, ReadBounds, ReadCounts, ResourceTest, Scan, ScanColumn,
+    ScanFilter, ScanPart, ScanRequest,
 };
 pub use segment::attribute_in_json;
 pub use span::{
@@ -37,5 +37,5 @@ pub use span::{
 };
 pub use store::{
     AppendError, Batch, FloatSample, HistogramSample, LogsBatch, MetricsAppended, MetricsBatch, OpenError, ReadError,
-    SampleIndex, Snapshot, Store, StoreOptions, StoredSeries, TracesBatch,
+    SampleIndex, SignalStatus, Snapshot, Store, StoreOptions, StoreStatus, StoredSeries, TracesBatch,
 };

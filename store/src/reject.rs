@@ -33,7 +33,7 @@ pub enum RejectReason {
     TooNew = 8,
     /// Another value is at its time already.
     Conflict = 9,
-    /// A new series, and there are `storage.head.series_max`.
+    /// A new series, and there are `storage.series_max`.
     SeriesMax = 10,
     /// Its labels are none.
     InvalidLabels = 11,

@@ -85,6 +85,7 @@ async fn only_the_listed_protocol_is_served_and_a_taken_port_fails_the_start() {
             accept_past: None,
             accept_future: None,
             processing: Processing::NONE,
+            line_ids: weir_proto::otlp::logs::IdNames::USUAL,
         };
         let append = std::sync::Arc::new(|_| -> futures_util::future::BoxFuture<'static, _> { unreachable!() });
         let authenticate = std::sync::Arc::new(|_: &http::HeaderMap| Ok(Default::default()));

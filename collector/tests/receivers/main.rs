@@ -8,6 +8,7 @@ mod export;
 mod floods;
 mod json;
 mod logs;
+mod loki;
 mod metrics;
 mod payload;
 mod port;

@@ -23,6 +23,7 @@ use weir_collector::{
     processors::Processing,
     receivers::{
         SpanLimits,
+        loki::{self, LokiConfig, Push},
         otlp::{self, OtlpConfig},
         zipkin::{self, ZipkinConfig},
     },
@@ -115,6 +116,7 @@ fn rules(limits: SpanLimits) -> AdmissionRules {
         accept_past: Some(Duration::from_secs(3600)),
         accept_future: Some(Duration::from_secs(60)),
         processing: Processing::NONE,
+        line_ids: weir_proto::otlp::logs::IdNames::USUAL,
     }
 }
 
@@ -141,6 +143,23 @@ impl ZipkinReceiver {
         let clock = Clock::fixed(NOW_NS);
         let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let listening = zipkin::start(&config, rules, clock, append, authenticate, &tracker, shutdown).await;
+        Self { address: listening.expect("a free port").address, journal }
+    }
+}
+
+/// A Loki receiver on a free port.
+pub(crate) struct LokiReceiver {
+    pub(crate) address: SocketAddr,
+    pub(crate) journal: Arc<Journal>,
+}
+
+impl LokiReceiver {
+    pub(crate) async fn start() -> Self {
+        let mut config = LokiConfig::default();
+        config.protocols.http.endpoint = "127.0.0.1:0".into();
+        let (journal, append, authenticate) = surroundings();
+        let push = Push::new(&config, rules(config.line_limits), Clock::fixed(NOW_NS), append, authenticate);
+        let listening = loki::start(&config, push, &TaskTracker::new(), CancellationToken::new()).await;
         Self { address: listening.expect("a free port").address, journal }
     }
 }

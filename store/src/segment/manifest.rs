@@ -7,6 +7,7 @@ use weir_proto::{Signal, TenantId};
 
 use super::{
     SegmentError, SegmentId,
+    body_fields::BodyFields,
     files::{MANIFEST, ReadFile},
     operations::ServiceList,
 };
@@ -101,6 +102,9 @@ pub(super) struct Manifest {
     /// Keys of the attributes in `links`; absent as above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) link_keys: Option<ResidualKeys>,
+    /// Fields of the bodies that are JSON objects; absent in segments of spans, and in those written before fields were looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) bodies: Option<BodyFields>,
 }
 
 /// A file's length, and the checksum of the part that says where everything else is.

@@ -12,7 +12,7 @@ use super::{
     AppendError, Shared, StoreOptions,
     lane::Lane,
     merger,
-    stored::StoredSegment,
+    stored::Retained,
     view::{LaneView, View},
 };
 use crate::{head::Rows, segment::SegmentId};
@@ -39,6 +39,7 @@ gauge!(MERGE_DEBT_BYTES, "weir_merge_debt_bytes", "Bytes of segments that wait t
 gauge!(HEAD_SPANS, "weir_head_spans", "Spans in the head.");
 gauge!(HEAD_LINES, "weir_head_lines", "Log records in the head.");
 gauge!(HEAD_SAMPLES, "weir_head_samples", "Samples of metrics in the head.");
+gauge!(HEAD_SERIES, "weir_head_series", "Series in the head.");
 gauge!(HEAD_PAYLOAD_BYTES, "weir_head_payload_bytes", "Payload kept in memory.");
 gauge!(FREE_BYTES, "weir_disk_free_bytes", "Free bytes on the data folder's file system.");
 
@@ -81,16 +82,19 @@ pub(super) fn inspect(shared: &Shared) {
     HEAD_SPANS.set(view.traces.head_rows() as i64);
     HEAD_LINES.set(view.logs.head_rows() as i64);
     HEAD_SAMPLES.set(view.metrics.head_samples() as i64);
+    HEAD_SERIES.set(shared.registry.series_count() as i64);
     HEAD_PAYLOAD_BYTES.set(shared.budget.lock().unwrap_or_else(PoisonError::into_inner).bytes() as i64);
-    SEGMENTS.set(view.all_segments().count() as i64);
-    SEGMENT_BYTES.set(view.all_segments().map(|segment| segment.bytes() as i64).sum());
+    let segments = view.retained();
+    SEGMENTS.set(segments.len() as i64);
+    SEGMENT_BYTES.set(segments.iter().map(|segment| segment.size_bytes() as i64).sum());
     for signal in Signal::WITH_ROWS {
         let rows: u64 = view.segments(signal).values().flatten().map(|segment| segment.rows()).sum();
         SEGMENT_ITEMS.with_label_values(&[signal.name()]).set(rows as i64);
     }
-    let debts = Signal::WITH_ROWS.map(|signal| merger::debt_bytes(shared, signal));
+    SEGMENT_ITEMS.with_label_values(&[Signal::Metrics.name()]).set(view.metrics.sealed_samples() as i64);
+    let debts = Signal::ALL.map(|signal| merger::debt_bytes(shared, signal));
     MERGE_DEBT_BYTES.set(debts.iter().sum::<u64>() as i64);
-    let [traces_debt_bytes, logs_debt_bytes] = debts;
+    let [traces_debt_bytes, logs_debt_bytes, debt_bytes] = debts;
     let is_full = free_bytes < shared.options.free_bytes_min;
     // Verdicts have no space although receivers left them some.
     let is_stuck = shared.sampled.is_stuck();
@@ -100,7 +104,7 @@ pub(super) fn inspect(shared: &Shared) {
     decide(&shared.options, &shared.traces, backlog);
     decide(&shared.options, &shared.logs, Backlog { is_full, ..Backlog::of(&view.logs, logs_debt_bytes) });
     let unsealed_bytes = view.metrics.unsealed_bytes();
-    decide(&shared.options, &shared.metrics, Backlog { is_full, unsealed_bytes, ..Backlog::default() });
+    decide(&shared.options, &shared.metrics, Backlog { is_full, unsealed_bytes, debt_bytes, ..Backlog::default() });
 }
 
 /// What waits in a lane.
@@ -148,34 +152,31 @@ pub(super) fn apply_retention(shared: &Shared) -> Result<(), crate::catalog::Cat
     }
     let _changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
     let gone = expired(shared, &shared.views.current());
-    let ids: Vec<(SegmentId, u64)> = gone.iter().map(|segment| (segment.id().clone(), segment.rows())).collect();
+    let ids: Vec<(SegmentId, u64)> = gone.iter().map(|segment| segment.listed()).collect();
     shared.runtime.block_on(shared.catalog.remove(&ids, false))?;
     for segment in &gone {
-        tracing::info!(segment = %segment.path().display(), "retention deletes a segment");
-        let id = segment.id();
-        shared.views.change_segments((id.signal, &id.tenant), std::slice::from_ref(segment), &[]);
-        segment.retire();
+        segment.let_go(&shared.views);
     }
     Ok(())
 }
 
-fn expired(shared: &Shared, view: &View) -> Vec<Arc<StoredSegment>> {
-    let mut segments: Vec<_> = view.all_segments().cloned().collect();
-    segments.sort_by_key(|segment| segment.age_from_ns());
+fn expired(shared: &Shared, view: &View) -> Vec<Arc<dyn Retained>> {
+    let mut segments = view.retained();
+    segments.sort_by_key(|segment| segment.counts_from_ns());
     let now_ns = shared.clock.now_ns();
-    let is_too_old = |segment: &StoredSegment| {
-        let age = shared.options.retention(segment.id().signal);
+    let is_too_old = |segment: &dyn Retained| {
+        let age = shared.options.retention(segment.listed().0.signal);
         let age_ns = age.map(|age| u64::try_from(age.as_nanos()).unwrap_or(u64::MAX));
-        age_ns.is_some_and(|age_ns| segment.age_from_ns() < now_ns.saturating_sub(age_ns))
+        age_ns.is_some_and(|age_ns| segment.counts_from_ns() < now_ns.saturating_sub(age_ns))
     };
     // Those that are too old, of whatever signal, then the oldest of the others.
-    let (mut gone, kept): (Vec<_>, Vec<_>) = segments.into_iter().partition(|segment| is_too_old(segment));
-    let mut bytes: u64 = kept.iter().map(|segment| segment.bytes()).sum();
+    let (mut gone, kept): (Vec<_>, Vec<_>) = segments.into_iter().partition(|segment| is_too_old(&**segment));
+    let mut bytes: u64 = kept.iter().map(|segment| segment.size_bytes()).sum();
     for segment in kept {
         if bytes <= shared.options.size_bytes_max.unwrap_or(u64::MAX) {
             break;
         }
-        bytes -= segment.bytes();
+        bytes -= segment.size_bytes();
         gone.push(segment);
     }
     gone

@@ -265,11 +265,16 @@ impl Laned for LineRows {
 
     fn push(
         builder: &mut LineBuilder,
-        _: &HeadFrame<Self>,
+        frame: &HeadFrame<Self>,
         stored: &StoredFrame,
         _: &[ChosenSpan<'_>],
     ) -> Result<(), ScanError> {
-        builder.push_payload(&stored.payload, &stored.header.rejected, stored.header.received_at_ns)
+        // What the lines belong to was found out when they arrived.
+        let mut lines = frame.lines.iter();
+        let header = &stored.header;
+        builder.push_lines(&stored.payload, &header.rejected, header.received_at_ns, |scanned| {
+            lines.find(|line| line.ordinal == scanned.ordinal).map(|line| line.ids()).unwrap_or_default()
+        })
     }
 
     fn swap(shared: &Shared, change: impl FnMut(&mut View), _: &std::collections::BTreeMap<TenantId, Tally>) {

@@ -3,6 +3,7 @@
 mod errors;
 mod folder;
 mod housekeeping;
+mod kind;
 mod lane;
 mod merger;
 mod metrics;
@@ -19,6 +20,7 @@ mod sealer;
 mod shared;
 mod snapshot;
 mod spare_builder;
+mod status;
 mod stored;
 pub(crate) mod view;
 
@@ -40,6 +42,7 @@ pub use self::{
     metrics::{FloatSample, HistogramSample, MetricsAppended, MetricsBatch, SampleIndex, StoredSeries},
     options::StoreOptions,
     snapshot::Snapshot,
+    status::{SignalStatus, StoreStatus},
 };
 use crate::{
     disk::Disk,
@@ -94,6 +97,7 @@ impl Store {
             start("weir-sampler", sampler::run)?,
             start("weir-sealer", sealer::run::<SpanRows>)?,
             start("weir-sealer-logs", sealer::run::<LineRows>)?,
+            start("weir-sealer-metrics", metrics::seal_files)?,
             start("weir-merger", merger::run)?,
             start("weir-keeper", housekeeping::run)?,
         ];

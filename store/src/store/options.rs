@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use weir_proto::Signal;
+use weir_proto::{Signal, otlp::logs::IdNames};
 
 /// Where and how to keep things.
 #[derive(Debug, Clone)]
@@ -51,6 +51,8 @@ pub struct StoreOptions {
     pub retention_metrics: Option<Duration>,
     /// Oldest segments are deleted above this total; `None` for no limit.
     pub size_bytes_max: Option<u64>,
+    /// Where lines' ids are looked for when the journal is read again. Those of lines that arrive were found before.
+    pub line_ids: IdNames,
 }
 
 impl StoreOptions {
@@ -89,6 +91,7 @@ impl StoreOptions {
             retention_logs: Some(Duration::from_secs(7 * 24 * 3600)),
             retention_metrics: Some(Duration::from_secs(15 * 24 * 3600)),
             size_bytes_max: None,
+            line_ids: IdNames::USUAL,
         }
     }
 }

@@ -8,15 +8,20 @@ use std::{
 use arc_swap::ArcSwap;
 use weir_proto::{Signal, TenantId};
 
-use super::{metrics::MetricsView, stored::StoredSegment};
+use super::{
+    kind::SegmentKind,
+    metrics::MetricsView,
+    stored::{Retained, StoredSegment},
+};
 use crate::{
     Offset, Tally,
     head::{Cut, HeadFile, LineRows, Rows, SpanRows},
     sampling::{PolicyNames, VerdictNo},
+    segment::Segment,
 };
 
 /// Segments by tenant, oldest first.
-pub(crate) type SegmentsByTenant = HashMap<TenantId, Vec<Arc<StoredSegment>>>;
+pub(crate) type SegmentsByTenant<S = Segment> = HashMap<TenantId, Vec<Arc<StoredSegment<S>>>>;
 
 /// Samples have segments of their own.
 static NO_SEGMENTS: LazyLock<SegmentsByTenant> = LazyLock::new(SegmentsByTenant::new);
@@ -141,6 +146,13 @@ impl View {
     pub(crate) fn all_segments(&self) -> impl Iterator<Item = &Arc<StoredSegment>> {
         Signal::WITH_ROWS.into_iter().flat_map(|signal| self.segments(signal).values().flatten())
     }
+
+    /// Every segment of whatever kind.
+    pub(crate) fn retained(&self) -> Vec<Arc<dyn Retained>> {
+        let rows = self.all_segments().map(|segment| segment.clone() as Arc<dyn Retained>);
+        let series = self.metrics.segments.values().flatten().map(|segment| segment.clone() as Arc<dyn Retained>);
+        rows.chain(series).collect()
+    }
 }
 
 /// Unsealed spans by what became of them. Frames that nothing samples are not in it.
@@ -190,17 +202,17 @@ impl Views {
     }
 
     /// Swaps segments: `removed` by `added`.
-    pub(crate) fn change_segments(
+    pub(crate) fn change_segments<S: SegmentKind>(
         &self,
         (signal, tenant): (Signal, &TenantId),
-        removed: &[Arc<StoredSegment>],
-        added: &[Arc<StoredSegment>],
+        removed: &[Arc<StoredSegment<S>>],
+        added: &[Arc<StoredSegment<S>>],
     ) {
         self.change(|view| {
-            let segments = view.segments_mut(signal).entry(tenant.clone()).or_default();
+            let segments = S::of_view_mut(view, signal).entry(tenant.clone()).or_default();
             segments.retain(|segment| !removed.iter().any(|gone| Arc::ptr_eq(gone, segment)));
             segments.extend_from_slice(added);
-            segments.sort_by_key(|segment| segment.id().first_file);
+            segments.sort_by_key(|segment| segment.segment_id().first_file);
         });
     }
 }

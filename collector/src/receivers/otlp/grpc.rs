@@ -52,7 +52,7 @@ impl Grpc {
         match self.in_time(request).await {
             Ok((signal, accepted)) => {
                 REQUESTS.with_label_values(&[PROTOCOL, accepted.outcome()]).inc();
-                success(&answer::response(Format::OtlpProtobuf, signal, &accepted))
+                success(&answer::response(&Format::OtlpProtobuf, signal, &accepted))
             }
             Err(refusal) => {
                 REQUESTS.with_label_values(&[PROTOCOL, refusal.outcome()]).inc();

@@ -38,13 +38,13 @@ impl Http {
         let is_grpc =
             request.version() == http::Version::HTTP_2 && essence(request.headers()).starts_with(b"application/grpc");
         let format = format(request.headers());
-        let answer_format = *format.as_ref().unwrap_or(&Format::OtlpProtobuf);
+        let answer_format = format.as_ref().cloned().unwrap_or(Format::OtlpProtobuf);
         let (protocol, content_type) =
             if answer_format == Format::OtlpJson { (JSON_PROTOCOL, JSON) } else { (PROTOCOL, PROTOBUF) };
         let mut reply = match self.take(request, Posted { protocol, format }).await {
-            Ok((signal, accepted)) => Reply::new(ReplyBody::new(answer::response(answer_format, signal, &accepted))),
+            Ok((signal, accepted)) => Reply::new(ReplyBody::new(answer::response(&answer_format, signal, &accepted))),
             Err(refusal) => {
-                let mut reply = Reply::new(ReplyBody::new(answer::status(answer_format, &refusal)));
+                let mut reply = Reply::new(ReplyBody::new(answer::status(&answer_format, &refusal)));
                 refusal.mark(&mut reply);
                 reply
             }

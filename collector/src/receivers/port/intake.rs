@@ -57,6 +57,8 @@ pub(crate) struct Received {
 /// What the sender is told; each protocol has its own words for it.
 #[derive(Debug)]
 pub(crate) struct Accepted {
+    /// How many items were taken.
+    pub(crate) items: u64,
     /// Set when items were rejected.
     pub(crate) partial: Option<PartialSuccess>,
     /// What else the sender should know.
@@ -104,7 +106,7 @@ impl Intake {
                 let metrics = self.metrics.as_ref().expect("they were translated by it");
                 let (accepted, partial) = metrics.append(*translated).await?;
                 count(signal, protocol, accepted, partial.as_ref());
-                return Ok(Accepted { partial, warning });
+                return Ok(Accepted { items: accepted, partial, warning });
             }
         };
         PAYLOAD_BYTES.with_label_values(&[protocol, encoding.name()]).inc_by(arrival.payload_bytes());
@@ -115,7 +117,7 @@ impl Intake {
             (self.append)(arrival).await?;
         }
         count(signal, protocol, accepted, partial.as_ref());
-        Ok(Accepted { partial, warning })
+        Ok(Accepted { items: accepted, partial, warning })
     }
 }
 
@@ -169,12 +171,12 @@ impl Received {
 
     /// The content, whatever its size.
     fn open(mut self) -> Result<(Bytes, Self), Refusal> {
-        let Self { format, bytes_max, .. } = self;
+        let bytes_max = self.bytes_max;
         let content = match self.encoding {
             Encoding::Identity if self.body.len() > bytes_max => {
                 return Err(Refusal::TooLarge { what: "the request", bytes_max });
             }
-            Encoding::Identity if format == Format::OtlpProtobuf && self.body.len() <= COPIED_BYTES_MAX => {
+            Encoding::Identity if self.format == Format::OtlpProtobuf && self.body.len() <= COPIED_BYTES_MAX => {
                 Bytes::copy_from_slice(&self.body)
             }
             Encoding::Identity => std::mem::take(&mut self.body),
@@ -197,8 +199,8 @@ impl Received {
         metrics: Option<&MetricsIntake>,
     ) -> Result<(Taken, Reservation), Refusal> {
         let begin = Begin::of(&content);
-        let hinted = |refusal: Refusal| refusal.with_hint(begin.of_content(self.format));
-        let Self { signal, format, bytes_max, .. } = self;
+        let hinted = |refusal: Refusal| refusal.with_hint(begin.of_content(&self.format));
+        let Self { signal, ref format, bytes_max, .. } = self;
         let (payload, strangers) =
             format.payload(signal, content, bytes_max, now_ns, rules, &mut self.reservation).map_err(hinted)?;
         let what = match signal {

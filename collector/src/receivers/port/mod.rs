@@ -9,6 +9,7 @@ mod decompress;
 mod format;
 mod hint;
 mod intake;
+mod loki;
 pub(crate) mod metrics;
 mod post;
 mod refusal;
@@ -25,6 +26,7 @@ pub(crate) use self::{
     decompress::{ACCEPTED, Encoding, decompress},
     format::Format,
     intake::{Accepted, Intake, Received},
+    loki::LokiFormat,
     post::{Arriving, Post, Posted, essence},
     refusal::Refusal,
     reply::Reply,
@@ -34,7 +36,7 @@ pub(crate) use self::{
 /// A port that was opened.
 #[derive(Debug, Clone, Copy)]
 pub struct Listening {
-    /// What is spoken there: `OTLP/gRPC`, `OTLP/HTTP`, `Zipkin`.
+    /// What is spoken there: `OTLP/gRPC`, `OTLP/HTTP`, `Zipkin`, `Loki`.
     pub protocol: &'static str,
     /// Where.
     pub address: SocketAddr,

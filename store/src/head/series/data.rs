@@ -8,6 +8,7 @@ use super::{marks::Marks, series::Series};
 use crate::{
     journal::Fields,
     samples::{
+        SeriesSamples,
         chunk::{Chunk, Samples},
         histogram::{histogram, put_histogram},
     },
@@ -134,6 +135,28 @@ impl Series {
         let mut bytes = Vec::new();
         put_histogram(&mut bytes, histogram);
         self.data.lock().histogram_taken(time_ms, &bytes).unwrap_or(Taken::Stored)
+    }
+
+    /// Hands over what a closed file brought: its chunk and where counting began, and what lies beside it, in time order.
+    pub(crate) fn of_file<T>(
+        &self,
+        file: u32,
+        take: impl FnOnce(Option<(&Chunk, &[(u32, i64)])>, SeriesSamples) -> T,
+    ) -> T {
+        let data = self.data.lock();
+        let mut rest = SeriesSamples::default();
+        if let Some(beside) = &data.beside {
+            for single in beside.late.iter().filter(|single| single.file == file) {
+                rest.push(single.time_ms, single.start_ms, single.value);
+            }
+            let histograms = beside.histograms.iter().filter(|single| single.file == file);
+            rest.histograms.extend(histograms.filter_map(|single| Some((single.time_ms, single.histogram()?))));
+            rest.settle(0, 0);
+        }
+        let chunk = data.chunks.iter().find(|chunk| chunk.file == file);
+        let starts = |chunk: &FileChunk| chunk.starts.as_ref().map_or(Vec::new(), |starts| starts.to_vec());
+        let chunk = chunk.map(|chunk| (&chunk.chunk, starts(chunk)));
+        take(chunk.as_ref().map(|(chunk, starts)| (*chunk, &starts[..])), rest)
     }
 
     /// Lets go of the samples of files numbered below; answers whether nothing is left.

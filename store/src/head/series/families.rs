@@ -44,6 +44,11 @@ impl Families {
         }
     }
 
+    /// Whether anything is known of a family.
+    pub(super) fn knows(&self, family: &str) -> bool {
+        self.by_name.contains_key(family)
+    }
+
     /// What a file must be told, with the version that it has then.
     pub(super) fn news_for(&self, file: u32) -> (Vec<Metadata>, u64) {
         let has = if self.written.0 == file { self.written.1 } else { 0 };

@@ -18,6 +18,9 @@ use crate::{
     ledger::tally_of_frame,
 };
 
+/// Exemplars of a tenant in a file; further ones are not kept.
+const EXEMPLARS_MAX: usize = 200_000;
+
 /// One journal file that is not sealed.
 #[derive(Debug)]
 pub(crate) struct SeriesFile {
@@ -33,7 +36,6 @@ struct State {
     /// The newest frames, as far back as there are snapshots that tell them apart.
     frames: VecDeque<(Offset, TenantId, Tally)>,
     end: Offset,
-    first_received_at_ns: u64,
     last_received_at_ns: u64,
 }
 
@@ -95,9 +97,6 @@ impl SeriesFile {
         }
         state.frames.push_back((offset, header.tenant.clone(), tally));
         state.end = offset;
-        if state.first_received_at_ns == 0 {
-            state.first_received_at_ns = header.received_at_ns;
-        }
         state.last_received_at_ns = state.last_received_at_ns.max(header.received_at_ns);
         let tenant = state.tenants.entry(header.tenant.clone()).or_default();
         tenant.series.extend(arrived.new_series);
@@ -108,6 +107,17 @@ impl SeriesFile {
         for (series, exemplar) in arrived.exemplars {
             tenant.add_exemplar(series, arrival.position, exemplar);
         }
+    }
+
+    /// Adds samples that recovery gave to a series; the series itself, when they are its first in the file.
+    pub(crate) fn add_series(&self, tenant: &TenantId, new: Option<&SeriesRef>, samples: u64) {
+        let mut state = self.state.lock();
+        let of_tenant = match state.tenants.get_mut(tenant) {
+            Some(of_tenant) => of_tenant,
+            None => state.tenants.entry(tenant.clone()).or_default(),
+        };
+        of_tenant.series.extend(new.cloned());
+        of_tenant.samples += samples;
     }
 
     /// Counts samples that were acknowledged, or rejected, and that recovery could not find.
@@ -123,11 +133,6 @@ impl SeriesFile {
         self.state.lock().end
     }
 
-    /// When its first frame arrived, Unix ns; 0 without frames.
-    pub(crate) fn oldest_received_at_ns(&self) -> u64 {
-        self.state.lock().first_received_at_ns
-    }
-
     /// When its last frame arrived, Unix ns; 0 without frames.
     pub(crate) fn newest_received_at_ns(&self) -> u64 {
         self.state.lock().last_received_at_ns
@@ -136,6 +141,11 @@ impl SeriesFile {
     /// Samples of all tenants.
     pub(crate) fn samples(&self) -> u64 {
         self.state.lock().tenants.values().map(|tenant| tenant.samples).sum()
+    }
+
+    /// Samples of a tenant.
+    pub(crate) fn samples_of(&self, tenant: &TenantId) -> u64 {
+        self.state.lock().tenants.get(tenant).map_or(0, |tenant| tenant.samples)
     }
 
     /// What the frames at or before `visible` add up to.
@@ -182,6 +192,9 @@ impl TenantFile {
                 && last.time_ms == exemplar.time_ms
                 && last.value.to_bits() == exemplar.value.to_bits()
         }) {
+            return;
+        }
+        if self.exemplars.len() >= EXEMPLARS_MAX {
             return;
         }
         self.last_exemplars.insert(series.0.number, self.exemplars.len());

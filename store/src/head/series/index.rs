@@ -10,6 +10,7 @@ use std::{
 
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
+use parking_lot::Mutex;
 use weir_proto::metrics::Labels;
 
 use super::series::Series;
@@ -22,6 +23,8 @@ pub(crate) struct SeriesIndex {
     by_labels: HashTable<u32>,
     hasher: RandomState,
     names: HashMap<Box<str>, ByValue, RandomState>,
+    /// Slots in the order of their labels, as many as there were when somebody asked last.
+    order: Mutex<Arc<Vec<u32>>>,
 }
 
 /// Slots, ascending, by the value of one label.
@@ -63,6 +66,34 @@ impl SeriesIndex {
         &self.slots[slot as usize]
     }
 
+    /// The series of a set, in the order of their labels.
+    pub(crate) fn in_order(&self, set: &SeriesSet) -> Vec<Arc<Series>> {
+        if set.len() < self.slots.len() / 8 {
+            let mut series: Vec<_> = set.iter().map(|slot| self.series(slot).clone()).collect();
+            series.sort_unstable_by(|one, other| one.labels.cmp(&other.labels));
+            return series;
+        }
+        let order = self.order();
+        order.iter().filter(|slot| set.contains(**slot)).map(|&slot| self.series(slot).clone()).collect()
+    }
+
+    /// All slots in the order of their labels. What came since the last time is sorted in.
+    fn order(&self) -> Arc<Vec<u32>> {
+        let mut order = self.order.lock();
+        if order.len() < self.slots.len() {
+            let mut all: Vec<u32> = Vec::with_capacity(self.slots.len());
+            all.extend_from_slice(&order);
+            let mut new: Vec<u32> = (order.len() as u32..self.slots.len() as u32).collect();
+            let labels = |slot: &u32| &self.slots[*slot as usize].labels;
+            new.sort_unstable_by(|one, other| labels(one).cmp(labels(other)));
+            all.append(&mut new);
+            // Stable, and quick over two runs in order.
+            all.sort_by(|one, other| labels(one).cmp(labels(other)));
+            *order = Arc::new(all);
+        }
+        order.clone()
+    }
+
     /// All series.
     pub(crate) fn all(&self) -> &[Arc<Series>] {
         &self.slots
@@ -92,6 +123,7 @@ impl SeriesIndex {
             new_slots[old - 1] != GONE
         });
         self.slots.shrink_to_fit();
+        *self.order.get_mut() = Arc::default();
         self.names.retain(|_, by_value| {
             by_value.retain(|_, slots| {
                 slots.iter_mut().for_each(|slot| *slot = new_slots[*slot as usize]);

@@ -13,7 +13,7 @@ mod registry;
 mod series;
 
 pub(crate) use data::{Arrival, Taken};
-pub(crate) use file::{Arrived, SeriesFile};
+pub(crate) use file::{Arrived, SeriesFile, TenantFile};
 pub(crate) use index::SeriesIndex;
 pub(crate) use reading::HeadCut;
 pub use registry::SeriesRefused;

@@ -25,13 +25,13 @@ use super::{
 const REFUSED_NAMES_MAX: usize = 1000;
 
 static REFUSED: LazyLock<IntCounterVec> = LazyLock::new(|| {
-    let text = "New series refused because a tenant has storage.head.series_max, by metric name.";
+    let text = "New series refused because a tenant has storage.series_max, by metric name.";
     register_int_counter_vec!("weir_series_refused_total", text, &["metric"]).expect("registered once")
 });
 
 /// The tenant has as many series as it may: known ones go on, new ones are refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the tenant has {series_max} series, no more are taken (storage.head.series_max)")]
+#[error("the tenant has {series_max} series, no more are taken (storage.series_max)")]
 pub struct SeriesRefused {
     /// The limit.
     pub series_max: usize,
@@ -129,8 +129,23 @@ impl Registry {
         self.tenants.read().get(tenant).cloned()
     }
 
+    /// Series in memory, of all tenants.
+    pub(crate) fn series_count(&self) -> usize {
+        self.tenants.read().values().map(|tenant| tenant.index.read().len()).sum()
+    }
+
+    /// Memory of all series and what finds them, about.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.tenants().iter().map(|tenant| tenant.memory_bytes()).sum()
+    }
+
+    /// Lets go of samples of files below, and of the series that nothing is left of and nobody holds.
+    pub(crate) fn forget_before(&self, first_kept: u32) {
+        self.tenants().iter().for_each(|tenant| tenant.forget_before(first_kept));
+    }
+
     /// All tenants'.
-    pub(crate) fn tenants(&self) -> Vec<Arc<TenantSeries>> {
+    fn tenants(&self) -> Vec<Arc<TenantSeries>> {
         self.tenants.read().values().cloned().collect()
     }
 }
@@ -146,6 +161,22 @@ impl TenantSeries {
         if !metadata.is_empty() {
             self.families.lock().learn(metadata);
         }
+    }
+
+    /// Takes in what was known before: what is known already stays.
+    pub(crate) fn learn_older(&self, metadata: &[Metadata]) {
+        let mut families = self.families.lock();
+        let new: Vec<Metadata> = metadata.iter().filter(|said| !families.knows(&said.family)).cloned().collect();
+        families.learn(&new);
+    }
+
+    /// Memory, about.
+    fn memory_bytes(&self) -> u64 {
+        let (all, of_index) = {
+            let index = self.index.read();
+            (index.all().to_vec(), index.memory_bytes())
+        };
+        of_index + all.iter().map(|series| series.memory_bytes()).sum::<u64>()
     }
 
     /// What a file must be told of families, with the version that it has then.
@@ -164,7 +195,7 @@ impl TenantSeries {
     }
 
     /// Lets go of samples of files below, and of the series that nothing is left of and nobody holds.
-    pub(crate) fn forget_before(&self, first_kept: u32) {
+    fn forget_before(&self, first_kept: u32) {
         // Not under the lock: the samples are most of the work.
         let all: Vec<_> = self.index.read().all().to_vec();
         let mut any_empty = false;

@@ -47,12 +47,6 @@ impl Directory {
         Some(&self.names[at])
     }
 
-    /// Memory, about.
-    pub(super) fn memory_bytes(&self) -> u64 {
-        let names: usize = self.names.iter().map(|entry| 80 + entry.name.len() + entry.lists.len() * 16).sum();
-        (names + self.records.len() * 24) as u64
-    }
-
     /// The stored form.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();

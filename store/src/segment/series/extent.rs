@@ -66,11 +66,6 @@ impl Extents {
         Ok(extent)
     }
 
-    /// Where the next bytes go.
-    pub(super) fn position(&self) -> u64 {
-        self.position
-    }
-
     /// Hands everything to the disk.
     pub(super) fn finish(mut self) -> std::io::Result<u64> {
         self.file.flush()?;

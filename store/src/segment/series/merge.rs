@@ -70,6 +70,39 @@ pub(crate) fn merge_series(
     write_merged(disk, parent, id, inputs, tally, false, is_stopping)
 }
 
+impl SeriesSegment {
+    /// Samples that can be read, and whether everything can.
+    pub(crate) fn sound_samples(&self, is_stopping: &dyn Fn() -> bool) -> Result<(u64, bool), SegmentError> {
+        let mut input = Input::new(self, true)?;
+        let (mut sound, mut all) = (0, true);
+        let mut samples = SeriesSamples::default();
+        while let Some(record) = input.current.take() {
+            if is_stopping() {
+                return Err(SegmentError::Stopped);
+            }
+            for chunk in &record.chunks {
+                samples.clear();
+                match self.read_chunk(chunk, (i64::MIN, i64::MAX), &mut samples) {
+                    Ok(()) => sound += samples.len() as u64,
+                    Err(SegmentError::Damaged { .. }) => all = false,
+                    Err(error) => return Err(error),
+                }
+            }
+            input.advance()?;
+        }
+        let extras = self.exemplars().map(drop).and_then(|()| self.families().map(drop));
+        let names = self.label_names().try_for_each(|name| self.check_name(name));
+        for read in [extras, names] {
+            match read {
+                Ok(()) => {}
+                Err(SegmentError::Damaged { .. }) => all = false,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((sound, all && input.blocks_lost == 0))
+    }
+}
+
 /// Makes a segment of what can still be read of a damaged one.
 pub(crate) fn salvage_series(
     disk: &Disk,

@@ -12,12 +12,12 @@ mod open;
 mod postings;
 mod read;
 mod records;
+mod windows;
 mod write;
 
 pub(crate) use chunks::{ChunkRef, EncodedChunk};
 pub(crate) use merge::{merge_series, salvage_series};
 pub(crate) use open::SeriesSegment;
-pub(crate) use records::SeriesRecord;
 pub(crate) use write::{SeriesExtras, SeriesWriter};
 
 /// The index: values, postings, records, exemplars, families; a directory of them at its end.

@@ -1,6 +1,9 @@
 //! Opens a segment of metrics, and says what it holds.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use super::{
     CHUNKS, INDEX,
@@ -15,11 +18,15 @@ use crate::{
     },
 };
 
+/// Counts segments that were opened.
+static SERIALS: AtomicU64 = AtomicU64::new(0);
+
 /// An open segment: its directory in memory, its two files open.
 #[derive(Debug)]
 pub(crate) struct SeriesSegment {
     id: SegmentId,
-    directory_path: PathBuf,
+    /// Its number in this process: no other one has it, whatever its id.
+    pub(super) serial: u64,
     manifest: SeriesManifest,
     pub(super) directory: Directory,
     pub(super) index: ReadFile,
@@ -48,17 +55,13 @@ impl SeriesSegment {
         if chunks.len()? != manifest.chunks_bytes {
             return Err(SegmentError::damaged(format!("{CHUNKS} has {} bytes", chunks.len()?)));
         }
-        Ok(Self { id, directory_path: path.to_owned(), manifest, directory, index, chunks })
+        let serial = SERIALS.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { id, serial, manifest, directory, index, chunks })
     }
 
     /// Its id.
     pub(crate) fn id(&self) -> &SegmentId {
         &self.id
-    }
-
-    /// Its folder.
-    pub(crate) fn path(&self) -> &Path {
-        &self.directory_path
     }
 
     /// Samples.
@@ -76,9 +79,9 @@ impl SeriesSegment {
         self.manifest.index.bytes + self.manifest.chunks_bytes
     }
 
-    /// Times of the earliest and the latest sample, Unix ms.
-    pub(crate) fn time_ms(&self) -> (i64, i64) {
-        (self.manifest.time_min_ms, self.manifest.time_max_ms)
+    /// Bytes of the chunks.
+    pub(super) fn chunks_bytes(&self) -> u64 {
+        self.manifest.chunks_bytes
     }
 
     /// From when on retention counts, Unix ns.
@@ -99,11 +102,6 @@ impl SeriesSegment {
     /// Whether it may have samples of a time.
     pub(crate) fn overlaps(&self, (from_ms, to_ms): (i64, i64)) -> bool {
         self.manifest.time_min_ms <= to_ms && self.manifest.time_max_ms >= from_ms
-    }
-
-    /// Bytes held in memory, about.
-    pub(crate) fn memory_bytes(&self) -> u64 {
-        self.directory.memory_bytes() + 512
     }
 
     /// A block of the index, checked and decompressed.

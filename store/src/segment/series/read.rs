@@ -4,13 +4,14 @@ use fst::{IntoStreamer, Streamer};
 use weir_proto::metrics::{Exemplar, Labels, Metadata};
 
 use super::{
-    INDEX,
+    CHUNKS, INDEX,
     chunks::{ChunkRef, read_chunk},
     directory::NameEntry,
     extras::{read_exemplars, read_families},
     open::SeriesSegment,
     postings::{ListPlace, add_list, each_run},
     records::{BLOCK_SERIES, SeriesRecord, read_block},
+    windows::with_bytes,
 };
 use crate::{
     labels::{LabelIndex, SeriesSet, Values},
@@ -50,7 +51,9 @@ impl SeriesSegment {
         range: (i64, i64),
         into: &mut SeriesSamples,
     ) -> Result<(), SegmentError> {
-        read_chunk(&self.chunks.read(chunk.start, chunk.len as usize)?, range, into)
+        let end = chunk.start.checked_add(u64::from(chunk.len)).filter(|&end| end <= self.chunks_bytes());
+        end.ok_or_else(|| SegmentError::damaged(format!("{CHUNKS} ends before a chunk of {INDEX}")))?;
+        with_bytes(self, (chunk.start, chunk.len as usize), |bytes| read_chunk(bytes, range, into))
     }
 
     /// The labels' names, sorted.
@@ -82,6 +85,14 @@ impl SeriesSegment {
             }
         }
         Ok(())
+    }
+
+    /// Reads all that there is of a label.
+    pub(super) fn check_name(&self, name: &str) -> Result<(), SegmentError> {
+        let Some(entry) = self.directory.name(name) else { return Ok(()) };
+        self.map(entry)?;
+        let mut lists = Lists::of(self, entry);
+        (0..entry.lists.len() as u32).try_for_each(|number| lists.block(number).map(drop))
     }
 
     /// The exemplars, by series.

@@ -114,16 +114,6 @@ impl SeriesWriter {
         Ok(())
     }
 
-    /// How many series there are.
-    pub(crate) fn len(&self) -> u32 {
-        self.series
-    }
-
-    /// Samples so far.
-    pub(crate) fn samples(&self) -> u64 {
-        self.samples
-    }
-
     fn finish_block(&mut self) -> Result<(), SegmentError> {
         let bytes = self.block.take();
         let block = self.compressed(&bytes)?;

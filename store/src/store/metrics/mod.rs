@@ -5,7 +5,9 @@ mod batch;
 mod definitions;
 mod publish;
 mod replay;
+pub(super) mod seal;
 mod select;
+mod stored_series;
 mod view;
 
 pub(super) use self::{
@@ -14,9 +16,10 @@ pub(super) use self::{
     definitions::{Definitions, complete_copied},
     publish::publisher,
     replay::replay,
+    seal::run as seal_files,
     view::{Horizon, MetricsView},
 };
 pub use self::{
     batch::{FloatSample, HistogramSample, MetricsAppended, MetricsBatch, SampleIndex},
-    select::StoredSeries,
+    stored_series::StoredSeries,
 };

@@ -10,6 +10,8 @@ use weir_proto::TenantId;
 use crate::{
     Offset, Tally,
     head::{HeadCut, Registry, SeriesFile},
+    segment::series::SeriesSegment,
+    store::{StoredSegment, view::SegmentsByTenant},
 };
 
 /// What metrics have at one moment.
@@ -22,6 +24,8 @@ pub(crate) struct MetricsView {
     pub(crate) horizon: Arc<Horizon>,
     /// Journal files that are not sealed, oldest first.
     pub(crate) files: Vec<Arc<SeriesFile>>,
+    /// Everything sealed.
+    pub(crate) segments: Arc<SegmentsByTenant<SeriesSegment>>,
     /// Of everything sealed.
     pub(crate) sealed_ledger: Arc<BTreeMap<TenantId, Tally>>,
 }
@@ -49,7 +53,18 @@ impl MetricsView {
 
     /// Samples of a tenant.
     pub(crate) fn samples_of(&self, tenant: &TenantId) -> u64 {
-        self.files.iter().filter_map(|file| file.tenant(tenant)).map(|part| part.samples).sum()
+        let sealed: u64 = self.segments_of(tenant).iter().map(|segment| segment.samples()).sum();
+        sealed + self.files.iter().map(|file| file.samples_of(tenant)).sum::<u64>()
+    }
+
+    /// A tenant's segments, oldest first.
+    pub(crate) fn segments_of(&self, tenant: &TenantId) -> &[Arc<StoredSegment<SeriesSegment>>] {
+        self.segments.get(tenant).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Samples in segments.
+    pub(crate) fn sealed_samples(&self) -> u64 {
+        self.segments.values().flatten().map(|segment| segment.samples()).sum()
     }
 
     /// The tallies of everything sealed, and of the head.

@@ -1,4 +1,11 @@
-//! Samples in, samples out: in the head, after stops, across files.
+//! Samples in, samples out: in the head, after stops, across files, sealed and merged.
+
+mod damage;
+mod hammer;
+mod model;
+mod power;
+mod sealing;
+mod still;
 
 use weir_proto::metrics::{
     BucketSpan, Exemplar, Histogram, LabelMatcher, Labels, MatchOp, Metadata, MetricType, STALE_NAN,
