@@ -1,5 +1,7 @@
 //! Sums of what counts since the point before: the state behind `delta: cumulative`.
 
+#![allow(clippy::mutable_key_type, reason = "what a series is equal to and hashed by never changes")]
+
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;

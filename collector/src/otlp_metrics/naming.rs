@@ -81,7 +81,7 @@ fn normalised(name: &str, unit: &str, kind: NamedKind) -> String {
     let (main, per) = unit_words(unit);
     let (main, per) = (cleaned(&main), cleaned(&per));
     let per = per.strip_prefix("per_").unwrap_or(&per);
-    let has_main = tokens.iter().any(|token| *token == main);
+    let has_main = tokens.contains(&main);
     let has_per = tokens.iter().any(|token| token == per);
     if !main.is_empty() && !has_main {
         tokens.push(main.trim_end_matches('_').to_owned());

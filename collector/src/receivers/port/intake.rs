@@ -136,6 +136,7 @@ struct Taken {
 }
 
 /// What is appended, and what is said of the rest.
+#[expect(clippy::large_enum_variant, reason = "one a request, moved and never kept in numbers")]
 enum What {
     /// A payload that is journalled as it is.
     Arrival(Arrival, Option<PartialSuccess>),

@@ -1,5 +1,7 @@
 //! From a body to a batch: every line's sample, what is said of families, and markers for what vanished.
 
+#![allow(clippy::mutable_key_type, reason = "what a series is equal to and hashed by never changes")]
+
 use std::{
     collections::{BTreeMap, HashMap},
     hash::BuildHasher,

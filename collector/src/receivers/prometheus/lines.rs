@@ -45,18 +45,12 @@ impl Line {
 }
 
 /// What a target exposed last, in its order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Lines {
     lines: Vec<Line>,
     turn: u32,
     /// Secret: a target cannot make two series look alike.
     state: RandomState,
-}
-
-impl Default for Lines {
-    fn default() -> Self {
-        Self { lines: Vec::new(), turn: 0, state: RandomState::default() }
-    }
 }
 
 /// A walk along the lines while a body is read.

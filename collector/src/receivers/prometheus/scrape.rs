@@ -1,5 +1,7 @@
 //! A target's life: scraped at its place in every interval, until it is removed or Weir stops.
 
+#![allow(clippy::mutable_key_type, reason = "what a series is equal to and hashed by never changes")]
+
 use std::{sync::Arc, time::Duration};
 
 use foldhash::HashSet;
