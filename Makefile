@@ -2,6 +2,9 @@
 #
 #   make run                       builds and starts everything on loopback
 #   make run ARGS="--data ./d"     with options of `weir run`
+#   make demo                      the same with a shop in front of it, and an incident under way
+#   make ui                        builds the web UI, when its sources have changed
+#   make ui-dev                    the web UI as one works on it, with a Weir that runs already
 #   make test                      every test
 #   make check                     format, lints, house rules, licences
 #   make fuzz ARGS="zipkin 600"    one fuzz target for so many seconds; without ARGS, each for a minute
@@ -17,31 +20,66 @@ TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 # A rustup toolchain that was just installed is not on PATH yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help run test check bench fuzz torture need-cargo need-check-tools need-cargo-fuzz
+# What the web UI is made of. Its built files go into the binary; `cargo build` alone takes what is in ui/dist.
+UI_SOURCES := $(shell find ui/src ui/build ui/index.html ui/package.json ui/package-lock.json ui/vite.config.ts ui/tsconfig.json -type f 2>/dev/null)
+
+.PHONY: help run demo test check bench fuzz torture ui ui-dev ui-test ui-if-can need-cargo need-check-tools need-cargo-fuzz
 
 help:
 	@echo "make run     build with the release profile and start (ARGS=\"--data DIR --config FILE\")"
+	@echo "make demo    the same, with half an hour of a shop's traffic and an incident under way (ARGS=\"--speed 10\")"
+	@echo "make ui      build the web UI (Node 20 or newer); run, demo and test do so by themselves"
+	@echo "make ui-dev  the web UI as one works on it, on port 5173, with the Weir that runs on 4320"
 	@echo "make test    install what the tests need, then run all of them"
 	@echo "make check   formatting, clippy, house rules, licences and bans"
 	@echo "make bench   the load generator and the figures (ARGS=\"--quick\")"
 	@echo "make fuzz    every fuzz target for a minute (ARGS=\"TARGET SECONDS\" for one)"
 	@echo "make torture kills, power cuts and a soak, against an oracle (ARGS=\"--quick\" for minutes, not hours)"
 
-run: need-cargo
+run: need-cargo ui-if-can
 	@[[ -e $(TARGET)/release/weir ]] || echo "make run: the first build compiles everything once: about 25 minutes on 2 cores, less on more" >&2
 	@$(CARGO) run --release --locked --bin weir -- run $(ARGS)
 
+demo: need-cargo ui-if-can
+	@[[ -e $(TARGET)/release/weir ]] || echo "make demo: the first build compiles everything once: about 25 minutes on 2 cores, less on more" >&2
+	@$(CARGO) run --release --locked --bin weir -- demo $(ARGS)
+
 test: need-cargo
 	@tests/needs.sh
+	@$(MAKE) --no-print-directory ui-if-can
 	@[[ -e $(TARGET)/debug/weir ]] || echo "make test: the first build compiles everything once: about 15 minutes on 2 cores, less on more" >&2
 	$(CARGO) test --workspace --locked $(ARGS)
+	@$(MAKE) --no-print-directory ui-test
 
 # Always --workspace: with another choice of packages their features differ, and everything heavy is compiled once more.
 check: need-cargo need-check-tools
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) test --workspace --quiet --locked --test house
+	@if ui/can-build; then $(MAKE) --no-print-directory ui/node_modules/.package-lock.json && cd ui && npm run --silent check; fi
 	$(CARGO) deny --log-level error check bans licenses sources
+
+ui: ui/dist/index.html
+	@:
+
+ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
+	@cd ui && npm run --silent build
+
+# npm's own record of what is installed.
+ui/node_modules/.package-lock.json: ui/package-lock.json
+	@echo "make: installing what the web UI is built with (ui/package-lock.json)" >&2
+	@cd ui && npm ci --silent --no-audit --no-fund && touch node_modules/.package-lock.json
+
+# Without Node everything else works: `/` then says how to get the UI.
+ui-if-can:
+	@if ui/can-build; then $(MAKE) --no-print-directory ui; fi
+
+ui-dev: ui/node_modules/.package-lock.json
+	@cd ui && npm run dev
+
+# After the binary and the UI are built: the UI's own tests, then those in a browser.
+ui-test:
+	@if ui/can-build; then ui/test $(TARGET)/debug/weir; fi
 
 bench: need-cargo
 	@benches/run.sh $(ARGS)

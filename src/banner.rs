@@ -34,7 +34,7 @@ pub(crate) fn text(config_file: Option<&Path>, data: &Path, receivers: &[Listeni
     } else {
         let _ = writeln!(out, "No receiver is configured: what is stored can be read, nothing is taken.");
     }
-    let _ = writeln!(out, "Look at them: curl http://{}/jaeger/api/services", reachable(query));
+    let _ = writeln!(out, "Look at them: http://{}/", reachable(query));
     let _ = writeln!(out, "Stop:         Ctrl-C or SIGTERM");
     let _ = writeln!(out);
     out
@@ -70,7 +70,7 @@ weir 0.1.0 is ready
   queries    http://localhost:4320
 
 Send traces:  OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 my-app
-Look at them: curl http://localhost:4320/jaeger/api/services
+Look at them: http://localhost:4320/
 Stop:         Ctrl-C or SIGTERM
 
 ";

@@ -18,6 +18,12 @@ pub(crate) enum Command {
     /// Start receiving, keeping and answering; stops on Ctrl-C or SIGTERM.
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunOptions),
+    /// Run with a shop in front of it: half an hour of traffic, and an incident under way.
+    ///
+    /// Opens what `weir run` opens, sends itself traces and log lines of a shop of twenty services, and every ten minutes rolls a bad
+    /// version of one of them out to a few.
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo(DemoOptions),
     /// Check a configuration file without starting anything.
     ///
     /// Prints `file:line:column: what is wrong` for everything that is, and exits with 1 when the file cannot be used.
@@ -86,6 +92,28 @@ pub(crate) struct RunOptions {
     pub(crate) logging: LogOptions,
 }
 
+/// Options of `weir demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoOptions {
+    /// Where data is kept; without it in a temporary folder, which is gone afterwards.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The configuration, with an OTLP receiver that speaks HTTP; without it, everything on loopback, with tail sampling.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// How many times faster the story goes: with 10, a roll-out every minute.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    pub(crate) speed: f64,
+    /// Which traffic: the same seed makes the same.
+    #[arg(long, value_name = "NUMBER", default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// Spans a second, about.
+    #[arg(long, value_name = "SPANS", default_value_t = 200.0)]
+    pub(crate) rate: f64,
+    #[command(flatten)]
+    pub(crate) logging: LogOptions,
+}
+
 /// What is logged, and how. Logs go to stderr.
 #[derive(Debug, Args)]
 pub(crate) struct LogOptions {
@@ -110,6 +138,7 @@ const EXAMPLES: &str = "\
 Examples:
   weir run                                  all in one on this machine, default data folder
   weir run --data /var/lib/weir             the same, data kept there
+  weir demo                                 something to look at: a shop, and an incident
   weir run --config weir.yaml               as the file says
   weir validate --config weir.yaml          check the file first
   weir convert otel.yaml -o weir.yaml       start from a Collector's file
@@ -132,6 +161,15 @@ Examples:
 Signals: SIGTERM and SIGINT answer what was received, write it down and exit 0; a second one exits at once.
 SIGHUP reads the configuration file again: changed processors take effect, the log says which other sections
 need a restart; a bad file changes nothing.";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  weir demo                                 look at http://localhost:4320
+  weir demo --data ./demo                   the same, kept
+  weir demo --speed 10                      a roll-out every minute
+
+The story: version 1.8.0 of the service cart answers 5 % of the calls. Its P99 triples, and 12 % of its calls fail:
+those of large carts in one region. Who calls it suffers. Then it is rolled back, and after a while tried again.";
 
 const VALIDATE_EXAMPLES: &str = "\
 Examples:

@@ -5,8 +5,10 @@ mod banner;
 mod cli;
 mod config;
 mod data;
+mod demo;
 mod logging;
 mod samplers;
+mod scrapers;
 mod shutdown;
 mod sql;
 mod wiring;
@@ -17,7 +19,7 @@ use anyhow::Context;
 use clap::Parser;
 
 use crate::{
-    cli::{Cli, Command, RunOptions},
+    cli::{Cli, Command, DemoOptions, RunOptions},
     config::{Config, ConfigError},
 };
 
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Run(options) => run(&options),
+        Command::Demo(options) => play(&options),
         Command::Validate { config } => validate(&config),
         Command::Convert { file, output } => convert(&file, output.as_deref()),
         Command::Sql(options) => sql::run(&options),
@@ -66,7 +69,23 @@ fn run(options: &RunOptions) -> anyhow::Result<()> {
         data: data::folder(options.data.as_deref(), config.storage.path.as_deref(), &data::Places::of_process()),
         config_file: options.config.clone(),
         config,
+        shop: None,
     };
+    start(plan)
+}
+
+/// `weir demo`.
+fn play(options: &DemoOptions) -> anyhow::Result<()> {
+    logging::start(&options.logging)?;
+    raise_file_limit();
+    let stage = demo::Stage::set(options)?;
+    let (data, shop) = (stage.data.clone(), Some(stage.shop.clone()));
+    let plan = wiring::Plan { data, config_file: options.config.clone(), config: stage.config.clone(), shop };
+    // The stage, with its folder, stays until all is over.
+    start(plan)
+}
+
+fn start(plan: wiring::Plan) -> anyhow::Result<()> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     let outcome = runtime.block_on(wiring::run(plan));

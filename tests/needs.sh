@@ -4,7 +4,8 @@
 #   cc                a C compiler: SQLite, zstd and mimalloc are compiled in; without it there is no test run
 #   mkfs.ext4, mount  the power-cut test's file system, which is run as root only
 #   python3 + venv    the OpenTelemetry SDK as a client, DuckDB as a reader (tests/requirements.txt)
-#   node + npm        the same client for JavaScript (tests/package.json), when node is there: it is not installed
+#   node + npm        the same client for JavaScript (tests/package.json), and the web UI, when node is there: it is not installed
+#   chromium          the web UI's tests in a browser, when node is there
 #
 # What cannot be had (no network, no root) is said; except for cc the other tests run all the same.
 set -euo pipefail
@@ -78,4 +79,9 @@ if [[ -f tests/package.json ]] && command -v node >/dev/null && command -v npm >
       say "no OpenTelemetry SDK for JavaScript: the test that sends with it does not run"
     fi
   fi
+fi
+
+if command -v node >/dev/null && command -v npm >/dev/null; then
+  command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
+    install chromium || say "the web UI's tests in a browser do not run"
 fi

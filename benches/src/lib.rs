@@ -8,9 +8,10 @@ pub mod load;
 pub mod otelcol;
 pub mod process;
 pub mod query;
-pub mod rng;
 pub mod server;
-pub mod shop;
 pub mod standard;
 pub mod truth;
 pub mod verify;
+
+pub use weir_shop as shop;
+pub use weir_shop::rng;

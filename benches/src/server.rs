@@ -22,6 +22,10 @@ use crate::query::Query;
 pub struct ServerOptions {
     /// The binary.
     pub binary: PathBuf,
+    /// What it does: `run`, or `demo`.
+    pub command: &'static str,
+    /// Further arguments.
+    pub args: Vec<String>,
     /// For configuration and log; exists.
     pub folder: PathBuf,
     /// The data folder.
@@ -45,6 +49,8 @@ impl ServerOptions {
     pub fn new(binary: impl Into<PathBuf>, folder: &Path) -> Self {
         Self {
             binary: binary.into(),
+            command: "run",
+            args: Vec::new(),
             folder: folder.to_owned(),
             data: folder.join("data"),
             storage: String::new(),
@@ -88,9 +94,10 @@ impl ServerOptions {
             }
         };
         command
-            .arg("run")
+            .arg(self.command)
             .arg("--config")
             .arg(&config)
+            .args(&self.args)
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -15,6 +15,7 @@ use weir_proto::{
     otlp::{
         Checks, ItemFault, Limits, ScanError,
         logs::{self, IdNames},
+        metrics,
         traces::{self, Rewriter, ScannedSpan, scan},
         wire::WireError,
         with_attributes_max,
@@ -98,6 +99,7 @@ fn request_name(signal: Signal) -> &'static str {
     match signal {
         Signal::Traces => "ExportTraceServiceRequest",
         Signal::Logs => "ExportLogsServiceRequest",
+        Signal::Metrics => "ExportMetricsServiceRequest",
     }
 }
 
@@ -166,7 +168,7 @@ fn with_usable<T: Scanned>(
 }
 
 /// Scans, a second time when the first finds an unusual field order, which is put in order before.
-fn with_canonical<T>(
+pub(crate) fn with_canonical<T>(
     signal: Signal,
     payload: Bytes,
     scan: impl Fn(&[u8]) -> Result<T, ScanError>,
@@ -240,6 +242,7 @@ fn rewrite(signal: Signal, payload: &[u8]) -> Result<Bytes, AdmissionError> {
     let canonical = match signal {
         Signal::Traces => traces::canonical,
         Signal::Logs => logs::canonical,
+        Signal::Metrics => metrics::canonical,
     };
     let rewritten = canonical(payload).map_err(|error| AdmissionError::Malformed { signal, error })?;
     Ok(rewritten.into())

@@ -65,6 +65,7 @@ pub(super) fn check(root: &Node, findings: &mut Findings) -> Config {
         query,
         drain_max: service.drain_max,
         warnings: Vec::new(),
+        shown: String::new(),
     }
 }
 

@@ -9,9 +9,11 @@ mod components;
 mod convert;
 mod elsewhere;
 mod error;
+mod hidden;
 mod listeners;
 mod period;
 mod pipelines;
+mod prometheus;
 mod service;
 mod storage;
 mod yaml;
@@ -31,6 +33,7 @@ pub(crate) use self::{
     convert::convert,
     error::ConfigError,
     pipelines::Pipelines,
+    prometheus::target_groups,
     storage::{Accept, StorageConfig},
 };
 
@@ -45,7 +48,7 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 const OWN_SECTIONS: &[&str] = &["storage", "query"];
 
 /// A configuration that was checked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Config {
     /// The receivers to start, by id (`otlp`, `otlp/internal`).
     pub(crate) receivers: BTreeMap<String, ReceiverConfig>,
@@ -59,6 +62,8 @@ pub(crate) struct Config {
     pub(crate) drain_max: Duration,
     /// What is written without any effect, in words with its place.
     pub(crate) warnings: Vec<String>,
+    /// The text itself, without secrets.
+    pub(crate) shown: String,
 }
 
 /// A section that is there without a value (`journal:`) is as good as left out.
@@ -72,6 +77,11 @@ impl Config {
         Self::parse(&read(path)?, &path.display().to_string(), |name| std::env::var(name).ok())
     }
 
+    /// Checks a text that is built in under this name.
+    pub(crate) fn of_text(text: &str, name: &str) -> Result<Self, ConfigError> {
+        Self::parse(text, name, |_| None)
+    }
+
     /// What runs without a file.
     pub(crate) fn built_in() -> Self {
         Self::parse(BUILT_IN, "configs/all_in_one.yaml", |_| None).expect("a test parses the file that is built in")
@@ -81,13 +91,16 @@ impl Config {
     fn parse(source: &str, file: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut findings = Findings::default();
         let config = yaml::parse(source, &mut findings.problems).map(|mut root| {
+            prometheus::warn_of_doubled(&root, &mut findings);
             let found = Found { problems: &mut findings.problems, warnings: &mut findings.warnings };
             yaml::expand(&mut root, OWN_SECTIONS, &variable, found);
             check(&root, &mut findings)
         });
         let warnings = lines(file, findings.warnings);
         match config {
-            Some(config) if findings.problems.is_empty() => Ok(Self { warnings, ..config }),
+            Some(config) if findings.problems.is_empty() => {
+                Ok(Self { warnings, shown: hidden::without_secrets(source), ..config })
+            }
             _ => Err(ConfigError::Wrong { lines: lines(file, findings.problems), warnings }),
         }
     }
@@ -112,9 +125,15 @@ impl Config {
     /// The top-level sections in which `other` differs.
     pub(crate) fn differences(&self, other: &Self) -> Vec<&'static str> {
         // By name, so that a field added to a configuration is placed in a section before this compiles.
-        let Self { receivers, processors, storage, query, drain_max, warnings: _ } = self;
+        let Self { receivers, processors, storage, query, drain_max, warnings: _, shown: _ } = self;
+        // Scraping takes on another configuration as it runs.
+        let others = |receivers: &BTreeMap<String, ReceiverConfig>| {
+            let mut receivers = receivers.clone();
+            receivers.retain(|_, config| !matches!(config, ReceiverConfig::Prometheus(_)));
+            receivers
+        };
         let sections = [
-            ("receivers", *receivers != other.receivers),
+            ("receivers", others(receivers) != others(&other.receivers)),
             ("processors", *processors != other.processors),
             ("service", *drain_max != other.drain_max),
             ("storage", *storage != other.storage),

@@ -43,11 +43,16 @@ impl NewestTraces {
     }
 
     /// Newest first; ties by trace id, so that the same data gives the same answer.
-    pub fn into_traces(mut self) -> Vec<TraceId> {
+    pub fn into_traces(self) -> Vec<TraceId> {
+        self.into_newest().into_iter().map(|(trace, _)| trace).collect()
+    }
+
+    /// The same, each with the start of its newest span.
+    pub fn into_newest(mut self) -> Vec<(TraceId, u64)> {
         self.prune();
         let mut traces: Vec<_> = self.newest_start_ns.into_iter().collect();
         traces.sort_by_key(|&(trace, start_ns)| (std::cmp::Reverse(start_ns), trace));
-        traces.into_iter().map(|(trace, _)| trace).collect()
+        traces
     }
 
     fn prune(&mut self) {

@@ -4,12 +4,14 @@ mod bad_input;
 mod calls;
 mod crash;
 mod damage;
+mod demo;
 mod disk_full;
 #[allow(dead_code, reason = "the torture uses all of it")]
 mod disk_image;
 mod fixture;
 mod happy;
 mod judged;
+mod logql;
 mod logs;
 mod loki;
 mod parts;

@@ -5,13 +5,15 @@ use std::{collections::BTreeSet, fs};
 use crate::source::{files, has_word, root};
 
 /// Our crates and those of ours that each may depend on. Writing and reading share only the store.
-const LAYERS: [(&str, &[&str]); 6] = [
+const LAYERS: [(&str, &[&str]); 8] = [
     ("proto", &[]),
     ("store", &["weir-proto"]),
     ("collector", &["weir-proto", "weir-store"]),
     ("query", &["weir-proto", "weir-store"]),
-    (".", &["weir-proto", "weir-store", "weir-collector", "weir-query"]),
-    ("benches", &["weir-proto", "weir-store", "weir-collector", "weir-query"]),
+    ("shop", &["weir-proto"]),
+    ("ui/embed", &[]),
+    (".", &["weir-proto", "weir-store", "weir-collector", "weir-query", "weir-shop", "weir-ui"]),
+    ("benches", &["weir-proto", "weir-store", "weir-collector", "weir-query", "weir-shop"]),
 ];
 
 /// Libraries that only some crates may use (benches may use all: they compare with them).

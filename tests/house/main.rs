@@ -4,4 +4,5 @@ mod layers;
 mod metrics;
 mod sizes;
 mod source;
+mod typescript;
 mod words;

@@ -11,7 +11,8 @@ pub(crate) fn root() -> &'static Path {
 }
 
 /// Folders with Rust in them; everything else is not looked at.
-const FOLDERS: [&str; 8] = ["src", "proto", "store", "collector", "query", "benches", "tests", "fuzz"];
+const FOLDERS: [&str; 10] =
+    ["src", "proto", "store", "collector", "query", "shop", "ui/embed", "benches", "tests", "fuzz"];
 
 /// One Rust file.
 pub(crate) struct SourceFile {

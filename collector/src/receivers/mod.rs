@@ -3,9 +3,11 @@
 pub mod loki;
 pub mod otlp;
 mod port;
+pub mod prometheus;
+pub mod remote_write;
 pub mod zipkin;
 
 pub use port::{
-    Listening,
+    Listening, ReplyBody,
     config::{CorsConfig, InvalidConfig, SpanLimits},
 };

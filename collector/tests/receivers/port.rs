@@ -27,9 +27,10 @@ use weir_collector::{
         otlp::{self, OtlpConfig},
         zipkin::{self, ZipkinConfig},
     },
+    samples::{AcceptWindow, SampleDoor},
 };
 use weir_proto::{TenantId, otlp::messages::collector::trace::v1::ExportTraceServiceResponse, time::Clock};
-use weir_store::{AppendError, LogsBatch, TracesBatch};
+use weir_store::{AppendError, LogsBatch, Store, StoreOptions, TracesBatch};
 
 use crate::payload::{NOW_NS, framed};
 
@@ -71,6 +72,9 @@ pub(crate) struct Receiver {
     pub(crate) grpc: SocketAddr,
     pub(crate) http: SocketAddr,
     pub(crate) journal: Arc<Journal>,
+    /// Where samples go.
+    pub(crate) store: Store,
+    _folder: tempfile::TempDir,
     pub(crate) tracker: TaskTracker,
     pub(crate) shutdown: CancellationToken,
 }
@@ -96,6 +100,14 @@ fn surroundings() -> (Arc<Journal>, Append, Authenticate) {
             Some(_) => Err(Unauthenticated),
         });
     (journal, append, authenticate)
+}
+
+/// A store for samples of the last hour.
+pub(crate) async fn samples() -> (SampleDoor, Store, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(StoreOptions::new(folder.path()), None, Clock::fixed(NOW_NS)).await.expect("a new store");
+    let accept = AcceptWindow { past: Some(Duration::from_secs(3600)), future: Some(Duration::from_secs(60)) };
+    (SampleDoor::new(&store, accept), store, folder)
 }
 
 fn rules(limits: SpanLimits) -> AdmissionRules {
@@ -172,11 +184,12 @@ impl Receiver {
         let rules = rules(config.span_limits);
         let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let clock = Clock::fixed(NOW_NS);
-        let listening = otlp::start(&config, rules, clock, append, authenticate, &tracker, shutdown.clone())
+        let (samples, store, folder) = samples().await;
+        let listening = otlp::start(&config, rules, clock, append, samples, authenticate, &tracker, shutdown.clone())
             .await
             .expect("free ports");
         let at = |protocol| listening.iter().find(|port| port.protocol == protocol).expect("started").address;
-        Self { grpc: at("OTLP/gRPC"), http: at("OTLP/HTTP"), journal, tracker, shutdown }
+        Self { grpc: at("OTLP/gRPC"), http: at("OTLP/HTTP"), journal, store, _folder: folder, tracker, shutdown }
     }
 
     pub(crate) fn refuse(&self, refusal: Option<AppendError>) {

@@ -11,7 +11,7 @@ use datafusion::{
     datasource::MemTable,
 };
 use weir_proto::{
-    TenantId, TraceId,
+    SpanId, TenantId, TraceId,
     otlp::messages::{
         common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value},
         resource::v1::Resource,
@@ -20,16 +20,26 @@ use weir_proto::{
 };
 use weir_store::{
     AppendError, Ledger, LineRecord, Operation, Operations, ReadError, Room, ScanRequest, SearchLimits, SearchResult,
-    SpanFilter, SpanRecord, SpanState, TraceLines, TraceRows, sampling::SamplingStatus,
+    SpanFilter, SpanRecord, SpanState, StoreStatus, TraceLines, TraceRows,
+    sampling::{RememberedVerdict, SamplingStatus},
 };
 
 use super::{
     allowance::Allowance,
     call::Call,
+    loki::LogqlConfig,
     view::{Source, View},
 };
 use crate::{
     batches::{Batches, held::HeldBatches},
+    logql::{
+        LogqlError,
+        ast::Matcher,
+        engine::{Bounds, Lines, Parts, Selection},
+        labels::StreamLabels,
+        pipeline::Record,
+    },
+    promql::{script::Loaded, source::Metrics},
     sql::{
         stop::Stop,
         table::{Tables, of_table},
@@ -86,8 +96,14 @@ pub(in crate::http) fn call(path: &[(&str, &str)], query: &[(&str, &str)]) -> Ca
         now_ns: 1_000_000_000_000,
         traces_max: 1500,
         spans_max: 1000,
+        logql: LogqlConfig::default(),
+        categorizes_labels: false,
+        promql: super::PromqlConfig::default(),
+        trace_rows_max: 10_000,
+        client: None,
         allowance: allowance.clone(),
         rows: allowance.rows().into(),
+        about: Arc::default(),
     }
 }
 
@@ -116,7 +132,9 @@ pub(crate) struct Held {
     pub(crate) operations: Vec<Operation>,
     pub(crate) ledger: Ledger,
     pub(crate) sampling: SamplingStatus,
+    pub(crate) verdicts: Vec<(TraceId, RememberedVerdict)>,
     pub(crate) unready: Option<AppendError>,
+    pub(crate) metrics: Arc<Loaded>,
     /// Panics when operations are read.
     pub(crate) breaks: bool,
     /// More of each trace cannot be read.
@@ -142,6 +160,15 @@ impl Source for Held {
     fn sampling_status(&self) -> SamplingStatus {
         self.sampling.clone()
     }
+
+    fn verdict(&self, _: &TenantId, trace: TraceId) -> Option<RememberedVerdict> {
+        let verdict = self.verdicts.iter().find(|(id, _)| *id == trace);
+        verdict.map(|(_, verdict)| verdict.clone())
+    }
+
+    fn store_status(&self, _: &TenantId) -> Option<StoreStatus> {
+        None
+    }
 }
 
 impl View for Held {
@@ -153,6 +180,12 @@ impl View for Held {
         found.rows.truncate(fitting);
         found.is_cut = fitting < all;
         Ok(found)
+    }
+
+    fn span(&self, _: &TenantId, id: TraceId, span: SpanId, _: Room<'_>) -> Result<TraceRows, ReadError> {
+        let is_it = |row: &&SpanRecord| row.span.trace_id == id.0 && row.span.span_id == span.0;
+        let rows = self.rows.iter().filter(is_it).cloned().collect();
+        Ok(TraceRows { rows, is_damaged: self.is_damaged, is_cut: false })
     }
 
     fn lines(&self, _: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError> {
@@ -179,7 +212,57 @@ impl View for Held {
         Ok(found)
     }
 
+    fn log_lines(&self, _: &Call) -> Box<dyn Lines> {
+        Box::new(NoLines)
+    }
+
+    fn streams(
+        &self,
+        _: &Call,
+        _: &[Matcher],
+        _: (u64, u64),
+        _: &mut dyn FnMut(&StreamLabels) -> Result<(), LogqlError>,
+    ) -> Result<(), LogqlError> {
+        Ok(())
+    }
+
     fn ledger(&self) -> Ledger {
         self.ledger.clone()
+    }
+
+    fn metrics<'a>(&'a self, _: &'a TenantId) -> Box<dyn Metrics + 'a> {
+        Box::new(&*self.metrics)
+    }
+}
+
+/// LogQL has nothing to read.
+struct NoLines;
+
+impl Lines for NoLines {
+    fn parts<'a>(&'a self, _: &Selection<'_>) -> Result<Box<dyn Parts + 'a>, LogqlError> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Parts for NoLines {
+    fn len(&self) -> usize {
+        0
+    }
+
+    fn time_ns(&self, _: usize) -> (u64, u64) {
+        (0, 0)
+    }
+
+    fn read(
+        &self,
+        _: usize,
+        _: Bounds,
+        _: &mut dyn FnMut(&Record<'_>) -> Result<(), LogqlError>,
+    ) -> Result<(), LogqlError> {
+        Ok(())
+    }
+
+    fn is_partial(&self) -> bool {
+        false
     }
 }

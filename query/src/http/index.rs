@@ -1,4 +1,4 @@
-//! `/`: a page that says what this is, where to send data, and which endpoints there are.
+//! `/api`: a page that says what this is, where to send data, and which endpoints there are.
 
 use std::fmt::Write;
 

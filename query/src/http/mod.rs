@@ -1,7 +1,8 @@
-//! Everything HTTP on 4320: Jaeger's query API, Weir's own, health and metrics.
+//! Everything HTTP on 4320: the web UI's page, the query APIs of Jaeger, Prometheus and Loki, Weir's own, health and metrics.
 //!
 //! [`routes`] is the table of endpoints; [`gate`] bounds how many queries run and for how long; [`server`] owns the port.
 
+mod about;
 mod allowance;
 mod answer;
 mod api;
@@ -10,20 +11,25 @@ mod call;
 mod config;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod form;
 mod gate;
+mod guests;
 mod health;
 mod host;
 mod index;
 mod jaeger;
 mod jaeger_v3;
 mod leash;
+mod loki;
 mod metrics;
 mod moment;
 mod mount;
 mod otlp_json;
 mod process;
+mod prometheus;
 mod routes;
 mod server;
+mod site;
 mod stream;
 mod view;
 
@@ -31,9 +37,13 @@ use std::sync::Arc;
 
 use weir_proto::TenantId;
 
-pub use config::QueryConfig;
+pub use about::{About, ListensAt};
+pub use config::{PromqlConfig, QueryConfig};
+pub use guests::Guests;
+pub use loki::LogqlConfig;
 pub use mount::Mount;
 pub use server::start;
+pub use site::{Asset, Site};
 
 /// Names the tenant behind a request's headers; `None` answers 401.
 pub type Authenticate = Arc<dyn Fn(&http::HeaderMap) -> Option<TenantId> + Send + Sync>;

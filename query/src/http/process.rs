@@ -18,20 +18,28 @@ struct Figure {
 
 /// The figures in Prometheus' text format.
 pub(super) fn render() -> String {
+    let mut text = String::new();
+    for Figure { name, kind, help, value } in now() {
+        writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}").expect("a string takes it");
+    }
+    text
+}
+
+/// One of them.
+pub(super) fn figure(name: &str) -> Option<f64> {
+    now().into_iter().find(|figure| figure.name == name).map(|figure| figure.value)
+}
+
+fn now() -> Vec<Figure> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let open_fds = fs::read_dir("/proc/self/fd").map(Iterator::count).ok();
-    let figures = figures(
+    figures(
         &read("/proc/self/stat"),
         &read("/proc/self/status"),
         &read("/proc/self/limits"),
         &read("/proc/stat"),
         open_fds,
-    );
-    let mut text = String::new();
-    for Figure { name, kind, help, value } in figures {
-        writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}").expect("a string takes it");
-    }
-    text
+    )
 }
 
 fn figures(stat: &str, status: &str, limits: &str, system: &str, open_fds: Option<usize>) -> Vec<Figure> {

@@ -8,19 +8,23 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use http::{HeaderValue, Method, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use tokio::time::timeout;
 use weir_proto::time::Clock;
 
 use super::{
     Authenticate, QueryConfig,
+    about::About,
     allowance::Allowance,
     answer::{Answer, ErrorStyle, Failure},
     api, body,
     call::Call,
+    form,
     gate::{Gate, run_short},
-    health, host, index, jaeger, jaeger_v3, metrics,
-    mount::Mount,
+    health, host, index, jaeger, jaeger_v3, loki, metrics,
+    mount::{Mount, MountKind},
+    prometheus,
+    site::Site,
     stream::Streamed,
     view::{Source, View},
 };
@@ -30,7 +34,7 @@ use crate::{coding::Coding, sql::engine::Engine};
 pub(super) struct Route {
     /// As axum writes paths.
     pub(super) path: &'static str,
-    /// For the page at `/`.
+    /// For the list at `/api`.
     pub(super) about: &'static str,
     /// Whether the path leads somewhere as it stands.
     pub(super) links: bool,
@@ -44,7 +48,11 @@ pub(super) type Streaming = Pin<Box<dyn Future<Output = Result<Streamed, Failure
 enum Action {
     /// Reads one tenant's data: takes a credential and a turn.
     Read(fn(&Call, &dyn View) -> Result<Answer, Failure>),
-    /// The same; the parameters may come as a JSON body, by POST.
+    /// The same; the parameters may come as a form, by POST.
+    Form(fn(&Call, &dyn View) -> Result<Answer, Failure>),
+    /// The same, and asks about the process besides.
+    Ask(fn(&Call, &dyn Source) -> Result<Answer, Failure>),
+    /// As [`Self::Read`]; the parameters may come as a JSON body, by POST.
     Search(fn(&Call, &dyn View) -> Result<Answer, Failure>),
     /// Says something about the process: open to everybody, at once.
     Tell(fn(&App) -> Result<Answer, Failure>),
@@ -62,12 +70,29 @@ impl Route {
         Self { path, about, links, action: Action::Read(read) }
     }
 
+    const fn ask(
+        path: &'static str,
+        links: bool,
+        about: &'static str,
+        ask: fn(&Call, &dyn Source) -> Result<Answer, Failure>,
+    ) -> Self {
+        Self { path, about, links, action: Action::Ask(ask) }
+    }
+
     const fn search(
         path: &'static str,
         about: &'static str,
         search: fn(&Call, &dyn View) -> Result<Answer, Failure>,
     ) -> Self {
         Self { path, about, links: false, action: Action::Search(search) }
+    }
+
+    const fn form(
+        path: &'static str,
+        about: &'static str,
+        read: fn(&Call, &dyn View) -> Result<Answer, Failure>,
+    ) -> Self {
+        Self { path, about, links: false, action: Action::Form(read) }
     }
 
     const fn tell(path: &'static str, about: &'static str, tell: fn(&App) -> Result<Answer, Failure>) -> Self {
@@ -79,13 +104,17 @@ impl Route {
     }
 
     fn methods(&self) -> &'static str {
-        if matches!(self.action, Action::Stream(_) | Action::Search(_)) { "GET,HEAD,POST" } else { "GET,HEAD" }
+        if matches!(self.action, Action::Stream(_) | Action::Search(_) | Action::Form(_)) {
+            "GET,HEAD,POST"
+        } else {
+            "GET,HEAD"
+        }
     }
 }
 
-/// Every endpoint, in the order of the page at `/`; docs/http.md shows each with an example.
+/// Every endpoint, in the order of the list at `/api`; docs/http.md shows each with an example.
 pub(super) const ROUTES: &[Route] = &[
-    Route::tell("/", "This page.", |app| index::page(&app.mounts)),
+    Route::tell("/api", "This list. The web UI is at <code>/</code>.", |app| index::page(&app.mounts)),
     Route::read("/jaeger/api/services", true, "Jaeger: the services.", jaeger::services),
     Route::read(
         "/jaeger/api/services/{service}/operations",
@@ -120,12 +149,42 @@ pub(super) const ROUTES: &[Route] = &[
         "One trace as OTLP JSON, each span with its own time, its time on the critical path and its log records.",
         api::trace,
     ),
+    Route::read(
+        "/api/v1/trace/{id}/columns",
+        false,
+        "One trace as columns in the order of a waterfall, a window of rows at a time.",
+        api::columns,
+    ),
+    Route::read("/api/v1/trace/{id}/find", false, "The rows of a trace that have ?q= in them.", api::within),
+    Route::read("/api/v1/trace/{id}/spans/{span}", false, "One span in full, with its lines.", api::span),
     Route::read("/api/v1/dependencies", true, "Which service calls which, errors and percentiles.", api::dependencies),
     Route::read(
         "/api/v1/bottlenecks",
         false,
         "Where the time of a ?service='s &amp;operation= goes.",
         api::bottlenecks,
+    ),
+    Route::read(
+        "/api/v1/red",
+        true,
+        "Rate, errors and durations ?by= service, operation or any attribute, in steps.",
+        api::red,
+    ),
+    Route::read("/api/v1/search", true, "The newest traces with a span that fulfils ?q=, each in brief.", api::search),
+    Route::read("/api/v1/heatmap", true, "Spans by time and duration.", api::heatmap),
+    Route::read(
+        "/api/v1/differences",
+        false,
+        "What is different about the spans of ?a.q=, ?a.from= and ?a.to=: attributes by how far their shares differ.",
+        api::differences,
+    ),
+    Route::ask("/api/v1/find", false, "Where ?q= leads, whatever was pasted; or why there is nothing.", api::find),
+    Route::read("/api/v1/attributes", true, "The keys that spans have, and their frequent values.", api::attributes),
+    Route::ask(
+        "/api/v1/status",
+        true,
+        "What runs, with what configuration, and how much there is of what.",
+        api::status,
     ),
     Route::read("/api/v1/services", true, "The services and how many operations each has.", api::services),
     Route::stream(
@@ -139,6 +198,51 @@ pub(super) const ROUTES: &[Route] = &[
         "How tail sampling fares: what policies keep, what waits, what came late.",
         |app| api::sampling(app.source.as_ref()),
     ),
+    Route::form("/prometheus/api/v1/query", "Prometheus: PromQL at one ?time=.", prometheus::query),
+    Route::form(
+        "/prometheus/api/v1/query_range",
+        "Prometheus: PromQL from ?start= to &amp;end= every &amp;step=.",
+        prometheus::query_range,
+    ),
+    Route::form("/prometheus/api/v1/query_exemplars", "Prometheus: examples of series.", prometheus::query_exemplars),
+    Route::form("/prometheus/api/v1/format_query", "Prometheus: a query, printed well.", prometheus::format_query),
+    Route::form("/prometheus/api/v1/series", "Prometheus: the series that ?match[]= fits.", prometheus::series),
+    Route::form("/prometheus/api/v1/labels", "Prometheus: names of labels.", prometheus::labels),
+    Route::read(
+        "/prometheus/api/v1/label/{name}/values",
+        false,
+        "Prometheus: values of a label.",
+        prometheus::label_values,
+    ),
+    Route::read("/prometheus/api/v1/metadata", true, "Prometheus: types and helps of metrics.", prometheus::metadata),
+    Route::tell("/prometheus/api/v1/rules", "Prometheus: no rules.", |_| prometheus::rules()),
+    Route::tell("/prometheus/api/v1/alerts", "Prometheus: no alerts.", |_| prometheus::alerts()),
+    Route::tell("/prometheus/api/v1/status/buildinfo", "Prometheus: what is running.", |_| prometheus::buildinfo()),
+    Route::tell("/prometheus/api/v1/status/flags", "Prometheus: no flags.", |_| prometheus::flags()),
+    Route::tell("/prometheus/-/healthy", "Prometheus: 200 while the process lives.", |_| prometheus::healthy()),
+    Route::tell("/prometheus/-/ready", "Prometheus: 200 while data is taken.", |app| {
+        prometheus::ready(app.source.readiness())
+    }),
+    Route::form("/loki/api/v1/query", "Loki: a metric query at one moment.", loki::query),
+    Route::form("/loki/api/v1/query_range", "Loki: lines or numbers over a time.", loki::query_range),
+    Route::form("/loki/api/v1/labels", "Loki: the names of labels.", loki::labels),
+    Route::form("/loki/api/v1/label", "Loki: the names of labels.", loki::labels),
+    Route::form("/loki/api/v1/label/{name}/values", "Loki: the values of a label.", loki::label_values),
+    Route::form("/loki/api/v1/series", "Loki: the streams that fit ?match[]=.", loki::series),
+    Route::form("/loki/api/v1/index/stats", "Loki: how many streams, lines and bytes.", loki::stats),
+    Route::form("/loki/api/v1/index/volume", "Loki: bytes by labels.", loki::volume),
+    Route::form("/loki/api/v1/index/volume_range", "Loki: bytes by labels and step.", loki::volume_range),
+    Route::form("/loki/api/v1/detected_labels", "Loki: labels and the number of their values.", loki::detected_labels),
+    Route::form("/loki/api/v1/detected_fields", "Loki: the fields of the newest lines.", loki::detected_fields),
+    Route::form(
+        "/loki/api/v1/detected_field/{name}/values",
+        "Loki: the values of a field in the newest lines.",
+        loki::detected_field_values,
+    ),
+    Route::form("/loki/api/v1/patterns", "Loki: patterns of lines; there are none.", loki::patterns),
+    Route::form("/loki/api/v1/format_query", "Loki: a query as it is printed.", loki::format_query),
+    Route::read("/loki/api/v1/drilldown-limits", true, "Loki: what a client may ask.", loki::drilldown_limits),
+    Route::tell("/loki/api/v1/status/buildinfo", "Loki: what the server is.", |_| loki::build_info()),
     Route::tell("/healthz", "200 while the process lives.", |_| health::alive()),
     Route::tell("/readyz", "200 while data is taken; else 503 and the reason.", |app| {
         health::ready(app.source.readiness())
@@ -160,6 +264,8 @@ pub(super) struct App {
     pub(super) clock: Clock,
     pub(super) config: Arc<QueryConfig>,
     pub(super) mounts: Arc<[Mount]>,
+    pub(super) about: Arc<About>,
+    pub(super) site: Arc<Site>,
 }
 
 /// The service behind the port.
@@ -173,20 +279,23 @@ pub(super) fn router(app: &App) -> Router {
     }
     for mount in app.mounts.iter() {
         let answer = Arc::clone(&mount.answer);
-        router = router.route(mount.path, post(move |request: Request| answer(request)));
+        let answer = move |request: Request| answer(request);
+        let methods = if mount.kind == MountKind::Push { post(answer) } else { get(answer) };
+        router = router.route(mount.path, methods);
     }
+    router = app.site.mount(router);
     let mounts = Arc::clone(&app.mounts);
     let not_allowed = |request: Request| async move {
         let path = request.uri().path();
-        let is_mount = mounts.iter().any(|mount| mount.path == path);
-        let others = if is_mount { "POST" } else { "GET,HEAD" };
+        let mount = mounts.iter().find(|mount| mount.path == path);
+        let others = mount.map_or("GET,HEAD", |mount| mount.kind.methods());
         let failure =
             Failure::MethodNotAllowed(ROUTES.iter().find(|route| route.path == path).map_or(others, Route::methods));
         metrics::count("none", failure.outcome(), Instant::now());
         failure.into_response(ErrorStyle::of(path))
     };
     let not_found = |request: Request| async move {
-        let failure = Failure::NotFound("nothing is served at this path; / lists what is".into());
+        let failure = Failure::NotFound("nothing is served at this path; /api lists what is".into());
         metrics::count("none", failure.outcome(), Instant::now());
         failure.into_response(ErrorStyle::of(request.uri().path()))
     };
@@ -198,7 +307,8 @@ pub(super) fn router(app: &App) -> Router {
         .layer(axum::middleware::from_fn(move |request: Request, next: axum::middleware::Next| {
             let limits = Arc::clone(&limits);
             // A push has a limit of its own.
-            let is_push = mounts.iter().any(|mount| mount.path == request.uri().path());
+            let is_push =
+                mounts.iter().any(|mount| mount.kind == MountKind::Push && mount.path == request.uri().path());
             async move {
                 let within = match host::is_ours(&request, &limits.hosts) {
                     false => Err(Failure::StrangeHost),
@@ -226,10 +336,15 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
             let coding = Coding::accepted(request.headers());
             run_short(move || Ok(tell(&app)?.coded(coding))).await
         }
-        Action::Read(read) => answer(&app, read, request, false).await,
+        Action::Read(read) => answer(&app, move |call, source| read(call, source.view().as_ref()), request, None).await,
+        Action::Ask(ask) => answer(&app, ask, request, None).await,
         Action::Search(read) => {
-            let posted = request.method() == Method::POST;
-            answer(&app, read, request, posted).await
+            let posted: Posted = jaeger_v3::parameters;
+            answer(&app, move |call, source| read(call, source.view().as_ref()), request, Some(posted)).await
+        }
+        Action::Form(read) => {
+            let posted: Posted = |body| Ok(form::pairs(body));
+            answer(&app, move |call, source| read(call, source.view().as_ref()), request, Some(posted)).await
         }
         Action::Stream(stream) => match stream(app, request).await {
             Ok(streamed) => return streamed.into_response(metrics::Streaming::of(route.path, begin)),
@@ -251,11 +366,17 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
     }
 }
 
+/// Reads the parameters of a body.
+type Posted = fn(&[u8]) -> Result<Vec<(String, String)>, Failure>;
+
+/// What a client of Loki's API says when it wants to know where labels come from.
+const ENCODING_FLAGS: &str = "x-loki-response-encoding-flags";
+
 async fn answer(
     app: &App,
-    read: fn(&Call, &dyn View) -> Result<Answer, Failure>,
+    ask: impl Fn(&Call, &dyn Source) -> Result<Answer, Failure> + Send + 'static,
     request: Request,
-    posted: bool,
+    posted: Option<Posted>,
 ) -> Result<Answer, Failure> {
     let tenant = (app.authenticate)(request.headers()).ok_or(Failure::Unauthorized)?;
     let coding = Coding::accepted(request.headers());
@@ -265,19 +386,45 @@ async fn answer(
     let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
     let mut query = query.map_err(|rejection| Failure::BadRequest(rejection.to_string()))?.0;
-    if posted {
+    if let Some(parameters) = posted.filter(|_| parts.method == Method::POST) {
         let reading = timeout(app.config.read_timeout, body::whole(body, app.config.request_bytes_max.get()));
         let body = reading.await.map_err(|_| Failure::BadRequest("the body did not arrive in time".into()))??;
-        query.append(&mut jaeger_v3::parameters(&body)?);
+        // What a body says counts before what the address says.
+        query.splice(..0, parameters(&body)?);
     }
     let (now_ns, traces_max, spans_max) = (app.clock.now_ns(), app.config.traces_max.get(), app.config.spans_max.get());
+    let (trace_rows_max, about) = (app.config.trace_rows_max.get(), Arc::clone(&app.about));
+    let flags = parts.headers.get_all(ENCODING_FLAGS).iter().filter_map(|value| value.to_str().ok());
+    let categorizes_labels = flags.flat_map(|flags| flags.split(',')).any(|flag| flag.trim() == "categorize-labels");
+    let (logql, promql) = (app.config.logql.clone(), app.config.promql);
+    // Goes with this future, when nobody waits for it any more.
+    let waiting = Arc::new(());
+    let client = Some(Arc::downgrade(&waiting));
     let (source, allowance) = (Arc::clone(&app.source), app.allowance.clone());
     let run = move |deadline| {
         let rows = allowance.rows().into();
-        let call = Call { tenant, path, query, deadline, now_ns, traces_max, spans_max, allowance, rows };
-        Ok(read(&call, source.view().as_ref())?.coded(coding))
+        let call = Call {
+            tenant,
+            path,
+            query,
+            deadline,
+            now_ns,
+            traces_max,
+            spans_max,
+            logql,
+            promql,
+            client,
+            categorizes_labels,
+            trace_rows_max,
+            allowance,
+            rows,
+            about,
+        };
+        Ok(ask(&call, source.as_ref())?.coded(coding))
     };
-    app.gate.run(run).await
+    let answer = app.gate.run(run).await;
+    drop(waiting);
+    answer
 }
 
 fn within_limits(config: &QueryConfig, request: &Request) -> Result<(), Failure> {
@@ -295,13 +442,19 @@ fn within_limits(config: &QueryConfig, request: &Request) -> Result<(), Failure>
 
 /// Browsers must not guess types, frame the page, run anything in it, or keep answers. No CORS: other sites read nothing.
 fn secured(mut response: Response) -> Response {
+    let is_unchanged = response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
-    );
+    // The web UI's page and files say for themselves how long they may be kept, and the page what it may do.
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) && !is_unchanged {
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
+        );
+    }
     response
 }

@@ -22,9 +22,9 @@ use super::{
     Authenticate, QueryConfig,
     allowance::Allowance,
     gate::Gate,
+    guests::Guests,
     leash::{Leash, LeashedRouter},
     metrics,
-    mount::Mount,
     routes::{App, router},
 };
 use crate::sql::engine::Engine;
@@ -35,13 +35,13 @@ const HEADER_BYTES_MIN: usize = 8192;
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// Opens the port and serves until `shutdown`; the tracker's tasks end once the last request is answered or
-/// `drain_timeout` is over. What SQL queries cannot hold in memory goes to `spill_folder`, which is emptied. `mounts` are answered beside the routes.
+/// `drain_timeout` is over. What SQL queries cannot hold in memory goes to `spill_folder`, which is emptied. `guests` are answered beside the routes.
 pub async fn start(
     config: &QueryConfig,
     store: Store,
     spill_folder: &Path,
     authenticate: Authenticate,
-    mounts: Vec<Mount>,
+    guests: Guests,
     tracker: &TaskTracker,
     shutdown: CancellationToken,
 ) -> io::Result<SocketAddr> {
@@ -53,7 +53,9 @@ pub async fn start(
         engine: Arc::new(Engine::start(config.sql.clone(), spill_folder)?),
         clock: Clock::system(),
         config: Arc::new(config.clone()),
-        mounts: mounts.into(),
+        mounts: guests.mounts.into(),
+        site: Arc::new(guests.site),
+        about: Arc::new(guests.about),
     };
     serve(app, tracker, shutdown).await
 }

@@ -2,14 +2,19 @@
 
 use std::{sync::Arc, time::Instant};
 
-use weir_proto::{Signal, TenantId, TraceId};
+use weir_proto::{Signal, SpanId, TenantId, TraceId};
 use weir_store::{
     AppendError, Ledger, Operations, ReadError, Room, ScanRequest, SearchLimits, SearchResult, Snapshot, SpanFilter,
-    Store, TraceLines, TraceRows, sampling::SamplingStatus,
+    Store, StoreStatus, TraceLines, TraceRows,
+    sampling::{RememberedVerdict, SamplingStatus},
 };
 
+use super::{call::Call, prometheus::Stored};
 use crate::{
     batches::Batches,
+    lines::SnapshotLines,
+    logql::{LogqlError, ast::Matcher, engine::Lines, labels::StreamLabels},
+    promql::source::Metrics,
     sql::{
         stop::Stop,
         table::{Tables, tables},
@@ -29,6 +34,12 @@ pub(super) trait Source: Send + Sync {
 
     /// How tail sampling fares.
     fn sampling_status(&self) -> SamplingStatus;
+
+    /// What was decided of a trace, as far as it is remembered.
+    fn verdict(&self, tenant: &TenantId, trace: TraceId) -> Option<RememberedVerdict>;
+
+    /// How much there is of what, where there is a store.
+    fn store_status(&self, tenant: &TenantId) -> Option<StoreStatus>;
 }
 
 /// One immutable view; all methods may block on files. See [`Snapshot`].
@@ -47,6 +58,9 @@ pub(super) trait View: Send {
         ids.iter().take(1).map(|&id| self.trace(tenant, id, rows_max, &mut *room)).collect()
     }
 
+    /// The spans of a trace that have this id.
+    fn span(&self, tenant: &TenantId, id: TraceId, span: SpanId, room: Room<'_>) -> Result<TraceRows, ReadError>;
+
     /// The trace's lines, no more than `rows_max`.
     fn lines(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError>;
 
@@ -57,7 +71,22 @@ pub(super) trait View: Send {
 
     fn operations(&self, tenant: &TenantId, deadline: Instant) -> Result<Operations, ReadError>;
 
+    /// The lines of the call's tenant, for LogQL.
+    fn log_lines(&self, call: &Call) -> Box<dyn Lines>;
+
+    /// Calls `found` for each stream that fits the matchers and has a line in a time, Unix ns; streams may come several times.
+    fn streams(
+        &self,
+        call: &Call,
+        matchers: &[Matcher],
+        time_ns: (u64, u64),
+        found: &mut dyn FnMut(&StreamLabels) -> Result<(), LogqlError>,
+    ) -> Result<(), LogqlError>;
+
     fn ledger(&self) -> Ledger;
+
+    /// The tenant's metrics.
+    fn metrics<'a>(&'a self, tenant: &'a TenantId) -> Box<dyn Metrics + 'a>;
 }
 
 impl Source for Store {
@@ -76,6 +105,18 @@ impl Source for Store {
     fn sampling_status(&self) -> SamplingStatus {
         Store::sampling_status(self)
     }
+
+    fn verdict(&self, tenant: &TenantId, trace: TraceId) -> Option<RememberedVerdict> {
+        Store::verdict(self, tenant, trace)
+    }
+
+    fn store_status(&self, tenant: &TenantId) -> Option<StoreStatus> {
+        Some(Store::status(self, tenant))
+    }
+}
+
+fn lines_of(snapshot: &Snapshot, call: &Call) -> SnapshotLines {
+    SnapshotLines::new(snapshot.clone(), call.tenant.clone(), call.deadline, call.logql.discover_log_levels)
 }
 
 impl View for Snapshot {
@@ -91,6 +132,10 @@ impl View for Snapshot {
         room: Room<'_>,
     ) -> Result<Vec<TraceRows>, ReadError> {
         Ok(self.traces_within(tenant, ids, rows_max, room))
+    }
+
+    fn span(&self, tenant: &TenantId, id: TraceId, span: SpanId, room: Room<'_>) -> Result<TraceRows, ReadError> {
+        Ok(self.spans_with_id(tenant, id, span, room))
     }
 
     fn lines(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError> {
@@ -109,7 +154,25 @@ impl View for Snapshot {
         Ok(Snapshot::operations(self, tenant, deadline))
     }
 
+    fn log_lines(&self, call: &Call) -> Box<dyn Lines> {
+        Box::new(lines_of(self, call))
+    }
+
+    fn streams(
+        &self,
+        call: &Call,
+        matchers: &[Matcher],
+        time_ns: (u64, u64),
+        found: &mut dyn FnMut(&StreamLabels) -> Result<(), LogqlError>,
+    ) -> Result<(), LogqlError> {
+        lines_of(self, call).streams(matchers, time_ns, found)
+    }
+
     fn ledger(&self) -> Ledger {
         Snapshot::ledger(self)
+    }
+
+    fn metrics<'a>(&'a self, tenant: &'a TenantId) -> Box<dyn Metrics + 'a> {
+        Box::new(Stored { snapshot: self, tenant })
     }
 }

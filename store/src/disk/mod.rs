@@ -136,6 +136,12 @@ impl Disk {
         Ok(self.0.faults.free_bytes(stat.f_bavail * stat.f_frsize))
     }
 
+    /// Free bytes and bytes in all on the file system of `path`.
+    pub fn space(&self, path: &Path) -> io::Result<(u64, u64)> {
+        let stat = rustix::fs::statvfs(path)?;
+        Ok((self.0.faults.free_bytes(stat.f_bavail * stat.f_frsize), stat.f_blocks * stat.f_frsize))
+    }
+
     #[cfg(any(test, debug_assertions))]
     fn record(&self, write_down: impl FnOnce(&recorder::Recorder)) {
         if let Some(recorder) = &self.0.recorder {

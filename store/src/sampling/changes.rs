@@ -34,6 +34,11 @@ impl Changes {
         number
     }
 
+    /// The same of a tenant that has one.
+    pub(super) fn known_tenant(&self, tenant: &TenantId) -> Option<u32> {
+        self.numbers.get(tenant).copied()
+    }
+
     /// The tenant behind a number.
     pub(super) fn tenant(&self, number: u32) -> &TenantId {
         &self.tenants[number as usize]

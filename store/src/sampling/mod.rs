@@ -39,4 +39,4 @@ pub(crate) use outcome::{FrameTraces, Outcome, SlotChunk, SpanStanding, VerdictN
 pub(crate) use sampler::{Sampler, Surroundings};
 pub use state::ReloadError;
 pub(crate) use state::{Marking, SampledState};
-pub use status::{DecidedCount, LATENESS_MS, SamplingStatus};
+pub use status::{DecidedCount, LATENESS_MS, RememberedVerdict, SamplingStatus};

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use weir_proto::{TraceId, time::Clock};
+use weir_proto::{TenantId, TraceId, time::Clock};
 
 use super::{
     Cause, Outcome, SampledState, VerdictNo,
@@ -13,7 +13,8 @@ use super::{
     operations::FileOperations,
     rounds::{Decided, Round, VERDICTS_MAX},
     slots::SlotNo,
-    status::{SamplingStatus, TurnCounts},
+    status::{RememberedVerdict, SamplingStatus, TurnCounts},
+    table::Place,
     traces::Traces,
     verdict_files::VerdictFiles,
     verdicts::{CacheLimits, FramePlace, Verdict},
@@ -329,6 +330,14 @@ impl Sampler {
     #[cfg(test)]
     pub(crate) fn now_ns(&mut self) -> u64 {
         self.time.now(self.around.clock.now_ns())
+    }
+
+    /// What was decided of a trace, as far as it is remembered.
+    pub(crate) fn remembered(&self, tenant: &TenantId, trace: TraceId) -> Option<RememberedVerdict> {
+        let tenant = self.changes.known_tenant(tenant)?;
+        let Place::Decided(keep, position) = self.traces.find(tenant, trace)? else { return None };
+        let policy = self.traces.decided(keep).get(position).policy;
+        Some(RememberedVerdict { keep, policy: self.around.state.names.name(policy).to_owned() })
     }
 
     /// How sampling fares.

@@ -217,6 +217,15 @@ static LATENESS_SECONDS: LazyLock<Histogram> = LazyLock::new(|| {
         .expect("registered once")
 });
 
+/// What the sampler decided of a trace, as far as it remembers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RememberedVerdict {
+    /// Whether its spans are kept.
+    pub keep: bool,
+    /// The policy that said so.
+    pub policy: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,13 +13,13 @@ use weir_proto::{
 };
 
 use super::{
-    AttributeCondition, Pruned, ReadBounds, ReadCounts, ScanFilter, ScanRequest,
+    AttributeCondition, Pruned, ReadBounds, ReadCounts, ResourceTest, ScanFilter, ScanRequest,
     head::{Needles, Newest, attributes_fulfil},
 };
 use crate::{
     Offset, Place, ReadError,
     head::{LineFile, LineFrame, LineSummary},
-    segment::{BodyField, LineScanRows, field_passes, structured_text},
+    segment::{BodyField, LineScanRows, field_passes, structured_text, write_resource},
 };
 
 /// Lines of one part, about. Few in tests of development builds, so that they meet the edges.
@@ -107,11 +107,19 @@ impl LinesPart {
         let needles = Needles::of_lines(filter);
         let conditions = Conditions::of(filter);
         let mut rows = LineScanRows::new(request);
-        let asks_payload =
-            !filter.attributes.is_empty() || !filter.body_contains.is_empty() || filter.services.is_some();
+        let asks_payload = !filter.attributes.is_empty()
+            || !filter.body_contains.is_empty()
+            || filter.services.is_some()
+            || filter.resources.is_some();
         let needs_payload = asks_payload || rows.needs_payload();
         let mut candidates: Vec<&LineSummary> = Vec::new();
-        for &index in self.frames.iter().rev() {
+        // Newest first where that may end it; else in the order of arrival, which equal times keep.
+        let newest_first = bounds.rows_max.is_some() || bounds.newest.is_some();
+        let mut frames = self.frames.clone();
+        if newest_first {
+            frames.reverse();
+        }
+        for index in frames {
             if bounds.rows_max.is_some_and(|rows_max| rows.len() as usize >= rows_max) {
                 break;
             }
@@ -158,9 +166,11 @@ impl LinesPart {
         }
         ReadCounts::add(&counts.head_payloads, 1);
         let mut next = candidates.iter();
+        let mut resources = conditions.resources.map(ResourceCheck::new);
         scan_chosen(&payload, candidates.iter().map(|line| line.ordinal), |scanned| {
             let Some(line) = next.find(|line| line.ordinal == scanned.ordinal) else { return };
-            if conditions.hold(scanned) && newest.takes(line.time_ns) {
+            let is_of_resource = resources.as_mut().is_none_or(|check| check.passes(scanned));
+            if is_of_resource && conditions.hold(scanned) && newest.takes(line.time_ns) {
                 rows.push(line.time_ns, line.ids(), Some(scanned));
             }
         })
@@ -180,6 +190,34 @@ struct Conditions<'f> {
     /// Each with the field that a body may have.
     attributes: Vec<(&'f AttributeCondition, Option<BodyField<'f>>)>,
     body_contains: Vec<Finder<'f>>,
+    resources: Option<&'f ResourceTest>,
+}
+
+/// Asks about the resources of a payload, of those beside each other once.
+struct ResourceCheck<'f> {
+    test: &'f ResourceTest,
+    /// The resource and scope that were asked about last.
+    last: Option<((u32, u32), bool)>,
+    text: Vec<u8>,
+}
+
+impl<'f> ResourceCheck<'f> {
+    fn new(test: &'f ResourceTest) -> Self {
+        Self { test, last: None, text: Vec::new() }
+    }
+
+    fn passes(&mut self, scanned: &ScannedLine<'_>) -> bool {
+        let place = (scanned.resource_ordinal, scanned.scope_ordinal);
+        match self.last {
+            Some((known, passes)) if known == place => passes,
+            _ => {
+                write_resource(scanned, &mut self.text);
+                let passes = self.test.passes(&self.text, scanned.scope.name);
+                self.last = Some((place, passes));
+                passes
+            }
+        }
+    }
 }
 
 impl<'f> Conditions<'f> {
@@ -190,7 +228,7 @@ impl<'f> Conditions<'f> {
         };
         let attributes = filter.attributes.iter().map(with_field).collect();
         let body_contains = filter.body_contains.iter().map(Finder::new).collect();
-        Self { services: filter.services.as_deref(), attributes, body_contains }
+        Self { services: filter.services.as_deref(), attributes, body_contains, resources: filter.resources.as_ref() }
     }
 
     fn hold(&self, scanned: &ScannedLine<'_>) -> bool {

@@ -37,6 +37,7 @@ mod scan;
 mod schema;
 mod search;
 mod selection;
+pub(crate) mod series;
 mod shapes;
 mod statistics;
 mod tags;
@@ -61,7 +62,7 @@ pub use open::Segment;
 pub use scan::attribute_in_json;
 pub(crate) use scan::{
     BodyField, HeadRow, LineScanRows, ScanRows, SegmentPart, field_passes, is_string_only, last_part, passes,
-    structured_text,
+    structured_text, write_resource,
 };
 pub use search::Searched;
 pub use write::write_segment;

@@ -161,6 +161,7 @@ impl Table {
         match signal {
             Signal::Traces => &fixed::TABLE,
             Signal::Logs => &lines::TABLE,
+            Signal::Metrics => unreachable!("samples have no table"),
         }
     }
 

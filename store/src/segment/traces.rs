@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use weir_proto::TraceId;
+use weir_proto::{SpanId, TraceId};
 
 use super::{
     Segment, SegmentError,
@@ -10,6 +10,7 @@ use super::{
     column::Values,
     line_record, record,
     scan::within,
+    schema::fixed,
 };
 use crate::{LineRecord, Room, SpanRecord, TraceRows};
 
@@ -103,6 +104,26 @@ impl Segment {
             }
         }
         Ok(Some(located))
+    }
+
+    /// Those of the rows whose span has this id.
+    pub(crate) fn located_with(&self, mut located: LocatedRows, span: SpanId) -> Result<LocatedRows, SegmentError> {
+        if located.0.is_empty() {
+            return Ok(located);
+        }
+        let wanted = u64::from_le_bytes(span.0);
+        let file = self.open_rows()?;
+        let reader = self.reader(&file);
+        let mut found = Vec::new();
+        for of_group in located.0.chunk_by(|a, b| a.group == b.group) {
+            let rows: Vec<u32> = of_group.iter().map(|located| located.row).collect();
+            let ids: Block = reader.read_rows(of_group[0].group, fixed::SPAN_ID, &rows)?;
+            let Values::Words(words) = &ids.column.values else { continue };
+            let is_wanted = |row: u32| ids.position(row).is_some_and(|at| words[at] == wanted);
+            found.extend(of_group.iter().filter(|located| is_wanted(located.row)));
+        }
+        located.0 = found;
+        Ok(located)
     }
 
     /// Adds the spans in those rows to their traces, in row order, while there is room.

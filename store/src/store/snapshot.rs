@@ -7,7 +7,7 @@ use std::{
 };
 
 use prometheus::{IntCounter, register_int_counter};
-use weir_proto::{Signal, TenantId, TraceId};
+use weir_proto::{Signal, SpanId, TenantId, TraceId};
 
 use super::{stored::StoredSegment, view::View};
 use crate::{
@@ -112,6 +112,36 @@ impl Snapshot {
         Some(traces)
     }
 
+    /// The spans of a trace that have this id, oldest start first: one, unless a client sent it twice or two share it.
+    pub fn spans_with_id(&self, tenant: &TenantId, trace: TraceId, span: SpanId, room: Room<'_>) -> TraceRows {
+        let mut found = [TraceRows::default()];
+        for segment in self.segments(tenant) {
+            let located = segment.locate(&[trace], usize::MAX).map(Option::unwrap_or_default);
+            let read = located
+                .and_then(|located| segment.located_with(located, span))
+                .and_then(|located| segment.read_located(&located, room, &mut found));
+            // A broken segment hurts only itself.
+            if let Err(error) = read {
+                segment.report(&error);
+                found[0].is_damaged = true;
+            }
+        }
+        let [mut found] = found;
+        for file in &self.0.traces.files {
+            let rows = file.rows_of_traces(tenant, &[trace], self.0.cut(), usize::MAX).unwrap_or_default();
+            file.read_rows(&rows, self.0.cut(), |_, record| {
+                if record.span.span_id == span.0 {
+                    found.is_cut |= !room(record.memory_bytes());
+                    if !found.is_cut {
+                        found.rows.push(record);
+                    }
+                }
+            });
+        }
+        found.rows.sort_by_key(|record| record.span.start_time_unix_nano);
+        found
+    }
+
     /// The lines of a trace, oldest first, no more than `rows_max`. Rows that a client sent twice appear twice.
     pub fn lines_of_trace(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError> {
         let mut lines = Vec::new();
@@ -203,14 +233,15 @@ impl Snapshot {
             // Their files count them as accepted.
             traces.entry(tenant.clone()).or_default().add(&Tally { accepted: 0, ..outcomes.clone() });
         }
-        Ledger { traces, logs: self.0.logs.ledger() }
+        Ledger { traces, logs: self.0.logs.ledger(), metrics: self.0.metrics.ledger() }
     }
 
-    /// Rows of a tenant.
+    /// Rows of a tenant; of metrics, samples.
     pub fn rows(&self, signal: Signal, tenant: &TenantId) -> u64 {
         match signal {
             Signal::Traces => self.0.traces.rows_of(tenant),
             Signal::Logs => self.0.logs.rows_of(tenant),
+            Signal::Metrics => self.0.metrics.samples_of(tenant),
         }
     }
 
@@ -230,7 +261,7 @@ impl Snapshot {
     }
 }
 
-impl StoredSegment {
+impl<S> StoredSegment<S> {
     /// Counts that it cannot be read, and logs it once a minute at most: every query may meet the same damage.
     pub(crate) fn report(&self, error: &SegmentError) {
         SEGMENT_READ_ERRORS.inc();

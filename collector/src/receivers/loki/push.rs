@@ -54,7 +54,7 @@ impl Push {
         authenticate: Authenticate,
     ) -> Self {
         let budget = Budget::new(config.inflight_mib_max * MIB);
-        let intake = Arc::new(Intake { append, authenticate, clock, rules, budget });
+        let intake = Arc::new(Intake { append, metrics: None, authenticate, clock, rules, budget });
         let http = &config.protocols.http;
         let post = Post {
             intake,

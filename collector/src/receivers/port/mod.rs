@@ -18,17 +18,18 @@ mod server;
 
 use std::net::SocketAddr;
 
+pub use self::reply::ReplyBody;
 pub(crate) use self::{
     body::collect,
-    budget::Budget,
+    budget::{Budget, Reservation},
     connection::Lifetime,
-    decompress::{ACCEPTED, Encoding},
+    decompress::{ACCEPTED, Encoding, decompress},
     format::Format,
     intake::{Accepted, Intake, Received},
     loki::LokiFormat,
     post::{Arriving, Post, Posted, essence},
     refusal::Refusal,
-    reply::{Reply, ReplyBody},
+    reply::Reply,
     server::{Server, ServerOptions},
 };
 

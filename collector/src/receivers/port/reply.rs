@@ -11,11 +11,11 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 /// What handlers return.
-pub(crate) type Reply = http::Response<ReplyBody>;
+pub type Reply = http::Response<ReplyBody>;
 
 /// Data, then trailers; either may be missing.
 #[derive(Debug, Default)]
-pub(crate) struct ReplyBody {
+pub struct ReplyBody {
     data: Option<Bytes>,
     trailers: Option<HeaderMap>,
 }

@@ -1,18 +1,40 @@
 //! Weir's own API under `/api/v1`.
 
+mod asked;
+mod attributes;
 mod bottlenecks;
+mod columns;
 mod dependencies;
+mod differences;
+mod find;
+mod heatmap;
+mod laid;
 mod ledger;
 mod range;
+mod red;
 mod sampling;
+mod search;
 mod services;
+mod span;
 mod sql;
+mod status;
 mod trace;
+mod within;
 
+pub(super) use attributes::attributes;
 pub(super) use bottlenecks::bottlenecks;
+pub(super) use columns::columns;
 pub(super) use dependencies::dependencies;
+pub(super) use differences::differences;
+pub(super) use find::find;
+pub(super) use heatmap::heatmap;
 pub(super) use ledger::ledger;
+pub(super) use red::red;
 pub(super) use sampling::sampling;
+pub(super) use search::search;
 pub(super) use services::services;
+pub(super) use span::span;
 pub(super) use sql::sql;
+pub(super) use status::status;
 pub(super) use trace::trace;
+pub(super) use within::within;

@@ -37,6 +37,15 @@ pub(super) fn range(call: &Call, back_ns: u64) -> Result<RangeInclusive<u64>, Fa
     Ok(from_ns..=to_ns)
 }
 
+/// The same of two other parameters; open where they are left out.
+pub(super) fn range_named(call: &Call, [from, to]: [&str; 2]) -> Result<RangeInclusive<u64>, Failure> {
+    let (from_ns, to_ns) = (moment(call, [from, from])?.unwrap_or(0), moment(call, [to, to])?.unwrap_or(u64::MAX));
+    if from_ns > to_ns {
+        return Err(Failure::BadRequest(format!("parameter '{from}' must not be after '{to}'")));
+    }
+    Ok(from_ns..=to_ns)
+}
+
 fn moment(call: &Call, names: [&str; 2]) -> Result<Option<u64>, Failure> {
     let Some((name, text)) = names.into_iter().find_map(|name| Some((name, call.first(name)?))) else {
         return Ok(None);

@@ -9,7 +9,9 @@ use weir_store::{AppendError, Operation, SearchResult};
 use super::*;
 use crate::http::{
     fixtures::{Held, TRACE, record},
+    mount::Mount,
     routes::ROUTES,
+    site::{Asset, Site},
 };
 
 /// A server of its own for one test.
@@ -34,7 +36,20 @@ async fn serve_mounted(held: Held, mounts: Vec<Mount>, change: impl FnOnce(&mut 
     let (source, config) = (Arc::new(held), Arc::new(config));
     let allowance = Allowance::of(&config);
     let mounts = mounts.into();
-    let app = App { source, authenticate, gate, allowance, engine, clock: Clock::fixed(0), config, mounts };
+    let site = Site {
+        page: "<p nonce=__NONCE__>UI</p>",
+        paths: &["/", "/trace/{id}"],
+        assets: vec![Asset {
+            path: "/assets/index-1.js",
+            content_type: "text/javascript; charset=utf-8",
+            plain: b"plain",
+            brotli: None,
+            gzip: Some(b"gz"),
+        }],
+    };
+    let site = Arc::new(site);
+    let (clock, about) = (Clock::fixed(0), Arc::default());
+    let app = App { source, authenticate, gate, allowance, engine, clock, config, mounts, site, about };
     let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let address = serve(app, &tracker, shutdown.clone()).await.expect("a free port");
     Served { address, tracker, shutdown, _spill: spill }
@@ -122,17 +137,66 @@ async fn a_client_that_hardly_takes_anything_is_let_go() {
 async fn every_route_answers() {
     let served = serve_held(held(), |_| {}).await;
     for route in ROUTES {
-        let target = route.path.replace("{id}", &TRACE.to_string()).replace("{service}", "cart");
+        let target =
+            route.path.replace("{id}", &TRACE.to_string()).replace("{service}", "cart").replace("{name}", "job");
+        let target = target.replace("{span}", "0000000000000001");
         let times = "startTime=2000-01-01T00:00:00Z&endTime=2001-01-01T00:00:00Z";
         let bounds = "query.startTimeMin=1970-01-01T00:00:00Z&query.startTimeMax=2001-01-01T00:00:00Z";
-        let response = served.get(&format!("{target}?service=cart&query=SELECT%201&{times}&{bounds}")).await;
+        let asked = if target.starts_with("/prometheus/") {
+            "query=up&start=0&end=60&step=15&match%5B%5D=up".to_owned()
+        } else {
+            format!("service=cart&q=name&query=SELECT%201&{times}&{bounds}")
+        };
+        let response = served.get(&format!("{target}?{asked}")).await;
         assert_eq!(status(&response), "200", "{target}: {response}");
         assert!(response.contains("; charset=utf-8\r\n"), "{target}: {response}");
         assert!(response.contains("x-content-type-options: nosniff\r\n"), "{target}: {response}");
         assert!(!response.contains("access-control-"), "{target}: {response}");
     }
-    let page = served.get("/").await;
+    let page = served.get("/api").await;
     assert!(page.contains("OTEL_EXPORTER_OTLP_ENDPOINT") && page.contains(r#"href="/jaeger/api/services""#), "{page}");
+}
+
+#[tokio::test]
+async fn the_page_is_at_its_own_paths_only() {
+    let served = serve_held(held(), |_| {}).await;
+    for path in ["/", "/trace/ff", "/trace/a%2Fb?row=3"] {
+        let page = served.get(path).await;
+        assert!(status(&page) == "200" && body(&page).ends_with(">UI</p>"), "{path}: {page}");
+        assert!(page.contains("cache-control: no-cache\r\n") && page.contains("'nonce-"), "{page}");
+        assert!(!page.contains("unsafe-inline") && page.contains("x-content-type-options: nosniff\r\n"), "{page}");
+        let tag = page.split("etag: ").nth(1).and_then(|rest| rest.split('\r').next()).expect("a tag");
+        let again = format!("GET {path} HTTP/1.1\r\nhost: x\r\nif-none-match: {tag}\r\nconnection: close\r\n\r\n");
+        let again = served.raw(&again).await;
+        assert!(status(&again) == "304" && !again.contains("content-security-policy"), "{again}");
+    }
+    let file = served.get("/assets/index-1.js").await;
+    assert!(file.contains("immutable\r\n") && body(&file) == "plain", "{file}");
+    for path in ["/trace", "/assets/index-2.js", "/nothing"] {
+        assert_eq!(status(&served.get(path).await), "404", "{path}");
+    }
+    let posted = served.raw("POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(status(&posted) == "405" && posted.contains("allow: GET,HEAD\r\n"), "{posted}");
+}
+
+#[tokio::test]
+async fn promql_comes_as_a_form_too() {
+    let served = serve_held(held(), |_| {}).await;
+    for (form, code, said) in [
+        ("query=1%2B1&time=5", "200", r#"{"status":"success","data":{"resultType":"scalar","result":[5,"2"]}}"#),
+        ("query=vector(1%2B", "400", "unclosed left parenthesis"),
+        ("query=%zz", "400", "bad_data"),
+    ] {
+        // What the form says counts, not what the address says.
+        let request = format!(
+            "POST /prometheus/api/v1/query?query=3 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
+            form.len()
+        );
+        let response = served.raw(&request).await;
+        assert_eq!(status(&response), code, "{form}: {response}");
+        assert!(response.contains(said), "{form}: {response}");
+    }
 }
 
 #[tokio::test]
@@ -157,7 +221,7 @@ async fn wrong_turns_are_explained_in_the_style_of_the_api() {
         (
             "/jaeger/api/quality-metrics",
             "404",
-            r#"{"code":404,"msg":"nothing is served at this path; / lists what is"}"#,
+            r#"{"code":404,"msg":"nothing is served at this path; /api lists what is"}"#,
         ),
         ("/api/v1/nothing", "404", r#"{"error":{"code":404,"message":"nothing is served"#),
         ("/favicon.ico", "404", "nothing is served at this path"),
@@ -167,6 +231,12 @@ async fn wrong_turns_are_explained_in_the_style_of_the_api() {
         ("/jaeger/api/v3/traces/ff", "404", r#"{"error":{"httpCode":404,"message":"No traces found"}}"#),
         ("/jaeger/api/v3/traces", "400", r#"{"error":{"httpCode":400,"message":"missing required parameter"#),
         ("/jaeger/api/v3/spans", "404", r#"{"error":{"httpCode":404,"message":"nothing is served"#),
+        (
+            "/prometheus/api/v1/nothing",
+            "404",
+            r#"{"error":"nothing is served at this path; / lists what is","errorType":"not_found","status":"error"}"#,
+        ),
+        ("/prometheus/api/v1/query?query=up%7B", "400", r#""errorType":"bad_data","status":"error"}"#),
         ("/api/v1/trace/%ff", "400", r#"{"error":{"code":400"#),
         ("/api/v1/trace/%3Cscript%3E", "400", r#"not an id of 32 hex digits: \"<script>\""#),
     ];
@@ -206,7 +276,7 @@ async fn answers_are_compressed_for_those_who_ask() {
         format!("/jaeger/api/traces/{id}"),
         format!("/jaeger/api/v3/traces/{id}"),
         "/metrics".to_owned(),
-        "/".to_owned(),
+        "/api".to_owned(),
     ] {
         let (header, plain) = coded(&served, &get(&target, "br")).await;
         assert!(header.contains("vary: accept-encoding") && !header.contains("content-encoding"), "{header}");
@@ -406,6 +476,8 @@ async fn a_port_that_is_taken_is_named() {
             clock: Clock::fixed(0),
             config: Arc::new(config),
             mounts: Arc::default(),
+            about: Arc::default(),
+            site: Arc::default(),
         };
         let error = serve(app, &TaskTracker::new(), CancellationToken::new()).await.expect_err("taken");
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
@@ -448,7 +520,7 @@ async fn what_others_answer_is_beside_the_routes() {
     assert!(served.raw(push).await.ends_with("3 bytes"));
     let get = served.raw("GET /push HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert!(get.starts_with("HTTP/1.1 405") && get.contains("allow: POST"), "{get}");
-    assert!(served.get("/").await.contains("<code>/push</code></td><td>Takes pushes."));
+    assert!(served.get("/api").await.contains("<code>/push</code></td><td>Takes pushes."));
 }
 
 #[tokio::test]

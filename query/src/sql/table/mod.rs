@@ -74,4 +74,4 @@ pub(crate) fn register(context: &SessionContext) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

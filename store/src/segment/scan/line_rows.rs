@@ -20,6 +20,12 @@ use crate::{
     segment::{SegmentError, column::Column, json, schema::lines},
 };
 
+/// Writes the attributes of a line's resource as the column has them.
+pub(crate) fn write_resource(scanned: &ScannedLine<'_>, out: &mut Vec<u8>) {
+    out.clear();
+    write_attributes(scanned.resource.attributes, None, out);
+}
+
 /// Rows of a batch on their way.
 #[derive(Debug)]
 pub(crate) struct LineScanRows<'r> {

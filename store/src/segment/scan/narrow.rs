@@ -7,16 +7,17 @@ use memchr::memmem::Finder;
 use super::{
     attribute::{self, Source},
     fixed_column,
-    gather::ChosenRows,
+    gather::{self, ChosenRows},
     passing,
+    resources::{self, Classes, position},
 };
 use crate::{
-    AttributeCondition, AttributeTest, ReadCounts, ScanColumn, ScanFilter,
+    AttributeCondition, AttributeTest, ReadCounts, ResourceTest, ScanColumn, ScanFilter,
     segment::{
         Segment, SegmentError,
         body_tokens::NeedleHashes,
         chunk_reader::{Block, ChunkReader},
-        column::Values,
+        column::{Column, Values},
         schema::lines,
         selection::Selection,
     },
@@ -68,8 +69,43 @@ impl<'a> Narrowing<'a> {
         for condition in &filter.attributes {
             self.attribute(condition)?;
         }
+        if let Some(test) = &filter.resources {
+            self.resources(test)?;
+        }
         self.bodies(&filter.body_contains)?;
         Ok(ChosenRows::of(&self.selection, self.segment.group_rows(self.group)))
+    }
+
+    /// Asks about each resource within each scope once.
+    fn resources(&mut self, test: &ResourceTest) -> Result<(), SegmentError> {
+        if self.selection.is_empty() {
+            return Ok(());
+        }
+        let rows = ChosenRows::of(&self.selection, self.segment.group_rows(self.group));
+        let resources = resources::read(self.reader, self.group, &rows)?;
+        let scopes = match fixed_column(self.reader.table, &ScanColumn::ScopeName) {
+            Some(column) => gather::read(self.reader, self.group, column, &rows)?,
+            None => Column::sparse_bytes(),
+        };
+        let mut classes = Classes::new(rows.len());
+        classes.split(&resources);
+        classes.split(&scopes);
+        let text = |column: &Column, row: u32| position(column, row).map(|at| column.bytes(at).to_vec());
+        let passes: Vec<bool> = classes
+            .firsts()
+            .iter()
+            .map(|&row| {
+                let (resource, scope) = (text(&resources, row), text(&scopes, row));
+                test.passes(&resource.unwrap_or_default(), &scope.unwrap_or_default())
+            })
+            .collect();
+        if passes.contains(&false) {
+            let mut found = self.none();
+            let kept = (0..).zip(self.selection.iter()).filter(|(at, _)| passes[classes.of(*at) as usize]);
+            kept.for_each(|(_, row)| found.insert(row));
+            self.selection.keep(&found);
+        }
+        Ok(())
     }
 
     fn read(&self, column: usize) -> Result<Block, SegmentError> {

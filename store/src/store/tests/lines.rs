@@ -187,9 +187,12 @@ fn answers(snapshot: &Snapshot, tenant: &TenantId) -> Vec<Vec<String>> {
         key: "even".into(),
         test: crate::AttributeTest::TextIn(vec!["true".into()]),
     };
+    let of_service_1 =
+        crate::ResourceTest::new(|resource, scope| resource == r#"{"service.name":"service-1"}"# && scope == "scope");
     let mut answers = vec![
         all(ScanFilter::default()),
         all(ScanFilter { services: service, ..ScanFilter::default() }),
+        all(ScanFilter { resources: Some(of_service_1), ..ScanFilter::default() }),
         all(ScanFilter { trace_ids, ..ScanFilter::default() }),
         all(ScanFilter { start_ns: time_ns(20)..=time_ns(70), ..ScanFilter::default() }),
         all(ScanFilter { attributes: vec![even], ..ScanFilter::default() }),
@@ -232,6 +235,7 @@ async fn lines_answer_the_same_wherever_they_lie() {
     let tenant = tenant("default");
     let expected = answers(&store.snapshot(), &tenant);
     assert_eq!(numbers(&store.snapshot(), &tenant), Vec::from_iter(0..120));
+    assert_eq!(expected[1], expected[2], "the resource tells the service");
     let first = &expected[0].iter().find(|row| row.starts_with("25|")).expect("there");
     let text = format!("25|{}|{}|{}|1a1a1a1a1a1a1a1a|", time_ns(25), time_ns(25), "05".repeat(16));
     assert!(first.starts_with(&text) && first.contains("|line 25|") && first.contains("|service-0|scope|"), "{first}");

@@ -30,6 +30,8 @@ async fn ask(request: HttpRequest<Body>) -> (StatusCode, String, Vec<u8>) {
         clock: Clock::fixed(0),
         config: Arc::new(config),
         mounts: Arc::default(),
+        about: Arc::default(),
+        site: Arc::default(),
     };
     let service = router(&app);
     let response = tower_call(service, request).await;

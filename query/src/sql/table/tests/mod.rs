@@ -6,7 +6,7 @@ mod numbers;
 mod plans;
 mod sampled;
 mod times;
-mod traffic;
+pub(crate) mod traffic;
 
 use std::time::{Duration, Instant};
 

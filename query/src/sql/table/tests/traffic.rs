@@ -19,7 +19,7 @@ use weir_proto::{
 use weir_store::{ScanFilter, ScanRequest, Store, StoreOptions, TracesBatch, head::BatchSummaries};
 
 /// When span 0 starts; each further one a second later.
-pub(super) const T0: u64 = 1_760_000_000_000_000_000;
+pub(crate) const T0: u64 = 1_760_000_000_000_000_000;
 /// Spans in all.
 pub(super) const SPANS: u64 = 600;
 
@@ -45,7 +45,7 @@ pub(super) async fn filled(sealed: u64) -> Filled {
 }
 
 /// Seals what is closed, and closes a file only when told to.
-pub(super) fn options(folder: &tempfile::TempDir) -> StoreOptions {
+pub(crate) fn options(folder: &tempfile::TempDir) -> StoreOptions {
     StoreOptions {
         free_bytes_min: 0,
         commit_delay_max: Duration::ZERO,
@@ -57,7 +57,7 @@ pub(super) fn options(folder: &tempfile::TempDir) -> StoreOptions {
     }
 }
 
-pub(super) async fn until_sealed(store: &Store) {
+pub(crate) async fn until_sealed(store: &Store) {
     let mut ticks = tokio::time::interval(Duration::from_millis(1));
     loop {
         let request = ScanRequest { columns: vec![], filter: ScanFilter::default() };
@@ -139,7 +139,7 @@ pub(super) fn batch(numbers: std::ops::Range<u64>) -> TracesBatch {
 }
 
 /// A batch of any spans.
-pub(super) fn batch_of(resource_spans: Vec<ResourceSpans>) -> TracesBatch {
+pub(crate) fn batch_of(resource_spans: Vec<ResourceSpans>) -> TracesBatch {
     let payload = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
     let mut summaries = BatchSummaries::default();
     let limits = Limits { span_bytes_max: 1 << 20, attributes_max: 100, depth_max: 64 };

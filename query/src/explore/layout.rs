@@ -1,0 +1,292 @@
+//! A trace as rows of a waterfall: depth first, children by their start; read from columns, without attributes.
+
+use std::collections::{HashMap, HashSet};
+
+use arrow_array::{
+    Array, FixedSizeBinaryArray, Float64Array, RecordBatch,
+    cast::AsArray,
+    types::{Float64Type, Int32Type, Int64Type, TimestampNanosecondType},
+};
+use weir_proto::{SpanId, TraceId};
+use weir_store::{ScanColumn, ScanFilter, ScanRequest, sampling::POLICY_ATTRIBUTE};
+
+use super::{plan::attribute_column, texts::Texts};
+use crate::{
+    critical_path::{self, SpanTime},
+    tree::{Node, Tree},
+};
+
+/// What the page is told of a row in one bit each.
+pub(crate) mod flag {
+    pub(crate) const CRITICAL: u16 = 1;
+    pub(crate) const PENDING: u16 = 2;
+    pub(crate) const PARENT_MISSING: u16 = 4;
+    pub(crate) const SHARED_ID: u16 = 8;
+    pub(crate) const OUTSIDE_PARENT: u16 = 16;
+    pub(crate) const EVENTS: u16 = 32;
+    pub(crate) const LINKS: u16 = 64;
+    pub(crate) const LINES: u16 = 128;
+    pub(crate) const EXCEPTION: u16 = 256;
+    pub(crate) const CUT_CIRCLE: u16 = 512;
+    pub(crate) const NO_END: u16 = 1024;
+}
+
+/// Bytes that a span takes while its trace is laid out, about.
+pub(crate) const SPAN_BYTES: u64 = 224;
+
+/// A span as it was read.
+#[derive(Debug, Clone)]
+pub(crate) struct LaidSpan {
+    pub(crate) node: Node,
+    pub(crate) id: [u8; 8],
+    /// Into [`Draft::services`] and [`Draft::operations`].
+    pub(crate) service: u32,
+    pub(crate) operation: u32,
+    pub(crate) status: i32,
+    pub(crate) flags: u16,
+    pub(crate) adjusted_count: f64,
+    /// What the reader looked for is in it.
+    pub(crate) is_match: bool,
+}
+
+/// Names, numbered as they come.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    numbers: HashMap<String, u32>,
+    pub(crate) list: Vec<String>,
+}
+
+impl Names {
+    fn number(&mut self, name: &str) -> u32 {
+        if let Some(&number) = self.numbers.get(name) {
+            return number;
+        }
+        let number = self.list.len() as u32;
+        self.numbers.insert(name.to_owned(), number);
+        self.list.push(name.to_owned());
+        number
+    }
+}
+
+/// A trace while it is read.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    pub(crate) spans: Vec<LaidSpan>,
+    pub(crate) services: Names,
+    pub(crate) operations: Names,
+    /// That kept it, if one did.
+    pub(crate) policy: Option<String>,
+}
+
+/// A trace in the order of its rows.
+#[derive(Debug, Default)]
+pub(crate) struct Layout {
+    /// By row.
+    pub(crate) spans: Vec<LaidSpan>,
+    pub(crate) parents: Vec<Option<u32>>,
+    pub(crate) depths: Vec<u32>,
+    /// Rows below each, which follow it.
+    pub(crate) descendants: Vec<u32>,
+    pub(crate) times: Vec<SpanTime>,
+    pub(crate) services: Vec<String>,
+    pub(crate) operations: Vec<String>,
+    pub(crate) policy: Option<String>,
+    /// The first start and the last end, Unix ns.
+    pub(crate) start_ns: u64,
+    pub(crate) end_ns: u64,
+}
+
+const WANTED: usize = 13;
+
+/// A scan for a trace; `more` columns follow for [`Draft::add`]'s `finds`.
+pub(crate) fn request(id: TraceId, more: &[ScanColumn]) -> ScanRequest {
+    let mut columns = vec![
+        ScanColumn::SpanId,
+        ScanColumn::ParentSpanId,
+        ScanColumn::StartTime,
+        ScanColumn::Duration,
+        ScanColumn::EndTime,
+        ScanColumn::Service,
+        ScanColumn::Name,
+        ScanColumn::Kind,
+        ScanColumn::StatusCode,
+        ScanColumn::State,
+        ScanColumn::AdjustedCount,
+        ScanColumn::Events,
+        ScanColumn::Links,
+        attribute_column(POLICY_ATTRIBUTE),
+    ];
+    columns.extend_from_slice(more);
+    ScanRequest { columns, filter: ScanFilter { trace_ids: Some(vec![id]), ..ScanFilter::default() } }
+}
+
+/// What is asked of a batch: which of its rows are a match; columns that were asked for begin at the position given.
+pub(crate) type Finds<'a> = &'a dyn Fn(&RecordBatch, usize) -> Vec<bool>;
+
+impl Draft {
+    /// Adds a batch's spans.
+    pub(crate) fn add(&mut self, batch: &RecordBatch, finds: Option<Finds<'_>>) {
+        let ids: &FixedSizeBinaryArray = batch.column(0).as_fixed_size_binary();
+        let parents: &FixedSizeBinaryArray = batch.column(1).as_fixed_size_binary();
+        let starts = batch.column(2).as_primitive::<TimestampNanosecondType>().values();
+        let durations = batch.column(3).as_primitive::<Int64Type>().values();
+        let ends = batch.column(4).as_primitive::<TimestampNanosecondType>();
+        let (services, names) = (Texts::of(batch.column(5)), Texts::of(batch.column(6)));
+        let kinds = batch.column(7).as_primitive::<Int32Type>().values();
+        let statuses = batch.column(8).as_primitive::<Int32Type>().values();
+        let states = Texts::of(batch.column(9));
+        let weights: &Float64Array = batch.column(10).as_primitive::<Float64Type>();
+        let (events, links, policies) =
+            (Texts::of(batch.column(11)), Texts::of(batch.column(12)), Texts::of(batch.column(WANTED)));
+        let of_service = Self::numbers(&services, batch.num_rows(), &mut self.services);
+        let of_operation = Self::numbers(&names, batch.num_rows(), &mut self.operations);
+        let has_exception: Vec<bool> =
+            (0..events.codes() as u32).map(|code| events.of_code(code).contains(r#""name":"exception""#)).collect();
+        let matches = finds.map(|finds| finds(batch, WANTED + 1));
+        for row in 0..batch.num_rows() {
+            let (start_ns, duration_ns) = (starts[row].max(0) as u64, durations[row].max(0) as u64);
+            let mut flags = 0;
+            let mut set = |is: bool, bit: u16| flags |= if is { bit } else { 0 };
+            set(states.text(row) == Some("pending"), flag::PENDING);
+            set(events.code(row).is_some(), flag::EVENTS);
+            set(links.code(row).is_some(), flag::LINKS);
+            set(events.code(row).is_some_and(|code| has_exception[code as usize]), flag::EXCEPTION);
+            set(ends.is_null(row) || ends.value(row) < starts[row], flag::NO_END);
+            let id: [u8; 8] = ids.value(row).try_into().expect("ids are of 8 bytes");
+            let parent = (!parents.is_null(row)).then(|| SpanId::from_wire(parents.value(row))).flatten();
+            self.spans.push(LaidSpan {
+                node: Node {
+                    id: SpanId::from_wire(&id),
+                    parent_id: parent,
+                    start_ns,
+                    end_ns: start_ns.saturating_add(duration_ns),
+                    kind: kinds[row],
+                },
+                id,
+                service: services.code(row).map_or(0, |code| of_service[code as usize]),
+                operation: names.code(row).map_or(0, |code| of_operation[code as usize]),
+                status: statuses[row],
+                flags,
+                adjusted_count: if weights.is_null(row) { 1.0 } else { weights.value(row) },
+                is_match: matches.as_ref().is_some_and(|matches| matches[row]),
+            });
+            if self.policy.is_none() {
+                self.policy = policies.text(row).map(str::to_owned);
+            }
+        }
+    }
+
+    /// The numbers of the texts that rows have, by code: a dictionary may have more.
+    fn numbers(texts: &Texts<'_>, rows: usize, names: &mut Names) -> Vec<u32> {
+        let mut numbers = vec![u32::MAX; texts.codes()];
+        for code in (0..rows).filter_map(|row| texts.code(row)) {
+            let number = &mut numbers[code as usize];
+            if *number == u32::MAX {
+                *number = names.number(texts.of_code(code));
+            }
+        }
+        numbers
+    }
+
+    /// Lays out what was read; what was sent twice is one row.
+    pub(crate) fn lay_out(mut self) -> Layout {
+        self.spans.sort_by_key(|span| (span.node.start_ns, std::cmp::Reverse(span.node.end_ns), span.id));
+        self.fold_resends();
+        let nodes: Vec<Node> = self.spans.iter().map(|span| span.node).collect();
+        let tree = Tree::of(&nodes);
+        let times = critical_path::of_trace(&nodes, &tree);
+        let order = depth_first(&tree, nodes.len());
+        let mut rows = vec![0u32; nodes.len()];
+        for (row, &span) in (0..).zip(&order) {
+            rows[span as usize] = row;
+        }
+        let shared = shared_ids(&self.spans);
+        let mut layout = Layout { policy: self.policy, ..Layout::default() };
+        let here: HashSet<SpanId> = nodes.iter().filter_map(|node| node.id).collect();
+        for &span in &order {
+            let node = &nodes[span as usize];
+            let parent = tree.parent(span);
+            let mut laid = self.spans[span as usize].clone();
+            let mut set = |is: bool, bit: u16| laid.flags |= if is { bit } else { 0 };
+            set(times[span as usize].on_critical_path, flag::CRITICAL);
+            set(node.id.is_some_and(|id| shared.contains(&id)), flag::SHARED_ID);
+            let is_named_here = node.parent_id.is_some_and(|id| here.contains(&id));
+            set(parent.is_none() && node.parent_id.is_some() && !is_named_here, flag::PARENT_MISSING);
+            set(parent.is_none() && is_named_here, flag::CUT_CIRCLE);
+            let outside = |parent: &Node| node.start_ns < parent.start_ns || node.end_ns > parent.end_ns;
+            set(parent.is_some_and(|parent| outside(&nodes[parent as usize])), flag::OUTSIDE_PARENT);
+            let parent_row = parent.map(|parent| rows[parent as usize]);
+            layout.depths.push(parent_row.map_or(0, |row| layout.depths[row as usize] + 1));
+            layout.parents.push(parent_row);
+            layout.times.push(times[span as usize]);
+            layout.spans.push(laid);
+        }
+        layout.descendants = vec![0; order.len()];
+        for row in (0..order.len()).rev() {
+            if let Some(parent) = layout.parents[row] {
+                layout.descendants[parent as usize] += layout.descendants[row] + 1;
+            }
+        }
+        layout.start_ns = nodes.iter().map(|node| node.start_ns).min().unwrap_or(0);
+        layout.end_ns = nodes.iter().map(|node| node.end_ns).max().unwrap_or(0);
+        layout.services = self.services.list;
+        layout.operations = self.operations.list;
+        layout
+    }
+
+    /// Rows with one id and the same times and names are one span, sent twice; a kept one wins over its pending twin.
+    fn fold_resends(&mut self) {
+        type Twin = ([u8; 8], u64, u64, u32, u32, (i32, i32));
+        let mut counts: HashMap<[u8; 8], u32> = HashMap::with_capacity(self.spans.len());
+        self.spans.iter().for_each(|span| *counts.entry(span.id).or_default() += 1);
+        if counts.len() == self.spans.len() {
+            return;
+        }
+        let mut twins: HashMap<Twin, usize> = HashMap::new();
+        let mut folded: Vec<LaidSpan> = Vec::with_capacity(self.spans.len());
+        for span in std::mem::take(&mut self.spans) {
+            if counts[&span.id] > 1 {
+                let LaidSpan { node, id, service, operation, status, .. } = &span;
+                let twin = (*id, node.start_ns, node.end_ns, *service, *operation, (node.kind, *status));
+                if let Some(&at) = twins.get(&twin) {
+                    folded[at].is_match |= span.is_match;
+                    if span.flags & flag::PENDING == 0 {
+                        folded[at].flags &= !flag::PENDING;
+                        folded[at].adjusted_count = span.adjusted_count;
+                    }
+                    continue;
+                }
+                twins.insert(twin, folded.len());
+            }
+            folded.push(span);
+        }
+        self.spans = folded;
+    }
+}
+
+impl Layout {
+    /// The rows of each span id, in order.
+    pub(crate) fn rows_of(&self, id: SpanId) -> Vec<u32> {
+        (0..).zip(&self.spans).filter(|(_, span)| span.node.id == Some(id)).map(|(row, _)| row).collect()
+    }
+}
+
+/// Ids that several spans have.
+fn shared_ids(spans: &[LaidSpan]) -> HashSet<SpanId> {
+    let mut seen: HashMap<SpanId, bool> = HashMap::with_capacity(spans.len());
+    for id in spans.iter().filter_map(|span| span.node.id) {
+        seen.entry(id).and_modify(|twice| *twice = true).or_insert(false);
+    }
+    seen.into_iter().filter(|(_, twice)| *twice).map(|(id, _)| id).collect()
+}
+
+/// Every span, each followed by all that is below it.
+fn depth_first(tree: &Tree, spans: usize) -> Vec<u32> {
+    let mut order = Vec::with_capacity(spans);
+    let mut next: Vec<u32> = (0..spans as u32).rev().filter(|&span| tree.parent(span).is_none()).collect();
+    while let Some(span) = next.pop() {
+        order.push(span);
+        next.extend(tree.children(span).iter().rev());
+    }
+    order
+}
