@@ -1,4 +1,4 @@
-//! The web UI's rooms: how its files begin, how large they are, and who imports whom: page → component → hook → api → format.
+//! The web UI's rooms: how files begin, how large they are, who imports whom (page → component → hook → api → format).
 
 use std::{
     fs,
