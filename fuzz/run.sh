@@ -20,7 +20,7 @@ for each in $targets; do
   # Store and query take long to build: only for the targets that need them.
   case $each in
     journal_recovery | segment_footer) features=(--no-default-features --features store) ;;
-    sql_guard) ;;
+    sql_guard | promql) ;;
     *) features=(--no-default-features) ;;
   esac
   mkdir -p "fuzz/found/$each"

@@ -8,6 +8,7 @@ mod data;
 mod demo;
 mod logging;
 mod samplers;
+mod scrapers;
 mod shutdown;
 mod sql;
 mod wiring;

@@ -1,6 +1,6 @@
 //! Puts the parts together: store, receivers and queries start here, and stop here in the opposite order of need.
 
-use std::{io::Write, path::PathBuf, sync::Arc, time::Duration};
+use std::{io::Write, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -9,17 +9,26 @@ use weir_collector::{
     Append, Arrival,
     admission::AdmissionRules,
     processors::Processing,
-    receivers::{Listening, SpanLimits, otlp, zipkin},
+    receivers::{
+        Listening, SpanLimits,
+        loki::{self, LokiConfig, PUSH_PATH, Push},
+        otlp,
+        prometheus::Surroundings,
+        remote_write::{self, RemoteWrite, RemoteWriteConfig},
+        zipkin,
+    },
+    samples::{AcceptWindow, SampleDoor},
 };
 use weir_proto::{TenantId, time::Clock};
-use weir_query::http::{About, Asset, Guests, ListensAt, Site};
+use weir_query::http::{About, Asset, Guests, ListensAt, Mount, Site};
 use weir_store::Store;
 
 use crate::{
     banner,
-    config::{Accept, Config, ReceiverConfig},
+    config::{Accept, Config, ReceiverConfig, StorageConfig, target_groups},
     demo::Shop,
     samplers::Samplers,
+    scrapers::Scrapers,
     shutdown::{Asked, Signals},
 };
 
@@ -53,17 +62,20 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     };
     let tracker = TaskTracker::new();
     let stop = CancellationToken::new();
-    if let Err(error) = start(&plan, &store, &samplers, &tracker, &stop).await {
-        drain(&plan, &store, &tracker, &stop, &mut signals).await?;
-        return Err(error);
-    }
+    let scraping = match start(&plan, &store, &samplers, &tracker, &stop).await {
+        Ok(scraping) => scraping,
+        Err(error) => {
+            drain(&plan, &store, &tracker, &stop, &mut signals).await?;
+            return Err(error);
+        }
+    };
     loop {
         let asked = tokio::select! {
             asked = signals.next() => asked,
             why = store.failed() => stop_at_once(&why),
         };
         match asked {
-            Asked::Reload => reload(&plan, &mut samplers, &store).await,
+            Asked::Reload => reload(&plan, &mut samplers, &scraping, &store).await,
             Asked::Stop(name) => {
                 info!("{name}: answering what was received, then stopping");
                 return drain(&plan, &store, &tracker, &stop, &mut signals).await;
@@ -72,14 +84,22 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     }
 }
 
-/// Opens every port and prints the banner.
+/// The scrapers, with what starting another one takes.
+struct Scraping {
+    scrapers: Scrapers,
+    surroundings: Surroundings,
+    /// Where the query endpoint listens.
+    own: SocketAddr,
+}
+
+/// Opens every port, begins to scrape and prints the banner.
 async fn start(
     plan: &Plan,
     store: &Store,
     samplers: &Samplers,
     tracker: &TaskTracker,
     stop: &CancellationToken,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Scraping> {
     let append: Append = {
         let store = store.clone();
         Arc::new(move |batch| {
@@ -92,25 +112,45 @@ async fn start(
             })
         })
     };
+    let door = SampleDoor::new(store, accept_window(plan.config.storage.accept));
     // The one authenticator hook: who names no tenant is the default one.
     let mut receivers: Vec<Listening> = Vec::new();
+    let mut mounted: Option<Push> = None;
     for (id, config) in &plan.config.receivers {
         let authenticate = Arc::new(|_: &_| Ok(TenantId::default()));
-        let (accept, clock, append, stop) = (plan.config.storage.accept, Clock::system(), append.clone(), stop.clone());
+        let (clock, append, stop) = (Clock::system(), append.clone(), stop.clone());
         let processing = samplers.processing(id);
         let started = match config {
             ReceiverConfig::Otlp(config) => {
-                let rules = admission_rules(config.span_limits, accept, processing);
-                otlp::start(config, rules, clock, append, authenticate, tracker, stop).await
+                let rules = admission_rules(config.span_limits, &plan.config.storage, processing);
+                otlp::start(config, rules, clock, append, door.clone(), authenticate, tracker, stop).await
             }
+            // Started when the query endpoint listens, or mounted on it.
+            ReceiverConfig::Prometheus(_) | ReceiverConfig::RemoteWrite(_) => continue,
             ReceiverConfig::Zipkin(config) => {
-                let rules = admission_rules(config.span_limits, accept, processing);
+                let rules = admission_rules(config.span_limits, &plan.config.storage, processing);
                 let started = zipkin::start(config, rules, clock, append, authenticate, tracker, stop).await;
                 started.map(|port| vec![port])
+            }
+            ReceiverConfig::Loki(config) => {
+                let push = pushes(plan, config, append);
+                mounted.get_or_insert_with(|| push.clone());
+                loki::start(config, push, tracker, stop).await.map(|port| vec![port])
             }
         };
         receivers.extend(started.with_context(|| format!("cannot start receiver {id}"))?);
     }
+    // Pushes are taken on the port for queries, too, whatever receivers there are; what is configured for them holds there as well.
+    let push = mounted.unwrap_or_else(|| pushes(plan, &LokiConfig::default(), append));
+    let push = Mount::post(PUSH_PATH, "Loki: push log lines, as JSON or as protobuf behind snappy.", move |request| {
+        let push = push.clone();
+        async move { push.answer(request).await }
+    });
+    let hostname = hostname();
+    let scrapers = Scrapers::default();
+    let mut mounts = scrapers.mounts(&hostname);
+    mounts.push(remote_write_mount(plan, &door));
+    mounts.push(push);
     let authenticate = Arc::new(|_: &_| Some(TenantId::default()));
     let query = &plan.config.query;
     let about = About {
@@ -127,12 +167,24 @@ async fn start(
         store.clone(),
         &plan.data.join(SPILL_FOLDER),
         authenticate,
-        Guests { mounts: Vec::new(), site: site(), about },
+        Guests { mounts, site: site(), about },
         tracker,
         stop.clone(),
     )
     .await
     .with_context(|| format!("cannot listen on query.endpoint {}", query.endpoint))?;
+    let surroundings = Surroundings {
+        tenant: TenantId::default(),
+        door,
+        clock: Clock::system(),
+        read_yaml: target_groups,
+        hostname,
+        tracker: tracker.clone(),
+        stop: stop.clone(),
+    };
+    scrapers
+        .set(&plan.config.receivers, plan.config_file.as_deref(), address, &surroundings)
+        .context("cannot start scraping")?;
     let banner = banner::text(plan.config_file.as_deref(), &plan.data, &receivers, address);
     // Whoever started it may have closed stdout: no reason to stop.
     let _ = std::io::stdout().write_all(banner.as_bytes());
@@ -141,7 +193,42 @@ async fn start(
         let address = otlp_http.context("the demo needs a receiver that speaks OTLP over HTTP")?.address;
         tokio::spawn(shop.clone().open(address, stop.clone()));
     }
-    Ok(())
+    Ok(Scraping { scrapers, surroundings, own: address })
+}
+
+/// Remote write on the query endpoint.
+fn remote_write_mount(plan: &Plan, door: &SampleDoor) -> Mount {
+    let configured = plan.config.receivers.values().find_map(|config| match config {
+        ReceiverConfig::RemoteWrite(config) => Some(config.clone()),
+        _ => None,
+    });
+    let config = configured.unwrap_or_else(RemoteWriteConfig::default);
+    let authenticate = Arc::new(|_: &_| Ok(TenantId::default()));
+    let taking = RemoteWrite::new(&config, door.clone(), authenticate, Clock::system());
+    Mount::post(remote_write::PATH, "Prometheus: remote write, 1.0 and 2.0.", move |request| {
+        let taking = taking.clone();
+        async move { taking.answer(request).await }
+    })
+}
+
+/// This machine's name, as far as it is known.
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "localhost".into(), |name| name.trim().to_owned())
+}
+
+/// The times that samples may lie at.
+fn accept_window(accept: Accept) -> AcceptWindow {
+    match accept {
+        Accept::Any => AcceptWindow::default(),
+        Accept::Window { past, future } => AcceptWindow { past: Some(past), future: Some(future) },
+    }
+}
+
+/// What takes Loki's pushes.
+fn pushes(plan: &Plan, config: &LokiConfig, append: Append) -> Push {
+    let rules = admission_rules(config.line_limits, &plan.config.storage, Processing::NONE);
+    Push::new(config, rules, Clock::system(), append, Arc::new(|_: &_| Ok(TenantId::default())))
 }
 
 /// The web UI as it was built into this binary.
@@ -158,12 +245,12 @@ fn site() -> Site {
 }
 
 /// What makes a span acceptable: the receiver's bounds, and the times that storage takes; and what is done with it.
-fn admission_rules(limits: SpanLimits, accept: Accept, processing: Processing) -> AdmissionRules {
-    let (accept_past, accept_future) = match accept {
+fn admission_rules(limits: SpanLimits, storage: &StorageConfig, processing: Processing) -> AdmissionRules {
+    let (accept_past, accept_future) = match storage.accept {
         Accept::Any => (None, None),
         Accept::Window { past, future } => (Some(past), Some(future)),
     };
-    AdmissionRules { limits: limits.into(), accept_past, accept_future, processing }
+    AdmissionRules { limits: limits.into(), accept_past, accept_future, processing, line_ids: storage.line_ids() }
 }
 
 /// Stops taking requests, waits for those under way, then writes down what the store still holds.
@@ -204,8 +291,8 @@ fn stop_at_once(why: &str) -> ! {
     std::process::exit(1)
 }
 
-/// SIGHUP: takes on the file's processors, and says which other sections need a restart. A bad file changes nothing.
-async fn reload(plan: &Plan, samplers: &mut Samplers, store: &Store) {
+/// SIGHUP: takes on the file's processors and scrape configs, and says which other sections need a restart. A bad file changes nothing.
+async fn reload(plan: &Plan, samplers: &mut Samplers, scraping: &Scraping, store: &Store) {
     let Some(file) = &plan.config_file else {
         warn!("SIGHUP: weir runs without a configuration file; nothing to reload");
         return;
@@ -218,6 +305,14 @@ async fn reload(plan: &Plan, samplers: &mut Samplers, store: &Store) {
         warn!("SIGHUP: {warning}");
     }
     let file = file.display();
+    let Scraping { scrapers, surroundings, own } = scraping;
+    let scrapes_otherwise = match scrapers.set(&next.receivers, plan.config_file.as_deref(), *own, surroundings) {
+        Ok(is_changed) => is_changed,
+        Err(error) => return error!("SIGHUP: nothing changed: {error:#}"),
+    };
+    if scrapes_otherwise {
+        info!("SIGHUP: {file}: its scrape configs hold from now on");
+    }
     let is_changed = match samplers.reload(next.processors.clone(), store).await {
         Ok(is_changed) => is_changed,
         Err(error) => return error!("SIGHUP: nothing changed: {error:#}"),
@@ -227,7 +322,7 @@ async fn reload(plan: &Plan, samplers: &mut Samplers, store: &Store) {
     }
     let mut sections = plan.config.differences(&next);
     sections.retain(|section| *section != "processors");
-    if sections.is_empty() && !is_changed {
+    if sections.is_empty() && !is_changed && !scrapes_otherwise {
         info!("SIGHUP: {file} is valid and says what is running already");
     } else if !sections.is_empty() {
         warn!("SIGHUP: {file} is valid; these sections need a restart: {}", sections.join(", "));

@@ -13,7 +13,9 @@ pub use lines::admit_lines;
 use weir_proto::{
     Signal, SpanId, TenantId, TraceId,
     otlp::{
-        Checks, ItemFault, Limits, ScanError, logs,
+        Checks, ItemFault, Limits, ScanError,
+        logs::{self, IdNames},
+        metrics,
         traces::{self, Rewriter, ScannedSpan, scan},
         wire::WireError,
         with_attributes_max,
@@ -39,6 +41,8 @@ pub struct AdmissionRules {
     pub accept_future: Option<Duration>,
     /// What samples spans.
     pub processing: Processing,
+    /// Where the ids of lines are looked for.
+    pub line_ids: IdNames,
 }
 
 /// Most rejected items of one request. A batch of 16 MiB may hold eight million empty spans: naming each would cost
@@ -95,6 +99,7 @@ fn request_name(signal: Signal) -> &'static str {
     match signal {
         Signal::Traces => "ExportTraceServiceRequest",
         Signal::Logs => "ExportLogsServiceRequest",
+        Signal::Metrics => "ExportMetricsServiceRequest",
     }
 }
 
@@ -163,7 +168,7 @@ fn with_usable<T: Scanned>(
 }
 
 /// Scans, a second time when the first finds an unusual field order, which is put in order before.
-fn with_canonical<T>(
+pub(crate) fn with_canonical<T>(
     signal: Signal,
     payload: Bytes,
     scan: impl Fn(&[u8]) -> Result<T, ScanError>,
@@ -237,6 +242,7 @@ fn rewrite(signal: Signal, payload: &[u8]) -> Result<Bytes, AdmissionError> {
     let canonical = match signal {
         Signal::Traces => traces::canonical,
         Signal::Logs => logs::canonical,
+        Signal::Metrics => metrics::canonical,
     };
     let rewritten = canonical(payload).map_err(|error| AdmissionError::Malformed { signal, error })?;
     Ok(rewritten.into())

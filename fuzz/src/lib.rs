@@ -4,6 +4,8 @@
 mod files;
 #[cfg(feature = "store")]
 pub mod journal;
+#[cfg(feature = "query")]
+pub mod promql;
 #[cfg(feature = "store")]
 pub mod segment;
 #[cfg(feature = "query")]

@@ -1,13 +1,16 @@
 //! Bytes from the network: the scan, what is transcoded to be scanned, tracestates.
 
 use weir_proto::{
+    exposition::{Entry, Exposition, TextFormat},
     otlp::{
         json::{TranscodeLimits, transcode_traces},
+        metrics,
         traces::{
             Attributes, Checks, KeySet, Limits, ScanError, ScannedSpan, SpanView, ValueView, array_values, canonical,
             key_values, scan, scan_chosen,
         },
     },
+    remote_write::{self, WriteVersion},
     tracestate::{OtelState, Threshold, adjusted_count, write},
     zipkin::{TranscodeOptions, transcode_spans},
 };
@@ -144,4 +147,63 @@ fn look_at_value(value: ValueView<'_>) {
         ValueView::KvList(list) => key_values(list).for_each(|entry| look_at_value(entry.value)),
         _ => {}
     }
+}
+
+/// Any bytes as what a target exposes, in both formats: an end, or words; a series that is recalled is read like one that is not.
+pub fn exposition(bytes: &[u8]) {
+    for format in [TextFormat::Prometheus, TextFormat::OpenMetrics] {
+        let mut lengths = Vec::new();
+        let mut values = Vec::new();
+        let mut exposition = Exposition::new(bytes, format);
+        let ended = loop {
+            match exposition.next(|_| None) {
+                Ok(Some(Entry::Sample(sample))) => {
+                    for (name, _) in exposition.pairs().iter() {
+                        assert!(!name.is_empty() || sample.series.contains(&b'"'), "a name of nothing");
+                    }
+                    lengths.push(sample.series.len());
+                    values.push((sample.value.to_bits(), sample.time_ms));
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => break true,
+                Err(_) => break false,
+            }
+        };
+        let (mut known, mut again) = (lengths.iter(), Vec::new());
+        let mut exposition = Exposition::new(bytes, format);
+        while let Ok(Some(entry)) = exposition.next(|_| known.next().copied()) {
+            if let Entry::Sample(sample) = entry {
+                again.push((sample.value.to_bits(), sample.time_ms));
+            }
+        }
+        assert!(!ended || again == values, "recalled lines differ");
+    }
+}
+
+/// Any bytes as a remote write request of both versions, and as OTLP metrics: an error, or whole parts.
+pub fn remote_write(bytes: &[u8]) {
+    for version in [WriteVersion::V1, WriteVersion::V2] {
+        let _ = remote_write::walk(
+            version,
+            bytes,
+            |series| {
+                for histogram in series.histograms.iter().filter_map(|(_, _, histogram)| histogram.as_ref().ok()) {
+                    let buckets: u64 = histogram.positive_spans.iter().map(|span| u64::from(span.length)).sum();
+                    assert_eq!(buckets, histogram.positive_counts.len() as u64);
+                }
+            },
+            |_| (),
+        );
+    }
+    let limits = Limits { depth_max: 64, attributes_max: 1024, span_bytes_max: 1 << 20 };
+    let _ = metrics::scan(bytes, Checks::Admission(limits), |scanned| {
+        for message in scanned.metric.points() {
+            if let Ok((point, _)) = metrics::NumberPoint::read(message, limits) {
+                point.attributes().iter().for_each(|attribute| drop(metrics::in_words(attribute.value)));
+            }
+            let _ = metrics::HistogramPoint::read(message, limits);
+            let _ = metrics::ExponentialPoint::read(message, limits);
+            let _ = metrics::SummaryPoint::read(message, limits);
+        }
+    });
 }

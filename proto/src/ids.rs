@@ -27,6 +27,13 @@ impl TraceId {
         (id != [0; 16]).then_some(Self(id))
     }
 
+    /// The id with nothing but its low half, as systems of 64 bits know it; `None` where that is zero.
+    pub fn low_half(self) -> Option<Self> {
+        let mut id = self.0;
+        id[..8].fill(0);
+        (id != [0; 16]).then_some(Self(id))
+    }
+
     /// A well-mixed hash, part of the segment format (docs/formats.md): ids made by counting or padded
     /// from 64 bits still spread evenly. The finaliser is MurmurHash3's fmix64 over both halves.
     pub fn hash64(self) -> u64 {

@@ -3,10 +3,13 @@
 pub mod decimal;
 pub mod duration;
 pub mod endpoint;
+pub mod exposition;
 pub mod ids;
 pub mod json;
+pub mod loki;
 pub mod metrics;
 pub mod otlp;
+pub mod remote_write;
 pub mod signal;
 pub mod size;
 pub mod tenant;

@@ -9,17 +9,23 @@ pub enum Signal {
     Traces,
     /// Log records.
     Logs,
+    /// Samples of metrics.
+    Metrics,
 }
 
 impl Signal {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Traces, Self::Logs];
+    pub const ALL: [Self; 3] = [Self::Traces, Self::Logs, Self::Metrics];
 
-    /// `traces`, `logs`.
+    /// Those whose items are rows of their own; samples are columns of their series.
+    pub const WITH_ROWS: [Self; 2] = [Self::Traces, Self::Logs];
+
+    /// `traces`, `logs`, `metrics`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Traces => "traces",
             Self::Logs => "logs",
+            Self::Metrics => "metrics",
         }
     }
 
@@ -33,6 +39,7 @@ impl Signal {
         match self {
             Self::Traces => "spans",
             Self::Logs => "log records",
+            Self::Metrics => "samples",
         }
     }
 }

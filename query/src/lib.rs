@@ -9,10 +9,16 @@ mod dependencies;
 mod drawn;
 mod explore;
 pub mod http;
+mod lines;
+mod logql;
+mod promql;
 mod sql;
 mod trace;
 mod tree;
 mod weight;
+
+#[doc(hidden)]
+pub use promql::{printed as printed_promql, script};
 
 /// Whether the guard of SQL lets a text pass: what the fuzzer calls. Not for others.
 #[doc(hidden)]

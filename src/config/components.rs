@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use weir_collector::{
     processors::{probabilistic_sampler::ProbabilisticSamplerConfig, tail_sampling::TailSamplingConfig},
-    receivers::{otlp::OtlpConfig, zipkin::ZipkinConfig},
+    receivers::{
+        loki::LokiConfig, otlp::OtlpConfig, prometheus::PrometheusConfig, remote_write::RemoteWriteConfig,
+        zipkin::ZipkinConfig,
+    },
 };
 
 use super::{
     check::Findings,
     elsewhere::{self, Standing},
     error::unknown,
+    prometheus,
     yaml::{Entry, Node, Position, Problem, Reading, Step, Value},
 };
 
@@ -50,7 +54,7 @@ impl Kind {
     /// The types that exist here.
     fn types(self) -> &'static [&'static str] {
         match self {
-            Self::Receiver => &["otlp", "zipkin"],
+            Self::Receiver => &["loki", "otlp", "prometheus", "prometheusremotewrite", "zipkin"],
             Self::Processor => &["probabilistic_sampler", "tail_sampling"],
             Self::Exporter | Self::Connector | Self::Extension => &[],
         }
@@ -62,8 +66,14 @@ impl Kind {
 pub(crate) enum ReceiverConfig {
     /// `otlp`.
     Otlp(OtlpConfig),
+    /// `prometheus`.
+    Prometheus(Box<PrometheusConfig>),
+    /// `prometheusremotewrite`.
+    RemoteWrite(RemoteWriteConfig),
     /// `zipkin`.
     Zipkin(ZipkinConfig),
+    /// `loki`.
+    Loki(LokiConfig),
 }
 
 /// A processor as configured.
@@ -133,15 +143,30 @@ pub(super) fn receivers(root: &Node, findings: &mut Findings) -> Option<BTreeMap
     for (id, entry) in usable(root, Kind::Receiver, findings) {
         let steps = [Step::Key("receivers".into()), Step::Key(entry.key.clone())];
         let mut node = entry.node.clone();
-        let is_zipkin = id.split('/').next() == Some("zipkin");
         elsewhere::take_out(&mut node, &entry.key, &mut findings.problems, &mut findings.warnings);
+        prometheus::take_out(&mut node, &steps, findings);
         let mut reading = Reading { problems: &mut findings.problems };
-        let config = if is_zipkin {
-            let check = |config: &ZipkinConfig| config.check().map_err(|error| flaw(&error.to_string()));
-            reading.read(&node, &steps, check).map(ReceiverConfig::Zipkin)
-        } else {
-            let check = |config: &OtlpConfig| config.check().map_err(|error| flaw(&error.to_string()));
-            reading.read(&node, &steps, check).map(ReceiverConfig::Otlp)
+        let config = match id.split('/').next().unwrap_or_default() {
+            "zipkin" => {
+                let check = |config: &ZipkinConfig| config.check().map_err(|error| flaw(&error.to_string()));
+                reading.read(&node, &steps, check).map(ReceiverConfig::Zipkin)
+            }
+            "loki" => {
+                let check = |config: &LokiConfig| config.check().map_err(|error| flaw(&error.to_string()));
+                reading.read(&node, &steps, check).map(ReceiverConfig::Loki)
+            }
+            "prometheus" => {
+                let check = |config: &PrometheusConfig| config.check().map_err(|error| flaw(&error.to_string()));
+                reading.read(&node, &steps, check).map(|config| ReceiverConfig::Prometheus(Box::new(config)))
+            }
+            "prometheusremotewrite" => {
+                let check = |config: &RemoteWriteConfig| config.check().map_err(|error| flaw(&error.to_string()));
+                reading.read(&node, &steps, check).map(ReceiverConfig::RemoteWrite)
+            }
+            _ => {
+                let check = |config: &OtlpConfig| config.check().map_err(|error| flaw(&error.to_string()));
+                reading.read(&node, &steps, check).map(ReceiverConfig::Otlp)
+            }
         };
         if let Some(config) = config {
             receivers.insert(id, config);

@@ -20,7 +20,9 @@ use Standing::{Missing, Needless};
 /// One type of component, and how it stands.
 type Row = (&'static str, Standing);
 
-const METRICS: Standing = Missing("metrics are not there yet, traces are");
+const BY_SCRAPING: Standing =
+    Missing("let an exporter of Prometheus' expose it and the prometheus receiver scrape that, or send OTLP");
+const METRICS: Standing = Missing("metrics are kept as they come");
 const LOGS: Standing = Missing("log records are kept as they come");
 const EARLIER: Standing = Missing("change spans before they come, in the SDK or in a Collector that sends OTLP here");
 const NOT_SENT_ON: Standing = Missing("Weir keeps what it receives and sends nothing on; a Collector can send to both");
@@ -38,19 +40,19 @@ const RECEIVERS: &[Row] = &[
     ("otelarrow", BY_OTLP),
     ("solace", BY_OTLP),
     ("nop", Needless("it receives nothing")),
-    ("prometheus", METRICS),
-    ("prometheus_simple", METRICS),
-    ("hostmetrics", METRICS),
-    ("host_metrics", METRICS),
-    ("kubeletstats", METRICS),
-    ("k8s_cluster", METRICS),
-    ("docker_stats", METRICS),
-    ("statsd", METRICS),
-    ("httpcheck", METRICS),
-    ("postgresql", METRICS),
-    ("mysql", METRICS),
-    ("redis", METRICS),
-    ("nginx", METRICS),
+    ("prometheus_simple", Missing("the prometheus receiver takes scrape_configs")),
+    ("prometheus_remote_write", Missing("it is called prometheusremotewrite")),
+    ("hostmetrics", BY_SCRAPING),
+    ("host_metrics", BY_SCRAPING),
+    ("kubeletstats", BY_SCRAPING),
+    ("k8s_cluster", BY_SCRAPING),
+    ("docker_stats", BY_SCRAPING),
+    ("statsd", BY_SCRAPING),
+    ("httpcheck", BY_SCRAPING),
+    ("postgresql", BY_SCRAPING),
+    ("mysql", BY_SCRAPING),
+    ("redis", BY_SCRAPING),
+    ("nginx", BY_SCRAPING),
     ("filelog", LOGS),
     ("file_log", LOGS),
     ("journald", LOGS),
@@ -58,7 +60,6 @@ const RECEIVERS: &[Row] = &[
     ("tcplog", LOGS),
     ("udplog", LOGS),
     ("fluentforward", LOGS),
-    ("loki", LOGS),
     ("k8sobjects", LOGS),
     ("k8s_events", LOGS),
     ("windowseventlog", LOGS),
@@ -131,10 +132,10 @@ const EXPORTERS: &[Row] = &[
     ("honeycombmarker", NOT_SENT_ON),
     ("logzio", NOT_SENT_ON),
     ("coralogix", NOT_SENT_ON),
-    ("prometheus", METRICS),
-    ("prometheusremotewrite", METRICS),
-    ("prometheus_remote_write", METRICS),
-    ("awsemf", METRICS),
+    ("prometheus", Missing("Prometheus' own API is on the query endpoint, under /prometheus")),
+    ("prometheusremotewrite", NOT_SENT_ON),
+    ("prometheus_remote_write", NOT_SENT_ON),
+    ("awsemf", NOT_SENT_ON),
     ("loki", LOGS),
     ("syslog", LOGS),
     ("awscloudwatchlogs", LOGS),
@@ -206,7 +207,6 @@ const KEYS: &[(&str, Standing)] = &[
     ("protocols.http.compression_algorithms", Needless("identity, gzip, zstd and deflate are taken")),
     ("protocols.http.keep_alives_enabled", Needless("idle_timeout ends connections")),
     ("protocols.http.write_timeout", Needless("answers are short")),
-    ("protocols.http.metrics_url_path", Needless("metrics are not there yet")),
     ("protocols.http.profiles_url_path", Needless("profiles are not there yet")),
     ("protocols.http.tls", TLS),
     ("protocols.http.auth", AUTH),

@@ -39,6 +39,12 @@ pub(super) fn check(
                     listeners.push((vec!["receivers", id, "protocols", "http", "endpoint"], &http.endpoint));
                 }
             }
+            ReceiverConfig::Loki(loki) => {
+                let way = vec!["receivers", id, "protocols", "http", "endpoint"];
+                listeners.push((way, &loki.protocols.http.endpoint));
+            }
+            // One asks, the other is on the query endpoint.
+            ReceiverConfig::Prometheus(_) | ReceiverConfig::RemoteWrite(_) => {}
             ReceiverConfig::Zipkin(zipkin) => listeners.push((vec!["receivers", id, "endpoint"], &zipkin.endpoint)),
         }
     }

@@ -13,6 +13,7 @@ mod hidden;
 mod listeners;
 mod period;
 mod pipelines;
+mod prometheus;
 mod service;
 mod storage;
 mod yaml;
@@ -32,6 +33,7 @@ pub(crate) use self::{
     convert::convert,
     error::ConfigError,
     pipelines::Pipelines,
+    prometheus::target_groups,
     storage::{Accept, StorageConfig},
 };
 
@@ -89,6 +91,7 @@ impl Config {
     fn parse(source: &str, file: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut findings = Findings::default();
         let config = yaml::parse(source, &mut findings.problems).map(|mut root| {
+            prometheus::warn_of_doubled(&root, &mut findings);
             let found = Found { problems: &mut findings.problems, warnings: &mut findings.warnings };
             yaml::expand(&mut root, OWN_SECTIONS, &variable, found);
             check(&root, &mut findings)
@@ -123,8 +126,14 @@ impl Config {
     pub(crate) fn differences(&self, other: &Self) -> Vec<&'static str> {
         // By name, so that a field added to a configuration is placed in a section before this compiles.
         let Self { receivers, processors, storage, query, drain_max, warnings: _, shown: _ } = self;
+        // Scraping takes on another configuration as it runs.
+        let others = |receivers: &BTreeMap<String, ReceiverConfig>| {
+            let mut receivers = receivers.clone();
+            receivers.retain(|_, config| !matches!(config, ReceiverConfig::Prometheus(_)));
+            receivers
+        };
         let sections = [
-            ("receivers", *receivers != other.receivers),
+            ("receivers", others(receivers) != others(&other.receivers)),
             ("processors", *processors != other.processors),
             ("service", *drain_max != other.drain_max),
             ("storage", *storage != other.storage),

@@ -56,9 +56,10 @@ pub(super) fn connect(
         sections.known(Kind::Exporter, &pipeline.exporters, &|_| false, findings);
         let is_receiver = |id: &str| receivers.contains_key(id) || started.contains_key(id);
         let named = sections.known(Kind::Receiver, &pipeline.receivers, &is_receiver, findings);
-        if pipeline.signal == Signal::Logs {
+        if pipeline.signal != Signal::Traces {
             for name in names {
-                let message = format!("`{}` is for spans: log records go through no processor yet", name.id);
+                let items = pipeline.signal.items();
+                let message = format!("`{}` is for spans: {items} go through no processor yet", name.id);
                 findings.at_name(&name, message);
             }
             let named = named.iter().filter_map(|name| receivers.get_key_value(&name.id));
@@ -113,7 +114,7 @@ impl Written {
     fn of(root: &Node) -> Self {
         let mut receivers = written(root, Kind::Receiver);
         if root.get("receivers").is_none() {
-            receivers = vec!["otlp".to_owned()];
+            receivers = vec!["otlp".to_owned(), "prometheus".to_owned()];
         }
         Self {
             receivers,

@@ -14,10 +14,10 @@ use super::{
 };
 
 /// Signals that this weir receives.
-const SIGNALS: [&str; 2] = [Signal::Traces.name(), Signal::Logs.name()];
+const SIGNALS: [&str; 3] = [Signal::Traces.name(), Signal::Logs.name(), Signal::Metrics.name()];
 
 /// Signals that OpenTelemetry has beside.
-const OTHER_SIGNALS: &[&str] = &["metrics", "profiles"];
+const OTHER_SIGNALS: &[&str] = &["profiles"];
 
 /// `service`.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde::{Deserialize, Deserializer, de};
+use weir_proto::otlp::logs::IdNames;
 use weir_store::StoreOptions;
 
 use super::{
@@ -34,6 +35,8 @@ pub(crate) struct StorageConfig {
     size_max: Option<ByteSize<{ 64 * MIB }>>,
     /// Receivers refuse below this much free space on the file system.
     free_min: ByteSize,
+    /// Series of a tenant in memory; new ones beyond are refused.
+    series_max: NonZeroU64,
     /// Which times are taken.
     pub(crate) accept: Accept,
     #[serde(deserialize_with = "or_default")]
@@ -44,6 +47,8 @@ pub(crate) struct StorageConfig {
     seal: SealConfig,
     #[serde(deserialize_with = "or_default")]
     merge: MergeConfig,
+    #[serde(deserialize_with = "or_default")]
+    logs: LogsConfig,
 }
 
 impl Default for StorageConfig {
@@ -53,11 +58,13 @@ impl Default for StorageConfig {
             retention: RetentionConfig::default(),
             size_max: defaults().size_bytes_max.map(ByteSize),
             free_min: ByteSize(defaults().free_bytes_min),
+            series_max: NonZeroU64::new(defaults().series_max as u64).expect("the default is not zero"),
             accept: Accept::default(),
             journal: JournalConfig::default(),
             head: HeadConfig::default(),
             seal: SealConfig::default(),
             merge: MergeConfig::default(),
+            logs: LogsConfig::default(),
         }
     }
 }
@@ -68,12 +75,17 @@ impl Default for StorageConfig {
 struct RetentionConfig {
     traces: Retention,
     logs: Retention,
+    metrics: Retention,
 }
 
 impl Default for RetentionConfig {
     fn default() -> Self {
         let options = defaults();
-        Self { traces: Retention(options.retention_traces), logs: Retention(options.retention_logs) }
+        Self {
+            traces: Retention(options.retention_traces),
+            logs: Retention(options.retention_logs),
+            metrics: Retention(options.retention_metrics),
+        }
     }
 }
 
@@ -84,6 +96,9 @@ struct JournalConfig {
     /// A segment is made of one file at the least, and its builder holds so much: hence the upper bound.
     file_size_max: ByteSize<MIB, { 256 * MIB }>,
     file_age_max: Period<100, DAY_MS>,
+    /// Positions in a file have 32 bits, and a group may lie beyond the size.
+    metrics_file_size_max: ByteSize<MIB, { 1024 * MIB }>,
+    metrics_file_age_max: Period<100, DAY_MS>,
     commit_delay_max: Period<0, 1000>,
     commit_size_max: ByteSize<{ 4 * KIB }, { 256 * MIB }>,
     queue_size_max: ByteSize<{ 64 * KIB }>,
@@ -96,6 +111,8 @@ impl Default for JournalConfig {
         Self {
             file_size_max: ByteSize(options.journal_file_bytes_max),
             file_age_max: Period(options.journal_file_age_max),
+            metrics_file_size_max: ByteSize(options.metrics_file_bytes_max),
+            metrics_file_age_max: Period(options.metrics_file_age_max),
             commit_delay_max: Period(options.commit_delay_max),
             commit_size_max: ByteSize(options.commit_bytes_max),
             queue_size_max: ByteSize(options.append_queue_bytes_max),
@@ -153,6 +170,16 @@ impl Default for MergeConfig {
         let options = defaults();
         Self { debt_size_max: ByteSize(options.merge_debt_bytes_max), segment_rows_max: options.segment_rows_max }
     }
+}
+
+/// `storage.logs`: what is found in lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LogsConfig {
+    /// Names of fields with a trace's id, beside the usual ones.
+    trace_id_fields: Vec<String>,
+    /// The same of a span's.
+    span_id_fields: Vec<String>,
 }
 
 /// `storage.accept`: the times that an item may lie at; outside, it is rejected.
@@ -227,11 +254,14 @@ impl StorageConfig {
             free_bytes_min: self.free_min.0,
             journal_file_bytes_max: self.journal.file_size_max.0,
             journal_file_age_max: self.journal.file_age_max.0,
+            metrics_file_bytes_max: self.journal.metrics_file_size_max.0,
+            metrics_file_age_max: self.journal.metrics_file_age_max.0,
             commit_delay_max: self.journal.commit_delay_max.0,
             commit_bytes_max: self.journal.commit_size_max.0,
             append_queue_bytes_max: self.journal.queue_size_max.0,
             unsealed_bytes_max: self.journal.unsealed_size_max.0,
             head_spans_max: self.head.spans_max.get(),
+            series_max: usize::try_from(self.series_max.get()).unwrap_or(usize::MAX),
             head_payload_bytes_max: self.head.payload_size_max.0,
             seal_bytes_max: self.seal.size_max.0,
             seal_age_max: self.seal.age_max.0,
@@ -240,8 +270,15 @@ impl StorageConfig {
             segment_rows_max: self.merge.segment_rows_max,
             retention_traces: self.retention.traces.0,
             retention_logs: self.retention.logs.0,
+            retention_metrics: self.retention.metrics.0,
             size_bytes_max: self.size_max.map(|size| size.0),
+            line_ids: self.line_ids(),
         }
+    }
+
+    /// Where the ids of lines are looked for.
+    pub(crate) fn line_ids(&self) -> IdNames {
+        IdNames::with(&self.logs.trace_id_fields, &self.logs.span_id_fields)
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod collectors;
 mod samplers;
+mod scraping;
 
 use std::{path::Path, time::Duration};
 
+use weir_proto::otlp::logs::IdNames;
 use weir_store::StoreOptions;
 
 use super::*;
@@ -29,7 +31,7 @@ const MIB: u64 = 1 << 20;
 #[test]
 fn the_built_in_file_is_the_defaults() {
     let built_in = Config::built_in();
-    assert_eq!(built_in.receivers.keys().collect::<Vec<_>>(), ["otlp"]);
+    assert_eq!(built_in.receivers.keys().collect::<Vec<_>>(), ["otlp", "prometheus"]);
     assert_eq!(built_in.differences(&parse("").expect("an empty file")), Vec::<&str>::new());
     let options = built_in.storage.options(Path::new("d"));
     assert_eq!(format!("{options:?}"), format!("{:?}", StoreOptions::new("d")));
@@ -53,13 +55,16 @@ fn every_option_of_the_store_has_a_key() {
         "
 storage:
   path: /data
-  retention: {traces: '${env:DAYS}', logs: 5d}
+  retention: {traces: '${env:DAYS}', logs: 5d, metrics: 6d}
   size_max: 100GiB
   free_min: 1MiB
+  series_max: 12
   accept: {past: 1h}
   journal:
     file_size_max: 2MiB
     file_age_max: 2s
+    metrics_file_size_max: 3MiB
+    metrics_file_age_max: 4s
     commit_delay_max: 3ms
     commit_size_max: 4MiB
     queue_size_max: 5MiB
@@ -77,11 +82,14 @@ service: {drain_max: 12s}
         free_bytes_min: MIB,
         journal_file_bytes_max: 2 * MIB,
         journal_file_age_max: Duration::from_secs(2),
+        metrics_file_bytes_max: 3 * MIB,
+        metrics_file_age_max: Duration::from_secs(4),
         commit_delay_max: Duration::from_millis(3),
         commit_bytes_max: 4 * MIB,
         append_queue_bytes_max: 5 * MIB,
         unsealed_bytes_max: 66 * MIB,
         head_spans_max: 5,
+        series_max: 12,
         head_payload_bytes_max: 7 * MIB,
         seal_bytes_max: 8 * MIB,
         seal_age_max: Duration::from_secs(9),
@@ -90,7 +98,9 @@ service: {drain_max: 12s}
         segment_rows_max: 11,
         retention_traces: Some(Duration::from_secs(3 * 24 * 3600)),
         retention_logs: Some(Duration::from_secs(5 * 24 * 3600)),
+        retention_metrics: Some(Duration::from_secs(6 * 24 * 3600)),
         size_bytes_max: Some(100 << 30),
+        line_ids: IdNames::USUAL,
     };
     assert_eq!(format!("{options:?}"), format!("{expected:?}"));
     assert_eq!(config.storage.path.as_deref(), Some(Path::new("/data")));
@@ -135,7 +145,7 @@ fn a_wrong_name_says_where_and_what_to_write() {
         (
             "storage:\n  retenton: {traces: 7d}\n",
             "weir.yaml:2:3: unknown key `retenton`; did you mean `retention`? Known here: path, retention, size_max, \
-             free_min, accept, journal, head, seal, merge",
+             free_min, series_max, accept, journal, head, seal, merge, logs",
         ),
         (
             "recievers: {}\n",
@@ -146,10 +156,13 @@ fn a_wrong_name_says_where_and_what_to_write() {
             "receivers:\n  kafka: {}\n",
             "weir.yaml:2:3: receiver `kafka` is not there yet: let a Collector receive it and send OTLP here",
         ),
-        ("receivers:\n  kafkaesque: {}\n", "weir.yaml:2:3: unknown receiver `kafkaesque`. Known here: otlp, zipkin"),
+        (
+            "receivers:\n  kafkaesque: {}\n",
+            "weir.yaml:2:3: unknown receiver `kafkaesque`. Known here: loki, otlp, prometheus, prometheusremotewrite, zipkin",
+        ),
         (
             "receivers:\n  otpl: {}\n",
-            "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: otlp, zipkin",
+            "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: loki, otlp, prometheus, prometheusremotewrite, zipkin",
         ),
         ("receivers:\n  otlp/: {}\n", "weir.yaml:2:3: `otlp/` has no name after the /"),
         ("receivers: {otlp: {}, otlp: {}}\n", "weir.yaml:1:23: the key `otlp` is there twice"),
@@ -164,12 +177,12 @@ fn a_wrong_name_says_where_and_what_to_write() {
             "weir.yaml:1:13: exporter `debug` is not there yet: look at spans with `weir sql \"SELECT * FROM spans LIMIT 10\"`",
         ),
         (
-            "service: {pipelines: {metrics: {receivers: [otlp]}}}\n",
-            "weir.yaml:1:23: pipeline `metrics` is not there yet: this weir receives traces, logs",
+            "service: {pipelines: {profiles: {receivers: [otlp]}}}\n",
+            "weir.yaml:1:23: pipeline `profiles` is not there yet: this weir receives traces, logs, metrics",
         ),
         (
             "service:\n  pipelines:\n    traces:\n      receivers: [otlp, otlp/x]\n",
-            "weir.yaml:4:25: unknown receiver `otlp/x`. Known here: otlp",
+            "weir.yaml:4:25: unknown receiver `otlp/x`. Known here: otlp, prometheus",
         ),
         (
             "service: {pipelines: {traces: {receivers: [otlp], processors: [batch]}}}\n",
@@ -272,12 +285,12 @@ fn a_wrong_value_says_where_and_what_to_write() {
             "storage: {size_max: '${env:LONG_NAME}', sise_max: 1}\n",
             "weir.yaml:1:21: storage.size_max: `x` is not a size; write it like 64MiB, 100GB or 4096 (KiB, MiB, GiB, TiB, kB, MB, GB, TB)\n\
              weir.yaml:1:41: unknown key `sise_max`; did you mean `size_max`? Known here: path, retention, size_max, \
-             free_min, accept, journal, head, seal, merge",
+             free_min, series_max, accept, journal, head, seal, merge, logs",
         ),
         (
             "storage: {path: '${env:LONG_NAME}', sise_max: 1}\n",
             "weir.yaml:1:37: unknown key `sise_max`; did you mean `size_max`? Known here: path, retention, size_max, \
-             free_min, accept, journal, head, seal, merge",
+             free_min, series_max, accept, journal, head, seal, merge, logs",
         ),
         (
             "storage: {path: \"${env:NOWHERE}\"}\n",

@@ -7,7 +7,7 @@ use weir_proto::{Signal, TenantId};
 
 use crate::{
     RejectReason,
-    journal::{Count, Tallies},
+    journal::{Count, FrameHeader, Tallies},
 };
 
 /// The name under which the ledger counts what head sampling dropped; no policy of tail sampling has it.
@@ -23,6 +23,8 @@ pub struct Ledger {
     pub traces: BTreeMap<TenantId, Tally>,
     /// By tenant, for logs.
     pub logs: BTreeMap<TenantId, Tally>,
+    /// By tenant, for metrics, in samples.
+    pub metrics: BTreeMap<TenantId, Tally>,
 }
 
 impl Ledger {
@@ -31,6 +33,7 @@ impl Ledger {
         match signal {
             Signal::Traces => &self.traces,
             Signal::Logs => &self.logs,
+            Signal::Metrics => &self.metrics,
         }
     }
 }
@@ -134,6 +137,15 @@ impl Tally {
     pub fn balances(&self) -> bool {
         self.accepted == self.kept + self.pending + self.damaged + self.dropped_items()
     }
+}
+
+/// What a frame adds when all its accepted items are kept.
+pub(crate) fn tally_of_frame(header: &FrameHeader) -> Tally {
+    let mut tally = Tally { accepted: header.accepted(), kept: header.accepted(), ..Tally::default() };
+    for rejection in &header.rejected {
+        *tally.rejected.entry(rejection.reason.name().to_owned()).or_default() += 1;
+    }
+    tally
 }
 
 /// What a journal must have counted up to the point where the ledger stands.

@@ -6,10 +6,12 @@ mod catalog;
 pub mod disk;
 pub mod head;
 pub mod journal;
+mod labels;
 pub mod ledger;
 pub mod line;
 pub mod offset;
 pub mod reject;
+mod samples;
 pub mod sampling;
 pub mod scan;
 pub mod search;
@@ -17,13 +19,16 @@ pub mod segment;
 pub mod span;
 mod store;
 
+pub use head::{SeriesRef, SeriesRefused};
+pub use labels::InvalidPattern;
 pub use ledger::{Ledger, Tally};
 pub use line::{LineRecord, TraceLines};
 pub use offset::Offset;
 pub use reject::{RejectReason, Rejection};
+pub use samples::SeriesSamples;
 pub use scan::{
-    AttributeCondition, AttributeForm, AttributeTest, Pruned, ReadBounds, ReadCounts, Scan, ScanColumn, ScanFilter,
-    ScanPart, ScanRequest,
+    AttributeCondition, AttributeForm, AttributeTest, Pruned, ReadBounds, ReadCounts, ResourceTest, Scan, ScanColumn,
+    ScanFilter, ScanPart, ScanRequest,
 };
 pub use segment::attribute_in_json;
 pub use span::{
@@ -31,6 +36,6 @@ pub use span::{
     SpanState, SpanText, TagFilter, TraceRows,
 };
 pub use store::{
-    AppendError, Batch, LogsBatch, OpenError, ReadError, SignalStatus, Snapshot, Store, StoreOptions, StoreStatus,
-    TracesBatch,
+    AppendError, Batch, FloatSample, HistogramSample, LogsBatch, MetricsAppended, MetricsBatch, OpenError, ReadError,
+    SampleIndex, SignalStatus, Snapshot, Store, StoreOptions, StoreStatus, StoredSeries, TracesBatch,
 };

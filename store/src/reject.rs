@@ -31,11 +31,19 @@ pub enum RejectReason {
     TooOld = 7,
     /// Further ahead than `storage.accept.future`.
     TooNew = 8,
+    /// Another value is at its time already.
+    Conflict = 9,
+    /// A new series, and there are `storage.series_max`.
+    SeriesMax = 10,
+    /// Its labels are none.
+    InvalidLabels = 11,
+    /// The value is of a kind that is not kept.
+    Unsupported = 12,
 }
 
 impl RejectReason {
     /// All of them, in code order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::InvalidUtf8,
         Self::TooDeep,
         Self::TooManyAttributes,
@@ -44,6 +52,10 @@ impl RejectReason {
         Self::InvalidSpanId,
         Self::TooOld,
         Self::TooNew,
+        Self::Conflict,
+        Self::SeriesMax,
+        Self::InvalidLabels,
+        Self::Unsupported,
     ];
 
     /// The name in the ledger, in metrics and in partial_success messages.
@@ -57,6 +69,10 @@ impl RejectReason {
             Self::InvalidSpanId => "invalid_span_id",
             Self::TooOld => "too_old",
             Self::TooNew => "too_new",
+            Self::Conflict => "conflict",
+            Self::SeriesMax => "series_max",
+            Self::InvalidLabels => "invalid_labels",
+            Self::Unsupported => "unsupported",
         }
     }
 

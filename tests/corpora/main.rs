@@ -12,6 +12,9 @@ mod files;
 #[path = "../../fuzz/src/journal.rs"]
 #[allow(unreachable_pub, reason = "a library's in fuzz/")]
 mod journal;
+#[path = "../../fuzz/src/promql.rs"]
+#[allow(unreachable_pub, reason = "a library's in fuzz/")]
+mod promql;
 #[path = "../../fuzz/src/segment.rs"]
 #[allow(unreachable_pub, reason = "a library's in fuzz/")]
 mod segment;
@@ -26,14 +29,17 @@ mod wire;
 type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-const TARGETS: [Target; 7] = [
+const TARGETS: [Target; 10] = [
     ("otlp_scan", wire::otlp_scan),
     ("otlp_json", wire::otlp_json),
     ("zipkin", wire::zipkin),
+    ("exposition", wire::exposition),
+    ("remote_write", wire::remote_write),
     ("tracestate", wire::tracestate),
     ("journal_recovery", journal::journal_recovery),
     ("segment_footer", segment::segment_footer),
     ("sql_guard", sql::sql_guard),
+    ("promql", promql::promql),
 ];
 
 fn folder(name: &str) -> PathBuf {

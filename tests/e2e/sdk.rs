@@ -139,9 +139,14 @@ fn check(trace: &Value) {
 
 /// Where tests/needs.sh put the SDK for JavaScript.
 fn node_modules() -> Option<PathBuf> {
+    node_modules_with("@opentelemetry/exporter-zipkin")
+}
+
+/// Where tests/needs.sh put this package for JavaScript.
+pub(crate) fn node_modules_with(package: &str) -> Option<PathBuf> {
     let target = std::env::current_exe().ok()?.ancestors().nth(3)?.to_owned();
     let modules = target.join("test-npm/node_modules");
-    modules.join("@opentelemetry/exporter-zipkin").exists().then_some(modules)
+    modules.join(package).exists().then_some(modules)
 }
 
 /// The Python with the SDK.

@@ -71,7 +71,7 @@ it("finds what is pasted", async () => {
   await page.keyboard.press("Control+k");
   await page.keyboard.insertText(`00-${traceId(1, 590)}-${hex(590 * 16 + 1, 16)}-01`);
   await page
-    .getByRole("option", { name: /Trace|Span/ })
+    .getByRole("option", { name: /^(Trace|Span) / })
     .first()
     .waitFor();
   await page.keyboard.press("Enter");

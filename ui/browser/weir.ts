@@ -31,13 +31,13 @@ export interface Server {
   stop: () => Promise<void>;
 }
 
-/** Runs until it is stopped; a port of 0 is any. */
-export async function start(folder: string, config = CONFIG): Promise<Server> {
+/** Runs until it is stopped; a port of 0 is any. `command`: `run`, or `demo` with its options. */
+export async function start(folder: string, config = CONFIG, command = ["run"]): Promise<Server> {
   const binary = process.env.WEIR;
   if (!binary) throw new Error("WEIR must name the binary to test: make test does so");
   const file = join(folder, "weir.yaml");
   writeFileSync(file, config);
-  const child = spawn(binary, ["run", "--config", file, "--data", join(folder, "data")], {
+  const child = spawn(binary, [...command, "--config", file, "--data", join(folder, "data")], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   let log = "";

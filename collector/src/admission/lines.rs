@@ -49,7 +49,7 @@ fn judge(payload: &[u8], now_ns: u64, rules: &AdmissionRules) -> Result<Judged<L
     scan(payload, Checks::Admission(rules.limits), |scanned| {
         judged.items += 1;
         match fault(scanned, now_ns, window) {
-            None => judged.summaries.push(scanned.ordinal, now_ns, &scanned.line),
+            None => judged.summaries.push(scanned.ordinal, now_ns, &scanned.line, &rules.line_ids),
             Some(reason) => judged.reject(scanned.ordinal, reason),
         }
     })?;
@@ -70,6 +70,7 @@ mod tests {
     use prost::Message;
     use weir_proto::otlp::{
         Limits,
+        logs::IdNames,
         messages::{
             collector::logs::v1::ExportLogsServiceRequest,
             common::v1::{AnyValue, KeyValue, any_value::Value},
@@ -89,6 +90,7 @@ mod tests {
             accept_past: Some(Duration::from_secs(3600)),
             accept_future: Some(Duration::from_secs(60)),
             processing: Processing::NONE,
+            line_ids: IdNames::USUAL,
         };
         let scope_logs = vec![ScopeLogs { log_records: lines, ..ScopeLogs::default() }];
         let resource_logs = vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }];
@@ -158,6 +160,7 @@ mod tests {
             accept_past: None,
             accept_future: None,
             processing: Processing::NONE,
+            line_ids: IdNames::USUAL,
         };
         let refused = admit_lines(TenantId::default(), Bytes::from_static(&[0x0a]), NOW_NS, &rules);
         let message = refused.expect_err("cut off").to_string();

@@ -20,6 +20,7 @@ const RULES: AdmissionRules = AdmissionRules {
     accept_past: Some(Duration::from_secs(3600)),
     accept_future: Some(Duration::from_secs(60)),
     processing: Processing::NONE,
+    line_ids: weir_proto::otlp::logs::IdNames::USUAL,
 };
 
 fn span() -> Span {

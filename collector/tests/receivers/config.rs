@@ -85,11 +85,13 @@ async fn only_the_listed_protocol_is_served_and_a_taken_port_fails_the_start() {
             accept_past: None,
             accept_future: None,
             processing: Processing::NONE,
+            line_ids: weir_proto::otlp::logs::IdNames::USUAL,
         };
         let append = std::sync::Arc::new(|_| -> futures_util::future::BoxFuture<'static, _> { unreachable!() });
         let authenticate = std::sync::Arc::new(|_: &http::HeaderMap| Ok(Default::default()));
         let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
-        otlp::start(&config, rules, Clock::fixed(0), append, authenticate, &tracker, shutdown).await
+        let (samples, _store, _folder) = crate::port::samples().await;
+        otlp::start(&config, rules, Clock::fixed(0), append, samples, authenticate, &tracker, shutdown).await
     };
     let listening = start("127.0.0.1:0").await.expect("a free port");
     assert_eq!(listening.iter().map(|port| port.protocol).collect::<Vec<_>>(), ["OTLP/HTTP"]);

@@ -92,21 +92,3 @@ async fn what_is_refused_is_refused_whole() {
     assert_eq!(http.send_raw("/v1/lines", &[PROTOBUF], request(vec![line("one")])).await.status, 404);
     assert!(receiver.journal.lines.lock().expect("no panic").is_empty());
 }
-
-#[tokio::test]
-async fn metrics_are_let_go_of_and_said_so_once() {
-    const EXPORT_METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
-    let receiver = Receiver::start().await;
-    let mut grpc = GrpcClient::connect(receiver.grpc).await;
-    let mut http = GrpcClient::connect(receiver.http).await;
-    let answer = http.send_raw("/v1/metrics", &[JSON], b"{}".to_vec()).await;
-    let body = String::from_utf8_lossy(&answer.body).into_owned();
-    assert_eq!(answer.status, 200);
-    assert!(body.contains("metrics are not kept yet") && body.contains(r#""rejectedDataPoints":"0""#), "{body}");
-    // From then on nothing, or Go's SDK would complain at each export.
-    let answer = grpc.send_raw(EXPORT_METRICS, &[], framed(0, b"whatever")).await;
-    assert_eq!((answer.code(), answer.partial()), ("0", (0, String::new())));
-    let answer = http.send_raw("/v1/metrics", &[PROTOBUF], b"whatever".to_vec()).await;
-    assert_eq!((answer.status.as_u16(), answer.body.len()), (200, 0));
-    assert_eq!(receiver.journal.len() + receiver.journal.lines.lock().expect("no panic").len(), 0);
-}

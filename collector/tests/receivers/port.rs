@@ -23,12 +23,14 @@ use weir_collector::{
     processors::Processing,
     receivers::{
         SpanLimits,
+        loki::{self, LokiConfig, Push},
         otlp::{self, OtlpConfig},
         zipkin::{self, ZipkinConfig},
     },
+    samples::{AcceptWindow, SampleDoor},
 };
 use weir_proto::{TenantId, otlp::messages::collector::trace::v1::ExportTraceServiceResponse, time::Clock};
-use weir_store::{AppendError, LogsBatch, TracesBatch};
+use weir_store::{AppendError, LogsBatch, Store, StoreOptions, TracesBatch};
 
 use crate::payload::{NOW_NS, framed};
 
@@ -70,6 +72,9 @@ pub(crate) struct Receiver {
     pub(crate) grpc: SocketAddr,
     pub(crate) http: SocketAddr,
     pub(crate) journal: Arc<Journal>,
+    /// Where samples go.
+    pub(crate) store: Store,
+    _folder: tempfile::TempDir,
     pub(crate) tracker: TaskTracker,
     pub(crate) shutdown: CancellationToken,
 }
@@ -97,12 +102,21 @@ fn surroundings() -> (Arc<Journal>, Append, Authenticate) {
     (journal, append, authenticate)
 }
 
+/// A store for samples of the last hour.
+pub(crate) async fn samples() -> (SampleDoor, Store, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(StoreOptions::new(folder.path()), None, Clock::fixed(NOW_NS)).await.expect("a new store");
+    let accept = AcceptWindow { past: Some(Duration::from_secs(3600)), future: Some(Duration::from_secs(60)) };
+    (SampleDoor::new(&store, accept), store, folder)
+}
+
 fn rules(limits: SpanLimits) -> AdmissionRules {
     AdmissionRules {
         limits: limits.into(),
         accept_past: Some(Duration::from_secs(3600)),
         accept_future: Some(Duration::from_secs(60)),
         processing: Processing::NONE,
+        line_ids: weir_proto::otlp::logs::IdNames::USUAL,
     }
 }
 
@@ -133,6 +147,23 @@ impl ZipkinReceiver {
     }
 }
 
+/// A Loki receiver on a free port.
+pub(crate) struct LokiReceiver {
+    pub(crate) address: SocketAddr,
+    pub(crate) journal: Arc<Journal>,
+}
+
+impl LokiReceiver {
+    pub(crate) async fn start() -> Self {
+        let mut config = LokiConfig::default();
+        config.protocols.http.endpoint = "127.0.0.1:0".into();
+        let (journal, append, authenticate) = surroundings();
+        let push = Push::new(&config, rules(config.line_limits), Clock::fixed(NOW_NS), append, authenticate);
+        let listening = loki::start(&config, push, &TaskTracker::new(), CancellationToken::new()).await;
+        Self { address: listening.expect("a free port").address, journal }
+    }
+}
+
 /// A config on free ports, changed by `change`.
 pub(crate) fn config(change: impl FnOnce(&mut OtlpConfig)) -> OtlpConfig {
     let mut config = OtlpConfig::default();
@@ -153,11 +184,12 @@ impl Receiver {
         let rules = rules(config.span_limits);
         let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let clock = Clock::fixed(NOW_NS);
-        let listening = otlp::start(&config, rules, clock, append, authenticate, &tracker, shutdown.clone())
+        let (samples, store, folder) = samples().await;
+        let listening = otlp::start(&config, rules, clock, append, samples, authenticate, &tracker, shutdown.clone())
             .await
             .expect("free ports");
         let at = |protocol| listening.iter().find(|port| port.protocol == protocol).expect("started").address;
-        Self { grpc: at("OTLP/gRPC"), http: at("OTLP/HTTP"), journal, tracker, shutdown }
+        Self { grpc: at("OTLP/gRPC"), http: at("OTLP/HTTP"), journal, store, _folder: folder, tracker, shutdown }
     }
 
     pub(crate) fn refuse(&self, refusal: Option<AppendError>) {

@@ -1,10 +1,12 @@
 //! Reads JSON value by value out of bytes: no tree, nothing recursive, a position in every error.
 
 mod error;
+mod fields;
 mod number;
 mod reader;
 mod skip;
 mod string;
 
 pub use error::JsonError;
+pub use fields::{FieldLimits, FieldValue, NoFields, field, fields, may_have_fields};
 pub(crate) use reader::{Items, Members, Reader};

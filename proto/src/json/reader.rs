@@ -38,6 +38,11 @@ impl<'a> Reader<'a> {
         self.at
     }
 
+    /// How far it was read.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
     /// The text from `start` on, as far as it was read.
     pub(crate) fn read_since(&self, start: usize) -> &'a [u8] {
         &self.text[start..self.at]

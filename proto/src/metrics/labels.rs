@@ -92,8 +92,48 @@ impl Labels {
 /// By name, then value, pair by pair, as Prometheus sorts label sets.
 impl Ord for Labels {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.iter().cmp(other.iter())
+        let (mine, others) = (&self.0[..], &other.0[..]);
+        let Some(differs) = first_difference(mine, others) else { return mine.len().cmp(&others.len()) };
+        // Up to there both have the same texts: only the one that the difference lies in is compared.
+        let mut start = 0;
+        loop {
+            let Some((length, content)) = length_at(mine, start) else { return mine.len().cmp(&others.len()) };
+            if differs < content {
+                return texts_at(mine, start).cmp(&texts_at(others, start));
+            }
+            if differs < content + length {
+                return mine[differs].cmp(&others[differs]);
+            }
+            start = content + length;
+        }
     }
+}
+
+/// The index of the first byte that is another one; `None` when one is the beginning of the other.
+fn first_difference(one: &[u8], other: &[u8]) -> Option<usize> {
+    let common = one.len().min(other.len());
+    let mut at = 0;
+    while at + 8 <= common && one[at..at + 8] == other[at..at + 8] {
+        at += 8;
+    }
+    (at..common).find(|&at| one[at] != other[at])
+}
+
+/// Length and beginning of the text at `start`; `None` at the end.
+fn length_at(bytes: &[u8], start: usize) -> Option<(usize, usize)> {
+    let mut length = 0;
+    for (index, &byte) in bytes.get(start..)?.iter().enumerate().take(5) {
+        length |= usize::from(byte & 0x7f) << (index * 7);
+        if byte < 0x80 {
+            return Some((length, start + index + 1));
+        }
+    }
+    None
+}
+
+/// The text at `start`, as bytes: their order is that of the text. Nothing at the end.
+fn texts_at(bytes: &[u8], start: usize) -> &[u8] {
+    length_at(bytes, start).and_then(|(length, content)| bytes.get(content..content + length)).unwrap_or_default()
 }
 
 impl PartialOrd for Labels {

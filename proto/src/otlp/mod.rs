@@ -12,6 +12,7 @@ pub mod json;
 mod key_set;
 pub mod logs;
 mod message;
+pub mod metrics;
 mod resource;
 mod scan;
 pub mod traces;
@@ -28,5 +29,5 @@ pub use views::{ResourceView, ScopeView};
 
 /// The messages that prost generates, for views of a few items, JSON and tests.
 pub mod messages {
-    pub use opentelemetry_proto::tonic::{collector, common, logs, resource, trace};
+    pub use opentelemetry_proto::tonic::{collector, common, logs, metrics, resource, trace};
 }

@@ -17,6 +17,7 @@ static TRACES: Shape = Shape { attributes: None, children: &[(1, &RESOURCE_SPANS
 static RESOURCE_SPANS: Shape =
     Shape { attributes: None, children: &[(1, &RESOURCE), (2, &SCOPE_SPANS)], length_bytes: 3 };
 static LOGS: Shape = Shape { attributes: None, children: &[(1, &RESOURCE_LOGS)], length_bytes: 4 };
+static METRICS: Shape = Shape { attributes: None, children: &[], length_bytes: 4 };
 static RESOURCE_LOGS: Shape =
     Shape { attributes: None, children: &[(1, &RESOURCE), (2, &SCOPE_LOGS)], length_bytes: 3 };
 static SCOPE_LOGS: Shape = Shape { attributes: None, children: &[(1, &SCOPE), (2, &LINE)], length_bytes: 3 };
@@ -35,6 +36,8 @@ pub fn with_attributes_max(signal: Signal, payload: &[u8], attributes_max: u32) 
     let request = match signal {
         Signal::Traces => &TRACES,
         Signal::Logs => &LOGS,
+        // Their attributes are labels: a point with too many is refused, none is left out.
+        Signal::Metrics => &METRICS,
     };
     copy(payload, request, attributes_max, &mut out).map_err(|error| error.within(payload))?;
     Ok(out.into_bytes())

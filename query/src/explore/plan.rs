@@ -116,8 +116,19 @@ impl Plan {
 
     /// The same with nothing left to the store: for telling, of rows that were read, which of them fulfil it.
     pub(crate) fn by_rows(self) -> Self {
-        let ScanFilter { trace_ids, services, names, kinds, status_codes, start_ns, duration_ns, attributes } =
-            self.filter;
+        // The last two are of lines only.
+        let ScanFilter {
+            trace_ids,
+            services,
+            names,
+            kinds,
+            status_codes,
+            start_ns,
+            duration_ns,
+            attributes,
+            body_contains: _,
+            resources: _,
+        } = self.filter;
         let mut rest = self.rest;
         let one_of = |column, texts| RowTest::Text(column, TextTest::In(texts));
         rest.extend(trace_ids.map(RowTest::Trace));

@@ -197,6 +197,9 @@ pub(super) enum Failure {
     NotReady(String),
     #[error("the query took longer than query.timeout")]
     TimedOut,
+    /// A query that cannot be answered with the data that is there, or within its limits.
+    #[error("{0}")]
+    Execution(String),
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error("cannot write the answer: {0}")]
@@ -212,6 +215,8 @@ pub(super) enum ErrorStyle {
     Jaeger,
     /// `{"error":{"httpCode":404,"message":"…"}}`
     JaegerV3,
+    /// `{"status":"error","errorType":"bad_data","error":"…"}`
+    Prometheus,
     /// `{"error":{"code":404,"message":"…"}}`
     Weir,
     /// One line of text.
@@ -223,6 +228,9 @@ impl ErrorStyle {
     pub(super) fn of(path: &str) -> Self {
         if path.starts_with("/jaeger/api/v3/") {
             return Self::JaegerV3;
+        }
+        if path.starts_with("/prometheus/api/") {
+            return Self::Prometheus;
         }
         if path.starts_with("/jaeger/") {
             return Self::Jaeger;
@@ -236,6 +244,7 @@ impl Failure {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) | Self::BadCondition(_) => StatusCode::BAD_REQUEST,
+            Self::Execution(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -258,6 +267,7 @@ impl Failure {
             Self::Read(_) | Self::Unwritable(_) | Self::Panicked => "failed",
             Self::BadRequest(_)
             | Self::BadCondition(_)
+            | Self::Execution(_)
             | Self::MethodNotAllowed(_)
             | Self::StrangeHost
             | Self::BodyTooLarge(_)
@@ -267,13 +277,21 @@ impl Failure {
 
     /// The response, in the style of its API.
     pub(super) fn into_response(self, style: ErrorStyle) -> Response {
-        let status = self.status();
+        let status = match (style, &self) {
+            // As Prometheus does.
+            (ErrorStyle::Prometheus, Self::TimedOut) => StatusCode::SERVICE_UNAVAILABLE,
+            _ => self.status(),
+        };
         let allowed = if let Self::MethodNotAllowed(methods) = &self { Some(*methods) } else { None };
         let (content_type, body) = match style {
             ErrorStyle::Jaeger => (JSON, self.jaeger_body()),
             ErrorStyle::JaegerV3 => {
                 let error = serde_json::json!({"error": {"httpCode": status.as_u16(), "message": self.to_string()}});
                 (JSON, error.to_string())
+            }
+            ErrorStyle::Prometheus => {
+                let error = self.to_string();
+                (JSON, serde_json::json!({"status": "error", "errorType": self.kind(), "error": error}).to_string())
             }
             ErrorStyle::Weir => {
                 let mut error = serde_json::json!({"code": status.as_u16(), "message": self.to_string()});
@@ -296,6 +314,24 @@ impl Failure {
             headers.insert(header::ALLOW, HeaderValue::from_static(methods));
         }
         response
+    }
+
+    /// What Prometheus calls such a failure.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Execution(_) => "execution",
+            Self::TimedOut => "timeout",
+            Self::NotFound(_) => "not_found",
+            Self::Busy | Self::NotReady(_) => "unavailable",
+            Self::Read(_) | Self::Unwritable(_) | Self::Panicked => "internal",
+            Self::Unauthorized => "unauthorized",
+            Self::BadRequest(_)
+            | Self::BadCondition(_)
+            | Self::MethodNotAllowed(_)
+            | Self::StrangeHost
+            | Self::BodyTooLarge(_)
+            | Self::UriTooLong(_) => "bad_data",
+        }
     }
 
     fn jaeger_body(&self) -> String {

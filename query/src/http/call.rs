@@ -1,13 +1,19 @@
 //! One request to an endpoint that reads: who asks, for what, until when.
 
-use std::{cell::RefCell, sync::Arc, time::Instant};
+use std::{
+    cell::RefCell,
+    sync::{Arc, Weak},
+    time::Instant,
+};
 
 use weir_proto::{TenantId, TraceId};
 
 use super::{
+    PromqlConfig,
     about::About,
     allowance::{Allowance, Holding},
     answer::Failure,
+    loki::LogqlConfig,
 };
 
 /// What an endpoint is given beside the view.
@@ -27,8 +33,16 @@ pub(super) struct Call {
     pub(super) traces_max: usize,
     /// `query.spans_max`.
     pub(super) spans_max: usize,
+    /// `query.logql`.
+    pub(super) logql: LogqlConfig,
+    /// Whether the client of Loki's API wants to know where labels come from.
+    pub(super) categorizes_labels: bool,
+    /// `query.promql`.
+    pub(super) promql: PromqlConfig,
     /// `query.trace_rows_max`.
     pub(super) trace_rows_max: usize,
+    /// Held by whoever waits for the answer.
+    pub(super) client: Option<Weak<()>>,
     /// What answers may hold.
     pub(super) allowance: Allowance,
     /// What this one's rows take of that.

@@ -5,6 +5,7 @@ use std::{num::NonZeroUsize, time::Duration};
 use serde::Deserialize;
 use weir_proto::{duration, endpoint};
 
+use super::loki::LogqlConfig;
 use crate::sql::config::SqlConfig;
 
 /// `query`: the endpoint and its limits. Durations are written like `30s`.
@@ -36,6 +37,10 @@ pub struct QueryConfig {
     pub answers_bytes_max: NonZeroUsize,
     /// Limits of SQL queries.
     pub sql: SqlConfig,
+    /// Limits of LogQL queries.
+    pub logql: LogqlConfig,
+    /// How PromQL is read, and its limits.
+    pub promql: PromqlConfig,
     /// Open connections; more wait to be accepted.
     pub connections_max: NonZeroUsize,
     /// Longest wait for a request's header; an idle connection is closed after it too.
@@ -72,6 +77,8 @@ impl Default for QueryConfig {
             answer_bytes_max: count(64 << 20),
             answers_bytes_max: count(384 << 20),
             sql: SqlConfig::default(),
+            logql: LogqlConfig::default(),
+            promql: PromqlConfig::default(),
             connections_max: count(1024),
             read_header_timeout: Duration::from_secs(30),
             read_timeout: Duration::from_secs(30),
@@ -80,6 +87,39 @@ impl Default for QueryConfig {
             request_bytes_max: count(1 << 20),
             write_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// `query.promql`: how PromQL is read, and its limits beside those that `query` sets for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PromqlConfig {
+    /// How long a sample stands for its series where nothing ends it.
+    #[serde(deserialize_with = "duration::deserialize_positive")]
+    pub lookback_delta: Duration,
+    /// The step of subqueries that name none.
+    #[serde(deserialize_with = "duration::deserialize_positive")]
+    pub subquery_step: Duration,
+    /// Samples that the selectors of one query may give.
+    pub samples_max: NonZeroUsize,
+    /// Memory of what one query holds at a time.
+    pub memory_bytes_max: NonZeroUsize,
+    /// Steps of a range query.
+    pub points_max: NonZeroUsize,
+    /// Threads that read the series of one selector.
+    pub threads_max: NonZeroUsize,
+}
+
+impl Default for PromqlConfig {
+    fn default() -> Self {
+        Self {
+            lookback_delta: Duration::from_secs(300),
+            subquery_step: Duration::from_secs(60),
+            samples_max: count(50_000_000),
+            memory_bytes_max: count(512 << 20),
+            points_max: count(11_000),
+            threads_max: count(2),
         }
     }
 }

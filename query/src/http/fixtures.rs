@@ -27,10 +27,19 @@ use weir_store::{
 use super::{
     allowance::Allowance,
     call::Call,
+    loki::LogqlConfig,
     view::{Source, View},
 };
 use crate::{
     batches::{Batches, held::HeldBatches},
+    logql::{
+        LogqlError,
+        ast::Matcher,
+        engine::{Bounds, Lines, Parts, Selection},
+        labels::StreamLabels,
+        pipeline::Record,
+    },
+    promql::{script::Loaded, source::Metrics},
     sql::{
         stop::Stop,
         table::{Tables, of_table},
@@ -87,7 +96,11 @@ pub(in crate::http) fn call(path: &[(&str, &str)], query: &[(&str, &str)]) -> Ca
         now_ns: 1_000_000_000_000,
         traces_max: 1500,
         spans_max: 1000,
+        logql: LogqlConfig::default(),
+        categorizes_labels: false,
+        promql: super::PromqlConfig::default(),
         trace_rows_max: 10_000,
+        client: None,
         allowance: allowance.clone(),
         rows: allowance.rows().into(),
         about: Arc::default(),
@@ -121,6 +134,7 @@ pub(crate) struct Held {
     pub(crate) sampling: SamplingStatus,
     pub(crate) verdicts: Vec<(TraceId, RememberedVerdict)>,
     pub(crate) unready: Option<AppendError>,
+    pub(crate) metrics: Arc<Loaded>,
     /// Panics when operations are read.
     pub(crate) breaks: bool,
     /// More of each trace cannot be read.
@@ -198,7 +212,57 @@ impl View for Held {
         Ok(found)
     }
 
+    fn log_lines(&self, _: &Call) -> Box<dyn Lines> {
+        Box::new(NoLines)
+    }
+
+    fn streams(
+        &self,
+        _: &Call,
+        _: &[Matcher],
+        _: (u64, u64),
+        _: &mut dyn FnMut(&StreamLabels) -> Result<(), LogqlError>,
+    ) -> Result<(), LogqlError> {
+        Ok(())
+    }
+
     fn ledger(&self) -> Ledger {
         self.ledger.clone()
+    }
+
+    fn metrics<'a>(&'a self, _: &'a TenantId) -> Box<dyn Metrics + 'a> {
+        Box::new(&*self.metrics)
+    }
+}
+
+/// LogQL has nothing to read.
+struct NoLines;
+
+impl Lines for NoLines {
+    fn parts<'a>(&'a self, _: &Selection<'_>) -> Result<Box<dyn Parts + 'a>, LogqlError> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Parts for NoLines {
+    fn len(&self) -> usize {
+        0
+    }
+
+    fn time_ns(&self, _: usize) -> (u64, u64) {
+        (0, 0)
+    }
+
+    fn read(
+        &self,
+        _: usize,
+        _: Bounds,
+        _: &mut dyn FnMut(&Record<'_>) -> Result<(), LogqlError>,
+    ) -> Result<(), LogqlError> {
+        Ok(())
+    }
+
+    fn is_partial(&self) -> bool {
+        false
     }
 }

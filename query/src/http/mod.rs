@@ -1,4 +1,4 @@
-//! Everything HTTP on 4320: the web UI's page, Jaeger's query API, Weir's own, health and metrics.
+//! Everything HTTP on 4320: the web UI's page, the query APIs of Jaeger, Prometheus and Loki, Weir's own, health and metrics.
 //!
 //! [`routes`] is the table of endpoints; [`gate`] bounds how many queries run and for how long; [`server`] owns the port.
 
@@ -11,6 +11,7 @@ mod call;
 mod config;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod form;
 mod gate;
 mod guests;
 mod health;
@@ -19,11 +20,13 @@ mod index;
 mod jaeger;
 mod jaeger_v3;
 mod leash;
+mod loki;
 mod metrics;
 mod moment;
 mod mount;
 mod otlp_json;
 mod process;
+mod prometheus;
 mod routes;
 mod server;
 mod site;
@@ -35,8 +38,9 @@ use std::sync::Arc;
 use weir_proto::TenantId;
 
 pub use about::{About, ListensAt};
-pub use config::QueryConfig;
+pub use config::{PromqlConfig, QueryConfig};
 pub use guests::Guests;
+pub use loki::LogqlConfig;
 pub use mount::Mount;
 pub use server::start;
 pub use site::{Asset, Site};

@@ -1,4 +1,4 @@
-//! Paths on this port that others answer: pushes, which belong to the writing side. The root hands them in.
+//! Paths on this port that others answer: pushes and what the writing side shows of itself. The root hands them in.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
@@ -10,14 +10,34 @@ use axum::{
 
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-/// A path with what answers it: POST only, bodies within its own limits, credentials asked for by itself.
+/// A path with what answers it: bodies within its own limits, credentials asked for by itself.
 #[derive(Clone)]
 pub struct Mount {
+    pub(super) kind: MountKind,
     /// As axum writes paths.
     pub(super) path: &'static str,
     /// For the list of endpoints.
     pub(super) about: &'static str,
     pub(super) answer: Arc<dyn Fn(Request) -> Answering + Send + Sync>,
+}
+
+/// How a mounted path is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MountKind {
+    /// By POST.
+    Push,
+    /// By GET, or HEAD.
+    Show,
+}
+
+impl MountKind {
+    /// As the header `Allow` has it.
+    pub(super) fn methods(self) -> &'static str {
+        match self {
+            Self::Push => "POST",
+            Self::Show => "GET,HEAD",
+        }
+    }
 }
 
 impl Mount {
@@ -29,11 +49,32 @@ impl Mount {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: std::error::Error + Send + Sync,
     {
+        Self::new(MountKind::Push, path, about, answer)
+    }
+
+    /// `answer` gets every GET of `path`.
+    pub fn get<F, R, B>(path: &'static str, about: &'static str, answer: F) -> Self
+    where
+        F: Fn(Request) -> R + Send + Sync + 'static,
+        R: Future<Output = http::Response<B>> + Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: std::error::Error + Send + Sync,
+    {
+        Self::new(MountKind::Show, path, about, answer)
+    }
+
+    fn new<F, R, B>(kind: MountKind, path: &'static str, about: &'static str, answer: F) -> Self
+    where
+        F: Fn(Request) -> R + Send + Sync + 'static,
+        R: Future<Output = http::Response<B>> + Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: std::error::Error + Send + Sync,
+    {
         let answer = move |request| -> Answering {
             let answering = answer(request);
             Box::pin(async move { answering.await.map(Body::new) })
         };
-        Self { path, about, answer: Arc::new(answer) }
+        Self { kind, path, about, answer: Arc::new(answer) }
     }
 }
 

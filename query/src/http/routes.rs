@@ -19,9 +19,11 @@ use super::{
     answer::{Answer, ErrorStyle, Failure},
     api, body,
     call::Call,
+    form,
     gate::{Gate, run_short},
-    health, host, index, jaeger, jaeger_v3, metrics,
-    mount::Mount,
+    health, host, index, jaeger, jaeger_v3, loki, metrics,
+    mount::{Mount, MountKind},
+    prometheus,
     site::Site,
     stream::Streamed,
     view::{Source, View},
@@ -46,6 +48,8 @@ pub(super) type Streaming = Pin<Box<dyn Future<Output = Result<Streamed, Failure
 enum Action {
     /// Reads one tenant's data: takes a credential and a turn.
     Read(fn(&Call, &dyn View) -> Result<Answer, Failure>),
+    /// The same; the parameters may come as a form, by POST.
+    Form(fn(&Call, &dyn View) -> Result<Answer, Failure>),
     /// The same, and asks about the process besides.
     Ask(fn(&Call, &dyn Source) -> Result<Answer, Failure>),
     /// As [`Self::Read`]; the parameters may come as a JSON body, by POST.
@@ -83,6 +87,14 @@ impl Route {
         Self { path, about, links: false, action: Action::Search(search) }
     }
 
+    const fn form(
+        path: &'static str,
+        about: &'static str,
+        read: fn(&Call, &dyn View) -> Result<Answer, Failure>,
+    ) -> Self {
+        Self { path, about, links: false, action: Action::Form(read) }
+    }
+
     const fn tell(path: &'static str, about: &'static str, tell: fn(&App) -> Result<Answer, Failure>) -> Self {
         Self { path, about, links: true, action: Action::Tell(tell) }
     }
@@ -92,7 +104,11 @@ impl Route {
     }
 
     fn methods(&self) -> &'static str {
-        if matches!(self.action, Action::Stream(_) | Action::Search(_)) { "GET,HEAD,POST" } else { "GET,HEAD" }
+        if matches!(self.action, Action::Stream(_) | Action::Search(_) | Action::Form(_)) {
+            "GET,HEAD,POST"
+        } else {
+            "GET,HEAD"
+        }
     }
 }
 
@@ -182,8 +198,56 @@ pub(super) const ROUTES: &[Route] = &[
         "How tail sampling fares: what policies keep, what waits, what came late.",
         |app| api::sampling(app.source.as_ref()),
     ),
+    Route::form("/prometheus/api/v1/query", "Prometheus: PromQL at one ?time=.", prometheus::query),
+    Route::form(
+        "/prometheus/api/v1/query_range",
+        "Prometheus: PromQL from ?start= to &amp;end= every &amp;step=.",
+        prometheus::query_range,
+    ),
+    Route::form("/prometheus/api/v1/query_exemplars", "Prometheus: examples of series.", prometheus::query_exemplars),
+    Route::form("/prometheus/api/v1/format_query", "Prometheus: a query, printed well.", prometheus::format_query),
+    Route::form("/prometheus/api/v1/series", "Prometheus: the series that ?match[]= fits.", prometheus::series),
+    Route::form("/prometheus/api/v1/labels", "Prometheus: names of labels.", prometheus::labels),
+    Route::read(
+        "/prometheus/api/v1/label/{name}/values",
+        false,
+        "Prometheus: values of a label.",
+        prometheus::label_values,
+    ),
+    Route::read("/prometheus/api/v1/metadata", true, "Prometheus: types and helps of metrics.", prometheus::metadata),
+    Route::tell("/prometheus/api/v1/rules", "Prometheus: no rules.", |_| prometheus::rules()),
+    Route::tell("/prometheus/api/v1/alerts", "Prometheus: no alerts.", |_| prometheus::alerts()),
+    Route::tell("/prometheus/api/v1/status/buildinfo", "Prometheus: what is running.", |_| prometheus::buildinfo()),
+    Route::tell("/prometheus/api/v1/status/flags", "Prometheus: no flags.", |_| prometheus::flags()),
+    Route::tell("/prometheus/-/healthy", "Prometheus: 200 while the process lives.", |_| prometheus::healthy()),
+    Route::tell("/prometheus/-/ready", "Prometheus: 200 while data is taken.", |app| {
+        prometheus::ready(app.source.readiness())
+    }),
+    Route::form("/loki/api/v1/query", "Loki: a metric query at one moment.", loki::query),
+    Route::form("/loki/api/v1/query_range", "Loki: lines or numbers over a time.", loki::query_range),
+    Route::form("/loki/api/v1/labels", "Loki: the names of labels.", loki::labels),
+    Route::form("/loki/api/v1/label", "Loki: the names of labels.", loki::labels),
+    Route::form("/loki/api/v1/label/{name}/values", "Loki: the values of a label.", loki::label_values),
+    Route::form("/loki/api/v1/series", "Loki: the streams that fit ?match[]=.", loki::series),
+    Route::form("/loki/api/v1/index/stats", "Loki: how many streams, lines and bytes.", loki::stats),
+    Route::form("/loki/api/v1/index/volume", "Loki: bytes by labels.", loki::volume),
+    Route::form("/loki/api/v1/index/volume_range", "Loki: bytes by labels and step.", loki::volume_range),
+    Route::form("/loki/api/v1/detected_labels", "Loki: labels and the number of their values.", loki::detected_labels),
+    Route::form("/loki/api/v1/detected_fields", "Loki: the fields of the newest lines.", loki::detected_fields),
+    Route::form(
+        "/loki/api/v1/detected_field/{name}/values",
+        "Loki: the values of a field in the newest lines.",
+        loki::detected_field_values,
+    ),
+    Route::form("/loki/api/v1/patterns", "Loki: patterns of lines; there are none.", loki::patterns),
+    Route::form("/loki/api/v1/format_query", "Loki: a query as it is printed.", loki::format_query),
+    Route::read("/loki/api/v1/drilldown-limits", true, "Loki: what a client may ask.", loki::drilldown_limits),
+    Route::tell("/loki/api/v1/status/buildinfo", "Loki: what the server is.", |_| loki::build_info()),
     Route::tell("/healthz", "200 while the process lives.", |_| health::alive()),
     Route::tell("/readyz", "200 while data is taken; else 503 and the reason.", |app| {
+        health::ready(app.source.readiness())
+    }),
+    Route::tell("/ready", "The same for senders to Loki that ask before they push.", |app| {
         health::ready(app.source.readiness())
     }),
     Route::tell("/metrics", "Weir's own metrics for Prometheus.", |_| metrics::render()),
@@ -215,14 +279,16 @@ pub(super) fn router(app: &App) -> Router {
     }
     for mount in app.mounts.iter() {
         let answer = Arc::clone(&mount.answer);
-        router = router.route(mount.path, post(move |request: Request| answer(request)));
+        let answer = move |request: Request| answer(request);
+        let methods = if mount.kind == MountKind::Push { post(answer) } else { get(answer) };
+        router = router.route(mount.path, methods);
     }
     router = app.site.mount(router);
     let mounts = Arc::clone(&app.mounts);
     let not_allowed = |request: Request| async move {
         let path = request.uri().path();
-        let is_mount = mounts.iter().any(|mount| mount.path == path);
-        let others = if is_mount { "POST" } else { "GET,HEAD" };
+        let mount = mounts.iter().find(|mount| mount.path == path);
+        let others = mount.map_or("GET,HEAD", |mount| mount.kind.methods());
         let failure =
             Failure::MethodNotAllowed(ROUTES.iter().find(|route| route.path == path).map_or(others, Route::methods));
         metrics::count("none", failure.outcome(), Instant::now());
@@ -241,7 +307,8 @@ pub(super) fn router(app: &App) -> Router {
         .layer(axum::middleware::from_fn(move |request: Request, next: axum::middleware::Next| {
             let limits = Arc::clone(&limits);
             // A push has a limit of its own.
-            let is_push = mounts.iter().any(|mount| mount.path == request.uri().path());
+            let is_push =
+                mounts.iter().any(|mount| mount.kind == MountKind::Push && mount.path == request.uri().path());
             async move {
                 let within = match host::is_ours(&request, &limits.hosts) {
                     false => Err(Failure::StrangeHost),
@@ -269,13 +336,15 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
             let coding = Coding::accepted(request.headers());
             run_short(move || Ok(tell(&app)?.coded(coding))).await
         }
-        Action::Read(read) => {
-            answer(&app, move |call, source| read(call, source.view().as_ref()), request, false).await
-        }
-        Action::Ask(ask) => answer(&app, ask, request, false).await,
+        Action::Read(read) => answer(&app, move |call, source| read(call, source.view().as_ref()), request, None).await,
+        Action::Ask(ask) => answer(&app, ask, request, None).await,
         Action::Search(read) => {
-            let posted = request.method() == Method::POST;
-            answer(&app, move |call, source| read(call, source.view().as_ref()), request, posted).await
+            let posted: Posted = jaeger_v3::parameters;
+            answer(&app, move |call, source| read(call, source.view().as_ref()), request, Some(posted)).await
+        }
+        Action::Form(read) => {
+            let posted: Posted = |body| Ok(form::pairs(body));
+            answer(&app, move |call, source| read(call, source.view().as_ref()), request, Some(posted)).await
         }
         Action::Stream(stream) => match stream(app, request).await {
             Ok(streamed) => return streamed.into_response(metrics::Streaming::of(route.path, begin)),
@@ -297,11 +366,17 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
     }
 }
 
+/// Reads the parameters of a body.
+type Posted = fn(&[u8]) -> Result<Vec<(String, String)>, Failure>;
+
+/// What a client of Loki's API says when it wants to know where labels come from.
+const ENCODING_FLAGS: &str = "x-loki-response-encoding-flags";
+
 async fn answer(
     app: &App,
     ask: impl Fn(&Call, &dyn Source) -> Result<Answer, Failure> + Send + 'static,
     request: Request,
-    posted: bool,
+    posted: Option<Posted>,
 ) -> Result<Answer, Failure> {
     let tenant = (app.authenticate)(request.headers()).ok_or(Failure::Unauthorized)?;
     let coding = Coding::accepted(request.headers());
@@ -311,13 +386,20 @@ async fn answer(
     let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
     let mut query = query.map_err(|rejection| Failure::BadRequest(rejection.to_string()))?.0;
-    if posted {
+    if let Some(parameters) = posted.filter(|_| parts.method == Method::POST) {
         let reading = timeout(app.config.read_timeout, body::whole(body, app.config.request_bytes_max.get()));
         let body = reading.await.map_err(|_| Failure::BadRequest("the body did not arrive in time".into()))??;
-        query.append(&mut jaeger_v3::parameters(&body)?);
+        // What a body says counts before what the address says.
+        query.splice(..0, parameters(&body)?);
     }
     let (now_ns, traces_max, spans_max) = (app.clock.now_ns(), app.config.traces_max.get(), app.config.spans_max.get());
     let (trace_rows_max, about) = (app.config.trace_rows_max.get(), Arc::clone(&app.about));
+    let flags = parts.headers.get_all(ENCODING_FLAGS).iter().filter_map(|value| value.to_str().ok());
+    let categorizes_labels = flags.flat_map(|flags| flags.split(',')).any(|flag| flag.trim() == "categorize-labels");
+    let (logql, promql) = (app.config.logql.clone(), app.config.promql);
+    // Goes with this future, when nobody waits for it any more.
+    let waiting = Arc::new(());
+    let client = Some(Arc::downgrade(&waiting));
     let (source, allowance) = (Arc::clone(&app.source), app.allowance.clone());
     let run = move |deadline| {
         let rows = allowance.rows().into();
@@ -329,6 +411,10 @@ async fn answer(
             now_ns,
             traces_max,
             spans_max,
+            logql,
+            promql,
+            client,
+            categorizes_labels,
             trace_rows_max,
             allowance,
             rows,
@@ -336,7 +422,9 @@ async fn answer(
         };
         Ok(ask(&call, source.as_ref())?.coded(coding))
     };
-    app.gate.run(run).await
+    let answer = app.gate.run(run).await;
+    drop(waiting);
+    answer
 }
 
 fn within_limits(config: &QueryConfig, request: &Request) -> Result<(), Failure> {

@@ -9,8 +9,12 @@ use weir_store::{
     sampling::{RememberedVerdict, SamplingStatus},
 };
 
+use super::{call::Call, prometheus::Stored};
 use crate::{
     batches::Batches,
+    lines::SnapshotLines,
+    logql::{LogqlError, ast::Matcher, engine::Lines, labels::StreamLabels},
+    promql::source::Metrics,
     sql::{
         stop::Stop,
         table::{Tables, tables},
@@ -67,7 +71,22 @@ pub(super) trait View: Send {
 
     fn operations(&self, tenant: &TenantId, deadline: Instant) -> Result<Operations, ReadError>;
 
+    /// The lines of the call's tenant, for LogQL.
+    fn log_lines(&self, call: &Call) -> Box<dyn Lines>;
+
+    /// Calls `found` for each stream that fits the matchers and has a line in a time, Unix ns; streams may come several times.
+    fn streams(
+        &self,
+        call: &Call,
+        matchers: &[Matcher],
+        time_ns: (u64, u64),
+        found: &mut dyn FnMut(&StreamLabels) -> Result<(), LogqlError>,
+    ) -> Result<(), LogqlError>;
+
     fn ledger(&self) -> Ledger;
+
+    /// The tenant's metrics.
+    fn metrics<'a>(&'a self, tenant: &'a TenantId) -> Box<dyn Metrics + 'a>;
 }
 
 impl Source for Store {
@@ -94,6 +113,10 @@ impl Source for Store {
     fn store_status(&self, tenant: &TenantId) -> Option<StoreStatus> {
         Some(Store::status(self, tenant))
     }
+}
+
+fn lines_of(snapshot: &Snapshot, call: &Call) -> SnapshotLines {
+    SnapshotLines::new(snapshot.clone(), call.tenant.clone(), call.deadline, call.logql.discover_log_levels)
 }
 
 impl View for Snapshot {
@@ -131,7 +154,25 @@ impl View for Snapshot {
         Ok(Snapshot::operations(self, tenant, deadline))
     }
 
+    fn log_lines(&self, call: &Call) -> Box<dyn Lines> {
+        Box::new(lines_of(self, call))
+    }
+
+    fn streams(
+        &self,
+        call: &Call,
+        matchers: &[Matcher],
+        time_ns: (u64, u64),
+        found: &mut dyn FnMut(&StreamLabels) -> Result<(), LogqlError>,
+    ) -> Result<(), LogqlError> {
+        lines_of(self, call).streams(matchers, time_ns, found)
+    }
+
     fn ledger(&self) -> Ledger {
         Snapshot::ledger(self)
+    }
+
+    fn metrics<'a>(&'a self, tenant: &'a TenantId) -> Box<dyn Metrics + 'a> {
+        Box::new(Stored { snapshot: self, tenant })
     }
 }

@@ -172,16 +172,14 @@ fn what_the_collector_has_beside_is_told_apart() {
         [
             "receivers.otlp.protocols.grpc.tls",
             "receiver `jaeger`",
-            "receiver `prometheus`",
             "processor `resource`",
             "exporter `debug`",
             "exporter `otlp/tempo`",
             "exporter `prometheusremotewrite`",
             "connector `spanmetrics`",
-            "pipeline `metrics`",
         ]
     );
-    assert_eq!(lines.len(), 9, "{lines:#?}");
+    assert_eq!(lines.len(), 7, "{lines:#?}");
     assert_eq!(
         names(&warnings, " is not needed here"),
         [
@@ -213,6 +211,10 @@ receivers:
         endpoint: ${env:MY_POD_IP}:4318
         cors:
           allowed_origins: https://*.shop.example,https://shop.example
+  prometheus:
+    config:
+      scrape_configs:
+        - job_name: me
 processors:
   tail_sampling:
     decision_wait: 10s
@@ -232,6 +234,9 @@ service:
         - otlp
       processors:
         - tail_sampling
+    metrics:
+      receivers:
+        - prometheus
 ";
     assert_eq!(
         yaml.replace("'${env:MY_POD_IP}:4317'", "${env:MY_POD_IP}:4317"),
@@ -253,5 +258,5 @@ service:
     // Where nothing of the Collector's is left, what is built in runs.
     let other = "receivers: {jaeger: }\nservice: {pipelines: {traces: {receivers: [jaeger], exporters: [debug]}}}\nexporters: {debug: }\n";
     let text = converted(other, "x.yaml", &|_| None).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}")).summary(), "receivers: otlp");
+    assert_eq!(parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}")).summary(), "receivers: otlp, prometheus");
 }

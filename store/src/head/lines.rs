@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use weir_proto::{
-    Signal, TenantId, TraceId,
+    Signal, SpanId, TenantId, TraceId,
     otlp::{
-        logs::{LineView, scan_chosen},
+        logs::{IdNames, LineIds, LineView, scan_chosen},
         messages::{common::v1::InstrumentationScope, resource::v1::Resource},
     },
 };
@@ -16,11 +16,13 @@ use super::{
 };
 use crate::{LineRecord, Offset, ReadError, journal::FrameHeader};
 
-/// One line in the head: 32 bytes.
+/// One line in the head: 40 bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LineSummary {
     /// Zero without a trace.
     trace_id: TraceId,
+    /// Zero without a span.
+    span_id: SpanId,
     /// Its place in time, Unix ns.
     pub(crate) time_ns: u64,
     /// Position among the payload's lines.
@@ -33,6 +35,12 @@ impl LineSummary {
     /// The trace that it belongs to.
     pub(crate) fn trace(&self) -> Option<TraceId> {
         (self.trace_id.0 != [0; 16]).then_some(self.trace_id)
+    }
+
+    /// The trace and the span that it belongs to.
+    pub(crate) fn ids(&self) -> LineIds {
+        let span = (self.span_id.0 != [0; 8]).then_some(self.span_id);
+        LineIds { trace: self.trace(), span }
     }
 }
 
@@ -51,16 +59,23 @@ impl LineSummaries {
         self.0.len()
     }
 
+    /// What each belongs to, with its ordinal.
+    pub fn ids(&self) -> impl Iterator<Item = (u32, LineIds)> {
+        self.0.iter().map(|line| (line.ordinal, line.ids()))
+    }
+
     /// Whether none was.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Adds an accepted line, in ordinal order; `received_at_ns` is its frame's.
+    /// Adds an accepted line, in ordinal order; `received_at_ns` is its frame's, `names` are where ids are looked for.
     #[inline]
-    pub fn push(&mut self, ordinal: u32, received_at_ns: u64, line: &LineView<'_>) {
+    pub fn push(&mut self, ordinal: u32, received_at_ns: u64, line: &LineView<'_>, names: &IdNames) {
+        let LineIds { trace, span } = line.ids(names);
         self.0.push(LineSummary {
-            trace_id: line.trace().unwrap_or(TraceId([0; 16])),
+            trace_id: trace.unwrap_or(TraceId([0; 16])),
+            span_id: span.unwrap_or(SpanId([0; 8])),
             time_ns: line.time_or(received_at_ns),
             ordinal,
             previous_in_trace: NO_ROW,
@@ -130,30 +145,34 @@ impl LineFile {
         let mut records = Vec::new();
         for of_frame in rows.chunk_by(|a, b| a.0.offset == b.0.offset) {
             let frame = of_frame[0].0;
-            let mut ordinals: Vec<u32> = of_frame.iter().map(|&(_, row)| frame.lines[row].ordinal).collect();
-            ordinals.sort_unstable();
-            if let Err(error) = self.decode(frame, ordinals, &mut records) {
+            let mut lines: Vec<&LineSummary> = of_frame.iter().map(|&(_, row)| &frame.lines[row]).collect();
+            lines.sort_unstable_by_key(|line| line.ordinal);
+            if let Err(error) = self.decode(frame, &lines, &mut records) {
                 tracing::error!(offset = %frame.offset, %error, "a frame of the journal cannot be read; the rest is");
             }
         }
         records
     }
 
-    fn decode(&self, frame: &LineFrame, ordinals: Vec<u32>, records: &mut Vec<LineRecord>) -> Result<(), ReadError> {
+    fn decode(
+        &self,
+        frame: &LineFrame,
+        lines: &[&LineSummary],
+        records: &mut Vec<LineRecord>,
+    ) -> Result<(), ReadError> {
         let payload = frame.payload.read(self.journal())?;
         let mut resource: Option<(u32, Arc<Resource>)> = None;
         let mut scope: Option<(u32, Arc<InstrumentationScope>)> = None;
-        scan_chosen(&payload, ordinals, |scanned| {
+        let mut next = lines.iter();
+        scan_chosen(&payload, lines.iter().map(|line| line.ordinal), |scanned| {
+            let Some(summary) = next.find(|line| line.ordinal == scanned.ordinal) else { return };
             let resource = shared(&mut resource, scanned.resource_ordinal, || scanned.resource.to_message());
             let scope = shared(&mut scope, scanned.scope_ordinal, || scanned.scope.to_message());
             let mut line = scanned.line.to_message();
-            // As it will be in a segment: ids that are none are lost.
-            if scanned.line.trace().is_none() {
-                line.trace_id.clear();
-            }
-            if scanned.line.span().is_none() {
-                line.span_id.clear();
-            }
+            // As it will be in a segment: with the ids that were found, without those that are none.
+            let LineIds { trace, span } = summary.ids();
+            line.trace_id = trace.map(|id| id.0.to_vec()).unwrap_or_default();
+            line.span_id = span.map(|id| id.0.to_vec()).unwrap_or_default();
             let time_ns = scanned.line.time_or(frame.received_at_ns);
             records.push(LineRecord { line, time_ns, resource, scope });
         })

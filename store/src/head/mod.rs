@@ -9,6 +9,7 @@ mod lines;
 mod matching;
 mod payload;
 mod search;
+mod series;
 mod spans;
 mod summary;
 
@@ -17,6 +18,10 @@ pub(crate) use file::{HeadFile, HeadFrame, Rows};
 pub use lines::LineSummaries;
 pub(crate) use lines::{LineFile, LineFrame, LineRows, LineSummary};
 pub(crate) use payload::{Payload, PayloadBudget};
+pub(crate) use series::{
+    Arrival, Arrived, HeadCut, Registry, Series, SeriesFile, SeriesIndex, Taken, TenantFile, TenantSeries,
+};
+pub use series::{SeriesRef, SeriesRefused};
 pub(crate) use spans::{Decided, HeadOperation, SpanFile, SpanFrame, SpanRows};
 pub use summary::BatchSummaries;
 pub(crate) use summary::{SpanSummary, operation_hash};

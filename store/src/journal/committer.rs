@@ -10,7 +10,7 @@ use std::{
 use weir_proto::time::Clock;
 
 use super::{
-    Committed, JournalAppendError, Shared, file,
+    Committed, JournalAppendError, Prefaces, Shared, file,
     group::Link,
     mark::MarkFile,
     metrics,
@@ -44,14 +44,16 @@ pub(super) struct Position {
     pub(super) mark: MarkFile,
 }
 
-pub(super) struct Committer<A, P> {
+pub(super) struct Committer<A, P, F> {
     pub(super) shared: Arc<Shared<A>>,
     pub(super) disk: Disk,
     pub(super) clock: Clock,
     pub(super) file_bytes_max: u64,
+    pub(super) allocate_bytes: u64,
     pub(super) file_age_max: Duration,
     pub(super) mark_delay: Duration,
     pub(super) publish: P,
+    pub(super) prefaces: F,
     pub(super) is_measured: bool,
     pub(super) position: Position,
     /// The file before the current one, until the current one's first group says where it ends.
@@ -63,7 +65,7 @@ pub(super) struct Committer<A, P> {
     pub(super) layout: Layout,
 }
 
-impl<A, P: FnMut(Vec<Committed<A>>)> Committer<A, P> {
+impl<A, P: FnMut(Vec<Committed<A>>), F: Prefaces<A>> Committer<A, P, F> {
     /// Commits until it is told to stop or the disk fails.
     pub(super) fn run(mut self) {
         let mut work = Work { group: Vec::new(), rolls: Vec::new(), last: false };
@@ -177,10 +179,12 @@ impl<A, P: FnMut(Vec<Committed<A>>)> Committer<A, P> {
         Ok(())
     }
 
-    fn write(&mut self, group: &[Waiting<A>]) -> Result<(), GroupError> {
-        let frames = group.iter().map(Waiting::writable);
-        self.prepare_file(OpenFile::group_bytes_max(frames.clone()))?;
+    fn write(&mut self, group: &mut [Waiting<A>]) -> Result<(), GroupError> {
+        self.prepare_file(OpenFile::group_bytes_max(group.iter().map(Waiting::writable)))?;
         let current = self.position.current.as_mut().expect("prepared above");
+        self.prefaces.begin(current.journal_file.number());
+        group.iter_mut().for_each(|waiting| self.prefaces.complete(&mut waiting.entry));
+        let frames = group.iter().map(Waiting::writable);
         current.write_group(&self.position.tallies, frames, &mut self.layout)
     }
 
@@ -210,10 +214,10 @@ impl<A, P: FnMut(Vec<Committed<A>>)> Committer<A, P> {
         };
         let spare = self.shared.lock_spares().take();
         let reused = spare.and_then(|spare| {
-            let reused = OpenFile::reuse(&self.disk, &spare, new.clone(), self.file_bytes_max);
+            let reused = OpenFile::reuse(&self.disk, &spare, new.clone(), self.allocate_bytes);
             reused.inspect_err(|error| tracing::debug!(%error, "a spare journal file is of no use")).ok()
         });
-        let created = reused.map_or_else(|| OpenFile::create(&self.disk, &path, new, self.file_bytes_max), Ok);
+        let created = reused.map_or_else(|| OpenFile::create(&self.disk, &path, new, self.allocate_bytes), Ok);
         let next = created.map_err(|error| {
             // A name that could not be given back is not used again.
             if path.exists() {

@@ -83,9 +83,18 @@ pub struct JournalOptions {
     pub thread_name: &'static str,
     /// Whether its commits are shown by the `weir_journal_…` metrics.
     pub is_measured: bool,
+    /// So much of a file is allocated in advance.
+    pub allocate_bytes_max: u64,
+    /// For frames that need more than themselves: recovery copies those beyond the durable mark to a new file.
+    pub completing: Option<Completing>,
 }
 
 impl JournalOptions {
+    /// What a new file takes at once.
+    fn allocate_bytes(&self) -> u64 {
+        self.file_bytes_max.min(self.allocate_bytes_max).min(BYTES_MAX)
+    }
+
     /// The defaults, for a new journal in `folder`.
     pub fn new(folder: impl Into<PathBuf>, salt: u64) -> Self {
         const MIB: u64 = 1 << 20;
@@ -104,6 +113,8 @@ impl JournalOptions {
             salt,
             thread_name: "weir-journal",
             is_measured: true,
+            allocate_bytes_max: 256 * MIB,
+            completing: None,
         }
     }
 }
@@ -118,6 +129,25 @@ pub struct Entry<A> {
     /// For the publisher.
     pub attachment: A,
 }
+
+/// Completes payloads when it is known which file they go to: what they refer to and the file has not had goes before them.
+pub(crate) trait Prefaces<A>: Send + 'static {
+    /// A group is about to be written to a file. Whether the one before was is told by its frames being published, or not.
+    fn begin(&mut self, file: u32);
+
+    /// Completes the payload of one of its entries.
+    fn complete(&mut self, entry: &mut Entry<A>);
+}
+
+/// Payloads that stand alone.
+impl<A> Prefaces<A> for () {
+    fn begin(&mut self, _: u32) {}
+
+    fn complete(&mut self, _: &mut Entry<A>) {}
+}
+
+/// Makes frames stand alone that are copied out of a file.
+pub type Completing = fn(&Arc<JournalFile>, &mut [StoredFrame]);
 
 /// An entry that is durable.
 #[derive(Debug)]
@@ -202,6 +232,17 @@ impl<A: Send + 'static> Journal<A> {
         clock: Clock,
         publish: impl FnMut(Vec<Committed<A>>) + Send + 'static,
     ) -> Result<(Self, Recovered), JournalError> {
+        Self::open_with(options, disk, clock, (), publish)
+    }
+
+    /// The same for payloads that `prefaces` completes.
+    pub(crate) fn open_with(
+        options: JournalOptions,
+        disk: Disk,
+        clock: Clock,
+        prefaces: impl Prefaces<A>,
+        publish: impl FnMut(Vec<Committed<A>>) + Send + 'static,
+    ) -> Result<(Self, Recovered), JournalError> {
         let (recovered, position) = recovery::recover(&options, &disk, clock.now_ns())?;
         let limits = QueueLimits {
             queue_bytes_max: options.queue_bytes_max,
@@ -223,9 +264,11 @@ impl<A: Send + 'static> Journal<A> {
             disk,
             clock,
             file_bytes_max: options.file_bytes_max.min(BYTES_MAX),
+            allocate_bytes: options.allocate_bytes(),
             file_age_max: options.file_age_max,
             mark_delay: options.mark_delay,
             publish,
+            prefaces,
             is_measured: options.is_measured,
             unmarked_since: position.current.as_ref().map(|_| Instant::now()),
             position,
@@ -390,7 +433,7 @@ impl<A> Shared<A> {
 }
 
 /// A panic must not leave appends that wait for ever.
-fn run_or_fail<A, P: FnMut(Vec<Committed<A>>)>(committer: Committer<A, P>) {
+fn run_or_fail<A, P: FnMut(Vec<Committed<A>>), F: Prefaces<A>>(committer: Committer<A, P, F>) {
     let shared = committer.shared.clone();
     if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| committer.run())).is_err() {
         shared.fail("the journal's thread panicked".to_owned());

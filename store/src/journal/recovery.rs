@@ -246,7 +246,11 @@ fn copy_beyond(
     if beyond.is_empty() {
         return Ok(());
     }
-    match copy_to_new(options, disk, now_ns, beyond, position, recovered) {
+    let mut copied = beyond.to_vec();
+    if let (Some(complete), Some(file)) = (options.completing, recovered.files.last()) {
+        complete(file, &mut copied);
+    }
+    match copy_to_new(options, disk, now_ns, &copied, position, recovered) {
         Err(JournalError::Copy { path, source }) if is_refusal(&source) => {
             tracing::warn!(error = %source, "cannot copy frames that may not be durable; written again where they lie");
             keep_in_place(disk, beyond, position, recovered).map_err(|source| JournalError::Copy { path, source })
@@ -313,7 +317,7 @@ fn copy_to_new(
         let _ = disk.unlink(&temp);
         failed(source)
     };
-    let mut file = OpenFile::create(disk, &temp, new, options.file_bytes_max).map_err(failed)?;
+    let mut file = OpenFile::create(disk, &temp, new, options.allocate_bytes()).map_err(failed)?;
     let checksums: Vec<u32> = beyond.iter().map(|frame| checksum(&frame.payload)).collect();
     let writables = beyond.iter().zip(&checksums).map(|(frame, &payload_crc)| Writable {
         header: &frame.header,

@@ -1,6 +1,6 @@
 //! The conditions of a scan. All of them must hold; an absent one always does.
 
-use std::{fmt, ops::RangeInclusive};
+use std::{fmt, ops::RangeInclusive, sync::Arc};
 
 use weir_proto::TraceId;
 
@@ -25,6 +25,41 @@ pub struct ScanFilter {
     pub duration_ns: RangeInclusive<u64>,
     /// All of these.
     pub attributes: Vec<AttributeCondition>,
+    /// Each of these occurs in the body's text, byte for byte: of lines only.
+    pub body_contains: Vec<String>,
+    /// What the resource and the name of the scope must fulfil: of lines only.
+    pub resources: Option<ResourceTest>,
+}
+
+/// Asked about each resource's attributes, as [`ScanColumn::Attributes`](crate::ScanColumn::Attributes) writes them (nothing without any), and the name
+/// of the scope: of equal ones once, mostly.
+#[derive(Clone)]
+pub struct ResourceTest(Arc<ResourceFits>);
+
+type ResourceFits = dyn Fn(&str, &str) -> bool + Send + Sync;
+
+impl ResourceTest {
+    /// Rows whose resource `fits` pass.
+    pub fn new(fits: impl Fn(&str, &str) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(fits))
+    }
+
+    /// Whether rows of this resource, within this scope, pass.
+    pub(crate) fn passes(&self, attributes: &[u8], scope: &[u8]) -> bool {
+        (self.0)(&String::from_utf8_lossy(attributes), &String::from_utf8_lossy(scope))
+    }
+}
+
+impl fmt::Debug for ResourceTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResourceTest")
+    }
+}
+
+impl PartialEq for ResourceTest {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl Default for ScanFilter {
@@ -38,6 +73,8 @@ impl Default for ScanFilter {
             start_ns: 0..=u64::MAX,
             duration_ns: 0..=u64::MAX,
             attributes: Vec::new(),
+            body_contains: Vec::new(),
+            resources: None,
         }
     }
 }
@@ -135,6 +172,8 @@ impl fmt::Display for ScanFilter {
         for AttributeCondition { place, key, test } in &self.attributes {
             conditions.push(format!("{place:?} {key:?} {test:?}").to_lowercase());
         }
+        conditions.extend(self.resources.iter().map(|_| "resource fits".to_owned()));
+        conditions.extend(self.body_contains.iter().map(|needle| format!("body contains {needle:?}")));
         write!(f, "[{}]", conditions.join(" and "))
     }
 }

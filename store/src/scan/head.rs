@@ -14,7 +14,7 @@ use crate::{
     AttributeCondition, Place, ReadError, Snapshot, SpanState,
     head::{HeadOperation, SpanFile, SpanFrame, SpanSummary},
     sampling::{KeptBy, POLICY_ATTRIBUTE},
-    segment::{HeadRow, ScanRows, is_string_only, passes},
+    segment::{HeadRow, ScanRows, is_string_only, last_part, passes},
 };
 
 /// Spans of one part, about. Few in tests of development builds, so that they meet the edges.
@@ -301,6 +301,23 @@ impl<'f> Needles<'f> {
                 && texts.iter().all(|text| is_string_only(text))
             {
                 all.push(texts.iter().map(|text| Finder::new(text.as_bytes())).collect());
+            }
+        }
+        Self { all }
+    }
+
+    /// As [`Self::of`], for lines, whose bodies may have the attributes as fields of JSON: nested, and escaped.
+    pub(super) fn of_lines(filter: &'f ScanFilter) -> Self {
+        let escape = || Finder::new("\\u");
+        let mut all = Vec::new();
+        for condition in &filter.attributes {
+            let Some(part) = last_part(&condition.key) else { continue };
+            all.push(vec![Finder::new(part.as_bytes()), escape()]);
+            let is_plain = |text: &String| is_string_only(text) && last_part(text) == Some(text.as_str());
+            if let AttributeTest::TextIn(texts) = &condition.test
+                && texts.iter().all(is_plain)
+            {
+                all.push(texts.iter().map(|text| Finder::new(text.as_bytes())).chain([escape()]).collect());
             }
         }
         Self { all }

@@ -3,19 +3,23 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use memchr::memmem::Finder;
 use weir_proto::{
     TenantId,
-    otlp::logs::{ScannedLine, scan_chosen},
+    otlp::{
+        ValueView,
+        logs::{ScannedLine, scan_chosen},
+    },
 };
 
 use super::{
-    Pruned, ReadBounds, ReadCounts, ScanFilter, ScanRequest,
+    AttributeCondition, Pruned, ReadBounds, ReadCounts, ResourceTest, ScanFilter, ScanRequest,
     head::{Needles, Newest, attributes_fulfil},
 };
 use crate::{
-    Offset, ReadError,
+    Offset, Place, ReadError,
     head::{LineFile, LineFrame, LineSummary},
-    segment::LineScanRows,
+    segment::{BodyField, LineScanRows, field_passes, structured_text, write_resource},
 };
 
 /// Lines of one part, about. Few in tests of development builds, so that they meet the edges.
@@ -100,11 +104,22 @@ impl LinesPart {
     ) -> Result<RecordBatch, ReadError> {
         let filter = &request.filter;
         let mut newest = Newest::within(bounds);
-        let needles = Needles::of(filter);
+        let needles = Needles::of_lines(filter);
+        let conditions = Conditions::of(filter);
         let mut rows = LineScanRows::new(request);
-        let needs_payload = !filter.attributes.is_empty() || filter.services.is_some() || rows.needs_payload();
+        let asks_payload = !filter.attributes.is_empty()
+            || !filter.body_contains.is_empty()
+            || filter.services.is_some()
+            || filter.resources.is_some();
+        let needs_payload = asks_payload || rows.needs_payload();
         let mut candidates: Vec<&LineSummary> = Vec::new();
-        for &index in self.frames.iter().rev() {
+        // Newest first where that may end it; else in the order of arrival, which equal times keep.
+        let newest_first = bounds.rows_max.is_some() || bounds.newest.is_some();
+        let mut frames = self.frames.clone();
+        if newest_first {
+            frames.reverse();
+        }
+        for index in frames {
             if bounds.rows_max.is_some_and(|rows_max| rows.len() as usize >= rows_max) {
                 break;
             }
@@ -120,13 +135,13 @@ impl LinesPart {
             if !needs_payload {
                 for line in &candidates {
                     if newest.takes(line.time_ns) {
-                        rows.push(line.time_ns, line.trace(), None);
+                        rows.push(line.time_ns, line.ids(), None);
                     }
                 }
                 continue;
             }
             let sink = (&mut rows, &mut newest);
-            if let Err(error) = self.read_payload(frame, &candidates, filter, &needles, sink, counts) {
+            if let Err(error) = self.read_payload(frame, &candidates, &conditions, &needles, sink, counts) {
                 ReadCounts::add(&counts.damaged, 1);
                 tracing::error!(offset = %frame.offset, %error, "a frame of the journal cannot be read; the rest is");
             }
@@ -140,7 +155,7 @@ impl LinesPart {
         &self,
         frame: &LineFrame,
         candidates: &[&LineSummary],
-        filter: &ScanFilter,
+        conditions: &Conditions<'_>,
         needles: &Needles<'_>,
         (rows, newest): (&mut LineScanRows<'_>, &mut Newest),
         counts: &ReadCounts,
@@ -151,10 +166,12 @@ impl LinesPart {
         }
         ReadCounts::add(&counts.head_payloads, 1);
         let mut next = candidates.iter();
+        let mut resources = conditions.resources.map(ResourceCheck::new);
         scan_chosen(&payload, candidates.iter().map(|line| line.ordinal), |scanned| {
             let Some(line) = next.find(|line| line.ordinal == scanned.ordinal) else { return };
-            if fulfils(scanned, filter) && newest.takes(line.time_ns) {
-                rows.push(line.time_ns, line.trace(), Some(scanned));
+            let is_of_resource = resources.as_mut().is_none_or(|check| check.passes(scanned));
+            if is_of_resource && conditions.hold(scanned) && newest.takes(line.time_ns) {
+                rows.push(line.time_ns, line.ids(), Some(scanned));
             }
         })
         .map_err(|error| ReadError::Damaged(format!("frame {}: {error}", frame.offset)))
@@ -168,11 +185,80 @@ fn fits(line: &LineSummary, filter: &ScanFilter) -> bool {
 }
 
 /// What only the payload tells.
-fn fulfils(scanned: &ScannedLine<'_>, filter: &ScanFilter) -> bool {
-    let service = scanned.resource.service;
-    filter.services.as_ref().is_none_or(|services| services.iter().any(|wanted| wanted.as_bytes() == service))
-        && filter
-            .attributes
-            .iter()
-            .all(|condition| attributes_fulfil(scanned.line.attributes, scanned.resource.attributes, condition))
+struct Conditions<'f> {
+    services: Option<&'f [String]>,
+    /// Each with the field that a body may have.
+    attributes: Vec<(&'f AttributeCondition, Option<BodyField<'f>>)>,
+    body_contains: Vec<Finder<'f>>,
+    resources: Option<&'f ResourceTest>,
+}
+
+/// Asks about the resources of a payload, of those beside each other once.
+struct ResourceCheck<'f> {
+    test: &'f ResourceTest,
+    /// The resource and scope that were asked about last.
+    last: Option<((u32, u32), bool)>,
+    text: Vec<u8>,
+}
+
+impl<'f> ResourceCheck<'f> {
+    fn new(test: &'f ResourceTest) -> Self {
+        Self { test, last: None, text: Vec::new() }
+    }
+
+    fn passes(&mut self, scanned: &ScannedLine<'_>) -> bool {
+        let place = (scanned.resource_ordinal, scanned.scope_ordinal);
+        match self.last {
+            Some((known, passes)) if known == place => passes,
+            _ => {
+                write_resource(scanned, &mut self.text);
+                let passes = self.test.passes(&self.text, scanned.scope.name);
+                self.last = Some((place, passes));
+                passes
+            }
+        }
+    }
+}
+
+impl<'f> Conditions<'f> {
+    fn of(filter: &'f ScanFilter) -> Self {
+        let with_field = |condition: &'f AttributeCondition| {
+            let field = (condition.place != Place::Resource).then(|| BodyField::named(&condition.key));
+            (condition, field)
+        };
+        let attributes = filter.attributes.iter().map(with_field).collect();
+        let body_contains = filter.body_contains.iter().map(Finder::new).collect();
+        Self { services: filter.services.as_deref(), attributes, body_contains, resources: filter.resources.as_ref() }
+    }
+
+    fn hold(&self, scanned: &ScannedLine<'_>) -> bool {
+        let service = scanned.resource.service;
+        self.services.is_none_or(|services| services.iter().any(|wanted| wanted.as_bytes() == service))
+            && self.attributes.iter().all(|(condition, field)| holds(condition, field.as_ref(), scanned))
+            && (self.body_contains.is_empty() || self.are_in(&scanned.line.body))
+    }
+
+    /// Whether the body is a text, or written as JSON one, with all of the needles in it.
+    fn are_in(&self, body: &ValueView<'_>) -> bool {
+        match body {
+            ValueView::Str(text) => self.body_contains.iter().all(|finder| finder.find(text).is_some()),
+            ValueView::Empty => false,
+            structured => {
+                let text = structured_text(structured);
+                self.body_contains.iter().all(|finder| finder.find(&text).is_some())
+            }
+        }
+    }
+}
+
+/// The line's own attribute counts, else its body's field, else its resource's attribute.
+fn holds(condition: &AttributeCondition, field: Option<&BodyField<'_>>, scanned: &ScannedLine<'_>) -> bool {
+    let line = &scanned.line;
+    if let Some(field) = field
+        && !line.attributes.raw().any(|raw| raw.key == condition.key.as_bytes())
+        && let Some(passed) = field.of_body(&line.body, |value| field_passes(value, &condition.test))
+    {
+        return passed;
+    }
+    attributes_fulfil(line.attributes, scanned.resource.attributes, condition)
 }

@@ -13,7 +13,7 @@ mod request;
 pub(crate) use head::HeadPart;
 pub(crate) use lines::LinesPart;
 
-pub use filter::{AttributeCondition, AttributeTest, ScanFilter};
+pub use filter::{AttributeCondition, AttributeTest, ResourceTest, ScanFilter};
 pub use plan::{Scan, ScanPart};
 pub use pruned::{Pruned, ReadCounts};
 pub use request::{AttributeForm, ReadBounds, ScanColumn, ScanRequest};

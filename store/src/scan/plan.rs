@@ -23,6 +23,8 @@ pub struct Scan {
 pub struct ScanPart {
     start_ns: (u64, u64),
     rows_max: u64,
+    /// Its number in the order of arrival, and that of the piece that it is of it.
+    arrival: (u32, u32),
     source: Source,
 }
 
@@ -42,6 +44,11 @@ impl ScanPart {
     /// Rows at most.
     pub fn rows_max(&self) -> u64 {
         self.rows_max
+    }
+
+    /// Rows of a part with a smaller one arrived before: of segments in the order of the journal, then of the head.
+    pub fn arrival(&self) -> u64 {
+        u64::from(self.arrival.0) << 32 | u64::from(self.arrival.1)
     }
 
     /// Whether it lies in the head.
@@ -67,7 +74,8 @@ impl Snapshot {
     ) -> Option<Scan> {
         let mut pruned = Pruned::default();
         let counts = Arc::new(ReadCounts::default());
-        let mut parts = self.head_parts(signal, tenant, &request, &mut pruned, gives_up)?;
+        let of_head = self.head_parts(signal, tenant, &request, &mut pruned, gives_up)?;
+        let mut parts = Vec::new();
         for segment in self.segments_of(signal, tenant) {
             if gives_up() {
                 return None;
@@ -76,6 +84,7 @@ impl Snapshot {
                 Ok(found) => parts.extend(found.into_iter().map(|part| ScanPart {
                     start_ns: part.start_ns,
                     rows_max: part.rows_max(),
+                    arrival: (0, 0),
                     source: Source::Segment(segment.clone(), part),
                 })),
                 // A broken segment hurts only itself.
@@ -89,6 +98,9 @@ impl Snapshot {
         if gives_up() {
             return None;
         }
+        // Segments hold what arrived before the head's rows.
+        parts.extend(of_head);
+        (0..).zip(&mut parts).for_each(|(number, part)| part.arrival.0 = number);
         parts.sort_by_key(|part| Reverse(part.start_ns.1));
         Some(Scan { signal, request, parts: parts.into(), pruned, counts })
     }
@@ -112,6 +124,7 @@ impl Snapshot {
             parts.extend(found.into_iter().map(|part| ScanPart {
                 start_ns: part.start_ns,
                 rows_max: part.rows_max,
+                arrival: (0, 0),
                 source: Source::Head(part),
             }));
         }
@@ -124,6 +137,7 @@ impl Snapshot {
             parts.extend(found.into_iter().map(|part| ScanPart {
                 start_ns: part.time_ns,
                 rows_max: part.rows_max,
+                arrival: (0, 0),
                 source: Source::HeadLines(part),
             }));
         }
@@ -141,21 +155,24 @@ impl Scan {
     /// The same rows in parts of some `rows_max` rows, for columns that take much memory.
     pub fn split(&self, rows_max: u32) -> Self {
         let split = |part: &ScanPart| -> Vec<ScanPart> {
-            let with = |source, rows_max| ScanPart { start_ns: part.start_ns, rows_max, source };
+            let with = |(number, source), rows_max| {
+                let arrival = (part.arrival.0, number);
+                ScanPart { start_ns: part.start_ns, rows_max, arrival, source }
+            };
             match &part.source {
                 Source::Segment(segment, rows) => {
-                    let pieces = rows.split(rows_max).into_iter();
-                    pieces
-                        .map(|piece| with(Source::Segment(segment.clone(), piece.clone()), piece.rows_max()))
-                        .collect()
+                    let pieces = (0..).zip(rows.split(rows_max));
+                    let source = |piece: &SegmentPart| Source::Segment(segment.clone(), piece.clone());
+                    pieces.map(|(number, piece)| with((number, source(&piece)), piece.rows_max())).collect()
                 }
                 Source::Head(rows) => {
-                    let pieces = rows.split(rows_max).into_iter();
-                    pieces.map(|piece| with(Source::Head(piece.clone()), piece.rows_max)).collect()
+                    let pieces = newest_last(rows.split(rows_max));
+                    pieces.map(|(number, piece)| with((number, Source::Head(piece.clone())), piece.rows_max)).collect()
                 }
                 Source::HeadLines(rows) => {
-                    let pieces = rows.split(rows_max).into_iter();
-                    pieces.map(|piece| with(Source::HeadLines(piece.clone()), piece.rows_max)).collect()
+                    let pieces = newest_last(rows.split(rows_max));
+                    let source = |piece: &LinesPart| Source::HeadLines(piece.clone());
+                    pieces.map(|(number, piece)| with((number, source(&piece)), piece.rows_max)).collect()
                 }
             }
         };
@@ -215,4 +232,10 @@ impl Scan {
             RecordBatch::new_empty(self.request.schema(self.signal))
         })
     }
+}
+
+/// Pieces of the head come newest first: numbers that say so.
+fn newest_last<T>(pieces: Vec<T>) -> impl Iterator<Item = (u32, T)> {
+    let count = pieces.len() as u32;
+    pieces.into_iter().enumerate().map(move |(number, piece)| (count - number as u32, piece))
 }

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::SegmentError;
+use super::{SegmentError, manifest::Checked};
 use crate::disk::{Disk, DiskFile, DiskWriter};
 
 /// The trace-id index.
@@ -115,6 +115,30 @@ impl ReadFile {
     /// Its length in bytes.
     pub(super) fn len(&self) -> Result<u64, SegmentError> {
         self.file.metadata().map(|metadata| metadata.len()).map_err(|source| SegmentError::io(&self.path, source))
+    }
+
+    /// Reads the bytes at the end that are under a checksum, when the file has the length that it must have.
+    pub(super) fn checked_end(&self, name: &str, checked: &Checked) -> Result<Vec<u8>, SegmentError> {
+        if self.len()? != checked.bytes {
+            return Err(SegmentError::damaged(format!("{name} has {} bytes, not {}", self.len()?, checked.bytes)));
+        }
+        let bytes = self.read(checked.bytes.saturating_sub(checked.checked_bytes), checked.checked_bytes as usize)?;
+        if crc32c::crc32c(&bytes) != checked.crc32c {
+            return Err(SegmentError::damaged(format!("{name}: checksum of the last part")));
+        }
+        Ok(bytes)
+    }
+
+    /// Reads `len` bytes at `start`, which somebody knows to be there: one call instead of two.
+    pub(super) fn read_there(&self, start: u64, len: usize, into: &mut Vec<u8>) -> Result<(), SegmentError> {
+        into.resize(len, 0);
+        match self.file.read_exact_at(into, start) {
+            Ok(()) => Ok(()),
+            Err(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(SegmentError::damaged(format!("{} ends early", self.path.display())))
+            }
+            Err(source) => Err(SegmentError::io(&self.path, source)),
+        }
     }
 
     /// Reads `len` bytes at `start`. No memory is taken for more than there is.

@@ -4,6 +4,7 @@ use weir_proto::otlp::{ResourceView, ScopeView, wire::WireError};
 
 use super::{
     attributes::AttributeTable,
+    body_fields::BodyTable,
     column::{Column, Values},
     contexts::Contexts,
     json,
@@ -71,6 +72,8 @@ pub struct Gathering {
     pub(super) resources: Resources,
     pub(super) scopes: Scopes,
     pub(super) traces: TraceRows,
+    /// Fields of bodies: only lines have any.
+    pub(super) bodies: BodyTable,
     /// Smallest and largest time.
     pub(super) time_ns: Option<(u64, u64)>,
     /// When what is pushed arrived, Unix ns; `u64::MAX` when nobody said.
@@ -129,6 +132,7 @@ impl Gathering {
                 dropped: Column::sparse_words(),
             },
             traces: TraceRows::default(),
+            bodies: BodyTable::new(),
             time_ns: None,
             arrived_ns: u64::MAX,
             age_from_ns: 0,
@@ -149,6 +153,7 @@ impl Gathering {
         contexts.clear();
         [name, version, schema_url, attributes, dropped].into_iter().for_each(Column::clear);
         self.traces.clear();
+        self.bodies.clear();
         self.time_ns = None;
         self.arrived_ns = u64::MAX;
         self.age_from_ns = 0;
@@ -158,7 +163,7 @@ impl Gathering {
         let fixed: u64 = self.fixed.iter().map(Column::memory_bytes).sum();
         let contexts = self.resources.contexts.memory_bytes() + self.scopes.contexts.memory_bytes();
         let attributes = self.attributes.memory_bytes() + self.resources.attributes.memory_bytes();
-        fixed + attributes + contexts + self.traces.memory_bytes()
+        fixed + attributes + contexts + self.traces.memory_bytes() + self.bodies.memory_bytes()
     }
 
     /// Whether a payload of so many bytes still fits.

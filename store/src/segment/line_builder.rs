@@ -4,7 +4,7 @@ use weir_proto::{
     SpanId,
     otlp::{
         Checks, ScanError, ValueView,
-        logs::{LineView, ScannedLine, scan},
+        logs::{IdNames, LineIds, LineView, ScannedLine, scan},
     },
 };
 
@@ -12,7 +12,7 @@ use super::{
     column::{Column, Values},
     gathering::{Builder, Gathering, push_some_bytes, push_some_word},
     json,
-    schema::{DEFECT_NO_TIME, DEFECT_SPAN_ID, DEFECT_TRACE_ID, lines},
+    schema::{DEFECT_BODY, DEFECT_NO_TIME, DEFECT_SPAN_ID, DEFECT_TRACE_ID, lines},
 };
 use crate::Rejection;
 
@@ -42,14 +42,26 @@ impl LineBuilder {
         Self(Gathering::new(&lines::TABLE))
     }
 
-    /// Adds the lines of a journalled payload, except the rejected ones (sorted by ordinal); `received_at_ns` is its frame's.
-    ///
-    /// After an error the lines before the fault are in, and [`Builder::rows`] tells how many; an admitted payload has none.
+    /// Adds the lines of a journalled payload, except the rejected ones (sorted by ordinal); `received_at_ns` is its frame's. Ids are
+    /// looked for under their usual names.
     pub fn push_payload(
         &mut self,
         payload: &[u8],
         rejected: &[Rejection],
         received_at_ns: u64,
+    ) -> Result<(), ScanError> {
+        self.push_lines(payload, rejected, received_at_ns, |scanned| scanned.line.ids(&IdNames::USUAL))
+    }
+
+    /// As [`Self::push_payload`], with what each line belongs to, which was found out before.
+    ///
+    /// After an error the lines before the fault are in, and [`Builder::rows`] tells how many; an admitted payload has none.
+    pub fn push_lines(
+        &mut self,
+        payload: &[u8],
+        rejected: &[Rejection],
+        received_at_ns: u64,
+        mut ids_of: impl FnMut(&ScannedLine<'_>) -> LineIds,
     ) -> Result<(), ScanError> {
         self.0.take_bytes(payload.len())?;
         let mut rejected = rejected.iter().map(|rejection| rejection.ordinal).peekable();
@@ -67,22 +79,23 @@ impl LineBuilder {
                 self.0.start_scope(&line.scope);
                 scope = Some(line.scope_ordinal);
             }
-            self.push_line(line, service, received_at_ns);
+            let ids = ids_of(line);
+            self.push_line(line, ids, service, received_at_ns);
         })
     }
 
     #[inline]
-    fn push_line(&mut self, scanned: &ScannedLine<'_>, service: u32, received_at_ns: u64) {
+    fn push_line(&mut self, scanned: &ScannedLine<'_>, ids: LineIds, service: u32, received_at_ns: u64) {
         let line = &scanned.line;
         let row = self.0.rows;
         let mut defects = if line.time_ns == 0 { DEFECT_NO_TIME } else { 0 };
         let time_ns = line.time_or(received_at_ns);
         self.0.fixed[lines::TIME].push_word(row, time_ns);
         push_some_word(&mut self.0.fixed[lines::OBSERVED_TIME], row, line.observed_ns);
-        defects |= self.push_ids(row, line);
+        defects |= self.push_ids(row, line, ids);
         self.0.fixed[lines::SEVERITY_NUMBER].push_word(row, i64::from(line.severity_number) as u64);
         push_some_bytes(&mut self.0.fixed[lines::SEVERITY_TEXT], row, line.severity_text);
-        self.push_body(row, &line.body);
+        defects |= self.push_body(row, &line.body);
         push_some_bytes(&mut self.0.fixed[lines::EVENT_NAME], row, line.event_name);
         push_some_word(&mut self.0.fixed[lines::FLAGS], row, u64::from(line.flags));
         push_some_word(&mut self.0.fixed[lines::DEFECTS], row, defects);
@@ -93,11 +106,11 @@ impl LineBuilder {
         self.0.end_row(time_ns);
     }
 
-    /// Adds the ids that are there; answers the defects of those that are none.
-    fn push_ids(&mut self, row: u32, line: &LineView<'_>) -> u64 {
+    /// Adds the ids that were found; answers the defects of the line's own that are none.
+    fn push_ids(&mut self, row: u32, line: &LineView<'_>, ids: LineIds) -> u64 {
         let Gathering { fixed, traces, .. } = &mut self.0;
         let mut defects = 0;
-        match line.trace() {
+        match ids.trace {
             Some(trace) => {
                 let number = traces.number(trace);
                 traces.add(number, row);
@@ -113,7 +126,7 @@ impl LineBuilder {
             None if line.has_odd_trace_id() => defects |= DEFECT_TRACE_ID,
             None => {}
         }
-        match line.span() {
+        match ids.span {
             Some(SpanId(id)) => fixed[lines::SPAN_ID].push_word(row, u64::from_le_bytes(id)),
             None if line.has_odd_span_id() => defects |= DEFECT_SPAN_ID,
             None => {}
@@ -121,18 +134,23 @@ impl LineBuilder {
         defects
     }
 
-    /// A text is kept as it is, anything else as JSON text.
-    fn push_body(&mut self, row: u32, body: &ValueView<'_>) {
-        let Gathering { fixed, text, .. } = &mut self.0;
-        match body {
-            ValueView::Empty => {}
-            ValueView::Str(body) => fixed[lines::BODY].push_bytes(row, body),
+    /// A text is kept as it is, anything else as JSON text; of both the fields, if it is an object. Answers the defect of one that only begins so.
+    fn push_body(&mut self, row: u32, body: &ValueView<'_>) -> u64 {
+        let Gathering { fixed, text, bodies, .. } = &mut self.0;
+        let is_broken = match body {
+            ValueView::Empty => false,
+            ValueView::Str(body) => {
+                fixed[lines::BODY].push_bytes(row, body);
+                bodies.push(row, body)
+            }
             structured => {
                 text.clear();
                 json::write_value(structured, text);
                 fixed[lines::BODY].push_bytes(row, text);
                 fixed[lines::BODY_IS_JSON].push_word(row, 1);
+                bodies.push(row, text)
             }
-        }
+        };
+        if is_broken { DEFECT_BODY } else { 0 }
     }
 }

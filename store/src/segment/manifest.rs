@@ -7,6 +7,7 @@ use weir_proto::{Signal, TenantId};
 
 use super::{
     SegmentError, SegmentId,
+    body_fields::BodyFields,
     files::{MANIFEST, ReadFile},
     operations::ServiceList,
 };
@@ -101,6 +102,9 @@ pub(super) struct Manifest {
     /// Keys of the attributes in `links`; absent as above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) link_keys: Option<ResidualKeys>,
+    /// Fields of the bodies that are JSON objects; absent in segments of spans, and in those written before fields were looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) bodies: Option<BodyFields>,
 }
 
 /// A file's length, and the checksum of the part that says where everything else is.
@@ -176,10 +180,7 @@ impl Manifest {
 
     /// The file's bytes.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = serde_json::to_vec(self).expect("plain structs become JSON");
-        let crc = crc32c::crc32c(&bytes);
-        bytes.extend_from_slice(format!("\ncrc32c {crc:08x}\n").as_bytes());
-        bytes
+        with_checksum(serde_json::to_vec(self).expect("plain structs become JSON"))
     }
 
     /// Reads the file's bytes.
@@ -194,12 +195,19 @@ impl Manifest {
     }
 }
 
-fn damaged(what: &str) -> SegmentError {
+/// JSON with its checksum behind it.
+pub(super) fn with_checksum(mut json: Vec<u8>) -> Vec<u8> {
+    let crc = crc32c::crc32c(&json);
+    json.extend_from_slice(format!("\ncrc32c {crc:08x}\n").as_bytes());
+    json
+}
+
+pub(super) fn damaged(what: &str) -> SegmentError {
     SegmentError::damaged(format!("manifest.json: {what}"))
 }
 
 /// The JSON, which is on the first line of the file in every format; its checksum is on the second.
-fn checked(bytes: &[u8]) -> Result<&str, SegmentError> {
+pub(super) fn checked(bytes: &[u8]) -> Result<&str, SegmentError> {
     let text = std::str::from_utf8(bytes).map_err(|_| damaged("not UTF-8"))?;
     let (json, crc) = text.split_once("\ncrc32c ").ok_or_else(|| damaged("no checksum"))?;
     if crc.strip_suffix('\n') != Some(format!("{:08x}", crc32c::crc32c(json.as_bytes())).as_str()) {
@@ -208,7 +216,7 @@ fn checked(bytes: &[u8]) -> Result<&str, SegmentError> {
     Ok(json)
 }
 
-fn check_format_of(json: &str) -> Result<(), SegmentError> {
+pub(super) fn check_format_of(json: &str) -> Result<(), SegmentError> {
     #[derive(Deserialize)]
     struct Format {
         format: u32,

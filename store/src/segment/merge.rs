@@ -12,6 +12,7 @@ use weir_proto::TraceId;
 use super::{
     Segment, SegmentError, SegmentId,
     attributes::ValueKind,
+    body_fields::{self, BodyFields},
     chunk_reader::{Block, ChunkReader},
     column::{Column, Values},
     files::{INDEX, MANIFEST, NewDirectory},
@@ -20,7 +21,7 @@ use super::{
     operations::listed,
     promotion::{TypedKey, choose, residual_keys},
     rows_file::{ROW_GROUP_ROWS, RowsFile},
-    schema::{ColumnSpec, ITEM_PREFIX, RESOURCE_PREFIX, Table},
+    schema::{BODY_PREFIX, ColumnSpec, ITEM_PREFIX, Kind, RESOURCE_PREFIX, Table},
     trace_rows::TraceRows,
     write::attribute_spec,
 };
@@ -122,6 +123,8 @@ struct PlacePlan {
 struct InputPlan {
     /// For each output column the input's.
     sources: Vec<Option<usize>>,
+    /// Output columns of texts that get the texts of the input's numbers or booleans, with the input's column and what it holds.
+    texts: HashMap<usize, (usize, Kind)>,
     /// For spans and for resources.
     moves: [Option<Moves>; 2],
 }
@@ -130,6 +133,7 @@ struct Merge {
     table: &'static Table,
     file: RowsFile,
     places: [PlacePlan; 2],
+    bodies: Option<BodyFields>,
     inputs: Vec<InputPlan>,
     /// For each output column beyond the fixed ones, its place and key.
     keys: Vec<(usize, TypedKey)>,
@@ -234,12 +238,31 @@ impl Merge {
                 keys.push((place, key.clone()));
             }
         }
-        let plan_input = |input: &Arc<Segment>| InputPlan {
-            sources: specs
-                .iter()
-                .map(|spec| input.columns.get(&spec.name).copied().filter(|&n| input.specs()[n].kind == spec.kind))
-                .collect(),
-            moves: [places[0].moves(input), places[1].moves(input)],
+        let fields: Vec<Option<&BodyFields>> = inputs.iter().map(|input| input.manifest.bodies.as_ref()).collect();
+        let (bodies, of_bodies) = body_fields::merged(&fields, rows, |number, name| {
+            let column = inputs[number].columns.get(&format!("{BODY_PREFIX}{name}"));
+            column.map(|&column| inputs[number].specs()[column].kind)
+        });
+        specs.extend(of_bodies);
+        let plan_input = |input: &Arc<Segment>| {
+            let column_of = |spec: &ColumnSpec| input.columns.get(&spec.name).copied();
+            let kind_of = |column: usize| input.specs()[column].kind;
+            // Texts hold lists, too, and numbers where these are turned into texts.
+            let is_held = |spec: &ColumnSpec, column: usize| {
+                kind_of(column) == spec.kind
+                    || (spec.name.starts_with(BODY_PREFIX) && spec.kind == Kind::Text && kind_of(column) == Kind::Json)
+            };
+            let sources = specs.iter().map(|spec| column_of(spec).filter(|&n| is_held(spec, n))).collect();
+            let as_texts = |(output, spec): (usize, &ColumnSpec)| {
+                let is_turned = spec.name.starts_with(BODY_PREFIX) && spec.kind == Kind::Text;
+                let column = column_of(spec).filter(|&column| is_turned && !kind_of(column).is_bytes());
+                column.map(|column| (output, (column, kind_of(column))))
+            };
+            InputPlan {
+                sources,
+                texts: specs.iter().enumerate().filter_map(as_texts).collect(),
+                moves: [places[0].moves(input), places[1].moves(input)],
+            }
         };
         let plans = inputs.iter().map(plan_input).collect();
         let columns = specs.iter().map(|spec| Column::empty(spec.kind, spec.required)).collect();
@@ -248,6 +271,7 @@ impl Merge {
             table,
             file,
             places,
+            bodies,
             inputs: plans,
             keys,
             columns,
@@ -320,6 +344,9 @@ impl Merge {
                 .keys
                 .get(output.wrapping_sub(self.table.len()))
                 .and_then(|(place, key)| moved[*place].as_ref().and_then(|moved| moved.to_columns.get(key)));
+            let texts = plan.texts.get(&output).filter(|(source, _)| !reader.is_empty(group, *source));
+            let texts = texts.map(|&(source, kind)| texts_in(reader, group, (source, kind), &rows)).transpose()?;
+            let extra = extra.or(texts.as_ref());
             let source = plan.sources[output].filter(|&source| !reader.is_empty(group, source));
             let block = source.map(|source| reader.read(group, source, rows.clone())).transpose()?;
             match (&block, extra) {
@@ -396,6 +423,7 @@ impl Merge {
             resource_other: self.places[1].residual_keys(),
             event_keys: Some(written.event_keys),
             link_keys: Some(written.link_keys),
+            bodies: self.bodies,
         };
         directory.write(MANIFEST, &manifest.to_bytes())
     }
@@ -412,6 +440,19 @@ impl Rows {
     fn map(self, row: u32) -> u32 {
         row - self.from + self.to
     }
+}
+
+/// The texts of a column's numbers or booleans in `rows`.
+fn texts_in(
+    reader: &ChunkReader<'_>,
+    group: usize,
+    (source, kind): (usize, Kind),
+    rows: &Range<u32>,
+) -> Result<Column, SegmentError> {
+    let block = reader.read(group, source, rows.clone())?;
+    let mut words = Column::sparse_words();
+    positions(&block, rows).for_each(|at| words.push_word(block.row(at), block.column.word(at)));
+    Ok(body_fields::texts_of(kind, &words))
 }
 
 /// Appends a block's values in `rows`.

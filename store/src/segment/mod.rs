@@ -4,6 +4,8 @@
 //! makes one segment of several. The files are described in docs/formats.md.
 
 mod attributes;
+mod body_fields;
+mod body_tokens;
 mod builder;
 mod chunk_plan;
 mod chunk_reader;
@@ -35,6 +37,7 @@ mod scan;
 mod schema;
 mod search;
 mod selection;
+pub(crate) mod series;
 mod shapes;
 mod statistics;
 mod tags;
@@ -57,6 +60,9 @@ pub(crate) use matching::Wanted;
 pub use merge::{merge, salvage};
 pub use open::Segment;
 pub use scan::attribute_in_json;
-pub(crate) use scan::{HeadRow, LineScanRows, ScanRows, SegmentPart, is_string_only, passes};
+pub(crate) use scan::{
+    BodyField, HeadRow, LineScanRows, ScanRows, SegmentPart, field_passes, is_string_only, last_part, passes,
+    structured_text, write_resource,
+};
 pub use search::Searched;
 pub use write::write_segment;

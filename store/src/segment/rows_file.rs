@@ -12,7 +12,7 @@ use parquet::{
 };
 
 use super::{
-    SegmentError,
+    SegmentError, body_tokens,
     chunk_writer::ChunkWriter,
     column::ChunkView,
     event_tokens::ListKeys,
@@ -107,6 +107,7 @@ impl RowsFile {
                     Some((_, Listed::Services)) => services.add(view),
                     Some((_, Listed::EventKeys)) => close.bloom_filter = event_keys.add_filtered(view).map_err(bad)?,
                     Some((_, Listed::LinkKeys)) => link_keys.add(view).map_err(bad)?,
+                    Some((_, Listed::Words)) => close.bloom_filter = body_tokens::filter(view),
                     None => {}
                 }
                 if let Some(filter) = &close.bloom_filter {

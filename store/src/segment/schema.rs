@@ -151,6 +151,8 @@ pub(super) enum Listed {
     EventKeys,
     /// Keys of the attributes in lists of links.
     LinkKeys,
+    /// Nothing: words of its texts go into a bloom filter.
+    Words,
 }
 
 impl Table {
@@ -159,6 +161,7 @@ impl Table {
         match signal {
             Signal::Traces => &fixed::TABLE,
             Signal::Logs => &lines::TABLE,
+            Signal::Metrics => unreachable!("samples have no table"),
         }
     }
 
@@ -310,7 +313,7 @@ pub(super) mod lines {
         time: TIME,
         attributes_other: ATTRIBUTES_OTHER,
         resource_other: RESOURCE_OTHER,
-        listed: &[(SERVICE, Listed::Services)],
+        listed: &[(SERVICE, Listed::Services), (BODY, Listed::Words)],
     };
 }
 
@@ -331,11 +334,15 @@ pub(super) const DEFECT_NO_TIME: u64 = 1;
 pub(super) const DEFECT_TRACE_ID: u64 = 2;
 /// Bit of a line's `defects`: the span's id was not 8 bytes long; it is lost.
 pub(super) const DEFECT_SPAN_ID: u64 = 4;
+/// Bit of a line's `defects`: the body begins as a JSON object and is none, or has too many fields: it is text.
+pub(super) const DEFECT_BODY: u64 = 8;
 
 /// Before the key of an item's attribute.
 pub(super) const ITEM_PREFIX: &str = "attributes.";
 /// Before a resource attribute's key.
 pub(super) const RESOURCE_PREFIX: &str = "resource.";
+/// Before the name of a field of bodies that are JSON objects.
+pub(super) const BODY_PREFIX: &str = "body.";
 
 /// Parquet's schema for these columns.
 pub(super) fn parquet_schema(row: &str, specs: &[ColumnSpec]) -> Result<TypePtr, parquet::errors::ParquetError> {
@@ -382,7 +389,7 @@ pub(super) fn read_schema(table: &'static Table, schema: &SchemaDescriptor) -> O
             if !is_first || spec_of(leaf).as_ref() != Some(&columns.specs[known]) {
                 return None;
             }
-        } else if name.starts_with(ITEM_PREFIX) || name.starts_with(RESOURCE_PREFIX) {
+        } else if [ITEM_PREFIX, RESOURCE_PREFIX, BODY_PREFIX].iter().any(|prefix| name.starts_with(prefix)) {
             columns.specs.push(spec_of(leaf)?);
             columns.in_file.push(Some(number));
         }

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, path::Path};
 
 use parquet::errors::ParquetError;
+use weir_proto::Signal;
 
 use super::{
     Segment, SegmentError, SegmentId,
@@ -70,7 +71,12 @@ fn write_files(
     let resource_rows = gathered.resources.contexts.row_counts(gathered.rows);
     let resources = Promotion::of(&gathered.resources.attributes, rows, Some(&resource_rows));
     let (own_keys, resource_keys) = (own.keys.clone(), resources.keys.clone());
-    let (specs, sources) = columns(gathered, own, resources);
+    let (mut specs, mut sources) = columns(gathered, own, resources);
+    let (fields, of_bodies) = gathered.bodies.finish(rows);
+    for (spec, column) in of_bodies {
+        specs.push(spec);
+        sources.push(Source::Borrowed(column));
+    }
     let mut file = RowsFile::create(directory, gathered.table, specs, level)?;
     let mut scratch = Scratch::default();
     let mut first = 0;
@@ -111,6 +117,7 @@ fn write_files(
         resource_other: resource_keys,
         event_keys: Some(written.event_keys),
         link_keys: Some(written.link_keys),
+        bodies: (id.signal == Signal::Logs).then_some(fields),
     };
     directory.write(MANIFEST, &manifest.to_bytes())
 }

@@ -75,6 +75,9 @@ pub enum ReadError {
     /// Bytes are not what was written.
     #[error("damaged: {0}")]
     Damaged(String),
+    /// A matcher's expression cannot be used.
+    #[error(transparent)]
+    InvalidPattern(#[from] crate::labels::InvalidPattern),
 }
 
 impl From<crate::catalog::CatalogError> for OpenError {

@@ -30,7 +30,7 @@ pub(super) fn open(path: &Path, disk: &Disk) -> Result<FolderLock, OpenError> {
         move |source| OpenError::Io { path, source }
     };
     let of_signal = |signal| [journal_path(path, signal), segments_path(path, signal)];
-    let folders = [of_signal(Signal::Logs), of_signal(Signal::Traces)].concat();
+    let folders = [Signal::Metrics, Signal::Logs, Signal::Traces].map(of_signal).concat();
     for folder in std::iter::once(path.to_owned()).chain(folders).chain([path.join("quarantine")]) {
         disk.make_folders(&folder).map_err(io(&folder))?;
     }

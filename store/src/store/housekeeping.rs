@@ -9,13 +9,13 @@ use prometheus::{IntGauge, IntGaugeVec, register_int_gauge, register_int_gauge_v
 use weir_proto::Signal;
 
 use super::{
-    AppendError, Shared,
-    lane::Laned,
+    AppendError, Shared, StoreOptions,
+    lane::Lane,
     merger,
-    stored::StoredSegment,
+    stored::Retained,
     view::{LaneView, View},
 };
-use crate::segment::SegmentId;
+use crate::{head::Rows, segment::SegmentId};
 
 /// How often.
 const TICK: Duration = Duration::from_millis(100);
@@ -38,6 +38,8 @@ gauge!(SEGMENT_BYTES, "weir_segment_bytes", "Bytes of segments on local disk.");
 gauge!(MERGE_DEBT_BYTES, "weir_merge_debt_bytes", "Bytes of segments that wait to be merged.");
 gauge!(HEAD_SPANS, "weir_head_spans", "Spans in the head.");
 gauge!(HEAD_LINES, "weir_head_lines", "Log records in the head.");
+gauge!(HEAD_SAMPLES, "weir_head_samples", "Samples of metrics in the head.");
+gauge!(HEAD_SERIES, "weir_head_series", "Series in the head.");
 gauge!(HEAD_PAYLOAD_BYTES, "weir_head_payload_bytes", "Payload kept in memory.");
 gauge!(FREE_BYTES, "weir_disk_free_bytes", "Free bytes on the data folder's file system.");
 
@@ -74,53 +76,72 @@ pub(super) fn inspect(shared: &Shared) {
     let view = shared.views.current();
     let free_bytes = shared.disk.free_bytes(&shared.options.path).unwrap_or(u64::MAX);
     FREE_BYTES.set(free_bytes.min(i64::MAX as u64) as i64);
-    UNSEALED_BYTES.set((view.traces.unsealed_bytes() + view.logs.unsealed_bytes()) as i64);
-    UNSEALED_FILES.set((view.traces.files.len() + view.logs.files.len()) as i64);
+    let unsealed_bytes = [view.traces.unsealed_bytes(), view.logs.unsealed_bytes(), view.metrics.unsealed_bytes()];
+    UNSEALED_BYTES.set(unsealed_bytes.iter().sum::<u64>() as i64);
+    UNSEALED_FILES.set((view.traces.files.len() + view.logs.files.len() + view.metrics.files.len()) as i64);
     HEAD_SPANS.set(view.traces.head_rows() as i64);
     HEAD_LINES.set(view.logs.head_rows() as i64);
+    HEAD_SAMPLES.set(view.metrics.head_samples() as i64);
+    HEAD_SERIES.set(shared.registry.series_count() as i64);
     HEAD_PAYLOAD_BYTES.set(shared.budget.lock().unwrap_or_else(PoisonError::into_inner).bytes() as i64);
-    SEGMENTS.set(view.all_segments().count() as i64);
-    SEGMENT_BYTES.set(view.all_segments().map(|segment| segment.bytes() as i64).sum());
-    for signal in Signal::ALL {
+    let segments = view.retained();
+    SEGMENTS.set(segments.len() as i64);
+    SEGMENT_BYTES.set(segments.iter().map(|segment| segment.size_bytes() as i64).sum());
+    for signal in Signal::WITH_ROWS {
         let rows: u64 = view.segments(signal).values().flatten().map(|segment| segment.rows()).sum();
         SEGMENT_ITEMS.with_label_values(&[signal.name()]).set(rows as i64);
     }
+    SEGMENT_ITEMS.with_label_values(&[Signal::Metrics.name()]).set(view.metrics.sealed_samples() as i64);
     let debts = Signal::ALL.map(|signal| merger::debt_bytes(shared, signal));
     MERGE_DEBT_BYTES.set(debts.iter().sum::<u64>() as i64);
-    let [traces_debt_bytes, logs_debt_bytes] = debts;
+    let [traces_debt_bytes, logs_debt_bytes, debt_bytes] = debts;
     let is_full = free_bytes < shared.options.free_bytes_min;
     // Verdicts have no space although receivers left them some.
     let is_stuck = shared.sampled.is_stuck();
     let falls_behind = shared.sampled.has_fallen_behind().then_some(AppendError::Busy("sampling has fallen behind"));
-    decide(shared, &view.traces, is_full || is_stuck, falls_behind, traces_debt_bytes);
-    decide(shared, &view.logs, is_full, None, logs_debt_bytes);
+    let backlog =
+        Backlog { is_full: is_full || is_stuck, falls_behind, ..Backlog::of(&view.traces, traces_debt_bytes) };
+    decide(&shared.options, &shared.traces, backlog);
+    decide(&shared.options, &shared.logs, Backlog { is_full, ..Backlog::of(&view.logs, logs_debt_bytes) });
+    let unsealed_bytes = view.metrics.unsealed_bytes();
+    decide(&shared.options, &shared.metrics, Backlog { is_full, unsealed_bytes, debt_bytes, ..Backlog::default() });
+}
+
+/// What waits in a lane.
+#[derive(Debug, Default)]
+struct Backlog {
+    is_full: bool,
+    falls_behind: Option<AppendError>,
+    /// Each takes memory until it is sealed.
+    head_rows: u64,
+    unsealed_bytes: u64,
+    debt_bytes: u64,
+}
+
+impl Backlog {
+    fn of<R: Rows>(view: &LaneView<R>, debt_bytes: u64) -> Self {
+        let (head_rows, unsealed_bytes) = (view.head_rows(), view.unsealed_bytes());
+        Self { head_rows, unsealed_bytes, debt_bytes, ..Self::default() }
+    }
 }
 
 /// A lane's backlog refuses its own appends, and no other's.
-fn decide<L: Laned>(
-    shared: &Shared,
-    view: &LaneView<L>,
-    is_full: bool,
-    falls_behind: Option<AppendError>,
-    debt_bytes: u64,
-) {
-    let options = &shared.options;
-    let refusal = if is_full {
+fn decide<A: Send + 'static>(options: &StoreOptions, lane: &Lane<A>, backlog: Backlog) {
+    let refusal = if backlog.is_full {
         Some(AppendError::DiskFull)
-    } else if falls_behind.is_some() {
-        falls_behind
-    } else if view.head_rows() >= options.head_spans_max {
+    } else if backlog.falls_behind.is_some() {
+        backlog.falls_behind
+    } else if backlog.head_rows >= options.head_spans_max {
         Some(AppendError::Busy("the head is full: sealing has fallen behind"))
-    } else if view.unsealed_bytes() >= options.unsealed_bytes_max {
+    } else if backlog.unsealed_bytes >= options.unsealed_bytes_max {
         Some(AppendError::Busy("sealing has fallen behind"))
-    } else if debt_bytes >= options.merge_debt_bytes_max {
+    } else if backlog.debt_bytes >= options.merge_debt_bytes_max {
         Some(AppendError::Busy("merging has fallen behind"))
     } else {
         None
     };
-    let lane = L::lane(shared);
     lane.journal.tidy(matches!(refusal, Some(AppendError::DiskFull)));
-    REFUSING.with_label_values(&[L::SIGNAL.name()]).set(i64::from(refusal.is_some()));
+    REFUSING.with_label_values(&[lane.signal.name()]).set(i64::from(refusal.is_some()));
     lane.set_refusal(refusal);
 }
 
@@ -131,34 +152,31 @@ pub(super) fn apply_retention(shared: &Shared) -> Result<(), crate::catalog::Cat
     }
     let _changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
     let gone = expired(shared, &shared.views.current());
-    let ids: Vec<(SegmentId, u64)> = gone.iter().map(|segment| (segment.id().clone(), segment.rows())).collect();
+    let ids: Vec<(SegmentId, u64)> = gone.iter().map(|segment| segment.listed()).collect();
     shared.runtime.block_on(shared.catalog.remove(&ids, false))?;
     for segment in &gone {
-        tracing::info!(segment = %segment.path().display(), "retention deletes a segment");
-        let id = segment.id();
-        shared.views.change_segments((id.signal, &id.tenant), std::slice::from_ref(segment), &[]);
-        segment.retire();
+        segment.let_go(&shared.views);
     }
     Ok(())
 }
 
-fn expired(shared: &Shared, view: &View) -> Vec<Arc<StoredSegment>> {
-    let mut segments: Vec<_> = view.all_segments().cloned().collect();
-    segments.sort_by_key(|segment| segment.age_from_ns());
+fn expired(shared: &Shared, view: &View) -> Vec<Arc<dyn Retained>> {
+    let mut segments = view.retained();
+    segments.sort_by_key(|segment| segment.counts_from_ns());
     let now_ns = shared.clock.now_ns();
-    let is_too_old = |segment: &StoredSegment| {
-        let age = shared.options.retention(segment.id().signal);
+    let is_too_old = |segment: &dyn Retained| {
+        let age = shared.options.retention(segment.listed().0.signal);
         let age_ns = age.map(|age| u64::try_from(age.as_nanos()).unwrap_or(u64::MAX));
-        age_ns.is_some_and(|age_ns| segment.age_from_ns() < now_ns.saturating_sub(age_ns))
+        age_ns.is_some_and(|age_ns| segment.counts_from_ns() < now_ns.saturating_sub(age_ns))
     };
     // Those that are too old, of whatever signal, then the oldest of the others.
-    let (mut gone, kept): (Vec<_>, Vec<_>) = segments.into_iter().partition(|segment| is_too_old(segment));
-    let mut bytes: u64 = kept.iter().map(|segment| segment.bytes()).sum();
+    let (mut gone, kept): (Vec<_>, Vec<_>) = segments.into_iter().partition(|segment| is_too_old(&**segment));
+    let mut bytes: u64 = kept.iter().map(|segment| segment.size_bytes()).sum();
     for segment in kept {
         if bytes <= shared.options.size_bytes_max.unwrap_or(u64::MAX) {
             break;
         }
-        bytes -= segment.bytes();
+        bytes -= segment.size_bytes();
         gone.push(segment);
     }
     gone

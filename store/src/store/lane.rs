@@ -1,9 +1,12 @@
 //! A lane: one signal's own way from its journal to its segments, with its own refusal. Disk, catalog, budgets and the view are shared.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    ops::Deref,
+    sync::{Mutex, PoisonError},
+};
 
 use bytes::Bytes;
-use weir_proto::{TenantId, otlp::ScanError};
+use weir_proto::{Signal, TenantId, otlp::ScanError};
 
 use super::{
     AppendError, FRAME_BYTES_MAX, Shared,
@@ -43,15 +46,30 @@ pub struct Batch<S> {
 /// Admitted lines.
 pub type LogsBatch = Batch<LineSummaries>;
 
-/// What one signal has for itself.
+/// What one signal has for itself, whatever its items are.
 #[derive(Debug)]
-pub(crate) struct Lane<L: Laned> {
-    pub(crate) journal: Journal<L::Batch>,
+pub(crate) struct Lane<A> {
+    pub(super) signal: Signal,
+    pub(crate) journal: Journal<A>,
     /// Journal files below are sealed, says the catalog.
     first_unsealed: Mutex<u32>,
     /// Why appends are refused just now.
     refusal: Mutex<Option<AppendError>>,
+}
+
+/// The lane of a signal with rows.
+#[derive(Debug)]
+pub(crate) struct RowsLane<L: Laned> {
+    lane: Lane<L::Batch>,
     pub(super) spare_builder: SpareBuilder<L::Builder>,
+}
+
+impl<L: Laned> Deref for RowsLane<L> {
+    type Target = Lane<L::Batch>;
+
+    fn deref(&self) -> &Lane<L::Batch> {
+        &self.lane
+    }
 }
 
 /// A signal's rows, with what its lane does differently.
@@ -60,7 +78,7 @@ pub(crate) trait Laned: Rows {
     type Builder: Builder;
 
     /// Its lane.
-    fn lane(shared: &Shared) -> &Lane<Self>;
+    fn lane(shared: &Shared) -> &RowsLane<Self>;
 
     /// Its part of a view.
     fn of_view(view: &View) -> &LaneView<Self>;
@@ -94,15 +112,10 @@ pub(crate) trait Laned: Rows {
     fn swap(shared: &Shared, change: impl FnMut(&mut View), share: &std::collections::BTreeMap<TenantId, Tally>);
 }
 
-impl<L: Laned> Lane<L> {
+impl<L: Laned> RowsLane<L> {
     /// Refuses nothing yet.
     pub(crate) fn new(journal: Journal<L::Batch>, first_unsealed: u32) -> Self {
-        Self {
-            journal,
-            first_unsealed: Mutex::new(first_unsealed),
-            refusal: Mutex::new(None),
-            spare_builder: SpareBuilder::default(),
-        }
+        Self { lane: Lane::new(L::SIGNAL, journal, first_unsealed), spare_builder: SpareBuilder::default() }
     }
 
     /// Returns once the batch is fsynced and visible to snapshots.
@@ -116,9 +129,20 @@ impl<L: Laned> Lane<L> {
             cursor: Bytes::new(),
             head_dropped: batch.head_dropped,
         };
-        let entry = Entry { header, payload: batch.payload, attachment: batch.summaries };
+        self.lane.append_entry(Entry { header, payload: batch.payload, attachment: batch.summaries }).await
+    }
+}
+
+impl<A: Send + 'static> Lane<A> {
+    /// Refuses nothing yet.
+    pub(crate) fn new(signal: Signal, journal: Journal<A>, first_unsealed: u32) -> Self {
+        Self { signal, journal, first_unsealed: Mutex::new(first_unsealed), refusal: Mutex::new(None) }
+    }
+
+    /// Returns once the entry is fsynced and visible to snapshots.
+    pub(super) async fn append_entry(&self, entry: Entry<A>) -> Result<(), AppendError> {
         match self.journal.append(entry).await {
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             Err(JournalAppendError::DiskFull) => Err(AppendError::DiskFull),
             Err(JournalAppendError::QueueFull) => Err(AppendError::Busy("the journal's queue is full")),
             Err(JournalAppendError::TooLarge) => Err(AppendError::TooLarge { bytes_max: FRAME_BYTES_MAX }),
@@ -133,7 +157,7 @@ impl<L: Laned> Lane<L> {
 
     /// Refuses appends from now on, or takes them again.
     pub(super) fn set_refusal(&self, refusal: Option<AppendError>) {
-        let signal = L::SIGNAL;
+        let signal = self.signal;
         let mut current = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
         match (&*current, &refusal) {
             (None, Some(reason)) => tracing::warn!(%signal, %reason, "receivers are refused"),
@@ -156,7 +180,7 @@ impl<L: Laned> Lane<L> {
 impl Laned for SpanRows {
     type Builder = SpanBuilder;
 
-    fn lane(shared: &Shared) -> &Lane<Self> {
+    fn lane(shared: &Shared) -> &RowsLane<Self> {
         &shared.traces
     }
 
@@ -210,7 +234,7 @@ impl Laned for SpanRows {
 impl Laned for LineRows {
     type Builder = LineBuilder;
 
-    fn lane(shared: &Shared) -> &Lane<Self> {
+    fn lane(shared: &Shared) -> &RowsLane<Self> {
         &shared.logs
     }
 
@@ -241,11 +265,16 @@ impl Laned for LineRows {
 
     fn push(
         builder: &mut LineBuilder,
-        _: &HeadFrame<Self>,
+        frame: &HeadFrame<Self>,
         stored: &StoredFrame,
         _: &[ChosenSpan<'_>],
     ) -> Result<(), ScanError> {
-        builder.push_payload(&stored.payload, &stored.header.rejected, stored.header.received_at_ns)
+        // What the lines belong to was found out when they arrived.
+        let mut lines = frame.lines.iter();
+        let header = &stored.header;
+        builder.push_lines(&stored.payload, &header.rejected, header.received_at_ns, |scanned| {
+            lines.find(|line| line.ordinal == scanned.ordinal).map(|line| line.ids()).unwrap_or_default()
+        })
     }
 
     fn swap(shared: &Shared, change: impl FnMut(&mut View), _: &std::collections::BTreeMap<TenantId, Tally>) {

@@ -10,10 +10,16 @@ use std::{
 use prometheus::{IntCounter, IntCounterVec, register_int_counter, register_int_counter_vec};
 use weir_proto::{Signal, TenantId};
 
-use super::{Shared, StoreOptions, repair, sealer::store_segment, stored::StoredSegment};
+use super::{
+    Shared, StoreOptions,
+    kind::{NewSegment, SegmentKind},
+    repair,
+    sealer::store_segment,
+    stored::StoredSegment,
+};
 use crate::{
     disk,
-    segment::{SegmentError, SegmentId, merge},
+    segment::{Segment, SegmentError, SegmentId, series::SeriesSegment},
 };
 
 /// How often the merger looks when nobody rings.
@@ -45,6 +51,28 @@ static MERGED_ITEMS: LazyLock<IntCounterVec> = LazyLock::new(|| {
 /// As when sealing: 3 takes a fifth longer and saves nothing (docs/performance.md).
 pub(super) const ZSTD_LEVEL: i32 = 1;
 
+/// How large merged segments become.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MergeLimits {
+    pub(super) items_max: u64,
+    /// Newest items are at most so far apart.
+    pub(super) newest_ns_apart_max: u64,
+}
+
+impl Default for MergeLimits {
+    fn default() -> Self {
+        Self { items_max: u64::MAX, newest_ns_apart_max: NEWEST_NS_APART_MAX }
+    }
+}
+
+impl MergeLimits {
+    /// Of metrics: up to a day, with the files' own length.
+    pub(super) fn of_series(options: &StoreOptions) -> Self {
+        let file_ns = options.metrics_file_age_max.as_nanos().try_into().unwrap_or(u64::MAX);
+        Self { newest_ns_apart_max: NEWEST_NS_APART_MAX.saturating_sub(file_ns), ..Self::default() }
+    }
+}
+
 /// What the planner needs to know of a segment.
 #[derive(Debug, Clone, Copy)]
 struct Candidate {
@@ -62,21 +90,48 @@ pub(super) fn run(shared: &Arc<Shared>) {
             repair::repair(shared, &damaged);
             continue;
         }
-        match next_merge(shared) {
-            Some(inputs) => merge_segments(shared, &inputs),
-            None => shared.wait(TICK),
+        if let Some(damaged) = repair::next_damaged_series(shared) {
+            repair::repair(shared, &damaged);
+            continue;
+        }
+        let (rows, series) = (next_merge(shared), next_series_merge(shared));
+        // The lane that is nearer to its refusal first.
+        let are_series_first = series.is_some() && series_debt_bytes(shared) >= rows_debt_bytes(shared);
+        match (rows, series) {
+            (_, Some(inputs)) if are_series_first => merge_segments(shared, &inputs),
+            (Some(inputs), _) => merge_segments(shared, &inputs),
+            (None, Some(inputs)) => merge_segments(shared, &inputs),
+            (None, None) => shared.wait(TICK),
         }
     }
 }
 
+/// Bytes that wait in the lane with rows of which most wait.
+fn rows_debt_bytes(shared: &Shared) -> u64 {
+    Signal::WITH_ROWS.map(|signal| debt_bytes(shared, signal)).into_iter().max().unwrap_or(0)
+}
+
+/// Bytes of metrics that wait to be merged.
+pub(super) fn series_debt_bytes(shared: &Shared) -> u64 {
+    debt_of::<SeriesSegment>(shared, Signal::Metrics)
+}
+
 /// Bytes of a signal that wait to be merged.
 pub(super) fn debt_bytes(shared: &Shared, signal: Signal) -> u64 {
+    match signal {
+        Signal::Metrics => series_debt_bytes(shared),
+        signal => debt_of::<Segment>(shared, signal),
+    }
+}
+
+fn debt_of<S: SegmentKind>(shared: &Shared, signal: Signal) -> u64 {
     let view = shared.views.current();
-    view.segments(signal)
+    let limits = S::merge_limits(&shared.options);
+    S::of_view(&view, signal)
         .values()
         .flat_map(|segments| {
             let candidates = candidates(segments);
-            let ranges = plan(&candidates, &shared.options);
+            let ranges = plan(&candidates, limits);
             ranges.into_iter().map(move |range| candidates[range].iter().map(|c| c.bytes).sum::<u64>())
         })
         .sum()
@@ -85,29 +140,34 @@ pub(super) fn debt_bytes(shared: &Shared, signal: Signal) -> u64 {
 /// The merge that is worth doing next.
 pub(super) fn next_merge(shared: &Shared) -> Option<Vec<Arc<StoredSegment>>> {
     // The lane that is nearer to its refusal first.
-    let mut signals = Signal::ALL;
+    let mut signals = Signal::WITH_ROWS;
     signals.sort_by_key(|&signal| Reverse(debt_bytes(shared, signal)));
-    let view = shared.views.current();
-    for signal in signals {
-        let by_tenant = view.segments(signal);
-        let mut tenants: Vec<&TenantId> = by_tenant.keys().collect();
-        tenants.sort_unstable();
-        for tenant in tenants {
-            let segments = &by_tenant[tenant];
-            if let Some(range) = plan(&candidates(segments), &shared.options).into_iter().next() {
-                return Some(segments[range].to_vec());
-            }
-        }
-    }
-    None
+    signals.into_iter().find_map(|signal| next_of(shared, signal))
 }
 
-fn candidates(segments: &[Arc<StoredSegment>]) -> Vec<Candidate> {
+/// The same of metrics.
+pub(super) fn next_series_merge(shared: &Shared) -> Option<Vec<Arc<StoredSegment<SeriesSegment>>>> {
+    next_of(shared, Signal::Metrics)
+}
+
+fn next_of<S: SegmentKind>(shared: &Shared, signal: Signal) -> Option<Vec<Arc<StoredSegment<S>>>> {
+    let view = shared.views.current();
+    let by_tenant = S::of_view(&view, signal);
+    let mut tenants: Vec<&TenantId> = by_tenant.keys().collect();
+    tenants.sort_unstable();
+    tenants.into_iter().find_map(|tenant| {
+        let segments = &by_tenant[tenant];
+        let range = plan(&candidates(segments), S::merge_limits(&shared.options)).into_iter().next()?;
+        Some(segments[range].to_vec())
+    })
+}
+
+fn candidates<S: SegmentKind>(segments: &[Arc<StoredSegment<S>>]) -> Vec<Candidate> {
     (segments.iter())
         .map(|segment| Candidate {
-            rows: segment.rows(),
-            bytes: segment.bytes(),
-            age_from_ns: segment.age_from_ns(),
+            rows: segment.items(),
+            bytes: segment.disk_bytes(),
+            age_from_ns: segment.aged_from_ns(),
             mergeable: segment.is_mergeable(),
         })
         .collect()
@@ -115,7 +175,7 @@ fn candidates(segments: &[Arc<StoredSegment>]) -> Vec<Candidate> {
 
 /// Runs of neighbours to merge, the smallest tier first: none of a higher tier than the run's and at least [`FAN_IN_MIN`] of it, so
 /// that a row is written again about once for each tier. Neighbours only: a segment keeps covering consecutive journal files.
-fn plan(segments: &[Candidate], options: &StoreOptions) -> Vec<Range<usize>> {
+fn plan(segments: &[Candidate], limits: MergeLimits) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     let tier_max = segments.iter().map(|segment| tier(segment.rows)).max().unwrap_or(0);
     for wanted in 0..=tier_max {
@@ -127,7 +187,7 @@ fn plan(segments: &[Candidate], options: &StoreOptions) -> Vec<Range<usize>> {
                 continue;
             }
             let next_taken = ranges.iter().map(|range| range.start).filter(|&taken| taken > start).min();
-            let end = run_end(&segments[..next_taken.unwrap_or(segments.len())], start, wanted, options);
+            let end = run_end(&segments[..next_taken.unwrap_or(segments.len())], start, wanted, limits);
             let of_tier = segments[start..end].iter().filter(|segment| tier(segment.rows) == wanted).count();
             if of_tier >= FAN_IN_MIN {
                 ranges.push(start..end);
@@ -138,7 +198,7 @@ fn plan(segments: &[Candidate], options: &StoreOptions) -> Vec<Range<usize>> {
     ranges
 }
 
-fn run_end(segments: &[Candidate], start: usize, wanted_tier: u32, options: &StoreOptions) -> usize {
+fn run_end(segments: &[Candidate], start: usize, wanted_tier: u32, limits: MergeLimits) -> usize {
     let (mut rows, mut newest_min_ns, mut newest_max_ns) = (0, u64::MAX, 0);
     let mut end = start;
     while end < segments.len() && end - start < FAN_IN_MAX && tier(segments[end].rows) <= wanted_tier {
@@ -146,8 +206,8 @@ fn run_end(segments: &[Candidate], start: usize, wanted_tier: u32, options: &Sto
         rows += next.rows;
         newest_min_ns = next.age_from_ns.min(newest_min_ns);
         newest_max_ns = next.age_from_ns.max(newest_max_ns);
-        let too_far_apart = newest_max_ns - newest_min_ns > NEWEST_NS_APART_MAX;
-        if !next.mergeable || rows > options.segment_rows_max || too_far_apart {
+        let too_far_apart = newest_max_ns - newest_min_ns > limits.newest_ns_apart_max;
+        if !next.mergeable || rows > limits.items_max || too_far_apart {
             break;
         }
         end += 1;
@@ -161,21 +221,21 @@ fn tier(rows: u64) -> u32 {
 }
 
 /// Makes one segment of neighbours, commits it and lets go of them.
-pub(super) fn merge_segments(shared: &Arc<Shared>, inputs: &[Arc<StoredSegment>]) {
+pub(super) fn merge_segments<S: SegmentKind>(shared: &Arc<Shared>, inputs: &[Arc<StoredSegment<S>>]) {
     let (Some(first), Some(last)) = (inputs.first(), inputs.last()) else {
         return;
     };
-    let ids: Vec<SegmentId> = inputs.iter().map(|input| input.id().clone()).collect();
+    let ids: Vec<SegmentId> = inputs.iter().map(|input| input.segment_id().clone()).collect();
     let id = SegmentId {
-        signal: first.id().signal,
-        tenant: first.id().tenant.clone(),
-        first_file: first.id().first_file,
-        last_file: last.id().last_file,
+        signal: first.segment_id().signal,
+        tenant: first.segment_id().tenant.clone(),
+        first_file: first.segment_id().first_file,
+        last_file: last.segment_id().last_file,
         generation: ids.iter().map(|id| id.generation).max().unwrap_or(0) + 1,
     };
     let segments: Vec<_> = inputs.iter().map(|input| input.segment().clone()).collect();
     let merged = store_segment(shared, &id, |parent| {
-        merge(&shared.disk, parent, &id, &segments, ZSTD_LEVEL, &|| shared.is_stopping())
+        S::merged(NewSegment { disk: &shared.disk, parent, id: &id }, &segments, &|| shared.is_stopping())
     });
     let merged = match merged {
         Ok(merged) => merged,
@@ -194,12 +254,12 @@ pub(super) fn merge_segments(shared: &Arc<Shared>, inputs: &[Arc<StoredSegment>]
             return;
         }
     };
-    let rows = merged.rows();
+    let rows = merged.items();
     {
         let changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
         // Retention may have taken an input meanwhile: then the merger would bring its rows back.
         let view = shared.views.current();
-        let listed = view.segments(id.signal).get(&id.tenant).map(Vec::as_slice).unwrap_or_default();
+        let listed = S::of_view(&view, id.signal).get(&id.tenant).map(Vec::as_slice).unwrap_or_default();
         let all_listed = inputs.iter().all(|input| listed.iter().any(|segment| Arc::ptr_eq(segment, input)));
         if !all_listed {
             merged.retire();
@@ -245,44 +305,44 @@ mod tests {
     }
 
     fn planned(rows: &[u64]) -> Vec<Range<usize>> {
-        plan(&segments(rows), &StoreOptions { segment_rows_max: 1_000_000, ..StoreOptions::new("") })
+        plan(&segments(rows), MergeLimits { items_max: 1_000_000, ..MergeLimits::default() })
     }
 
     #[test]
     fn neighbours_of_a_tier_are_merged() {
-        assert_eq!(planned(&[10, 10, 10]), []);
+        assert!(planned(&[10, 10, 10]).is_empty());
         assert_eq!(planned(&[10, 10, 10, 10]), vec![0..4]);
         assert_eq!(planned(&[900_000, 10, 10, 10, 10]), vec![1..5]);
-        assert_eq!(planned(&[10, 10, 900_000, 10, 10]), []);
+        assert!(planned(&[10, 10, 900_000, 10, 10]).is_empty());
         assert_eq!(planned(&[100_000, 100_000, 100_000, 100_000, 10, 10, 10, 10]), [4..8, 0..4]);
     }
 
     #[test]
     fn a_merger_stays_within_its_limits() {
-        assert_eq!(planned(&[300_000; 4]), []);
+        assert!(planned(&[300_000; 4]).is_empty());
         assert_eq!(planned(&[10; 40]), [0..16, 16..32, 32..40]);
         let mut old = segments(&[10; 5]);
         for segment in &mut old[1..] {
             segment.age_from_ns += 2 * NEWEST_NS_APART_MAX;
         }
-        assert_eq!(plan(&old, &StoreOptions::new("")), vec![1..5]);
+        assert_eq!(plan(&old, MergeLimits::default()), vec![1..5]);
     }
 
     #[test]
     fn what_cannot_be_merged_is_left_where_it_is() {
         let mut damaged = segments(&[10; 9]);
         damaged[4].mergeable = false;
-        assert_eq!(plan(&damaged, &StoreOptions::new("")), [0..4, 5..9]);
+        assert_eq!(plan(&damaged, MergeLimits::default()), [0..4, 5..9]);
     }
 
     #[test]
     fn ten_thousand_seals_become_few_segments() {
-        let options = StoreOptions { segment_rows_max: 8_000_000, ..StoreOptions::new("") };
+        let limits = MergeLimits { items_max: 8_000_000, ..MergeLimits::default() };
         let mut stored: Vec<Candidate> = Vec::new();
         let mut rewritten = 0;
         for _ in 0..10_000 {
             stored.push(segments(&[20_000])[0]);
-            while let Some(range) = plan(&stored, &options).into_iter().next() {
+            while let Some(range) = plan(&stored, limits).into_iter().next() {
                 let rows: u64 = stored[range.clone()].iter().map(|segment| segment.rows).sum();
                 rewritten += rows;
                 stored.splice(range, segments(&[rows]));

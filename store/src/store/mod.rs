@@ -3,8 +3,10 @@
 mod errors;
 mod folder;
 mod housekeeping;
+mod kind;
 mod lane;
 mod merger;
+mod metrics;
 mod newer;
 mod open;
 mod options;
@@ -30,20 +32,21 @@ use std::{
     thread::JoinHandle,
 };
 
-use weir_proto::{Signal, time::Clock};
+use weir_proto::{Signal, TenantId, metrics::Labels, time::Clock};
 
 use self::shared::Shared;
 pub(crate) use self::stored::StoredSegment;
 pub use self::{
     errors::{AppendError, OpenError, ReadError},
     lane::{Batch, LogsBatch},
+    metrics::{FloatSample, HistogramSample, MetricsAppended, MetricsBatch, SampleIndex, StoredSeries},
     options::StoreOptions,
     snapshot::Snapshot,
     status::{SignalStatus, StoreStatus},
 };
 use crate::{
     disk::Disk,
-    head::{BatchSummaries, LineRows, SpanRows},
+    head::{BatchSummaries, LineRows, SeriesRef, SeriesRefused, SpanRows},
     sampling::{ReloadError, Sampling, SamplingStatus},
 };
 
@@ -94,6 +97,7 @@ impl Store {
             start("weir-sampler", sampler::run)?,
             start("weir-sealer", sealer::run::<SpanRows>)?,
             start("weir-sealer-logs", sealer::run::<LineRows>)?,
+            start("weir-sealer-metrics", metrics::seal_files)?,
             start("weir-merger", merger::run)?,
             start("weir-keeper", housekeeping::run)?,
         ];
@@ -112,6 +116,17 @@ impl Store {
         self.0.shared.logs.append(batch).await
     }
 
+    /// Finds or makes a series of a tenant's. While the answer is held the series stays known; hold it for as long as samples come.
+    pub fn series(&self, tenant: &TenantId, labels: &Labels) -> Result<SeriesRef, SeriesRefused> {
+        self.0.shared.registry.series(tenant, labels)
+    }
+
+    /// Returns once the samples are fsynced and visible to snapshots: all of them at once.
+    pub async fn append_metrics(&self, batch: MetricsBatch) -> Result<MetricsAppended, AppendError> {
+        self.readiness(Signal::Metrics)?;
+        metrics::append(&self.0.shared, batch).await
+    }
+
     /// Ok when appends of a signal would be taken now; the reason otherwise.
     pub fn readiness(&self, signal: Signal) -> Result<(), AppendError> {
         let shared = &self.0.shared;
@@ -121,6 +136,7 @@ impl Store {
         let refusal = match signal {
             Signal::Traces => shared.traces.refusal(),
             Signal::Logs => shared.logs.refusal(),
+            Signal::Metrics => shared.metrics.refusal(),
         };
         refusal.map_or(Ok(()), Err)
     }
@@ -148,6 +164,7 @@ impl Store {
     pub async fn roll(&self) {
         self.0.shared.traces.journal.roll().await;
         self.0.shared.logs.journal.roll().await;
+        self.0.shared.metrics.journal.roll().await;
     }
 
     /// Completes when the store had to stop by itself (a failed fsync): the process must exit.
@@ -167,6 +184,10 @@ impl Store {
                 self.0.shared.fail(reason.clone());
                 reason
             }
+            reason = self.0.shared.metrics.journal.failed() => {
+                self.0.shared.fail(reason.clone());
+                reason
+            }
             reason = verdicts.failed() => {
                 self.0.shared.fail(reason.clone());
                 reason
@@ -181,6 +202,7 @@ impl Store {
             inner.shared.stop();
             inner.shared.traces.journal.shutdown();
             inner.shared.logs.journal.shutdown();
+            inner.shared.metrics.journal.shutdown();
             let threads = std::mem::take(&mut *inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
             for thread in threads {
                 drop(thread.join());

@@ -12,7 +12,9 @@ use weir_proto::{Signal, TenantId, time::Clock};
 
 use super::{
     FRAME_BYTES_MAX, OpenError, Shared, StoreOptions, folder,
-    lane::{Lane, Laned},
+    kind::SegmentKind,
+    lane::{Lane, Laned, RowsLane},
+    metrics::{self as metrics_lane, Definitions, Horizon, MetricsView, SentFrame, complete_copied},
     newer,
     publish::{logs_publisher, replay_logs, replay_traces, traces_publisher},
     run::RUN_BYTES_MAX,
@@ -24,12 +26,18 @@ use crate::{
     Tally,
     catalog::{Catalog, CatalogError, CatalogState},
     disk::Disk,
-    head::{HeadFile, LineRows, PayloadBudget, SpanRows},
-    journal::{Committed, Journal, JournalFile, JournalOptions, Newer, Recovered, SpareLimits, Survey},
+    head::{HeadFile, LineRows, PayloadBudget, Registry, SeriesFile, SpanRows},
+    journal::{Committed, Journal, JournalFile, JournalOptions, Newer, Recovered, SpareLimits, Survey, Tallies},
     ledger::journal_tallies,
     sampling::{Checkpoint, SampledState, Sampler, Sampling, Surroundings},
-    segment::{Segment, SegmentId},
+    segment::{Segment, SegmentId, series::SeriesSegment},
 };
+
+/// So much of a file of metrics is allocated in advance: it may become much larger, and mostly does not.
+const METRICS_ALLOCATED_BYTES_MAX: u64 = 64 << 20;
+
+/// So many bits of a series' number are for those that are made in the same millisecond.
+const SERIES_PER_MS_BITS: u32 = 12;
 
 /// Threads that read recovered journal files into the head.
 const REPLAY_THREADS: usize = 4;
@@ -51,9 +59,15 @@ pub(super) async fn open(
     let catalog = open_catalog(&options.path, &disk).await?;
     let mut traces = Opening::of(Signal::Traces, &options, &disk, &catalog).await?;
     let mut logs = Opening::of(Signal::Logs, &options, &disk, &catalog).await?;
+    let mut metrics = Opening::of(Signal::Metrics, &options, &disk, &catalog).await?;
 
     let sampled = Arc::new(SampledState::new(sampling.clone()));
-    let views = Arc::new(Views::new(View { policies: sampled.names.clone(), ..View::default() }));
+    // Higher than the numbers of any run before: what recovery copies may go on in a file of this one.
+    let first_number = (clock.now_ns() / 1_000_000) << SERIES_PER_MS_BITS;
+    let registry = Arc::new(Registry::new(first_number, options.series_max));
+    let of_metrics = MetricsView { registry, ..MetricsView::default() };
+    let view = View { policies: sampled.names.clone(), metrics: of_metrics, ..View::default() };
+    let views = Arc::new(Views::new(view));
     let budget = Arc::new(Mutex::new(PayloadBudget::new(options.head_payload_bytes_max)));
     let (mut sampler, verdicts_recovered) = open_sampler(&options, &disk, &clock, (&views, &sampled), &traces.state)?;
 
@@ -86,27 +100,72 @@ pub(super) async fn open(
     let publish = logs_publisher(views.clone(), budget.clone());
     let (logs_journal, recovered) =
         Journal::open(logs.journal_options(&options), disk.clone(), clock.clone(), publish)?;
-    let files = replay_files(&recovered, replay_logs, |file| file)?;
+    let files = replay_files(&recovered, |file| replay_logs(file, &options.line_ids), |file| file)?;
     logs.show::<LineRows>(&catalog, &views, (&recovered, files)).await?;
 
-    let lanes = (Lane::new(traces_journal, traces.first_unsealed), Lane::new(logs_journal, logs.first_unsealed));
+    let metrics_journal = open_metrics(&mut metrics, &options, (&disk, &clock), &catalog, &views).await?;
+
+    let lanes = (
+        RowsLane::new(traces_journal, traces.first_unsealed),
+        RowsLane::new(logs_journal, logs.first_unsealed),
+        Lane::new(Signal::Metrics, metrics_journal, metrics.first_unsealed),
+    );
     Ok(Shared::new((options, clock, disk, lock), lanes, catalog, (views, sampled), sampler, budget))
 }
 
+/// Opens the journal of metrics, and reads it into the head.
+async fn open_metrics(
+    opening: &mut Opening<SeriesSegment>,
+    options: &StoreOptions,
+    (disk, clock): (&Disk, &Clock),
+    catalog: &Catalog,
+    views: &Arc<Views>,
+) -> Result<Journal<SentFrame>, OpenError> {
+    let registry = views.current().metrics.registry.clone();
+    let definitions = Definitions::new(registry.clone());
+    let publish = metrics_lane::publisher(views.clone());
+    let (journal, recovered) =
+        Journal::open_with(opening.journal_options(options), disk.clone(), clock.clone(), definitions, publish)?;
+    let files = recovered.files.iter().map(|file| metrics_lane::replay(file, &registry));
+    let files: Vec<Arc<SeriesFile>> = files.collect::<Result<_, _>>()?;
+    let add_damaged = |number: u32, lost: &Tallies| {
+        let file = files.iter().find(|file| file.number() > number).or(files.last());
+        file.inspect(|file| file.add_damaged(lost)).is_some()
+    };
+    count_missing(opening, &recovered, add_damaged, catalog).await?;
+    let horizon = Arc::new(Horizon(files.iter().map(|file| file.end()).max().unwrap_or_default()));
+    let ledger = Arc::new(opening.state.ledger.clone());
+    for (tenant, segments) in &opening.segments {
+        // The newest one tells of the families that were known when it was sealed.
+        match segments.last().map_or(Ok(Vec::new()), |segment| segment.families()) {
+            Ok(families) => registry.tenant(tenant).learn_older(&families),
+            Err(error) => tracing::error!(%tenant, %error, "what is known of metric families cannot be read"),
+        }
+    }
+    let segments = Arc::new(opening.segments.clone());
+    views.change(|view| {
+        view.metrics.files = files.clone();
+        view.metrics.segments = segments.clone();
+        view.metrics.horizon = horizon.clone();
+        view.metrics.sealed_ledger = ledger.clone();
+    });
+    Ok(journal)
+}
+
 /// A signal's lane on its way.
-struct Opening {
+struct Opening<S> {
     signal: Signal,
     state: CatalogState,
-    segments: SegmentsByTenant,
+    segments: SegmentsByTenant<S>,
     first_unsealed: u32,
 }
 
-impl Opening {
+impl<S: SegmentKind> Opening<S> {
     /// What catalog and folders say of a signal. A folder from before there was such a signal says nothing, and goes on with it.
     async fn of(signal: Signal, options: &StoreOptions, disk: &Disk, catalog: &Catalog) -> Result<Self, OpenError> {
         let mut state = catalog.state(signal).await?;
         if state.first_unsealed_file.is_none() || is_behind(signal, &options.path, disk, &state)? {
-            state = rebuild(signal, &options.path, disk)?;
+            state = rebuild::<S>(signal, &options.path, disk)?;
             catalog.rebuild(signal, &state).await?;
         }
         let segments = open_segments(signal, &options.path, disk, catalog, &mut state).await?;
@@ -115,19 +174,31 @@ impl Opening {
     }
 
     fn journal_options(&self, options: &StoreOptions) -> JournalOptions {
+        let (file_bytes_max, file_age_max) = match self.signal {
+            // A run is at least one file, and must fit a segment's builder.
+            Signal::Traces | Signal::Logs => {
+                (options.journal_file_bytes_max.min(RUN_BYTES_MAX), options.journal_file_age_max)
+            }
+            Signal::Metrics => (options.metrics_file_bytes_max, options.metrics_file_age_max),
+        };
         JournalOptions {
             frame_bytes_max: FRAME_BYTES_MAX as u64,
             first_number: self.first_unsealed,
             opening: journal_tallies(&self.state.ledger),
-            // A run is at least one file, and must fit a segment's builder.
-            file_bytes_max: options.journal_file_bytes_max.min(RUN_BYTES_MAX),
-            file_age_max: options.journal_file_age_max,
+            file_bytes_max,
+            file_age_max,
+            allocate_bytes_max: match self.signal {
+                Signal::Metrics => METRICS_ALLOCATED_BYTES_MAX,
+                _ => u64::MAX,
+            },
+            completing: (self.signal == Signal::Metrics).then_some(complete_copied),
             commit_delay_max: options.commit_delay_max,
             commit_bytes_max: options.commit_bytes_max,
             queue_bytes_max: options.append_queue_bytes_max,
             thread_name: match self.signal {
                 Signal::Traces => "weir-journal",
                 Signal::Logs => "weir-logs",
+                Signal::Metrics => "weir-metrics",
             },
             // Tests count syncs: none may come by itself.
             #[cfg(test)]
@@ -135,7 +206,9 @@ impl Opening {
             ..JournalOptions::new(journal_path(&options.path, self.signal), RandomState::new().build_hasher().finish())
         }
     }
+}
 
+impl Opening<Segment> {
     /// Counts what is missing, and puts what was found into the view.
     async fn show<L: Laned>(
         &mut self,
@@ -143,7 +216,11 @@ impl Opening {
         views: &Views,
         (recovered, files): (&Recovered, Vec<Arc<HeadFile<L>>>),
     ) -> Result<(), OpenError> {
-        count_missing(self, recovered, &files, catalog).await?;
+        let add_damaged = |number: u32, lost: &Tallies| {
+            let file = files.iter().find(|file| file.number() > number).or(files.last());
+            file.inspect(|file| file.add_damaged(lost)).is_some()
+        };
+        count_missing(self, recovered, add_damaged, catalog).await?;
         let (segments, ledger) = (Arc::new(self.segments.clone()), Arc::new(self.state.ledger.clone()));
         views.change(|view| {
             let view = L::of_view_mut(view);
@@ -252,12 +329,12 @@ fn is_behind(signal: Signal, data: &Path, disk: &Disk, state: &CatalogState) -> 
 }
 
 /// What the folders say when the catalog is lost. A run whose journal files all exist is sealed again; any other keeps its segments.
-fn rebuild(signal: Signal, data: &Path, disk: &Disk) -> Result<CatalogState, OpenError> {
+fn rebuild<S: SegmentKind>(signal: Signal, data: &Path, disk: &Disk) -> Result<CatalogState, OpenError> {
     let mut state = CatalogState::default();
     let journal = survey(signal, data, disk)?;
-    let mut found: Vec<Segment> = Vec::new();
+    let mut found: Vec<S> = Vec::new();
     for (path, _) in segment_folders(signal, data, disk)? {
-        match Segment::open(&path) {
+        match S::open_folder(&path) {
             Ok(segment) => found.push(segment),
             Err(error) => {
                 tracing::error!(segment = %path.display(), %error, "set aside: damaged");
@@ -271,27 +348,27 @@ fn rebuild(signal: Signal, data: &Path, disk: &Disk) -> Result<CatalogState, Ope
     };
     // What one tenant keeps may reach to files that another tenant's segment is made of: then that one is kept too.
     while let Some(kept) =
-        (found.iter().map(Segment::id)).find(|id| id.last_file >= first_unsealed && !sealed_again(id, first_unsealed))
+        (found.iter().map(S::segment_id)).find(|id| id.last_file >= first_unsealed && !sealed_again(id, first_unsealed))
     {
         first_unsealed = kept.last_file + 1;
     }
     state.first_unsealed_file = Some(first_unsealed);
-    found.retain(|segment| segment.id().last_file < first_unsealed);
+    found.retain(|segment| segment.segment_id().last_file < first_unsealed);
     // A merger makes what it was made of superfluous.
-    let covered = |id: &SegmentId| found.iter().any(|other| covers(other.id(), id));
-    let mut newest: BTreeMap<&TenantId, &Segment> = BTreeMap::new();
-    for segment in found.iter().filter(|segment| !covered(segment.id())) {
-        let id = segment.id();
-        state.ledger.entry(id.tenant.clone()).or_default().add(segment.tally());
-        state.segments.push((id.clone(), segment.rows()));
+    let covered = |id: &SegmentId| found.iter().any(|other| covers(other.segment_id(), id));
+    let mut newest: BTreeMap<&TenantId, &S> = BTreeMap::new();
+    for segment in found.iter().filter(|segment| !covered(segment.segment_id())) {
+        let id = segment.segment_id();
+        state.ledger.entry(id.tenant.clone()).or_default().add(segment.own_tally());
+        state.segments.push((id.clone(), segment.items()));
         let newest = newest.entry(&id.tenant).or_insert(segment);
-        if newest.id().last_file < id.last_file {
+        if newest.segment_id().last_file < id.last_file {
             *newest = segment;
         }
     }
     // The newest segment knows the runs before it that left no segment, too.
     for (tenant, segment) in newest {
-        if let Some(ledger) = segment.ledger_after() {
+        if let Some(ledger) = segment.tally_after() {
             state.ledger.insert(tenant.clone(), ledger.clone());
         }
     }
@@ -319,21 +396,21 @@ fn covers(id: &SegmentId, other: &SegmentId) -> bool {
 }
 
 /// Opens what the catalog lists, sets aside what is damaged, deletes what is not listed.
-async fn open_segments(
+async fn open_segments<S: SegmentKind>(
     signal: Signal,
     data: &Path,
     disk: &Disk,
     catalog: &Catalog,
     state: &mut CatalogState,
-) -> Result<SegmentsByTenant, OpenError> {
+) -> Result<SegmentsByTenant<S>, OpenError> {
     let mut listed: HashMap<SegmentId, u64> = state.segments.iter().cloned().collect();
-    let mut segments: BTreeMap<TenantId, Vec<Arc<StoredSegment>>> = BTreeMap::new();
+    let mut segments: BTreeMap<TenantId, Vec<Arc<StoredSegment<S>>>> = BTreeMap::new();
     for (path, id) in segment_folders(signal, data, disk)? {
         if !listed.contains_key(&id) {
             remove(disk, &path)?;
             continue;
         }
-        match Segment::open(&path) {
+        match S::open_folder(&path) {
             Ok(segment) => {
                 listed.remove(&id);
                 let stored = StoredSegment::new(segment, path, disk.clone());
@@ -355,7 +432,7 @@ async fn open_segments(
         }
     }
     for segments in segments.values_mut() {
-        segments.sort_by_key(|segment| segment.id().first_file);
+        segments.sort_by_key(|segment| segment.segment_id().first_file);
     }
     Ok(segments.into_iter().collect())
 }
@@ -434,17 +511,17 @@ fn replay_files<T: Send, L: Laned>(
 
 /// Journal files that are gone were acknowledged: the ledger says so, with the next file that is sealed, or at once when
 /// there is none.
-async fn count_missing<L: Laned>(
-    opening: &mut Opening,
+async fn count_missing<S>(
+    opening: &mut Opening<S>,
     recovered: &Recovered,
-    files: &[Arc<HeadFile<L>>],
+    // Adds what was lost to the first file behind a number; false when there is no file.
+    add_damaged: impl Fn(u32, &Tallies) -> bool,
     catalog: &Catalog,
 ) -> Result<(), OpenError> {
     for missing in &recovered.missing {
         let signal = opening.signal;
         tracing::error!(%signal, first = missing.first, last = missing.last, "journal files are missing; counted as damaged");
-        if let Some(file) = files.iter().find(|file| file.number() > missing.last).or(files.last()) {
-            file.add_damaged(&missing.tallies);
+        if add_damaged(missing.last, &missing.tallies) {
             continue;
         }
         let mut lost = BTreeMap::new();

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use weir_proto::Signal;
+use weir_proto::{Signal, otlp::logs::IdNames};
 
 /// Where and how to keep things.
 #[derive(Debug, Clone)]
@@ -15,6 +15,10 @@ pub struct StoreOptions {
     pub journal_file_bytes_max: u64,
     /// A journal file with frames in it is closed at this age.
     pub journal_file_age_max: Duration,
+    /// The same of metrics, whose chunks pay when they are long.
+    pub metrics_file_bytes_max: u64,
+    /// As above.
+    pub metrics_file_age_max: Duration,
     /// Longest wait for a group commit to fill.
     pub commit_delay_max: Duration,
     /// A group commit is written at this size.
@@ -23,6 +27,8 @@ pub struct StoreOptions {
     pub append_queue_bytes_max: u64,
     /// Items of a signal not yet sealed at which its receivers are refused: each takes some 60 bytes of memory.
     pub head_spans_max: u64,
+    /// Series of a tenant in memory; new ones beyond are refused.
+    pub series_max: usize,
     /// Newest payload kept in memory.
     pub head_payload_bytes_max: u64,
     /// A run of journal files is sealed once it holds this many kept bytes.
@@ -41,8 +47,12 @@ pub struct StoreOptions {
     pub retention_traces: Option<Duration>,
     /// Lines older than this are deleted; `None` keeps them forever.
     pub retention_logs: Option<Duration>,
+    /// Samples older than this are deleted; `None` keeps them forever.
+    pub retention_metrics: Option<Duration>,
     /// Oldest segments are deleted above this total; `None` for no limit.
     pub size_bytes_max: Option<u64>,
+    /// Where lines' ids are looked for when the journal is read again. Those of lines that arrive were found before.
+    pub line_ids: IdNames,
 }
 
 impl StoreOptions {
@@ -51,6 +61,7 @@ impl StoreOptions {
         match signal {
             Signal::Traces => self.retention_traces,
             Signal::Logs => self.retention_logs,
+            Signal::Metrics => self.retention_metrics,
         }
     }
 
@@ -62,10 +73,13 @@ impl StoreOptions {
             free_bytes_min: 512 * MIB,
             journal_file_bytes_max: 64 * MIB,
             journal_file_age_max: Duration::from_secs(10),
+            metrics_file_bytes_max: 1024 * MIB,
+            metrics_file_age_max: Duration::from_secs(30 * 60),
             commit_delay_max: Duration::from_millis(5),
             commit_bytes_max: MIB,
             append_queue_bytes_max: 128 * MIB,
             head_spans_max: 50_000_000,
+            series_max: 5_000_000,
             head_payload_bytes_max: 64 * MIB,
             seal_bytes_max: 256 * MIB,
             seal_age_max: Duration::from_secs(30),
@@ -75,7 +89,9 @@ impl StoreOptions {
             segment_rows_max: 8_000_000,
             retention_traces: Some(Duration::from_secs(7 * 24 * 3600)),
             retention_logs: Some(Duration::from_secs(7 * 24 * 3600)),
+            retention_metrics: Some(Duration::from_secs(15 * 24 * 3600)),
             size_bytes_max: None,
+            line_ids: IdNames::USUAL,
         }
     }
 }

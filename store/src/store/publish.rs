@@ -2,7 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use weir_proto::otlp::{Checks, logs, traces};
+use weir_proto::otlp::{
+    Checks,
+    logs::{self, IdNames},
+    traces,
+};
 
 use super::{lane::Laned, view::Views};
 use crate::{
@@ -124,8 +128,8 @@ pub(super) fn replay_traces(
 }
 
 /// Reads a recovered journal file of logs into the head.
-pub(super) fn replay_logs(journal: &Arc<JournalFile>) -> Result<Arc<LineFile>, Newer> {
-    replay::<LineRows>(journal, |frame| summarise_lines(&frame.payload, &frame.header), |_, _| {})
+pub(super) fn replay_logs(journal: &Arc<JournalFile>, names: &IdNames) -> Result<Arc<LineFile>, Newer> {
+    replay::<LineRows>(journal, |frame| summarise_lines(&frame.payload, &frame.header, names), |_, _| {})
 }
 
 /// Reads a recovered journal file into the head; `published` hears of each frame and its index there.
@@ -174,12 +178,12 @@ fn summarise(payload: &[u8], header: &FrameHeader, mut marker: Option<Box<dyn Sp
 }
 
 /// The same of lines.
-fn summarise_lines(payload: &[u8], header: &FrameHeader) -> LineSummaries {
+fn summarise_lines(payload: &[u8], header: &FrameHeader, names: &IdNames) -> LineSummaries {
     let mut summaries = LineSummaries::with_capacity(header.accepted() as usize);
     let mut rejected = header.rejected.iter().peekable();
     let scanned = logs::scan(payload, Checks::Journalled, |scanned| {
         if rejected.next_if(|rejection| rejection.ordinal == scanned.ordinal).is_none() {
-            summaries.push(scanned.ordinal, header.received_at_ns, &scanned.line);
+            summaries.push(scanned.ordinal, header.received_at_ns, &scanned.line, names);
         }
     });
     if let Err(error) = scanned {

@@ -4,8 +4,8 @@ use std::{io, path::PathBuf, sync::Arc};
 
 use weir_proto::Signal;
 
-use super::{Shared, stored::StoredSegment};
-use crate::head::{HeadFile, Rows};
+use super::{Shared, kind::SegmentKind, stored::StoredSegment};
+use crate::journal::JournalFile;
 
 /// So many stay there; further ones are let go.
 const FILES_MAX: usize = 16;
@@ -13,10 +13,10 @@ const FILES_MAX: usize = 16;
 const SUFFIX: &str = ".journal";
 
 /// Moves sealed files to the quarantine folder. They are counted already, so that failing to is no reason to stop.
-pub(super) fn set_aside<R: Rows>(shared: &Shared, files: &[Arc<HeadFile<R>>]) {
+pub(super) fn set_aside<'a>(shared: &Shared, signal: Signal, files: impl Iterator<Item = &'a Arc<JournalFile>>) {
     for file in files {
         let number = file.number();
-        match try_to(shared, file) {
+        match try_to(shared, signal, file) {
             Ok(true) => {
                 tracing::error!(number, "a journal file with damage in it is sealed, and set aside in quarantine/")
             }
@@ -29,11 +29,11 @@ pub(super) fn set_aside<R: Rows>(shared: &Shared, files: &[Arc<HeadFile<R>>]) {
 }
 
 /// Where a damaged segment goes; `None` when there are enough of them.
-pub(super) fn place_of(shared: &Shared, segment: &StoredSegment) -> Option<PathBuf> {
+pub(super) fn place_of<S: SegmentKind>(shared: &Shared, segment: &StoredSegment<S>) -> Option<PathBuf> {
     let quarantine = shared.options.path.join("quarantine");
     let folders =
         std::fs::read_dir(&quarantine).ok()?.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_dir()));
-    let id = segment.id();
+    let id = segment.segment_id();
     let place = quarantine.join(match id.signal {
         Signal::Traces => format!("{}-{id}", id.tenant),
         signal => format!("{signal}-{}-{id}", id.tenant),
@@ -41,7 +41,7 @@ pub(super) fn place_of(shared: &Shared, segment: &StoredSegment) -> Option<PathB
     (folders.count() < FILES_MAX && !place.exists()).then_some(place)
 }
 
-fn try_to<R: Rows>(shared: &Shared, file: &HeadFile<R>) -> io::Result<bool> {
+fn try_to(shared: &Shared, signal: Signal, file: &JournalFile) -> io::Result<bool> {
     let quarantine = shared.options.path.join("quarantine");
     let mut there = 0;
     for entry in std::fs::read_dir(&quarantine)? {
@@ -50,8 +50,8 @@ fn try_to<R: Rows>(shared: &Shared, file: &HeadFile<R>) -> io::Result<bool> {
     if there >= FILES_MAX {
         return Ok(false);
     }
-    let name = format!("{}-{:010}{SUFFIX}", R::SIGNAL, file.number());
-    shared.disk.rename(file.journal().path(), &quarantine.join(name))?;
+    let name = format!("{signal}-{:010}{SUFFIX}", file.number());
+    shared.disk.rename(file.path(), &quarantine.join(name))?;
     shared.disk.sync_folder(&quarantine)?;
     Ok(true)
 }

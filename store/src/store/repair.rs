@@ -4,7 +4,8 @@ use std::sync::{Arc, PoisonError};
 
 use super::{
     Shared,
-    merger::{RETRY, ZSTD_LEVEL},
+    kind::{NewSegment, SegmentKind, Soundness},
+    merger::RETRY,
     quarantine,
     sealer::store_segment,
     stored::StoredSegment,
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     disk,
-    segment::{SegmentError, SegmentId, salvage},
+    segment::{SegmentError, SegmentId, series::SeriesSegment},
 };
 
 /// A segment in which damage was found.
@@ -20,12 +21,22 @@ pub(super) fn next_damaged(shared: &Shared) -> Option<Arc<StoredSegment>> {
     shared.views.current().all_segments().find(|segment| segment.is_damaged()).cloned()
 }
 
+/// The same of metrics.
+pub(super) fn next_damaged_series(shared: &Shared) -> Option<Arc<StoredSegment<SeriesSegment>>> {
+    let view = shared.views.current();
+    view.metrics.segments.values().flatten().find(|segment| segment.is_damaged()).cloned()
+}
+
 /// Which of a merge's inputs are damaged; false when none is.
-pub(super) fn find_damaged(shared: &Shared, inputs: &[Arc<StoredSegment>], error: &SegmentError) -> bool {
+pub(super) fn find_damaged<S: SegmentKind>(
+    shared: &Shared,
+    inputs: &[Arc<StoredSegment<S>>],
+    error: &SegmentError,
+) -> bool {
     let mut is_any = false;
     for input in inputs {
-        let groups = input.segment().sound_groups(&|| shared.is_stopping());
-        if groups.is_ok_and(|groups| groups.len() < input.segment().groups()) {
+        let soundness = input.segment().soundness(&|| shared.is_stopping());
+        if soundness.is_ok_and(|soundness| soundness != Soundness::Whole) {
             input.report(error);
             is_any = true;
         }
@@ -35,11 +46,12 @@ pub(super) fn find_damaged(shared: &Shared, inputs: &[Arc<StoredSegment>], error
 
 /// Puts a segment of the sound row groups in its place, or nothing when there are none. Its other rows count as damaged. The damaged
 /// one is set aside once nobody reads it.
-pub(super) fn repair(shared: &Arc<Shared>, damaged: &Arc<StoredSegment>) {
-    let from = damaged.id();
+pub(super) fn repair<S: SegmentKind>(shared: &Arc<Shared>, damaged: &Arc<StoredSegment<S>>) {
+    let from = damaged.segment_id();
     let id = SegmentId { generation: from.generation + 1, ..from.clone() };
     let saved = store_segment(shared, &id, |parent| {
-        salvage(&shared.disk, parent, &id, damaged.segment(), ZSTD_LEVEL, &|| shared.is_stopping())
+        let new = NewSegment { disk: &shared.disk, parent, id: &id };
+        S::salvaged(new, damaged.segment(), &|| shared.is_stopping())
     });
     let left = match saved {
         Ok(saved) => Some(saved),
@@ -61,25 +73,25 @@ pub(super) fn repair(shared: &Arc<Shared>, damaged: &Arc<StoredSegment>) {
 }
 
 /// Whether there is something to save after all: a disk that fails while it is read for the second time must not cost what it still gives.
-fn may_hold_rows(shared: &Shared, segment: &StoredSegment) -> bool {
-    match segment.segment().sound_groups(&|| shared.is_stopping()) {
-        Ok(groups) => !groups.is_empty(),
+fn may_hold_rows<S: SegmentKind>(shared: &Shared, segment: &StoredSegment<S>) -> bool {
+    match segment.segment().soundness(&|| shared.is_stopping()) {
+        Ok(soundness) => soundness != Soundness::Nothing,
         Err(error) => !matches!(error, SegmentError::Damaged { .. }),
     }
 }
 
-fn commit(shared: &Arc<Shared>, damaged: &Arc<StoredSegment>, left: Option<Arc<StoredSegment>>) {
-    let (from, rows) = (damaged.id(), damaged.rows());
-    let rows_left = left.as_ref().map_or(0, |left| left.rows());
+fn commit<S: SegmentKind>(shared: &Arc<Shared>, damaged: &Arc<StoredSegment<S>>, left: Option<Arc<StoredSegment<S>>>) {
+    let (from, rows) = (damaged.segment_id(), damaged.items());
+    let rows_left = left.as_ref().map_or(0, |left| left.items());
     let changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
     // Retention may have taken it meanwhile.
     let view = shared.views.current();
-    let listed = view.segments(from.signal).get(&from.tenant).map(Vec::as_slice).unwrap_or_default();
+    let listed = S::of_view(&view, from.signal).get(&from.tenant).map(Vec::as_slice).unwrap_or_default();
     if !listed.iter().any(|segment| Arc::ptr_eq(segment, damaged)) {
         left.iter().for_each(|left| left.retire());
         return;
     }
-    let replaced = left.as_ref().map(|left| (left.id(), rows_left));
+    let replaced = left.as_ref().map(|left| (left.segment_id(), rows_left));
     match shared.runtime.block_on(shared.catalog.replace_damaged((from, rows), replaced)) {
         Ok(()) => {}
         Err(error) if error.is_refusal() => {
@@ -96,10 +108,10 @@ fn commit(shared: &Arc<Shared>, damaged: &Arc<StoredSegment>, left: Option<Arc<S
         }
     }
     shared.views.change(|view: &mut View| {
-        let segments = view.segments_mut(from.signal).entry(from.tenant.clone()).or_default();
+        let segments = S::of_view_mut(view, from.signal).entry(from.tenant.clone()).or_default();
         segments.retain(|segment| !Arc::ptr_eq(segment, damaged));
         segments.extend(left.iter().cloned());
-        segments.sort_by_key(|segment| segment.id().first_file);
+        segments.sort_by_key(|segment| segment.segment_id().first_file);
         view.sealed_ledger_mut(from.signal).entry(from.tenant.clone()).or_default().lose(rows - rows_left);
     });
     tracing::error!(

@@ -14,10 +14,11 @@ use weir_proto::TenantId;
 
 use super::{
     Shared,
-    lane::Laned,
+    kind::SegmentKind,
+    lane::{Lane, Laned},
     quarantine,
     run::{Run, next_run},
-    stored::StoredSegment,
+    stored::{Retained, StoredSegment},
     view::View,
 };
 use crate::{
@@ -28,19 +29,19 @@ use crate::{
 };
 
 /// How often the sealer looks when nobody rings.
-const TICK: Duration = Duration::from_millis(100);
+pub(super) const TICK: Duration = Duration::from_millis(100);
 
 /// Pause after a failed attempt (a full disk): sealing goes on by itself when there is space again.
-const RETRY: Duration = Duration::from_secs(1);
+pub(super) const RETRY: Duration = Duration::from_secs(1);
 
-static SEALS: LazyLock<IntCounter> = LazyLock::new(|| {
+pub(super) static SEALS: LazyLock<IntCounter> = LazyLock::new(|| {
     register_int_counter!("weir_seals_total", "Runs of journal files sealed.").expect("registered once")
 });
-static SEALED_ITEMS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+pub(super) static SEALED_ITEMS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     register_int_counter_vec!("weir_sealed_items_total", "Items written to sealed segments, by signal.", &["signal"])
         .expect("registered once")
 });
-static SEAL_SECONDS: LazyLock<Histogram> = LazyLock::new(|| {
+pub(super) static SEAL_SECONDS: LazyLock<Histogram> = LazyLock::new(|| {
     let buckets = prometheus::exponential_buckets(0.01, 2.0, 14).expect("positive start and factor");
     register_histogram!(histogram_opts!("weir_seal_duration_seconds", "Time to seal a run.", buckets))
         .expect("registered once")
@@ -141,7 +142,7 @@ pub(super) fn seal<L: Laned>(shared: &Arc<Shared>, files: &[Arc<HeadFile<L>>]) -
         }
     }
     commit::<L>(shared, (first, last), segments, ledger, &share)?;
-    quarantine::set_aside(shared, &damaged_files);
+    quarantine::set_aside(shared, L::SIGNAL, damaged_files.iter().map(|file| file.journal()));
     if let Err(error) = L::lane(shared).journal.retire(last + 1) {
         // They are sealed: what is left is tried again with the next run, or removed by the next start.
         tracing::warn!(%error, "cannot delete sealed journal files");
@@ -165,11 +166,11 @@ fn write<L: Laned>(
 }
 
 /// Writes a segment where it belongs. A leftover of an attempt that was not committed makes way.
-pub(super) fn store_segment(
+pub(super) fn store_segment<S>(
     shared: &Arc<Shared>,
     id: &SegmentId,
-    write: impl FnOnce(&std::path::Path) -> Result<crate::segment::Segment, SegmentError>,
-) -> Result<Arc<StoredSegment>, SegmentError> {
+    write: impl FnOnce(&std::path::Path) -> Result<S, SegmentError>,
+) -> Result<Arc<StoredSegment<S>>, SegmentError> {
     let parent = shared.folder_of(id);
     let path = parent.join(id.to_string());
     let io = |source| SegmentError::Io { path: path.clone(), source };
@@ -184,6 +185,30 @@ pub(super) fn store_segment(
 }
 
 /// One catalog transaction and one swap of the view; then the journal files may go.
+pub(super) fn commit_run<A: Send + 'static, S: SegmentKind>(
+    shared: &Shared,
+    lane: &Lane<A>,
+    (first_file, last_file): (u32, u32),
+    (segments, ledger): (&[Arc<StoredSegment<S>>], &BTreeMap<TenantId, Tally>),
+    swap: impl FnOnce(),
+) -> Result<(), SealError> {
+    let _changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
+    let rows: Vec<_> = segments.iter().map(|segment| segment.listed()).collect();
+    let from = lane.first_unsealed();
+    debug_assert!(from <= first_file);
+    if let Err(error) = shared.runtime.block_on(shared.catalog.seal(lane.signal, (from, last_file + 1), &rows, ledger))
+    {
+        // Else whether the catalog took them is not known: what it may name stays.
+        if error.is_refusal() {
+            segments.iter().for_each(|segment| segment.retire());
+        }
+        return Err(error.into());
+    }
+    lane.set_first_unsealed(last_file + 1);
+    swap();
+    Ok(())
+}
+
 fn commit<L: Laned>(
     shared: &Arc<Shared>,
     (first_file, last_file): (u32, u32),
@@ -191,18 +216,6 @@ fn commit<L: Laned>(
     ledger: BTreeMap<TenantId, Tally>,
     share: &BTreeMap<TenantId, Tally>,
 ) -> Result<(), SealError> {
-    let changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
-    let rows: Vec<_> = segments.iter().map(|segment| (segment.id().clone(), segment.rows())).collect();
-    let from = L::lane(shared).first_unsealed();
-    debug_assert!(from <= first_file);
-    if let Err(error) = shared.runtime.block_on(shared.catalog.seal(L::SIGNAL, (from, last_file + 1), &rows, &ledger)) {
-        // Else whether the catalog took them is not known: what it may name stays.
-        if error.is_refusal() {
-            segments.iter().for_each(|segment| segment.retire());
-        }
-        return Err(error.into());
-    }
-    L::lane(shared).set_first_unsealed(last_file + 1);
     let swap = |view: &mut View| {
         let view = L::of_view_mut(view);
         view.files.retain(|file| file.number() > last_file);
@@ -215,8 +228,8 @@ fn commit<L: Laned>(
             sealed.entry(tenant.clone()).or_default().add(tally);
         }
     };
-    L::swap(shared, swap, share);
-    drop(changing);
+    let run = (first_file, last_file);
+    commit_run(shared, L::lane(shared), run, (&segments, &ledger), || L::swap(shared, swap, share))?;
     shared.budget.lock().unwrap_or_else(PoisonError::into_inner).forget_before(L::SIGNAL, last_file + 1);
     Ok(())
 }

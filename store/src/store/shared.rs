@@ -12,11 +12,17 @@ use std::{
 use tokio::sync::watch;
 use weir_proto::{Signal, time::Clock};
 
-use super::{StoreOptions, folder::FolderLock, lane::Lane, view::Views};
+use super::{
+    StoreOptions,
+    folder::FolderLock,
+    lane::{Lane, RowsLane},
+    metrics::SentFrame,
+    view::Views,
+};
 use crate::{
     catalog::Catalog,
     disk::Disk,
-    head::{LineRows, PayloadBudget, SpanRows},
+    head::{LineRows, PayloadBudget, Registry, SpanRows},
     journal::Journal,
     sampling::{SampledState, Sampler},
     segment::SegmentId,
@@ -27,8 +33,10 @@ pub(crate) struct Shared {
     pub(crate) options: StoreOptions,
     pub(crate) clock: Clock,
     pub(crate) disk: Disk,
-    pub(crate) traces: Lane<SpanRows>,
-    pub(crate) logs: Lane<LineRows>,
+    pub(crate) traces: RowsLane<SpanRows>,
+    pub(crate) logs: RowsLane<LineRows>,
+    pub(crate) metrics: Lane<SentFrame>,
+    pub(crate) registry: std::sync::Arc<Registry>,
     pub(crate) catalog: Catalog,
     pub(crate) views: std::sync::Arc<Views>,
     pub(crate) sampled: std::sync::Arc<SampledState>,
@@ -62,7 +70,7 @@ impl Shared {
     /// Everything not given starts empty.
     pub(crate) fn new(
         (options, clock, disk, folder): (StoreOptions, Clock, Disk, FolderLock),
-        (traces, logs): (Lane<SpanRows>, Lane<LineRows>),
+        (traces, logs, metrics): (RowsLane<SpanRows>, RowsLane<LineRows>, Lane<SentFrame>),
         catalog: Catalog,
         (views, sampled): (std::sync::Arc<Views>, std::sync::Arc<SampledState>),
         sampler: Sampler,
@@ -74,6 +82,8 @@ impl Shared {
             disk,
             traces,
             logs,
+            metrics,
+            registry: views.current().metrics.registry.clone(),
             catalog,
             views,
             sampled,

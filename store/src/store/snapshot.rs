@@ -146,19 +146,25 @@ impl Snapshot {
     pub fn lines_of_trace(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError> {
         let mut lines = Vec::new();
         let mut is_damaged = false;
+        // A line that knows 64 bits of its trace's id is one of the trace with that low half.
+        let ids = [Some(id), id.low_half().filter(|half| *half != id)];
         for segment in self.segments_of(Signal::Logs, tenant) {
-            match segment.lines_up_to(id, rows_max - lines.len()) {
-                Ok(found) => lines.extend(found),
-                // A broken segment hurts only itself.
-                Err(error) => {
-                    segment.report(&error);
-                    is_damaged = true;
+            for id in ids.into_iter().flatten() {
+                match segment.lines_up_to(id, rows_max - lines.len()) {
+                    Ok(found) => lines.extend(found),
+                    // A broken segment hurts only itself.
+                    Err(error) => {
+                        segment.report(&error);
+                        is_damaged = true;
+                    }
                 }
             }
         }
         let view = &self.0.logs;
         for file in &view.files {
-            lines.extend(file.lines_of_trace(tenant, id, view.projected, rows_max - lines.len()));
+            for id in ids.into_iter().flatten() {
+                lines.extend(file.lines_of_trace(tenant, id, view.projected, rows_max - lines.len()));
+            }
         }
         lines.sort_by_key(|record| record.time_ns);
         Ok(TraceLines { rows: lines, is_damaged })
@@ -227,14 +233,15 @@ impl Snapshot {
             // Their files count them as accepted.
             traces.entry(tenant.clone()).or_default().add(&Tally { accepted: 0, ..outcomes.clone() });
         }
-        Ledger { traces, logs: self.0.logs.ledger() }
+        Ledger { traces, logs: self.0.logs.ledger(), metrics: self.0.metrics.ledger() }
     }
 
-    /// Rows of a tenant.
+    /// Rows of a tenant; of metrics, samples.
     pub fn rows(&self, signal: Signal, tenant: &TenantId) -> u64 {
         match signal {
             Signal::Traces => self.0.traces.rows_of(tenant),
             Signal::Logs => self.0.logs.rows_of(tenant),
+            Signal::Metrics => self.0.metrics.samples_of(tenant),
         }
     }
 
@@ -254,7 +261,7 @@ impl Snapshot {
     }
 }
 
-impl StoredSegment {
+impl<S> StoredSegment<S> {
     /// Counts that it cannot be read, and logs it once a minute at most: every query may meet the same damage.
     pub(crate) fn report(&self, error: &SegmentError) {
         SEGMENT_READ_ERRORS.inc();

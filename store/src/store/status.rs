@@ -58,6 +58,7 @@ impl Store {
         let signals = Signal::ALL.into_iter().map(|signal| match signal {
             Signal::Traces => of_lane(signal, &view.traces, tenant),
             Signal::Logs => of_lane(signal, &view.logs, tenant),
+            Signal::Metrics => of_metrics(),
         });
         let mut signals: Vec<SignalStatus> = signals.collect();
         for status in &mut signals {
@@ -85,6 +86,21 @@ impl Store {
 
 fn bytes_of_all(segments: &SegmentsByTenant) -> u64 {
     segments.values().flatten().map(|segment| segment.bytes()).sum()
+}
+
+/// Metrics have no rows: their figures are in `/metrics`.
+fn of_metrics() -> SignalStatus {
+    SignalStatus {
+        signal: Signal::Metrics,
+        journal_files: 0,
+        journal_bytes: 0,
+        head_items: 0,
+        segments: 0,
+        segment_bytes: 0,
+        segment_rows: 0,
+        span_ns: None,
+        retention: None,
+    }
 }
 
 fn of_lane<R: Rows>(signal: Signal, lane: &LaneView<R>, tenant: &TenantId) -> SignalStatus {

@@ -10,13 +10,20 @@ use std::{
     time::Instant,
 };
 
-use super::repeats::Repeats;
-use crate::{disk::Disk, segment::Segment};
+use super::{
+    kind::SegmentKind,
+    repeats::Repeats,
+    view::{View, Views},
+};
+use crate::{
+    disk::Disk,
+    segment::{Segment, SegmentId},
+};
 
 /// A segment, its directory, and whether the catalog has let go of it.
 #[derive(Debug)]
-pub(crate) struct StoredSegment {
-    segment: Arc<Segment>,
+pub(crate) struct StoredSegment<S = Segment> {
+    segment: Arc<S>,
     path: PathBuf,
     disk: Disk,
     retired: AtomicBool,
@@ -28,9 +35,9 @@ pub(crate) struct StoredSegment {
     read_errors: Mutex<Repeats>,
 }
 
-impl StoredSegment {
+impl<S> StoredSegment<S> {
     /// A registered segment at `path`.
-    pub(crate) fn new(segment: Segment, path: PathBuf, disk: Disk) -> Self {
+    pub(crate) fn new(segment: S, path: PathBuf, disk: Disk) -> Self {
         Self {
             segment: Arc::new(segment),
             path,
@@ -45,18 +52,13 @@ impl StoredSegment {
     }
 
     /// The segment itself, for merging.
-    pub(crate) fn segment(&self) -> &Arc<Segment> {
+    pub(crate) fn segment(&self) -> &Arc<S> {
         &self.segment
     }
 
     /// Its directory.
     pub(crate) fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// The newest start, Unix ns. A stored segment has rows.
-    pub(crate) fn start_max_ns(&self) -> u64 {
-        self.segment.start_ns().map_or(0, |(_, max)| max)
     }
 
     /// A merge of it failed, and would again.
@@ -103,15 +105,62 @@ impl StoredSegment {
     }
 }
 
-impl Deref for StoredSegment {
-    type Target = Segment;
+impl StoredSegment {
+    /// The newest start, Unix ns. A stored segment has rows.
+    pub(crate) fn start_max_ns(&self) -> u64 {
+        self.start_ns().map_or(0, |(_, max)| max)
+    }
+}
 
-    fn deref(&self) -> &Segment {
+impl<S> Deref for StoredSegment<S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
         &self.segment
     }
 }
 
-impl Drop for StoredSegment {
+/// A stored segment of whatever kind, as retention sees it.
+pub(crate) trait Retained {
+    /// Its id and items.
+    fn listed(&self) -> (SegmentId, u64);
+
+    /// From when on its age counts, Unix ns.
+    fn counts_from_ns(&self) -> u64;
+
+    /// Bytes on disk.
+    fn size_bytes(&self) -> u64;
+
+    /// Takes it out of the view; it is deleted when the last snapshot that names it is gone.
+    fn let_go(&self, views: &Views);
+}
+
+impl<S: SegmentKind> Retained for StoredSegment<S> {
+    fn listed(&self) -> (SegmentId, u64) {
+        (self.segment.segment_id().clone(), self.segment.items())
+    }
+
+    fn counts_from_ns(&self) -> u64 {
+        self.segment.aged_from_ns()
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.segment.disk_bytes()
+    }
+
+    fn let_go(&self, views: &Views) {
+        tracing::info!(segment = %self.path.display(), "retention deletes a segment");
+        let id = self.segment.segment_id();
+        views.change(|view: &mut View| {
+            if let Some(segments) = S::of_view_mut(view, id.signal).get_mut(&id.tenant) {
+                segments.retain(|segment| segment.segment.segment_id() != id);
+            }
+        });
+        self.retire();
+    }
+}
+
+impl<S> Drop for StoredSegment<S> {
     fn drop(&mut self) {
         if !self.retired.load(Ordering::Acquire) {
             return;

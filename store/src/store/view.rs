@@ -2,21 +2,29 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use arc_swap::ArcSwap;
 use weir_proto::{Signal, TenantId};
 
-use super::stored::StoredSegment;
+use super::{
+    kind::SegmentKind,
+    metrics::MetricsView,
+    stored::{Retained, StoredSegment},
+};
 use crate::{
     Offset, Tally,
     head::{Cut, HeadFile, LineRows, Rows, SpanRows},
     sampling::{PolicyNames, VerdictNo},
+    segment::Segment,
 };
 
 /// Segments by tenant, oldest first.
-pub(crate) type SegmentsByTenant = HashMap<TenantId, Vec<Arc<StoredSegment>>>;
+pub(crate) type SegmentsByTenant<S = Segment> = HashMap<TenantId, Vec<Arc<StoredSegment<S>>>>;
+
+/// Samples have segments of their own.
+static NO_SEGMENTS: LazyLock<SegmentsByTenant> = LazyLock::new(SegmentsByTenant::new);
 
 /// One moment. What it names lives until the last view that names it is dropped.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +33,8 @@ pub(crate) struct View {
     pub(crate) traces: LaneView<SpanRows>,
     /// Lines.
     pub(crate) logs: LaneView<LineRows>,
+    /// Samples.
+    pub(crate) metrics: MetricsView,
     /// Verdicts after this batch are not part of it.
     pub(crate) verdicts: VerdictNo,
     /// The names behind verdicts' policies; they only become more.
@@ -105,11 +115,12 @@ impl View {
         Cut { projected: self.traces.projected, verdicts: self.verdicts, policies: &self.policies }
     }
 
-    /// A signal's segments.
+    /// A signal's segments with rows.
     pub(crate) fn segments(&self, signal: Signal) -> &SegmentsByTenant {
         match signal {
             Signal::Traces => &self.traces.segments,
             Signal::Logs => &self.logs.segments,
+            Signal::Metrics => &NO_SEGMENTS,
         }
     }
 
@@ -118,6 +129,7 @@ impl View {
         Arc::make_mut(match signal {
             Signal::Traces => &mut self.traces.segments,
             Signal::Logs => &mut self.logs.segments,
+            Signal::Metrics => unreachable!("samples have no segments with rows"),
         })
     }
 
@@ -126,12 +138,20 @@ impl View {
         Arc::make_mut(match signal {
             Signal::Traces => &mut self.traces.sealed_ledger,
             Signal::Logs => &mut self.logs.sealed_ledger,
+            Signal::Metrics => &mut self.metrics.sealed_ledger,
         })
     }
 
-    /// Every segment, of every signal and tenant.
+    /// Every segment with rows, of every signal and tenant.
     pub(crate) fn all_segments(&self) -> impl Iterator<Item = &Arc<StoredSegment>> {
-        Signal::ALL.into_iter().flat_map(|signal| self.segments(signal).values().flatten())
+        Signal::WITH_ROWS.into_iter().flat_map(|signal| self.segments(signal).values().flatten())
+    }
+
+    /// Every segment of whatever kind.
+    pub(crate) fn retained(&self) -> Vec<Arc<dyn Retained>> {
+        let rows = self.all_segments().map(|segment| segment.clone() as Arc<dyn Retained>);
+        let series = self.metrics.segments.values().flatten().map(|segment| segment.clone() as Arc<dyn Retained>);
+        rows.chain(series).collect()
     }
 }
 
@@ -182,17 +202,17 @@ impl Views {
     }
 
     /// Swaps segments: `removed` by `added`.
-    pub(crate) fn change_segments(
+    pub(crate) fn change_segments<S: SegmentKind>(
         &self,
         (signal, tenant): (Signal, &TenantId),
-        removed: &[Arc<StoredSegment>],
-        added: &[Arc<StoredSegment>],
+        removed: &[Arc<StoredSegment<S>>],
+        added: &[Arc<StoredSegment<S>>],
     ) {
         self.change(|view| {
-            let segments = view.segments_mut(signal).entry(tenant.clone()).or_default();
+            let segments = S::of_view_mut(view, signal).entry(tenant.clone()).or_default();
             segments.retain(|segment| !removed.iter().any(|gone| Arc::ptr_eq(gone, segment)));
             segments.extend_from_slice(added);
-            segments.sort_by_key(|segment| segment.id().first_file);
+            segments.sort_by_key(|segment| segment.segment_id().first_file);
         });
     }
 }

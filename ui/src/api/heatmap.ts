@@ -21,6 +21,8 @@ export interface HeatmapQuery {
   q?: string | undefined;
   service?: string | undefined;
   operation?: string | undefined;
+  /** `entry`: servers, consumers and roots; `all`. */
+  spans?: string;
   from?: string | undefined;
   to?: string | undefined;
   steps?: number;

@@ -5,7 +5,8 @@ import { type Attribute, shownValue } from "../api/span";
 import { printOne } from "../format/conditions";
 import { bytes } from "../format/number";
 import { cut, visible } from "../format/text";
-import { href } from "../hooks/location";
+import { type Changes, href } from "../hooks/location";
+import { useRangeAround } from "../hooks/range";
 
 /** Shown at once; the rest when asked for. */
 const SHOWN_CHARS = 600;
@@ -18,11 +19,14 @@ interface Props {
   /** Sizes of values that the server has cut, by key. */
   cuts?: ReadonlyMap<string, number>;
   service?: string;
+  /** When it was, Unix ns: where others like it are looked for. */
+  startNs?: string;
   filter?: boolean;
 }
 
-export const Attributes = memo(function Attributes({ attributes, cuts, service, filter = true }: Props) {
+export const Attributes = memo(function Attributes({ attributes, cuts, service, startNs = "", filter = true }: Props) {
   const [all, setAll] = useState(false);
+  const around = useRangeAround(startNs);
   if (attributes.length === 0) return <p className="dim">none</p>;
   const sorted = [...attributes].sort((one, other) => (one.key < other.key ? -1 : 1));
   const shown = all ? sorted : sorted.slice(0, PAIRS_SHOWN);
@@ -34,7 +38,13 @@ export const Attributes = memo(function Attributes({ attributes, cuts, service, 
             <tr key={`${attribute.key} ${index}`}>
               <th scope="row">{visible(cut(attribute.key, 200))}</th>
               <td>
-                <Value attribute={attribute} whole={cuts?.get(attribute.key)} service={service} filter={filter} />
+                <Value
+                  attribute={attribute}
+                  whole={cuts?.get(attribute.key)}
+                  service={service}
+                  around={around}
+                  filter={filter}
+                />
               </td>
             </tr>
           ))}
@@ -53,10 +63,11 @@ interface ValueProps {
   attribute: Attribute;
   whole: number | undefined;
   service: string | undefined;
+  around: Changes;
   filter: boolean;
 }
 
-function Value({ attribute, whole, service, filter }: ValueProps) {
+function Value({ attribute, whole, service, around, filter }: ValueProps) {
   const [open, setOpen] = useState(false);
   const { text, type } = shownValue(attribute.value);
   const long = text.length > SHOWN_CHARS;
@@ -70,8 +81,7 @@ function Value({ attribute, whole, service, filter }: ValueProps) {
         <a
           href={href("/traces", {
             q: service ? `${printOne({ key: "service", operator: "=", value: service })} ${condition}` : condition,
-            from: null,
-            to: null,
+            ...around,
           })}
           title="Traces with this"
         >

@@ -118,6 +118,8 @@ export function Palette({ menu, close }: { menu: readonly MenuEntry[]; close: ()
       <input
         className="palette-input"
         data-autofocus
+        // At once: what is typed right behind Ctrl-K is typed here.
+        autoFocus
         aria-label="Find"
         placeholder="A trace id, traceparent, link, log line, service, operation, pod, route …"
         value={typed}

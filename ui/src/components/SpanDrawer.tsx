@@ -101,7 +101,7 @@ function Details({ answer, startNs, color, close, goto, asRoot }: DetailsProps) 
       <Exceptions events={span.events} />
       <section>
         <h3>Attributes</h3>
-        <Attributes attributes={span.attributes} cuts={cutSizes} service={service} />
+        <Attributes attributes={span.attributes} cuts={cutSizes} service={service} startNs={startNs} />
       </section>
       <Events events={span.events} startNs={startNs} />
       {span.logs.length > 0 && (
@@ -117,10 +117,7 @@ function Details({ answer, startNs, color, close, goto, asRoot }: DetailsProps) 
           <h3>Links</h3>
           {span.links.map((link) => (
             <div key={link.traceId + link.spanId}>
-              <a
-                className="link mono"
-                href={href(`/trace/${link.traceId}`, { span: link.spanId, from: null, to: null })}
-              >
+              <a className="link mono" href={href(`/trace/${link.traceId}`, { span: link.spanId })}>
                 → {link.traceId.slice(0, 16)}… / {link.spanId}
               </a>
               {link.attributes.length > 0 && <Attributes attributes={link.attributes} filter={false} />}
@@ -137,7 +134,7 @@ function Details({ answer, startNs, color, close, goto, asRoot }: DetailsProps) 
       )}
       <section>
         <h3>Resource</h3>
-        <Attributes attributes={resource.attributes} service={service} cuts={cutSizes} />
+        <Attributes attributes={resource.attributes} service={service} cuts={cutSizes} startNs={startNs} />
       </section>
       <section>
         <h3>Span</h3>

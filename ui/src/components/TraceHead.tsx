@@ -6,6 +6,7 @@ import { duration } from "../format/duration";
 import { count, percent } from "../format/number";
 import { moment, msOf } from "../format/time";
 import { href, useParam } from "../hooks/location";
+import { useRangeAround } from "../hooks/range";
 import { warningsOf } from "../hooks/traceWarnings";
 import { Copy } from "./Copy";
 import { name } from "./Names";
@@ -21,6 +22,7 @@ export function TraceHead({ trace, colors, jump }: { trace: Trace; colors: reado
   const operation = known ? (trace.operations[trace.operation[root]!] ?? "") : "";
   const errors = trace.errors.length + trace.errors_left_out;
   const other = useParam("with");
+  const around = useRangeAround(trace.start_ns);
   // Where the time is, not who speaks most.
   const services = useMemo(
     () => trace.services.map((one, index) => ({ ...one, index })).sort((a, b) => b.self_ns - a.self_ns),
@@ -51,7 +53,7 @@ export function TraceHead({ trace, colors, jump }: { trace: Trace; colors: reado
           </span>
         )}
         {trace.adjusted_count > 1 && <span className="chip">≈ stands for {count(trace.adjusted_count)}</span>}
-        <a className="button" href={href("/compare", { a: trace.trace_id, b: other, from: null, to: null })}>
+        <a className="button" href={href("/compare", { a: trace.trace_id, b: other })}>
           Compare
         </a>
       </div>
@@ -86,7 +88,7 @@ export function TraceHead({ trace, colors, jump }: { trace: Trace; colors: reado
           <a
             key={one}
             className="service"
-            href={href(`/service/${encodeURIComponent(one)}`)}
+            href={href(`/service/${encodeURIComponent(one)}`, around)}
             title={`${spans} spans, ${percent(self_ns / own)} of the time`}
           >
             <span className="swatch" style={{ background: colors[index] }} />

@@ -36,6 +36,20 @@ export function boundMs(bound: string, nowMs: number): number | null {
   return Number.isNaN(parsed) ? null : parsed;
 }
 
+/** Half an hour before and after a moment. */
+const AROUND_MS = 1_800_000;
+
+/** For links from something that happened then: the range of the address, or one that holds the moment. */
+export function useRangeAround(ns: string): { from?: string; to?: string } {
+  const chosen = useParam("from");
+  return useMemo(() => {
+    const ms = msOf(ns === "" ? "x" : ns);
+    const now = Date.now();
+    if (chosen !== "" || Number.isNaN(ms) || now - ms < 2 * AROUND_MS) return {};
+    return { from: new Date(ms - AROUND_MS).toISOString(), to: new Date(ms + AROUND_MS).toISOString() };
+  }, [chosen, ns]);
+}
+
 /** The same length of time right before a relative range: `-1h` → `-2h` to `-1h`; null for any other. */
 export function before(range: TimeRange): { from: string; to: string } | null {
   const match = /^(?:now)?-(\d{1,6})([smhdw])$/.exec(range.from);

@@ -114,7 +114,7 @@ function Head({ mark, title, trace }: { mark: string; title: string; trace: Trac
   const root = trace.roots[0] ?? 0;
   const service = trace.services[trace.service[root] ?? 0]?.name ?? "";
   return (
-    <a href={href(`/trace/${trace.trace_id}`, { from: null, to: null })}>
+    <a href={href(`/trace/${trace.trace_id}`)}>
       <h2 className="service">
         <span className="swatch" style={{ background: mark }} /> {title}: {name(service)} ·{" "}
         {name(trace.operations[trace.operation[root] ?? 0] ?? "")}
@@ -144,6 +144,7 @@ function Selections({ service }: { service: string }) {
       service,
       operation,
       q,
+      spans: "entry",
       from: range.from || "1970-01-01",
       to: range.to,
       "a.q": aq,

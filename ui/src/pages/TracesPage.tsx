@@ -9,6 +9,7 @@ import { Duration, name, ServiceName } from "../components/Names";
 import { NoData } from "../components/NoData";
 import { QueryBar } from "../components/QueryBar";
 import { Empty, Failure, Partial, Shown, Skeleton } from "../components/States";
+import { parse } from "../format/conditions";
 import { durationText } from "../format/duration";
 import { hueColor, hueIndex } from "../format/hue";
 import { about, count } from "../format/number";
@@ -29,10 +30,13 @@ export default function TracesPage() {
   const within = { ...query, q: [q, selection ? conditionsOf(selection) : ""].filter(Boolean).join(" ") || undefined };
   const found = useSearch(within, selection ? { from: selection.from, to: selection.to, live: false } : range);
   const asked = useAsked(found);
-  const heatmap = useHeatmap({ ...query, steps: 120, rows: 32 }, range);
+  // Conditions look into every span; without them calls are what counts.
+  const spans = parse(q).conditions.some(({ key }) => key !== "service" && key !== "operation") ? "all" : "entry";
+  const heatmap = useHeatmap({ ...query, spans, steps: 120, rows: 32 }, range);
   const differences = useDifferences(
     {
       ...query,
+      spans,
       from: range.from || "1970-01-01",
       to: range.to,
       "a.q": selection ? conditionsOf(selection) : "",
@@ -165,7 +169,7 @@ function List({ traces }: { traces: readonly Summary[] }) {
   const mark = (id: string) => {
     if (marked === null) setMarked(id);
     else if (marked === id) setMarked(null);
-    else go(href("/compare", { a: marked, b: id, from: null, to: null }));
+    else go(href("/compare", { a: marked, b: id }));
   };
   useShortcuts([
     { keys: "j", about: "Next trace", run: () => move(1) },
@@ -281,5 +285,5 @@ function List({ traces }: { traces: readonly Summary[] }) {
 /** To the span that fits, not only to the trace. */
 function linkOf(trace: Summary): string {
   const span = trace.matched && trace.matched.status === "error" ? trace.matched.span_id : null;
-  return href(`/trace/${trace.trace_id}`, { span, from: null, to: null });
+  return href(`/trace/${trace.trace_id}`, { span });
 }

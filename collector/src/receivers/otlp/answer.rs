@@ -10,20 +10,11 @@ use weir_proto::{
 
 use crate::receivers::port::{Accepted, Format, Refusal};
 
-/// What an export is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Exported {
-    /// Items of a signal that is kept.
-    Kept(Signal),
-    /// Data points, which are not.
-    Metrics,
-}
-
 /// The response to an export. Empty when every item was accepted: `{}` in JSON. In protobuf the responses of all signals look the same.
 /// A warning is a partial success of which nothing was rejected, as the specification has it.
-pub(super) fn response(format: Format, exported: Exported, accepted: &Accepted) -> Bytes {
-    let json_form = format == Format::OtlpJson;
-    let Accepted { partial, warning } = accepted;
+pub(super) fn response(format: &Format, signal: Signal, accepted: &Accepted) -> Bytes {
+    let json_form = *format == Format::OtlpJson;
+    let Accepted { partial, warning, .. } = accepted;
     if partial.is_none() && warning.is_none() {
         return Bytes::from_static(if json_form { b"{}" } else { b"" });
     }
@@ -32,10 +23,10 @@ pub(super) fn response(format: Format, exported: Exported, accepted: &Accepted) 
     let error_message = words.join("; ");
     if json_form {
         // 64-bit numbers are text in the proto3 JSON mapping.
-        let rejected = match exported {
-            Exported::Kept(Signal::Traces) => "rejectedSpans",
-            Exported::Kept(Signal::Logs) => "rejectedLogRecords",
-            Exported::Metrics => "rejectedDataPoints",
+        let rejected = match signal {
+            Signal::Traces => "rejectedSpans",
+            Signal::Logs => "rejectedLogRecords",
+            Signal::Metrics => "rejectedDataPoints",
         };
         let partial = json!({rejected: rejected_spans.to_string(), "errorMessage": error_message});
         return json!({"partialSuccess": partial}).to_string().into();
@@ -45,8 +36,8 @@ pub(super) fn response(format: Format, exported: Exported, accepted: &Accepted) 
 }
 
 /// A google.rpc.Status.
-pub(super) fn status(format: Format, refusal: &Refusal) -> Bytes {
-    if format != Format::OtlpJson {
+pub(super) fn status(format: &Format, refusal: &Refusal) -> Bytes {
+    if *format != Format::OtlpJson {
         return refusal.rpc_status().into();
     }
     let mut status = json!({"code": refusal.code(), "message": refusal.to_string()});

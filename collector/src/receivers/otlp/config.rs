@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use weir_proto::{duration, endpoint};
 
-use crate::receivers::port::config::{Check, CorsConfig, HEADER_BYTES, InvalidConfig, SpanLimits};
+use crate::{
+    otlp_metrics::MetricsConfig,
+    receivers::port::config::{Check, CorsConfig, HEADER_BYTES, InvalidConfig, SpanLimits},
+};
 
 const MIB: usize = 1 << 20;
 
@@ -20,11 +23,18 @@ pub struct OtlpConfig {
     /// Memory for requests being received, in MiB, over all connections of both protocols, compressed and decompressed
     /// bytes together. Requests beyond it are refused as busy (UNAVAILABLE, 503) and come again. Default 256.
     pub inflight_mib_max: usize,
+    /// What metrics become.
+    pub metrics: MetricsConfig,
 }
 
 impl Default for OtlpConfig {
     fn default() -> Self {
-        Self { protocols: Protocols::default(), span_limits: SpanLimits::default(), inflight_mib_max: 256 }
+        Self {
+            protocols: Protocols::default(),
+            span_limits: SpanLimits::default(),
+            inflight_mib_max: 256,
+            metrics: MetricsConfig::default(),
+        }
     }
 }
 
@@ -141,6 +151,8 @@ pub struct HttpConfig {
     pub traces_url_path: String,
     /// Where log records are posted. Default /v1/logs.
     pub logs_url_path: String,
+    /// Where metrics are posted. Default /v1/metrics.
+    pub metrics_url_path: String,
     /// Which web pages may send. Default: none.
     pub cors: CorsConfig,
     /// Longest wait for a request's header; an idle HTTP/1 connection is closed after it too. Default 60s.
@@ -167,6 +179,7 @@ impl Default for HttpConfig {
             max_request_body_size: 32 * MIB,
             traces_url_path: "/v1/traces".into(),
             logs_url_path: "/v1/logs".into(),
+            metrics_url_path: "/v1/metrics".into(),
             cors: CorsConfig::default(),
             read_header_timeout: Duration::from_secs(60),
             read_timeout: Duration::from_secs(30),
@@ -189,6 +202,8 @@ impl OtlpConfig {
         let mib = 1..=1024;
         let count = 1..=u32::MAX as usize;
         check.within("inflight_mib_max", self.inflight_mib_max, 1..=1 << 20)?;
+        check.within("metrics.delta_series_max", self.metrics.delta_series_max, 1..=100_000_000)?;
+        self.metrics.check().or_else(|problem| check.fails("metrics", problem))?;
         if let Some(grpc) = grpc {
             let keepalive = &grpc.keepalive.server_parameters;
             check.within("protocols.grpc.max_recv_msg_size_mib", grpc.max_recv_msg_size_mib, mib)?;
@@ -218,6 +233,7 @@ impl OtlpConfig {
             let paths = [
                 ("protocols.http.traces_url_path", &http.traces_url_path),
                 ("protocols.http.logs_url_path", &http.logs_url_path),
+                ("protocols.http.metrics_url_path", &http.metrics_url_path),
             ];
             for (key, path) in paths {
                 if !path.starts_with('/') {

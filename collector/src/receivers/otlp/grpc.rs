@@ -10,19 +10,16 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 use weir_proto::Signal;
 
-use super::{
-    answer::{self, Exported},
-    unkept::Unkept,
-};
+use super::answer;
 use crate::receivers::port::{
     ACCEPTED, Accepted, Encoding, Format, Intake, Received, Refusal, Reply, ReplyBody, collect, metrics::REQUESTS,
 };
 
 /// The methods served.
-const EXPORTS: [(&str, Exported); 3] = [
-    ("/opentelemetry.proto.collector.trace.v1.TraceService/Export", Exported::Kept(Signal::Traces)),
-    ("/opentelemetry.proto.collector.logs.v1.LogsService/Export", Exported::Kept(Signal::Logs)),
-    ("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", Exported::Metrics),
+const EXPORTS: [(&str, Signal); 3] = [
+    ("/opentelemetry.proto.collector.trace.v1.TraceService/Export", Signal::Traces),
+    ("/opentelemetry.proto.collector.logs.v1.LogsService/Export", Signal::Logs),
+    ("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", Signal::Metrics),
 ];
 
 /// A flag and a length precede each message.
@@ -38,7 +35,6 @@ const NOT_GRPC: &str = "this port speaks OTLP/gRPC over HTTP/2; OTLP/HTTP has a 
 /// Answers the calls of one port.
 pub(super) struct Grpc {
     pub(super) intake: Arc<Intake>,
-    pub(super) unkept: Arc<Unkept>,
     pub(super) message_bytes_max: usize,
     pub(super) read_timeout: Duration,
 }
@@ -54,9 +50,9 @@ impl Grpc {
             return reply;
         }
         match self.in_time(request).await {
-            Ok((exported, accepted)) => {
+            Ok((signal, accepted)) => {
                 REQUESTS.with_label_values(&[PROTOCOL, accepted.outcome()]).inc();
-                success(&answer::response(Format::OtlpProtobuf, exported, &accepted))
+                success(&answer::response(&Format::OtlpProtobuf, signal, &accepted))
             }
             Err(refusal) => {
                 REQUESTS.with_label_values(&[PROTOCOL, refusal.outcome()]).inc();
@@ -66,19 +62,19 @@ impl Grpc {
     }
 
     /// The call within the client's deadline, if it has one. What was handed to the journal by then is not taken back.
-    async fn in_time(&self, request: Request<Incoming>) -> Result<(Exported, Accepted), Refusal> {
+    async fn in_time(&self, request: Request<Incoming>) -> Result<(Signal, Accepted), Refusal> {
         match client_timeout(request.headers())? {
             None => self.call(request).await,
             Some(limit) => timeout(limit, self.call(request)).await.unwrap_or(Err(Refusal::Deadline(limit))),
         }
     }
 
-    async fn call(&self, request: Request<Incoming>) -> Result<(Exported, Accepted), Refusal> {
+    async fn call(&self, request: Request<Incoming>) -> Result<(Signal, Accepted), Refusal> {
         let (head, body) = request.into_parts();
         if head.method != Method::POST {
             return Err(Refusal::Method(head.method.to_string()));
         }
-        let Some((_, exported)) = EXPORTS.into_iter().find(|(path, _)| *path == head.uri.path()) else {
+        let Some((_, signal)) = EXPORTS.into_iter().find(|(path, _)| *path == head.uri.path()) else {
             return Err(not_served(head.uri.path()));
         };
         let tenant = (self.intake.authenticate)(&head.headers)?;
@@ -91,9 +87,6 @@ impl Grpc {
         let collected = collect(body, PREFIX_BYTES + bytes_max, declared, &mut reservation);
         let body = timeout(self.read_timeout, collected).await.map_err(|_| Refusal::Slow(self.read_timeout))??;
         let (compressed, body) = only_message(body)?;
-        let Exported::Kept(signal) = exported else {
-            return Ok((exported, self.unkept.answer(self.intake.clock.now_ns())));
-        };
         let encoding = match (compressed, encoding) {
             (false, _) => Encoding::Identity,
             (true, Encoding::Identity) => {
@@ -111,7 +104,7 @@ impl Grpc {
             bytes_max,
             reservation,
         };
-        Ok((exported, self.intake.take(received).await?))
+        Ok((signal, self.intake.take(received).await?))
     }
 
     /// Prefix and message, once the prefix is there.
@@ -149,7 +142,7 @@ fn client_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
 
 fn not_served(path: &str) -> Refusal {
     let hint = if path.contains(".profiles.") {
-        "; profiles are not there yet, traces and logs are".to_owned()
+        "; profiles are not there yet, traces, metrics and logs are".to_owned()
     } else {
         format!("; {} is", EXPORTS[0].0)
     };

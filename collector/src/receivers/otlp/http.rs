@@ -1,17 +1,13 @@
 //! OTLP/HTTP: protobuf or JSON bodies by POST (OTLP specification, "OTLP/HTTP").
 
-use std::sync::Arc;
-
 use http::{
     HeaderMap, HeaderValue, Request,
     header::{CONTENT_TYPE, ORIGIN},
 };
 use hyper::body::Incoming;
+use weir_proto::Signal;
 
-use super::{
-    answer::{self, Exported},
-    unkept::Unkept,
-};
+use super::answer;
 use crate::receivers::{
     CorsConfig,
     port::{Accepted, Format, Post, Posted, Refusal, Reply, ReplyBody, cors, essence},
@@ -23,16 +19,12 @@ pub(super) const PROTOCOL: &str = "http";
 /// The label of requests in JSON.
 const JSON_PROTOCOL: &str = "http_json";
 
-/// Where SDKs post metrics.
-const METRICS_PATH: &str = "/v1/metrics";
-
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
 
 /// Answers the requests of one port.
 pub(super) struct Http {
     pub(super) post: Post,
-    pub(super) unkept: Arc<Unkept>,
     pub(super) cors: CorsConfig,
 }
 
@@ -46,15 +38,13 @@ impl Http {
         let is_grpc =
             request.version() == http::Version::HTTP_2 && essence(request.headers()).starts_with(b"application/grpc");
         let format = format(request.headers());
-        let answer_format = *format.as_ref().unwrap_or(&Format::OtlpProtobuf);
+        let answer_format = format.as_ref().cloned().unwrap_or(Format::OtlpProtobuf);
         let (protocol, content_type) =
             if answer_format == Format::OtlpJson { (JSON_PROTOCOL, JSON) } else { (PROTOCOL, PROTOBUF) };
         let mut reply = match self.take(request, Posted { protocol, format }).await {
-            Ok((exported, accepted)) => {
-                Reply::new(ReplyBody::new(answer::response(answer_format, exported, &accepted)))
-            }
+            Ok((signal, accepted)) => Reply::new(ReplyBody::new(answer::response(&answer_format, signal, &accepted))),
             Err(refusal) => {
-                let mut reply = Reply::new(ReplyBody::new(answer::status(answer_format, &refusal)));
+                let mut reply = Reply::new(ReplyBody::new(answer::status(&answer_format, &refusal)));
                 refusal.mark(&mut reply);
                 reply
             }
@@ -67,14 +57,10 @@ impl Http {
         reply
     }
 
-    async fn take(&self, request: Request<Incoming>, posted: Posted) -> Result<(Exported, Accepted), Refusal> {
-        if request.uri().path() == METRICS_PATH {
-            self.post.let_go(request, posted.protocol).await?;
-            return Ok((Exported::Metrics, self.unkept.answer(self.post.intake.clock.now_ns())));
-        }
+    async fn take(&self, request: Request<Incoming>, posted: Posted) -> Result<(Signal, Accepted), Refusal> {
         let signal = self.post.signal(request.uri().path());
         let accepted = self.post.take(request, posted).await?;
-        Ok((Exported::Kept(signal.expect("what is accepted came to a signal's path")), accepted))
+        Ok((signal.expect("what is accepted came to a signal's path"), accepted))
     }
 }
 

@@ -4,7 +4,6 @@ mod answer;
 mod config;
 mod grpc;
 mod http;
-mod unkept;
 
 use std::{io, sync::Arc};
 
@@ -13,29 +12,31 @@ use weir_proto::{Signal, time::Clock};
 
 pub use config::{GrpcConfig, HttpConfig, Keepalive, KeepaliveServerParameters, OtlpConfig, Protocols};
 
-use self::{grpc::Grpc, http::Http, unkept::Unkept};
+use self::{grpc::Grpc, http::Http};
 use super::port::{Budget, Intake, Lifetime, Listening, Post, Server, ServerOptions};
-use crate::{Append, Authenticate, admission::AdmissionRules};
+use crate::{Append, Authenticate, admission::AdmissionRules, otlp_metrics::MetricsIntake, samples::SampleDoor};
 
 const MIB: usize = 1 << 20;
 
 /// Opens the ports and serves until `shutdown`; the tracker's tasks end once the last request is answered.
 ///
-/// `rules` are the config's `span_limits` and the storage's accepted times. Fails when a port cannot be opened or the
+/// `samples` is where metrics go. `rules` are the config's `span_limits` and the storage's accepted times. Fails when a port cannot be opened or the
 /// config is not usable ([`OtlpConfig::check`]).
+#[expect(clippy::too_many_arguments, reason = "what a receiver is started with, each once")]
 pub async fn start(
     config: &OtlpConfig,
     rules: AdmissionRules,
     clock: Clock,
     append: Append,
+    samples: SampleDoor,
     authenticate: Authenticate,
     tracker: &TaskTracker,
     shutdown: CancellationToken,
 ) -> io::Result<Vec<Listening>> {
     config.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let budget = Budget::new(config.inflight_mib_max * MIB);
-    let intake = Arc::new(Intake { append, authenticate, clock, rules, budget });
-    let unkept = Arc::new(Unkept::default());
+    let metrics = Some(Arc::new(MetricsIntake::new(config.metrics.clone(), samples)));
+    let intake = Arc::new(Intake { append, metrics, authenticate, clock, rules, budget });
     let mut listening = Vec::new();
     // Both ports are opened before either serves: a start that fails leaves nothing behind.
     let grpc = match &config.protocols.grpc {
@@ -50,7 +51,6 @@ pub async fn start(
         listening.push(Listening { protocol: "OTLP/gRPC", address: server.address()? });
         let handler = Arc::new(Grpc {
             intake: intake.clone(),
-            unkept: unkept.clone(),
             message_bytes_max: config.max_recv_msg_size_mib * MIB,
             read_timeout: config.read_timeout,
         });
@@ -68,11 +68,11 @@ pub async fn start(
                 paths: vec![
                     (config.traces_url_path.clone(), Signal::Traces),
                     (config.logs_url_path.clone(), Signal::Logs),
+                    (config.metrics_url_path.clone(), Signal::Metrics),
                 ],
                 body_bytes_max: config.max_request_body_size,
                 read_timeout: config.read_timeout,
             },
-            unkept,
             cors: config.cors.clone(),
         });
         let answer = move |request| {

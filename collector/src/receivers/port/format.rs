@@ -2,16 +2,16 @@
 
 use bytes::Bytes;
 use weir_proto::{
-    Signal,
+    Signal, loki,
     otlp::json::{TranscodeLimits, Transcoded, transcode_request},
     zipkin::{self, TranscodeOptions, transcode_spans},
 };
 
-use super::{budget::Reservation, refusal::Refusal};
+use super::{budget::Reservation, loki::LokiFormat, refusal::Refusal};
 use crate::admission::AdmissionRules;
 
 /// How a body says its items.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Format {
     OtlpProtobuf,
     OtlpJson,
@@ -20,13 +20,15 @@ pub(crate) enum Format {
         /// `parse_string_tags` of the receiver.
         parse_string_tags: bool,
     },
+    /// Loki's push.
+    Loki(LokiFormat),
 }
 
 impl Format {
     /// Decompressed `content` as OTLP protobuf, of at most `bytes_max` bytes, and the keys around items that nobody knows; what is held is
     /// taken from `reservation`.
     pub(crate) fn payload(
-        self,
+        &self,
         signal: Signal,
         content: Bytes,
         bytes_max: usize,
@@ -35,16 +37,23 @@ impl Format {
         reservation: &mut Reservation,
     ) -> Result<(Bytes, Vec<String>), Refusal> {
         // Protobuf is shorter than its JSON; short Zipkin spans become longer ones.
+        let content = match self {
+            Self::Loki(format) => format.opened(content, bytes_max, reservation)?,
+            _ => content,
+        };
         let expansion = match self {
             Self::OtlpProtobuf => return Ok((content, Vec::new())),
             Self::OtlpJson => 1,
             Self::Zipkin { .. } => zipkin::EXPANSION_MAX,
+            Self::Loki(_) => loki::EXPANSION_MAX,
         };
         let reserved_bytes = content.len() * expansion;
         reservation.add(reserved_bytes)?;
         let Transcoded { mut payload, strangers } = match self {
+            Self::Loki(format) => Transcoded { payload: format.transcode(&content, bytes_max)?, strangers: Vec::new() },
             Self::Zipkin { parse_string_tags } => {
-                let options = TranscodeOptions { parse_string_tags, received_at_ns: now_ns, bytes_max };
+                let options =
+                    TranscodeOptions { parse_string_tags: *parse_string_tags, received_at_ns: now_ns, bytes_max };
                 Transcoded { payload: transcode_spans(&content, options)?, strangers: Vec::new() }
             }
             _ => {

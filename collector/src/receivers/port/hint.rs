@@ -1,6 +1,6 @@
 //! What a body that cannot be read seems to be, in words for its sender.
 
-use super::{decompress::Encoding, format::Format};
+use super::{decompress::Encoding, format::Format, loki::LokiFormat};
 
 /// How much of a body's beginning is looked at.
 pub(crate) const BEGIN_BYTES: usize = 16;
@@ -37,7 +37,7 @@ impl Begin {
     }
 
     /// Why a decompressed body with this beginning cannot be read as `format`.
-    pub(crate) fn of_content(&self, format: Format) -> Option<String> {
+    pub(crate) fn of_content(&self, format: &Format) -> Option<String> {
         let bytes = self.bytes();
         if let Some(found) = compression(bytes) {
             let name = found.name();
@@ -45,8 +45,10 @@ impl Begin {
         }
         let first = bytes.trim_ascii_start().first();
         let words = match (format, first) {
-            (Format::OtlpProtobuf, Some(b'{' | b'[')) => "it seems to be JSON, whose Content-Type is application/json",
-            (Format::OtlpProtobuf, _) => return None,
+            (Format::OtlpProtobuf | Format::Loki(LokiFormat { is_json: false, .. }), Some(b'{' | b'[')) => {
+                "it seems to be JSON, whose Content-Type is application/json"
+            }
+            (Format::OtlpProtobuf | Format::Loki(LokiFormat { is_json: false, .. }), _) => return None,
             _ if bytes.starts_with(&[0xef, 0xbb, 0xbf]) => {
                 "it begins with a byte order mark (EF BB BF), which JSON must not have (RFC 8259)"
             }
@@ -93,9 +95,9 @@ mod tests {
 
     #[test]
     fn bodies_are_told_by_their_beginning() {
-        let json = Format::OtlpJson;
-        let zipkin = Format::Zipkin { parse_string_tags: false };
-        let rows: [(Format, &[u8], &str); 12] = [
+        let json = &Format::OtlpJson;
+        let zipkin = &Format::Zipkin { parse_string_tags: false };
+        let rows: [(&Format, &[u8], &str); 12] = [
             (json, b"\xef\xbb\xbf{}", "byte order mark"),
             (json, b"\xff\xfe{\0", "UTF-16"),
             (json, b"{\0\"\0", "UTF-16"),
@@ -106,8 +108,8 @@ mod tests {
             (json, b"\n\x8e\x01\n\x20", "protobuf"),
             (json, b" [{}]", "one object"),
             (zipkin, b"{}", "a list of spans"),
-            (Format::OtlpProtobuf, b" \n{\"resourceSpans\"", "JSON"),
-            (Format::OtlpProtobuf, b"\x1f\x8b\x08", "gzip"),
+            (&Format::OtlpProtobuf, b" \n{\"resourceSpans\"", "JSON"),
+            (&Format::OtlpProtobuf, b"\x1f\x8b\x08", "gzip"),
         ];
         for (format, body, expected) in rows {
             let words = Begin::of(body).of_content(format).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! From a collected body to a durable batch: the path that all protocols share.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use weir_proto::{Signal, TenantId, otlp::json, time::Clock};
 
@@ -14,6 +16,7 @@ use super::{
 use crate::{
     Append, Arrival, Authenticate,
     admission::{AdmissionRules, PartialSuccess, admit, admit_lines},
+    otlp_metrics::{MetricsIntake, Translated},
 };
 
 /// Bodies beyond this, compressed or decompressed, are worked on where blocking is allowed, not on a worker that others wait for.
@@ -29,6 +32,8 @@ const COPIED_BYTES_MAX: usize = 64 << 10;
 /// What takes requests in.
 pub(crate) struct Intake {
     pub(crate) append: Append,
+    /// Where metrics go; `None` where none are served.
+    pub(crate) metrics: Option<Arc<MetricsIntake>>,
     pub(crate) authenticate: Authenticate,
     pub(crate) clock: Clock,
     pub(crate) rules: AdmissionRules,
@@ -52,6 +57,8 @@ pub(crate) struct Received {
 /// What the sender is told; each protocol has its own words for it.
 #[derive(Debug)]
 pub(crate) struct Accepted {
+    /// How many items were taken.
+    pub(crate) items: u64,
     /// Set when items were rejected.
     pub(crate) partial: Option<PartialSuccess>,
     /// What else the sender should know.
@@ -71,16 +78,16 @@ impl Intake {
         let Received { signal, protocol, encoding, .. } = received;
         WIRE_BYTES.with_label_values(&[protocol, encoding.name()]).inc_by(received.body.len() as u64);
         let now_ns = self.clock.now_ns();
-        let rules = self.rules.clone();
+        let (rules, metrics) = (self.rules.clone(), self.metrics.clone());
         let json = received.format != Format::OtlpProtobuf;
         let inline_bytes_max = if json { INLINE_JSON_BYTES_MAX } else { INLINE_BYTES_MAX };
         let (opened, received) = received.open_small(inline_bytes_max)?;
         let (taken, _reservation) = match opened {
-            Some(content) => received.admit(content, now_ns, &rules)?,
+            Some(content) => received.admit(content, now_ns, &rules, metrics.as_deref())?,
             None => {
                 let task = tokio::task::spawn_blocking(move || {
                     let (content, received) = received.open()?;
-                    received.admit(content, now_ns, &rules)
+                    received.admit(content, now_ns, &rules, metrics.as_deref())
                 });
                 match task.await {
                     Ok(result) => result?,
@@ -89,7 +96,19 @@ impl Intake {
                 }
             }
         };
-        let Taken { arrival, partial, strangers } = taken;
+        let Taken { what, strangers } = taken;
+        let (arrival, partial) = match what {
+            What::Arrival(arrival, partial) => (arrival, partial),
+            What::Samples(translated, payload_bytes) => {
+                PAYLOAD_BYTES.with_label_values(&[protocol, encoding.name()]).inc_by(payload_bytes);
+                let is_empty = translated.accepted == 0 && translated.partial.is_none();
+                let warning = json::in_words(signal, &strangers, is_empty);
+                let metrics = self.metrics.as_ref().expect("they were translated by it");
+                let (accepted, partial) = metrics.append(*translated).await?;
+                count(signal, protocol, accepted, partial.as_ref());
+                return Ok(Accepted { items: accepted, partial, warning });
+            }
+        };
         PAYLOAD_BYTES.with_label_values(&[protocol, encoding.name()]).inc_by(arrival.payload_bytes());
         let accepted = arrival.accepted();
         let warning = json::in_words(signal, &strangers, arrival.is_empty());
@@ -97,20 +116,31 @@ impl Intake {
         if !arrival.is_empty() {
             (self.append)(arrival).await?;
         }
-        ITEMS_ACCEPTED.with_label_values(&[signal.name(), protocol]).inc_by(accepted);
-        for (reason, count) in partial.iter().flat_map(|partial| &partial.reasons) {
-            ITEMS_REJECTED.with_label_values(&[signal.name(), reason.name()]).inc_by(u64::from(*count));
-        }
-        Ok(Accepted { partial, warning })
+        count(signal, protocol, accepted, partial.as_ref());
+        Ok(Accepted { items: accepted, partial, warning })
+    }
+}
+
+fn count(signal: Signal, protocol: &str, accepted: u64, partial: Option<&PartialSuccess>) {
+    ITEMS_ACCEPTED.with_label_values(&[signal.name(), protocol]).inc_by(accepted);
+    for (reason, count) in partial.iter().flat_map(|partial| &partial.reasons) {
+        ITEMS_REJECTED.with_label_values(&[signal.name(), reason.name()]).inc_by(u64::from(*count));
     }
 }
 
 /// What a request came to.
 struct Taken {
-    arrival: Arrival,
-    partial: Option<PartialSuccess>,
+    what: What,
     /// The keys that nobody knows.
     strangers: Vec<String>,
+}
+
+/// What is appended, and what is said of the rest.
+enum What {
+    /// A payload that is journalled as it is.
+    Arrival(Arrival, Option<PartialSuccess>),
+    /// Metrics, which are journalled as samples; and the bytes that they were.
+    Samples(Box<Translated>, u64),
 }
 
 impl Received {
@@ -140,12 +170,12 @@ impl Received {
 
     /// The content, whatever its size.
     fn open(mut self) -> Result<(Bytes, Self), Refusal> {
-        let Self { format, bytes_max, .. } = self;
+        let bytes_max = self.bytes_max;
         let content = match self.encoding {
             Encoding::Identity if self.body.len() > bytes_max => {
                 return Err(Refusal::TooLarge { what: "the request", bytes_max });
             }
-            Encoding::Identity if format == Format::OtlpProtobuf && self.body.len() <= COPIED_BYTES_MAX => {
+            Encoding::Identity if self.format == Format::OtlpProtobuf && self.body.len() <= COPIED_BYTES_MAX => {
                 Bytes::copy_from_slice(&self.body)
             }
             Encoding::Identity => std::mem::take(&mut self.body),
@@ -160,23 +190,35 @@ impl Received {
     }
 
     /// What the journal gets, and what holds its bytes.
-    fn admit(mut self, content: Bytes, now_ns: u64, rules: &AdmissionRules) -> Result<(Taken, Reservation), Refusal> {
+    fn admit(
+        mut self,
+        content: Bytes,
+        now_ns: u64,
+        rules: &AdmissionRules,
+        metrics: Option<&MetricsIntake>,
+    ) -> Result<(Taken, Reservation), Refusal> {
         let begin = Begin::of(&content);
-        let hinted = |refusal: Refusal| refusal.with_hint(begin.of_content(self.format));
-        let Self { signal, format, bytes_max, .. } = self;
+        let hinted = |refusal: Refusal| refusal.with_hint(begin.of_content(&self.format));
+        let Self { signal, ref format, bytes_max, .. } = self;
         let (payload, strangers) =
             format.payload(signal, content, bytes_max, now_ns, rules, &mut self.reservation).map_err(hinted)?;
-        let (arrival, partial) = match signal {
+        let what = match signal {
             Signal::Traces => {
                 let admitted = admit(self.tenant, payload, now_ns, rules).map_err(|error| hinted(error.into()))?;
-                (Arrival::Spans(admitted.batch), admitted.partial)
+                What::Arrival(Arrival::Spans(admitted.batch), admitted.partial)
             }
             Signal::Logs => {
                 let admitted =
                     admit_lines(self.tenant, payload, now_ns, rules).map_err(|error| hinted(error.into()))?;
-                (Arrival::Lines(admitted.batch), admitted.partial)
+                What::Arrival(Arrival::Lines(admitted.batch), admitted.partial)
+            }
+            Signal::Metrics => {
+                let metrics = metrics.expect("a port that takes metrics has where they go");
+                let payload_bytes = payload.len() as u64;
+                let translated = metrics.translate(self.tenant, payload, now_ns, rules.limits);
+                What::Samples(Box::new(translated.map_err(|error| hinted(error.into()))?), payload_bytes)
             }
         };
-        Ok((Taken { arrival, partial, strangers }, self.reservation))
+        Ok((Taken { what, strangers }, self.reservation))
     }
 }

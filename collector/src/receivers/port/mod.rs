@@ -9,6 +9,7 @@ mod decompress;
 mod format;
 mod hint;
 mod intake;
+mod loki;
 pub(crate) mod metrics;
 mod post;
 mod refusal;
@@ -17,23 +18,25 @@ mod server;
 
 use std::net::SocketAddr;
 
+pub use self::reply::ReplyBody;
 pub(crate) use self::{
     body::collect,
-    budget::Budget,
+    budget::{Budget, Reservation},
     connection::Lifetime,
-    decompress::{ACCEPTED, Encoding},
+    decompress::{ACCEPTED, Encoding, decompress},
     format::Format,
     intake::{Accepted, Intake, Received},
-    post::{Post, Posted, essence},
+    loki::LokiFormat,
+    post::{Arriving, Post, Posted, essence},
     refusal::Refusal,
-    reply::{Reply, ReplyBody},
+    reply::Reply,
     server::{Server, ServerOptions},
 };
 
 /// A port that was opened.
 #[derive(Debug, Clone, Copy)]
 pub struct Listening {
-    /// What is spoken there: `OTLP/gRPC`, `OTLP/HTTP`, `Zipkin`.
+    /// What is spoken there: `OTLP/gRPC`, `OTLP/HTTP`, `Zipkin`, `Loki`.
     pub protocol: &'static str,
     /// Where.
     pub address: SocketAddr,

@@ -77,19 +77,6 @@ impl Post {
         self.intake.take(Received { signal, protocol, format, tenant, encoding, body, bytes_max, reservation }).await
     }
 
-    /// Reads one request to its end, within the bounds of all, and keeps nothing of it.
-    pub(crate) async fn let_go<B: Arriving>(&self, request: Request<B>, protocol: &'static str) -> Result<(), Refusal> {
-        let (head, body) = request.into_parts();
-        let read = async {
-            self.admit(&head)?;
-            self.whole(&head, body).await
-        };
-        let result = read.await.map(drop);
-        let outcome = result.as_ref().map_or_else(|refusal| refusal.outcome(), |_| "let_go");
-        REQUESTS.with_label_values(&[protocol, outcome]).inc();
-        result
-    }
-
     /// Whose the request is, which must be a POST.
     fn admit(&self, head: &Parts) -> Result<TenantId, Refusal> {
         if head.method != Method::POST {

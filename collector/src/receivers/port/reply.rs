@@ -11,11 +11,11 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 /// What handlers return.
-pub(crate) type Reply = http::Response<ReplyBody>;
+pub type Reply = http::Response<ReplyBody>;
 
 /// Data, then trailers; either may be missing.
 #[derive(Debug, Default)]
-pub(crate) struct ReplyBody {
+pub struct ReplyBody {
     data: Option<Bytes>,
     trailers: Option<HeaderMap>,
 }
@@ -24,6 +24,11 @@ impl ReplyBody {
     pub(crate) fn new(data: impl Into<Bytes>) -> Self {
         let data = data.into();
         Self { data: (!data.is_empty()).then_some(data), trailers: None }
+    }
+
+    /// Its data, for whoever sends it in another body.
+    pub(crate) fn into_data(self) -> Bytes {
+        self.data.unwrap_or_default()
     }
 
     pub(crate) fn with_trailers(mut self, trailers: HeaderMap) -> Self {

@@ -31,7 +31,7 @@ pub async fn start(
 ) -> io::Result<Listening> {
     config.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let budget = Budget::new(config.inflight_mib_max * MIB);
-    let intake = Arc::new(Intake { append, authenticate, clock, rules, budget });
+    let intake = Arc::new(Intake { append, metrics: None, authenticate, clock, rules, budget });
     let server = Server::bind(&config.endpoint, options(config)).await?;
     let listening = Listening { protocol: "Zipkin", address: server.address()? };
     let handler = Arc::new(Handler {

@@ -49,6 +49,22 @@ pub(super) fn decode(digits: &[u8], out: &mut Vec<u8>) -> Option<()> {
     (digits.len() % 4 != 1).then_some(())
 }
 
+/// With padding, in the standard alphabet.
+pub fn encoded(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let word = group.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        for index in 0..4 {
+            let is_there = index <= group.len();
+            let digit = (word >> (18 - 6 * index) & 63) as usize;
+            out.push(if is_there { ALPHABET[digit] as char } else { '=' });
+        }
+    }
+    out
+}
+
 /// Text that stands for exactly so many bytes.
 pub(crate) fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digits = without_padding(text.as_bytes());

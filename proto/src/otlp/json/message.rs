@@ -171,6 +171,17 @@ impl<'a> Transcoder<'a> {
                     self.writer.fixed64(number, value);
                 }
             }
+            Kind::Sfixed64 => {
+                let value = self.reader.integer(i64::MIN.into(), i64::MAX.into())? as i64;
+                self.writer.fixed64(number, value as u64);
+            }
+            Kind::Sint32 => {
+                let value = self.reader.integer(i32::MIN.into(), i32::MAX.into())? as i32;
+                if value != 0 {
+                    self.writer.varint(number, u64::from((value << 1 ^ value >> 31) as u32));
+                }
+            }
+            Kind::Fixed64s | Kind::Uint64s | Kind::Doubles => self.numbers(field)?,
             Kind::Fixed32 => {
                 let value = self.reader.integer(0, u32::MAX.into())? as u32;
                 if value != 0 {
@@ -198,6 +209,29 @@ impl<'a> Transcoder<'a> {
                 let level = self.levels.last_mut().expect("a field is in a message");
                 level.list = Some(List { items, field, message });
             }
+        }
+        Ok(())
+    }
+
+    /// A list of numbers, each a field of its own.
+    fn numbers(&mut self, field: &'static Field) -> Result<(), JsonError> {
+        let mut items = self.reader.list()?;
+        while self.reader.item(&mut items)? {
+            match field.kind {
+                Kind::Doubles => {
+                    let value = self.reader.double()?;
+                    self.writer.fixed64(field.number, value.to_bits());
+                }
+                Kind::Fixed64s => {
+                    let value = self.reader.integer(0, u64::MAX.into())? as u64;
+                    self.writer.fixed64(field.number, value);
+                }
+                _ => {
+                    let value = self.reader.integer(0, u64::MAX.into())? as u64;
+                    self.writer.varint(field.number, value);
+                }
+            }
+            self.check_size()?;
         }
         Ok(())
     }

@@ -17,6 +17,7 @@ pub(crate) mod base64;
 mod hex;
 mod logs;
 mod message;
+mod metrics;
 mod schema;
 mod strangers;
 mod surroundings;
@@ -24,6 +25,7 @@ mod traces;
 
 use crate::Signal;
 pub use crate::json::JsonError;
+pub use base64::encoded as in_base64;
 use message::Transcoder;
 pub use strangers::in_words;
 
@@ -55,6 +57,7 @@ pub fn transcode_request(signal: Signal, json: &[u8], limits: TranscodeLimits) -
     let request = match signal {
         Signal::Traces => &traces::REQUEST,
         Signal::Logs => &logs::REQUEST,
+        Signal::Metrics => &metrics::REQUEST,
     };
     Transcoder::new(json, limits).transcode(request)
 }

@@ -37,7 +37,17 @@ pub(super) enum Kind {
     Int64,
     Fixed32,
     Fixed64,
+    /// With a sign; written even when it is zero.
+    Sfixed64,
+    /// With a sign, written as a zigzag.
+    Sint32,
     Double,
+    /// Numbers of eight bytes.
+    Fixed64s,
+    /// Numbers as varints.
+    Uint64s,
+    /// Floating point numbers.
+    Doubles,
     /// A number, or one of these names by their numbers.
     Enum(&'static [&'static str]),
     Message(&'static Message),

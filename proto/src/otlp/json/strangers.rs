@@ -44,6 +44,18 @@ static LOGS: Words = Words {
     ],
 };
 
+static METRICS: Words = Words {
+    known: &["resourceMetrics", "resource", "scopeMetrics", "scope", "metrics", "schemaUrl"],
+    others: &[
+        ("resourcespans", "it holds traces, which are not metrics"),
+        ("scopespans", "it holds traces, which are not metrics"),
+        ("resourcelogs", "it holds logs, which are not metrics"),
+        ("scopelogs", "it holds logs, which are not metrics"),
+        ("resourceprofiles", "it holds profiles, which are not metrics"),
+        ("metrics", "metrics stand in `resourceMetrics`, `scopeMetrics`, `metrics`"),
+    ],
+};
+
 /// One sentence about keys that were passed over; `None` without any. `is_empty` says that no item was found beside them.
 pub fn in_words(signal: Signal, strangers: &[String], is_empty: bool) -> Option<String> {
     if strangers.is_empty() {
@@ -52,6 +64,7 @@ pub fn in_words(signal: Signal, strangers: &[String], is_empty: bool) -> Option<
     let Words { known, others } = match signal {
         Signal::Traces => &TRACES,
         Signal::Logs => &LOGS,
+        Signal::Metrics => &METRICS,
     };
     let mut words = if is_empty { format!("no {} found: ", signal.items()) } else { String::new() };
     for (index, stranger) in strangers.iter().enumerate() {

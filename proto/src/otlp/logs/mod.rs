@@ -1,9 +1,14 @@
 //! One pass over an ExportLogsServiceRequest: validates it and yields a view of each log record, which we call a line.
 
+mod ids;
+mod level;
 mod line;
 mod message;
+mod names;
 mod views;
 
+pub use ids::{IdNames, LineIds};
+pub use level::{LEVEL_FIELDS, UNKNOWN_LEVEL, detected_level, level_of_severity, level_of_text, level_of_word};
 pub use views::{LineView, ScannedLine};
 
 pub use super::{

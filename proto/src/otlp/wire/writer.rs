@@ -32,6 +32,11 @@ impl Writer {
         self.out
     }
 
+    /// Takes back what was written from `len` on.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.out.truncate(len);
+    }
+
     /// Forgets what was written, not its memory.
     pub(crate) fn clear(&mut self) {
         self.out.clear();

@@ -17,6 +17,7 @@ use crate::http::{
 struct Signals<'a> {
     traces: BTreeMap<&'a str, Tally>,
     logs: BTreeMap<&'a str, Tally>,
+    metrics: BTreeMap<&'a str, Tally>,
 }
 
 /// The caller's own tallies; zeros before anything arrived.
@@ -26,7 +27,7 @@ pub(in crate::http) fn ledger(call: &Call, view: &dyn View) -> Result<Answer, Fa
         let tally = ledger.of(signal).get(&call.tenant).cloned().unwrap_or_default();
         BTreeMap::from([(call.tenant.as_str(), tally)])
     };
-    let signals = Signals { traces: of(Signal::Traces), logs: of(Signal::Logs) };
+    let signals = Signals { traces: of(Signal::Traces), logs: of(Signal::Logs), metrics: of(Signal::Metrics) };
     Answer::json(&signals, false)
 }
 
@@ -59,7 +60,8 @@ mod tests {
         let expected = concat!(
             r#"{"traces":{"default":{"accepted":9,"kept":6,"pending":1,"dropped":{"slow":1},"#,
             r#""damaged":1,"rejected":{"too_old":2}}},"#,
-            r#""logs":{"default":{"accepted":0,"kept":0,"pending":0,"dropped":{},"damaged":0,"rejected":{}}}}"#
+            r#""logs":{"default":{"accepted":0,"kept":0,"pending":0,"dropped":{},"damaged":0,"rejected":{}}},"#,
+            r#""metrics":{"default":{"accepted":0,"kept":0,"pending":0,"dropped":{},"damaged":0,"rejected":{}}}}"#
         );
         assert_eq!(String::from_utf8(body).expect("UTF-8"), expected);
         call.tenant = other;
@@ -67,7 +69,7 @@ mod tests {
         assert!(String::from_utf8(body).expect("UTF-8").starts_with(r#"{"traces":{"other":{"accepted":5,"#));
         let body = ledger(&call, &Held::default()).expect("answers").body;
         let nothing = r#"{"other":{"accepted":0,"kept":0,"pending":0,"dropped":{},"damaged":0,"rejected":{}}}"#;
-        let expected = format!(r#"{{"traces":{nothing},"logs":{nothing}}}"#);
+        let expected = format!(r#"{{"traces":{nothing},"logs":{nothing},"metrics":{nothing}}}"#);
         assert_eq!(String::from_utf8(body).expect("UTF-8"), expected);
     }
 }

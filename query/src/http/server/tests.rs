@@ -137,11 +137,17 @@ async fn a_client_that_hardly_takes_anything_is_let_go() {
 async fn every_route_answers() {
     let served = serve_held(held(), |_| {}).await;
     for route in ROUTES {
-        let target = route.path.replace("{id}", &TRACE.to_string()).replace("{service}", "cart");
+        let target =
+            route.path.replace("{id}", &TRACE.to_string()).replace("{service}", "cart").replace("{name}", "job");
         let target = target.replace("{span}", "0000000000000001");
         let times = "startTime=2000-01-01T00:00:00Z&endTime=2001-01-01T00:00:00Z";
         let bounds = "query.startTimeMin=1970-01-01T00:00:00Z&query.startTimeMax=2001-01-01T00:00:00Z";
-        let response = served.get(&format!("{target}?service=cart&q=name&query=SELECT%201&{times}&{bounds}")).await;
+        let asked = if target.starts_with("/prometheus/") {
+            "query=up&start=0&end=60&step=15&match%5B%5D=up".to_owned()
+        } else {
+            format!("service=cart&q=name&query=SELECT%201&{times}&{bounds}")
+        };
+        let response = served.get(&format!("{target}?{asked}")).await;
         assert_eq!(status(&response), "200", "{target}: {response}");
         assert!(response.contains("; charset=utf-8\r\n"), "{target}: {response}");
         assert!(response.contains("x-content-type-options: nosniff\r\n"), "{target}: {response}");
@@ -171,6 +177,26 @@ async fn the_page_is_at_its_own_paths_only() {
     }
     let posted = served.raw("POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert!(status(&posted) == "405" && posted.contains("allow: GET,HEAD\r\n"), "{posted}");
+}
+
+#[tokio::test]
+async fn promql_comes_as_a_form_too() {
+    let served = serve_held(held(), |_| {}).await;
+    for (form, code, said) in [
+        ("query=1%2B1&time=5", "200", r#"{"status":"success","data":{"resultType":"scalar","result":[5,"2"]}}"#),
+        ("query=vector(1%2B", "400", "unclosed left parenthesis"),
+        ("query=%zz", "400", "bad_data"),
+    ] {
+        // What the form says counts, not what the address says.
+        let request = format!(
+            "POST /prometheus/api/v1/query?query=3 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
+            form.len()
+        );
+        let response = served.raw(&request).await;
+        assert_eq!(status(&response), code, "{form}: {response}");
+        assert!(response.contains(said), "{form}: {response}");
+    }
 }
 
 #[tokio::test]
@@ -205,6 +231,12 @@ async fn wrong_turns_are_explained_in_the_style_of_the_api() {
         ("/jaeger/api/v3/traces/ff", "404", r#"{"error":{"httpCode":404,"message":"No traces found"}}"#),
         ("/jaeger/api/v3/traces", "400", r#"{"error":{"httpCode":400,"message":"missing required parameter"#),
         ("/jaeger/api/v3/spans", "404", r#"{"error":{"httpCode":404,"message":"nothing is served"#),
+        (
+            "/prometheus/api/v1/nothing",
+            "404",
+            r#"{"error":"nothing is served at this path; / lists what is","errorType":"not_found","status":"error"}"#,
+        ),
+        ("/prometheus/api/v1/query?query=up%7B", "400", r#""errorType":"bad_data","status":"error"}"#),
         ("/api/v1/trace/%ff", "400", r#"{"error":{"code":400"#),
         ("/api/v1/trace/%3Cscript%3E", "400", r#"not an id of 32 hex digits: \"<script>\""#),
     ];

@@ -190,6 +190,7 @@ impl ExecutionPlan for SpansExec {
         match self.scan.signal() {
             Signal::Traces => "SpansExec",
             Signal::Logs => "LogsExec",
+            Signal::Metrics => "SamplesExec",
         }
     }
 

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use datafusion::{
     common::ScalarValue,
-    logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown},
+    logical_expr::{BinaryExpr, Expr, Like, Operator, TableProviderFilterPushDown},
 };
 use weir_proto::TraceId;
 use weir_store::{AttributeCondition, AttributeForm, AttributeTest, Place, ScanColumn, ScanFilter};
@@ -23,6 +23,8 @@ enum Condition {
     Within(ScanColumn, RangeInclusive<u64>),
     /// Of an attribute.
     Attribute(AttributeCondition),
+    /// The body has this text in it.
+    BodyContains(String),
 }
 
 /// How much of the condition the scan evaluates.
@@ -54,6 +56,7 @@ fn add(filter: &mut ScanFilter, condition: Condition) {
         }
         Condition::Within(_, bounds) => filter.duration_ns = meet(&filter.duration_ns, &bounds),
         Condition::Attribute(condition) => filter.attributes.push(condition),
+        Condition::BodyContains(needle) => filter.body_contains.push(needle),
         Condition::TextIn(column, texts) => match column {
             ScanColumn::TraceId => {
                 narrow(&mut filter.trace_ids, texts.iter().filter_map(|text| trace_id(text)).collect())
@@ -139,10 +142,22 @@ impl Conditions<'_> {
                 }
                 _ => None,
             },
+            Expr::Like(like) => self.contained(like).map(Condition::BodyContains),
             Expr::Not(inner) => boolean(self.target(inner)?, false),
             Expr::IsTrue(inner) => boolean(self.target(inner)?, true),
             bare => boolean(self.target(bare)?, true),
         }
+    }
+
+    /// The text that `body LIKE '%text%'` asks for, where nothing else in the pattern stands for something.
+    fn contained(self, like: &Like) -> Option<String> {
+        let Expr::Column(column) = &*like.expr else { return None };
+        let is_body = self.0.named(&column.name).is_some_and(|column| column.scan == ScanColumn::Body);
+        let Expr::Literal(pattern, _) = &*like.pattern else { return None };
+        let needle = pattern.try_as_str()??.strip_prefix('%')?.strip_suffix('%')?;
+        let is_plain = !needle.is_empty() && !needle.contains(['%', '_', '\\']);
+        let is_usual = !like.negated && !like.case_insensitive && like.escape_char.is_none();
+        (is_body && is_plain && is_usual).then(|| needle.to_owned())
     }
 
     /// Bounds around all numbers that fulfil the condition: an attribute is one of several numbers, or within one of several bounds.

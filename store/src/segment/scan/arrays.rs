@@ -94,8 +94,11 @@ fn ids(
     nulls: Option<NullBuffer>,
 ) -> Result<ArrayRef, SegmentError> {
     let mut bytes = MutableBuffer::with_capacity(codes.len() * width as usize);
-    for &code in codes {
-        bytes.extend_from_slice(dictionary.get(code));
+    // Codes of rows without a value are 0: there may be no such value.
+    if dictionary.len() == 0 {
+        bytes.resize(codes.len() * width as usize, 0);
+    } else {
+        codes.iter().for_each(|&code| bytes.extend_from_slice(dictionary.get(code)));
     }
     let ids = FixedSizeBinaryArray::try_new(width, bytes.into(), nulls);
     ids.map(|ids| Arc::new(ids) as ArrayRef).map_err(|error| SegmentError::damaged(format!("ids: {error}")))

@@ -1,8 +1,11 @@
 //! One attribute's values, wherever they lie: a column of their own, the JSON residual, or both.
 
-use weir_proto::otlp::traces::ValueView;
+use weir_proto::{Signal, otlp::traces::ValueView};
 
-use super::gather::{self, ChosenRows};
+use super::{
+    body::BodyField,
+    gather::{self, ChosenRows},
+};
 use crate::{
     AttributeForm, Place,
     segment::{
@@ -12,7 +15,7 @@ use crate::{
         dictionary::Dictionary,
         json::{self, BadJson},
         json_entry,
-        schema::{ITEM_PREFIX, Kind, RESOURCE_PREFIX},
+        schema::{BODY_PREFIX, ITEM_PREFIX, Kind, RESOURCE_PREFIX, lines},
     },
 };
 
@@ -23,6 +26,8 @@ pub(super) enum Source {
     Column(usize),
     /// A residual column.
     Residual(usize),
+    /// The bodies: a field of those that are JSON objects.
+    Body,
 }
 
 /// The sources of a key, in the order in which a row's value is looked for.
@@ -43,8 +48,27 @@ pub(super) fn sources(segment: &Segment, place: Place, key: &str) -> Vec<Source>
         if keys.cut || keys.keys.binary_search_by(|listed| listed.key.as_str().cmp(key)).is_ok() {
             sources.push(Source::Residual(residual));
         }
+        if prefix == ITEM_PREFIX {
+            sources.extend(body_source(segment, key));
+        }
     }
     sources
+}
+
+/// Where the field of bodies of this name lies, if any body may have it.
+fn body_source(segment: &Segment, key: &str) -> Option<Source> {
+    if segment.table().signal != Signal::Logs {
+        return None;
+    }
+    let Some(fields) = &segment.manifest.bodies else { return Some(Source::Body) };
+    match fields.named(key) {
+        Some(field) if field.column => {
+            let column = segment.columns.get(&format!("{BODY_PREFIX}{key}")).copied();
+            Some(column.map_or(Source::Body, Source::Column))
+        }
+        Some(_) => Some(Source::Body),
+        None => fields.cut.then_some(Source::Body),
+    }
 }
 
 /// A key as it is written in JSON text, with its quotes.
@@ -69,6 +93,7 @@ pub(super) fn read(
             Source::Column(column) => {
                 in_form(reader.specs[column].kind, gather::read(reader, group, column, rows)?, form)
             }
+            Source::Body => BodyField::named(key).read(&gather::read(reader, group, lines::BODY, rows)?, form),
             Source::Residual(column) => {
                 let texts = gather::read(reader, group, column, rows)?;
                 from_residual(&texts, &quoted(key), form).map_err(|error| {

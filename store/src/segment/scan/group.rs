@@ -4,10 +4,13 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use weir_proto::Signal;
 
 use super::{
-    arrays, attribute, fixed_column,
+    arrays, attribute,
+    entries::{write_json, write_sorted},
+    fixed_column,
     gather::{self, ChosenRows},
     narrow::Narrowing,
     prune::SegmentPart,
+    resources,
 };
 use crate::{
     Place, ReadBounds, ReadCounts, ScanColumn, ScanRequest,
@@ -15,8 +18,8 @@ use crate::{
         Segment, SegmentError,
         chunk_reader::ChunkReader,
         column::{Column, Values},
-        json, json_entry,
-        schema::{ITEM_PREFIX, Kind, RESOURCE_PREFIX, fixed},
+        json_entry,
+        schema::{ITEM_PREFIX, RESOURCE_PREFIX, fixed},
     },
 };
 
@@ -95,6 +98,7 @@ impl GroupRows<'_> {
                 let sources = attribute::sources(self.segment, *place, key);
                 attribute::read(self.reader, self.group, &sources, key, *form, self.rows)?
             }
+            ScanColumn::Attributes(Place::Resource) => resources::read(self.reader, self.group, self.rows)?,
             ScanColumn::Attributes(place) => self.attributes(*place)?,
             fixed => {
                 let number = fixed_column(self.reader.table, fixed);
@@ -165,30 +169,6 @@ impl GroupRows<'_> {
             }
         }
         Ok(column)
-    }
-}
-
-/// Writes `"key":value` entries as an object, sorted by key; false when there are none.
-pub(super) fn write_sorted(entries: &mut [(Vec<u8>, Vec<u8>)], out: &mut Vec<u8>) -> bool {
-    out.clear();
-    entries.sort_by(|a, b| a.0.cmp(&b.0));
-    for (key, value) in entries.iter() {
-        out.push(if out.is_empty() { b'{' } else { b',' });
-        out.extend_from_slice(key);
-        out.push(b':');
-        out.extend_from_slice(value);
-    }
-    out.push(b'}');
-    !entries.is_empty()
-}
-
-fn write_json(kind: Kind, column: &Column, at: usize, out: &mut Vec<u8>) {
-    match kind {
-        Kind::Text => json::write_text(column.bytes(at), out),
-        Kind::Json => out.extend_from_slice(column.bytes(at)),
-        Kind::Bool => json::write_bool(column.word(at) != 0, out),
-        Kind::Double => json::write_double(f64::from_bits(column.word(at)), out),
-        _ => json::write_display(&(column.word(at) as i64), out),
     }
 }
 

@@ -2,12 +2,17 @@
 
 use arrow_array::RecordBatch;
 use weir_proto::{
-    Signal, TraceId,
-    otlp::{ValueView, logs::ScannedLine},
+    Signal,
+    otlp::{
+        ValueView,
+        logs::{LineIds, ScannedLine},
+    },
 };
 
 use super::{
-    arrays, attribute, fixed_column, group,
+    arrays, attribute,
+    body::{self, BodyField},
+    fixed_column, group,
     rows::{push_attribute, write_attributes},
 };
 use crate::{
@@ -15,11 +20,19 @@ use crate::{
     segment::{SegmentError, column::Column, json, schema::lines},
 };
 
+/// Writes the attributes of a line's resource as the column has them.
+pub(crate) fn write_resource(scanned: &ScannedLine<'_>, out: &mut Vec<u8>) {
+    out.clear();
+    write_attributes(scanned.resource.attributes, None, out);
+}
+
 /// Rows of a batch on their way.
 #[derive(Debug)]
 pub(crate) struct LineScanRows<'r> {
     request: &'r ScanRequest,
     columns: Vec<Column>,
+    /// For each column that is an attribute which a body may have.
+    fields: Vec<Option<BodyField<'r>>>,
     rows: u32,
     text: Vec<u8>,
 }
@@ -27,7 +40,13 @@ pub(crate) struct LineScanRows<'r> {
 impl<'r> LineScanRows<'r> {
     /// None yet.
     pub(crate) fn new(request: &'r ScanRequest) -> Self {
-        Self { request, columns: request.columns.iter().map(empty).collect(), rows: 0, text: Vec::new() }
+        let field = |column: &'r ScanColumn| match column {
+            ScanColumn::Attribute { place, key, .. } if *place != Place::Resource => Some(BodyField::named(key)),
+            _ => None,
+        };
+        let (columns, fields) =
+            (request.columns.iter().map(empty).collect(), request.columns.iter().map(field).collect());
+        Self { request, columns, fields, rows: 0, text: Vec::new() }
     }
 
     /// How many.
@@ -37,23 +56,32 @@ impl<'r> LineScanRows<'r> {
 
     /// Whether a column needs the payload.
     pub(crate) fn needs_payload(&self) -> bool {
-        self.request.columns.iter().any(|column| !matches!(column, ScanColumn::Time | ScanColumn::TraceId))
+        self.request
+            .columns
+            .iter()
+            .any(|column| !matches!(column, ScanColumn::Time | ScanColumn::TraceId | ScanColumn::SpanId))
     }
 
-    /// Adds a line at this place in time, of this trace; `scanned` is there when a column needs the payload.
-    pub(crate) fn push(&mut self, time_ns: u64, trace: Option<TraceId>, scanned: Option<&ScannedLine<'_>>) {
+    /// Adds a line at this place in time, of this trace and span; `scanned` is there when a column needs the payload.
+    pub(crate) fn push(&mut self, time_ns: u64, ids: LineIds, scanned: Option<&ScannedLine<'_>>) {
         let row = self.rows;
-        for (wanted, column) in self.request.columns.iter().zip(&mut self.columns) {
+        let columns = self.request.columns.iter().zip(&self.fields).zip(&mut self.columns);
+        for ((wanted, field), column) in columns {
             match wanted {
                 ScanColumn::Time => column.push_word(row, time_ns),
                 ScanColumn::TraceId => {
-                    if let Some(TraceId(id)) = trace {
-                        column.push_bytes(row, &id);
+                    if let Some(trace) = ids.trace {
+                        column.push_bytes(row, &trace.0);
+                    }
+                }
+                ScanColumn::SpanId => {
+                    if let Some(span) = ids.span {
+                        column.push_word(row, u64::from_le_bytes(span.0));
                     }
                 }
                 wanted => {
                     let scanned = scanned.expect("given when a column needs the payload");
-                    push_payload(wanted, column, row, scanned, &mut self.text);
+                    push_payload((wanted, field.as_ref()), column, row, scanned, &mut self.text);
                 }
             }
         }
@@ -82,16 +110,16 @@ fn empty(wanted: &ScanColumn) -> Column {
     }
 }
 
-fn push_payload(wanted: &ScanColumn, column: &mut Column, row: u32, scanned: &ScannedLine<'_>, text: &mut Vec<u8>) {
+fn push_payload(
+    (wanted, field): (&ScanColumn, Option<&BodyField<'_>>),
+    column: &mut Column,
+    row: u32,
+    scanned: &ScannedLine<'_>,
+    text: &mut Vec<u8>,
+) {
     let line = &scanned.line;
     text.clear();
     let bytes: &[u8] = match wanted {
-        ScanColumn::SpanId => {
-            if let Some(span) = line.span() {
-                column.push_word(row, u64::from_le_bytes(span.0));
-            }
-            return;
-        }
         ScanColumn::ObservedTime => {
             if line.observed_ns != 0 {
                 column.push_word(row, line.observed_ns);
@@ -104,6 +132,13 @@ fn push_payload(wanted: &ScanColumn, column: &mut Column, row: u32, scanned: &Sc
         ScanColumn::Service => return column.push_bytes(row, scanned.resource.service),
         ScanColumn::Attribute { place, key, form } => {
             let own = (*place != Place::Resource).then_some(line.attributes);
+            let is_own = own.is_some_and(|own| own.raw().any(|raw| raw.key == key.as_bytes()));
+            let of_body = |field: &BodyField<'_>| {
+                field.of_body(&line.body, |value| body::push(column, row, value, *form, text)).is_some()
+            };
+            if !is_own && field.is_some_and(of_body) {
+                return;
+            }
             let of_resource = (*place != Place::Span).then_some(scanned.resource.attributes);
             let lists = [own, of_resource].into_iter().flatten();
             return push_attribute(lists, key, |value| attribute::push_view(column, row, value, *form, text));

@@ -4,16 +4,20 @@
 
 mod arrays;
 mod attribute;
+mod body;
+mod entries;
 mod gather;
 mod group;
 mod line_rows;
 mod narrow;
 mod passing;
 mod prune;
+mod resources;
 mod rows;
 
 pub use attribute::attribute_in_json;
-pub(crate) use line_rows::LineScanRows;
+pub(crate) use body::{BodyField, last_part, passes as field_passes, structured_text};
+pub(crate) use line_rows::{LineScanRows, write_resource};
 pub(crate) use passing::{is_string_only, passes};
 pub(crate) use prune::SegmentPart;
 pub(super) use prune::within;

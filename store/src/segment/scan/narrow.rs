@@ -2,18 +2,23 @@
 
 use std::ops::Range;
 
+use memchr::memmem::Finder;
+
 use super::{
     attribute::{self, Source},
     fixed_column,
-    gather::ChosenRows,
+    gather::{self, ChosenRows},
     passing,
+    resources::{self, Classes, position},
 };
 use crate::{
-    AttributeCondition, AttributeTest, ReadCounts, ScanColumn, ScanFilter,
+    AttributeCondition, AttributeTest, ReadCounts, ResourceTest, ScanColumn, ScanFilter,
     segment::{
         Segment, SegmentError,
+        body_tokens::NeedleHashes,
         chunk_reader::{Block, ChunkReader},
-        column::Values,
+        column::{Column, Values},
+        schema::lines,
         selection::Selection,
     },
 };
@@ -64,7 +69,43 @@ impl<'a> Narrowing<'a> {
         for condition in &filter.attributes {
             self.attribute(condition)?;
         }
+        if let Some(test) = &filter.resources {
+            self.resources(test)?;
+        }
+        self.bodies(&filter.body_contains)?;
         Ok(ChosenRows::of(&self.selection, self.segment.group_rows(self.group)))
+    }
+
+    /// Asks about each resource within each scope once.
+    fn resources(&mut self, test: &ResourceTest) -> Result<(), SegmentError> {
+        if self.selection.is_empty() {
+            return Ok(());
+        }
+        let rows = ChosenRows::of(&self.selection, self.segment.group_rows(self.group));
+        let resources = resources::read(self.reader, self.group, &rows)?;
+        let scopes = match fixed_column(self.reader.table, &ScanColumn::ScopeName) {
+            Some(column) => gather::read(self.reader, self.group, column, &rows)?,
+            None => Column::sparse_bytes(),
+        };
+        let mut classes = Classes::new(rows.len());
+        classes.split(&resources);
+        classes.split(&scopes);
+        let text = |column: &Column, row: u32| position(column, row).map(|at| column.bytes(at).to_vec());
+        let passes: Vec<bool> = classes
+            .firsts()
+            .iter()
+            .map(|&row| {
+                let (resource, scope) = (text(&resources, row), text(&scopes, row));
+                test.passes(&resource.unwrap_or_default(), &scope.unwrap_or_default())
+            })
+            .collect();
+        if passes.contains(&false) {
+            let mut found = self.none();
+            let kept = (0..).zip(self.selection.iter()).filter(|(at, _)| passes[classes.of(*at) as usize]);
+            kept.for_each(|(_, row)| found.insert(row));
+            self.selection.keep(&found);
+        }
+        Ok(())
     }
 
     fn read(&self, column: usize) -> Result<Block, SegmentError> {
@@ -154,6 +195,55 @@ impl<'a> Narrowing<'a> {
         }
         self.selection.keep(&found);
         Ok(())
+    }
+
+    /// Texts that must occur in the body: what a filter over its words knows comes before all that reads.
+    fn bodies(&mut self, needles: &[String]) -> Result<(), SegmentError> {
+        if needles.is_empty() || self.selection.is_empty() {
+            return Ok(());
+        }
+        if self.reader.is_empty(self.group, lines::BODY) || !self.words_allow(needles)? {
+            self.selection = self.none();
+            return Ok(());
+        }
+        let finders: Vec<Finder<'_>> = needles.iter().map(Finder::new).collect();
+        let longest = finders.iter().max_by_key(|finder| finder.needle().len()).expect("there is one");
+        let rows: Vec<u32> = self.selection.iter().collect();
+        let block = self.reader.read_rows_with(self.group, lines::BODY, &rows, longest)?;
+        let Values::Bytes { codes, dictionary } = &block.column.values else { return Ok(()) };
+        let mut found = self.none();
+        let mut last = None;
+        for (position, &code) in codes.iter().enumerate() {
+            let passes = match last {
+                Some((known, passed)) if known == code => passed,
+                _ => finders.iter().all(|finder| finder.find(dictionary.get(code)).is_some()),
+            };
+            last = Some((code, passes));
+            if passes {
+                found.insert(block.row(position));
+            }
+        }
+        self.selection.keep(&found);
+        Ok(())
+    }
+
+    /// False when the filter over the words of the bodies says that one of the needles is in none.
+    fn words_allow(&self, needles: &[String]) -> Result<bool, SegmentError> {
+        let manifest = &self.segment.manifest;
+        let place = (self.group as u32, lines::BODY as u32);
+        let known = manifest.blooms.binary_search_by_key(&place, |bloom| (bloom.row_group, bloom.column));
+        // Earlier segments have a filter over whole bodies there.
+        let Some(at) = known.ok().filter(|_| manifest.bodies.is_some()) else { return Ok(true) };
+        let hashes: Vec<NeedleHashes> = needles.iter().map(|needle| NeedleHashes::of(needle.as_bytes())).collect();
+        if hashes.iter().all(NeedleHashes::is_empty) {
+            return Ok(true);
+        }
+        let filter = self.reader.bloom_filter(self.group, lines::BODY, manifest.blooms[at].crc32c)?;
+        let allows = filter.is_none_or(|filter| hashes.iter().all(|hashes| hashes.may_be_in(&filter)));
+        if !allows {
+            ReadCounts::add(&self.counts.row_groups_by_bloom, 1);
+        }
+        Ok(allows)
     }
 
     /// False when a bloom filter says that the source holds none of the wanted texts.

@@ -2,7 +2,10 @@
 
 use weir_proto::otlp::traces::ValueView;
 
-use super::attribute::{Source, is_scalar, quoted, word_of_text, write_double, write_text, write_word};
+use super::{
+    attribute::{Source, is_scalar, quoted, word_of_text, write_double, write_text, write_word},
+    body::{self, BodyField},
+};
 use crate::{
     AttributeForm, AttributeTest,
     segment::{
@@ -11,7 +14,7 @@ use crate::{
         column::Values,
         json::{self, BadJson},
         json_entry,
-        schema::Kind,
+        schema::{Kind, lines},
         selection::Selection,
     },
 };
@@ -25,6 +28,7 @@ pub(super) fn may_pass(reader: &ChunkReader<'_>, group: usize, sources: &[Source
 pub(super) fn source_may_pass(reader: &ChunkReader<'_>, group: usize, source: Source, test: &AttributeTest) -> bool {
     match source {
         Source::Residual(column) => !reader.is_empty(group, column),
+        Source::Body => !reader.is_empty(group, lines::BODY),
         Source::Column(column) => {
             let kind = reader.specs[column].kind;
             !reader.is_empty(group, column)
@@ -62,12 +66,13 @@ pub(super) fn passing(
 ) -> Result<(), SegmentError> {
     let column = match source {
         Source::Column(column) | Source::Residual(column) => column,
+        Source::Body => lines::BODY,
     };
     let damaged = |error: BadJson| {
         SegmentError::damaged(format!("row group {group}, column {}: {error}", reader.specs[column].name))
     };
     let block = match source {
-        Source::Column(_) => reader.read_rows(group, column, rows)?,
+        Source::Column(_) | Source::Body => reader.read_rows(group, column, rows)?,
         Source::Residual(_) => {
             let needle = needle(key, test);
             reader.read_rows_with(group, column, rows, &memchr::memmem::Finder::new(&needle))?
@@ -79,6 +84,7 @@ pub(super) fn passing(
             let quoted_key = quoted(key);
             let needle = needle(key, test);
             let finder = memchr::memmem::Finder::new(&needle);
+            let field = BodyField::named(key);
             let kind = reader.specs[column].kind;
             let mut text = Vec::new();
             let mut passes = Vec::with_capacity(dictionary.len());
@@ -87,6 +93,7 @@ pub(super) fn passing(
                 passes.push(match source {
                     Source::Column(_) if kind == Kind::Json && test.form() != AttributeForm::Text => false,
                     Source::Column(_) => test_text(test, value),
+                    Source::Body => field.of_text(value).is_some_and(|value| body::passes(&value, test)),
                     Source::Residual(_) => {
                         finder.find(value).is_some()
                             && match json_entry::find(value, &quoted_key).map_err(damaged)? {

@@ -6,7 +6,7 @@ use weir_proto::{
     otlp::traces::{Attributes, ScannedSpan, ValueView},
 };
 
-use super::{arrays, attribute, fixed_column, group};
+use super::{arrays, attribute, entries::write_sorted, fixed_column, group};
 use crate::{
     Place, ScanColumn, ScanRequest, SpanState,
     sampling::{KeptBy, POLICY_ATTRIBUTE},
@@ -239,7 +239,7 @@ pub(super) fn write_attributes(attributes: Attributes<'_>, policy: Option<&str>,
         json::write_value(&content, &mut value);
         entries.push((key, value));
     }
-    if !group::write_sorted(&mut entries, out) {
+    if !write_sorted(&mut entries, out) {
         out.clear();
     }
 }

@@ -88,7 +88,7 @@ fn rejecting(tenant: &TenantId, numbers: &[u64], rejected: &[u32]) -> LogsBatch 
     let mut summaries = LineSummaries::default();
     scan(&payload, Checks::Journalled, |line| {
         if !rejected.contains(&line.ordinal) {
-            summaries.push(line.ordinal, received_at_ns, &line.line);
+            summaries.push(line.ordinal, received_at_ns, &line.line, &weir_proto::otlp::logs::IdNames::USUAL);
         }
     })
     .expect("canonical");
@@ -128,7 +128,12 @@ fn columns() -> Vec<ScanColumn> {
 }
 
 /// The rows that a scan finds, each shown as text, sorted.
-fn scanned(snapshot: &Snapshot, tenant: &TenantId, columns: Vec<ScanColumn>, filter: ScanFilter) -> Vec<String> {
+pub(super) fn scanned(
+    snapshot: &Snapshot,
+    tenant: &TenantId,
+    columns: Vec<ScanColumn>,
+    filter: ScanFilter,
+) -> Vec<String> {
     let request = ScanRequest { columns, filter };
     let scan = snapshot.scan_unless(Signal::Logs, tenant, request, &|| false).expect("nothing gives up");
     let mut rows = Vec::new();
@@ -182,9 +187,12 @@ fn answers(snapshot: &Snapshot, tenant: &TenantId) -> Vec<Vec<String>> {
         key: "even".into(),
         test: crate::AttributeTest::TextIn(vec!["true".into()]),
     };
+    let of_service_1 =
+        crate::ResourceTest::new(|resource, scope| resource == r#"{"service.name":"service-1"}"# && scope == "scope");
     let mut answers = vec![
         all(ScanFilter::default()),
         all(ScanFilter { services: service, ..ScanFilter::default() }),
+        all(ScanFilter { resources: Some(of_service_1), ..ScanFilter::default() }),
         all(ScanFilter { trace_ids, ..ScanFilter::default() }),
         all(ScanFilter { start_ns: time_ns(20)..=time_ns(70), ..ScanFilter::default() }),
         all(ScanFilter { attributes: vec![even], ..ScanFilter::default() }),
@@ -227,6 +235,7 @@ async fn lines_answer_the_same_wherever_they_lie() {
     let tenant = tenant("default");
     let expected = answers(&store.snapshot(), &tenant);
     assert_eq!(numbers(&store.snapshot(), &tenant), Vec::from_iter(0..120));
+    assert_eq!(expected[1], expected[2], "the resource tells the service");
     let first = &expected[0].iter().find(|row| row.starts_with("25|")).expect("there");
     let text = format!("25|{}|{}|{}|1a1a1a1a1a1a1a1a|", time_ns(25), time_ns(25), "05".repeat(16));
     assert!(first.starts_with(&text) && first.contains("|line 25|") && first.contains("|service-0|scope|"), "{first}");

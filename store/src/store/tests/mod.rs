@@ -1,5 +1,6 @@
 //! The whole store, on a real folder: under load, after stops of every kind, damaged, full, with the power cut.
 
+mod bodies;
 mod by_hand;
 mod check;
 mod damage;
@@ -8,6 +9,7 @@ mod fixtures;
 mod formats;
 mod hammer;
 mod lines;
+mod metrics;
 mod power;
 mod pressure;
 mod reopening;
@@ -56,6 +58,7 @@ fn options(folder: &Path) -> StoreOptions {
         seal_bytes_max: 1,
         seal_age_max: Duration::ZERO,
         retention_traces: None,
+        retention_metrics: None,
         ..StoreOptions::new(folder)
     }
 }
@@ -129,7 +132,7 @@ fn copy(from: &Path, to: &Path) {
         std::fs::create_dir_all(target.parent().expect("below a folder")).expect("made");
         std::fs::copy(from.join(&file), &target).expect("copied");
     }
-    for folder in ["journal/traces", "segments/traces", "quarantine"] {
+    for folder in ["journal/traces", "segments/traces", "segments/metrics", "quarantine"] {
         std::fs::create_dir_all(to.join(folder)).expect("made");
     }
 }

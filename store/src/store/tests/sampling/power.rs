@@ -181,14 +181,16 @@ async fn a_power_cut_changes_no_verdict_and_loses_no_span() {
 /// A sync that no power cut misses: its path, how many of that path came before it in that life, and why.
 type Harmless = (&'static str, usize, &'static str);
 
-const HARMLESS: [Harmless; 10] = [
+const HARMLESS: [Harmless; 12] = [
     ("", 0, "the next sync of the data folder covers it, and nothing is acknowledged before"),
     ("", 1, "the next sync of the data folder covers it, and nothing is acknowledged before"),
     ("", 2, "the next sync of the data folder covers it, and nothing is acknowledged before"),
     ("", 3, "a folder without FORMAT is given one when it opens; the catalog's name is synced by SQLite"),
     ("journal", 0, "the next sync of this folder covers it, and nothing is acknowledged before"),
     ("journal", 1, "the next sync of this folder covers it, and nothing is acknowledged before"),
+    ("journal", 2, "the next sync of this folder covers it, and nothing is acknowledged before"),
     ("segments", 0, "the next sync of this folder covers it, and nothing is acknowledged before"),
+    ("segments", 1, "the next sync of this folder covers it, and nothing is acknowledged before"),
     ("journal/traces", 1, "file 2 has no frame yet when the next sync covers its name"),
     ("journal/traces", 2, "sealed files that come back are removed by the next start"),
     ("journal/traces/0000000002.journal", 0, "a header alone: the first frame's sync covers it before the frame's ack"),

@@ -1,0 +1,132 @@
+//! Who asks a target, and whom it trusts: Prometheus' keys of an HTTP client.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+/// A text that is not shown.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<secret>")
+    }
+}
+
+/// `basic_auth`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BasicAuth {
+    /// Who.
+    pub username: String,
+    /// Or the file that says who.
+    pub username_file: Option<String>,
+    /// The password.
+    pub password: Option<Secret>,
+    /// Or the file that it stands in.
+    pub password_file: Option<String>,
+}
+
+impl BasicAuth {
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        if !self.username.is_empty() && self.username_file.is_some() {
+            return Err("at most one of basic_auth username & username_file must be configured");
+        }
+        if self.password.is_some() && self.password_file.is_some() {
+            return Err("at most one of basic_auth password & password_file must be configured");
+        }
+        Ok(())
+    }
+}
+
+/// `authorization`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Authorization {
+    /// Default Bearer.
+    #[serde(rename = "type")]
+    pub scheme: Option<String>,
+    /// What comes behind it.
+    pub credentials: Option<Secret>,
+    /// Or the file that it stands in.
+    pub credentials_file: Option<String>,
+}
+
+impl Authorization {
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        if self.credentials.is_some() && self.credentials_file.is_some() {
+            return Err("at most one of authorization credentials & credentials_file must be configured");
+        }
+        if self.scheme.as_deref().is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("basic")) {
+            return Err("authorization type cannot be set to \"basic\", use \"basic_auth\" instead");
+        }
+        Ok(())
+    }
+}
+
+/// `tls_config`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsConfig {
+    /// Certificates to trust, instead of the system's, in PEM.
+    pub ca: Option<String>,
+    /// The file that they stand in.
+    pub ca_file: Option<String>,
+    /// Our certificate.
+    pub cert: Option<String>,
+    /// The file that it stands in.
+    pub cert_file: Option<String>,
+    /// Its key.
+    pub key: Option<Secret>,
+    /// The file that it stands in.
+    pub key_file: Option<String>,
+    /// The name that the target's certificate must have, instead of the address.
+    pub server_name: String,
+    /// Whether any certificate will do. Default false.
+    pub insecure_skip_verify: bool,
+    /// TLS12 or TLS13.
+    pub min_version: Option<TlsVersion>,
+    /// TLS12 or TLS13.
+    pub max_version: Option<TlsVersion>,
+}
+
+/// A version of TLS; older ones are not spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum TlsVersion {
+    TLS10,
+    TLS11,
+    TLS12,
+    TLS13,
+}
+
+impl TlsConfig {
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        let twice = |text: bool, file: bool| text && file;
+        if twice(self.ca.is_some(), self.ca_file.is_some()) {
+            return Err("at most one of ca and ca_file must be configured");
+        }
+        if twice(self.cert.is_some(), self.cert_file.is_some()) {
+            return Err("at most one of cert and cert_file must be configured");
+        }
+        if twice(self.key.is_some(), self.key_file.is_some()) {
+            return Err("at most one of key and key_file must be configured");
+        }
+        let has_cert = self.cert.is_some() || self.cert_file.is_some();
+        let has_key = self.key.is_some() || self.key_file.is_some();
+        if has_cert != has_key {
+            return Err("exactly one of cert or key was configured: a client certificate needs both");
+        }
+        if let (Some(min), Some(max)) = (self.min_version, self.max_version)
+            && min > max
+        {
+            return Err("tls_config.max_version must be greater than or equal to tls_config.min_version");
+        }
+        if self.max_version.is_some_and(|max| max < TlsVersion::TLS12) {
+            return Err("tls_config.max_version: TLS before 1.2 is not spoken");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,128 @@
+//! A job as it runs: a scrape config with what the global section says where it is silent.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    client::{Client, ClientError},
+    config::{GlobalConfig, PrometheusConfig, ScrapeConfig, ScrapeProtocol},
+};
+
+/// What a target may at most send; 0 is no limit of the user's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limits {
+    pub(super) body_bytes: usize,
+    pub(super) samples: usize,
+    pub(super) targets: usize,
+    pub(super) labels: usize,
+    /// The receiver's own bound, which is never 0.
+    pub(super) labels_max: usize,
+    pub(super) label_name_bytes: usize,
+    pub(super) label_value_bytes: usize,
+    pub(super) dropped_targets: usize,
+}
+
+/// A job. One is replaced by another when its configuration changes; its targets go on.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) config: ScrapeConfig,
+    pub(super) interval: Duration,
+    pub(super) timeout: Duration,
+    pub(super) limits: Limits,
+    pub(super) targets_max: usize,
+    pub(super) accept: String,
+    pub(super) client: Client,
+}
+
+/// What Prometheus 3 asks for by default.
+const PROTOCOLS: [ScrapeProtocol; 4] = [
+    ScrapeProtocol::OpenMetricsText1_0_0,
+    ScrapeProtocol::OpenMetricsText0_0_1,
+    ScrapeProtocol::PrometheusText1_0_0,
+    ScrapeProtocol::PrometheusText0_0_4,
+];
+
+/// Formats that Prometheus knows, and one: where its weights begin.
+const FIRST_WEIGHT: usize = 6;
+
+impl Job {
+    /// Fails where files of the TLS configuration cannot be used.
+    pub(super) fn new(config: &ScrapeConfig, whole: &PrometheusConfig) -> Result<Arc<Self>, ClientError> {
+        let global = &whole.config.global;
+        let interval = config.scrape_interval.unwrap_or(global.scrape_interval);
+        let default_timeout = global.scrape_timeout.unwrap_or(Duration::from_secs(10)).min(interval);
+        let protocols = config.scrape_protocols.as_ref().or(global.scrape_protocols.as_ref());
+        Ok(Arc::new(Self {
+            interval,
+            timeout: config.scrape_timeout.unwrap_or(default_timeout),
+            limits: limits(config, global, whole),
+            targets_max: whole.targets_max,
+            accept: accept(protocols.map_or(&PROTOCOLS[..], Vec::as_slice)),
+            client: Client::new(config)?,
+            config: config.clone(),
+        }))
+    }
+
+    /// Whether another one would do the same.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.config == other.config
+            && (self.interval, self.timeout, self.limits, self.targets_max)
+                == (other.interval, other.timeout, other.limits, other.targets_max)
+            && self.accept == other.accept
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.config.job_name
+    }
+}
+
+fn limits(config: &ScrapeConfig, global: &GlobalConfig, whole: &PrometheusConfig) -> Limits {
+    let body_bytes = match config.body_size_limit.unwrap_or(global.body_size_limit) {
+        0 => whole.body_bytes_max,
+        bytes => usize::try_from(bytes).unwrap_or(usize::MAX),
+    };
+    Limits {
+        body_bytes,
+        samples: config.sample_limit.unwrap_or(global.sample_limit),
+        targets: config.target_limit.unwrap_or(global.target_limit),
+        labels_max: whole.labels_max,
+        labels: config.label_limit.unwrap_or(global.label_limit),
+        label_name_bytes: config.label_name_length_limit.unwrap_or(global.label_name_length_limit),
+        label_value_bytes: config.label_value_length_limit.unwrap_or(global.label_value_length_limit),
+        dropped_targets: config.keep_dropped_targets.unwrap_or(global.keep_dropped_targets),
+    }
+}
+
+/// The header: each format with its weight, and anything last. The newer ones may have any UTF-8 in names.
+pub(super) fn accept(protocols: &[ScrapeProtocol]) -> String {
+    let mut weight = FIRST_WEIGHT;
+    let mut header = String::new();
+    for protocol in protocols {
+        let media = match protocol {
+            ScrapeProtocol::OpenMetricsText1_0_0 => "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8",
+            ScrapeProtocol::OpenMetricsText0_0_1 => "application/openmetrics-text;version=0.0.1",
+            ScrapeProtocol::PrometheusText1_0_0 => "text/plain;version=1.0.0;escaping=allow-utf-8",
+            ScrapeProtocol::PrometheusText0_0_4 => "text/plain;version=0.0.4",
+            // It would be answered, and could not be read.
+            ScrapeProtocol::PrometheusProto => continue,
+        };
+        header += &format!("{media};q=0.{weight},");
+        weight -= 1;
+    }
+    header + &format!("*/*;q=0.{weight}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for() {
+        assert_eq!(
+            accept(&PROTOCOLS),
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;\
+             version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,\
+             */*;q=0.2"
+        );
+        assert_eq!(accept(&[ScrapeProtocol::PrometheusProto]), "*/*;q=0.6");
+    }
+}

@@ -1,0 +1,29 @@
+//! How a body is to be read, by its content type.
+
+use weir_proto::exposition::TextFormat;
+
+use super::config::ScrapeProtocol;
+
+/// As Prometheus 3 decides it: what is known is taken, anything else is read as `fallback` says, and without one the scrape fails.
+pub(super) fn format(content_type: Option<&str>, fallback: Option<ScrapeProtocol>) -> Result<TextFormat, String> {
+    let written = content_type.unwrap_or_default();
+    let media = written.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match media.as_str() {
+        "text/plain" => return Ok(TextFormat::Prometheus),
+        "application/openmetrics-text" => return Ok(TextFormat::OpenMetrics),
+        _ => {}
+    }
+    match fallback {
+        Some(ScrapeProtocol::OpenMetricsText1_0_0 | ScrapeProtocol::OpenMetricsText0_0_1) => {
+            Ok(TextFormat::OpenMetrics)
+        }
+        Some(ScrapeProtocol::PrometheusText1_0_0 | ScrapeProtocol::PrometheusText0_0_4) => Ok(TextFormat::Prometheus),
+        Some(ScrapeProtocol::PrometheusProto) => Err("protobuf is not read yet".into()),
+        None if written.is_empty() => Err("non-compliant scrape target sending blank Content-Type and no \
+                                           fallback_scrape_protocol specified for target"
+            .into()),
+        None => Err(format!(
+            "received unsupported Content-Type {written:?} and no fallback_scrape_protocol specified for target"
+        )),
+    }
+}

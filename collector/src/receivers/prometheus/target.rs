@@ -1,0 +1,187 @@
+//! A target: what is discovered, relabelled into where to scrape and what to call it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use weir_proto::{
+    duration,
+    metrics::{Labels, METRIC_NAME},
+};
+
+use super::job::Job;
+use crate::relabel::{LabelSet, relabel};
+
+/// A target that is scraped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    /// Before relabelling.
+    pub(super) discovered: BTreeMap<String, String>,
+    /// What its series get.
+    pub(super) labels: Labels,
+    /// Where.
+    pub(super) url: String,
+    pub(super) interval: Duration,
+    pub(super) timeout: Duration,
+}
+
+/// What makes it the same one after a reload.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct TargetKey {
+    labels: Labels,
+    url: String,
+}
+
+/// What became of a discovered one.
+#[derive(Debug)]
+pub(super) enum Populated {
+    Active(Box<Target>),
+    /// By relabelling.
+    Dropped(BTreeMap<String, String>),
+}
+
+impl Target {
+    pub(super) fn key(&self) -> TargetKey {
+        TargetKey { labels: self.labels.clone(), url: self.url.clone() }
+    }
+
+    /// Relabels one address of a group. The error says what is wrong with the address or its labels.
+    pub(super) fn populate(
+        job: &Job,
+        address: &str,
+        group_labels: &BTreeMap<String, String>,
+    ) -> Result<Populated, String> {
+        let mut labels = LabelSet::default();
+        labels.set("__address__", address);
+        for (name, value) in group_labels {
+            labels.set(name, value.as_str());
+        }
+        let interval = in_words(job.interval);
+        let timeout = in_words(job.timeout);
+        let defaults = [
+            ("job", job.name()),
+            ("__scrape_interval__", &interval),
+            ("__scrape_timeout__", &timeout),
+            ("__metrics_path__", &job.config.metrics_path),
+            ("__scheme__", job.config.scheme.name()),
+        ];
+        for (name, value) in defaults {
+            if labels.get(name).is_empty() {
+                labels.set(name, value);
+            }
+        }
+        for (name, values) in &job.config.params {
+            let name = format!("__param_{name}");
+            if let Some(first) = values.first()
+                && labels.get(&name).is_empty()
+            {
+                labels.set(&name, first.as_str());
+            }
+        }
+        let discovered = labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        if !relabel(&mut labels, &job.config.relabel_configs) {
+            return Ok(Populated::Dropped(discovered));
+        }
+        let address = labels.get("__address__").to_owned();
+        if address.is_empty() {
+            return Err("no address".into());
+        }
+        if address.contains('/') {
+            return Err(format!("{address:?} is not a valid hostname"));
+        }
+        let interval = period(&labels, "__scrape_interval__", "scrape interval")?;
+        let timeout = period(&labels, "__scrape_timeout__", "scrape timeout")?;
+        if timeout > interval {
+            return Err(format!(
+                "scrape timeout cannot be greater than scrape interval ({} > {})",
+                labels.get("__scrape_timeout__"),
+                labels.get("__scrape_interval__")
+            ));
+        }
+        let url = url(job, &labels, &address)?;
+        if labels.get("instance").is_empty() {
+            labels.set("instance", address);
+        }
+        // What begins so is for relabelling alone; a metric's name is no target's.
+        labels.retain(|name| !name.starts_with("__") && name != METRIC_NAME);
+        let labels = labels.labels().map_err(|error| error.to_string())?;
+        Ok(Populated::Active(Box::new(Self { discovered, labels, url, interval, timeout })))
+    }
+}
+
+fn period(labels: &LabelSet, name: &str, what: &str) -> Result<Duration, String> {
+    let text = labels.get(name);
+    let period = duration::parse(text).map_err(|error| format!("error parsing {what}: {error}"))?;
+    if period.is_zero() {
+        return Err(format!("{what} cannot be 0"));
+    }
+    Ok(period)
+}
+
+/// `1m30s`, as Prometheus writes durations.
+pub(super) fn in_words(period: Duration) -> String {
+    let mut left_ms = period.as_millis();
+    if left_ms == 0 {
+        return "0s".into();
+    }
+    let mut out = String::new();
+    for (unit, unit_ms) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)] {
+        if left_ms >= unit_ms {
+            out += &format!("{}{unit}", left_ms / unit_ms);
+            left_ms %= unit_ms;
+        }
+    }
+    out
+}
+
+/// Scheme, address, path and parameters; `__param_x` stands for the first value of `x`.
+fn url(job: &Job, labels: &LabelSet, address: &str) -> Result<String, String> {
+    let scheme = labels.get("__scheme__");
+    if !matches!(scheme, "http" | "https") {
+        return Err(format!("unsupported scheme {scheme:?}"));
+    }
+    let mut params: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, values) in &job.config.params {
+        params.insert(name, values.iter().map(String::as_str).collect());
+    }
+    for (name, value) in labels.iter() {
+        let Some(name) = name.strip_prefix("__param_") else { continue };
+        let values = params.entry(name).or_default();
+        if values.is_empty() {
+            values.push(value);
+        } else {
+            values[0] = value;
+        }
+    }
+    let path = labels.get("__metrics_path__");
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    let (path, written_query) = path.split_once('?').unwrap_or((path, ""));
+    let mut query = String::new();
+    for (name, values) in params {
+        for value in values {
+            let separator = if query.is_empty() { "" } else { "&" };
+            query += &format!("{separator}{}={}", escaped(name, true), escaped(value, true));
+        }
+    }
+    // As Go escapes a question mark in a path that was set as such.
+    let path = match written_query {
+        "" => escaped(path, false),
+        _ => escaped(&format!("{path}?{written_query}"), false),
+    };
+    let question = if query.is_empty() { "" } else { "?" };
+    Ok(format!("{scheme}://{address}{slash}{path}{question}{query}"))
+}
+
+/// Percent-encoded: for a query (a blank is a plus) or a path.
+fn escaped(text: &str, for_query: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        let is_plain = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'_' | b'.' | b'~')
+            || (!for_query && matches!(byte, b'/' | b'$' | b'&' | b'+' | b',' | b':' | b';' | b'=' | b'@' | b'%'));
+        match byte {
+            b' ' if for_query => out.push('+'),
+            _ if is_plain => out.push(byte as char),
+            _ => out += &format!("%{byte:02X}"),
+        }
+    }
+    out
+}

@@ -1,0 +1,114 @@
+//! What everything that brings samples has in common: where series come from and samples go, and which times are taken.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use weir_proto::{
+    TenantId,
+    metrics::{LabelMatcher, Labels, MatchOp, is_stale},
+};
+use weir_store::{
+    AppendError, MetricsAppended, MetricsBatch, RejectReason, SeriesRef, SeriesRefused, SeriesSamples, Store,
+};
+
+/// Finds or makes series.
+pub trait SeriesSource: Send + Sync {
+    /// The series of a label set; an error for a new one when there are too many.
+    fn series(&self, tenant: &TenantId, labels: &Labels) -> Result<SeriesRef, SeriesRefused>;
+}
+
+impl SeriesSource for Store {
+    fn series(&self, tenant: &TenantId, labels: &Labels) -> Result<SeriesRef, SeriesRefused> {
+        Store::series(self, tenant, labels)
+    }
+}
+
+/// Where batches of samples go.
+pub type AppendSamples =
+    Arc<dyn Fn(MetricsBatch) -> BoxFuture<'static, Result<MetricsAppended, AppendError>> + Send + Sync>;
+
+/// A series' last float since a time in Unix ms: since when it counts, when it was measured (both Unix ms), its value.
+pub type LastSample = Arc<dyn Fn(&TenantId, &Labels, i64) -> Option<(i64, i64, f64)> + Send + Sync>;
+
+/// The way of samples into the store.
+#[derive(Clone)]
+pub struct SampleDoor {
+    /// Finds or makes series.
+    pub series: Arc<dyn SeriesSource>,
+    /// Completes once a batch is durable and visible.
+    pub append: AppendSamples,
+    /// What a series said last.
+    pub last: LastSample,
+    /// How far from now a sample may lie.
+    pub accept: AcceptWindow,
+}
+
+impl SampleDoor {
+    /// The store's own.
+    pub fn new(store: &Store, accept: AcceptWindow) -> Self {
+        let appending = store.clone();
+        let append: AppendSamples = Arc::new(move |batch| {
+            let store = appending.clone();
+            Box::pin(async move { store.append_metrics(batch).await })
+        });
+        let reading = store.clone();
+        let last: LastSample = Arc::new(move |tenant, labels, from_ms| last_sample(&reading, tenant, labels, from_ms));
+        Self { series: Arc::new(store.clone()), append, last, accept }
+    }
+}
+
+fn last_sample(store: &Store, tenant: &TenantId, labels: &Labels, from_ms: i64) -> Option<(i64, i64, f64)> {
+    let equal = |(name, value): (&str, &str)| LabelMatcher {
+        name: name.to_owned(),
+        op: MatchOp::Equal,
+        value: value.to_owned(),
+    };
+    let matchers: Vec<LabelMatcher> = labels.iter().map(equal).collect();
+    let found = store.snapshot().series(tenant, &matchers, from_ms, i64::MAX).ok()?;
+    let series = found.iter().find(|series| series.labels() == labels)?;
+    let mut samples = SeriesSamples::default();
+    series.read(from_ms, i64::MAX, &mut samples).ok()?;
+    let at = samples.values.iter().rposition(|value| !is_stale(*value))?;
+    Some((samples.start_ms.get(at).copied().unwrap_or(0), samples.times_ms[at], samples.values[at]))
+}
+
+/// How far from the time of receipt samples are taken; `None` is any distance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AcceptWindow {
+    /// Back.
+    pub past: Option<Duration>,
+    /// Ahead.
+    pub future: Option<Duration>,
+}
+
+/// The times that are taken.
+#[derive(Debug, Clone, Copy)]
+pub struct AcceptTimes {
+    first_ms: i64,
+    last_ms: i64,
+}
+
+impl AcceptWindow {
+    /// Around a moment, Unix ms.
+    pub fn around(self, now_ms: i64) -> AcceptTimes {
+        let ms = |period: Option<Duration>| {
+            period.map_or(i64::MAX, |period| i64::try_from(period.as_millis()).unwrap_or(i64::MAX))
+        };
+        let (past_ms, future_ms) = (ms(self.past), ms(self.future));
+        let first_ms = if past_ms == i64::MAX { i64::MIN } else { now_ms.saturating_sub(past_ms) };
+        AcceptTimes { first_ms, last_ms: now_ms.saturating_add(future_ms) }
+    }
+}
+
+impl AcceptTimes {
+    /// Whether a sample may lie there.
+    pub fn check(self, time_ms: i64) -> Result<(), RejectReason> {
+        if time_ms < self.first_ms {
+            return Err(RejectReason::TooOld);
+        }
+        if time_ms > self.last_ms {
+            return Err(RejectReason::TooNew);
+        }
+        Ok(())
+    }
+}

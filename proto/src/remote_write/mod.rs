@@ -1,0 +1,28 @@
+//! Prometheus' remote write, versions 1.0 and 2.0, read in place.
+//!
+//! <https://prometheus.io/docs/specs/prw/remote_write_spec/>, <https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/>. Texts
+//! are bytes: whether they are UTF-8, and labels a label set, is for whoever takes a series to find out.
+
+mod histogram;
+mod samples;
+mod series;
+mod symbols;
+mod walk;
+
+pub use histogram::HistogramFault;
+pub use series::{WrittenExemplar, WrittenMetadata, WrittenSeries};
+pub use walk::walk;
+
+pub use crate::otlp::wire::WireError;
+
+/// Which message a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteVersion {
+    /// `prometheus.WriteRequest`
+    V1,
+    /// `io.prometheus.write.v2.Request`
+    V2,
+}
+
+#[cfg(test)]
+mod tests;

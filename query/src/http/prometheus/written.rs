@@ -1,0 +1,197 @@
+//! Values as Prometheus' API writes them: numbers in strings, times in seconds.
+
+use std::fmt;
+
+use serde::{
+    Serialize, Serializer,
+    ser::{SerializeMap, SerializeSeq, SerializeTuple},
+};
+use weir_proto::metrics::{Histogram, Labels};
+
+use crate::promql::{
+    format,
+    histogram::{self, Bucket},
+    value::{Point, Stretch, Value},
+};
+
+/// A query's answer.
+#[derive(Debug)]
+pub(super) struct Written(pub(super) Value);
+
+/// A label set as an object.
+#[derive(Debug)]
+pub(super) struct Metric(pub(super) Labels);
+
+/// A number in a string.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Text(pub(super) f64);
+
+/// A time, in seconds, of Unix ms.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seconds(pub(super) i64);
+
+impl Serialize for Metric {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        labels(&self.0, serializer)
+    }
+}
+
+fn labels<S: Serializer>(labels: &Labels, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(None)?;
+    for (name, value) in labels.iter() {
+        map.serialize_entry(name, value)?;
+    }
+    map.end()
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = self.0.abs();
+        if size == 0.0 || (1e-6..1e21).contains(&size) {
+            return write!(f, "{}", self.0);
+        }
+        f.write_str(&format::api(self.0))
+    }
+}
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0 % 1_000 == 0 {
+            serializer.serialize_i64(self.0 / 1_000)
+        } else {
+            serializer.serialize_f64(self.0 as f64 / 1e3)
+        }
+    }
+}
+
+impl Serialize for Written {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Value::Scalar { time_ms, value } => (Seconds(*time_ms), Text(*value)).serialize(serializer),
+            Value::Text { time_ms, bytes } => (Seconds(*time_ms), String::from_utf8_lossy(bytes)).serialize(serializer),
+            Value::Vector(vector) => {
+                serializer.collect_seq(vector.iter().map(|(labels, time, point)| Sample { labels, time: *time, point }))
+            }
+            Value::Matrix(matrix) => serializer.collect_seq(matrix.iter().map(Line)),
+        }
+    }
+}
+
+/// `{"metric":{…},"value":[…]}`
+struct Sample<'a> {
+    labels: &'a Labels,
+    time: i64,
+    point: &'a Point,
+}
+
+impl Serialize for Sample<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("metric", &Named(self.labels))?;
+        match self.point {
+            Point::Float(value) => map.serialize_entry("value", &(Seconds(self.time), Text(*value)))?,
+            Point::Histogram(histogram) => {
+                map.serialize_entry("histogram", &(Seconds(self.time), Buckets(histogram)))?;
+            }
+        }
+        map.end()
+    }
+}
+
+struct Named<'a>(&'a Labels);
+
+impl Serialize for Named<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        labels(self.0, serializer)
+    }
+}
+
+/// `{"metric":{…},"values":[…],"histograms":[…]}`
+struct Line<'a>(&'a Stretch);
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("metric", &Named(&self.0.labels))?;
+        if !self.0.floats.is_empty() {
+            map.serialize_entry("values", &Floats(&self.0.floats))?;
+        }
+        if !self.0.histograms.is_empty() {
+            let histograms: Vec<_> =
+                self.0.histograms.iter().map(|(time, histogram)| (Seconds(*time), Buckets(histogram))).collect();
+            map.serialize_entry("histograms", &histograms)?;
+        }
+        map.end()
+    }
+}
+
+struct Floats<'a>(&'a [(i64, f64)]);
+
+impl Serialize for Floats<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.0.len()))?;
+        for &(time, value) in self.0 {
+            list.serialize_element(&(Seconds(time), Text(value)))?;
+        }
+        list.end()
+    }
+}
+
+/// `{"count":"…","sum":"…","buckets":[[kind,"lower","upper","count"],…]}`
+struct Buckets<'a>(&'a Histogram);
+
+impl Serialize for Buckets<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("count", &Text(self.0.count))?;
+        map.serialize_entry("sum", &Text(self.0.sum))?;
+        let is_custom = histogram::is_custom(self.0);
+        let buckets: Vec<_> = histogram::all_buckets(self.0)
+            .into_iter()
+            .filter(|bucket| bucket.count != 0.0)
+            .map(|bucket| OneBucket { bucket, is_custom })
+            .collect();
+        if !buckets.is_empty() {
+            map.serialize_entry("buckets", &buckets)?;
+        }
+        map.end()
+    }
+}
+
+struct OneBucket {
+    bucket: Bucket,
+    is_custom: bool,
+}
+
+impl OneBucket {
+    /// 0: open on the left, 1: on the right, 2: on both sides, 3: closed on both.
+    fn kind(&self) -> u8 {
+        let Bucket { lower, upper, .. } = self.bucket;
+        if self.is_custom {
+            return if lower == f64::NEG_INFINITY { 3 } else { 0 };
+        }
+        match (lower < 0.0, upper > 0.0) {
+            (true, true) => 3,
+            (true, false) => 1,
+            _ if lower == 0.0 && upper == 0.0 => 3,
+            _ => 0,
+        }
+    }
+}
+
+impl Serialize for OneBucket {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tuple = serializer.serialize_tuple(4)?;
+        tuple.serialize_element(&self.kind())?;
+        tuple.serialize_element(&Text(self.bucket.lower))?;
+        tuple.serialize_element(&Text(self.bucket.upper))?;
+        tuple.serialize_element(&Text(self.bucket.count))?;
+        tuple.end()
+    }
+}

@@ -1,0 +1,109 @@
+//! What the engine reads: the lines of streams, in parts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::logql::{LogqlError, ast::Matcher, pipeline::Record};
+
+/// Which lines are asked for. Whoever gives them may give more: the engine tests every line itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Selection<'q> {
+    /// All must hold.
+    pub(crate) matchers: &'q [Matcher],
+    /// Texts that are in every line.
+    pub(crate) needles: Vec<String>,
+    /// The first moment, Unix ns.
+    pub(crate) start_ns: u64,
+    /// The moment behind the last, Unix ns.
+    pub(crate) end_ns: u64,
+    /// Whether the text is looked at.
+    pub(crate) needs_text: bool,
+    /// The labels that are looked at; `None` where all are.
+    pub(crate) labels: Option<Vec<String>>,
+}
+
+impl Selection<'_> {
+    /// Whether this label is looked at.
+    pub(crate) fn needs_label(&self, name: &str) -> bool {
+        self.labels.as_ref().is_none_or(|labels| labels.iter().any(|label| label == name))
+    }
+
+    /// Whether any label is looked at that a stream may not have.
+    pub(crate) fn needs_beside(&self) -> bool {
+        self.labels.as_ref().is_none_or(|labels| !labels.is_empty())
+    }
+}
+
+/// Gives lines.
+pub(crate) trait Lines: Sync {
+    /// The parts that may hold such lines.
+    fn parts<'a>(&'a self, selection: &Selection<'_>) -> Result<Box<dyn Parts + 'a>, LogqlError>;
+}
+
+/// What of a part is needed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Bounds {
+    /// Lines before this are not needed, Unix ns.
+    pub(crate) time_min_ns: u64,
+}
+
+/// Lines in parts, which threads may read at the same time.
+pub(crate) trait Parts: Sync {
+    /// How many parts.
+    fn len(&self) -> usize;
+
+    /// No line of a part lies before or after these, Unix ns.
+    fn time_ns(&self, part: usize) -> (u64, u64);
+
+    /// Lines of a part with a smaller number arrived before.
+    fn arrival(&self, part: usize) -> u64 {
+        part as u64
+    }
+
+    /// Gives each line of a part, lines of the same time in the order of their arrival. Ends early when it says so.
+    fn read(
+        &self,
+        part: usize,
+        bounds: Bounds,
+        each: &mut dyn FnMut(&Record<'_>) -> Result<(), LogqlError>,
+    ) -> Result<(), LogqlError>;
+
+    /// Whether something could not be read so far.
+    fn is_partial(&self) -> bool;
+}
+
+/// What was read so far, by all threads.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    lines: AtomicU64,
+    bytes: AtomicU64,
+    passed: AtomicU64,
+}
+
+/// Counted by one thread.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Tally {
+    /// Lines that were looked at.
+    pub(crate) lines: u64,
+    /// Their bytes.
+    pub(crate) bytes: u64,
+    /// Lines that came out of the pipeline.
+    pub(crate) passed: u64,
+}
+
+impl Progress {
+    /// Adds what a thread counted.
+    pub(crate) fn add(&self, tally: Tally) {
+        self.lines.fetch_add(tally.lines, Ordering::Relaxed);
+        self.bytes.fetch_add(tally.bytes, Ordering::Relaxed);
+        self.passed.fetch_add(tally.passed, Ordering::Relaxed);
+    }
+
+    /// The sums.
+    pub(crate) fn tally(&self) -> Tally {
+        Tally {
+            lines: self.lines.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+            passed: self.passed.load(Ordering::Relaxed),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! LogQL: reads queries, runs pipelines over lines, computes metrics from them.
+//!
+//! [`parse`] makes an [`ast::Expr`] of a text; [`engine`] answers it over [`engine::Lines`], which the store's snapshot is.
+//! The language follows Grafana's public documentation of LogQL; docs/logql.md says what is there.
+
+pub(crate) mod ast;
+pub(crate) mod engine;
+pub(crate) mod error;
+mod ip;
+mod json;
+pub(crate) mod labels;
+mod logfmt;
+mod parser;
+mod path;
+mod pattern;
+pub(crate) mod pipeline;
+mod print;
+mod regex;
+mod scalar;
+mod template;
+mod token;
+pub(crate) mod units;
+
+pub(crate) use error::LogqlError;
+pub(crate) use parser::{parse, parse_log};
+pub(crate) use print::pretty;
+
+#[cfg(test)]
+mod tests;

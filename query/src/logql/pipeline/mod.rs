@@ -1,0 +1,216 @@
+//! The stages of a query, made ready, and a line's way through them.
+//!
+//! One file for each kind of stage: [`line`], [`label`], [`parse`], [`format`], [`choose`]. A stage says whether the line stays.
+
+mod choose;
+mod format;
+mod label;
+mod line;
+mod parse;
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{
+    ast::{LogExpr, Matcher, Stage},
+    error::LogqlError,
+    json::Wanted,
+    labels::{LabelSet, StreamLabels},
+};
+
+pub(crate) use label::{Filter, TextTest, names};
+use line::LineTest;
+
+/// A line as it is stored.
+#[derive(Clone, Copy)]
+pub(crate) struct Record<'a> {
+    /// Unix ns.
+    pub(crate) time_ns: u64,
+    /// What it says.
+    pub(crate) text: &'a str,
+    /// Its stream's labels.
+    pub(crate) stream: &'a Arc<StreamLabels>,
+    /// What came beside it.
+    pub(crate) beside: &'a dyn Beside,
+}
+
+/// What came beside a line: asked for lines that pass the first filters only.
+pub(crate) trait Beside {
+    /// Adds it.
+    fn add_to(&self, labels: &mut LabelSet);
+}
+
+impl Beside for Vec<(String, String)> {
+    fn add_to(&self, labels: &mut LabelSet) {
+        self.iter().for_each(|(name, value)| labels.add_metadata(name, value));
+    }
+}
+
+/// A line on its way. Kept from line to line, for its memory.
+#[derive(Debug, Default)]
+pub(crate) struct Working {
+    /// Its labels.
+    pub(crate) labels: LabelSet,
+    /// What a stage made of its text.
+    rewritten: String,
+    is_rewritten: bool,
+    time_ns: u64,
+    now_ns: u64,
+    scratch: String,
+}
+
+impl Working {
+    /// With the time that templates see.
+    pub(crate) fn new(now_ns: u64) -> Self {
+        Self { now_ns, ..Self::default() }
+    }
+
+    /// The line's text, as the last stage left it.
+    pub(crate) fn text<'w>(&'w self, record: &Record<'w>) -> &'w str {
+        if self.is_rewritten { &self.rewritten } else { record.text }
+    }
+
+    /// Swaps in what a stage wrote into `scratch`.
+    fn rewrite(&mut self) {
+        std::mem::swap(&mut self.rewritten, &mut self.scratch);
+        self.is_rewritten = true;
+    }
+}
+
+/// A stage that is ready.
+trait Step: Send {
+    /// Whether the line stays.
+    fn apply(&mut self, record: &Record<'_>, working: &mut Working) -> bool;
+}
+
+/// Streams whose selection is remembered.
+const REMEMBERED_MAX: usize = 65_536;
+
+/// The stages of a query. Each thread has its own.
+pub(crate) struct Pipeline {
+    matchers: Vec<TextTest>,
+    /// Line filters before anything else: they need no labels.
+    first: Vec<LineTest>,
+    steps: Vec<Box<dyn Step>>,
+    /// The streams that were asked, by their address, and whether they are selected.
+    streams: HashMap<usize, (Arc<StreamLabels>, Selected), foldhash::fast::FixedState>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Selected {
+    Yes,
+    No,
+    /// Some matcher names what is no stream label.
+    ByLine,
+}
+
+impl std::fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pipeline").field("steps", &self.steps.len()).finish_non_exhaustive()
+    }
+}
+
+impl Pipeline {
+    /// The stages of a query.
+    /// Of labels that stages find only those in `labels` are kept, where that is given.
+    pub(crate) fn new(log: &LogExpr, labels: Option<&[String]>) -> Result<Self, LogqlError> {
+        let matchers = log.matchers.iter().map(TextTest::new).collect::<Result<_, _>>()?;
+        let mut stages = log.stages.iter().peekable();
+        let mut first = Vec::new();
+        while let Some(Stage::Line { op, needles }) = stages.peek() {
+            first.push(LineTest::new(*op, needles)?);
+            stages.next();
+        }
+        let wanted = labels.map(Wanted::new);
+        let steps = stages.map(|stage| step(stage, wanted.as_ref())).collect::<Result<_, _>>()?;
+        Ok(Self { matchers, first, steps, streams: HashMap::default() })
+    }
+
+    /// Sends a line through; whether it comes out.
+    pub(crate) fn run(&mut self, record: &Record<'_>, working: &mut Working) -> bool {
+        let address = Arc::as_ptr(record.stream) as usize;
+        if self.streams.len() >= REMEMBERED_MAX && !self.streams.contains_key(&address) {
+            self.streams.clear();
+        }
+        let selected = self
+            .streams
+            .entry(address)
+            .or_insert_with(|| (Arc::clone(record.stream), select(&self.matchers, record.stream)))
+            .1;
+        if selected == Selected::No || !self.first.iter().all(|test| test.passes(record.text)) {
+            return false;
+        }
+        working.is_rewritten = false;
+        working.time_ns = record.time_ns;
+        working.labels.begin(record.stream);
+        record.beside.add_to(&mut working.labels);
+        if selected == Selected::ByLine && !self.matchers.iter().all(|test| test.passes(&mut working.labels)) {
+            return false;
+        }
+        self.steps.iter_mut().all(|step| step.apply(record, working))
+    }
+}
+
+/// What a stream's labels tell of the matchers.
+fn select(matchers: &[TextTest], stream: &StreamLabels) -> Selected {
+    let mut selected = Selected::Yes;
+    for matcher in matchers {
+        match stream.get(matcher.name()) {
+            Some(value) if matcher.fits(value) => {}
+            Some(_) => return Selected::No,
+            // It may be what came beside a line.
+            None => selected = Selected::ByLine,
+        }
+    }
+    selected
+}
+
+fn step(stage: &Stage, wanted: Option<&Wanted>) -> Result<Box<dyn Step>, LogqlError> {
+    Ok(match stage {
+        Stage::Line { op, needles } => Box::new(LineTest::new(*op, needles)?),
+        Stage::Label(filter) => Box::new(Filter::new(filter)?),
+        Stage::Json(fields) => parse::json(fields, wanted)?,
+        Stage::Logfmt { strict, keep_empty, fields } => parse::logfmt(*strict, *keep_empty, fields, wanted),
+        Stage::Regexp(text) => parse::regexp(text)?,
+        Stage::Pattern(text) => parse::pattern(text)?,
+        Stage::Unpack => parse::unpack(),
+        Stage::LineFormat(text) => format::line_format(text)?,
+        Stage::LabelFormat(formats) => format::label_format(formats)?,
+        Stage::Decolorize => format::decolorize(),
+        Stage::Drop(chosen) => choose::choose(chosen, false)?,
+        Stage::Keep(chosen) => choose::choose(chosen, true)?,
+    })
+}
+
+/// Texts that every line that comes out contains, as it is stored: what may prune.
+pub(crate) fn needles(log: &LogExpr) -> Vec<String> {
+    let mut needles = Vec::new();
+    for stage in &log.stages {
+        match stage {
+            Stage::Line { op, needles: wanted } => line::needles(*op, wanted, &mut needles),
+            // Behind these the text is another.
+            Stage::LineFormat(_) | Stage::Unpack | Stage::Decolorize => break,
+            _ => {}
+        }
+    }
+    needles
+}
+
+/// The labels that stages look at: `None` where one may look at any.
+pub(crate) fn labels_named(log: &LogExpr) -> Option<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
+    for stage in &log.stages {
+        match stage {
+            Stage::Label(filter) => label::names(filter, &mut names),
+            // Templates may look at any label, and renaming moves them.
+            Stage::LineFormat(_) | Stage::LabelFormat(_) => return None,
+            _ => {}
+        }
+    }
+    Some(names)
+}
+
+/// Whether labels that are sorted fit all matchers.
+pub(crate) fn selects(matchers: &[Matcher]) -> Result<impl Fn(&StreamLabels) -> bool + use<>, LogqlError> {
+    let tests = matchers.iter().map(TextTest::new).collect::<Result<Vec<_>, _>>()?;
+    Ok(move |labels: &StreamLabels| tests.iter().all(|test| test.fits(labels.get(test.name()).unwrap_or_default())))
+}

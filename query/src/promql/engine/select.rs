@@ -1,0 +1,249 @@
+//! Selectors: series read from the source, by several threads where there are many.
+
+use std::{borrow::Cow, sync::Arc};
+
+use weir_proto::metrics::{Histogram, LabelMatcher, ResetHint, is_stale};
+
+use super::{Budget, Evaluator, QueryError, Sink, Steps, failed};
+use crate::promql::{
+    functions::{Track, interpolated},
+    histogram,
+    notes::Notes,
+    source::{Samples, Series},
+    syntax::{
+        ast::{Edges, Selector},
+        regex,
+    },
+    value::{ABSENT, Row},
+};
+
+/// What of a sample is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Value,
+    /// When it was taken, in seconds.
+    Time,
+}
+
+/// Values that the rows of one block may have: what is in memory at once.
+const BLOCK_VALUES: usize = 1 << 20;
+/// Fewer series than that are not worth a second thread.
+const PARALLEL_MIN: usize = 64;
+
+/// Makes a row of a series.
+pub(super) type Compute<'c, 's> =
+    &'c (dyn Fn(&'s dyn Series, &mut Track, &mut Notes) -> Result<Option<Row<'s>>, QueryError> + Sync);
+
+impl Evaluator<'_> {
+    /// The series that match, in the order of their labels.
+    pub(super) fn series(
+        &self,
+        matchers: &[LabelMatcher],
+        from_ms: i64,
+        to_ms: i64,
+    ) -> Result<Vec<Box<dyn Series + '_>>, QueryError> {
+        let matchers = regex::translated(matchers).map_err(failed)?;
+        Ok(self.source.select(&matchers, from_ms, to_ms)?)
+    }
+
+    /// Hands on the rows of series, in their order, whoever makes them.
+    pub(super) fn each_series<'s>(
+        &self,
+        series: &'s [Box<dyn Series + 's>],
+        steps: usize,
+        compute: Compute<'_, 's>,
+        sink: Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let budget = &self.budget;
+        let block = (BLOCK_VALUES / steps.max(1)).clamp(2, 4096);
+        for block in series.chunks(block) {
+            self.budget.check()?;
+            let threads = if block.len() < PARALLEL_MIN { 1 } else { self.options.threads.max(1) };
+            let mut parts = block.chunks(block.len().div_ceil(threads));
+            let own = parts.next().unwrap_or_default();
+            let done = std::thread::scope(|scope| {
+                let others: Vec<_> =
+                    parts.map(|part| scope.spawn(move || rows_of_series(budget, part, compute))).collect();
+                let mut done = vec![rows_of_series(budget, own, compute)];
+                for other in others {
+                    done.push(other.join().unwrap_or_else(|_| Err(failed("a thread of the query failed"))));
+                }
+                done
+            });
+            for part in done {
+                let (rows, notes) = part?;
+                self.notes.borrow_mut().merge(notes);
+                for row in rows {
+                    sink(row)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn selector(
+        &self,
+        selector: &Selector,
+        wanted: Wanted,
+        steps: Steps,
+        sink: Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let lookback = self.options.lookback_ms;
+        let ahead = if selector.edges == Edges::Smoothed { lookback } else { 0 };
+        let from = selector.shift.apply(steps.start_ms).saturating_sub(lookback).saturating_add(1);
+        let to = selector.shift.apply(steps.last()).saturating_add(ahead);
+        let series = self.series(&selector.matchers, from, to)?;
+        let look = Look { selector, wanted, steps, lookback };
+        self.each_series(
+            &series,
+            steps.count,
+            &|series, track, _| {
+                track.samples.clear();
+                series.read(from, to, &mut track.samples)?;
+                if selector.finds_resets {
+                    find_resets(&mut track.samples);
+                }
+                look.row(series, &track.samples)
+            },
+            sink,
+        )
+    }
+}
+
+fn rows_of_series<'s>(
+    budget: &Budget<'_>,
+    series: &'s [Box<dyn Series + 's>],
+    compute: Compute<'_, 's>,
+) -> Result<(Vec<Row<'s>>, Notes), QueryError> {
+    let mut notes = Notes::default();
+    let mut track = Track::default();
+    let mut rows = Vec::with_capacity(series.len());
+    for (index, one) in series.iter().enumerate() {
+        if index % 64 == 63 {
+            budget.check()?;
+        }
+        if let Some(row) = compute(&**one, &mut track, &mut notes)? {
+            budget.take_samples(row.samples())?;
+            rows.push(row);
+        }
+    }
+    Ok((rows, notes))
+}
+
+/// Says of histograms whether counting began anew, by those before them.
+pub(super) fn find_resets(samples: &mut Samples) {
+    for at in (1..samples.histograms.len()).rev() {
+        let (before, now) = (&samples.histograms[at - 1].histogram, &samples.histograms[at].histogram);
+        if now.reset_hint == ResetHint::Unknown {
+            let is_reset = histogram::is_reset(before, now);
+            let reset_hint = if is_reset { ResetHint::Reset } else { ResetHint::NotReset };
+            let found = Arc::new(Histogram { reset_hint, ..Histogram::clone(now) });
+            samples.histograms[at].histogram = found;
+        }
+    }
+}
+
+/// How a series is looked at.
+struct Look<'a> {
+    selector: &'a Selector,
+    wanted: Wanted,
+    steps: Steps,
+    lookback: i64,
+}
+
+impl Look<'_> {
+    fn row<'s>(&self, series: &'s dyn Series, samples: &Samples) -> Result<Option<Row<'s>>, QueryError> {
+        if samples.len() == 0 {
+            return Ok(None);
+        }
+        let mut row = Row {
+            labels: Cow::Borrowed(series.labels()),
+            drops_name: false,
+            floats: Vec::with_capacity(self.steps.count),
+            histograms: Vec::new(),
+        };
+        if self.selector.edges == Edges::Smoothed {
+            self.smooth(samples, &mut row)?;
+        } else if samples.histograms.is_empty() {
+            self.floats(samples, &mut row);
+        } else {
+            self.mixed(samples, &mut row);
+        }
+        Ok((!row.is_empty()).then_some(row))
+    }
+
+    /// The last float before each time. A marker that ends the series is what a row has where it has nothing.
+    fn floats(&self, samples: &Samples, row: &mut Row<'_>) {
+        let (times, values) = (&samples.times[..], &samples.values[..]);
+        let mut next = 0;
+        for step in 0..self.steps.count {
+            let time = self.selector.shift.apply(self.steps.time(step));
+            while next < times.len() && times[next] <= time {
+                next += 1;
+            }
+            let value = match next.checked_sub(1) {
+                Some(last) if times[last] > time - self.lookback => match self.wanted {
+                    Wanted::Time if !is_stale(values[last]) => times[last] as f64 / 1e3,
+                    _ => values[last],
+                },
+                _ => ABSENT,
+            };
+            row.floats.push(value);
+        }
+    }
+
+    fn mixed(&self, samples: &Samples, row: &mut Row<'_>) {
+        self.floats(samples, row);
+        row.histograms = vec![None; self.steps.count];
+        let histograms = &samples.histograms;
+        for step in 0..self.steps.count {
+            let time = self.selector.shift.apply(self.steps.time(step));
+            let Some(last) = histograms.partition_point(|sample| sample.time_ms <= time).checked_sub(1) else {
+                continue;
+            };
+            let sample = &histograms[last];
+            let float_time =
+                samples.times.partition_point(|&float| float <= time).checked_sub(1).map(|at| samples.times[at]);
+            if sample.time_ms <= time - self.lookback || float_time.is_some_and(|float| float > sample.time_ms) {
+                continue;
+            }
+            row.floats[step] = ABSENT;
+            if is_stale(sample.histogram.sum) {
+                continue;
+            }
+            if self.wanted == Wanted::Time {
+                row.floats[step] = sample.time_ms as f64 / 1e3;
+            } else {
+                row.histograms[step] = Some(Arc::clone(&sample.histogram));
+            }
+        }
+    }
+
+    /// Values between samples on a line; after the last one, its value.
+    fn smooth(&self, samples: &Samples, row: &mut Row<'_>) -> Result<(), QueryError> {
+        let kept: Vec<_> = samples
+            .times
+            .iter()
+            .copied()
+            .zip(samples.values.iter().copied())
+            .filter(|&(_, value)| !is_stale(value))
+            .collect();
+        for step in 0..self.steps.count {
+            let time = self.selector.shift.apply(self.steps.time(step));
+            let is_near = |at: i64| at > time - self.lookback && at <= time + self.lookback;
+            if samples.histograms.iter().any(|sample| is_near(sample.time_ms)) {
+                return Err(failed("smoothed and anchored modifiers do not work with native histograms"));
+            }
+            let at = kept.partition_point(|&(at, _)| at < time);
+            let next = kept.get(at).filter(|&&(at, _)| is_near(at));
+            let before = at.checked_sub(1).map(|at| &kept[at]).filter(|&&(at, _)| is_near(at));
+            row.floats.push(match (before, next) {
+                (_, Some(&(at, value))) if at == time => value,
+                (Some(&before), Some(&next)) => interpolated(before, next, time, false),
+                (Some(&(_, value)), None) => value,
+                (None, _) => ABSENT,
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,308 @@
+//! How fast a series rises.
+
+use std::sync::Arc;
+
+use weir_proto::metrics::{Histogram, ResetHint};
+
+use super::window::{Window, is_restart};
+use crate::promql::{
+    histogram::{self, arithmetic},
+    notes::Notes,
+    source::HistogramSample,
+    syntax::ast::Edges,
+    value::Point,
+};
+
+type Result = std::result::Result<Option<Point>, String>;
+
+/// What of the rise is wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Delta,
+    Increase,
+    Rate,
+}
+
+pub(super) fn delta(window: &Window<'_>, _: &[f64], notes: &mut Notes) -> Result {
+    Ok(extrapolated(window, Kind::Delta, notes))
+}
+
+pub(super) fn increase(window: &Window<'_>, _: &[f64], notes: &mut Notes) -> Result {
+    Ok(extrapolated(window, Kind::Increase, notes))
+}
+
+pub(super) fn rate(window: &Window<'_>, _: &[f64], notes: &mut Notes) -> Result {
+    Ok(extrapolated(window, Kind::Rate, notes))
+}
+
+/// The rise from the first to the last sample, carried on to the range's edges where a series seems to fill it.
+fn extrapolated(window: &Window<'_>, kind: Kind, notes: &mut Notes) -> Option<Point> {
+    if window.edges != Edges::Plain {
+        return at_the_edges(window, kind).map(Point::Float);
+    }
+    if window.is_mixed() {
+        notes.mixed_floats_and_histograms(window.extent, window.metric());
+        return None;
+    }
+    let is_counter = kind != Kind::Delta;
+    if window.histograms.len() > 1 {
+        let histograms = window.histograms();
+        let mut rise = histogram_rise(window, is_counter, notes)?;
+        let (first, last) = (&histograms[0], &histograms[histograms.len() - 1]);
+        let zero = (rise.count > 0.0 && first.histogram.count >= 0.0).then(|| first.histogram.count / rise.count);
+        let factor = factor(window, kind, (first.time_ms, last.time_ms), histograms.len(), zero);
+        arithmetic::scale(&mut rise, factor);
+        return Some(Point::Histogram(Arc::new(rise)));
+    }
+    let (times, values) = (window.times(), window.values());
+    let ([first, .., last], [first_time, .., last_time]) = (values, times) else { return None };
+    let mut rise = last - first;
+    if is_counter {
+        for index in window.resets() {
+            rise += values[index - 1];
+        }
+    }
+    let zero = (rise > 0.0 && *first >= 0.0).then(|| first / rise);
+    Some(Point::Float(rise * factor(window, kind, (*first_time, *last_time), values.len(), zero)))
+}
+
+/// By what the rise between samples is multiplied. `zero` is how many times the samples' length before the first one
+/// the counter was at zero, if it rose evenly.
+fn factor(window: &Window<'_>, kind: Kind, (first, last): (i64, i64), count: usize, zero: Option<f64>) -> f64 {
+    let mut to_start = (first - window.from_ms) as f64 / 1e3;
+    let mut to_end = (window.to_ms - last) as f64 / 1e3;
+    let sampled = (last - first) as f64 / 1e3;
+    let spacing = sampled / (count - 1) as f64;
+    // A gap of more than a tenth over the spacing: the series begins or ends within the range, half a spacing away.
+    let threshold = spacing * 1.1;
+    if to_start >= threshold {
+        to_start = spacing / 2.0;
+    }
+    if kind != Kind::Delta
+        && let Some(zero) = zero
+    {
+        // Counters are never below zero.
+        let to_zero = sampled * zero;
+        if to_zero < to_start {
+            to_start = to_zero;
+        }
+    }
+    if to_end >= threshold {
+        to_end = spacing / 2.0;
+    }
+    let factor = (sampled + to_start + to_end) / sampled;
+    if kind == Kind::Rate { factor / (window.range_ms as f64 / 1e3) } else { factor }
+}
+
+/// The rise between the range's edges, whose values are taken from samples around them.
+fn at_the_edges(window: &Window<'_>, kind: Kind) -> Option<f64> {
+    let (times, values) = (window.times(), window.values());
+    let (from, to) = (window.from_ms, window.to_ms);
+    let is_smoothed = window.edges == Edges::Smoothed;
+    let is_counter = kind != Kind::Delta;
+    let mut last = times.len().checked_sub(1)?;
+    let mut first = times[..last].partition_point(|&time| time <= from).saturating_sub(1);
+    if is_smoothed {
+        last = times[..last].partition_point(|&time| time < to);
+    }
+    if times[last] <= from {
+        return None;
+    }
+    let sample = |index: usize| (times[index], values[index]);
+    let left = if is_smoothed && times[first] < from {
+        interpolated(sample(first), sample(first + 1), from, is_counter)
+    } else {
+        values[first]
+    };
+    let right = if is_smoothed && last > 0 && times[last] > to {
+        interpolated(sample(last - 1), sample(last), to, is_counter)
+    } else {
+        values[last]
+    };
+    let mut rise = right - left;
+    if is_counter {
+        // The edges' values know of resets beside them.
+        first += usize::from(times[first] <= from);
+        let end = if times[last] >= to { last } else { last + 1 };
+        let mut before = left;
+        for &value in values.get(first..end).unwrap_or_default().iter().chain([&right]) {
+            if value < before {
+                rise += before;
+            }
+            before = value;
+        }
+    }
+    if kind == Kind::Rate {
+        rise /= window.range_ms as f64 / 1e3;
+    }
+    Some(rise)
+}
+
+/// The value at a time between two samples; a counter that fell began at zero.
+pub(crate) fn interpolated(one: (i64, f64), other: (i64, f64), at_ms: i64, is_counter: bool) -> f64 {
+    let begin = if is_counter && other.1 < one.1 { 0.0 } else { one.1 };
+    begin + (other.1 - begin) * (at_ms - one.0) as f64 / (other.0 - one.0) as f64
+}
+
+/// Whether counting began anew between two histograms.
+fn began_anew(before: &HistogramSample, now: &HistogramSample) -> bool {
+    is_restart((before.start_ms, before.time_ms), (now.start_ms, now.time_ms))
+        || histogram::is_reset(&before.histogram, &now.histogram)
+}
+
+/// The rise between the first and the last histogram; there are two at least.
+fn histogram_rise(window: &Window<'_>, is_counter: bool, notes: &mut Notes) -> Option<Histogram> {
+    let samples = window.histograms();
+    let (extent, metric) = (window.extent, window.metric());
+    let mut first = Arc::clone(&samples[0].histogram);
+    let last = &samples[samples.len() - 1].histogram;
+    let is_gauge = |histogram: &Histogram| histogram.reset_hint == ResetHint::Gauge;
+    if is_counter && (is_gauge(&first) || is_gauge(last)) {
+        notes.not_a_counter(extent, metric);
+    }
+    // What is before a reset does not matter, nor do its buckets.
+    if is_counter && began_anew(&samples[0], &samples[1]) {
+        let second = &samples[1].histogram;
+        first = Arc::new(Histogram {
+            schema: second.schema,
+            custom_values: second.custom_values.clone(),
+            ..Histogram::default()
+        });
+    }
+    let is_custom = histogram::is_custom(&first);
+    if histogram::is_custom(last) != is_custom {
+        notes.mixed_schemas(extent, metric);
+        return None;
+    }
+    let mut schema = last.schema.min(first.schema);
+    for sample in &samples[1..samples.len() - 1] {
+        if !is_counter {
+            continue;
+        }
+        if is_gauge(&sample.histogram) {
+            notes.not_a_counter(extent, metric);
+        }
+        schema = schema.min(sample.histogram.schema);
+        if histogram::is_custom(&sample.histogram) != is_custom {
+            notes.mixed_schemas(extent, metric);
+            return None;
+        }
+    }
+    let mut rise = arithmetic::at_schema(last, schema);
+    let mut combine = |rise: &mut Histogram, other: &Histogram, is_sum: bool| {
+        let outcome = if is_sum { arithmetic::add(rise, other) } else { arithmetic::subtract(rise, other) };
+        match outcome {
+            Ok(outcome) => {
+                if outcome.reconciled {
+                    notes.reconciled_buckets(extent, if is_sum { "addition" } else { "subtraction" });
+                }
+                true
+            }
+            Err(_) => {
+                notes.mixed_schemas(extent, metric);
+                false
+            }
+        }
+    };
+    if !combine(&mut rise, &first, false) {
+        return None;
+    }
+    if is_counter {
+        let mut before = HistogramSample { histogram: first, ..samples[0].clone() };
+        for sample in &samples[1..] {
+            if began_anew(&before, sample) && !combine(&mut rise, &before.histogram, true) {
+                return None;
+            }
+            before = sample.clone();
+        }
+    } else if !is_gauge(&samples[0].histogram) || !is_gauge(last) {
+        notes.not_a_gauge(extent, metric);
+    }
+    rise.reset_hint = ResetHint::Gauge;
+    arithmetic::compact(&mut rise);
+    Some(rise)
+}
+
+pub(super) fn irate(window: &Window<'_>, _: &[f64], notes: &mut Notes) -> Result {
+    Ok(instant(window, true, notes))
+}
+
+pub(super) fn idelta(window: &Window<'_>, _: &[f64], notes: &mut Notes) -> Result {
+    Ok(instant(window, false, notes))
+}
+
+/// One of the last samples of both kinds.
+struct LastSample<'a> {
+    time_ms: i64,
+    start_ms: i64,
+    value: f64,
+    histogram: Option<&'a HistogramSample>,
+}
+
+/// The last two samples, older first.
+fn last_two<'a>(window: &Window<'a>) -> Option<[LastSample<'a>; 2]> {
+    let count = window.floats.len();
+    let mut last: Vec<_> = (count.saturating_sub(2)..count)
+        .map(|index| {
+            let (start_ms, time_ms) = window.start_and_time(index);
+            LastSample { time_ms, start_ms, value: window.values()[index], histogram: None }
+        })
+        .collect();
+    let histograms = window.histograms();
+    for sample in &histograms[histograms.len().saturating_sub(2)..] {
+        let (time_ms, start_ms) = (sample.time_ms, sample.start_ms);
+        last.push(LastSample { time_ms, start_ms, value: 0.0, histogram: Some(sample) });
+    }
+    last.sort_by_key(|sample| sample.time_ms);
+    let now = last.pop()?;
+    Some([last.pop()?, now])
+}
+
+/// The rise between the last two samples.
+fn instant(window: &Window<'_>, is_rate: bool, notes: &mut Notes) -> Option<Point> {
+    let [before, now] = last_two(window)?;
+    let seconds = (now.time_ms - before.time_ms) as f64 / 1e3;
+    if seconds == 0.0 {
+        return None;
+    }
+    let (extent, metric) = (window.extent, window.metric());
+    match (before.histogram, now.histogram) {
+        (None, None) => {
+            let restarted = is_restart((before.start_ms, before.time_ms), (now.start_ms, now.time_ms));
+            let is_anew = is_rate && (now.value < before.value || restarted);
+            let rise = if is_anew { now.value } else { now.value - before.value };
+            Some(Point::Float(if is_rate { rise / seconds } else { rise }))
+        }
+        (Some(before), Some(now)) => {
+            let is_gauge = |sample: &HistogramSample| sample.histogram.reset_hint == ResetHint::Gauge;
+            if is_rate && (is_gauge(before) || is_gauge(now)) {
+                notes.not_a_counter(extent, metric);
+            }
+            let are_gauges = is_gauge(before) && is_gauge(now);
+            if !is_rate && !are_gauges {
+                notes.not_a_gauge(extent, metric);
+            }
+            let mut rise = Histogram::clone(&now.histogram);
+            if !is_rate || !began_anew(before, now) {
+                match arithmetic::subtract(&mut rise, &before.histogram) {
+                    Ok(outcome) if outcome.reconciled => notes.reconciled_buckets(extent, "subtraction"),
+                    Ok(_) => {}
+                    Err(_) => {
+                        notes.mixed_schemas(extent, metric);
+                        return None;
+                    }
+                }
+            }
+            rise.reset_hint = ResetHint::Gauge;
+            arithmetic::compact(&mut rise);
+            if is_rate {
+                arithmetic::divide(&mut rise, seconds);
+            }
+            Some(Point::Histogram(Arc::new(rise)))
+        }
+        _ => {
+            notes.mixed_floats_and_histograms(extent, metric);
+            None
+        }
+    }
+}

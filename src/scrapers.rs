@@ -1,0 +1,123 @@
+//! The scrapers of a running weir: started once the query endpoint listens, changed on SIGHUP, shown by the API.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use anyhow::Context;
+use http_body_util::Full;
+use hyper::{
+    Response,
+    body::Bytes,
+    header::{CONTENT_TYPE, HeaderValue},
+};
+use weir_collector::receivers::prometheus::{self, PrometheusConfig, Scraper, Surroundings};
+use weir_query::http::Mount;
+
+use crate::config::ReceiverConfig;
+
+/// The job by which Weir scrapes itself, as configs/all_in_one.yaml writes it.
+const OWN_JOB: &str = "weir";
+const OWN_TARGET: &str = "127.0.0.1:4320";
+
+/// All of them, by the receiver's id, with what they run.
+#[derive(Clone, Default)]
+pub(crate) struct Scrapers(Arc<Mutex<BTreeMap<String, Running>>>);
+
+struct Running {
+    scraper: Arc<Scraper>,
+    config: PrometheusConfig,
+}
+
+impl Scrapers {
+    /// Starts what is new, changes what is there, ends what is gone; whether there was any such. The configuration is that of `file`;
+    /// `own` is where the query endpoint listens.
+    pub(crate) fn set(
+        &self,
+        receivers: &BTreeMap<String, ReceiverConfig>,
+        file: Option<&Path>,
+        own: SocketAddr,
+        surroundings: &Surroundings,
+    ) -> anyhow::Result<bool> {
+        let mut running = self.0.lock().expect("no panic while it is held");
+        let mut wanted = BTreeMap::new();
+        for (id, config) in receivers {
+            if let ReceiverConfig::Prometheus(config) = config {
+                let mut config = at_own(config, own);
+                if let Some(folder) = file.and_then(Path::parent) {
+                    config.resolve_files(folder);
+                }
+                wanted.insert(id.clone(), config);
+            }
+        }
+        let mut is_changed = false;
+        for (_, gone) in running.extract_if(.., |id, _| !wanted.contains_key(id)) {
+            gone.scraper.reload(&PrometheusConfig::default()).context("ending jobs")?;
+            is_changed = true;
+        }
+        for (id, config) in wanted {
+            match running.get_mut(&id) {
+                Some(known) if known.config == config => continue,
+                Some(known) => {
+                    known.scraper.reload(&config).with_context(|| format!("receiver {id}"))?;
+                    known.config = config;
+                }
+                None => {
+                    let scraper = Scraper::start(&config, surroundings.clone());
+                    let scraper = Arc::new(scraper.with_context(|| format!("receiver {id}"))?);
+                    running.insert(id, Running { scraper, config });
+                }
+            }
+            is_changed = true;
+        }
+        Ok(is_changed)
+    }
+
+    fn all(&self) -> Vec<Arc<Scraper>> {
+        self.0.lock().expect("no panic while it is held").values().map(|running| running.scraper.clone()).collect()
+    }
+
+    /// What the query endpoint shows of them.
+    pub(crate) fn mounts(&self, hostname: &str) -> Vec<Mount> {
+        let (targets, pools, hostname) = (self.clone(), self.clone(), hostname.to_owned());
+        vec![
+            Mount::get("/prometheus/api/v1/targets", "Prometheus: what is scraped, and how it goes.", move |request| {
+                let query = request.uri().query().unwrap_or_default();
+                let body = prometheus::targets(&targets.all(), query, &hostname);
+                async move { json(body) }
+            }),
+            Mount::get("/prometheus/api/v1/scrape_pools", "Prometheus: the jobs.", move |_| {
+                let body = prometheus::scrape_pools(&pools.all());
+                async move { json(body) }
+            }),
+        ]
+    }
+}
+
+fn json(body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Weir's own job asks the port that was opened, whatever the configuration called it.
+fn at_own(config: &PrometheusConfig, own: SocketAddr) -> PrometheusConfig {
+    let mut config = config.clone();
+    let host = match own.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    let own = SocketAddr::new(host, own.port()).to_string();
+    for job in config.config.scrape_configs.iter_mut().filter(|job| job.job_name == OWN_JOB) {
+        for target in job.static_configs.iter_mut().flat_map(|group| &mut group.targets) {
+            if target == OWN_TARGET {
+                target.clone_from(&own);
+            }
+        }
+    }
+    config
+}

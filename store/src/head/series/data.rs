@@ -1,0 +1,283 @@
+//! A series' unsealed samples: a chunk for each journal file, and beside it what does not fit one.
+
+use std::sync::atomic::Ordering;
+
+use weir_proto::metrics::Histogram;
+
+use super::{marks::Marks, series::Series};
+use crate::{
+    journal::Fields,
+    samples::{
+        SeriesSamples,
+        chunk::{Chunk, Samples},
+        histogram::{histogram, put_histogram},
+    },
+};
+
+/// What became of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It is there now.
+    Stored,
+    /// It was there already.
+    Repeated,
+    /// Another value was there at its time, and stays.
+    Conflict,
+}
+
+/// Where a sample comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    /// The journal file.
+    pub(crate) file: u32,
+    /// Its frame's position there.
+    pub(crate) position: u32,
+    /// Every snapshot sees the frames of the file up to here.
+    pub(crate) seen: u32,
+}
+
+/// Samples in the order of their files.
+#[derive(Debug, Default)]
+pub(super) struct SeriesData {
+    pub(super) chunks: Vec<FileChunk>,
+    pub(super) beside: Option<Box<Beside>>,
+}
+
+/// The floats that one file brought in ascending order.
+#[derive(Debug)]
+pub(super) struct FileChunk {
+    pub(super) file: u32,
+    pub(super) marks: Marks,
+    pub(super) chunk: Chunk,
+    /// From which sample on counting began when; empty where nobody says.
+    #[expect(clippy::box_collection, reason = "there are very many, and few have one")]
+    pub(super) starts: Option<Box<Vec<(u32, i64)>>>,
+}
+
+/// Samples that are rare.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// Floats not later than what their file's chunk had.
+    pub(super) late: Vec<Single<f64>>,
+    /// Histograms, as bytes.
+    pub(super) histograms: Vec<Single<Box<[u8]>>>,
+}
+
+/// A sample by itself.
+#[derive(Debug)]
+pub(super) struct Single<V> {
+    pub(super) file: u32,
+    pub(super) position: u32,
+    pub(super) time_ms: i64,
+    pub(super) start_ms: i64,
+    pub(super) value: V,
+}
+
+impl Series {
+    /// Adds a float.
+    pub(crate) fn add_float(&self, arrival: Arrival, (time_ms, start_ms): (i64, i64), value: f64) -> Taken {
+        let mut data = self.data.lock();
+        if time_ms <= self.last_ms() {
+            if let Some(found) = data.float_at(time_ms) {
+                return found.compared(value);
+            }
+            if data.histogram_at(time_ms).is_some() {
+                return Taken::Conflict;
+            }
+        } else {
+            self.last_ms.store(time_ms, Ordering::Relaxed);
+        }
+        data.add_float(arrival, (time_ms, start_ms), value);
+        Taken::Stored
+    }
+
+    /// Adds a histogram.
+    pub(crate) fn add_histogram(
+        &self,
+        arrival: Arrival,
+        (time_ms, start_ms): (i64, i64),
+        histogram: &Histogram,
+    ) -> Taken {
+        let mut bytes = Vec::new();
+        put_histogram(&mut bytes, histogram);
+        let mut data = self.data.lock();
+        if time_ms <= self.last_ms() {
+            if let Some(taken) = data.histogram_taken(time_ms, &bytes) {
+                return taken;
+            }
+        } else {
+            self.last_ms.store(time_ms, Ordering::Relaxed);
+        }
+        let Arrival { file, position, .. } = arrival;
+        let single = Single { file, position, time_ms, start_ms, value: bytes.into() };
+        data.beside.get_or_insert_default().histograms.push(single);
+        Taken::Stored
+    }
+
+    /// What adding a float would answer.
+    pub(crate) fn would_take_float(&self, time_ms: i64, value: f64) -> Taken {
+        if time_ms > self.last_ms() {
+            return Taken::Stored;
+        }
+        let data = self.data.lock();
+        match data.float_at(time_ms) {
+            Some(found) => found.compared(value),
+            None if data.histogram_at(time_ms).is_some() => Taken::Conflict,
+            None => Taken::Stored,
+        }
+    }
+
+    /// What adding a histogram would answer.
+    pub(crate) fn would_take_histogram(&self, time_ms: i64, histogram: &Histogram) -> Taken {
+        if time_ms > self.last_ms() {
+            return Taken::Stored;
+        }
+        let mut bytes = Vec::new();
+        put_histogram(&mut bytes, histogram);
+        self.data.lock().histogram_taken(time_ms, &bytes).unwrap_or(Taken::Stored)
+    }
+
+    /// Hands over what a closed file brought: its chunk and where counting began, and what lies beside it, in time order.
+    pub(crate) fn of_file<T>(
+        &self,
+        file: u32,
+        take: impl FnOnce(Option<(&Chunk, &[(u32, i64)])>, SeriesSamples) -> T,
+    ) -> T {
+        let data = self.data.lock();
+        let mut rest = SeriesSamples::default();
+        if let Some(beside) = &data.beside {
+            for single in beside.late.iter().filter(|single| single.file == file) {
+                rest.push(single.time_ms, single.start_ms, single.value);
+            }
+            let histograms = beside.histograms.iter().filter(|single| single.file == file);
+            rest.histograms.extend(histograms.filter_map(|single| Some((single.time_ms, single.histogram()?))));
+            rest.settle(0, 0);
+        }
+        let chunk = data.chunks.iter().find(|chunk| chunk.file == file);
+        let starts = |chunk: &FileChunk| chunk.starts.as_ref().map_or(Vec::new(), |starts| starts.to_vec());
+        let chunk = chunk.map(|chunk| (&chunk.chunk, starts(chunk)));
+        take(chunk.as_ref().map(|(chunk, starts)| (*chunk, &starts[..])), rest)
+    }
+
+    /// Lets go of the samples of files numbered below; answers whether nothing is left.
+    pub(crate) fn forget_before(&self, first_kept: u32) -> bool {
+        let mut data = self.data.lock();
+        if data.chunks.iter().any(|chunk| chunk.file < first_kept) {
+            data.chunks.retain(|chunk| chunk.file >= first_kept);
+            data.chunks.shrink_to_fit();
+        }
+        if let Some(beside) = &mut data.beside {
+            beside.late.retain(|single| single.file >= first_kept);
+            beside.histograms.retain(|single| single.file >= first_kept);
+            if beside.late.is_empty() && beside.histograms.is_empty() {
+                data.beside = None;
+            }
+        }
+        data.is_empty()
+    }
+
+    /// Whether it has no samples in memory.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.data.lock().is_empty()
+    }
+}
+
+/// A float that is there.
+struct Found(f64);
+
+impl Found {
+    fn compared(&self, value: f64) -> Taken {
+        if self.0.to_bits() == value.to_bits() { Taken::Repeated } else { Taken::Conflict }
+    }
+}
+
+impl SeriesData {
+    fn is_empty(&self) -> bool {
+        self.chunks.is_empty() && self.beside.is_none()
+    }
+
+    fn add_float(&mut self, arrival: Arrival, (time_ms, start_ms): (i64, i64), value: f64) {
+        let Arrival { file, position, seen } = arrival;
+        let is_new = self.chunks.last().is_none_or(|chunk| chunk.file != file);
+        if is_new {
+            // Nothing is added to the one before any more.
+            if let Some(before) = self.chunks.last_mut() {
+                before.chunk.shrink();
+            }
+            self.chunks.reserve_exact(1);
+            self.chunks.push(FileChunk { file, marks: Marks::default(), chunk: Chunk::default(), starts: None });
+        }
+        let chunk = self.chunks.last_mut().expect("there is one of this file now");
+        if chunk.chunk.len() > 0 && time_ms <= chunk.chunk.last_ms() {
+            let single = Single { file, position, time_ms, start_ms, value };
+            self.beside.get_or_insert_default().late.push(single);
+            return;
+        }
+        chunk.marks.add(position, chunk.chunk.len(), seen);
+        chunk.note_start(start_ms);
+        chunk.chunk.push(time_ms, value);
+    }
+
+    fn float_at(&self, time_ms: i64) -> Option<Found> {
+        for FileChunk { chunk, .. } in self.chunks.iter().rev() {
+            if chunk.len() == 0 || time_ms > chunk.last_ms() || time_ms < chunk.first_ms() {
+                continue;
+            }
+            if time_ms == chunk.last_ms() {
+                return Some(Found(chunk.last_value()));
+            }
+            let mut samples = Samples::new(chunk.bytes(), chunk.len());
+            if let Some((_, value)) = samples.find(|&(time, _)| time >= time_ms).filter(|&(time, _)| time == time_ms) {
+                return Some(Found(value));
+            }
+        }
+        let late = self.beside.iter().flat_map(|beside| &beside.late);
+        late.filter(|single| single.time_ms == time_ms).map(|single| Found(single.value)).next()
+    }
+
+    fn histogram_at(&self, time_ms: i64) -> Option<&[u8]> {
+        let mut histograms = self.beside.iter().flat_map(|beside| &beside.histograms);
+        histograms.find(|single| single.time_ms == time_ms).map(|single| &*single.value)
+    }
+
+    fn histogram_taken(&self, time_ms: i64, bytes: &[u8]) -> Option<Taken> {
+        match self.histogram_at(time_ms) {
+            Some(known) if known == bytes => Some(Taken::Repeated),
+            Some(_) => Some(Taken::Conflict),
+            None => self.float_at(time_ms).map(|_| Taken::Conflict),
+        }
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        let chunks = self.chunks.capacity() * size_of::<FileChunk>();
+        let of_chunks: usize = self.chunks.iter().map(FileChunk::heap_bytes).sum();
+        let beside = self.beside.as_ref().map_or(0, |beside| {
+            let histograms: usize = beside.histograms.iter().map(|single| single.value.len()).sum();
+            let singles = beside.late.capacity() * size_of::<Single<f64>>()
+                + beside.histograms.capacity() * size_of::<Single<Box<[u8]>>>();
+            histograms + singles
+        });
+        chunks + of_chunks + beside
+    }
+}
+
+impl FileChunk {
+    fn note_start(&mut self, start_ms: i64) {
+        let known = self.starts.as_ref().and_then(|starts| starts.last()).map_or(0, |&(_, known)| known);
+        if known != start_ms {
+            self.starts.get_or_insert_default().push((self.chunk.len(), start_ms));
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let starts = self.starts.as_ref().map_or(0, |starts| 24 + starts.capacity() * 16);
+        self.chunk.heap_bytes() + self.marks.heap_bytes() + starts
+    }
+}
+
+impl Single<Box<[u8]>> {
+    /// The histogram itself.
+    pub(super) fn histogram(&self) -> Option<Box<Histogram>> {
+        histogram(&mut Fields(&self.value)).map(Box::new)
+    }
+}

@@ -1,0 +1,22 @@
+//! The head's series: label sets, what finds them, and the samples of journal files that are not sealed yet.
+//!
+//! [`Registry`] knows the series, [`SeriesFile`] what a journal file brought, [`Series`] keeps its own samples, a chunk a file.
+
+mod data;
+mod families;
+mod file;
+mod index;
+mod marks;
+mod reading;
+mod registry;
+#[allow(clippy::module_inception)] // The thing itself.
+mod series;
+
+pub(crate) use data::{Arrival, Taken};
+pub(crate) use file::{Arrived, SeriesFile, TenantFile};
+pub(crate) use index::SeriesIndex;
+pub(crate) use reading::HeadCut;
+pub use registry::SeriesRefused;
+pub(crate) use registry::{Registry, TenantSeries};
+pub(crate) use series::Series;
+pub use series::SeriesRef;

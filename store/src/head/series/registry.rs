@@ -1,0 +1,211 @@
+//! All series in memory, by tenant.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::{Mutex, RwLock};
+use prometheus::{IntCounterVec, register_int_counter_vec};
+use weir_proto::{
+    TenantId,
+    metrics::{Labels, Metadata},
+};
+
+use super::{
+    families::Families,
+    index::SeriesIndex,
+    series::{Series, SeriesRef},
+};
+
+/// Metric names that refusals are counted under; those of further ones are counted as `other`.
+const REFUSED_NAMES_MAX: usize = 1000;
+
+static REFUSED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    let text = "New series refused because a tenant has storage.series_max, by metric name.";
+    register_int_counter_vec!("weir_series_refused_total", text, &["metric"]).expect("registered once")
+});
+
+/// The tenant has as many series as it may: known ones go on, new ones are refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the tenant has {series_max} series, no more are taken (storage.series_max)")]
+pub struct SeriesRefused {
+    /// The limit.
+    pub series_max: usize,
+}
+
+/// The series of all tenants.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    tenants: RwLock<HashMap<TenantId, Arc<TenantSeries>>>,
+    next_number: AtomicU64,
+    series_max: usize,
+    refused_names: Mutex<Vec<String>>,
+}
+
+/// One tenant's.
+#[derive(Debug, Default)]
+pub(crate) struct TenantSeries {
+    index: RwLock<SeriesIndex>,
+    families: Mutex<Families>,
+}
+
+/// Without a limit.
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new(1, usize::MAX)
+    }
+}
+
+impl Registry {
+    /// Knows none. Numbers begin at `first_number`, higher than what an earlier run gave.
+    pub(crate) fn new(first_number: u64, series_max: usize) -> Self {
+        Self {
+            tenants: RwLock::default(),
+            next_number: AtomicU64::new(first_number),
+            series_max,
+            refused_names: Mutex::default(),
+        }
+    }
+
+    /// Finds or makes a series.
+    pub(crate) fn series(&self, tenant: &TenantId, labels: &Labels) -> Result<SeriesRef, SeriesRefused> {
+        let of_tenant = self.tenant(tenant);
+        if let Some(known) = of_tenant.index.read().find(labels) {
+            return Ok(SeriesRef(known.clone()));
+        }
+        self.add(&of_tenant, labels, self.series_max).inspect_err(|_| self.count_refused(labels.metric_name()))
+    }
+
+    /// The same of a series that is in the journal: it was taken once.
+    pub(crate) fn recovered(&self, tenant: &TenantId, labels: &Labels) -> SeriesRef {
+        let of_tenant = self.tenant(tenant);
+        if let Some(known) = of_tenant.index.read().find(labels) {
+            return SeriesRef(known.clone());
+        }
+        self.add(&of_tenant, labels, usize::MAX).expect("there is no limit")
+    }
+
+    fn add(&self, of_tenant: &TenantSeries, labels: &Labels, series_max: usize) -> Result<SeriesRef, SeriesRefused> {
+        let mut index = of_tenant.index.write();
+        // Somebody may have been faster.
+        if let Some(known) = index.find(labels) {
+            return Ok(SeriesRef(known.clone()));
+        }
+        if index.len() >= series_max {
+            return Err(SeriesRefused { series_max });
+        }
+        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+        let series = Arc::new(Series::new(number, labels.clone()));
+        index.add(series.clone());
+        Ok(SeriesRef(series))
+    }
+
+    fn count_refused(&self, name: &str) {
+        let mut names = self.refused_names.lock();
+        let is_counted = names.iter().any(|known| known == name);
+        if !is_counted && names.len() < REFUSED_NAMES_MAX {
+            names.push(name.to_owned());
+        } else if !is_counted {
+            REFUSED.with_label_values(&["other"]).inc();
+            return;
+        }
+        REFUSED.with_label_values(&[name]).inc();
+    }
+
+    /// A tenant's series; an empty one for one that was never heard of.
+    pub(crate) fn tenant(&self, tenant: &TenantId) -> Arc<TenantSeries> {
+        if let Some(known) = self.tenants.read().get(tenant) {
+            return known.clone();
+        }
+        self.tenants.write().entry(tenant.clone()).or_default().clone()
+    }
+
+    /// The same, but nothing is made.
+    pub(crate) fn known_tenant(&self, tenant: &TenantId) -> Option<Arc<TenantSeries>> {
+        self.tenants.read().get(tenant).cloned()
+    }
+
+    /// Series in memory, of all tenants.
+    pub(crate) fn series_count(&self) -> usize {
+        self.tenants.read().values().map(|tenant| tenant.index.read().len()).sum()
+    }
+
+    /// Memory of all series and what finds them, about.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.tenants().iter().map(|tenant| tenant.memory_bytes()).sum()
+    }
+
+    /// Lets go of samples of files below, and of the series that nothing is left of and nobody holds.
+    pub(crate) fn forget_before(&self, first_kept: u32) {
+        self.tenants().iter().for_each(|tenant| tenant.forget_before(first_kept));
+    }
+
+    /// All tenants'.
+    fn tenants(&self) -> Vec<Arc<TenantSeries>> {
+        self.tenants.read().values().cloned().collect()
+    }
+}
+
+impl TenantSeries {
+    /// The index, to be read.
+    pub(crate) fn index(&self) -> parking_lot::RwLockReadGuard<'_, SeriesIndex> {
+        self.index.read()
+    }
+
+    /// Takes in what is said of families.
+    pub(crate) fn learn(&self, metadata: &[Metadata]) {
+        if !metadata.is_empty() {
+            self.families.lock().learn(metadata);
+        }
+    }
+
+    /// Takes in what was known before: what is known already stays.
+    pub(crate) fn learn_older(&self, metadata: &[Metadata]) {
+        let mut families = self.families.lock();
+        let new: Vec<Metadata> = metadata.iter().filter(|said| !families.knows(&said.family)).cloned().collect();
+        families.learn(&new);
+    }
+
+    /// Memory, about.
+    fn memory_bytes(&self) -> u64 {
+        let (all, of_index) = {
+            let index = self.index.read();
+            (index.all().to_vec(), index.memory_bytes())
+        };
+        of_index + all.iter().map(|series| series.memory_bytes()).sum::<u64>()
+    }
+
+    /// What a file must be told of families, with the version that it has then.
+    pub(crate) fn family_news(&self, file: u32) -> (Vec<Metadata>, u64) {
+        self.families.lock().news_for(file)
+    }
+
+    /// A file durably has what is known of families at a version.
+    pub(crate) fn set_families_written(&self, file: u32, version: u64) {
+        self.families.lock().set_written(file, version);
+    }
+
+    /// What is known of families.
+    pub(crate) fn families(&self) -> Vec<Metadata> {
+        self.families.lock().all()
+    }
+
+    /// Lets go of samples of files below, and of the series that nothing is left of and nobody holds.
+    fn forget_before(&self, first_kept: u32) {
+        // Not under the lock: the samples are most of the work.
+        let all: Vec<_> = self.index.read().all().to_vec();
+        let mut any_empty = false;
+        for series in &all {
+            any_empty |= series.forget_before(first_kept);
+        }
+        drop(all);
+        if any_empty {
+            // Whoever would take hold of one now waits for the lock.
+            self.index.write().retain(|series| Arc::strong_count(series) > 1 || !series.is_empty());
+        }
+    }
+}

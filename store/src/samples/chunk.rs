@@ -1,0 +1,428 @@
+//! A chunk of a series: times and floats in few bytes, bit for bit, added at the end and read from the front.
+//!
+//! A token a sample: one byte says how time and value follow. Most times go on by the same step and take nothing; values that are
+//! whole numbers or short decimals are kept as differences of integers, others as the bytes in which they differ from the one before
+//! (after Facebook's Gorilla, VLDB 2015, and ALP, SIGMOD 2023). Samples that only repeat step and value share a byte by 32.
+//! docs/formats.md, Chunk, has the bytes.
+
+use super::decimal::{self, SCALE_MAX};
+
+/// The step is the one before.
+const TIME_SAME: u8 = 0;
+/// The step changed by a zigzag number of 1, 2, 4 or 8 bytes.
+const TIME_BYTES: [usize; 5] = [0, 1, 2, 4, 8];
+/// Of a run: the upper bits are the number of repeated samples, less one.
+const TIME_RUN: u8 = 7;
+/// Samples of one run token.
+const RUN_MAX: u8 = 32;
+
+/// Values 1 to 8: the integer changed by a zigzag number of so many bytes.
+const VALUE_XOR: u8 = 9;
+/// Values 10 to 15: the low 3 to 8 bytes of the exclusive or.
+const VALUE_XOR_LOW: u8 = 10;
+const XOR_LOW_BYTES_MIN: u8 = 3;
+/// Behind [`VALUE_XOR`]: in place of shift and length, a new scale and the integer itself.
+const NEW_SCALE: u8 = 0x80;
+
+/// No integers until the chunk ends: its values are no short decimals.
+const NO_SCALE: u8 = u8::MAX;
+
+/// What of a chunk the next sample depends on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Last {
+    time_ms: i64,
+    step_ms: i64,
+    value: f64,
+    /// The value at `scale`, when there is one.
+    integer: i64,
+    scale: u8,
+}
+
+impl Last {
+    const NONE: Self = Self { time_ms: 0, step_ms: 0, value: 0.0, integer: 0, scale: 0 };
+}
+
+/// Samples in the order in which they were added; times need not ascend, but cost more where they do not.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Chunk {
+    bytes: Vec<u8>,
+    last: Last,
+    count: u32,
+    first_ms: i64,
+    in_run: bool,
+}
+
+impl Default for Chunk {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), last: Last::NONE, count: 0, first_ms: 0, in_run: false }
+    }
+}
+
+impl Chunk {
+    /// Samples.
+    pub(crate) fn len(&self) -> u32 {
+        self.count
+    }
+
+    /// The time of the first; 0 without any.
+    pub(crate) fn first_ms(&self) -> i64 {
+        self.first_ms
+    }
+
+    /// The time of the last; 0 without any.
+    pub(crate) fn last_ms(&self) -> i64 {
+        self.last.time_ms
+    }
+
+    /// The value of the last; 0 without any.
+    pub(crate) fn last_value(&self) -> f64 {
+        self.last.value
+    }
+
+    /// What [`Samples::new`] reads.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Memory beside the struct itself.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Gives back memory that is not used.
+    pub(crate) fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
+    }
+
+    /// Adds a sample.
+    pub(crate) fn push(&mut self, time_ms: i64, value: f64) {
+        let step_ms = time_ms.wrapping_sub(self.last.time_ms);
+        let changed = zigzag(step_ms.wrapping_sub(self.last.step_ms));
+        if changed == 0 && value.to_bits() == self.last.value.to_bits() && self.count > 0 {
+            self.repeat();
+        } else {
+            self.put(changed, value);
+        }
+        if self.count == 0 {
+            self.first_ms = time_ms;
+        }
+        self.last.time_ms = time_ms;
+        // The way from zero to the first is no step that another one could be like.
+        self.last.step_ms = if self.count == 0 { 0 } else { step_ms };
+        self.last.value = value;
+        self.count += 1;
+    }
+
+    fn repeat(&mut self) {
+        if self.in_run
+            && let Some(run) = self.bytes.last_mut()
+            && *run >> 3 < RUN_MAX - 1
+        {
+            *run += 1 << 3;
+            return;
+        }
+        self.reserve(1);
+        self.bytes.push(TIME_RUN);
+        self.in_run = true;
+    }
+
+    fn put(&mut self, changed: u64, value: f64) {
+        self.in_run = false;
+        let time_code = match changed {
+            0 => TIME_SAME,
+            1..=0xff => 1,
+            0x100..=0xffff => 2,
+            0x1_0000..=0xffff_ffff => 3,
+            _ => 4,
+        };
+        // Largest: token, time, control, scale's integer.
+        self.reserve(1 + 8 + 1 + 8);
+        let token = self.bytes.len();
+        self.bytes.push(time_code);
+        self.bytes.extend_from_slice(&changed.to_le_bytes()[..TIME_BYTES[usize::from(time_code)]]);
+        let value_code = self.put_value(value);
+        self.bytes[token] |= value_code << 3;
+    }
+
+    /// Appends what is needed of a value, and answers its code.
+    fn put_value(&mut self, value: f64) -> u8 {
+        let difference = value.to_bits() ^ self.last.value.to_bits();
+        if difference == 0 {
+            return 0;
+        }
+        if self.last.scale != NO_SCALE {
+            if let Some(integer) = decimal::at_scale(value, self.last.scale) {
+                let moved = zigzag(integer.wrapping_sub(self.last.integer));
+                let bytes = significant_bytes(moved).max(1);
+                self.bytes.extend_from_slice(&moved.to_le_bytes()[..bytes]);
+                self.last.integer = integer;
+                return bytes as u8;
+            }
+            if !value.is_finite() {
+                // A stale marker among counters: it says nothing of the others.
+                return self.put_xor(difference);
+            }
+            let finer =
+                (self.last.scale + 1..=SCALE_MAX).find_map(|scale| Some((scale, decimal::at_scale(value, scale)?)));
+            if let Some((scale, integer)) = finer {
+                let number = zigzag(integer);
+                let bytes = significant_bytes(number).max(1);
+                self.bytes.push(NEW_SCALE | (scale << 3) | (bytes as u8 - 1));
+                self.bytes.extend_from_slice(&number.to_le_bytes()[..bytes]);
+                (self.last.scale, self.last.integer) = (scale, integer);
+                return VALUE_XOR;
+            }
+            // Not written: whoever reads needs no scale any more.
+            self.last.scale = NO_SCALE;
+        }
+        self.put_xor(difference)
+    }
+
+    fn put_xor(&mut self, difference: u64) -> u8 {
+        let low_bytes = significant_bytes(difference);
+        let shift = difference.trailing_zeros() as usize / 8;
+        let middle_bytes = low_bytes - shift;
+        if low_bytes >= usize::from(XOR_LOW_BYTES_MIN) && middle_bytes + 1 >= low_bytes {
+            self.bytes.extend_from_slice(&difference.to_le_bytes()[..low_bytes]);
+            return VALUE_XOR_LOW + low_bytes as u8 - XOR_LOW_BYTES_MIN;
+        }
+        self.bytes.push(((shift as u8) << 3) | (middle_bytes as u8 - 1));
+        self.bytes.extend_from_slice(&difference.to_le_bytes()[shift..low_bytes]);
+        VALUE_XOR
+    }
+
+    /// Grows by a fourth rather than to the double: there are very many chunks, and most are small.
+    fn reserve(&mut self, more: usize) {
+        let wanted = self.bytes.len() + more;
+        if wanted > self.bytes.capacity() {
+            let room = (self.bytes.len() + self.bytes.len() / 4 + 16).max(wanted).next_multiple_of(16);
+            self.bytes.reserve_exact(room - self.bytes.len());
+        }
+    }
+}
+
+/// Reads a chunk's samples, oldest addition first. Ends early where bytes are missing or make no sense.
+#[derive(Debug, Clone)]
+pub(crate) struct Samples<'a> {
+    bytes: &'a [u8],
+    last: Last,
+    /// Still to come.
+    left: u32,
+    run: u8,
+    is_begun: bool,
+}
+
+impl<'a> Samples<'a> {
+    /// The first `count` samples of a chunk's bytes.
+    pub(crate) fn new(bytes: &'a [u8], count: u32) -> Self {
+        Self { bytes, last: Last::NONE, left: count, run: 0, is_begun: false }
+    }
+
+    /// Samples that were promised and have not come.
+    pub(crate) fn missing(&self) -> u32 {
+        self.left
+    }
+
+    fn number(&mut self, bytes: usize) -> Option<u64> {
+        // The usual case: eight bytes can be read, whatever the number's length.
+        if let Some(eight) = self.bytes.first_chunk::<8>() {
+            let number = u64::from_le_bytes(*eight);
+            self.bytes = &self.bytes[bytes..];
+            return Some(if bytes == 8 { number } else { number & ((1 << (bytes * 8)) - 1) });
+        }
+        let (head, rest) = self.bytes.split_at_checked(bytes)?;
+        self.bytes = rest;
+        Some(head.iter().rev().fold(0, |number, &byte| (number << 8) | u64::from(byte)))
+    }
+
+    fn step(&mut self) -> Option<()> {
+        let token = self.number(1)? as u8;
+        let time_code = token & 7;
+        if time_code == TIME_RUN {
+            self.run = token >> 3;
+            return Some(());
+        }
+        let changed = self.number(*TIME_BYTES.get(usize::from(time_code))?)?;
+        self.last.step_ms = self.last.step_ms.wrapping_add(unzigzag(changed));
+        match token >> 3 {
+            0 => {}
+            bytes @ 1..=8 => {
+                let moved = self.number(usize::from(bytes))?;
+                self.last.integer = self.last.integer.wrapping_add(unzigzag(moved));
+                self.last.value = decimal::value(self.last.integer, self.last.scale);
+            }
+            VALUE_XOR => self.control()?,
+            code @ VALUE_XOR_LOW..=15 => {
+                let low = self.number(usize::from(code - VALUE_XOR_LOW + XOR_LOW_BYTES_MIN))?;
+                self.last.value = f64::from_bits(self.last.value.to_bits() ^ low);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn control(&mut self) -> Option<()> {
+        let control = self.number(1)? as u8;
+        let number = self.number(usize::from(control & 7) + 1)?;
+        let upper = (control >> 3) & 15;
+        if control & NEW_SCALE != 0 {
+            self.last.scale = (upper <= SCALE_MAX).then_some(upper)?;
+            self.last.integer = unzigzag(number);
+            self.last.value = decimal::value(self.last.integer, upper);
+        } else {
+            let difference = number.checked_shl(u32::from(upper) * 8)?;
+            self.last.value = f64::from_bits(self.last.value.to_bits() ^ difference);
+        }
+        Some(())
+    }
+}
+
+impl Iterator for Samples<'_> {
+    type Item = (i64, f64);
+
+    #[inline]
+    fn next(&mut self) -> Option<(i64, f64)> {
+        self.left = self.left.checked_sub(1)?;
+        if self.run > 0 {
+            self.run -= 1;
+        } else if self.step().is_none() {
+            self.left += 1;
+            self.bytes = &[];
+            return None;
+        }
+        self.last.time_ms = self.last.time_ms.wrapping_add(self.last.step_ms);
+        if !self.is_begun {
+            self.is_begun = true;
+            self.last.step_ms = 0;
+        }
+        Some((self.last.time_ms, self.last.value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.left as usize))
+    }
+}
+
+/// Small numbers of either sign as small numbers.
+pub(crate) fn zigzag(number: i64) -> u64 {
+    ((number << 1) ^ (number >> 63)) as u64
+}
+
+/// The number again.
+pub(crate) fn unzigzag(number: u64) -> i64 {
+    (number >> 1) as i64 ^ -((number & 1) as i64)
+}
+
+fn significant_bytes(number: u64) -> usize {
+    8 - number.leading_zeros() as usize / 8
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use weir_proto::metrics::STALE_NAN;
+
+    use super::*;
+
+    fn chunk(samples: &[(i64, f64)]) -> Chunk {
+        let mut chunk = Chunk::default();
+        for &(time_ms, value) in samples {
+            chunk.push(time_ms, value);
+        }
+        chunk
+    }
+
+    fn bits(samples: impl IntoIterator<Item = (i64, f64)>) -> Vec<(i64, u64)> {
+        samples.into_iter().map(|(time_ms, value)| (time_ms, value.to_bits())).collect()
+    }
+
+    fn check(samples: &[(i64, f64)]) -> usize {
+        let chunk = chunk(samples);
+        for count in 0..=samples.len() {
+            let read = Samples::new(chunk.bytes(), count as u32);
+            assert_eq!(bits(read), bits(samples[..count].iter().copied()));
+        }
+        chunk.bytes().len()
+    }
+
+    fn every_15s(values: impl Iterator<Item = f64>) -> Vec<(i64, f64)> {
+        values.enumerate().map(|(n, value)| (1_700_000_000_123 + n as i64 * 15_000, value)).collect()
+    }
+
+    #[test]
+    fn a_constant_costs_next_to_nothing() {
+        assert_eq!(check(&every_15s((0..120).map(|_| 3.0))), 10 + 3 + 4);
+        assert_eq!(check(&every_15s((0..120).map(|_| 0.0))), 9 + 3 + 4);
+    }
+
+    #[test]
+    fn counters_and_decimals_are_differences() {
+        assert!(check(&every_15s((0..120).map(|n| f64::from(n * 37)))) <= 120 * 2 + 20);
+        assert!(check(&every_15s((0..120).map(|n| f64::from(1_234_567 + n * 1496) / 100.0))) <= 120 * 3 + 20);
+        assert!(check(&every_15s((0..120).map(|n| 1e9 + f64::from(n) * 4e6))) <= 120 * 5 + 20);
+    }
+
+    #[test]
+    fn odd_bits_come_back() {
+        let odd = [
+            f64::NAN,
+            STALE_NAN,
+            f64::from_bits(0xfff8_0000_0000_0001),
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            0.0,
+            -0.0,
+            f64::MIN_POSITIVE,
+            f64::from_bits(1),
+            9_007_199_254_740_993.0,
+            -1.0,
+            0.1,
+            0.1 + 0.2,
+            1e300,
+        ];
+        check(&every_15s(odd.into_iter()));
+        let twice: Vec<f64> = odd.iter().flat_map(|&one| odd.iter().flat_map(move |&two| [one, two])).collect();
+        check(&every_15s(twice.into_iter()));
+        check(&[(i64::MAX, 1.0), (i64::MIN, 1.0), (0, 1.0), (-1, 1.0), (i64::MAX, 1.0)]);
+    }
+
+    #[test]
+    fn a_chunk_cut_anywhere_ends_early() {
+        let samples = every_15s((0..50).map(|n| f64::from(n * n) / 7.0));
+        let whole = chunk(&samples);
+        for cut in 0..whole.bytes().len() {
+            let mut read = Samples::new(&whole.bytes()[..cut], 50);
+            let got = bits(read.by_ref());
+            assert_eq!(got, bits(samples[..got.len()].iter().copied()));
+            assert!(read.missing() as usize + got.len() == 50 && got.len() < 50);
+        }
+    }
+
+    fn value() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            any::<u64>().prop_map(f64::from_bits),
+            (-1000_i64..1000).prop_map(|n| n as f64),
+            (any::<i32>(), 0..12_i32).prop_map(|(n, scale)| f64::from(n) / 10_f64.powi(scale)),
+            Just(STALE_NAN),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn samples_come_back_bit_for_bit(
+            samples in prop::collection::vec((prop_oneof![Just(15_000_i64), 0..20_000_i64, any::<i64>()], value()), 0..60),
+        ) {
+            let mut time_ms = 0_i64;
+            let samples: Vec<_> = samples.into_iter().map(|(step, value)| {
+                time_ms = time_ms.wrapping_add(step);
+                (time_ms, value)
+            }).collect();
+            check(&samples);
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..200), count in 0_u32..500) {
+            prop_assert!(Samples::new(&bytes, count).count() <= count as usize);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Samples in bytes: chunks of a series, journal payloads, histograms. No files, no locks; docs/formats.md has the bytes.
+
+pub(crate) mod bytes;
+pub(crate) mod chunk;
+mod columns;
+mod decimal;
+pub(crate) mod histogram;
+pub(crate) mod payload;
+
+pub use columns::SeriesSamples;
