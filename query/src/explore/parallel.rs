@@ -58,7 +58,7 @@ pub(crate) fn fold<S: Send>(
         vec![work()]
     } else {
         thread::scope(|scope| {
-            let handles: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
+            let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
             // A panic in one is a panic of the query, as it would be on its own thread.
             handles
                 .into_iter()
