@@ -3,10 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use datafusion::{
-    arrow::{
-        array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray},
-        datatypes::Schema,
-    },
+    arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray},
     catalog::TableProvider,
     datasource::MemTable,
 };
@@ -42,7 +39,7 @@ use crate::{
     promql::{script::Loaded, source::Metrics},
     sql::{
         stop::Stop,
-        table::{Tables, of_table},
+        table::{Tables, as_of_table},
     },
 };
 
@@ -116,9 +113,7 @@ pub(crate) fn table(services: Vec<&str>) -> Arc<dyn TableProvider> {
         ("duration_ns", Arc::new(Int64Array::from_iter_values(0..rows))),
     ])
     .expect("columns of one length");
-    let schema = batch.schema();
-    let fields = schema.fields().iter().map(|field| of_table(field.as_ref().clone()));
-    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let schema = as_of_table(&batch.schema());
     let batch = batch.with_schema(Arc::clone(&schema)).expect("the same types");
     Arc::new(MemTable::try_new(schema, vec![vec![batch]]).expect("one schema"))
 }

@@ -219,6 +219,7 @@ impl<'a> Samples<'a> {
     }
 
     /// Samples that were promised and have not come.
+    #[cfg(test)]
     pub(crate) fn missing(&self) -> u32 {
         self.left
     }

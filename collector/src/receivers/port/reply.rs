@@ -11,7 +11,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 /// What handlers return.
-pub type Reply = http::Response<ReplyBody>;
+pub(crate) type Reply = http::Response<ReplyBody>;
 
 /// Data, then trailers; either may be missing.
 #[derive(Debug, Default)]

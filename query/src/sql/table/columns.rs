@@ -128,8 +128,15 @@ impl Table {
 /// Marks fields that are columns of the table, not something that was given such a name.
 const OF_TABLE: &str = "weir.column";
 
+/// A schema of which every field is marked.
+#[cfg(test)]
+pub(crate) fn as_of_table(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| of_table(field.as_ref().clone()));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
 /// Marks a field.
-pub(crate) fn of_table(field: Field) -> Field {
+fn of_table(field: Field) -> Field {
     field.with_metadata([(OF_TABLE.to_owned(), String::new())].into())
 }
 

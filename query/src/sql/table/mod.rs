@@ -29,7 +29,7 @@ use super::{arithmetic, stop::Stop};
 
 pub(super) use access::AttributeFunction;
 #[cfg(test)]
-pub(crate) use columns::of_table;
+pub(crate) use columns::as_of_table;
 pub(super) use columns::{is_fixed_text, is_of_table};
 pub(super) use exec::PARTS_DAMAGED;
 pub(super) use parts::Readers;
