@@ -99,7 +99,7 @@ impl Ord for Labels {
         loop {
             let Some((length, content)) = length_at(mine, start) else { return mine.len().cmp(&others.len()) };
             if differs < content {
-                return texts_at(mine, start).cmp(&texts_at(others, start));
+                return texts_at(mine, start).cmp(texts_at(others, start));
             }
             if differs < content + length {
                 return mine[differs].cmp(&others[differs]);

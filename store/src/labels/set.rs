@@ -16,7 +16,7 @@ impl SeriesSet {
     /// All of them.
     pub(crate) fn all(bound: u32) -> Self {
         let mut set = Self { words: vec![u64::MAX; bound.div_ceil(64) as usize], bound };
-        if let Some(last) = set.words.last_mut().filter(|_| bound % 64 != 0) {
+        if let Some(last) = set.words.last_mut().filter(|_| !bound.is_multiple_of(64)) {
             *last = (1 << (bound % 64)) - 1;
         }
         set
@@ -35,7 +35,7 @@ impl SeriesSet {
         let end = first.saturating_add(length).min(self.bound);
         let mut number = first;
         while number < end {
-            if number % 64 == 0 && end - number >= 64 {
+            if number.is_multiple_of(64) && end - number >= 64 {
                 self.words[number as usize / 64] = u64::MAX;
                 number += 64;
             } else {

@@ -24,7 +24,7 @@ pub(crate) fn put_histogram(into: &mut Vec<u8>, histogram: &Histogram) {
     let whole = counts.iter().chain(buckets).all(|&count| is_whole(count));
     let hint = HINTS.iter().position(|&hint| hint == histogram.reset_hint).unwrap_or_default() as u8;
     let is_float = if histogram.is_float { IS_FLOAT } else { 0 };
-    into.push(u8::from(!whole) * FLOAT_COUNTS | is_float | (hint << HINT_SHIFT));
+    into.push((u8::from(!whole) * FLOAT_COUNTS) | is_float | (hint << HINT_SHIFT));
     into.push(histogram.schema as u8);
     put_float(into, histogram.zero_threshold);
     put_float(into, histogram.sum);

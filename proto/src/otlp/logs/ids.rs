@@ -122,7 +122,7 @@ fn ids_of_body(body: &ValueView<'_>, names: &IdNames) -> LineIds {
 /// Whether a text may have a field of such a name: most lines are told apart by this, which reads ten times as fast as fields are read.
 fn may_name_ids(text: &[u8], names: &IdNames) -> bool {
     static PARTS: LazyLock<[Finder<'static>; 4]> =
-        LazyLock::new(|| ["race", "RACE", "peration_", "\"b3\""].map(|part| Finder::new(part)));
+        LazyLock::new(|| ["race", "RACE", "peration_", "\"b3\""].map(Finder::new));
     !names.is_usual() || PARTS.iter().any(|part| part.find(text).is_some())
 }
 

@@ -153,7 +153,7 @@ impl<'r> Run<'r> {
             return Err(format!("more than {CALLS_MAX} templates call each other"));
         }
         let value = with.map(|with| self.pipeline(with)).transpose()?;
-        let dot = std::mem::replace(&mut self.dot, Some(value.unwrap_or(Value::Nil)));
+        let dot = self.dot.replace(value.unwrap_or(Value::Nil));
         let variables = std::mem::take(&mut self.variables);
         let run = self.nodes(nodes);
         self.dot = dot;

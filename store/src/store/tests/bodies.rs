@@ -40,7 +40,7 @@ fn body(n: u64) -> String {
                 r#"{{"n":{n},"ms":{}.5,"user":{{"id":{}}},"ok":{},"list":[{}, "ü"],"mix":{mix},"id":"{id:016x}-東京"{late}}}"#,
                 n % 40,
                 n % 5,
-                n % 2 == 0,
+                n.is_multiple_of(2),
                 n % 3,
             )
         }
