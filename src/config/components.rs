@@ -65,7 +65,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ReceiverConfig {
     /// `otlp`.
-    Otlp(OtlpConfig),
+    Otlp(Box<OtlpConfig>),
     /// `prometheus`.
     Prometheus(Box<PrometheusConfig>),
     /// `prometheusremotewrite`.
@@ -165,7 +165,7 @@ pub(super) fn receivers(root: &Node, findings: &mut Findings) -> Option<BTreeMap
             }
             _ => {
                 let check = |config: &OtlpConfig| config.check().map_err(|error| flaw(&error.to_string()));
-                reading.read(&node, &steps, check).map(ReceiverConfig::Otlp)
+                reading.read(&node, &steps, check).map(|config| ReceiverConfig::Otlp(Box::new(config)))
             }
         };
         if let Some(config) = config {

@@ -31,7 +31,8 @@ pub(super) fn check(
     let mut listeners = Vec::new();
     for (id, config) in receivers {
         match config {
-            ReceiverConfig::Otlp(OtlpConfig { protocols, .. }) => {
+            ReceiverConfig::Otlp(otlp) => {
+                let OtlpConfig { protocols, .. } = otlp.as_ref();
                 if let Some(grpc) = &protocols.grpc {
                     listeners.push((vec!["receivers", id, "protocols", "grpc", "endpoint"], grpc.endpoint.as_str()));
                 }

@@ -68,12 +68,14 @@ async fn send(receiver: &LokiReceiver, headers: &[(&str, &str)], body: Vec<u8>) 
     HttpClient::connect(receiver.address).await.send("POST", PUSH, headers, body).await
 }
 
+type Headers<'h> = &'h [(&'h str, &'h str)];
+
 #[tokio::test]
 async fn both_forms_are_taken() {
     let receiver = LokiReceiver::start().await;
     let body = push(&[(NOW_NS, "a line")]);
     let gzipped = gzip(&body);
-    let forms: [(&[(&str, &str)], Vec<u8>); 6] = [
+    let forms: [(Headers<'_>, Vec<u8>); 6] = [
         (&[JSON], body.clone()),
         (&[("content-type", "application/json; charset=utf-8"), ("content-encoding", "gzip")], gzipped),
         (&[("content-type", "application/x-protobuf")], snappy(&protobuf(b"a line"))),
@@ -141,7 +143,7 @@ async fn what_is_no_push_is_told_why() {
     lying.extend_from_slice(b"abc");
     let mut short = snappy(&protobuf(b"x"));
     short.truncate(20);
-    let rows: [(&[(&str, &str)], Vec<u8>, u16, &str); 9] = [
+    let rows: [(Headers<'_>, Vec<u8>, u16, &str); 9] = [
         (&[JSON], b"{\"streams\":[{]}".to_vec(), 400, "not JSON at byte 13"),
         (&[JSON], b"[]".to_vec(), 400, "the body at byte 0: must be an object"),
         (&[JSON], snappy(&protobuf(b"x")), 400, "not JSON"),

@@ -184,11 +184,15 @@ async fn a_target_is_scraped_fails_and_comes_back() {
         assert!(asked.contains(header), "{header} in {asked}");
     }
     bench.last("up", "1").await;
-    let shown: Value = serde_json::from_str(&targets(&[bench.scraper.clone()], "state=active", "here")).expect("JSON");
+    let shown: Value =
+        serde_json::from_str(&targets(std::slice::from_ref(&bench.scraper), "state=active", "here")).expect("JSON");
     let shown = &shown["data"]["activeTargets"][0];
     assert_eq!((shown["health"].as_str(), shown["scrapePool"].as_str()), (Some("up"), Some("j")));
     assert_eq!(shown["scrapeUrl"], format!("http://{}/metrics?x=y", target.address));
-    assert_eq!(scrape_pools(&[bench.scraper.clone()]), r#"{"data":{"scrapePools":["j"]},"status":"success"}"#);
+    assert_eq!(
+        scrape_pools(std::slice::from_ref(&bench.scraper)),
+        r#"{"data":{"scrapePools":["j"]},"status":"success"}"#
+    );
 
     target.say(text("a 1\n"));
     bench.last("b", "stale").await;
@@ -196,11 +200,11 @@ async fn a_target_is_scraped_fails_and_comes_back() {
     target.say(answer("500 Internal Server Error", "", b""));
     bench.last("a", "stale").await;
     bench.last("up", "0").await;
-    let shown = targets(&[bench.scraper.clone()], "", "here");
+    let shown = targets(std::slice::from_ref(&bench.scraper), "", "here");
     assert!(shown.contains("server returned HTTP status 500 Internal Server Error"), "{shown}");
     target.say(answer("200 OK", "", b"a 1\n"));
     target.twice_more().await;
-    let shown = targets(&[bench.scraper.clone()], "", "here");
+    let shown = targets(std::slice::from_ref(&bench.scraper), "", "here");
     assert!(shown.contains("sending blank Content-Type and no fallback_scrape_protocol"), "{shown}");
     let headers = "content-type: application/openmetrics-text\r\ncontent-encoding: gzip\r\n";
     target.say(answer("200 OK", headers, &gzip(b"a 7\n# EOF\n")));
@@ -253,7 +257,9 @@ async fn credentials_stay_with_the_targets_host() {
     assert!(asked.starts_with("get /elsewhere ") && !asked.contains("authorization"), "{asked}");
     bench.scraper.reload(&parsed(&job(&target, json!({"follow_redirects": false})))).expect("no files");
     bench.last("up", "0").await;
-    assert!(targets(&[bench.scraper.clone()], "", "here").contains("server returned HTTP status 302 Found"));
+    assert!(
+        targets(std::slice::from_ref(&bench.scraper), "", "here").contains("server returned HTTP status 302 Found")
+    );
 }
 
 #[tokio::test]
@@ -261,11 +267,11 @@ async fn a_body_that_never_ends_and_a_target_that_hangs_fail() {
     let endless = Target::start(answer("200 OK", "content-type: text/plain\r\n", &b"a 1\n".repeat(1000))).await;
     let bench = Bench::start(&job(&endless, json!({"body_size_limit": "1KB"}))).await;
     bench.last("up", "0").await;
-    assert!(targets(&[bench.scraper.clone()], "", "here").contains("body size limit exceeded"));
+    assert!(targets(std::slice::from_ref(&bench.scraper), "", "here").contains("body size limit exceeded"));
     let hanging = Target::start(Vec::new()).await;
     let bench = Bench::start(&job(&hanging, json!({}))).await;
     bench.last("up", "0").await;
-    assert!(targets(&[bench.scraper.clone()], "", "here").contains("context deadline exceeded"));
+    assert!(targets(std::slice::from_ref(&bench.scraper), "", "here").contains("context deadline exceeded"));
 }
 
 #[tokio::test]

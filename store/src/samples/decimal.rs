@@ -13,7 +13,7 @@ const POWERS: [f64; SCALE_MAX as usize + 1] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6
 pub(crate) fn at_scale(value: f64, scale: u8) -> Option<i64> {
     let scaled = (value * POWERS[usize::from(scale)]).round_ties_even();
     // NaN is not below either.
-    if !(scaled.abs() < INTEGER_MAX) {
+    if scaled.is_nan() || scaled.abs() >= INTEGER_MAX {
         return None;
     }
     let integer = scaled as i64;

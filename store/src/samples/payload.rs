@@ -178,7 +178,10 @@ impl<V> Row<V> {
     }
 }
 
-fn definitions(fields: &mut Fields<'_>) -> Option<(Vec<(u64, Labels)>, Vec<Metadata>)> {
+/// Numbers with the series that they stand for, and what is known of families.
+type Definitions = (Vec<(u64, Labels)>, Vec<Metadata>);
+
+fn definitions(fields: &mut Fields<'_>) -> Option<Definitions> {
     if fields.u8()? != VERSION {
         return None;
     }

@@ -18,7 +18,7 @@ pub(super) struct LineTest {
 }
 
 enum Wanted {
-    Text(Finder<'static>),
+    Text(Box<Finder<'static>>),
     Regex(Pattern),
     Pattern(PatternExpr),
     Ip(Addresses),
@@ -32,7 +32,7 @@ impl LineTest {
             }
             match op {
                 LineOp::Contains | LineOp::NotContains => {
-                    Ok(Wanted::Text(Finder::new(needle.text.as_bytes()).into_owned()))
+                    Ok(Wanted::Text(Box::new(Finder::new(needle.text.as_bytes()).into_owned())))
                 }
                 LineOp::Regex | LineOp::NotRegex => Pattern::unanchored(&needle.text).map(Wanted::Regex),
                 LineOp::Pattern | LineOp::NotPattern => PatternExpr::filter(&needle.text).map(Wanted::Pattern),

@@ -55,7 +55,7 @@ pub(super) fn parse(text: &str) -> Result<(Vec<Node>, Definitions), String> {
     match end {
         End::Text => Ok((nodes, parser.definitions)),
         End::Else(_) => Err("unexpected {{else}}".into()),
-        End::End => Err("unexpected {{end}}".into()),
+        End::Here => Err("unexpected {{end}}".into()),
     }
 }
 
@@ -126,7 +126,8 @@ enum End {
     Text,
     /// With what stands behind it.
     Else(Vec<Word>),
-    End,
+    /// `{{end}}`
+    Here,
 }
 
 struct Parser {
@@ -160,7 +161,7 @@ impl Parser {
             match keyword.as_str() {
                 "end" => {
                     self.depth -= 1;
-                    return Ok((nodes, End::End));
+                    return Ok((nodes, End::Here));
                 }
                 "else" => {
                     self.depth -= 1;
@@ -186,10 +187,10 @@ impl Parser {
         let (then, end) = self.nodes()?;
         let otherwise = match end {
             End::Text => return Err(format!("unexpected EOF in {keyword}")),
-            End::End => Vec::new(),
+            End::Here => Vec::new(),
             End::Else(words) => match words.first() {
                 None => match self.nodes()? {
-                    (otherwise, End::End) => otherwise,
+                    (otherwise, End::Here) => otherwise,
                     _ => return Err("expected end; found else or EOF".into()),
                 },
                 // Its end is ours, too.
@@ -217,7 +218,7 @@ impl Parser {
             return Err(format!("{keyword} needs a name in quotes"));
         };
         let (body, end) = self.nodes()?;
-        if !matches!(end, End::End) {
+        if !matches!(end, End::Here) {
             return Err(format!("unexpected EOF in {keyword}"));
         }
         self.definitions.push((name.clone(), body));

@@ -31,7 +31,10 @@ type Pairs = Vec<(String, String)>;
 #[derive(Default)]
 pub(super) struct Held(pub(super) Vec<(u64, String, Arc<StreamLabels>, Pairs)>);
 
-struct HeldParts<'a>(Vec<&'a [(u64, String, Arc<StreamLabels>, Pairs)]>);
+/// Time, text, labels, metadata.
+type HeldLine = (u64, String, Arc<StreamLabels>, Pairs);
+
+struct HeldParts<'a>(Vec<&'a [HeldLine]>);
 
 impl Lines for Held {
     fn parts<'a>(&'a self, selection: &Selection<'_>) -> Result<Box<dyn Parts + 'a>, LogqlError> {
