@@ -144,6 +144,10 @@ async fn every_route_answers() {
         let bounds = "query.startTimeMin=1970-01-01T00:00:00Z&query.startTimeMax=2001-01-01T00:00:00Z";
         let asked = if target.starts_with("/prometheus/") {
             "query=up&start=0&end=60&step=15&match%5B%5D=up".to_owned()
+        } else if target == "/loki/api/v1/query" {
+            "query=vector(1)%2Bvector(1)&time=4".to_owned()
+        } else if target.starts_with("/loki/") {
+            "query=%7Bapp%3D%22cart%22%7D&start=1&end=60&match%5B%5D=%7Bapp%3D%22cart%22%7D".to_owned()
         } else {
             format!("service=cart&q=name&query=SELECT%201&{times}&{bounds}")
         };
@@ -234,7 +238,7 @@ async fn wrong_turns_are_explained_in_the_style_of_the_api() {
         (
             "/prometheus/api/v1/nothing",
             "404",
-            r#"{"error":"nothing is served at this path; / lists what is","errorType":"not_found","status":"error"}"#,
+            r#"{"error":"nothing is served at this path; /api lists what is","errorType":"not_found","status":"error"}"#,
         ),
         ("/prometheus/api/v1/query?query=up%7B", "400", r#""errorType":"bad_data","status":"error"}"#),
         ("/api/v1/trace/%ff", "400", r#"{"error":{"code":400"#),
