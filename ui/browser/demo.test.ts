@@ -1,7 +1,7 @@
 // README's walk through `weir demo`: from the worst service to the guilty version, span and exception.
 
 import { readFileSync, rmSync } from "node:fs";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { address, done, look, withBrowser } from "./look";
 import { folder, start } from "./weir";
 
@@ -14,6 +14,10 @@ it("finds who is to blame in three clicks", { timeout: 240_000 }, async () => {
   const config = built.replace(/127\.0\.0\.1:\d+/g, "127.0.0.1:0");
   const free = /^query:/m.test(config) ? config : `${config}\nquery: {endpoint: '127.0.0.1:0'}\n`;
   const server = await start(data, free, ["demo", "--seed", "7"]);
+  onTestFinished(async () => {
+    await server.stop();
+    rmSync(data, { recursive: true, force: true });
+  });
   const seen = await look("/", { base: server.weir });
   const { page } = seen;
   const worst = page.locator("table[aria-label=Services] tbody tr").first();
@@ -38,6 +42,4 @@ it("finds who is to blame in three clicks", { timeout: 240_000 }, async () => {
   expect(await drawer.textContent()).toContain("PriceTableOverflow");
   expect(await drawer.textContent()).toMatch(/service\.version1\.8\.0/);
   await done(seen);
-  await server.stop();
-  rmSync(data, { recursive: true, force: true });
 });
