@@ -1,5 +1,6 @@
 //! The reading side: search and the HTTP APIs.
 
+pub mod alerting;
 mod batches;
 mod bottlenecks;
 mod coding;

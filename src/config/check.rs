@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use weir_query::http::QueryConfig;
 
+use weir_proto::nearest::unknown;
+
 use super::{
-    Config, StorageConfig, components,
-    error::unknown,
-    listeners,
+    Config, StorageConfig, components, listeners,
     pipelines::{self, Connected},
     service::{self, Name},
     yaml::{Node, Position, Problem, Reading, Step, Value},

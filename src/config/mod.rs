@@ -16,17 +16,16 @@ mod pipelines;
 mod prometheus;
 mod service;
 mod storage;
-mod yaml;
 
 use std::{collections::BTreeMap, fmt::Write, path::Path, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Deserializer};
+use weir_proto::yaml::{self, Found};
 use weir_query::http::QueryConfig;
 
 use self::{
     check::{Findings, check},
     error::lines,
-    yaml::Found,
 };
 pub(crate) use self::{
     components::{ProcessorConfig, ReceiverConfig},

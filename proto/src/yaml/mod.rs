@@ -9,11 +9,11 @@ mod read;
 mod scalar;
 mod tree;
 
-pub(super) use self::{
+pub use self::{
     deserialize::split,
     emit::emit,
     expand::{Found, expand},
-    parse::parse,
-    read::Reading,
+    parse::{parse, parse_plain},
+    read::{Flaw, Reading, path},
     tree::{Entry, Node, Position, Problem, Step, Value},
 };

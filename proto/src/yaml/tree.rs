@@ -4,59 +4,75 @@ use std::fmt;
 
 /// Line and column, from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::config) struct Position {
-    pub(in crate::config) line: u64,
-    pub(in crate::config) column: u64,
+pub struct Position {
+    /// From 1.
+    pub line: u64,
+    /// From 1, in characters.
+    pub column: u64,
 }
 
 /// A value.
 #[derive(Debug, Clone)]
-pub(in crate::config) struct Node {
-    pub(in crate::config) at: Position,
-    pub(in crate::config) value: Value,
+pub struct Node {
+    /// Where it begins.
+    pub at: Position,
+    /// What it is.
+    pub value: Value,
     /// Something was taken out of it because it is wrong: what is missing now was said already.
-    pub(in crate::config) is_tainted: bool,
+    pub is_tainted: bool,
     /// It stands for a variable that is not set: what is wrong with it says nothing about the file.
-    pub(in crate::config) is_unset: bool,
+    pub is_unset: bool,
     /// As good as left out.
-    pub(in crate::config) is_gone: bool,
+    pub is_gone: bool,
 }
 
 /// What kinds of values there are.
 #[derive(Debug, Clone)]
-pub(in crate::config) enum Value {
+pub enum Value {
+    /// Nothing.
     Null,
+    /// One value.
     Scalar {
+        /// As written, without its quotes.
         text: String,
         /// Without quotes: it may be a number, or true.
         is_plain: bool,
     },
+    /// Values in order.
     List(Vec<Node>),
+    /// Keys and their values, in order; each key once.
     Map(Vec<Entry>),
 }
 
 /// A key and its value.
 #[derive(Debug, Clone)]
-pub(in crate::config) struct Entry {
-    pub(in crate::config) key: String,
-    pub(in crate::config) at: Position,
-    pub(in crate::config) node: Node,
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key stands.
+    pub at: Position,
+    /// Its value.
+    pub node: Node,
 }
 
 /// One step of the way from the root to a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::config) enum Step {
+pub enum Step {
+    /// To the value of a key.
     Key(String),
+    /// To an item of a list, from 0.
     Item(usize),
 }
 
 /// Something that is wrong, or without effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::config) struct Problem {
-    pub(in crate::config) at: Position,
+pub struct Problem {
+    /// Where.
+    pub at: Position,
     /// The way to what is to be taken out.
-    pub(in crate::config) steps: Vec<Step>,
-    pub(in crate::config) message: String,
+    pub steps: Vec<Step>,
+    /// What, in words.
+    pub message: String,
 }
 
 impl fmt::Display for Position {
@@ -66,23 +82,24 @@ impl fmt::Display for Position {
 }
 
 impl Node {
-    pub(in crate::config) fn new(at: Position, value: Value) -> Self {
+    /// A value at a place.
+    pub fn new(at: Position, value: Value) -> Self {
         Self { at, value, is_tainted: false, is_unset: false, is_gone: false }
     }
 
     /// Its entries; none where it is no map.
-    pub(in crate::config) fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         let entries = if let Value::Map(entries) = &self.value { entries.as_slice() } else { &[] };
         entries.iter().filter(|entry| !entry.node.is_gone)
     }
 
     /// The value behind this key.
-    pub(in crate::config) fn get(&self, key: &str) -> Option<&Entry> {
+    pub fn get(&self, key: &str) -> Option<&Entry> {
         self.entries().find(|entry| entry.key == key)
     }
 
     /// The innermost written key of this path and its value, and whether that is the whole path.
-    pub(in crate::config) fn innermost(&self, path: &[&str]) -> Option<(&Entry, bool)> {
+    pub fn innermost(&self, path: &[&str]) -> Option<(&Entry, bool)> {
         let (first, rest) = path.split_first()?;
         let entry = self.get(first)?;
         entry.node.innermost(rest).or(Some((entry, rest.is_empty())))
@@ -99,7 +116,7 @@ impl Node {
     }
 
     /// The value at the end of this way.
-    pub(in crate::config) fn at(&self, steps: &[Step]) -> Option<&Self> {
+    pub fn at(&self, steps: &[Step]) -> Option<&Self> {
         let Some((first, rest)) = steps.split_first() else { return Some(self) };
         let child = match (&self.value, first) {
             (Value::Map(entries), Step::Key(key)) => &entries.iter().find(|entry| entry.key == *key)?.node,
@@ -110,7 +127,7 @@ impl Node {
     }
 
     /// Makes what is at the end of this way as good as left out; false when nothing is there. With `taint`, what misses it knows why.
-    pub(in crate::config) fn leave_out(&mut self, steps: &[Step], taint: bool) -> bool {
+    pub fn leave_out(&mut self, steps: &[Step], taint: bool) -> bool {
         let Some((first, rest)) = steps.split_first() else {
             return !std::mem::replace(&mut self.is_gone, true);
         };
@@ -120,7 +137,7 @@ impl Node {
     }
 
     /// Takes out what was left out, and maps and lists that are empty because of it.
-    pub(in crate::config) fn prune(&mut self) {
+    pub fn prune(&mut self) {
         let emptied = |node: &mut Self| {
             let had = node.has_children();
             node.prune();

@@ -13,14 +13,35 @@ use super::{
 /// Most values of a file, those that aliases repeat counted each time.
 const VALUES_MAX: usize = 200_000;
 
+/// The same for files of rules: ten thousand rules have some.
+const PLAIN_VALUES_MAX: usize = 2_000_000;
+
 /// How deep values may lie in each other: they are read by recursion.
 const DEPTH_MAX: usize = 128;
 
-/// Reads a text. What is wrong with single keys is added to `problems`; of a text that is no YAML there is no tree.
-pub(in crate::config) fn parse(text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
+/// Reads a text with references to the environment in it, which stay what they are until [`expand`](super::expand). What is wrong with
+/// single keys is added to `problems`; of a text that is no YAML there is no tree.
+pub fn parse(text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
+    read(&shielded(text), true, problems)
+}
+
+/// The same for a text without references: a `${` means nothing.
+pub fn parse_plain(text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
+    read(text, false, problems)
+}
+
+fn read(text: &str, is_shielded: bool, problems: &mut Vec<Problem>) -> Option<Node> {
     // A byte order mark is none of the file's text.
-    let text = shielded(text.strip_prefix('\u{feff}').unwrap_or(text));
-    let mut tree = Tree { events: Parser::new_from_str(&text), anchors: HashMap::new(), values: 0, depth: 0, problems };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut tree = Tree {
+        events: Parser::new_from_str(text),
+        is_shielded,
+        values_max: if is_shielded { VALUES_MAX } else { PLAIN_VALUES_MAX },
+        anchors: HashMap::new(),
+        values: 0,
+        depth: 0,
+        problems,
+    };
     match tree.document() {
         Ok(node) => Some(node),
         Err(problem) => {
@@ -32,6 +53,9 @@ pub(in crate::config) fn parse(text: &str, problems: &mut Vec<Problem>) -> Optio
 
 struct Tree<'t, 'p> {
     events: Parser<'t, StrInput<'t>>,
+    /// Whether references were made harmless.
+    is_shielded: bool,
+    values_max: usize,
     anchors: HashMap<usize, (Node, usize)>,
     values: usize,
     depth: usize,
@@ -99,7 +123,7 @@ impl<'t> Tree<'t, '_> {
             Event::Scalar(text, style, anchor, tag) => {
                 let is_text = tag.is_some_and(|tag| tag.core_suffix() == Some("str"));
                 let is_plain = style == ScalarStyle::Plain && !is_text;
-                let text = unshielded(&text);
+                let text = if self.is_shielded { unshielded(&text) } else { text.into_owned() };
                 let value = if is_plain && is_null(&text) { Value::Null } else { Value::Scalar { text, is_plain } };
                 (value, anchor)
             }
@@ -127,7 +151,8 @@ impl<'t> Tree<'t, '_> {
 
     fn count(&mut self, count: usize, at: Position) -> Result<(), Problem> {
         self.values += count;
-        if self.values > VALUES_MAX { Err(problem(at, format!("more than {VALUES_MAX} values"))) } else { Ok(()) }
+        let max = self.values_max;
+        if self.values > max { Err(problem(at, format!("more than {max} values"))) } else { Ok(()) }
     }
 
     fn deeper(

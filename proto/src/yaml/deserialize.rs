@@ -16,7 +16,7 @@ use super::{
     Entry, Node, Position, Step, Value,
     scalar::{boolean, float, integer},
 };
-use crate::config::error::unknown;
+use crate::nearest::unknown;
 
 /// Why a value cannot be read, and where it is.
 #[derive(Debug)]
@@ -166,7 +166,7 @@ impl<'n> Reader<'n> {
 }
 
 /// A text as the list that confmap's StringToSlice makes of it: cut at commas, blanks and all; nothing of nothing.
-pub(in crate::config) fn split(text: &str, is_plain: bool, node: &Node) -> Vec<Node> {
+pub fn split(text: &str, is_plain: bool, node: &Node) -> Vec<Node> {
     if text.is_empty() {
         return Vec::new();
     }

@@ -60,20 +60,15 @@ fn reference_len(text: &str) -> Option<usize> {
 }
 
 /// What expansion has found.
-pub(in crate::config) struct Found<'p> {
+pub struct Found<'p> {
     /// What cannot be used.
-    pub(in crate::config) problems: &'p mut Vec<Problem>,
+    pub problems: &'p mut Vec<Problem>,
     /// Variables that are not set.
-    pub(in crate::config) warnings: &'p mut Vec<Problem>,
+    pub warnings: &'p mut Vec<Problem>,
 }
 
 /// Replaces every reference in `root`; `variable` looks a name up. In the sections `strict` a variable has to be set.
-pub(in crate::config) fn expand(
-    root: &mut Node,
-    strict: &[&str],
-    variable: &dyn Fn(&str) -> Option<String>,
-    found: Found<'_>,
-) {
+pub fn expand(root: &mut Node, strict: &[&str], variable: &dyn Fn(&str) -> Option<String>, found: Found<'_>) {
     let mut expansion = Expansion { variable, found, steps: Vec::new(), is_strict: false, strict };
     expansion.node(root);
 }

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// The text of a tree.
-pub(in crate::config) fn emit(root: &Node) -> String {
+pub fn emit(root: &Node) -> String {
     let mut out = String::new();
     match &root.value {
         Value::Map(_) | Value::List(_) => block(root, 0, &mut out),
@@ -86,10 +86,32 @@ fn scalar(text: &str, is_plain: bool) -> String {
     let is_broken = text.contains(|c: char| c.is_control());
     let ends_early = text.contains(": ") || text.contains(" #") || text.ends_with([':', ' ']);
     if is_broken {
-        return serde_json::to_string(text).expect("a text has a JSON form, which is YAML too");
+        return in_quotes(text);
     }
     let plain = !starts_as_other && !ends_early && !text.is_empty() && (is_plain || !reads_as_other);
     if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "''")) }
+}
+
+/// As JSON has it, which is YAML too.
+fn in_quotes(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
 }
 
 #[cfg(test)]

@@ -12,16 +12,17 @@ const MISTAKES_MAX: usize = 100;
 const EMPTY_MAX: usize = 1000;
 
 /// What a type itself finds wrong: the dotted path of the key within the value, empty for the whole, and the problem.
-pub(in crate::config) type Flaw = (String, String);
+pub type Flaw = (String, String);
 
 /// Where mistakes go.
-pub(in crate::config) struct Reading<'p> {
-    pub(in crate::config) problems: &'p mut Vec<Problem>,
+pub struct Reading<'p> {
+    /// All of them.
+    pub problems: &'p mut Vec<Problem>,
 }
 
 impl Reading<'_> {
     /// The value at `steps`, as far as it can be read without what is wrong with it; `None` when too much is.
-    pub(in crate::config) fn read<T: DeserializeOwned>(
+    pub fn read<T: DeserializeOwned>(
         &mut self,
         node: &Node,
         steps: &[Step],
@@ -97,7 +98,7 @@ impl Reading<'_> {
 }
 
 /// `query.endpoint`: the keys on the way. Lists are passed through.
-pub(in crate::config) fn path(steps: &[Step]) -> String {
+pub fn path(steps: &[Step]) -> String {
     let keys = steps.iter().filter_map(|step| match step {
         Step::Key(key) => Some(key.as_str()),
         Step::Item(_) => None,

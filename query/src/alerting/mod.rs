@@ -1,0 +1,3 @@
+//! Alerting: files of rules, their evaluation, and who is told.
+
+pub mod rules;
