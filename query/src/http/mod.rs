@@ -22,7 +22,7 @@ mod jaeger_v3;
 mod leash;
 mod loki;
 mod metrics;
-mod moment;
+pub(crate) mod moment;
 mod mount;
 mod otlp_json;
 mod process;
@@ -42,6 +42,7 @@ pub use config::{PromqlConfig, QueryConfig};
 pub use guests::Guests;
 pub use loki::LogqlConfig;
 pub use mount::Mount;
+pub(crate) use prometheus::Stored;
 pub use server::start;
 pub use site::{Asset, Site};
 
