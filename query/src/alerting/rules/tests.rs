@@ -116,7 +116,7 @@ fn mistakes_are_said_in_prometheus_words_with_their_places() {
             "r.yml:1:30: unknown language `sqll`; did you mean `sql`? Known here: promql, logql, sql",
         ),
         ("tests: []", "r.yml:1:1: unknown key `tests`. Known here: groups"),
-        ("groups: [", "r.yml:1:10: "),
+        ("groups: [", "r.yml:1:9: "),
     ];
     for (text, expected) in cases {
         assert!(problems(text).join("|").starts_with(expected), "{text}: {:?}", problems(text));
