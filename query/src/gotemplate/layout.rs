@@ -1,7 +1,7 @@
 //! Times in Go's layouts, which write the moment `Mon Jan 2 15:04:05 MST 2006` as they want others (<https://pkg.go.dev/time#pkg-constants>).
 
 /// Go's zero time, January 1st of the year 1, does not fit into ns: this stands for it.
-pub(super) const ZERO_TIME_NS: i64 = i64::MIN;
+pub(crate) const ZERO_TIME_NS: i64 = i64::MIN;
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -18,6 +18,39 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+
+/// A time as `fmt` prints it.
+pub(crate) fn shown(ns: i64, zone_s: i32) -> String {
+    format(ns, zone_s, "2006-01-02 15:04:05.999999999 -0700 MST")
+}
+
+/// A length of time in ns as `fmt` prints it: `1h2m3.5s`, `250ms`.
+pub(crate) fn duration(ns: i64) -> String {
+    let size = ns.unsigned_abs();
+    let sign = if ns < 0 { "-" } else { "" };
+    let decimal = |value: u64, unit: u64| {
+        let fraction = format!("{:0width$}", value % unit, width = unit.ilog10() as usize);
+        let fraction = fraction.trim_end_matches('0');
+        let dot = if fraction.is_empty() { "" } else { "." };
+        format!("{}{dot}{fraction}", value / unit)
+    };
+    if size < 1_000_000_000 {
+        let text = match size {
+            0 => return "0s".to_owned(),
+            ..1_000 => format!("{size}ns"),
+            ..1_000_000 => format!("{}µs", decimal(size, 1_000)),
+            _ => format!("{}ms", decimal(size, 1_000_000)),
+        };
+        return format!("{sign}{text}");
+    }
+    let minutes = size / 60_000_000_000;
+    let seconds = decimal(size % 60_000_000_000, 1_000_000_000);
+    match (minutes / 60, minutes % 60) {
+        (0, 0) => format!("{sign}{seconds}s"),
+        (0, minutes) => format!("{sign}{minutes}m{seconds}s"),
+        (hours, minutes) => format!("{sign}{hours}h{minutes}m{seconds}s"),
+    }
+}
 
 /// A piece of a layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +158,7 @@ fn fraction(text: &str) -> Option<(usize, Piece<'static>)> {
 }
 
 /// Seconds east of UTC of a zone that needs no table.
-pub(super) fn zone_seconds(name: &str) -> Option<i32> {
+pub(crate) fn zone_seconds(name: &str) -> Option<i32> {
     matches!(name, "UTC" | "" | "Local" | "GMT" | "Etc/UTC" | "Z").then_some(0)
 }
 
@@ -150,7 +183,7 @@ fn date_of(days: i64) -> (i64, i64, i64) {
 }
 
 /// The moment in a layout.
-pub(super) fn format(ns: i64, zone_s: i32, layout: &str) -> String {
+pub(crate) fn format(ns: i64, zone_s: i32, layout: &str) -> String {
     let (seconds, nanos) = if ns == ZERO_TIME_NS {
         (days_of(1, 1, 1) * 86_400, 0)
     } else {
@@ -233,7 +266,7 @@ struct Found {
 }
 
 /// Unix ns and zone of a text in a layout; a text without a zone is in `zone_s`.
-pub(super) fn parse(layout: &str, text: &str, zone_s: i32) -> Option<(i64, i32)> {
+pub(crate) fn parse(layout: &str, text: &str, zone_s: i32) -> Option<(i64, i32)> {
     let mut found = Found::default();
     let mut rest = text;
     let pieces = pieces(layout);
