@@ -8,4 +8,4 @@ pub mod processors;
 pub mod receivers;
 pub mod samples;
 
-pub use append::{Append, Arrival, Authenticate, Unauthenticated};
+pub use append::{Append, Arrival};

@@ -9,6 +9,7 @@ mod dependencies;
 #[cfg(test)]
 mod drawn;
 mod explore;
+mod gotemplate;
 pub mod http;
 mod lines;
 mod logql;

@@ -5,4 +5,4 @@ pub mod notify;
 pub mod rules;
 pub mod serve;
 pub(crate) mod state;
-mod template;
+pub mod template;

@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::Error};
+use weir_port::{Check, InvalidConfig};
 use weir_proto::{duration, relabel::RelabelConfig, size};
 
 use super::http_config::{Authorization, BasicAuth, HttpKeys, Secret, TlsConfig};
-use crate::receivers::port::config::{Check, InvalidConfig};
 
 /// `receivers.prometheus`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

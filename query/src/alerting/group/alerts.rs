@@ -116,12 +116,9 @@ fn found(
             external_labels: &settings.external_labels,
             external_url: &settings.external_url,
             at_ms: moment.at_ms,
+            alert: name,
         };
         let mut expand = |text: &str| {
-            // Most texts are no templates.
-            if !text.contains("{{") {
-                return text.to_owned();
-            }
             let mut ask = |query: &crate::alerting::rules::Query| asks.instant(query, moment.at_ms);
             template::expand(text, &data, &mut ask).unwrap_or_else(|error| {
                 tracing::warn!(alert = name, error, "a template cannot be expanded");

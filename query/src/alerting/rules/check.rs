@@ -3,6 +3,7 @@
 use weir_proto::{metrics::METRIC_NAME, yaml::Position};
 
 use super::{Query, RuleGroup, fields::Findings, read::RuleText};
+use crate::alerting::template;
 
 /// Checks a rule, the `number`th of its group from 1; its query when that can be read.
 pub(super) fn rule(rule: &RuleText, group: &RuleGroup, number: usize, findings: &mut Findings<'_>) -> Option<Query> {
@@ -44,6 +45,16 @@ pub(super) fn rule(rule: &RuleText, group: &RuleGroup, number: usize, findings: 
     labels(&rule.labels, &prefix, findings);
     for (name, _, at) in rule.annotations.iter().filter(|(name, ..)| name.is_empty()) {
         findings.say(*at, format!("{prefix}invalid annotation name: {name}"));
+    }
+    if let Some(alert) = &rule.alert {
+        let texts = [("label", &rule.labels), ("annotation", &rule.annotations)];
+        for (what, (name, text, at)) in
+            texts.iter().flat_map(|(what, pairs)| pairs.iter().map(move |pair| (what, pair)))
+        {
+            if let Some(words) = template::problem(text, &alert.text) {
+                findings.say(*at, format!("{prefix}{what} {name:?}: {words}"));
+            }
+        }
     }
     query
 }

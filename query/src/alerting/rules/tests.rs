@@ -95,6 +95,15 @@ fn mistakes_are_said_in_prometheus_words_with_their_places() {
             "{record: a, expr: b, labels: {__name__: d}}",
             "r.yml:4:35: group \"g\", rule 1, \"a\": invalid label name: __name__",
         ),
+        (
+            "{alert: a, expr: b, annotations: {c: '{{ foo }}'}}",
+            "r.yml:4:39: group \"g\", rule 1, \"a\": annotation \"c\": template: __alert_a:1: function \"foo\" not \
+             defined",
+        ),
+        (
+            "{alert: a, expr: b, labels: {c: '{{ $x }}'}}",
+            "r.yml:4:34: group \"g\", rule 1, \"a\": label \"c\": template: __alert_a:1: undefined variable \"$x\"",
+        ),
         ("{alert: a, expr: b, for: 5 m}", "r.yml:4:30: for: not a valid duration string: \"5 m\""),
         (
             "{alert: a, exp: b}",
@@ -116,7 +125,7 @@ fn mistakes_are_said_in_prometheus_words_with_their_places() {
             "r.yml:1:30: unknown language `sqll`; did you mean `sql`? Known here: promql, logql, sql",
         ),
         ("tests: []", "r.yml:1:1: unknown key `tests`. Known here: groups"),
-        ("groups: [", "r.yml:1:10: "),
+        ("groups: [", "r.yml:1:9: "),
     ];
     for (text, expected) in cases {
         assert!(problems(text).join("|").starts_with(expected), "{text}: {:?}", problems(text));
