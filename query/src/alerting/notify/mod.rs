@@ -39,11 +39,11 @@ pub struct NotifyLimits {
     pub batch_alerts_max: usize,
 }
 
-/// The first wait before a batch is tried again; each further one is twice as long.
-const RETRY_MIN: Duration = Duration::from_secs(1);
+/// The first wait before a batch is tried again; each further one is twice as long. Short in tests.
+const RETRY_MIN: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 1000 });
 
 /// The longest.
-const RETRY_MAX: Duration = Duration::from_secs(30);
+const RETRY_MAX: Duration = Duration::from_millis(if cfg!(test) { 4 } else { 30_000 });
 
 /// A request under way.
 pub type Posting = BoxFuture<'static, Result<Posted, String>>;

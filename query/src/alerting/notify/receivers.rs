@@ -12,7 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weir_proto::{relabel::RelabelConfig, time::Clock};
 
 use super::{
-    Links, NotifyLimits, Origin, Posting,
+    Links, NotifyLimits, Origin, Posting, metrics,
     sender::{self, Feed},
 };
 use crate::alerting::group::SentAlert;
@@ -106,6 +106,7 @@ impl Receivers {
         tracker: &TaskTracker,
         stop: CancellationToken,
     ) -> Arc<Self> {
+        metrics::show();
         let running = receivers.into_iter().map(|receiver| Running {
             receiver,
             limits,

@@ -125,6 +125,7 @@ impl Alerting {
             clock_moves: watch::Sender::new(0),
             receivers: RwLock::new(None),
         });
+        metrics::show();
         let now_ms = shared.now_ms();
         let mut restored = stored::restored(&shared.engines);
         restored.iter_mut().for_each(|(_, restored)| restored.resumed_at(now_ms));
