@@ -1,5 +1,6 @@
 //! The `weir` binary: reads the command line and runs the command.
 
+mod alerting;
 mod allocator;
 mod banner;
 mod cli;

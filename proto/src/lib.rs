@@ -10,6 +10,7 @@ pub mod loki;
 pub mod metrics;
 pub mod nearest;
 pub mod otlp;
+pub mod relabel;
 pub mod remote_write;
 pub mod signal;
 pub mod size;

@@ -45,6 +45,7 @@ pub use self::{
     status::{SignalStatus, StoreStatus},
 };
 use crate::{
+    Note,
     disk::Disk,
     head::{BatchSummaries, LineRows, SeriesRef, SeriesRefused, SpanRows},
     sampling::{ReloadError, Sampling, SamplingStatus},
@@ -125,6 +126,11 @@ impl Store {
     pub async fn append_metrics(&self, batch: MetricsBatch) -> Result<MetricsAppended, AppendError> {
         self.readiness(Signal::Metrics)?;
         metrics::append(&self.0.shared, batch).await
+    }
+
+    /// The notes of a tenant that stand, by name: durable all of them.
+    pub fn notes(&self, tenant: &TenantId) -> Vec<Note> {
+        self.0.shared.registry.known_tenant(tenant).map(|known| known.notes()).unwrap_or_default()
     }
 
     /// Ok when appends of a signal would be taken now; the reason otherwise.

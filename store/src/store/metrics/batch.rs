@@ -8,7 +8,7 @@ use weir_proto::{
     metrics::{Exemplar, Histogram, Metadata},
 };
 
-use crate::{RejectReason, SeriesRef};
+use crate::{Note, RejectReason, SeriesRef};
 
 /// One frame: a scrape or a request, visible whole or not at all.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct MetricsBatch {
     pub metadata: Vec<Metadata>,
     /// Samples refused before they came here, by reason: the ledger counts them.
     pub rejected: Vec<(RejectReason, u32)>,
+    /// What whoever writes wants to find again, durable together with the samples.
+    pub notes: Vec<Note>,
 }
 
 impl MetricsBatch {
@@ -40,6 +42,7 @@ impl MetricsBatch {
             exemplars: Vec::new(),
             metadata: Vec::new(),
             rejected: Vec::new(),
+            notes: Vec::new(),
         }
     }
 }
@@ -96,6 +99,7 @@ pub(crate) struct SentFrame {
     pub(super) floats: Vec<FloatSample>,
     pub(super) histograms: Vec<HistogramSample>,
     pub(super) exemplars: Vec<(SeriesRef, Exemplar)>,
+    pub(super) notes: Vec<Note>,
     /// Families that its payload tells of, and the version that the file has with them.
     pub(super) families: Vec<Metadata>,
     pub(super) families_version: Option<u64>,

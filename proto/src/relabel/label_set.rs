@@ -1,6 +1,6 @@
 //! Labels that are being changed.
 
-use weir_proto::metrics::{Labels, LabelsError};
+use crate::metrics::{Labels, LabelsError};
 
 /// Names and values in no order; each name once, no value empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
