@@ -6,3 +6,4 @@ pub mod rules;
 pub mod serve;
 pub(crate) mod state;
 pub mod template;
+pub mod unit;

@@ -11,22 +11,22 @@ use super::RuleProblem;
 use crate::promql::syntax::duration;
 
 /// What is found wrong on the way.
-pub(super) struct Findings<'p> {
+pub(crate) struct Findings<'p> {
     path: &'p str,
-    pub(super) problems: Vec<RuleProblem>,
+    pub(crate) problems: Vec<RuleProblem>,
 }
 
 impl<'p> Findings<'p> {
-    pub(super) fn new(path: &'p str) -> Self {
+    pub(crate) fn new(path: &'p str) -> Self {
         Self { path, problems: Vec::new() }
     }
 
-    pub(super) fn say(&mut self, at: Position, message: impl Into<String>) {
+    pub(crate) fn say(&mut self, at: Position, message: impl Into<String>) {
         self.problems.push(RuleProblem { path: self.path.to_owned(), at, message: message.into() });
     }
 
     /// The entries of a map; nothing stands for an empty one. `what` names it when it is none.
-    pub(super) fn entries<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> &'n [Entry] {
+    pub(crate) fn entries<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> &'n [Entry] {
         match &node.value {
             Value::Map(entries) => {
                 for entry in entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
@@ -43,7 +43,7 @@ impl<'p> Findings<'p> {
     }
 
     /// The items of a list; nothing stands for an empty one.
-    pub(super) fn items<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
+    pub(crate) fn items<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
         match &node.value {
             Value::List(items) => items,
             Value::Null => &[],
@@ -55,7 +55,7 @@ impl<'p> Findings<'p> {
     }
 
     /// A text; any single value is one.
-    pub(super) fn text(&mut self, entry: &Entry) -> String {
+    pub(crate) fn text(&mut self, entry: &Entry) -> String {
         match &entry.node.value {
             Value::Scalar { text, .. } => text.clone(),
             Value::Null => String::new(),
@@ -67,7 +67,7 @@ impl<'p> Findings<'p> {
     }
 
     /// A duration as Prometheus writes them; `None` where nothing is written.
-    pub(super) fn duration(&mut self, entry: &Entry) -> Option<Duration> {
+    pub(crate) fn duration(&mut self, entry: &Entry) -> Option<Duration> {
         if matches!(entry.node.value, Value::Null) {
             return None;
         }
@@ -82,7 +82,7 @@ impl<'p> Findings<'p> {
     }
 
     /// A whole number; below zero it is as good as none.
-    pub(super) fn count(&mut self, entry: &Entry) -> usize {
+    pub(crate) fn count(&mut self, entry: &Entry) -> usize {
         if matches!(entry.node.value, Value::Null) {
             return 0;
         }
@@ -97,7 +97,7 @@ impl<'p> Findings<'p> {
     }
 
     /// Names and texts, by name, each with the place of its name.
-    pub(super) fn pairs(&mut self, entry: &Entry) -> Vec<(String, String, Position)> {
+    pub(crate) fn pairs(&mut self, entry: &Entry) -> Vec<(String, String, Position)> {
         let entries = match &entry.node.value {
             Value::Map(entries) => entries.as_slice(),
             Value::Null => &[],

@@ -2,6 +2,7 @@
 
 mod check;
 mod fields;
+mod lint;
 mod query;
 mod read;
 #[cfg(test)]
@@ -11,8 +12,9 @@ use std::{fmt, time::Duration};
 
 pub use weir_proto::yaml::Position;
 
-pub(crate) use self::query::Asked;
+pub(crate) use self::{fields::Findings, query::Asked};
 pub use self::{
+    lint::{Duplicate, doubts, duplicates},
     query::{Language, Query},
     read::read,
 };

@@ -75,6 +75,17 @@ impl Query {
         Ok(Self(asked))
     }
 
+    /// What it gives, when that is nothing for a rule.
+    pub(crate) fn no_result(&self) -> Option<&'static str> {
+        match &self.0 {
+            Asked::PromQl(expr) => match expr.value_type() {
+                ast::ValueType::Scalar | ast::ValueType::Vector => None,
+                other => Some(other.documented()),
+            },
+            Asked::LogQl(_) | Asked::Sql(_) => None,
+        }
+    }
+
     /// The text as Prometheus prints it, where it is PromQL.
     pub fn printed(&self) -> Option<String> {
         match &self.0 {

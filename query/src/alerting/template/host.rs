@@ -1,7 +1,13 @@
 //! What templates of alerts see and can call.
 
-use super::{Ask, SampleValue, TemplateData, functions, labels};
-use crate::gotemplate::{Host, Parameter, Signature, Value, builtins};
+use weir_proto::metrics::Labels;
+
+use super::{Ask, TemplateData, functions, labels};
+use crate::{
+    alerting::rules::{Language, Query},
+    gotemplate::{Host, Parameter, Signature, Value, builtins},
+    promql::{histogram, value::Point},
+};
 
 /// Queries that one text may ask.
 const QUERIES_MAX: usize = 100;
@@ -48,12 +54,16 @@ impl<'a, 'd> Asker<'a, 'd> {
         if self.queries > QUERIES_MAX {
             return Err(format!("the template asks more than {QUERIES_MAX} queries"));
         }
-        let samples = (self.ask)(query)?;
+        let samples = (self.ask)(&Query::read(Language::PromQl, query)?)?;
         if samples.len() > RESULTS_MAX {
             return Err(format!("the query gives more than {RESULTS_MAX} results"));
         }
-        let record = |sample: super::Sample| {
-            Value::Record(SAMPLE, vec![("Labels", labels(&sample.labels)), ("Value", Value::Float(sample.value))])
+        let record = |(set, point): (Labels, Point)| {
+            let value = match point {
+                Point::Float(value) => value,
+                Point::Histogram(_) => 0.0,
+            };
+            Value::Record(SAMPLE, vec![("Labels", labels(set.iter())), ("Value", Value::Float(value))])
         };
         Ok(Value::List(samples.into_iter().map(record).collect()))
     }
@@ -68,12 +78,15 @@ impl Host for Asker<'_, '_> {
 
     fn field(&mut self, name: &str) -> Result<Value, String> {
         match name {
-            "Labels" => Ok(labels(self.data.labels)),
-            "ExternalLabels" => Ok(labels(self.data.external_labels)),
+            "Labels" => Ok(labels(self.data.labels.iter())),
+            "ExternalLabels" => {
+                let external_labels = self.data.external_labels.iter();
+                Ok(labels(external_labels.map(|(name, text)| (name.as_str(), text.as_str()))))
+            }
             "ExternalURL" => Ok(Value::Text(self.data.external_url.to_owned())),
             "Value" => Ok(match self.data.value {
-                SampleValue::Float(value) => Value::Float(*value),
-                SampleValue::Histogram(text) => Value::Opaque("*histogram.FloatHistogram", text.clone()),
+                Point::Float(value) => Value::Float(*value),
+                Point::Histogram(value) => Value::Opaque("*histogram.FloatHistogram", histogram::text(value)),
             }),
             _ => Err(format!("can't evaluate field {name} in type {DATA}")),
         }

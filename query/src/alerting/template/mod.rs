@@ -8,8 +8,14 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use weir_proto::metrics::Labels;
+
 use self::host::Asker;
-use crate::gotemplate::{Bounds, Template, Value};
+use super::rules::Query;
+use crate::{
+    gotemplate::{Bounds, Template, Value},
+    promql::value::Point,
+};
 
 /// What one text may take; more is an error, and the alert goes out with that.
 const BOUNDS: Bounds = Bounds { steps_max: 100_000, bytes_max: 1 << 20 };
@@ -20,41 +26,23 @@ const PREAMBLE: &str = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabe
 
 /// What a text is written of.
 #[derive(Debug, Clone, Copy)]
-pub struct TemplateData<'a> {
+pub(crate) struct TemplateData<'a> {
     /// `$labels`: the result's.
-    pub labels: &'a [(String, String)],
+    pub(crate) labels: &'a Labels,
     /// `$value`
-    pub value: &'a SampleValue,
+    pub(crate) value: &'a Point,
     /// `$externalLabels`
-    pub external_labels: &'a [(String, String)],
+    pub(crate) external_labels: &'a [(String, String)],
     /// `$externalURL`
-    pub external_url: &'a str,
+    pub(crate) external_url: &'a str,
     /// `now`: when the rule is evaluated, Unix ms.
-    pub at_ms: i64,
+    pub(crate) at_ms: i64,
     /// The alert's name, which errors have.
-    pub alert: &'a str,
-}
-
-/// A result's value.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SampleValue {
-    /// A number.
-    Float(f64),
-    /// A histogram as it is printed.
-    Histogram(String),
-}
-
-/// A result of a query within a template.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sample {
-    /// With the metric's name, by name.
-    pub labels: Vec<(String, String)>,
-    /// Of histograms 0.
-    pub value: f64,
+    pub(crate) alert: &'a str,
 }
 
 /// Asks a query at the time of the evaluation.
-pub type Ask<'a> = dyn FnMut(&str) -> Result<Vec<Sample>, String> + 'a;
+pub(crate) type Ask<'a> = dyn FnMut(&Query) -> Result<Vec<(Labels, Point)>, String> + 'a;
 
 /// The text that a template writes.
 ///
@@ -62,7 +50,7 @@ pub type Ask<'a> = dyn FnMut(&str) -> Result<Vec<Sample>, String> + 'a;
 ///
 /// What is wrong, as Prometheus says it: `error executing template __alert_NAME: …`. The caller puts
 /// `<error expanding template: …>` in the text's place.
-pub fn expand(text: &str, data: &TemplateData<'_>, ask: &mut Ask<'_>) -> Result<String, String> {
+pub(crate) fn expand(text: &str, data: &TemplateData<'_>, ask: &mut Ask<'_>) -> Result<String, String> {
     if !text.contains("{{") {
         return Ok(text.to_owned());
     }
@@ -77,7 +65,7 @@ pub fn expand(text: &str, data: &TemplateData<'_>, ask: &mut Ask<'_>) -> Result<
 }
 
 /// What is wrong with a template of an alert of this name, if anything is.
-pub fn problem(text: &str, alert: &str) -> Option<String> {
+pub(crate) fn problem(text: &str, alert: &str) -> Option<String> {
     if !text.contains("{{") {
         return None;
     }
@@ -88,6 +76,6 @@ fn read(name: &str, text: &str) -> Result<Template, String> {
     Template::read(name, &format!("{PREAMBLE}{text}"), &host::is_function)
 }
 
-fn labels(pairs: &[(String, String)]) -> Value {
-    Value::Labels(pairs.iter().cloned().collect::<BTreeMap<_, _>>())
+fn labels<'p>(pairs: impl Iterator<Item = (&'p str, &'p str)>) -> Value {
+    Value::Labels(pairs.map(|(name, text)| (name.to_owned(), text.to_owned())).collect::<BTreeMap<_, _>>())
 }

@@ -1,33 +1,31 @@
 //! Templates of alerts before and after.
 
+use std::sync::Arc;
+
+use weir_proto::metrics::Histogram;
+
 use super::*;
 
-fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+fn labels_of(pairs: &[(&str, &str)]) -> Labels {
+    Labels::new(pairs.iter().copied()).expect("a set of labels")
 }
 
-fn sample(labels: &[(&str, &str)], value: f64) -> Sample {
-    Sample { labels: pairs(labels), value }
-}
-
-fn answer(query: &str) -> Result<Vec<Sample>, String> {
-    match query {
-        "metric" => Ok(vec![
-            sample(&[("__name__", "metric"), ("instance", "b"), ("__value__", "x")], 21.0),
-            sample(&[("__name__", "metric"), ("instance", "a")], 11.0),
+fn answer(query: &Query) -> Result<Vec<(Labels, Point)>, String> {
+    match query.printed().as_deref() {
+        Some("metric") => Ok(vec![
+            (labels_of(&[("__name__", "metric"), ("instance", "b"), ("__value__", "x")]), Point::Float(21.0)),
+            (labels_of(&[("__name__", "metric"), ("instance", "a")]), Point::Float(11.0)),
         ]),
-        "none" => Ok(Vec::new()),
-        other => Err(format!("1:1: parse error: {other}")),
+        _ => Ok(Vec::new()),
     }
 }
 
-fn written_of(text: &str, value: &SampleValue) -> String {
-    let labels = pairs(&[("instance", "localhost:9090"), ("job", "api"), ("odd", "<b>")]);
-    let external_labels = pairs(&[("cluster", "eu")]);
+fn written_of(text: &str, value: &Point) -> String {
+    let labels = labels_of(&[("instance", "localhost:9090"), ("job", "api"), ("odd", "<b>")]);
     let data = TemplateData {
         labels: &labels,
         value,
-        external_labels: &external_labels,
+        external_labels: &[("cluster".to_owned(), "eu".to_owned())],
         external_url: "http://weir.example:4320/prometheus",
         at_ms: 1_435_065_584_128,
         alert: "Down",
@@ -43,7 +41,7 @@ fn templates_write_what_the_reference_says() {
     let (mut count, mut wrong) = (0, Vec::new());
     while let (Some(template), Some(expected)) = (lines.next(), lines.next()) {
         let expected = expected.strip_prefix("=> ").unwrap_or_else(|| panic!("no => below {template}"));
-        let found = written_of(template, &SampleValue::Float(1234.5)).replace('\n', "⏎");
+        let found = written_of(template, &Point::Float(1234.5)).replace('\n', "⏎");
         if found != expected {
             wrong.push(format!("{template}\n   {found}\n=> {expected}"));
         }
@@ -55,17 +53,18 @@ fn templates_write_what_the_reference_says() {
 
 #[test]
 fn values_are_what_they_are() {
+    let histogram = Point::Histogram(Arc::new(Histogram { count: 3.0, sum: 6.0, ..Histogram::default() }));
     for (value, text) in [
-        (SampleValue::Float(f64::NAN), "NaN"),
-        (SampleValue::Float(1e21), "1e+21"),
-        (SampleValue::Float(100_000.0), "100000"),
-        (SampleValue::Float(-0.00001), "-1e-05"),
-        (SampleValue::Histogram("{count:3, sum:6, [1,2]:3}".into()), "{count:3, sum:6, [1,2]:3}"),
+        (Point::Float(f64::NAN), "NaN"),
+        (Point::Float(1e21), "1e+21"),
+        (Point::Float(100_000.0), "100000"),
+        (Point::Float(-0.00001), "-1e-05"),
+        (histogram.clone(), "{count:3, sum:6}"),
     ] {
         assert_eq!(written_of("{{ $value }}", &value), text);
         assert_eq!(written_of("{{ .Value }}", &value), text);
     }
-    let error = written_of("{{ $value | humanize }}", &SampleValue::Histogram("{}".into()));
+    let error = written_of("{{ $value | humanize }}", &histogram);
     assert!(error.ends_with("error calling humanize: can't convert *histogram.FloatHistogram to float"), "{error}");
 }
 
@@ -87,14 +86,14 @@ fn problems_are_found_before() {
 fn what_would_go_on_is_stopped() {
     let mut asked = 0;
     let data = TemplateData {
-        labels: &[],
-        value: &SampleValue::Float(1.0),
+        labels: &Labels::default(),
+        value: &Point::Float(1.0),
         external_labels: &[],
         external_url: "",
         at_ms: 0,
         alert: "A",
     };
-    let mut ask = |_: &str| {
+    let mut ask = |_: &Query| {
         asked += 1;
         Ok(Vec::new())
     };
