@@ -7,6 +7,8 @@ mod overlay;
 mod running;
 mod shown;
 mod stored;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,

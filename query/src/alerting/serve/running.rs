@@ -62,9 +62,9 @@ struct Work {
 }
 
 /// What an evaluation came to.
-struct Done {
-    evaluation: Evaluation,
-    batch: MetricsBatch,
+pub(super) struct Done {
+    pub(super) evaluation: Evaluation,
+    pub(super) batch: MetricsBatch,
     seconds: f64,
     began_ns: u64,
 }
@@ -180,7 +180,8 @@ impl Running {
         }
     }
 
-    fn evaluate(&self, shared: &Shared, slot: i64) -> Done {
+    /// What comes of a moment, not stored yet.
+    pub(super) fn evaluate(&self, shared: &Shared, slot: i64) -> Done {
         let began_ns = shared.clock.now_ns();
         let begin = Instant::now();
         let mut work = self.work();
