@@ -214,13 +214,7 @@ impl Step<'_> {
 }
 
 /// Collects what is to be told.
-fn send(
-    state: &mut RuleState,
-    moment: &Moment<'_>,
-    rule: &Rule,
-    settings: &Settings,
-    evaluation: &mut Evaluation,
-) {
+fn send(state: &mut RuleState, moment: &Moment<'_>, rule: &Rule, settings: &Settings, evaluation: &mut Evaluation) {
     let mut expr: Option<Arc<str>> = None;
     for alert in state.alerts.values_mut() {
         if !alert.needs_sending(moment.at_ms, settings.resend_delay_ms) {

@@ -7,11 +7,7 @@ use weir_proto::metrics::Labels;
 use weir_store::{FloatSample, MetricsBatch, StoreOptions};
 
 use super::{running::Done, *};
-use crate::alerting::{
-    group::SentAlert,
-    rules::read,
-    state::AlertState,
-};
+use crate::alerting::{group::SentAlert, rules::read, state::AlertState};
 
 const STEP_MS: i64 = 10_000;
 
