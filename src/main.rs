@@ -1,5 +1,6 @@
 //! The `weir` binary: reads the command line and runs the command.
 
+mod alerting;
 mod allocator;
 mod banner;
 mod cli;
@@ -105,7 +106,9 @@ fn validate(file: &std::path::Path) -> anyhow::Result<()> {
     for warning in warnings {
         eprintln!("weir: warning: {warning}");
     }
-    println!("{}: valid; {}", file.display(), outcome?.summary());
+    let config = outcome?;
+    alerting::check_rules(&config, file)?;
+    println!("{}: valid; {}", file.display(), config.summary());
     Ok(())
 }
 

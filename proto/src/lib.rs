@@ -8,13 +8,16 @@ pub mod ids;
 pub mod json;
 pub mod loki;
 pub mod metrics;
+pub mod nearest;
 pub mod otlp;
+pub mod relabel;
 pub mod remote_write;
 pub mod signal;
 pub mod size;
 pub mod tenant;
 pub mod time;
 pub mod tracestate;
+pub mod yaml;
 pub mod zipkin;
 
 pub use ids::{SpanId, TraceId};

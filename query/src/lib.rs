@@ -1,5 +1,6 @@
 //! The reading side: search and the HTTP APIs.
 
+pub mod alerting;
 mod batches;
 mod bottlenecks;
 mod coding;
@@ -8,6 +9,7 @@ mod dependencies;
 #[cfg(test)]
 mod drawn;
 mod explore;
+mod gotemplate;
 pub mod http;
 mod lines;
 mod logql;

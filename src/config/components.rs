@@ -10,10 +10,11 @@ use weir_collector::{
     },
 };
 
+use weir_proto::nearest::unknown;
+
 use super::{
     check::Findings,
     elsewhere::{self, Standing},
-    error::unknown,
     prometheus,
     yaml::{Entry, Node, Position, Problem, Reading, Step, Value},
 };

@@ -10,6 +10,7 @@ pub mod journal;
 mod labels;
 mod lane;
 pub mod ledger;
+mod note;
 pub mod offset;
 mod options;
 pub mod reject;
@@ -42,6 +43,7 @@ pub use lane::{
     metrics::{FloatSample, HistogramSample, MetricsAppended, MetricsBatch, SampleIndex},
 };
 pub use ledger::{Ledger, Tally};
+pub use note::Note;
 pub use offset::Offset;
 pub use options::StoreOptions;
 pub use reject::{RejectReason, Rejection};

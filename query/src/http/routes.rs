@@ -216,8 +216,6 @@ pub(super) const ROUTES: &[Route] = &[
         prometheus::label_values,
     ),
     Route::read("/prometheus/api/v1/metadata", true, "Prometheus: types and helps of metrics.", prometheus::metadata),
-    Route::tell("/prometheus/api/v1/rules", "Prometheus: no rules.", |_| prometheus::rules()),
-    Route::tell("/prometheus/api/v1/alerts", "Prometheus: no alerts.", |_| prometheus::alerts()),
     Route::tell("/prometheus/api/v1/status/buildinfo", "Prometheus: what is running.", |_| prometheus::buildinfo()),
     Route::tell("/prometheus/api/v1/status/flags", "Prometheus: no flags.", |_| prometheus::flags()),
     Route::tell("/prometheus/-/healthy", "Prometheus: 200 while the process lives.", |_| prometheus::healthy()),

@@ -15,7 +15,7 @@ mod path;
 mod pattern;
 pub(crate) mod pipeline;
 mod print;
-mod regex;
+pub(crate) mod regex;
 mod scalar;
 mod template;
 mod token;

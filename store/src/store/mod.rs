@@ -22,6 +22,7 @@ use crate::{
         metrics::{self, MetricsAppended, MetricsBatch},
         shared::Shared,
     },
+    note::Note,
     options::StoreOptions,
     sampling::{ReloadError, Sampling, SamplingStatus},
     snapshot::asked::Snapshot,
@@ -100,6 +101,11 @@ impl Store {
     pub async fn append_metrics(&self, batch: MetricsBatch) -> Result<MetricsAppended, AppendError> {
         self.readiness(Signal::Metrics)?;
         metrics::append(&self.0.shared, batch).await
+    }
+
+    /// The notes of a tenant that stand, by name: durable all of them.
+    pub fn notes(&self, tenant: &TenantId) -> Vec<Note> {
+        self.0.shared.registry.known_tenant(tenant).map(|known| known.notes()).unwrap_or_default()
     }
 
     /// Ok when appends of a signal would be taken now; the reason otherwise.

@@ -144,6 +144,10 @@ async fn open_metrics(
             Ok(families) => registry.tenant(tenant).learn_older(&families),
             Err(error) => tracing::error!(%tenant, %error, "what is known of metric families cannot be read"),
         }
+        match segments.last().map_or(Ok(Vec::new()), |segment| segment.notes()) {
+            Ok(notes) => registry.tenant(tenant).note_older(notes),
+            Err(error) => tracing::error!(%tenant, %error, "notes cannot be read"),
+        }
     }
     let segments = Arc::new(opening.segments.clone());
     views.change(|view| {

@@ -84,6 +84,7 @@ impl Replay<'_> {
         };
         payload.series.iter().for_each(|(number, labels)| self.define(tenant, *number, labels));
         self.registry.tenant(tenant).learn(&payload.metadata);
+        self.registry.tenant(tenant).note(&payload.notes);
         let mut arrived = Arrived { metadata: payload.metadata, ..Arrived::default() };
         for &Row { series, time_ms, start_ms, value } in &payload.floats {
             match self.places.get(&series) {

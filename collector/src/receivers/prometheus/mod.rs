@@ -12,6 +12,7 @@ mod lines;
 mod media;
 mod metrics;
 mod names;
+mod peers;
 mod pool;
 mod report;
 mod schedule;
@@ -28,6 +29,7 @@ pub use config::{
 };
 pub use discovery::ReadYaml;
 pub use http_config::{Authorization, BasicAuth, Secret, TlsConfig, TlsVersion};
+pub use peers::{PeerAddresses, PeersConfig, ToldPeers, WebhookConfig};
 pub use scraper::{Scraper, Surroundings};
 pub use shown::{scrape_pools, targets};
 

@@ -2,8 +2,10 @@
 
 mod limits;
 mod lists;
+mod mounted;
 mod params;
 mod query;
+mod rules;
 mod status;
 mod stored;
 #[cfg(test)]
@@ -12,8 +14,8 @@ mod written;
 
 pub(super) use lists::{label_values, labels, metadata, series};
 pub(super) use query::{format_query, query, query_exemplars, query_range};
-pub(super) use status::{alerts, buildinfo, flags, healthy, ready, rules};
-pub(super) use stored::Stored;
+pub(super) use status::{buildinfo, flags, healthy, ready};
+pub(crate) use stored::Stored;
 
 use serde::Serialize;
 

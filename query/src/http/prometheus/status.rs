@@ -30,16 +30,6 @@ pub(in crate::http) fn flags() -> Result<Answer, Failure> {
     success(&json!({}))
 }
 
-/// `/prometheus/api/v1/rules`.
-pub(in crate::http) fn rules() -> Result<Answer, Failure> {
-    success(&json!({"groups": []}))
-}
-
-/// `/prometheus/api/v1/alerts`.
-pub(in crate::http) fn alerts() -> Result<Answer, Failure> {
-    success(&json!({"alerts": []}))
-}
-
 /// `/prometheus/-/healthy`.
 pub(in crate::http) fn healthy() -> Result<Answer, Failure> {
     Ok(Answer::text(TEXT, "Weir is healthy.\n".into()))

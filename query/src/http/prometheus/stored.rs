@@ -14,9 +14,9 @@ use weir_store::{ReadError, SeriesSamples, Snapshot, StoredSeries};
 use crate::promql::source::{HistogramSample, Metrics, Samples, Series, Source, SourceError};
 
 /// One tenant's, of one moment.
-pub(in crate::http) struct Stored<'a> {
-    pub(in crate::http) snapshot: &'a Snapshot,
-    pub(in crate::http) tenant: &'a TenantId,
+pub(crate) struct Stored<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) tenant: &'a TenantId,
 }
 
 fn unread(error: ReadError) -> SourceError {

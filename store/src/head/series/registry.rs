@@ -1,13 +1,14 @@
 //! All series in memory, by tenant.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
+use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use prometheus::{IntCounterVec, register_int_counter_vec};
 use weir_proto::{
@@ -20,6 +21,7 @@ use super::{
     index::SeriesIndex,
     series::{Series, SeriesRef},
 };
+use crate::note::Note;
 
 /// Metric names that refusals are counted under; those of further ones are counted as `other`.
 const REFUSED_NAMES_MAX: usize = 1000;
@@ -51,6 +53,8 @@ pub(crate) struct Registry {
 pub(crate) struct TenantSeries {
     index: RwLock<SeriesIndex>,
     families: Mutex<Families>,
+    /// By name; one without bytes is gone.
+    notes: Mutex<BTreeMap<String, Bytes>>,
 }
 
 /// Without a limit.
@@ -168,6 +172,28 @@ impl TenantSeries {
         let mut families = self.families.lock();
         let new: Vec<Metadata> = metadata.iter().filter(|said| !families.knows(&said.family)).cloned().collect();
         families.learn(&new);
+    }
+
+    /// Takes in notes that are durable.
+    pub(crate) fn note(&self, notes: &[Note]) {
+        if !notes.is_empty() {
+            self.notes.lock().extend(notes.iter().map(|note| (note.name.clone(), note.bytes.clone())));
+        }
+    }
+
+    /// Takes in what stood before: what is known already stays.
+    pub(crate) fn note_older(&self, notes: Vec<Note>) {
+        let mut known = self.notes.lock();
+        for Note { name, bytes } in notes {
+            known.entry(name).or_insert(bytes);
+        }
+    }
+
+    /// The notes that stand, by name.
+    pub(crate) fn notes(&self) -> Vec<Note> {
+        let notes = self.notes.lock();
+        let standing = notes.iter().filter(|(_, bytes)| !bytes.is_empty());
+        standing.map(|(name, bytes)| Note { name: name.clone(), bytes: bytes.clone() }).collect()
     }
 
     /// Memory, about.

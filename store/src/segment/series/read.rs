@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     labels::{LabelIndex, SeriesSet, Values},
+    note::Note,
     samples::SeriesSamples,
     segment::SegmentError,
 };
@@ -103,7 +104,16 @@ impl SeriesSegment {
 
     /// The families, by name.
     pub(crate) fn families(&self) -> Result<Vec<Metadata>, SegmentError> {
-        let Some(block) = &self.directory.families else { return Ok(Vec::new()) };
+        Ok(self.told()?.0)
+    }
+
+    /// The notes that stood when it was written, by name.
+    pub(crate) fn notes(&self) -> Result<Vec<Note>, SegmentError> {
+        Ok(self.told()?.1)
+    }
+
+    fn told(&self) -> Result<(Vec<Metadata>, Vec<Note>), SegmentError> {
+        let Some(block) = &self.directory.families else { return Ok(Default::default()) };
         read_families(&self.block(block)?).ok_or_else(|| SegmentError::damaged(format!("{INDEX}: families")))
     }
 

@@ -7,7 +7,7 @@ use super::{
     still::StillMetrics,
     *,
 };
-use crate::lane::metrics;
+use crate::{lane::metrics, note::Note};
 
 /// One file's worth: two series go on, one is new, one sample is late.
 async fn fill(store: &StillMetrics, tenant: &TenantId, file: i64) {
@@ -182,5 +182,42 @@ async fn retention_lets_go_of_segments_by_their_newest_sample() {
     store.store.apply_retention().await;
     assert_eq!((store.segments(&tenant), store.shown(&tenant, &named("old"))), (1, String::new()));
     assert_eq!(store.shown(&tenant, &named("new")).lines().count(), 1);
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn notes_stand_in_journal_segment_and_larger_segment() {
+    let folder = temp_folder();
+    let mut store = StillMetrics::open(options(folder.path())).await;
+    let tenant = tenant("default");
+    let note = |name: &str, bytes: &str| Note { name: name.into(), bytes: bytes.to_owned().into() };
+    let mut expected = Vec::new();
+    for file in 0..4_i64 {
+        let mut batch = store.batch(&tenant, &[("__name__=a", 1000 * file, 1.0)]);
+        batch.notes = match file {
+            0 => vec![note("x", "0"), note("y", "0"), note("z", "0")],
+            1 => vec![note("x", "1"), note("y", "")],
+            _ => Vec::new(),
+        };
+        metrics::append(store.shared(), batch).await.expect("appended");
+        expected = if file == 0 {
+            vec![note("x", "0"), note("y", "0"), note("z", "0")]
+        } else {
+            vec![note("x", "1"), note("z", "0")]
+        };
+        assert_eq!(store.shared().registry.tenant(&tenant).notes(), expected);
+        store.close().await;
+        store = StillMetrics::open(options(folder.path())).await;
+        assert_eq!(store.shared().registry.tenant(&tenant).notes(), expected, "file {file}, from the journal");
+        store.roll().await;
+        while store.seal().await {}
+        store.close().await;
+        store = StillMetrics::open(options(folder.path())).await;
+        assert_eq!(store.shared().registry.tenant(&tenant).notes(), expected, "file {file}, from its segment");
+    }
+    store.merge_all(&tenant).await;
+    store.close().await;
+    store = StillMetrics::open(options(folder.path())).await;
+    assert_eq!(store.shared().registry.tenant(&tenant).notes(), expected, "from a merged segment");
     store.close().await;
 }
