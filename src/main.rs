@@ -7,6 +7,7 @@ mod config;
 mod data;
 mod demo;
 mod logging;
+mod receivers;
 mod samplers;
 mod scrapers;
 mod shutdown;

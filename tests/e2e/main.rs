@@ -20,6 +20,7 @@ mod raw_http;
 mod rounds;
 mod sampling;
 mod sdk;
+mod shippers;
 mod sql;
 mod sql_bombs;
 mod sync_failure;

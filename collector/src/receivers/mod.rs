@@ -1,10 +1,13 @@
 //! What speaks to the outside: one file or folder per receiver, and the port that they share.
 
+pub mod elasticsearch;
 pub mod loki;
 pub mod otlp;
 mod port;
 pub mod prometheus;
 pub mod remote_write;
+pub mod splunk_hec;
+pub mod syslog;
 pub mod zipkin;
 
 pub use port::{

@@ -6,7 +6,7 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, FromRequestParts, Query, RawPathParams, Request},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use http::{HeaderValue, Method, StatusCode, header};
 use tokio::time::timeout;
@@ -280,8 +280,17 @@ pub(super) fn router(app: &App) -> Router {
     for mount in app.mounts.iter() {
         let answer = Arc::clone(&mount.answer);
         let answer = move |request: Request| answer(request);
-        let methods = if mount.kind == MountKind::Push { post(answer) } else { get(answer) };
-        router = router.route(mount.path, methods);
+        router = match mount.kind {
+            MountKind::Push => router.route(mount.path, post(answer)),
+            MountKind::Show => router.route(mount.path, get(answer)),
+            MountKind::Below => {
+                let (root, below) = (format!("{}/", mount.path), format!("{}/{{*below}}", mount.path));
+                router
+                    .route(mount.path, any(answer.clone()))
+                    .route(&root, any(answer.clone()))
+                    .route(&below, any(answer))
+            }
+        };
     }
     router = app.site.mount(router);
     let mounts = Arc::clone(&app.mounts);
@@ -307,8 +316,7 @@ pub(super) fn router(app: &App) -> Router {
         .layer(axum::middleware::from_fn(move |request: Request, next: axum::middleware::Next| {
             let limits = Arc::clone(&limits);
             // A push has a limit of its own.
-            let is_push =
-                mounts.iter().any(|mount| mount.kind == MountKind::Push && mount.path == request.uri().path());
+            let is_push = mounts.iter().any(|mount| mount.takes(request.uri().path()));
             async move {
                 let within = match host::is_ours(&request, &limits.hosts) {
                     false => Err(Failure::StrangeHost),
