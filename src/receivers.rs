@@ -1,7 +1,5 @@
 //! Opens the ports of receivers, and says which of them are also answered on the port for queries.
 
-use std::sync::Arc;
-
 use anyhow::Context;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weir_collector::{
@@ -9,7 +7,7 @@ use weir_collector::{
     admission::AdmissionRules,
     processors::Processing,
     receivers::{
-        Listening, SpanLimits,
+        SpanLimits,
         elasticsearch::{self, ElasticsearchConfig, ElasticsearchPush},
         loki::{self, LokiConfig, PUSH_PATH, Push},
         otlp,
@@ -18,13 +16,14 @@ use weir_collector::{
     },
     samples::SampleDoor,
 };
+use weir_port::Listening;
 use weir_proto::{TenantId, time::Clock};
 use weir_query::http::Mount;
 
 use crate::{
     config::{Accept, ReceiverConfig, StorageConfig},
     samplers::Samplers,
-    wiring::Plan,
+    wiring::{Plan, everybody},
 };
 
 /// The ports that are open.
@@ -54,20 +53,18 @@ pub(crate) async fn open(
     let mut shared = Shared::default();
     let storage = &plan.config.storage;
     for (id, config) in &plan.config.receivers {
-        // The one authenticator hook: who names no tenant is the default one.
-        let authenticate = Arc::new(|_: &_| Ok(TenantId::default()));
         let (clock, append, stop) = (Clock::system(), append.clone(), stop.clone());
         let processing = samplers.processing(id);
         let started = match config {
             ReceiverConfig::Otlp(config) => {
                 let rules = admission_rules(config.span_limits, storage, processing);
-                otlp::start(config, rules, clock, append, door.clone(), authenticate, tracker, stop).await
+                otlp::start(config, rules, clock, append, door.clone(), everybody(), tracker, stop).await
             }
             // Started when the query endpoint listens, or mounted on it.
             ReceiverConfig::Prometheus(_) | ReceiverConfig::RemoteWrite(_) => continue,
             ReceiverConfig::Zipkin(config) => {
                 let rules = admission_rules(config.span_limits, storage, processing);
-                let started = zipkin::start(config, rules, clock, append, authenticate, tracker, stop).await;
+                let started = zipkin::start(config, rules, clock, append, everybody(), tracker, stop).await;
                 started.map(|port| vec![port])
             }
             ReceiverConfig::Loki(config) => {
@@ -82,7 +79,7 @@ pub(crate) async fn open(
             }
             ReceiverConfig::SplunkHec(config) => {
                 let rules = admission_rules(config.line_limits, storage, Processing::NONE);
-                let started = splunk_hec::start(config, rules, clock, append, authenticate, tracker, stop).await;
+                let started = splunk_hec::start(config, rules, clock, append, everybody(), tracker, stop).await;
                 started.map(|port| vec![port])
             }
             ReceiverConfig::Syslog(config) => {
@@ -120,8 +117,7 @@ fn remote_write_mount(plan: &Plan, door: &SampleDoor) -> Mount {
         _ => None,
     });
     let config = configured.unwrap_or_else(RemoteWriteConfig::default);
-    let authenticate = Arc::new(|_: &_| Ok(TenantId::default()));
-    let taking = RemoteWrite::new(&config, door.clone(), authenticate, Clock::system());
+    let taking = RemoteWrite::new(&config, door.clone(), everybody(), Clock::system());
     Mount::post(remote_write::PATH, "Prometheus: remote write, 1.0 and 2.0.", move |request| {
         let taking = taking.clone();
         async move { taking.answer(request).await }
@@ -131,13 +127,13 @@ fn remote_write_mount(plan: &Plan, door: &SampleDoor) -> Mount {
 /// What takes Loki's pushes.
 fn pushes(plan: &Plan, config: &LokiConfig, append: Append) -> Push {
     let rules = admission_rules(config.line_limits, &plan.config.storage, Processing::NONE);
-    Push::new(config, rules, Clock::system(), append, Arc::new(|_: &_| Ok(TenantId::default())))
+    Push::new(config, rules, Clock::system(), append, everybody())
 }
 
 /// What takes Elasticsearch's bulk requests.
 fn documents(plan: &Plan, config: &ElasticsearchConfig, append: Append) -> ElasticsearchPush {
     let rules = admission_rules(config.line_limits, &plan.config.storage, Processing::NONE);
-    ElasticsearchPush::new(config, rules, Clock::system(), append, Arc::new(|_: &_| Ok(TenantId::default())))
+    ElasticsearchPush::new(config, rules, Clock::system(), append, everybody())
 }
 
 /// What makes a span acceptable: the receiver's bounds, and the times that storage takes; and what is done with it.

@@ -10,6 +10,7 @@ use weir_collector::{
     receivers::prometheus::Surroundings,
     samples::{AcceptWindow, SampleDoor},
 };
+use weir_port::{Authenticate, Caller};
 use weir_proto::{TenantId, time::Clock};
 use weir_query::http::{About, Asset, Guests, ListensAt, Site};
 use weir_store::Store;
@@ -111,7 +112,6 @@ async fn start(
     let scrapers = Scrapers::default();
     let mut mounts = scrapers.mounts(&hostname);
     mounts.extend(pushed);
-    let authenticate = Arc::new(|_: &_| Some(TenantId::default()));
     let query = &plan.config.query;
     let about = About {
         version: env!("CARGO_PKG_VERSION"),
@@ -126,7 +126,7 @@ async fn start(
         query,
         store.clone(),
         &plan.data.join(SPILL_FOLDER),
-        authenticate,
+        everybody(),
         Guests { mounts, site: site(), about },
         tracker,
         stop.clone(),
@@ -154,6 +154,11 @@ async fn start(
         tokio::spawn(shop.clone().open(address, stop.clone()));
     }
     Ok(Scraping { scrapers, surroundings, own: address })
+}
+
+/// The one place where callers get their tenant, on every port: who names none has the default one.
+pub(crate) fn everybody() -> Authenticate {
+    Arc::new(|_: &Caller<'_>| Ok(TenantId::default()))
 }
 
 /// This machine's name, as far as it is known.

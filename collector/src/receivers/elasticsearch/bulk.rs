@@ -2,9 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use weir_port::Refusal;
 use weir_proto::elasticsearch::{Bulk, BulkError, BulkOptions, EXPANSION_MAX, transcode_bulk, transcode_document};
 
-use crate::receivers::port::{Refusal, Transcode};
+use crate::receivers::intake::Transcode;
 
 /// What a body holds.
 #[derive(Debug)]

@@ -2,9 +2,8 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
+use weir_port::Refusal;
 use weir_proto::elasticsearch::BulkError;
-
-use crate::receivers::port::Refusal;
 
 /// Why a whole request is refused.
 #[derive(Debug)]

@@ -11,12 +11,11 @@ mod written;
 use std::io;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use weir_port::{Listening, Server, ServerOptions};
 
 pub use config::ElasticsearchConfig;
 pub(super) use push::pairs;
 pub use push::{ElasticsearchPush, PREFIX};
-
-use super::port::{Listening, Server, ServerOptions};
 
 /// The label in metrics.
 const PROTOCOL: &str = "elasticsearch";

@@ -13,6 +13,7 @@ use http::{
 use http_body_util::{BodyExt, Full};
 use prometheus::{IntCounterVec, register_int_counter_vec};
 use serde_json::Value;
+use weir_port::{Authenticate, Budget, Reply, ReplyBody, essence};
 use weir_proto::{Signal, elasticsearch::Bulk, time::Clock};
 
 use super::{
@@ -23,9 +24,9 @@ use super::{
     written,
 };
 use crate::{
-    Append, Authenticate,
+    Append,
     admission::AdmissionRules,
-    receivers::port::{Arriving, Budget, Format, Intake, Post, Posted, Reply, ReplyBody, essence},
+    receivers::intake::{Arriving, Format, Intake, Post, Posted},
 };
 
 /// What paths begin with on the port for queries.

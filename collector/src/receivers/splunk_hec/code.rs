@@ -2,8 +2,7 @@
 
 use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
 use serde_json::json;
-
-use crate::receivers::port::{Reply, ReplyBody};
+use weir_port::{Reply, ReplyBody};
 
 /// One of Splunk's answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use weir_port::Refusal;
 use weir_proto::splunk_hec::{EXPANSION_MAX, EventsError, Metadata, transcode_events, transcode_raw};
 
-use crate::receivers::port::{Refusal, Transcode};
+use crate::receivers::intake::Transcode;
 
 /// One request's body.
 #[derive(Debug)]

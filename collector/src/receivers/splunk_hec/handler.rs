@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderValue, Method, Request, StatusCode, Uri, header::RETRY_AFTER};
 use hyper::body::Incoming;
 use serde_json::json;
+use weir_port::{Refusal, Reply};
 use weir_proto::splunk_hec::{EventsError, Metadata, epoch_ns};
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::receivers::{
     elasticsearch::pairs,
-    port::{Accepted, Format, Post, Posted, Refusal, Reply},
+    intake::{Accepted, Format, Post, Posted},
 };
 
 /// The one path that the port's intake knows.

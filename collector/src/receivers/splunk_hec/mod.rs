@@ -9,13 +9,14 @@ mod token;
 use std::{io, sync::Arc};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use weir_port::{Authenticate, Budget, Listening, Server, ServerOptions};
 use weir_proto::{Signal, time::Clock};
 
 pub use config::SplunkHecConfig;
 
 use self::handler::{Handler, TAKEN};
-use super::port::{Budget, Intake, Listening, Post, Server, ServerOptions};
-use crate::{Append, Authenticate, admission::AdmissionRules};
+use super::intake::{Intake, Post};
+use crate::{Append, admission::AdmissionRules};
 
 /// The label in metrics.
 const PROTOCOL: &str = "splunk_hec";

@@ -1,12 +1,13 @@
 //! `receivers.syslog`: the Collector's keys, and Weir's own for what the Collector leaves unbounded.
 
 use serde::{Deserialize, de};
+use weir_port::{Check, InvalidConfig};
 use weir_proto::{
     endpoint, size,
     syslog::{Options, Protocol},
 };
 
-use crate::receivers::port::config::{Check, InvalidConfig, SpanLimits};
+use crate::receivers::SpanLimits;
 
 /// `receivers.syslog`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

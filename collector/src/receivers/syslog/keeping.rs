@@ -7,12 +7,13 @@ use prometheus::{IntCounter, IntCounterVec, register_int_counter, register_int_c
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
+use weir_port::Refusal;
 use weir_proto::{
     TenantId,
     syslog::{Messages, Options},
 };
 
-use crate::receivers::port::{Intake, Refusal};
+use crate::receivers::intake::Intake;
 
 /// The label in metrics.
 pub(super) const PROTOCOL: &str = "syslog";

@@ -9,12 +9,13 @@ mod udp;
 use std::{io, sync::Arc};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use weir_port::{Budget, Listening, Unauthenticated};
 use weir_proto::{TenantId, time::Clock};
 
 pub use config::{SyslogConfig, TcpConfig, TlsConfig, UdpConfig};
 
 use self::{keeping::Keeping, tcp::TcpPort, udp::UdpPort};
-use super::port::{Budget, Intake, Listening};
+use super::intake::Intake;
 use crate::{Append, admission::AdmissionRules};
 
 const MIB: usize = 1 << 20;
@@ -35,7 +36,7 @@ pub async fn start(
     config.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let budget = Budget::new(config.inflight_mib_max * MIB);
     // Nobody says who they are.
-    let authenticate = Arc::new(|_: &_| Err(crate::Unauthenticated));
+    let authenticate = Arc::new(|_: &weir_port::Caller<'_>| Err(Unauthenticated));
     let intake = Intake { append, metrics: None, authenticate, clock, rules, budget: budget.clone() };
     let keeping = Arc::new(Keeping { intake, tenant, options: config.options(), shutdown: shutdown.clone() });
     let mut ports = Vec::new();

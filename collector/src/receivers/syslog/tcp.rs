@@ -11,6 +11,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
+use weir_port::{Budget, CONNECTIONS_OPEN, CONNECTIONS_REFUSED, Reservation};
 use weir_proto::{
     endpoint::with_host,
     syslog::{Framing, Origin, Step},
@@ -21,7 +22,6 @@ use super::{
     keeping::{Keeping, PROTOCOL},
     tls,
 };
-use crate::receivers::port::{Budget, CONNECTIONS_OPEN, CONNECTIONS_REFUSED, Reservation};
 
 /// Read at once. What a connection holds while nothing comes.
 const READ_BYTES: usize = 16 << 10;

@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use weir_port::{Authenticate, Budget, Encoding, Refusal, Reservation, decompress};
 use weir_proto::{Signal, TenantId, otlp::json, time::Clock};
 use weir_store::Rejection;
 
 use super::{
-    budget::{Budget, Reservation},
-    decompress::{Encoding, decompress},
     format::Format,
     hint::Begin,
     metrics::{ITEMS_ACCEPTED, ITEMS_REJECTED, PAYLOAD_BYTES, WIRE_BYTES},
-    refusal::Refusal,
+    refused::refused,
 };
 use crate::{
-    Append, Arrival, Authenticate,
+    Append, Arrival,
     admission::{AdmissionRules, PartialSuccess, admit, admit_lines},
     otlp_metrics::{MetricsIntake, Translated},
 };
@@ -107,7 +106,7 @@ impl Intake {
                 let is_empty = translated.accepted == 0 && translated.partial.is_none();
                 let warning = json::in_words(signal, &strangers, is_empty);
                 let metrics = self.metrics.as_ref().expect("they were translated by it");
-                let (accepted, partial) = metrics.append(*translated).await?;
+                let (accepted, partial) = metrics.append(*translated).await.map_err(refused)?;
                 count(signal, protocol, accepted, partial.as_ref());
                 return Ok(Accepted { items: accepted, partial, rejected: Vec::new(), warning });
             }
@@ -118,7 +117,7 @@ impl Intake {
         let rejected = arrival.rejected().to_vec();
         // A batch whose items were all rejected, or dropped by head sampling, is appended too: the ledger counts them.
         if !arrival.is_empty() {
-            (self.append)(arrival).await?;
+            (self.append)(arrival).await.map_err(refused)?;
         }
         count(signal, protocol, accepted, partial.as_ref());
         Ok(Accepted { items: accepted, partial, rejected, warning })
@@ -138,7 +137,7 @@ impl Intake {
         let (items, payload_bytes) = (arrival.accepted(), arrival.payload_bytes());
         let rejected = arrival.rejected().to_vec();
         if !arrival.is_empty() {
-            (self.append)(arrival).await?;
+            (self.append)(arrival).await.map_err(refused)?;
         }
         PAYLOAD_BYTES.with_label_values(&[protocol, Encoding::Identity.name()]).inc_by(payload_bytes);
         count(Signal::Logs, protocol, items, partial.as_ref());

@@ -3,13 +3,14 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
+use weir_port::{Refusal, Reservation};
 use weir_proto::{
     Signal, loki,
     otlp::json::{TranscodeLimits, Transcoded, transcode_request},
     zipkin::{self, TranscodeOptions, transcode_spans},
 };
 
-use super::{budget::Reservation, loki::LokiFormat, refusal::Refusal};
+use super::loki::LokiFormat;
 use crate::admission::AdmissionRules;
 
 /// A format that its receiver brings along, with a place for what its senders are told.
