@@ -11,6 +11,7 @@ mod explore;
 pub mod http;
 mod lines;
 mod logql;
+mod patterns;
 mod promql;
 mod sql;
 mod trace;

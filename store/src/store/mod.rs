@@ -1,6 +1,7 @@
 //! The store's door: open, append, snapshot, shut down.
 
 mod errors;
+mod feed;
 mod folder;
 mod housekeeping;
 mod kind;
@@ -38,6 +39,7 @@ use self::shared::Shared;
 pub(crate) use self::stored::StoredSegment;
 pub use self::{
     errors::{AppendError, OpenError, ReadError},
+    feed::{Arrived, LineFeed},
     lane::{Batch, LogsBatch},
     metrics::{FloatSample, HistogramSample, MetricsAppended, MetricsBatch, SampleIndex, StoredSeries},
     options::StoreOptions,

@@ -1,11 +1,12 @@
-//! How much there is: `index/stats`, `index/volume`, and patterns, which there are none of yet.
+//! How much there is: `index/stats`, `index/volume`, `index/volume_range`.
 
 use serde_json::json;
 
 use super::{
     labels::each_stream,
     params::{self, Span},
-    query::{list, series_of},
+    patterns::query_or_all,
+    query::series_of,
 };
 use crate::{
     http::{
@@ -14,17 +15,14 @@ use crate::{
         view::View,
     },
     logql::{
-        ast::{Grouping, LogExpr, LogRange, MatchOp, Matcher, Metric, RangeOp, VectorOp},
+        ast::{Grouping, LogExpr, LogRange, Metric, RangeOp, VectorOp},
         engine::{Evaluated, MetricQuery, Progress, evaluate},
         labels::StreamLabels,
     },
 };
 
 fn selector(call: &Call) -> Result<LogExpr, Failure> {
-    let found = params::selector(call, call.first("query"))?;
-    // Every line has a service.
-    let all = Matcher { name: "service_name".into(), op: MatchOp::Regex, value: ".+".into() };
-    Ok(LogExpr { matchers: found.map_or_else(|| vec![all], |log| log.matchers), stages: Vec::new() })
+    Ok(LogExpr { stages: Vec::new(), ..query_or_all(call)? })
 }
 
 fn ns(ns: u64) -> i64 {
@@ -104,9 +102,4 @@ pub(in crate::http) fn volume_range(call: &Call, view: &dyn View) -> Result<Answ
     let window = Span { start_ns: 0, end_ns: (step_ns as u64).saturating_sub(1).max(1) };
     let metric = volumes(call, span, window)?;
     series_of(call, view, &metric, span, step_ns)
-}
-
-/// None: lines are not sorted into patterns.
-pub(in crate::http) fn patterns(call: &Call, _: &dyn View) -> Result<Answer, Failure> {
-    list(call, json!([]))
 }
