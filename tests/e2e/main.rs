@@ -9,6 +9,7 @@ mod disk_full;
 #[allow(dead_code, reason = "the torture uses all of it")]
 mod disk_image;
 mod fixture;
+mod following;
 mod happy;
 mod judged;
 mod logql;

@@ -151,7 +151,7 @@ pub(super) fn element<'a>(text: &'a [u8], mut param: impl FnMut(&'a [u8], &'a [u
             _ => {
                 let len = name_len(at);
                 let name = &text[at..at + len];
-                if name.is_empty() || text.get(at + len..at + len + 2) != Some(b"=\"") {
+                if name.is_empty() || text.get(at + len..at + len + 2) != Some(&b"=\""[..]) {
                     return None;
                 }
                 let from = at + len + 2;

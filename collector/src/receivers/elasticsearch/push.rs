@@ -91,7 +91,10 @@ impl ElasticsearchPush {
     }
 
     /// Answers one request below [`PREFIX`], which came to another's port.
-    pub async fn answer<B: Arriving>(&self, request: Request<B>) -> http::Response<Full<Bytes>> {
+    pub async fn answer<B>(&self, request: Request<B>) -> http::Response<Full<Bytes>>
+    where
+        B: http_body::Body<Data = Bytes, Error: std::fmt::Display>,
+    {
         self.reply(request).await.map(|body| Full::new(body.into_data()))
     }
 

@@ -108,7 +108,7 @@ struct Members {
 impl Shown {
     fn members(&mut self, action: Action, filter: &FilterPath) -> Members {
         *self.0[action as usize].get_or_insert_with(|| {
-            let wants = |path: &[&str]| filter.wants(&[&["items", action.name()], path].concat());
+            let wants = |path: &[&str]| filter.wants(&[&["items", action.name()][..], path].concat());
             Members {
                 index: wants(&["_index"]),
                 id: wants(&["_id"]),

@@ -9,7 +9,7 @@ mod udp;
 use std::{io, sync::Arc};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use weir_port::{Budget, Listening, Unauthenticated};
+use weir_port::{Authenticate, Budget, Listening, Unauthenticated};
 use weir_proto::{TenantId, time::Clock};
 
 pub use config::{SyslogConfig, TcpConfig, TlsConfig, UdpConfig};
@@ -36,7 +36,7 @@ pub async fn start(
     config.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let budget = Budget::new(config.inflight_mib_max * MIB);
     // Nobody says who they are.
-    let authenticate = Arc::new(|_: &weir_port::Caller<'_>| Err(Unauthenticated));
+    let authenticate: Authenticate = Arc::new(|_| Err(Unauthenticated));
     let intake = Intake { append, metrics: None, authenticate, clock, rules, budget: budget.clone() };
     let keeping = Arc::new(Keeping { intake, tenant, options: config.options(), shutdown: shutdown.clone() });
     let mut ports = Vec::new();

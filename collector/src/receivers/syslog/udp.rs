@@ -1,10 +1,11 @@
 //! Datagrams, a message each: gathered while those before them are kept. Nobody can be made to wait: what is too much is lost, and counted.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::{UdpSocket, lookup_host},
     sync::mpsc,
+    time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
@@ -20,6 +21,9 @@ use super::{
 
 /// The largest datagram.
 const DATAGRAM_BYTES_MAX: usize = 64 << 10;
+
+/// How long messages are gathered at least while others wait to be kept.
+const GATHERED_FOR: Duration = Duration::from_millis(5);
 
 /// Messages that are handed on together, at most.
 const BATCH_BYTES: usize = 1 << 20;
@@ -61,27 +65,39 @@ impl UdpPort {
         let mut datagram = vec![0; DATAGRAM_BYTES_MAX];
         let mut messages = keeping.messages(DATAGRAM_BYTES_MAX);
         loop {
-            // Handed on as soon as there is room and nothing more has come.
-            if !messages.is_empty() {
-                match self.socket.try_recv_from(&mut datagram) {
-                    Ok((len, peer)) => {
-                        self.push(&keeping, &mut messages, &datagram[..len], peer);
-                        if messages.len() < BATCH_BYTES {
-                            continue;
-                        }
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(error) => warn!(%error, "cannot receive a datagram"),
-                }
+            self.take_waiting(&keeping, &mut messages, &mut datagram);
+            // While others wait to be kept, messages are gathered.
+            let is_due = messages.len() >= BATCH_BYTES || batches.capacity() == batches.max_capacity();
+            if !messages.is_empty() && is_due {
                 messages = self.hand_on(&keeping, &batches, messages);
+                tokio::task::yield_now().await;
                 continue;
             }
             tokio::select! {
-                received = self.socket.recv_from(&mut datagram) => match received {
-                    Ok((len, peer)) => self.push(&keeping, &mut messages, &datagram[..len], peer),
-                    Err(error) => warn!(%error, "cannot receive a datagram"),
+                readable = self.socket.readable() => if let Err(error) = readable {
+                    warn!(%error, "cannot receive datagrams");
+                    sleep(GATHERED_FOR).await;
                 },
-                () = shutdown.cancelled() => return,
+                () = sleep(GATHERED_FOR), if !messages.is_empty() => {}
+                () = shutdown.cancelled() => {
+                    self.hand_on(&keeping, &batches, messages);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes what has come, as much as fits into a batch.
+    fn take_waiting(&self, keeping: &Keeping, messages: &mut Messages, datagram: &mut [u8]) {
+        while messages.len() < BATCH_BYTES {
+            match self.socket.try_recv_from(datagram) {
+                Ok((len, peer)) => self.push(keeping, messages, &datagram[..len], peer),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // One that was sent elsewhere, and came back: the next may be fine.
+                Err(error) => {
+                    warn!(%error, "cannot receive a datagram");
+                    return;
+                }
             }
         }
     }
@@ -99,7 +115,7 @@ impl UdpPort {
     /// Hands a batch on, and begins the next. A full queue loses it.
     fn hand_on(&self, keeping: &Keeping, batches: &mpsc::Sender<Messages>, messages: Messages) -> Messages {
         let count = messages.count();
-        if batches.try_send(messages).is_err() {
+        if count > 0 && batches.try_send(messages).is_err() {
             LOST.with_label_values(&["queue_full"]).inc_by(count);
         }
         keeping.messages(DATAGRAM_BYTES_MAX)

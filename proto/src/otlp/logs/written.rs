@@ -90,7 +90,7 @@ impl Pairs {
     pub fn map(&mut self, key: &[u8], members: impl FnOnce(&mut Members<'_>)) {
         self.pair(key, |out| {
             let list = out.begin(6, 1);
-            members(&mut Members { out });
+            members(&mut Members { out: &mut *out });
             out.end(list);
         });
     }
@@ -119,7 +119,7 @@ impl Members<'_> {
         self.out.bytes(1, key);
         let any = self.out.begin(2, 1);
         let list = self.out.begin(6, 1);
-        members(&mut Members { out: self.out });
+        members(&mut Members { out: &mut *self.out });
         self.out.end(list);
         self.out.end(any);
         self.out.end(pair);
