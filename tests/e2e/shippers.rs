@@ -70,7 +70,7 @@ fn iso(ns: u64) -> String {
 async fn bulk_requests_are_answered_item_by_item() {
     let weir = weir(81);
     let mut server = weir.start().await;
-    let own = port(&server, "Elasticsearch bulk").await;
+    let own = port(&server, "ES bulk").await;
     let now_ns = Clock::system().now_ns();
     let body = format!(
         "{{\"create\":{{\"_index\":\"app\"}}}}\n{{\"@timestamp\":\"{}\",\"message\":\"out of stock\",\"log.level\":\"error\",\"trace\":{{\"id\":\"{TRACE}\"}},\"span\":{{\"id\":\"{SPAN}\"}},\"service\":{{\"name\":\"cart\"}},\"n\":1}}\n\
@@ -163,7 +163,7 @@ async fn check_documents(query: &Query) {
 async fn what_shippers_ask_first_is_answered() {
     let weir = weir(82);
     let server = weir.start().await;
-    let own = port(&server, "Elasticsearch bulk").await;
+    let own = port(&server, "ES bulk").await;
     let paths = [
         ("GET", "/", 200),
         ("HEAD", "/", 200),
@@ -210,10 +210,8 @@ async fn the_python_client_of_elasticsearch_pushes() {
     };
     let weir = weir(83);
     let server = weir.start().await;
-    for url in [
-        format!("http://{}", port(&server, "Elasticsearch bulk").await),
-        format!("http://{}/elasticsearch", server.query),
-    ] {
+    for url in [format!("http://{}", port(&server, "ES bulk").await), format!("http://{}/elasticsearch", server.query)]
+    {
         let mut command = Command::new(&python);
         command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/elasticsearch_bulk.py")).arg(&url).arg(TRACE);
         let output = tokio::task::spawn_blocking(move || command.output()).await.expect("joins").expect("it runs");

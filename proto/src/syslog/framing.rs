@@ -60,7 +60,9 @@ impl Framing {
             Count::Octets { digits, octets } if octets <= self.bytes_max => {
                 let (from, to) = (digits + 1, digits + 1 + octets);
                 if read.len() >= to {
-                    return Step::Message { from, to, consumed: to, is_cut: false };
+                    // Some count the end of the line as well.
+                    let to_trimmed = from + read[from..to].trim_ascii_end().len();
+                    return Step::Message { from, to: to_trimmed, consumed: to, is_cut: false };
                 }
                 if is_end {
                     return Step::Message { from, to: read.len(), consumed: read.len(), is_cut: true };

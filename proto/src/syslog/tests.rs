@@ -166,7 +166,7 @@ fn messages(stream: &[u8], piece: usize, bytes_max: usize) -> Vec<String> {
 fn messages_are_cut_out_of_a_stream_however_they_stand_in_it() {
     let rows: [(&str, &[&str]); 12] = [
         ("<1>a\n<2>b\r\n\n<3>c", &["<1>a", "<2>b", "<3>c"]),
-        ("4 <1>a4 <2>b", &["<1>a", "<2>b"]),
+        ("5 <1>a\n4 <2>b", &["<1>a", "<2>b"]),
         ("7 <1>a\nbc<2>x\n4 <3>y\n", &["<1>a\nbc", "<2>x", "<3>y"]),
         ("404 not found\n4 <1>a", &["404 not found", "<1>a"]),
         ("999999999 <13>too long\n<1>next\n", &["999999999 <13>too long", "<1>next"]),

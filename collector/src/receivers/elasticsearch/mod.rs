@@ -35,7 +35,7 @@ pub async fn start(
 ) -> io::Result<Listening> {
     config.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let server = Server::bind(&config.endpoint, options(config)).await?;
-    let listening = Listening { protocol: "Elasticsearch bulk", address: server.address()? };
+    let listening = Listening { protocol: "ES bulk", address: server.address()? };
     let answer = move |request| {
         let push = push.clone();
         async move { push.reply(request).await }
