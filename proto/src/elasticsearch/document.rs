@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::{Action, ID, INDEX, SCOPE, name_problem};
 use crate::{
     SpanId, TraceId,
+    decimal::scaled,
     json::{FieldLimits, FieldValue, JsonError, NoFields, Reader, fields},
     otlp::logs::{Pairs, RequestWriter, Written, severity_of_level, severity_of_word},
     timestamp::parse_iso,
@@ -68,7 +69,7 @@ struct Found<'a> {
     bad_time: Option<String>,
     severity_number: u8,
     severity_text: Cow<'a, [u8]>,
-    /// By how good the name is: `message`, `msg`, `log`; and where it stands among the attributes.
+    /// By how good the name is: `message` (as the Collector's exporter has it, `body.text`), `msg`, `log`; and where it stands among the attributes.
     message: Option<(u8, Cow<'a, [u8]>, usize, usize)>,
     trace_id: Option<[u8; 16]>,
     span_id: Option<[u8; 8]>,
@@ -181,7 +182,7 @@ impl<'a> Found<'a> {
             (b"timestamp" | b"time", value) if !self.has_time => {
                 self.time_ns = other_time(value).unwrap_or(self.time_ns)
             }
-            (b"log.level", FieldValue::Text(text)) => {
+            (b"log.level" | b"severity_text", FieldValue::Text(text)) => {
                 self.severity_number = severity_of_word(text);
                 self.severity_text = text.clone();
                 return;
@@ -199,7 +200,7 @@ impl<'a> Found<'a> {
                     return;
                 }
             }
-            (b"service.name", FieldValue::Text(text)) if !text.is_empty() => {
+            (b"service.name" | b"resource.attributes.service.name", FieldValue::Text(text)) if !text.is_empty() => {
                 self.service = Some(text.clone());
                 return;
             }
@@ -214,7 +215,7 @@ impl<'a> Found<'a> {
             FieldValue::Null => {}
         }
         let rank = match name {
-            b"message" => 0,
+            b"message" | b"body.text" => 0,
             b"msg" => 1,
             b"log" => 2,
             _ => return,
@@ -271,14 +272,16 @@ fn other_time(value: &FieldValue<'_>) -> Option<u64> {
     timestamp(value).filter(|time_ns| *time_ns >= MS_MIN * 1_000_000)
 }
 
+/// Milliseconds with a fraction, exactly; or as JSON may write a number.
 fn of_ms(digits: &[u8]) -> Option<u64> {
+    const MS_MAX: f64 = 1.8e13;
+
     let text = std::str::from_utf8(digits).ok()?;
-    if let Ok(ms) = text.parse::<u64>() {
-        return ms.checked_mul(1_000_000);
+    if let Some(ns) = scaled(text, 1_000_000) {
+        return u64::try_from(ns).ok();
     }
     let ms: f64 = text.parse().ok()?;
-    // A double holds the time of today to less than a microsecond.
-    (ms >= 0.0 && ms < 1.8e13).then_some((ms * 1e3).round() as u64 * 1000)
+    (0.0..MS_MAX).contains(&ms).then_some((ms * 1e3).round() as u64 * 1000)
 }
 
 fn shown(value: &FieldValue<'_>) -> String {

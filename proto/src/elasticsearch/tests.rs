@@ -1,11 +1,16 @@
 //! Bulk requests before and after: what comes out as OTLP, and what each sender is told.
 
+use proptest::prelude::*;
 use prost::Message;
 
 use super::*;
-use crate::otlp::messages::{
-    collector::logs::v1::ExportLogsServiceRequest,
-    common::v1::{AnyValue, KeyValue, any_value::Value},
+use crate::otlp::{
+    Checks,
+    logs::scan,
+    messages::{
+        collector::logs::v1::ExportLogsServiceRequest,
+        common::v1::{AnyValue, KeyValue, any_value::Value},
+    },
 };
 
 const OPTIONS: BulkOptions<'static> =
@@ -109,6 +114,47 @@ fn ecs_names_become_the_records_fields_and_the_rest_attributes() {
     assert_eq!(shown(&bulk.payload), expected);
     assert_eq!(faults(&bulk), ["create app", "index logs", "index logs"]);
     assert_eq!(bulk.items[0].id.as_deref(), Some("x1"));
+}
+
+#[test]
+fn the_collectors_documents_are_known() {
+    let body = concat!(
+        "{\"create\":{}}\n",
+        r#"{"@timestamp":"1700000000000.123456","severity_text":"Error","severity_number":17,"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","resource":{"attributes":{"service.name":"cart"}},"body":{"text":"hi"},"attributes":{"n":1}}"#,
+        "\n"
+    );
+    let expected = [
+        r#"service.name="cart" elasticsearch.index="logs""#,
+        r#"  1700000000000123456 17/Error "hi" | severity_number=17 attributes.n=1 4bf92f3577b34da6a3ce929d0e0e4736"#,
+    ];
+    assert_eq!(shown(&bulk(body).payload), expected);
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_is_answered_item_by_item(pieces in prop::collection::vec(piece(), 0..20)) {
+        let body = pieces.concat();
+        let Ok(bulk) = transcode_bulk(body.as_bytes(), OPTIONS) else { return Ok(()) };
+        let mut records = 0;
+        scan(&bulk.payload, Checks::Journalled, |_| records += 1).expect("canonical");
+        prop_assert_eq!(records, bulk.items.iter().filter(|item| item.fault.is_none()).count());
+    }
+}
+
+/// Parts of bulk requests, whole and broken.
+fn piece() -> impl Strategy<Value = String> {
+    let known = [
+        "{\"create\":{}}\n",
+        "{\"index\":{\"_index\":\"a\"}}\n",
+        "{\"delete\":{\"_id\":1}}\n",
+        "{\"message\":\"x\",\"a\":[1,{\"b\":null}]}\n",
+        "{\"log\":{\"level\":\"warn\"},\"msg\":5,\"service.name\":\"s\"}\n",
+        "{}\n",
+        "\n",
+        "{",
+        "\u{0}",
+    ];
+    prop_oneof![4 => prop::sample::select(known.to_vec()).prop_map(str::to_owned), 1 => ".{0,10}"]
 }
 
 #[test]
