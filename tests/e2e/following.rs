@@ -251,6 +251,13 @@ async fn what_repeats_is_found_as_patterns() {
         let (status, answer) = query.json(&format!("/loki/api/v1/{path}?query=")).await.expect("an answer");
         assert_eq!(status, 200, "{path}: {answer}");
     }
+    let bytes: usize = lines.iter().map(String::len).sum();
+    let (_, volume) = query.json("/loki/api/v1/index/volume?query=&aggregateBy=labels").await.expect("an answer");
+    let of = |label: &str| {
+        let found = volume["data"]["result"].as_array().expect("labels");
+        found.iter().find(|one| one["metric"][label] == "").map(|one| one["value"][1].clone())
+    };
+    assert_eq!(of("app"), Some(json!(bytes.to_string())), "{volume}");
     let (_, limits) = query.json("/loki/api/v1/drilldown-limits").await.expect("an answer");
     assert_eq!(limits["pattern_ingester_enabled"], true, "{limits}");
     server.kill().await.expect("killed");
