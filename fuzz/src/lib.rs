@@ -8,6 +8,7 @@ pub mod journal;
 pub mod promql;
 #[cfg(feature = "store")]
 pub mod segment;
+pub mod shipped;
 #[cfg(feature = "query")]
 pub mod sql;
 pub mod wire;

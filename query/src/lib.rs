@@ -13,6 +13,7 @@ mod gotemplate;
 pub mod http;
 mod lines;
 mod logql;
+mod patterns;
 mod promql;
 mod sql;
 mod trace;

@@ -51,4 +51,4 @@ pub use samples::SeriesSamples;
 pub use scan::{Scan, ScanPart};
 pub use segment::attribute_in_json;
 pub use snapshot::{asked::Snapshot, stored_series::StoredSeries};
-pub use store::{SignalStatus, Store, StoreStatus, TracesBatch};
+pub use store::{Arrived, LineFeed, SignalStatus, Store, StoreStatus, TracesBatch};

@@ -18,6 +18,9 @@ mod promql;
 #[path = "../../fuzz/src/segment.rs"]
 #[allow(unreachable_pub, reason = "a library's in fuzz/")]
 mod segment;
+#[path = "../../fuzz/src/shipped.rs"]
+#[allow(unreachable_pub, reason = "a library's in fuzz/")]
+mod shipped;
 #[path = "../../fuzz/src/sql.rs"]
 #[allow(unreachable_pub, reason = "a library's in fuzz/")]
 mod sql;
@@ -29,10 +32,13 @@ mod wire;
 type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-const TARGETS: [Target; 10] = [
+const TARGETS: [Target; 13] = [
     ("otlp_scan", wire::otlp_scan),
     ("otlp_json", wire::otlp_json),
     ("zipkin", wire::zipkin),
+    ("elasticsearch_bulk", shipped::elasticsearch_bulk),
+    ("splunk_hec", shipped::splunk_hec),
+    ("syslog", shipped::syslog),
     ("exposition", wire::exposition),
     ("remote_write", wire::remote_write),
     ("tracestate", wire::tracestate),

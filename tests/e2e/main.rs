@@ -10,6 +10,7 @@ mod disk_full;
 #[allow(dead_code, reason = "the torture uses all of it")]
 mod disk_image;
 mod fixture;
+mod following;
 mod happy;
 mod judged;
 mod logql;
@@ -24,6 +25,7 @@ mod raw_http;
 mod rounds;
 mod sampling;
 mod sdk;
+mod shippers;
 mod sql;
 mod sql_bombs;
 mod sync_failure;

@@ -1,5 +1,6 @@
 //! The store's door: open, append, snapshot, shut down.
 
+mod feed;
 mod status;
 
 #[cfg(test)]
@@ -12,7 +13,10 @@ use std::{
 
 use weir_proto::{Signal, TenantId, metrics::Labels, time::Clock};
 
-pub use self::status::{SignalStatus, StoreStatus};
+pub use self::{
+    feed::{Arrived, LineFeed},
+    status::{SignalStatus, StoreStatus},
+};
 use crate::{
     disk::Disk,
     head::{BatchSummaries, LineRows, SeriesRef, SeriesRefused, SpanRows},

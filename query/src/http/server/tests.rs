@@ -55,7 +55,20 @@ async fn serve_mounted(held: Held, mounts: Vec<Mount>, change: impl FnOnce(&mut 
     };
     let site = Arc::new(site);
     let (clock, about) = (Clock::fixed(0), Arc::default());
-    let app = App { source, authenticate, gate, allowance, engine, clock, config, mounts, site, about };
+    let app = App {
+        source,
+        authenticate,
+        gate,
+        allowance,
+        engine,
+        clock,
+        config,
+        mounts,
+        site,
+        about,
+        tails: Arc::new(tokio::sync::Semaphore::new(1)),
+        stop: CancellationToken::new(),
+    };
     let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let address = serve(app, &tracker, shutdown.clone()).await.expect("a free port");
     Served { address, tracker, shutdown, _spill: spill }
@@ -479,6 +492,8 @@ async fn a_port_that_is_taken_is_named() {
             engine: Arc::clone(&engine),
             clock: Clock::fixed(0),
             config: Arc::new(config),
+            tails: Arc::new(tokio::sync::Semaphore::new(1)),
+            stop: CancellationToken::new(),
             mounts: Arc::default(),
             about: Arc::default(),
             site: Arc::default(),
