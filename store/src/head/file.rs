@@ -16,7 +16,7 @@ use weir_proto::{Signal, TenantId, TraceId};
 use super::payload::Payload;
 use crate::{
     Offset, RejectReason, Rejection, Tally,
-    journal::{FrameHeader, JournalFile, Tallies},
+    journal::{FrameHeader, JournalFile, SourceCursors, Tallies},
 };
 
 /// No earlier row of the trace in this file.
@@ -109,6 +109,8 @@ pub(super) struct FileIndex<R: Rows> {
     last_row: LastRows,
     pub(super) rows: u32,
     tallies: BTreeMap<TenantId, Tally>,
+    /// Where sources stand behind its frames.
+    cursors: SourceCursors,
     pub(super) of_signal: R::Index,
 }
 
@@ -175,6 +177,7 @@ impl<R: Rows> HeadFile<R> {
             last_row: LastRows::default(),
             rows: 0,
             tallies: BTreeMap::new(),
+            cursors: SourceCursors::default(),
             of_signal: R::Index::default(),
         };
         Self {
@@ -229,6 +232,9 @@ impl<R: Rows> HeadFile<R> {
             payload,
         };
         index.tallies.entry(header.tenant.clone()).or_default().add(&frame.tally());
+        if !index.cursors.add_encoded(&header.cursor) {
+            tracing::error!(%offset, "a frame's source cursor cannot be read: its source may be read again");
+        }
         self.frames.push(frame)
     }
 
@@ -238,6 +244,11 @@ impl<R: Rows> HeadFile<R> {
         for (tenant, count) in lost.iter() {
             index.tallies.entry(tenant.clone()).or_default().add(&Tally::lost(count));
         }
+    }
+
+    /// Where sources stand behind the file's frames: those that it tells of.
+    pub(crate) fn cursors(&self) -> SourceCursors {
+        self.lock().cursors.clone()
     }
 
     /// The last frame's offset.

@@ -47,6 +47,7 @@ pub use self::{
 use crate::{
     disk::Disk,
     head::{BatchSummaries, LineRows, SeriesRef, SeriesRefused, SpanRows},
+    journal::SourceCursors,
     sampling::{ReloadError, Sampling, SamplingStatus},
 };
 
@@ -125,6 +126,11 @@ impl Store {
     pub async fn append_metrics(&self, batch: MetricsBatch) -> Result<MetricsAppended, AppendError> {
         self.readiness(Signal::Metrics)?;
         metrics::append(&self.0.shared, batch).await
+    }
+
+    /// Where the sources of lines stand, behind everything that was acknowledged: sealed or not.
+    pub fn line_cursors(&self) -> SourceCursors {
+        self.0.shared.views.current().logs.cursors()
     }
 
     /// Ok when appends of a signal would be taken now; the reason otherwise.

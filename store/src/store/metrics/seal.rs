@@ -15,6 +15,7 @@ use weir_proto::{
 use crate::{
     Tally,
     head::{SeriesFile, TenantFile},
+    journal::SourceCursors,
     segment::{
         SegmentError, SegmentId, SegmentTally,
         series::{EncodedChunk, SeriesExtras, SeriesSegment, SeriesWriter},
@@ -102,7 +103,7 @@ pub(in crate::store) fn seal(shared: &Arc<Shared>, file: &Arc<SeriesFile>) -> Re
         segments.extend(write(shared, &tenant, file, part, tally)?);
     }
     drop(view);
-    commit_run(shared, &shared.metrics, (number, number), (&segments, &ledger), || {
+    commit_run(shared, &shared.metrics, (number, number), (&segments, &ledger, &SourceCursors::default()), || {
         swap(shared, number, &segments, &ledger);
     })?;
     if ledger.values().any(|tally| tally.damaged > 0) {

@@ -102,6 +102,7 @@ fn rejecting(tenant: &TenantId, numbers: &[u64], rejected: &[u32]) -> LogsBatch 
         summaries,
         generation: 0,
         head_dropped: 0,
+        cursors: Default::default(),
     }
 }
 

@@ -140,6 +140,7 @@ pub(super) fn batch_of(
         summaries,
         generation: 0,
         head_dropped: 0,
+        cursors: Default::default(),
     }
 }
 
