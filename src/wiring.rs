@@ -10,7 +10,7 @@ use weir_collector::{
     admission::AdmissionRules,
     processors::Processing,
     receivers::{
-        Listening, SpanLimits,
+        Listening, SpanLimits, filelog,
         loki::{self, LokiConfig, PUSH_PATH, Push},
         otlp,
         prometheus::Surroundings,
@@ -127,6 +127,20 @@ async fn start(
             }
             // Started when the query endpoint listens, or mounted on it.
             ReceiverConfig::Prometheus(_) | ReceiverConfig::RemoteWrite(_) => continue,
+            ReceiverConfig::Filelog(config) => {
+                let around = filelog::Surroundings {
+                    receiver: id.clone(),
+                    tenant: TenantId::default(),
+                    append,
+                    rules: admission_rules(SpanLimits::default(), &plan.config.storage, Processing::NONE),
+                    clock,
+                    cursors: store.line_cursors(),
+                    tracker: tracker.clone(),
+                    stop,
+                };
+                filelog::start(config, around).map_err(anyhow::Error::msg).with_context(|| format!("receiver {id}"))?;
+                continue;
+            }
             ReceiverConfig::Zipkin(config) => {
                 let rules = admission_rules(config.span_limits, &plan.config.storage, processing);
                 let started = zipkin::start(config, rules, clock, append, authenticate, tracker, stop).await;

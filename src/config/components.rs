@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use weir_collector::{
     processors::{probabilistic_sampler::ProbabilisticSamplerConfig, tail_sampling::TailSamplingConfig},
     receivers::{
-        loki::LokiConfig, otlp::OtlpConfig, prometheus::PrometheusConfig, remote_write::RemoteWriteConfig,
+        filelog::FilelogConfig, loki::LokiConfig, otlp::OtlpConfig, prometheus::PrometheusConfig, remote_write::RemoteWriteConfig,
         zipkin::ZipkinConfig,
     },
 };
@@ -54,7 +54,7 @@ impl Kind {
     /// The types that exist here.
     fn types(self) -> &'static [&'static str] {
         match self {
-            Self::Receiver => &["loki", "otlp", "prometheus", "prometheusremotewrite", "zipkin"],
+            Self::Receiver => &["file_log", "filelog", "loki", "otlp", "prometheus", "prometheusremotewrite", "zipkin"],
             Self::Processor => &["probabilistic_sampler", "tail_sampling"],
             Self::Exporter | Self::Connector | Self::Extension => &[],
         }
@@ -74,6 +74,8 @@ pub(crate) enum ReceiverConfig {
     Zipkin(ZipkinConfig),
     /// `loki`.
     Loki(LokiConfig),
+    /// `filelog`.
+    Filelog(Box<FilelogConfig>),
 }
 
 /// A processor as configured.
@@ -154,6 +156,10 @@ pub(super) fn receivers(root: &Node, findings: &mut Findings) -> Option<BTreeMap
             "loki" => {
                 let check = |config: &LokiConfig| config.check().map_err(|error| flaw(&error.to_string()));
                 reading.read(&node, &steps, check).map(ReceiverConfig::Loki)
+            }
+            "filelog" | "file_log" => {
+                let check = |config: &FilelogConfig| config.check();
+                reading.read(&node, &steps, check).map(|config| ReceiverConfig::Filelog(Box::new(config)))
             }
             "prometheus" => {
                 let check = |config: &PrometheusConfig| config.check().map_err(|error| flaw(&error.to_string()));

@@ -29,7 +29,7 @@ mod uri_parser;
 mod value;
 
 pub use self::{
-    config::OperatorConfig,
+    config::{AnyValue, OperatorConfig},
     entry::{Entry, Origin},
     expression::Expression,
     field::Field,

@@ -1,5 +1,6 @@
 //! What speaks to the outside: one file or folder per receiver, and the port that they share.
 
+pub mod filelog;
 pub mod loki;
 pub mod otlp;
 mod port;

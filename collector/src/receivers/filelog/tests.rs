@@ -1,0 +1,1 @@
+//! Files written, rotated, cut, copied and lost, while they are read and while nobody reads: each line once.
