@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use weir_collector::{
     processors::{probabilistic_sampler::ProbabilisticSamplerConfig, tail_sampling::TailSamplingConfig},
     receivers::{
-        filelog::FilelogConfig, loki::LokiConfig, otlp::OtlpConfig, prometheus::PrometheusConfig, remote_write::RemoteWriteConfig,
-        zipkin::ZipkinConfig,
+        filelog::FilelogConfig, loki::LokiConfig, otlp::OtlpConfig, prometheus::PrometheusConfig,
+        remote_write::RemoteWriteConfig, zipkin::ZipkinConfig,
     },
 };
 

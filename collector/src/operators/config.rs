@@ -9,7 +9,9 @@ use serde::{
 };
 use weir_proto::{duration, size};
 
-use super::{Expression, Field, Fields, OPERATORS, Row, Value, severity::SeverityConfig, time::TimeConfig, trace::TraceConfig};
+use super::{
+    Expression, Field, Fields, OPERATORS, Row, Value, severity::SeverityConfig, time::TimeConfig, trace::TraceConfig,
+};
 
 /// Most operators of one list.
 pub const OPERATORS_MAX: usize = 256;
@@ -57,6 +59,13 @@ pub struct OperatorConfig {
     pub(super) on_error: OnError,
     pub(super) condition: Option<Expression>,
     pub(super) settings: Settings,
+}
+
+impl OperatorConfig {
+    /// Whether it makes lines of the parts that a container's runtime cut them into.
+    pub fn joins_parts(&self) -> bool {
+        self.kind == "container"
+    }
 }
 
 /// The keys of all operators; which of them one has is said by its row.

@@ -218,7 +218,8 @@ mod tests {
 
     #[test]
     fn pods_in_paths() {
-        let pod = pod_of("/var/log/pods/some-ns_kube-controller-kind_49cc7c1f-d370/kube-controller/1.log").expect("a pod");
+        let pod =
+            pod_of("/var/log/pods/some-ns_kube-controller-kind_49cc7c1f-d370/kube-controller/1.log").expect("a pod");
         let words = [&pod.namespace, &pod.name, &pod.uid, &pod.container, &pod.restarts];
         assert_eq!(words, ["some-ns", "kube-controller-kind", "49cc7c1f-d370", "kube-controller", "1"]);
         assert_eq!(pod_of("/pods/a_b_c/d/0.log.20240101-000000.gz").map(|pod| pod.container), Some("d".into()));

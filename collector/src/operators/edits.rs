@@ -1,10 +1,6 @@
 //! `add`, `copy`, `move`, `remove`, `retain` and `noop`: what changes an entry's fields one by one.
 
-use super::{
-    Entry, Field, Fields, Next, Operator, OperatorConfig, Value,
-    config::AnyValue,
-    field::Root,
-};
+use super::{Entry, Field, Fields, Next, Operator, OperatorConfig, Value, config::AnyValue, field::Root};
 
 pub(super) const ADD_KEYS: &[&str] = &["field", "value"];
 pub(super) const MOVE_KEYS: &[&str] = &["from", "to"];

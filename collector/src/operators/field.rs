@@ -218,7 +218,9 @@ mod tests {
     fn what_is_set_is_there() {
         let mut entry = Entry::of_body(Value::text("line"), 1);
         field("attributes.a.b").set(&mut entry, Value::Int(1)).expect("set");
-        field("attributes.a").set(&mut entry, Value::Map([("c".into(), Value::Int(2))].into_iter().collect())).expect("");
+        field("attributes.a")
+            .set(&mut entry, Value::Map([("c".into(), Value::Int(2))].into_iter().collect()))
+            .expect("");
         assert_eq!(field("attributes.a.b").get(&entry), Some(&Value::Int(1)));
         assert_eq!(field("attributes.a.c").get(&entry), Some(&Value::Int(2)));
         assert!(field("attributes").set(&mut entry, Value::Int(1)).is_err());

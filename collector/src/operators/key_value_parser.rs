@@ -36,8 +36,9 @@ fn pairs<'t>(text: &'t str, delimiter: &str, pair_delimiter: Option<&str>) -> Re
     let mut fields = Fields::default();
     let mut rest = text;
     while let Some(pair) = next_pair(&mut rest, pair_delimiter) {
-        let (key, value) =
-            pair.split_once(delimiter).ok_or_else(|| format!("`{}` is no pair", pair.chars().take(60).collect::<String>()))?;
+        let (key, value) = pair
+            .split_once(delimiter)
+            .ok_or_else(|| format!("`{}` is no pair", pair.chars().take(60).collect::<String>()))?;
         let unquoted = |part: &'t str| {
             let part = part.trim();
             let inner = |quote| part.strip_prefix(quote)?.strip_suffix(quote);

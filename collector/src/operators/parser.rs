@@ -68,7 +68,8 @@ impl Parsing {
         let time = self.time.as_ref().map_or(Ok(()), |time| time.apply(entry));
         let severity = self.severity.as_ref().map_or(Ok(()), |severity| severity.apply(entry));
         let trace = self.trace.as_ref().map_or(Ok(()), |trace| trace.apply(entry));
-        if let Some(name) = self.scope_name.as_ref().and_then(|field| field.get(entry)?.to_text().map(Cow::into_owned)) {
+        if let Some(name) = self.scope_name.as_ref().and_then(|field| field.get(entry)?.to_text().map(Cow::into_owned))
+        {
             entry.scope_name = Cow::Owned(name);
         }
         time.and(severity).and(trace)

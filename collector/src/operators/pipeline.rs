@@ -45,7 +45,8 @@ impl Pipeline {
         }
         let mut nodes = Vec::with_capacity(configs.len());
         for (at, config) in configs.iter().enumerate() {
-            let resolve = |names: &[String]| names.iter().map(|name| target(name, at, &ids)).collect::<Result<Vec<_>, _>>();
+            let resolve =
+                |names: &[String]| names.iter().map(|name| target(name, at, &ids)).collect::<Result<Vec<_>, _>>();
             let row = OPERATORS.iter().find(|row| row.name == config.kind).expect("it was read by its row");
             let settings = &config.settings;
             let is_router = !settings.routes.is_empty();

@@ -1,6 +1,10 @@
 //! Severities: `severity_parser`, and the `severity` block of other parsers.
 
-use std::{borrow::Cow, collections::{BTreeMap, HashMap}, fmt};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
 use serde::{
     Deserialize, Deserializer,
@@ -76,7 +80,9 @@ impl Level {
 impl<'de> Deserialize<'de> for Level {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let words = || format!("`{text}` is no severity: write trace, debug, info, warn, error or fatal, with 2, 3 or 4 behind it");
+        let words = || {
+            format!("`{text}` is no severity: write trace, debug, info, warn, error or fatal, with 2, 3 or 4 behind it")
+        };
         Self::parse(&text).ok_or_else(|| de::Error::custom(words()))
     }
 }

@@ -3,7 +3,9 @@
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
-    Entry, Fields, Next, Operator, OperatorConfig, Value, config::Protocol, parser::Parsing,
+    Entry, Fields, Next, Operator, OperatorConfig, Value,
+    config::Protocol,
+    parser::Parsing,
     time::{Moment, Zone, rfc3339, zone_of},
 };
 
@@ -23,8 +25,29 @@ const SEVERITIES: [(u8, &str); 8] = [
 
 /// Facilities without a name of their own are called by their number.
 const FACILITIES: [&str; 24] = [
-    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp",
-    "security", "console", "solaris-cron", "local0", "local1", "local2", "local3", "local4", "local5", "local6",
+    "kern",
+    "user",
+    "mail",
+    "daemon",
+    "auth",
+    "syslog",
+    "lpr",
+    "news",
+    "uucp",
+    "cron",
+    "authpriv",
+    "ftp",
+    "ntp",
+    "security",
+    "console",
+    "solaris-cron",
+    "local0",
+    "local1",
+    "local2",
+    "local3",
+    "local4",
+    "local5",
+    "local6",
     "local7",
 ];
 
@@ -153,8 +176,7 @@ fn priority(text: &str) -> Option<(u8, &str)> {
 
 /// `Jan 12 06:30:00`, without a year.
 fn short_time(text: &str) -> Option<Moment> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let month = MONTHS.iter().position(|name| text.starts_with(name))? as u8 + 1;
     let number = |range: std::ops::Range<usize>| text.get(range)?.trim_start().parse::<u8>().ok();
     let signs = [(3, ' '), (6, ' '), (9, ':'), (12, ':')];
@@ -187,7 +209,9 @@ fn rfc5424<'t>(rest: &'t str, fields: &mut Fields<'t>) -> Result<Option<i128>, S
         time => Some(rfc3339(time).ok_or_else(|| wrong("its time is none"))?),
     };
     fields.push("version", Value::Int(i64::from(version)));
-    for (name, what) in [("hostname", "host"), ("appname", "application"), ("proc_id", "process"), ("msg_id", "message id")] {
+    for (name, what) in
+        [("hostname", "host"), ("appname", "application"), ("proc_id", "process"), ("msg_id", "message id")]
+    {
         let word = word(what)?;
         if word != "-" {
             fields.push(name, Value::text(word));

@@ -77,11 +77,7 @@ pub(super) fn build(config: &OperatorConfig) -> Result<Box<dyn Operator>, String
     let usual = |name: &str| Some(ParseFrom { parse_from: Field::attribute(name) });
     // As the Collector has it: none is named, then the usual ones are meant.
     if ids == TraceConfig::default() {
-        ids = TraceConfig {
-            trace_id: usual("trace_id"),
-            span_id: usual("span_id"),
-            trace_flags: usual("trace_flags"),
-        };
+        ids = TraceConfig { trace_id: usual("trace_id"), span_id: usual("span_id"), trace_flags: usual("trace_flags") };
     }
     Ok(Box::new(TraceParser::new(&ids)?))
 }

@@ -165,9 +165,7 @@ pub(super) fn evaluate<'e>(node: &'e Node, entry: &'e Entry<'e>) -> Result<Opera
             Operand::Float(number) => Operand::Float(-number),
             other => return Err(format!("{} has no sign", other.kind())),
         },
-        Node::And(left, right) => {
-            Operand::Bool(truth(evaluate(left, entry)?)? && truth(evaluate(right, entry)?)?)
-        }
+        Node::And(left, right) => Operand::Bool(truth(evaluate(left, entry)?)? && truth(evaluate(right, entry)?)?),
         Node::Or(left, right) => Operand::Bool(truth(evaluate(left, entry)?)? || truth(evaluate(right, entry)?)?),
         Node::Else(left, right) => match evaluate(left, entry)? {
             Operand::Null => evaluate(right, entry)?,

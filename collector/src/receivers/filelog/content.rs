@@ -91,7 +91,11 @@ impl Content {
         let mut filled = 0;
         while filled < buffer.len() {
             let part = &mut buffer[filled..];
-            let read = if self.is_gzip { self.unpack(at + filled as u64, part) } else { self.file.read_at(part, at + filled as u64) };
+            let read = if self.is_gzip {
+                self.unpack(at + filled as u64, part)
+            } else {
+                self.file.read_at(part, at + filled as u64)
+            };
             match read {
                 Ok(0) => break,
                 Ok(read) => filled += read,

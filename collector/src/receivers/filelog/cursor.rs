@@ -1,6 +1,10 @@
 //! How far a file was read, as journal and catalog keep it (docs/formats.md, Source cursors of files).
 
-use std::{ffi::OsString, os::unix::ffi::{OsStrExt, OsStringExt}, path::{Path, PathBuf}};
+use std::{
+    ffi::OsString,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::{Path, PathBuf},
+};
 
 use super::mark::Mark;
 
@@ -32,6 +36,8 @@ pub(super) struct FileCursor {
     pub(super) records: u64,
     /// Where it was found last.
     pub(super) path: PathBuf,
+    /// Where it was found first: what is written there after it goes on where it ended.
+    pub(super) stream: PathBuf,
     /// Lines before the offset that wait for what belongs to them: where each begins and ends.
     pub(super) open: Vec<(u64, u64)>,
 }
@@ -48,9 +54,11 @@ impl FileCursor {
             put(&mut out, u64::from(mark.bytes));
             out.extend_from_slice(&mark.hash.to_le_bytes());
         }
-        let path = self.path.as_os_str().as_bytes();
-        put(&mut out, path.len() as u64);
-        out.extend_from_slice(path);
+        for path in [&self.path, &self.stream] {
+            let path = path.as_os_str().as_bytes();
+            put(&mut out, path.len() as u64);
+            out.extend_from_slice(path);
+        }
         put(&mut out, self.open.len() as u64);
         for (start, end) in &self.open {
             put(&mut out, *start);
@@ -74,8 +82,11 @@ impl FileCursor {
             Some(Mark { bytes, hash })
         };
         let (beginning, tail) = (mark()?, mark()?);
-        let path_bytes = varint(&mut rest)? as usize;
-        let path = PathBuf::from(OsString::from_vec(take(&mut rest, path_bytes)?.to_vec()));
+        let mut path = || {
+            let path_bytes = varint(&mut rest)? as usize;
+            Some(PathBuf::from(OsString::from_vec(take(&mut rest, path_bytes)?.to_vec())))
+        };
+        let (path, stream) = (path()?, path()?);
         let ranges = varint(&mut rest)?;
         let mut open = Vec::new();
         for _ in 0..ranges {
@@ -93,6 +104,7 @@ impl FileCursor {
             modified_ns,
             records,
             path,
+            stream,
             open,
         })
     }
@@ -165,7 +177,8 @@ mod tests {
             tail: Mark::of(b"last"),
             modified_ns: u64::MAX,
             records: 9,
-            path: "/var/log/é.log".into(),
+            path: "/var/log/é.log.1".into(),
+            stream: "/var/log/é.log".into(),
             open: vec![(100, 120), (140, 200)],
         };
         let encoded = cursor.encode();
@@ -178,7 +191,9 @@ mod tests {
     #[test]
     fn names_of_rotation() {
         let is = |name: &str| is_rotated_name(Path::new(name), Path::new("/l/app.log"));
-        assert!(["app.log.1", "app.log-20240101.gz", "app-2024.log", "app.1.log", "/old/app.log.2.gz"].into_iter().all(is));
+        assert!(
+            ["app.log.1", "app.log-20240101.gz", "app-2024.log", "app.1.log", "/old/app.log.2.gz"].into_iter().all(is)
+        );
         assert!(!["app.log", "app2.log", "b.log", "myapp.log.1"].into_iter().any(is));
     }
 }

@@ -87,12 +87,7 @@ impl Offer {
         }
     }
 
-    async fn until_taken(
-        self,
-        first: Option<Arrival>,
-        payload: Bytes,
-        cursors: SourceCursors,
-    ) -> Result<(), Stopped> {
+    async fn until_taken(self, first: Option<Arrival>, payload: Bytes, cursors: SourceCursors) -> Result<(), Stopped> {
         let mut arrival = first;
         let mut is_told = false;
         loop {

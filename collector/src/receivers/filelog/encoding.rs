@@ -75,7 +75,8 @@ impl Encoding {
     /// Where a line that is too long may be cut, at `most` or just before it: not within a character.
     pub(super) fn cut(self, line: &[u8], most: usize) -> usize {
         if self == Self::Text(UTF_8) {
-            let before = (most.saturating_sub(3)..=most).rev().find(|at| line.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80));
+            let before =
+                (most.saturating_sub(3)..=most).rev().find(|at| line.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80));
             return before.filter(|at| *at > 0).unwrap_or(most);
         }
         let step = self.newline().1;
@@ -86,7 +87,8 @@ impl Encoding {
 impl<'de> Deserialize<'de> for Encoding {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        let words = || format!("`{name}` is no encoding that is known: write it like utf-8, utf-16le, latin1, gbk, big5, nop");
+        let words =
+            || format!("`{name}` is no encoding that is known: write it like utf-8, utf-16le, latin1, gbk, big5, nop");
         Self::find(&name).ok_or_else(|| de::Error::custom(words()))
     }
 }

@@ -153,7 +153,8 @@ fn way(text: &str) -> Result<Way, String> {
             name if is_wild(name) => {
                 let mut rest = name.as_bytes();
                 while let Some(at) = rest.iter().position(|byte| *byte == b'[') {
-                    let (len, _) = class(&rest[at..], b' ').ok_or_else(|| format!("`{name}`: a bracket is not closed"))?;
+                    let (len, _) =
+                        class(&rest[at..], b' ').ok_or_else(|| format!("`{name}`: a bracket is not closed"))?;
                     rest = &rest[at + len..];
                 }
                 names.push(Name::Pattern(name.to_owned()));

@@ -31,9 +31,8 @@ impl Labels {
                 attributes.push(("log.file.path_resolved", resolved.to_string_lossy().into_owned()));
             }
         }
-        let asks = config.include_file_owner_name
-            || config.include_file_owner_group_name
-            || config.include_file_permissions;
+        let asks =
+            config.include_file_owner_name || config.include_file_owner_group_name || config.include_file_permissions;
         if let Some(metadata) = asks.then(|| fs::metadata(path).ok()).flatten() {
             if config.include_file_owner_name {
                 attributes.push(("log.file.owner.name", name_of("/etc/passwd", metadata.uid())));

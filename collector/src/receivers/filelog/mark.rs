@@ -8,17 +8,26 @@ use super::content::Content;
 pub(super) const TAIL_BYTES: u64 = 512;
 
 /// So many bytes, and their hash: part of the cursor's form (docs/formats.md).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mark {
     pub(super) bytes: u32,
     pub(super) hash: u64,
+}
+
+impl Default for Mark {
+    fn default() -> Self {
+        Self::of(b"")
+    }
 }
 
 impl Mark {
     /// Of bytes. FNV-1a: <http://www.isthe.com/chongo/tech/comp/fnv/>.
     pub(super) fn of(bytes: &[u8]) -> Self {
         let empty = Self { bytes: 0, hash: 0xcbf2_9ce4_8422_2325 };
-        Self { bytes: bytes.len() as u32, hash: bytes.iter().fold(empty.hash, |hash, byte| Self { bytes: 0, hash }.and(*byte)) }
+        Self {
+            bytes: bytes.len() as u32,
+            hash: bytes.iter().fold(empty.hash, |hash, byte| Self { bytes: 0, hash }.and(*byte)),
+        }
     }
 
     /// The hash with one more byte.

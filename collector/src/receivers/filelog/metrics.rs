@@ -2,9 +2,7 @@
 
 use std::sync::LazyLock;
 
-use prometheus::{
-    IntCounterVec, IntGaugeVec, register_int_counter_vec, register_int_gauge_vec,
-};
+use prometheus::{IntCounterVec, IntGaugeVec, register_int_counter_vec, register_int_gauge_vec};
 
 /// Files, by what is known of them.
 pub(super) static FILES: LazyLock<IntGaugeVec> = LazyLock::new(|| {

@@ -22,7 +22,8 @@ pub(super) struct Outlet {
 impl Outlet {
     /// Takes times that storage takes; others are kept as an attribute.
     pub(super) fn new(accept_past: Option<Duration>, accept_future: Option<Duration>) -> Self {
-        let ns = |limit: Option<Duration>| limit.map_or(u64::MAX, |limit| limit.as_nanos().try_into().unwrap_or(u64::MAX));
+        let ns =
+            |limit: Option<Duration>| limit.map_or(u64::MAX, |limit| limit.as_nanos().try_into().unwrap_or(u64::MAX));
         Self {
             batch: BatchBuilder::new(),
             accept_past_ns: ns(accept_past),

@@ -1,6 +1,7 @@
 //! Which files there are, and which of them are those that were read before: under another name, as a copy, out of gzip.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, HashMap, HashSet},
     fs, io,
     path::{Path, PathBuf},
@@ -23,6 +24,9 @@ const GONE_KEPT_NS: u64 = 25 * 3_600_000_000_000;
 
 /// A file that nothing leads to is closed when it has not grown for so long.
 const GONE_OPEN_NS: u64 = 60_000_000_000;
+
+/// A path that a file has left, and no other has taken, is looked after for so long.
+const VACANT_NS: u64 = 3_600_000_000_000;
 
 /// Bytes that are compared at once.
 const COMPARED_BYTES: usize = 64 << 10;
@@ -49,8 +53,16 @@ pub(super) struct Roster {
 struct Stranger {
     path: PathBuf,
     stamp: Stamp,
-    /// A pattern leads to it; otherwise the name of one that rotation made of another.
-    is_candidate: bool,
+    /// Where it was written first; `None` when a pattern leads to it, and it is that path.
+    stream: Option<PathBuf>,
+}
+
+/// A path that a file has left.
+struct Left {
+    path: PathBuf,
+    /// When the file was written last while it was there.
+    modified_ns: u64,
+    stream: PathBuf,
 }
 
 /// What a file with known content is.
@@ -62,12 +74,7 @@ enum Kin {
 }
 
 impl Roster {
-    pub(super) fn new(
-        receiver: &str,
-        config: Arc<FilelogConfig>,
-        cursors: &[(Vec<u8>, Vec<u8>)],
-        now_ns: u64,
-    ) -> Self {
+    pub(super) fn new(receiver: &str, config: Arc<FilelogConfig>, cursors: &[(Vec<u8>, Vec<u8>)], now_ns: u64) -> Self {
         let mut files = BTreeMap::new();
         for (source, cursor) in cursors {
             let Some(id) = file_of(receiver, source) else { continue };
@@ -112,13 +119,17 @@ impl Roster {
             };
             let Ok(metadata) = found else { continue };
             if metadata.is_file() {
-                let stranger = Stranger { path: candidate.path, stamp: Stamp::of(&metadata), is_candidate: true };
+                let stranger = Stranger { path: candidate.path, stamp: Stamp::of(&metadata), stream: None };
                 self.meet(stranger, now_ns, &mut strangers, &mut left);
             }
         }
         self.look_after_gone(now_ns, &mut strangers, &mut left);
+        self.add_vacant(now_ns, &mut left);
         self.add_rotated(&left, now_ns, &mut strangers);
-        strangers.sort_by(|one, other| (one.stamp.modified_ns, &one.path).cmp(&(other.stamp.modified_ns, &other.path)));
+        // Of those written at the same time the one whose name has more behind it is older.
+        strangers.sort_by(|one, other| {
+            (one.stamp.modified_ns, Reverse(&one.path)).cmp(&(other.stamp.modified_ns, Reverse(&other.path)))
+        });
         for stranger in strangers {
             self.introduce(stranger, now_ns);
         }
@@ -127,7 +138,7 @@ impl Roster {
     }
 
     /// A path leads to a file: one that is known, or a stranger.
-    fn meet(&mut self, found: Stranger, now_ns: u64, strangers: &mut Vec<Stranger>, left: &mut Vec<(PathBuf, u64)>) {
+    fn meet(&mut self, found: Stranger, now_ns: u64, strangers: &mut Vec<Stranger>, left: &mut Vec<Left>) {
         let inode = (found.stamp.device, found.stamp.inode);
         let Some(id) = self.by_inode.get(&inode).copied() else { return strangers.push(found) };
         let Some(file) = self.files.get_mut(&id) else { return };
@@ -136,7 +147,8 @@ impl Roster {
             return;
         }
         let was_gone = file.gone_since_ns.take().is_some();
-        let is_changed = was_gone || (file.stamp.bytes, file.stamp.modified_ns) != (found.stamp.bytes, found.stamp.modified_ns);
+        let is_changed =
+            was_gone || (file.stamp.bytes, file.stamp.modified_ns) != (found.stamp.bytes, found.stamp.modified_ns);
         if is_changed && !self.is_same(id, &found, now_ns) {
             return self.replaced(id, found, strangers, left);
         }
@@ -144,8 +156,9 @@ impl Roster {
         file.seen_in = self.looks;
         file.is_wanted = true;
         if file.path != found.path {
-            let from = std::mem::replace(&mut file.path, found.path);
-            left.push((from, file.stamp.modified_ns.min(found.stamp.modified_ns)));
+            let path = std::mem::replace(&mut file.path, found.path);
+            let modified_ns = file.stamp.modified_ns.min(found.stamp.modified_ns);
+            left.push(Left { path, modified_ns, stream: file.stream.clone() });
             file.labels = Labels::of(&file.path, &self.config);
             file.is_dirty = file.offset > 0;
             EVENTS.with_label_values(&[self.receiver.as_str(), "moved"]).inc();
@@ -176,13 +189,7 @@ impl Roster {
     }
 
     /// Another content is where a file was: it was cut to nothing, or its inode is another's.
-    fn replaced(
-        &mut self,
-        id: u64,
-        found: Stranger,
-        strangers: &mut Vec<Stranger>,
-        left: &mut Vec<(PathBuf, u64)>,
-    ) {
+    fn replaced(&mut self, id: u64, found: Stranger, strangers: &mut Vec<Stranger>, left: &mut Vec<Left>) {
         let Some(file) = self.files.get_mut(&id) else { return };
         self.by_inode.remove(&(found.stamp.device, found.stamp.inode));
         tracing::info!(path = %file.path.display(), offset = file.offset, "a file was cut or replaced: what is in it now is new");
@@ -190,13 +197,13 @@ impl Roster {
         file.is_dirty = true;
         file.content = None;
         file.gone_since_ns = Some(file.grown_at_ns);
-        left.push((file.path.clone(), file.stamp.modified_ns));
+        left.push(Left::of(file));
         EVENTS.with_label_values(&[self.receiver.as_str(), "truncated"]).inc();
         strangers.push(found);
     }
 
     /// Files that no pattern leads to any more: those that are open are read on, others are looked for beside where they were.
-    fn look_after_gone(&mut self, now_ns: u64, strangers: &mut Vec<Stranger>, left: &mut Vec<(PathBuf, u64)>) {
+    fn look_after_gone(&mut self, now_ns: u64, strangers: &mut Vec<Stranger>, left: &mut Vec<Left>) {
         let gone: Vec<u64> = {
             let is_gone = |file: &&Tracked| file.seen_in != self.looks && !file.is_lost;
             self.files.values().filter(is_gone).map(|file| file.id).collect()
@@ -206,13 +213,13 @@ impl Roster {
             let is_new = file.gone_since_ns.is_none();
             let since_ns = *file.gone_since_ns.get_or_insert(now_ns);
             if is_new || self.looks == 1 {
-                left.push((file.path.clone(), file.stamp.modified_ns));
+                left.push(Left::of(file));
             }
             let stamp = file.content.as_ref().map(Content::stamp);
             match stamp {
                 Some(Ok(stamp)) => {
                     if (stamp.bytes, stamp.modified_ns) != (file.stamp.bytes, file.stamp.modified_ns) {
-                        let found = Stranger { path: file.path.clone(), stamp, is_candidate: false };
+                        let found = Stranger { path: file.path.clone(), stamp, stream: Some(file.stream.clone()) };
                         if self.is_same(id, &found, now_ns) {
                             if let Some(file) = self.files.get_mut(&id) {
                                 note_growth(file, stamp, now_ns);
@@ -249,7 +256,7 @@ impl Roster {
             if (stamp.device, stamp.inode) != inode || !metadata.is_file() {
                 continue;
             }
-            let found = Stranger { path, stamp, is_candidate: false };
+            let found = Stranger { path, stamp, stream: None };
             if !self.is_same(id, &found, now_ns) {
                 break;
             }
@@ -276,9 +283,30 @@ impl Roster {
         }
     }
 
+    /// Paths that files have left and no other has taken: what comes there may be gone from there at the next look.
+    fn add_vacant(&self, now_ns: u64, left: &mut Vec<Left>) {
+        let mut vacant: HashMap<&Path, u64> = HashMap::new();
+        for file in self.files.values() {
+            let is_recent = |since| now_ns.saturating_sub(since) < VACANT_NS;
+            if file.path != file.stream || file.gone_since_ns.is_some_and(is_recent) {
+                let modified_ns = vacant.entry(&file.stream).or_default();
+                *modified_ns = file.stamp.modified_ns.max(*modified_ns);
+            }
+        }
+        if vacant.is_empty() {
+            return;
+        }
+        for file in self.files.values().filter(|file| file.seen_in == self.looks) {
+            vacant.remove(&*file.path);
+        }
+        for (path, modified_ns) in vacant {
+            left.push(Left { path: path.to_owned(), modified_ns, stream: path.to_owned() });
+        }
+    }
+
     /// Of paths that files have left: what rotation made of them since, and no pattern leads to.
-    fn add_rotated(&mut self, left: &[(PathBuf, u64)], now_ns: u64, strangers: &mut Vec<Stranger>) {
-        for (original, modified_ns) in left {
+    fn add_rotated(&mut self, left: &[Left], now_ns: u64, strangers: &mut Vec<Stranger>) {
+        for Left { path: original, modified_ns, stream } in left {
             let folder = original.parent().unwrap_or(Path::new("/"));
             for entry in self.scanner.list(folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
                 let path = folder.join(&entry.name);
@@ -293,7 +321,7 @@ impl Roster {
                 let is_known = self.by_inode.contains_key(&(stamp.device, stamp.inode));
                 // What is older was there before.
                 if metadata.is_file() && !is_known && stamp.modified_ns >= *modified_ns {
-                    strangers.push(Stranger { path, stamp, is_candidate: false });
+                    strangers.push(Stranger { path, stamp, stream: Some(stream.clone()) });
                 }
             }
         }
@@ -301,7 +329,7 @@ impl Roster {
 
     /// Makes a stranger known: as a file that was read before, as a copy of one, or as a new one.
     fn introduce(&mut self, stranger: Stranger, now_ns: u64) {
-        let Stranger { path, stamp, is_candidate } = stranger;
+        let Stranger { path, stamp, stream } = stranger;
         if self.by_inode.contains_key(&(stamp.device, stamp.inode)) {
             return;
         }
@@ -313,24 +341,26 @@ impl Roster {
         }
         match self.kin(&path, &mut content, &stamp) {
             Ok(Some(Kin::Same(id))) => return self.goes_on(id, path, content, stamp, now_ns),
-            Ok(Some(Kin::Copy(of))) => return self.add(path, content, stamp, now_ns, Some(of), is_candidate),
+            Ok(Some(Kin::Copy(of))) => return self.add(Stranger { path, stamp, stream }, content, now_ns, Some(of)),
             Ok(None) => {}
             Err(error) => return self.tell(&path, &error),
         }
         if is_old {
             return;
         }
-        if content.is_gzip() && self.config.compression == Compression::None && is_candidate {
+        if content.is_gzip() && self.config.compression == Compression::None && stream.is_none() {
             if self.told.len() < 10_000 && self.told.insert(path.clone()) {
                 tracing::warn!(path = %path.display(), "gzip made this file: left alone, as compression does not say gzip");
             }
             return;
         }
-        self.add(path, content, stamp, now_ns, None, is_candidate);
+        self.add(Stranger { path, stamp, stream }, content, now_ns, None);
     }
 
     /// Adds a file.
-    fn add(&mut self, path: PathBuf, mut content: Content, stamp: Stamp, now_ns: u64, copy_of: Option<u64>, is_candidate: bool) {
+    fn add(&mut self, stranger: Stranger, mut content: Content, now_ns: u64, copy_of: Option<u64>) {
+        let Stranger { path, stamp, stream } = stranger;
+        let is_candidate = stream.is_none();
         if self.files.len() >= self.config.files_max {
             let words = io::Error::other(format!("more than {} files (files_max)", self.config.files_max));
             return self.tell(&path, &words);
@@ -339,11 +369,16 @@ impl Roster {
         self.next_id += 1;
         let labels = Labels::of(&path, &self.config);
         let mut file = Tracked::new(id, path, stamp, content.is_gzip(), labels, now_ns);
+        file.stream = stream.unwrap_or(file.stream);
         file.copy_of = copy_of.map(|of| (of, 0));
         file.seen_in = if is_candidate { self.looks } else { 0 };
         file.gone_since_ns = (!is_candidate).then_some(now_ns);
         let begun = file.learn_beginning(&mut content, self.config.fingerprint_size).and_then(|()| {
-            if self.is_first_ever && self.config.start_at == StartAt::End { file.skip_to_end(&mut content) } else { Ok(()) }
+            if self.is_first_ever && self.config.start_at == StartAt::End {
+                file.skip_to_end(&mut content)
+            } else {
+                Ok(())
+            }
         });
         if let Err(error) = begun {
             return self.tell(&file.path.clone(), &error);
@@ -379,7 +414,7 @@ impl Roster {
     }
 
     /// The known file whose content this one has, if there is one.
-    fn kin(&self, path: &Path, content: &mut Content, stamp: &Stamp) -> io::Result<Option<Kin>> {
+    fn kin(&mut self, path: &Path, content: &mut Content, stamp: &Stamp) -> io::Result<Option<Kin>> {
         let mut first = vec![0; self.config.fingerprint_size as usize];
         let read = content.read(0, &mut first)?;
         let first = &first[..read];
@@ -387,31 +422,37 @@ impl Roster {
             return Ok(None);
         }
         let prefixes = prefix_marks(first);
-        let mut best: Option<(bool, u64, u64)> = None;
-        for file in self.files.values() {
+        let mut lost: Option<(u64, u64)> = None;
+        let mut copied: Option<(u64, u64)> = None;
+        for file in self.files.values_mut() {
             let begins_so = |mark: &Mark| mark.bytes > 0 && prefixes.get(mark.bytes as usize) == Some(&mark.hash);
             if file.is_lost {
                 let fits = begins_so(&file.beginning) && (content.is_gzip() || stamp.bytes >= file.offset);
                 let tail = file.tail_mark();
                 if fits && tail.is_at(content, file.offset.saturating_sub(u64::from(tail.bytes)))? {
-                    best = best.max(Some((true, file.offset, file.id)));
+                    lost = lost.max(Some((file.offset, file.id)));
                 }
                 continue;
             }
             let may_be_copy = file.copy_of.is_none() && (content.is_gzip() || is_rotated_name(path, &file.path));
             // A copy that is being made is shorter than what is known of the beginning.
-            let is_begun = || (read as u32) < file.beginning.bytes && file.content.is_some();
-            if may_be_copy && file.content.is_some() && (begins_so(&file.beginning) || is_begun()) {
-                best = best.max(Some((false, file.offset, file.id)));
+            let is_like = begins_so(&file.beginning) || (read as u32) < file.beginning.bytes;
+            if may_be_copy
+                && is_like
+                && let Some(original) = file.content.as_mut()
+            {
+                let (same, differs) = compare(content, original, 0)?;
+                if !differs {
+                    copied = copied.max(Some((same, file.id)));
+                }
             }
         }
-        Ok(best.map(|(is_lost, _, id)| if is_lost { Kin::Same(id) } else { Kin::Copy(id) }))
+        Ok(lost.map(|(_, id)| Kin::Same(id)).or(copied.map(|(_, id)| Kin::Copy(id))))
     }
 
     /// Copies become what they are copies of when that is lost, and files of their own when they differ.
     fn look_at_copies(&mut self, now_ns: u64) {
-        let copies: Vec<(u64, u64)> =
-            self.files.values().filter_map(|file| Some((file.id, file.copy_of?.0))).collect();
+        let copies: Vec<(u64, u64)> = self.files.values().filter_map(|file| Some((file.id, file.copy_of?.0))).collect();
         for (id, of) in copies {
             let Some(mut copy) = self.files.remove(&id) else { continue };
             let is_done = match (copy.content.take(), self.files.get_mut(&of)) {
@@ -486,8 +527,10 @@ impl Roster {
 
     /// The files that have something to read, oldest first.
     pub(super) fn turns(&mut self, now_ns: u64, period: std::time::Duration) -> Vec<u64> {
-        let mut turns: Vec<&mut Tracked> = self.files.values_mut().filter(|file| file.has_turn(now_ns, period)).collect();
-        turns.sort_by(|one, other| (one.stamp.modified_ns, &one.path).cmp(&(other.stamp.modified_ns, &other.path)));
+        let mut turns: Vec<&mut Tracked> =
+            self.files.values_mut().filter(|file| file.has_turn(now_ns, period)).collect();
+        // Of those written at the same time the one that was known first.
+        turns.sort_by_key(|file| (file.stamp.modified_ns, file.id));
         turns.iter_mut().for_each(|file| file.is_failing = false);
         turns.into_iter().map(|file| file.id).collect()
     }
@@ -555,6 +598,10 @@ impl Roster {
 }
 
 fn note_growth(file: &mut Tracked, stamp: Stamp, now_ns: u64) {
+    if file.stamp.bytes >= stamp.bytes {
+        // What was empty may be written to now.
+        file.zeros_until = 0;
+    }
     file.stamp = stamp;
     file.is_read = false;
     file.grown_at_ns = now_ns;
@@ -573,30 +620,38 @@ fn prefix_marks(text: &[u8]) -> Vec<u64> {
 
 /// Whether a copy is none: compares both as far as they go, from where it was compared to before.
 fn differs(content: &mut Content, original: &mut Tracked, copy: &mut Tracked) -> bool {
-    let Some(of_original) = original.content.as_mut() else { return false };
-    let Some((of, mut at)) = copy.copy_of else { return false };
-    let (mut one, mut other) = (vec![0; COMPARED_BYTES], vec![0; COMPARED_BYTES]);
+    let (Some(of_original), Some((of, at))) = (original.content.as_mut(), copy.copy_of) else { return false };
+    match compare(content, of_original, at) {
+        Ok((same, differs)) => {
+            copy.copy_of = Some((of, same));
+            differs
+        }
+        Err(_) => false,
+    }
+}
+
+/// Up to where two contents are the same, from `at` on, and whether they differ there: one that ends does not.
+fn compare(one: &mut Content, other: &mut Content, at: u64) -> io::Result<(u64, bool)> {
+    let (mut ones, mut others) = (vec![0; COMPARED_BYTES], vec![0; COMPARED_BYTES]);
+    let mut at = at;
     loop {
-        let (Ok(ones), Ok(others)) = (content.read(at, &mut one), of_original.read(at, &mut other)) else { return false };
-        let both = ones.min(others);
-        if one[..both] != other[..both] {
-            return true;
+        let both = one.read(at, &mut ones)?.min(other.read(at, &mut others)?);
+        if ones[..both] != others[..both] {
+            return Ok((at, true));
         }
         at += both as u64;
-        copy.copy_of = Some((of, at));
         if both < COMPARED_BYTES {
-            // The original does not reach so far: it is none, or there is more to come of both.
-            return ones > others && !original_grows(original);
+            return Ok((at, false));
         }
     }
 }
 
-/// What is read of an original is behind what a copy may have only while somebody writes.
-fn original_grows(original: &Tracked) -> bool {
-    original.gone_since_ns.is_none()
+impl Left {
+    fn of(file: &Tracked) -> Self {
+        Self { path: file.path.clone(), modified_ns: file.stamp.modified_ns, stream: file.stream.clone() }
+    }
 }
 
-/// Bytes before the offset that are read to know a file again.
 impl Tracked {
     /// Begins behind everything that is there.
     fn skip_to_end(&mut self, content: &mut Content) -> io::Result<()> {

@@ -139,7 +139,9 @@ impl Scanner {
             if self.entries > self.entries_max {
                 if !std::mem::replace(&mut self.is_told, true) {
                     let most = self.entries_max;
-                    tracing::warn!("a pattern of filelog leads to more than {most} names (scan_entries_max): not all are looked at");
+                    tracing::warn!(
+                        "a pattern of filelog leads to more than {most} names (scan_entries_max): not all are looked at"
+                    );
                 }
                 break;
             }
@@ -200,7 +202,13 @@ impl Scanner {
 /// `/var/log/containers` leads to `/var/log/pods`, and that to where the runtime writes.
 fn is_kubelets(path: &Path, target: &Path) -> bool {
     let from = ["/var/log/containers", "/var/log/pods"];
-    let to = ["/var/log/pods", "/var/log/containers", "/var/lib/docker/containers", "/var/lib/containerd", "/var/lib/containers"];
+    let to = [
+        "/var/log/pods",
+        "/var/log/containers",
+        "/var/lib/docker/containers",
+        "/var/lib/containerd",
+        "/var/lib/containers",
+    ];
     let is_below = |path: &Path, folders: &[&str]| folders.iter().any(|folder| path.starts_with(folder));
     is_below(path, &from) && is_below(target, &to)
 }

@@ -9,6 +9,7 @@ use super::{
     config::{FilelogConfig, Pattern},
     encoding::Encoding,
 };
+use crate::operators::OperatorConfig;
 
 /// What parts lines.
 #[derive(Debug, Clone)]
@@ -49,7 +50,9 @@ impl Splitter {
             encoding: config.encoding,
             line_bytes_max: config.max_log_size as usize,
             keeps_leading: config.preserve_leading_whitespaces,
-            keeps_trailing: config.preserve_trailing_whitespaces,
+            // A part of a line ends anywhere, also behind a blank.
+            keeps_trailing: config.preserve_trailing_whitespaces
+                || config.operators.iter().any(OperatorConfig::joins_parts),
         }
     }
 
@@ -158,7 +161,8 @@ mod tests {
     }
 
     fn with(start: Option<&str>, end: Option<&str>, omit_pattern: bool) -> FilelogConfig {
-        let pattern = |text: &str| Pattern(regex::bytes::RegexBuilder::new(text).multi_line(true).build().expect("one"));
+        let pattern =
+            |text: &str| Pattern(regex::bytes::RegexBuilder::new(text).multi_line(true).build().expect("one"));
         let (line_start_pattern, line_end_pattern) = (start.map(pattern), end.map(pattern));
         let multiline = Some(MultilineConfig { line_start_pattern, line_end_pattern, omit_pattern });
         FilelogConfig { multiline, ..FilelogConfig::default() }

@@ -66,7 +66,8 @@ impl<D: Deliver> Tailer<D> {
         clock: Clock,
         deliver: D,
     ) -> Result<Self, String> {
-        let pipeline = Pipeline::new(&config.operators).map_err(|(at, problem)| format!("operator {}: {problem}", at + 1))?;
+        let pipeline =
+            Pipeline::new(&config.operators).map_err(|(at, problem)| format!("operator {}: {problem}", at + 1))?;
         let pairs = |values: &BTreeMap<String, AnyValue>| values.clone().into_iter().collect();
         let roster = Roster::new(receiver, config.clone(), cursors, clock.now_ns());
         Ok(Self {
@@ -221,7 +222,7 @@ impl<D: Deliver> Tailer<D> {
         turn: &mut Turn,
     ) -> Option<usize> {
         let mut at = from;
-        let path = file.path.to_string_lossy().into_owned();
+        let path = file.stream.to_string_lossy().into_owned();
         let labels = file.labels.clone();
         let counts = self.config.include_file_record_number;
         while let Some(found) = self.splitter.next(bytes, at, is_last) {

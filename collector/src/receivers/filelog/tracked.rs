@@ -9,6 +9,9 @@ use super::{
     mark::{Mark, TAIL_BYTES},
 };
 
+/// So many zeros are no text in any encoding.
+const ZEROS: [u8; 8] = [0; 8];
+
 /// Of a file of zeros so many MiB are looked through at once.
 const ZERO_READS_MAX: usize = 64;
 
@@ -18,6 +21,8 @@ pub(super) struct Tracked {
     pub(super) id: u64,
     /// Where it is, or was.
     pub(super) path: PathBuf,
+    /// Where it was found first: joined lines go on there in the file after it.
+    pub(super) stream: PathBuf,
     pub(super) labels: Labels,
     /// How it stood when it was looked at last.
     pub(super) stamp: Stamp,
@@ -60,6 +65,7 @@ impl Tracked {
     pub(super) fn new(id: u64, path: PathBuf, stamp: Stamp, is_gzip: bool, labels: Labels, now_ns: u64) -> Self {
         Self {
             id,
+            stream: path.clone(),
             path,
             labels,
             stamp,
@@ -86,11 +92,12 @@ impl Tracked {
 
     /// One that the journal knows.
     pub(super) fn of_cursor(id: u64, cursor: FileCursor, now_ns: u64) -> Self {
-        let FileCursor { device, inode, is_lost, is_gzip, beginning, offset, tail, modified_ns, records, path, open } =
-            cursor;
+        let FileCursor { device, inode, is_lost, is_gzip, beginning, offset, tail, .. } = cursor;
+        let FileCursor { modified_ns, records, path, stream, open, .. } = cursor;
         let stamp = Stamp { device, inode, bytes: offset, modified_ns, links: 1 };
         Self {
             is_lost,
+            stream,
             beginning,
             offset,
             tail: None,
@@ -117,6 +124,7 @@ impl Tracked {
             modified_ns: self.stamp.modified_ns,
             records: self.records,
             path: self.path.clone(),
+            stream: self.stream.clone(),
             open: self.open.clone(),
         }
     }
@@ -159,7 +167,11 @@ impl Tracked {
     /// Extends what is known of its beginning.
     pub(super) fn learn_beginning(&mut self, content: &mut Content, bytes_max: u64) -> io::Result<()> {
         if u64::from(self.beginning.bytes) < bytes_max {
-            let beginning = Mark::read(content, 0, bytes_max)?;
+            let mut first = vec![0; bytes_max as usize];
+            let read = content.read(0, &mut first)?;
+            // Space that is not written to yet is no beginning.
+            let written = first[..read].windows(ZEROS.len()).position(|some| some == ZEROS).unwrap_or(read);
+            let beginning = Mark::of(&first[..written]);
             if beginning.bytes > self.beginning.bytes {
                 self.beginning = beginning;
                 self.is_dirty |= self.offset > 0;
