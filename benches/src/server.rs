@@ -30,6 +30,8 @@ pub struct ServerOptions {
     pub folder: PathBuf,
     /// The data folder.
     pub data: PathBuf,
+    /// Further lines below `receivers:`, indented by two.
+    pub receivers: String,
     /// Lines below `storage:`, indented by two.
     pub storage: String,
     /// Lines at the top level, `processors:` for example.
@@ -53,6 +55,7 @@ impl ServerOptions {
             args: Vec::new(),
             folder: folder.to_owned(),
             data: folder.join("data"),
+            receivers: String::new(),
             storage: String::new(),
             more: String::new(),
             query: String::new(),
@@ -71,7 +74,8 @@ impl ServerOptions {
         let file = self.folder.join("weir.yaml");
         let text = format!(
             "receivers:\n  otlp:\n    protocols:\n      grpc:\n        endpoint: 127.0.0.1:0\n      http:\n        endpoint: 127.0.0.1:0\n  \
-             zipkin:\n    endpoint: 127.0.0.1:0\nquery:\n  endpoint: 127.0.0.1:0\n{}storage:\n  path: {}\n{}{}",
+             zipkin:\n    endpoint: 127.0.0.1:0\n{}query:\n  endpoint: 127.0.0.1:0\n{}storage:\n  path: {}\n{}{}",
+            self.receivers,
             self.query,
             self.data.display(),
             self.storage,

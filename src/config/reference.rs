@@ -53,6 +53,7 @@ fn nested(path: &str, inner: &str) -> String {
 fn required(path: &str) -> &'static str {
     match path {
         "processors.tail_sampling" => "policies: [{name: all, type: always_sample}]",
+        "receivers.filelog" => "include: [/x]",
         "processors.probabilistic_sampler" => "sampling_percentage: 1",
         _ => "",
     }

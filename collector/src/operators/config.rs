@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Most operators of one list.
-pub const OPERATORS_MAX: usize = 256;
+pub(super) const OPERATORS_MAX: usize = 256;
 
 /// Keys that every operator has.
 const OF_ALL: [&str; 5] = ["type", "id", "output", "on_error", "if"];
@@ -37,7 +37,7 @@ static KEYS: LazyLock<BTreeMap<&'static str, Vec<&'static str>>> = LazyLock::new
 /// What is done with an entry that an operator cannot work with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum OnError {
+pub(super) enum OnError {
     /// It goes on as it is.
     #[default]
     Send,

@@ -5,14 +5,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::{runtime::Handle, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use weir_proto::{TenantId, otlp::Limits, time::Clock};
+use weir_proto::{Signal, TenantId, otlp::Limits, time::Clock};
 use weir_store::{AppendError, journal::SourceCursors};
 
 use super::deliver::{Deliver, Package, Stopped};
 use crate::{
     Append, Arrival,
     admission::{AdmissionRules, admit_lines},
+    receivers::intake::metrics::ITEMS_ACCEPTED,
 };
+
+/// The label in metrics.
+const PROTOCOL: &str = "filelog";
 
 /// Pause before a package is offered again that was refused (the disk is full, the queue is).
 const RETRY: Duration = Duration::from_millis(200);
@@ -61,7 +65,12 @@ impl Deliver for Door {
         let arrival = self.offer.admitted(&payload, &cursors);
         self.settle()?;
         let offer = self.offer.clone();
-        self.under_way = Some(self.runtime.spawn(offer.until_taken(arrival, payload, cursors)));
+        let lines = u64::from(package.lines);
+        self.under_way = Some(self.runtime.spawn(async move {
+            offer.until_taken(arrival, payload, cursors).await?;
+            ITEMS_ACCEPTED.with_label_values(&[Signal::Logs.name(), PROTOCOL]).inc_by(lines);
+            Ok(())
+        }));
         Ok(())
     }
 
