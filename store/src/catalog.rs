@@ -11,7 +11,7 @@ use sqlx::{
 };
 use weir_proto::{Signal, TenantId};
 
-use crate::{Tally, journal::SourceCursors, segment::SegmentId};
+use crate::{journal::SourceCursors, ledger::Tally, segment::SegmentId};
 
 /// Version of the tables below.
 const SCHEMA_VERSION: i64 = 3;

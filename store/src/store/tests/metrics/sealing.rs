@@ -7,7 +7,7 @@ use super::{
     still::StillMetrics,
     *,
 };
-use crate::store::metrics;
+use crate::lane::metrics;
 
 /// One file's worth: two series go on, one is new, one sample is late.
 async fn fill(store: &StillMetrics, tenant: &TenantId, file: i64) {
