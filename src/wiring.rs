@@ -123,7 +123,7 @@ async fn start(
     };
     let door = SampleDoor::new(store, accept_window(plan.config.storage.accept));
     let Opened { ports: receivers, mounts: pushed } =
-        receivers::open(plan, append, &door, samplers, tracker, stop).await?;
+        receivers::open(plan, append, store, &door, samplers, tracker, stop).await?;
     let hostname = hostname();
     let scrapers = Scrapers::default();
     let mut mounts = scrapers.mounts(&hostname);

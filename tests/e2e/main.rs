@@ -9,6 +9,7 @@ mod demo;
 mod disk_full;
 #[allow(dead_code, reason = "the torture uses all of it")]
 mod disk_image;
+mod filelog;
 mod fixture;
 mod following;
 mod happy;

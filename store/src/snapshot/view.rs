@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     head::{Cut, HeadFile, LineRows, Rows, SpanRows},
+    journal::SourceCursors,
     ledger::Tally,
     offset::Offset,
     segment::Segment,
@@ -56,14 +57,17 @@ pub(crate) struct LaneView<R: Rows> {
     pub(crate) segments: Arc<SegmentsByTenant>,
     /// Of everything sealed.
     pub(crate) sealed_ledger: Arc<BTreeMap<TenantId, Tally>>,
+    /// Where sources stood behind everything sealed.
+    pub(crate) sealed_cursors: Arc<SourceCursors>,
 }
 
 // By hand: `derive` would ask the same of the rows themselves.
 impl<R: Rows> Clone for LaneView<R> {
     fn clone(&self) -> Self {
-        let Self { projected, files, segments, sealed_ledger } = self;
+        let Self { projected, files, segments, sealed_ledger, sealed_cursors } = self;
         let (segments, sealed_ledger) = (segments.clone(), sealed_ledger.clone());
-        Self { projected: *projected, files: files.clone(), segments, sealed_ledger }
+        let sealed_cursors = sealed_cursors.clone();
+        Self { projected: *projected, files: files.clone(), segments, sealed_ledger, sealed_cursors }
     }
 }
 
@@ -74,6 +78,7 @@ impl<R: Rows> Default for LaneView<R> {
             files: Vec::new(),
             segments: Arc::default(),
             sealed_ledger: Arc::default(),
+            sealed_cursors: Arc::default(),
         }
     }
 }
@@ -98,6 +103,16 @@ impl<R: Rows> LaneView<R> {
             }
         }
         ledger
+    }
+
+    /// Where sources stand behind everything journalled.
+    pub(crate) fn cursors(&self) -> SourceCursors {
+        let mut cursors = self.sealed_cursors.as_ref().clone();
+        for file in &self.files {
+            cursors.add(&file.cursors());
+        }
+        cursors.settle();
+        cursors
     }
 
     /// Rows of a tenant, sealed or in the head.

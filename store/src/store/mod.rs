@@ -20,6 +20,7 @@ pub use self::{
 use crate::{
     disk::Disk,
     head::{BatchSummaries, LineRows, SeriesRef, SeriesRefused, SpanRows},
+    journal::SourceCursors,
     lane::{
         errors::{AppendError, OpenError},
         lane::{Batch, LogsBatch},
@@ -110,6 +111,11 @@ impl Store {
     /// The notes of a tenant that stand, by name: durable all of them.
     pub fn notes(&self, tenant: &TenantId) -> Vec<Note> {
         self.0.shared.registry.known_tenant(tenant).map(|known| known.notes()).unwrap_or_default()
+    }
+
+    /// Where the sources of lines stand, behind everything that was acknowledged: sealed or not.
+    pub fn line_cursors(&self) -> SourceCursors {
+        self.0.shared.views.current().logs.cursors()
     }
 
     /// Ok when appends of a signal would be taken now; the reason otherwise.

@@ -106,6 +106,7 @@ pub(super) fn rejecting(tenant: &TenantId, numbers: &[u64], rejected: &[u32]) ->
         summaries,
         generation: 0,
         head_dropped: 0,
+        cursors: Default::default(),
     }
 }
 
