@@ -36,6 +36,7 @@ pub use span::{
     SpanState, SpanText, TagFilter, TraceRows,
 };
 pub use store::{
-    AppendError, Batch, FloatSample, HistogramSample, LogsBatch, MetricsAppended, MetricsBatch, OpenError, ReadError,
-    SampleIndex, SignalStatus, Snapshot, Store, StoreOptions, StoreStatus, StoredSeries, TracesBatch,
+    AppendError, Batch, FloatSample, HistogramSample, LogsBatch, MetricsAppended, MetricsBatch, OpenError, Ranked,
+    ReadError, SampleIndex, SeriesStatistics, SignalStatus, Snapshot, Store, StoreOptions, StoreStatus, StoredSeries,
+    TracesBatch,
 };

@@ -39,7 +39,10 @@ pub(crate) use self::stored::StoredSegment;
 pub use self::{
     errors::{AppendError, OpenError, ReadError},
     lane::{Batch, LogsBatch},
-    metrics::{FloatSample, HistogramSample, MetricsAppended, MetricsBatch, SampleIndex, StoredSeries},
+    metrics::{
+        FloatSample, HistogramSample, MetricsAppended, MetricsBatch, Ranked, SampleIndex, SeriesStatistics,
+        StoredSeries,
+    },
     options::StoreOptions,
     snapshot::Snapshot,
     status::{SignalStatus, StoreStatus},

@@ -102,8 +102,8 @@ struct Family {
 
 /// `/prometheus/api/v1/metadata`.
 pub(in crate::http) fn metadata(call: &Call, view: &dyn View) -> Result<Answer, Failure> {
-    let limit = params::limit(call, "limit")?;
-    let limit_per_metric = params::limit(call, "limit_per_metric")?;
+    let limit = params::metadata_limit(call, "limit")?;
+    let limit_per_metric = params::metadata_limit(call, "limit_per_metric")?;
     let wanted = call.first("metric");
     let mut families: BTreeMap<String, Vec<Family>> = BTreeMap::new();
     for metadata in view.metrics(&call.tenant).metadata()? {

@@ -75,6 +75,13 @@ pub(super) fn limit(call: &Call, name: &str) -> Result<Option<usize>, Failure> {
     Ok((limit > 0).then_some(limit))
 }
 
+/// A limit of `metadata`, where 0 means none at all and everything below means all.
+pub(super) fn metadata_limit(call: &Call, name: &str) -> Result<Option<usize>, Failure> {
+    let Some(text) = call.first(name) else { return Ok(None) };
+    let limit: i64 = text.parse().map_err(|_| Failure::BadRequest(format!("{name} must be a number")))?;
+    Ok(usize::try_from(limit).ok())
+}
+
 /// `match[]`: sets of matchers, as storage takes them.
 pub(super) fn match_sets(call: &Call) -> Result<Vec<Vec<LabelMatcher>>, Failure> {
     let one = |text: &str| {

@@ -178,6 +178,23 @@ fn series_and_labels_are_listed() {
 }
 
 #[test]
+fn what_is_in_memory_is_told() {
+    assert_eq!(
+        ask(tsdb, &[], &[("limit", "1")]),
+        r#"{"data":{"headStats":{"chunkCount":0,"maxTime":-9223372036854775808,"minTime":9223372036854775807,"numLabelPairs":0,"numSeries":3},"labelValueCountByLabelName":[],"memoryInBytesByLabelName":[],"seriesCountByLabelValuePair":[],"seriesCountByMetricName":[{"name":"up","value":2}]},"status":"success"}"#
+    );
+    assert_eq!(refusal(tsdb, &[("limit", "0")]), (400, "limit must be a positive number".to_owned()));
+    assert_eq!(ask(metadata, &[], &[("limit", "0")]), r#"{"status":"success","data":{}}"#);
+    assert_eq!(refusal(metadata, &[("limit", "x")]), (400, "limit must be a number".to_owned()));
+    let told = flags(&call(&[], &[]), &held()).expect("an answer");
+    let told = String::from_utf8(told.body).expect("UTF-8");
+    assert!(told.contains(r#""query.lookback-delta":"5m""#), "{told}");
+    let about = runtimeinfo(&call(&[], &[]), &held()).expect("an answer");
+    let about = String::from_utf8(about.body).expect("UTF-8");
+    assert!(about.contains(r#""serverTime":"1970-01-01T00:16:40Z""#), "{about}");
+}
+
+#[test]
 fn errors_have_prometheus_shape() {
     use crate::http::answer::ErrorStyle;
     let style = ErrorStyle::of("/prometheus/api/v1/query");

@@ -7,6 +7,7 @@ mod publish;
 mod replay;
 pub(super) mod seal;
 mod select;
+mod statistics;
 mod stored_series;
 mod view;
 
@@ -21,5 +22,6 @@ pub(super) use self::{
 };
 pub use self::{
     batch::{FloatSample, HistogramSample, MetricsAppended, MetricsBatch, SampleIndex},
+    statistics::{Ranked, SeriesStatistics},
     stored_series::StoredSeries,
 };
