@@ -25,12 +25,14 @@ pub use ledger::{Ledger, Tally};
 pub use line::{LineRecord, TraceLines};
 pub use offset::Offset;
 pub use reject::{RejectReason, Rejection};
-pub use samples::SeriesSamples;
+pub use samples::{SeriesSamples, TimedHistogram};
 pub use scan::{
     AttributeCondition, AttributeForm, AttributeTest, Pruned, ReadBounds, ReadCounts, ResourceTest, Scan, ScanColumn,
     ScanFilter, ScanPart, ScanRequest,
 };
 pub use segment::attribute_in_json;
+#[doc(hidden)]
+pub use segment::series::chunk_is_kept;
 pub use span::{
     DroppedItems, Operation, Operations, Place, Room, SearchLimits, SearchResult, Sought, SpanFilter, SpanRecord,
     SpanState, SpanText, TagFilter, TraceRows,

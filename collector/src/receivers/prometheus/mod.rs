@@ -14,6 +14,7 @@ mod metrics;
 mod names;
 mod pool;
 mod report;
+mod said;
 mod schedule;
 mod scrape;
 mod scraper;
@@ -29,7 +30,7 @@ pub use config::{
 pub use discovery::ReadYaml;
 pub use http_config::{Authorization, BasicAuth, Secret, TlsConfig, TlsVersion};
 pub use scraper::{Scraper, Surroundings};
-pub use shown::{scrape_pools, targets};
+pub use shown::{scrape_pools, targets, targets_metadata};
 
 #[cfg(test)]
 mod tests;

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The text format's.
-const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=allow-utf-8";
+const CONTENT_TYPE: &str = "text/plain; version=0.0.4; escaping=allow-utf-8; charset=utf-8";
 
 /// The label that tells targets apart: empty where there is none, so that who scrapes does not put its own there.
 const INSTANCE: &str = "instance";

@@ -57,7 +57,8 @@ pub(in crate::http) fn series(call: &Call, view: &dyn View) -> Result<Answer, Fa
     }
     let limit = params::limit(call, "limit")?;
     let (start, end) = times(call)?;
-    let sets = params::match_sets(call)?;
+    // Only here Prometheus says which parameter it was.
+    let sets = params::match_sets(call).map_err(|failure| params::invalid("match[]", &failure.to_string()))?;
     let metrics = view.metrics(&call.tenant);
     let found = together(&sets, |matchers| {
         let found = metrics.select(matchers, start, end)?;

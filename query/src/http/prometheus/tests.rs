@@ -75,6 +75,11 @@ fn answers_are_cut_and_that_is_said() {
         r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"instance":"x","job":"a"},"value":[40,"1"]}]},"warnings":["results truncated due to limit"]}"#
     );
     let stats = ask(query, &[], &[("query", "up"), ("time", "40"), ("stats", "all")]);
+    assert!(
+        stats.contains(r#""samples":{"totalQueryableSamplesPerStep":[[40,2]],"totalQueryableSamples":2"#),
+        "{stats}"
+    );
+    let stats = ask(query, &[], &[("query", "up"), ("time", "40"), ("stats", "true")]);
     assert!(stats.contains(r#""samples":{"totalQueryableSamples":2"#), "{stats}");
 }
 
@@ -94,7 +99,7 @@ fn mistakes_are_named_as_prometheus_names_them() {
         (
             vec![("query", "up"), ("time", "x")],
             400,
-            r#"invalid parameter "time": cannot parse "x" to a valid timestamp"#,
+            r#"invalid parameter "time": Invalid time value for 'time': cannot parse "x" to a valid timestamp"#,
         ),
         (vec![("query", "up"), ("limit", "-1")], 400, r#"invalid parameter "limit": limit must be non-negative"#),
         (
@@ -158,10 +163,14 @@ fn series_and_labels_are_listed() {
         r#"{"status":"success","data":["a","b","c"]}"#
     );
     assert_eq!(ask(series, &[], &[("match[]", "nothing")]), r#"{"status":"success","data":[]}"#);
+    assert_eq!(
+        refusal(series, &[("match[]", "{")]),
+        (400, r#"invalid parameter "match[]": 1:2: parse error: unexpected end of input inside braces"#.to_owned())
+    );
     assert_eq!(refusal(series, &[]), (400, "no match[] parameter provided".to_owned()));
     assert_eq!(
         refusal(labels, &[("match[]", "{x=\"\"}")]),
-        (400, r#"invalid parameter "match[]": 1:1: parse error: vector selector must contain at least one non-empty matcher"#.to_owned())
+        (400, "match[] must contain at least one non-empty matcher".to_owned())
     );
     assert_eq!(
         ask(metadata, &[], &[]),
@@ -171,6 +180,7 @@ fn series_and_labels_are_listed() {
         ask(query_exemplars, &[], &[("query", "sum(up{job='a'})"), ("start", "0"), ("end", "40")]),
         r#"{"status":"success","data":[{"seriesLabels":{"__name__":"up","instance":"x","job":"a"},"exemplars":[{"labels":{"trace_id":"ab"},"value":"1.5","timestamp":0.5}]}]}"#
     );
+    assert_eq!(ask(query_exemplars, &[], &[("query", "1 + 1")]), r#"{"status":"success"}"#);
     assert_eq!(
         ask(format_query, &[], &[("query", "sum(up)by(job)")]),
         r#"{"status":"success","data":"sum by (job) (up)"}"#

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Offset,
-    samples::{SeriesSamples, chunk::Samples},
+    samples::{SeriesSamples, TimedHistogram, chunk::Samples},
 };
 
 /// What of the head a snapshot sees: its files, and in the newest the frames up to an offset.
@@ -85,7 +85,8 @@ impl Series {
                 && (from_ms..=to_ms).contains(&single.time_ms)
                 && let Some(histogram) = single.histogram()
             {
-                into.histograms.push((single.time_ms, histogram));
+                let Single { time_ms, start_ms, .. } = *single;
+                into.histograms.push(TimedHistogram { time_ms, start_ms, histogram });
             }
         }
     }
