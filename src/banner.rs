@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, net::SocketAddr, path::Path};
 
-use weir_collector::receivers::Listening;
+use weir_port::Listening;
 
 /// The banner. Its last line is blank, so that it stands apart from the log.
 pub(crate) fn text(config_file: Option<&Path>, data: &Path, receivers: &[Listening], query: SocketAddr) -> String {

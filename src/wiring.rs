@@ -10,7 +10,7 @@ use weir_collector::{
     admission::AdmissionRules,
     processors::Processing,
     receivers::{
-        Listening, SpanLimits,
+        SpanLimits,
         loki::{self, LokiConfig, PUSH_PATH, Push},
         otlp,
         prometheus::Surroundings,
@@ -19,6 +19,7 @@ use weir_collector::{
     },
     samples::{AcceptWindow, SampleDoor},
 };
+use weir_port::{Authenticate, Caller, Listening};
 use weir_proto::{TenantId, time::Clock};
 use weir_query::http::{About, Asset, Guests, ListensAt, Mount, Site};
 use weir_store::Store;
@@ -113,23 +114,21 @@ async fn start(
         })
     };
     let door = SampleDoor::new(store, accept_window(plan.config.storage.accept));
-    // The one authenticator hook: who names no tenant is the default one.
     let mut receivers: Vec<Listening> = Vec::new();
     let mut mounted: Option<Push> = None;
     for (id, config) in &plan.config.receivers {
-        let authenticate = Arc::new(|_: &_| Ok(TenantId::default()));
         let (clock, append, stop) = (Clock::system(), append.clone(), stop.clone());
         let processing = samplers.processing(id);
         let started = match config {
             ReceiverConfig::Otlp(config) => {
                 let rules = admission_rules(config.span_limits, &plan.config.storage, processing);
-                otlp::start(config, rules, clock, append, door.clone(), authenticate, tracker, stop).await
+                otlp::start(config, rules, clock, append, door.clone(), everybody(), tracker, stop).await
             }
             // Started when the query endpoint listens, or mounted on it.
             ReceiverConfig::Prometheus(_) | ReceiverConfig::RemoteWrite(_) => continue,
             ReceiverConfig::Zipkin(config) => {
                 let rules = admission_rules(config.span_limits, &plan.config.storage, processing);
-                let started = zipkin::start(config, rules, clock, append, authenticate, tracker, stop).await;
+                let started = zipkin::start(config, rules, clock, append, everybody(), tracker, stop).await;
                 started.map(|port| vec![port])
             }
             ReceiverConfig::Loki(config) => {
@@ -151,7 +150,6 @@ async fn start(
     let mut mounts = scrapers.mounts(&hostname);
     mounts.push(remote_write_mount(plan, &door));
     mounts.push(push);
-    let authenticate = Arc::new(|_: &_| Some(TenantId::default()));
     let query = &plan.config.query;
     let about = About {
         version: env!("CARGO_PKG_VERSION"),
@@ -166,7 +164,7 @@ async fn start(
         query,
         store.clone(),
         &plan.data.join(SPILL_FOLDER),
-        authenticate,
+        everybody(),
         Guests { mounts, site: site(), about },
         tracker,
         stop.clone(),
@@ -196,6 +194,11 @@ async fn start(
     Ok(Scraping { scrapers, surroundings, own: address })
 }
 
+/// The one place where callers get their tenant, on every port: who names none has the default one.
+fn everybody() -> Authenticate {
+    Arc::new(|_: &Caller<'_>| Ok(TenantId::default()))
+}
+
 /// Remote write on the query endpoint.
 fn remote_write_mount(plan: &Plan, door: &SampleDoor) -> Mount {
     let configured = plan.config.receivers.values().find_map(|config| match config {
@@ -203,8 +206,7 @@ fn remote_write_mount(plan: &Plan, door: &SampleDoor) -> Mount {
         _ => None,
     });
     let config = configured.unwrap_or_else(RemoteWriteConfig::default);
-    let authenticate = Arc::new(|_: &_| Ok(TenantId::default()));
-    let taking = RemoteWrite::new(&config, door.clone(), authenticate, Clock::system());
+    let taking = RemoteWrite::new(&config, door.clone(), everybody(), Clock::system());
     Mount::post(remote_write::PATH, "Prometheus: remote write, 1.0 and 2.0.", move |request| {
         let taking = taking.clone();
         async move { taking.answer(request).await }
@@ -228,7 +230,7 @@ fn accept_window(accept: Accept) -> AcceptWindow {
 /// What takes Loki's pushes.
 fn pushes(plan: &Plan, config: &LokiConfig, append: Append) -> Push {
     let rules = admission_rules(config.line_limits, &plan.config.storage, Processing::NONE);
-    Push::new(config, rules, Clock::system(), append, Arc::new(|_: &_| Ok(TenantId::default())))
+    Push::new(config, rules, Clock::system(), append, everybody())
 }
 
 /// The web UI as it was built into this binary.

@@ -1,9 +1,9 @@
-//! Where receivers hand over what they admitted, and who they ask whose it is.
+//! Where receivers hand over what they admitted.
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use weir_proto::{Signal, TenantId};
+use weir_proto::Signal;
 use weir_store::{AppendError, LogsBatch, TracesBatch};
 
 /// A batch of any signal.
@@ -53,11 +53,3 @@ impl Arrival {
 
 /// Appends a batch; completes once it is durable and visible. In production `Store::append_traces` and `Store::append_logs`.
 pub type Append = Arc<dyn Fn(Arrival) -> BoxFuture<'static, Result<(), AppendError>> + Send + Sync>;
-
-/// Names the tenant behind a request's headers. The default says `default` to everyone.
-pub type Authenticate = Arc<dyn Fn(&http::HeaderMap) -> Result<TenantId, Unauthenticated> + Send + Sync>;
-
-/// The credential is missing or wrong: 401 / UNAUTHENTICATED.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("missing or unknown credential")]
-pub struct Unauthenticated;

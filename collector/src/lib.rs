@@ -9,4 +9,4 @@ pub mod receivers;
 pub mod relabel;
 pub mod samples;
 
-pub use append::{Append, Arrival, Authenticate, Unauthenticated};
+pub use append::{Append, Arrival};

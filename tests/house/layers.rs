@@ -1,18 +1,19 @@
-//! Who may import whom: proto ← store ← collector, query ← root; some libraries stay in one crate.
+//! Who may import whom: proto ← port, store ← collector, query ← root; some libraries stay in one crate.
 
 use std::{collections::BTreeSet, fs};
 
 use crate::source::{files, has_word, root};
 
 /// Our crates and those of ours that each may depend on. Writing and reading share only the store.
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("proto", &[]),
+    ("port", &["weir-proto"]),
     ("store", &["weir-proto"]),
-    ("collector", &["weir-proto", "weir-store"]),
-    ("query", &["weir-proto", "weir-store"]),
+    ("collector", &["weir-proto", "weir-port", "weir-store"]),
+    ("query", &["weir-proto", "weir-port", "weir-store"]),
     ("shop", &["weir-proto"]),
     ("ui/embed", &[]),
-    (".", &["weir-proto", "weir-store", "weir-collector", "weir-query", "weir-shop", "weir-ui"]),
+    (".", &["weir-proto", "weir-port", "weir-store", "weir-collector", "weir-query", "weir-shop", "weir-ui"]),
     ("benches", &["weir-proto", "weir-store", "weir-collector", "weir-query", "weir-shop"]),
 ];
 
@@ -25,7 +26,7 @@ const LIBRARIES: [(&str, &[&str]); 10] = [
     ("arrow-schema", &["proto", "store", "query"]),
     ("datafusion", &["query"]),
     ("axum", &["query"]),
-    ("tonic", &["collector"]),
+    ("tonic", &["port", "collector"]),
     ("clap", &["."]),
     ("anyhow", &["."]),
 ];

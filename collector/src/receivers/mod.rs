@@ -1,13 +1,11 @@
-//! What speaks to the outside: one file or folder per receiver, and the port that they share.
+//! What speaks to the outside: one file or folder per receiver, and the intake that they share.
 
+mod intake;
 pub mod loki;
 pub mod otlp;
-mod port;
 pub mod prometheus;
 pub mod remote_write;
+mod span_limits;
 pub mod zipkin;
 
-pub use port::{
-    Listening, ReplyBody,
-    config::{CorsConfig, InvalidConfig, SpanLimits},
-};
+pub use span_limits::SpanLimits;

@@ -19,7 +19,6 @@ mod host;
 mod index;
 mod jaeger;
 mod jaeger_v3;
-mod leash;
 mod loki;
 mod metrics;
 mod moment;
@@ -33,10 +32,6 @@ mod site;
 mod stream;
 mod view;
 
-use std::sync::Arc;
-
-use weir_proto::TenantId;
-
 pub use about::{About, ListensAt};
 pub use config::{PromqlConfig, QueryConfig};
 pub use guests::Guests;
@@ -44,6 +39,3 @@ pub use loki::LogqlConfig;
 pub use mount::Mount;
 pub use server::start;
 pub use site::{Asset, Site};
-
-/// Names the tenant behind a request's headers; `None` answers 401.
-pub type Authenticate = Arc<dyn Fn(&http::HeaderMap) -> Option<TenantId> + Send + Sync>;

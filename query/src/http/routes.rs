@@ -10,10 +10,11 @@ use axum::{
 };
 use http::{HeaderValue, Method, StatusCode, header};
 use tokio::time::timeout;
+use weir_port::{Authenticate, Caller, Unauthenticated};
 use weir_proto::time::Clock;
 
 use super::{
-    Authenticate, QueryConfig,
+    QueryConfig,
     about::About,
     allowance::Allowance,
     answer::{Answer, ErrorStyle, Failure},
@@ -402,7 +403,7 @@ async fn answer(
     request: Request,
     posted: Option<Posted>,
 ) -> Result<Answer, Failure> {
-    let tenant = (app.authenticate)(request.headers()).ok_or(Failure::Unauthorized)?;
+    let tenant = (app.authenticate)(&Caller::of_request(&request)).map_err(|Unauthenticated| Failure::Unauthorized)?;
     let coding = Coding::accepted(request.headers());
     let (mut parts, body) = request.into_parts();
     let path = RawPathParams::from_request_parts(&mut parts, &()).await;

@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use prost::Message;
 use serde_json::json;
+use weir_port::Refusal;
 use weir_proto::{
     Signal,
     otlp::messages::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse},
 };
 
-use crate::receivers::port::{Accepted, Format, Refusal};
+use crate::receivers::intake::{Accepted, Format};
 
 /// The response to an export. Empty when every item was accepted: `{}` in JSON. In protobuf the responses of all signals look the same.
 /// A warning is a partial success of which nothing was rejected, as the specification has it.

@@ -5,13 +5,11 @@ use http::{
     header::{CONTENT_TYPE, ORIGIN},
 };
 use hyper::body::Incoming;
+use weir_port::{CorsConfig, Refusal, Reply, ReplyBody, cors, essence};
 use weir_proto::Signal;
 
 use super::answer;
-use crate::receivers::{
-    CorsConfig,
-    port::{Accepted, Format, Post, Posted, Refusal, Reply, ReplyBody, cors, essence},
-};
+use crate::receivers::intake::{Accepted, Format, Post, Posted};
 
 /// The label in metrics, of connections and of requests in protobuf.
 pub(super) const PROTOCOL: &str = "http";

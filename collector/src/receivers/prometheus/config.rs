@@ -3,13 +3,11 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::Error};
+use weir_port::{Check, InvalidConfig};
 use weir_proto::{duration, size};
 
 use super::http_config::{Authorization, BasicAuth, Secret, TlsConfig};
-use crate::{
-    receivers::port::config::{Check, InvalidConfig},
-    relabel::RelabelConfig,
-};
+use crate::relabel::RelabelConfig;
 
 /// `receivers.prometheus`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

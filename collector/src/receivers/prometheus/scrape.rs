@@ -24,7 +24,7 @@ use super::{
     scraper::Shared,
     target::Target,
 };
-use crate::receivers::port::metrics::{ITEMS_ACCEPTED, ITEMS_REJECTED};
+use crate::receivers::intake::metrics::{ITEMS_ACCEPTED, ITEMS_REJECTED};
 
 /// Larger bodies are read where blocking is allowed.
 const INLINE_BYTES_MAX: usize = 1 << 20;

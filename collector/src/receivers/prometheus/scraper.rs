@@ -8,6 +8,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use weir_port::Budget;
 use weir_proto::{TenantId, metrics::Labels, time::Clock};
 
 use super::{
@@ -18,7 +19,7 @@ use super::{
     pool::{Pool, PoolView},
     said::Said,
 };
-use crate::{receivers::port::Budget, samples::SampleDoor};
+use crate::samples::SampleDoor;
 
 const MIB: usize = 1 << 20;
 

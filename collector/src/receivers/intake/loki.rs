@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use weir_port::{Refusal, Reservation};
 use weir_proto::loki::{PushError, PushOptions, transcode_json, transcode_protobuf};
-
-use super::{budget::Reservation, refusal::Refusal};
 
 /// Snappy cannot do better: copies of 64 bytes take three.
 const SNAPPY_RATIO_MAX: usize = 22;

@@ -25,13 +25,15 @@ const IDLE_GRACE: Duration = Duration::from_secs(2);
 
 /// Limits on a connection's life.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Lifetime {
+pub struct Lifetime {
     /// From the connection to its first 24 bytes or first request.
-    pub(crate) first_bytes_timeout: Duration,
-    pub(crate) idle_max: Option<Duration>,
-    pub(crate) age_max: Option<Duration>,
+    pub first_bytes_timeout: Duration,
+    /// Without a request.
+    pub idle_max: Option<Duration>,
+    /// From its beginning.
+    pub age_max: Option<Duration>,
     /// For requests in flight once the connection is too old.
-    pub(crate) age_grace: Duration,
+    pub age_grace: Duration,
 }
 
 /// What happens on a connection.

@@ -2,10 +2,6 @@
 
 use std::{future::Future, sync::Arc};
 
-use axum::Router;
-use http::Request;
-use hyper::{body::Incoming, service::Service};
-use hyper_util::service::TowerToHyperService;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
@@ -13,26 +9,26 @@ use tokio::{
 
 /// One connection's; its requests have it among their extensions.
 #[derive(Debug, Clone)]
-pub(super) struct Leash(Arc<watch::Sender<Option<Instant>>>);
+pub struct Leash(Arc<watch::Sender<Option<Instant>>>);
 
 /// While it is there, the moment counts.
 #[derive(Debug)]
-pub(super) struct Leashed(Leash);
+pub struct Leashed(Leash);
 
 impl Leash {
     /// A connection without an end.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(watch::Sender::new(None)))
     }
 
     /// Ends the connection at `moment`, unless what it gives is dropped before.
-    pub(super) fn until(&self, moment: Instant) -> Leashed {
+    pub fn until(&self, moment: Instant) -> Leashed {
         self.0.send_replace(Some(moment));
         Leashed(self.clone())
     }
 
     /// Comes back when the connection is to be ended.
-    pub(super) fn over(&self) -> impl Future<Output = ()> + Send + 'static {
+    pub(crate) fn over(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut moments = self.0.subscribe();
         async move {
             loop {
@@ -56,23 +52,5 @@ impl Leash {
 impl Drop for Leashed {
     fn drop(&mut self) {
         self.0.0.send_replace(None);
-    }
-}
-
-/// The router, for one connection.
-#[derive(Debug, Clone)]
-pub(super) struct LeashedRouter {
-    pub(super) router: TowerToHyperService<Router>,
-    pub(super) leash: Leash,
-}
-
-impl Service<Request<Incoming>> for LeashedRouter {
-    type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
-    type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
-    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
-
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(self.leash.clone());
-        self.router.call(request)
     }
 }

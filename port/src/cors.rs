@@ -9,7 +9,7 @@ use http::{
     },
 };
 
-use super::{
+use crate::{
     config::CorsConfig,
     reply::{Reply, ReplyBody},
 };
@@ -41,7 +41,7 @@ fn matches(pattern: &str, origin: &str) -> bool {
 }
 
 /// Answers a preflight request; `None` when `request` is not one.
-pub(crate) fn preflight<B>(config: &CorsConfig, request: &Request<B>) -> Option<Reply> {
+pub fn preflight<B>(config: &CorsConfig, request: &Request<B>) -> Option<Reply> {
     let headers = request.headers();
     let asked = request.method() == Method::OPTIONS
         && headers.contains_key(ORIGIN)
@@ -87,7 +87,7 @@ fn headers_allowed(config: &CorsConfig, headers: &HeaderMap) -> bool {
 }
 
 /// Lets the page read the answer to its request.
-pub(crate) fn mark(config: &CorsConfig, origin: Option<&HeaderValue>, reply: &mut Reply) {
+pub fn mark(config: &CorsConfig, origin: Option<&HeaderValue>, reply: &mut Reply) {
     if config.allowed_origins.is_empty() {
         return;
     }

@@ -1,14 +1,17 @@
 //! One port: accepts connections up to a limit, serves HTTP/1 and HTTP/2 on them, ends them in good order.
 
-use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, error::Error, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use http::Request;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
 use prometheus::IntGauge;
+use socket2::SockRef;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream, lookup_host},
@@ -19,10 +22,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 use weir_proto::endpoint::with_host;
 
-use super::{
+use crate::{
+    caller::Peer,
     connection::{Activity, Due, LentSocket, Lifetime, Watch},
+    leash::Leash,
     metrics::{CONNECTIONS_OPEN, CONNECTIONS_REFUSED},
-    reply::Reply,
 };
 
 /// What a stream, and all streams of a connection, may send before we read: whole batches without a pause.
@@ -40,35 +44,65 @@ const ERROR_STREAMS_MAX: usize = 128;
 /// Headers of one request by number.
 const HEADERS_MAX: usize = 100;
 
-/// Requests in flight have this long when the process stops.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
-
 /// What a client still sends after our last word is read for this long: a socket closed with unread data would take the
 /// answer away from it.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// What becomes of a connection for which there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crowd {
+    /// It is closed at once, and counted: a sender tries another address.
+    Refuse,
+    /// It waits in the kernel's backlog, which is bounded: a reader would rather wait.
+    Wait,
+}
+
+/// A port that was opened.
+#[derive(Debug, Clone, Copy)]
+pub struct Listening {
+    /// What is spoken there: `OTLP/gRPC`, `OTLP/HTTP`, `Zipkin`, `Loki`.
+    pub protocol: &'static str,
+    /// Where.
+    pub address: SocketAddr,
+}
+
 /// How a port serves.
 #[derive(Debug, Clone)]
-pub(crate) struct ServerOptions {
+pub struct ServerOptions {
     /// The label in metrics.
-    pub(crate) protocol: &'static str,
-    pub(crate) connections_max: usize,
-    pub(crate) header_bytes_max: u32,
+    pub protocol: &'static str,
+    /// Connections at once.
+    pub connections_max: usize,
+    /// What becomes of those beyond.
+    pub crowd: Crowd,
+    /// Whether HTTP/2 is spoken beside HTTP/1.
+    pub speaks_http2: bool,
+    /// Headers of one request, in bytes.
+    pub header_bytes_max: u32,
     /// For HTTP/1, where it also bounds the wait for the next request.
-    pub(crate) header_timeout: Duration,
+    pub header_timeout: Duration,
     /// HTTP/2 streams of one connection.
-    pub(crate) streams_max: u32,
-    pub(crate) ping_interval: Duration,
-    pub(crate) ping_timeout: Duration,
-    pub(crate) lifetime: Lifetime,
+    pub streams_max: u32,
+    /// HTTP/2 pings of a quiet connection.
+    pub ping_interval: Duration,
+    /// How long an answer to them may take.
+    pub ping_timeout: Duration,
+    /// When a connection must end.
+    pub lifetime: Lifetime,
+    /// How long a client may take nothing off an answer before the kernel drops it; `None`: as the kernel does.
+    pub taking_timeout: Option<Duration>,
+    /// Requests in flight have this long when the process stops.
+    pub shutdown_grace: Duration,
 }
 
 impl ServerOptions {
     /// For plain HTTP, where clients come and go as they like, with the usual limits on connections and requests.
-    pub(crate) fn http(protocol: &'static str, header_timeout: Duration, idle_timeout: Duration) -> Self {
+    pub fn http(protocol: &'static str, header_timeout: Duration, idle_timeout: Duration) -> Self {
         Self {
             protocol,
             connections_max: 4096,
+            crowd: Crowd::Refuse,
+            speaks_http2: true,
             header_bytes_max: 64 << 10,
             header_timeout,
             streams_max: 256,
@@ -80,20 +114,28 @@ impl ServerOptions {
                 age_max: None,
                 age_grace: Duration::from_secs(10),
             },
+            taking_timeout: None,
+            shutdown_grace: SHUTDOWN_GRACE,
         }
     }
 }
 
+/// Requests in flight have this long at most ports.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+
 /// A port that is open.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub struct Server {
     listener: TcpListener,
     options: ServerOptions,
 }
 
 impl Server {
     /// Opens `endpoint`, `host:port` or `:port`.
-    pub(crate) async fn bind(endpoint: &str, options: ServerOptions) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// When it has no address, or none that is free; `endpoint` is named.
+    pub async fn bind(endpoint: &str, options: ServerOptions) -> io::Result<Self> {
         const BACKLOG: u32 = 1024;
 
         let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {endpoint}: {error}"));
@@ -114,7 +156,11 @@ impl Server {
         Err(named(last_error))
     }
 
-    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+    /// Where it is.
+    ///
+    /// # Errors
+    /// As the system's.
+    pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
@@ -123,25 +169,36 @@ impl Server {
         let (socket, _) = self.listener.accept().await?;
         // Small answers leave at once: with Nagle's algorithm they wait for the client's delayed ACK, 40 ms.
         socket.set_nodelay(true)?;
+        if let Err(error) = SockRef::from(&socket).set_tcp_user_timeout(self.options.taking_timeout) {
+            debug!(%error, "cannot set TCP_USER_TIMEOUT");
+        }
         Ok(socket)
     }
 
     /// Serves until `shutdown`; then each connection, a task of `tracker`, ends once its last request is answered.
-    pub(crate) async fn serve<H, F>(self, handler: H, tracker: TaskTracker, shutdown: CancellationToken)
+    pub async fn serve<H, F, B>(self, handler: H, tracker: TaskTracker, shutdown: CancellationToken)
     where
         H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
-        F: Future<Output = Reply> + Send + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
     {
         /// When the process has no file descriptors left, accepting at once again would spin.
         const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
         let protocol = self.options.protocol;
-        let permits = Arc::new(Semaphore::new(self.options.connections_max));
+        let permits = Arc::new(Semaphore::new(self.options.connections_max.min(Semaphore::MAX_PERMITS)));
         let builder = Arc::new(http_builder(&self.options));
         let refused = CONNECTIONS_REFUSED.with_label_values(&[protocol]);
         loop {
-            let accepted = tokio::select! {
-                accepted = self.accept() => accepted,
+            let next = async {
+                let place = match self.options.crowd {
+                    Crowd::Refuse => None,
+                    Crowd::Wait => Some(permits.clone().acquire_owned().await.expect("never closed")),
+                };
+                (self.accept().await, place)
+            };
+            let (accepted, place) = tokio::select! {
+                next = next => next,
                 () = shutdown.cancelled() => return,
             };
             let socket = match accepted {
@@ -152,15 +209,15 @@ impl Server {
                     continue;
                 }
             };
-            let Ok(permit) = permits.clone().try_acquire_owned() else {
+            let Some(permit) = place.or_else(|| permits.clone().try_acquire_owned().ok()) else {
                 refused.inc();
                 continue;
             };
             let (builder, handler, shutdown) = (builder.clone(), handler.clone(), shutdown.clone());
-            let lifetime = self.options.lifetime;
+            let options = self.options.clone();
             tracker.spawn(async move {
                 let _counted = OpenConnection::new(protocol, permit);
-                serve_connection(socket, &builder, lifetime, handler, shutdown).await;
+                serve_connection(socket, &builder, &options, handler, shutdown).await;
             });
         }
     }
@@ -188,6 +245,9 @@ impl Drop for OpenConnection {
 
 fn http_builder(options: &ServerOptions) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
+    if !options.speaks_http2 {
+        builder = builder.http1_only();
+    }
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -225,16 +285,18 @@ async fn begins_with_tls(socket: &TcpStream, within: Duration) -> Option<bool> {
     }
 }
 
-async fn serve_connection<H, F>(
+async fn serve_connection<H, F, B>(
     mut socket: TcpStream,
     builder: &auto::Builder<TokioExecutor>,
-    lifetime: Lifetime,
+    options: &ServerOptions,
     handler: H,
     shutdown: CancellationToken,
 ) where
     H: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Reply> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
+    let lifetime = options.lifetime;
     let begins_with_tls = tokio::select! {
         biased;
         begins_with_tls = begins_with_tls(&socket, lifetime.first_bytes_timeout) => begins_with_tls,
@@ -250,10 +312,16 @@ async fn serve_connection<H, F>(
         }
         Some(false) => {}
     }
+    let peer = socket.peer_addr().map(|address| Peer { address }).ok();
     let activity = Arc::new(Activity::default());
+    let leash = Leash::new();
     let (socket, returned) = LentSocket::new(socket, activity.clone());
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request: Request<Incoming>| {
         let open = activity.begin();
+        request.extensions_mut().insert(leash.clone());
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         let answer = handler(request);
         async move {
             let reply = answer.await;
@@ -262,7 +330,8 @@ async fn serve_connection<H, F>(
         }
     });
     {
-        let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service));
+        let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(socket), service));
+        let mut over = pin!(leash.over());
         let mut watch = Watch::new(lifetime, Instant::now());
         let mut wake = pin!(sleep_until(Instant::now()));
         let mut finishing = false;
@@ -287,7 +356,11 @@ async fn serve_connection<H, F>(
                         Due::Abort => return,
                     }
                 }
-                () = shutdown.cancelled(), if !finishing => Instant::now() + SHUTDOWN_GRACE,
+                () = over.as_mut() => {
+                    debug!("a connection ended: its answer was not taken in time");
+                    return;
+                }
+                () = shutdown.cancelled(), if !finishing => Instant::now() + options.shutdown_grace,
             };
             finishing = true;
             wake.as_mut().reset(finish_by);
@@ -312,28 +385,19 @@ mod tests {
     use super::*;
 
     fn options() -> ServerOptions {
-        ServerOptions {
-            protocol: "test",
-            connections_max: 1,
-            header_bytes_max: 8192,
-            header_timeout: Duration::from_secs(1),
-            streams_max: 1,
-            ping_interval: Duration::from_secs(60),
-            ping_timeout: Duration::from_secs(60),
-            lifetime: Lifetime {
-                first_bytes_timeout: Duration::from_secs(1),
-                idle_max: None,
-                age_max: None,
-                age_grace: Duration::from_secs(1),
-            },
-        }
+        let second = Duration::from_secs(1);
+        ServerOptions { connections_max: 1, streams_max: 1, ..ServerOptions::http("test", second, second) }
     }
 
     #[tokio::test]
-    async fn answers_are_not_delayed_by_nagle() {
-        let server = Server::bind("127.0.0.1:0", options()).await.expect("a free port");
+    async fn answers_are_not_delayed_by_nagle_nor_kept_for_who_takes_nothing() {
+        let taking_timeout = Some(Duration::from_secs(7));
+        let options = ServerOptions { taking_timeout, ..options() };
+        let server = Server::bind("127.0.0.1:0", options).await.expect("a free port");
         let _client = TcpStream::connect(server.address().expect("bound")).await.expect("listening");
-        assert!(server.accept().await.expect("a connection").nodelay().expect("an open socket"));
+        let socket = server.accept().await.expect("a connection");
+        assert!(socket.nodelay().expect("an open socket"));
+        assert_eq!(SockRef::from(&socket).tcp_user_timeout().expect("a socket"), taking_timeout);
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 /// What handlers return.
-pub(crate) type Reply = http::Response<ReplyBody>;
+pub type Reply = http::Response<ReplyBody>;
 
 /// Data, then trailers; either may be missing.
 #[derive(Debug, Default)]
@@ -21,17 +21,20 @@ pub struct ReplyBody {
 }
 
 impl ReplyBody {
-    pub(crate) fn new(data: impl Into<Bytes>) -> Self {
+    /// One piece, or nothing.
+    pub fn new(data: impl Into<Bytes>) -> Self {
         let data = data.into();
         Self { data: (!data.is_empty()).then_some(data), trailers: None }
     }
 
     /// Its data, for whoever sends it in another body.
-    pub(crate) fn into_data(self) -> Bytes {
+    pub fn into_data(self) -> Bytes {
         self.data.unwrap_or_default()
     }
 
-    pub(crate) fn with_trailers(mut self, trailers: HeaderMap) -> Self {
+    /// With what HTTP/2 sends after it.
+    #[must_use]
+    pub fn with_trailers(mut self, trailers: HeaderMap) -> Self {
         self.trailers = Some(trailers);
         self
     }

@@ -5,11 +5,11 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use super::{metrics::INFLIGHT_BYTES, refusal::Refusal};
+use crate::{metrics::INFLIGHT_BYTES, refusal::Refusal};
 
 /// Bytes that requests may hold at once.
 #[derive(Debug, Clone)]
-pub(crate) struct Budget(Arc<Account>);
+pub struct Budget(Arc<Account>);
 
 #[derive(Debug)]
 struct Account {
@@ -18,19 +18,20 @@ struct Account {
 }
 
 impl Budget {
-    pub(crate) fn new(bytes_max: usize) -> Self {
+    /// Of so many bytes for all requests together.
+    pub fn new(bytes_max: usize) -> Self {
         Self(Arc::new(Account { used_bytes: AtomicUsize::new(0), bytes_max }))
     }
 
     /// A reservation of nothing yet, for one request.
-    pub(crate) fn open(&self) -> Reservation {
+    pub fn open(&self) -> Reservation {
         Reservation { account: self.0.clone(), bytes: 0 }
     }
 }
 
 /// What one request holds of the [`Budget`]; given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Reservation {
+pub struct Reservation {
     account: Arc<Account>,
     bytes: usize,
 }
@@ -38,7 +39,7 @@ pub(crate) struct Reservation {
 impl Reservation {
     /// Takes `bytes` more, before they are allocated. [`Refusal::Busy`] when the budget does not have them now,
     /// [`Refusal::TooLarge`] when it never will: a client would come again and again.
-    pub(crate) fn add(&mut self, bytes: usize) -> Result<(), Refusal> {
+    pub fn add(&mut self, bytes: usize) -> Result<(), Refusal> {
         let Account { used_bytes, bytes_max } = &*self.account;
         if self.bytes.checked_add(bytes).is_none_or(|total| total > *bytes_max) {
             return Err(Refusal::TooLarge { what: "the request in memory", bytes_max: *bytes_max });
@@ -53,7 +54,7 @@ impl Reservation {
     }
 
     /// Gives `bytes` back.
-    pub(crate) fn give_back(&mut self, bytes: usize) {
+    pub fn give_back(&mut self, bytes: usize) {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
         self.account.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
@@ -61,7 +62,7 @@ impl Reservation {
     }
 
     /// What it holds.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.bytes
     }
 }

@@ -2,9 +2,7 @@
 
 use std::sync::LazyLock;
 
-use prometheus::{
-    IntCounterVec, IntGauge, IntGaugeVec, register_int_counter_vec, register_int_gauge, register_int_gauge_vec,
-};
+use prometheus::{IntCounterVec, register_int_counter_vec};
 
 fn counter(name: &str, text: &str, labels: &[&str]) -> IntCounterVec {
     register_int_counter_vec!(name, text, labels).expect("each metric is registered once, under a valid name")
@@ -39,21 +37,4 @@ pub(crate) static PAYLOAD_BYTES: LazyLock<IntCounterVec> = LazyLock::new(|| {
         "Bytes of request bodies after decompression, as protobuf",
         &["protocol", "encoding"],
     )
-});
-
-/// Connections beyond `connections_max`.
-pub(crate) static CONNECTIONS_REFUSED: LazyLock<IntCounterVec> = LazyLock::new(|| {
-    counter("weir_receiver_connections_refused_total", "Connections beyond the limit, by protocol", &["protocol"])
-});
-
-/// Connections now.
-pub(crate) static CONNECTIONS_OPEN: LazyLock<IntGaugeVec> = LazyLock::new(|| {
-    register_int_gauge_vec!("weir_receiver_connections_open", "Connections now, by protocol", &["protocol"])
-        .expect("each metric is registered once, under a valid name")
-});
-
-/// Bytes that requests hold now, of `inflight_mib_max`.
-pub(crate) static INFLIGHT_BYTES: LazyLock<IntGauge> = LazyLock::new(|| {
-    register_int_gauge!("weir_receiver_inflight_bytes", "Bytes held by requests being received")
-        .expect("each metric is registered once, under a valid name")
 });

@@ -1,6 +1,8 @@
 //! What a body that cannot be read seems to be, in words for its sender.
 
-use super::{decompress::Encoding, format::Format, loki::LokiFormat};
+use weir_port::Encoding;
+
+use super::{format::Format, loki::LokiFormat};
 
 /// How much of a body's beginning is looked at.
 pub(crate) const BEGIN_BYTES: usize = 16;

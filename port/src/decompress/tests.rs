@@ -8,7 +8,7 @@ use flate2::{
 };
 
 use super::*;
-use crate::receivers::port::budget::Budget;
+use crate::budget::Budget;
 
 const ENCODINGS: [Encoding; 3] = [Encoding::Gzip, Encoding::Zstd, Encoding::Deflate];
 

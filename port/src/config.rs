@@ -1,40 +1,13 @@
-//! What the configurations of receivers have in common.
+//! What the configurations of ports have in common.
 
 use std::{ops::RangeInclusive, time::Duration};
 
 use serde::Deserialize;
-use weir_proto::otlp::traces::Limits;
 
 const MIB: usize = 1 << 20;
 
 /// Headers of one request, in bytes: hyper needs a little room, and nobody needs more.
-pub(crate) const HEADER_BYTES: RangeInclusive<usize> = 8192..=16 * MIB;
-
-/// `span_limits` of a receiver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SpanLimits {
-    /// Attributes of a span, and of each of its events and links, and of its resource and scope; those beyond are left out
-    /// and counted as dropped. Default 1024.
-    pub attributes_max: u32,
-    /// Nesting of an attribute's arrays and maps. Default 64.
-    pub depth_max: u32,
-    /// Encoded bytes of one span. Default 4194304.
-    pub span_bytes_max: u32,
-}
-
-impl Default for SpanLimits {
-    fn default() -> Self {
-        Self { attributes_max: 1024, depth_max: 64, span_bytes_max: 4 * MIB as u32 }
-    }
-}
-
-impl From<SpanLimits> for Limits {
-    fn from(limits: SpanLimits) -> Self {
-        let SpanLimits { attributes_max, depth_max, span_bytes_max } = limits;
-        Self { depth_max, attributes_max, span_bytes_max }
-    }
-}
+pub const HEADER_BYTES: RangeInclusive<usize> = 8192..=16 * MIB;
 
 /// `cors` of a port: which web pages may send.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -59,19 +32,22 @@ pub struct InvalidConfig {
 
 /// Checks the values of the receiver of this type.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Check(pub(crate) &'static str);
+pub struct Check(pub &'static str);
 
 impl Check {
-    pub(crate) fn fails(self, key: &'static str, problem: impl Into<String>) -> Result<(), InvalidConfig> {
+    /// The error that says so.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn fails(self, key: &'static str, problem: impl Into<String>) -> Result<(), InvalidConfig> {
         Err(InvalidConfig { receiver: self.0, key, problem: problem.into() })
     }
 
-    pub(crate) fn within(
-        self,
-        key: &'static str,
-        value: usize,
-        range: RangeInclusive<usize>,
-    ) -> Result<(), InvalidConfig> {
+    /// Whether `value` lies in `range`.
+    ///
+    /// # Errors
+    /// When it does not, with the nearest bound.
+    pub fn within(self, key: &'static str, value: usize, range: RangeInclusive<usize>) -> Result<(), InvalidConfig> {
         if *range.start() > value {
             return self.fails(key, format!("{value} is too small; at least {}", range.start()));
         }
@@ -81,7 +57,11 @@ impl Check {
         Ok(())
     }
 
-    pub(crate) fn positive(self, key: &'static str, value: Duration) -> Result<(), InvalidConfig> {
+    /// Whether `value` is longer than nothing.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn positive(self, key: &'static str, value: Duration) -> Result<(), InvalidConfig> {
         if value.is_zero() {
             return self.fails(key, "must be longer than 0: everything is bounded");
         }

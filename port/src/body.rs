@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt;
 
-use super::{budget::Reservation, refusal::Refusal};
+use crate::{budget::Reservation, refusal::Refusal};
 
 /// A declared length is allocated at once up to this; beyond it only as bytes arrive.
 const TRUSTED_BYTES: usize = 1 << 20;
@@ -15,7 +15,7 @@ const TRUSTED_BYTES: usize = 1 << 20;
 ///
 /// `declared` finds the whole length in the first bytes, or fails when that is too large. A body in one piece is
 /// returned as it came. What is held is taken from `reservation` beforehand.
-pub(crate) async fn collect<B>(
+pub async fn collect<B>(
     body: B,
     bytes_max: usize,
     declared: impl Fn(&[u8]) -> Result<Option<usize>, Refusal>,
@@ -104,7 +104,7 @@ mod tests {
     use http_body_util::StreamBody;
 
     use super::*;
-    use crate::receivers::port::budget::Budget;
+    use crate::budget::Budget;
 
     async fn collected(
         pieces: &[&'static [u8]],

@@ -2,42 +2,66 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{
+    HeaderValue, StatusCode,
+    header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
+};
 use prost::Message;
 use tonic::Code;
 use tonic_types::{ErrorDetails, StatusExt};
 use weir_proto::{Signal, json::JsonError};
-use weir_store::AppendError;
 
-use crate::{Unauthenticated, admission::AdmissionError};
+use crate::{caller::Unauthenticated, reply::Reply};
 
 /// Why a whole request is refused. Clients repeat only what is [`Refusal::Busy`], [`Refusal::DiskFull`] or
 /// [`Refusal::Stopped`] (and over gRPC what is [`Refusal::Slow`]); everything else they drop, as the OTLP specification's
 /// tables of codes say.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refusal {
+pub enum Refusal {
+    /// The body is not what it says.
     #[error("malformed request: {0}")]
     Malformed(String),
+    /// Over a limit in bytes.
     #[error("{what} is larger than {bytes_max} bytes")]
-    TooLarge { what: &'static str, bytes_max: usize },
+    TooLarge {
+        /// What is.
+        what: &'static str,
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// Nobody we know.
     #[error("missing or unknown credential")]
     Unauthenticated,
+    /// Compressed in another way.
     #[error("content encoding {0:?} is not supported; use gzip, zstd, deflate or none")]
     UnknownEncoding(String),
+    /// Written in another way; what is known here.
     #[error("{0}; use {1}")]
     UnknownContentType(String, &'static str),
+    /// Another path, with what may have been meant.
     #[error("{path} is not served here{hint}")]
-    NotFound { path: String, hint: String },
+    NotFound {
+        /// What was asked for.
+        path: String,
+        /// Begins with a semicolon.
+        hint: String,
+    },
+    /// Another method.
     #[error("method {0} is not allowed; use POST")]
     Method(String),
+    /// The body took longer than this.
     #[error("the request did not arrive within {0:?}")]
     Slow(Duration),
+    /// The client's own deadline passed.
     #[error("the client's deadline of {0:?} passed; what was journalled by then stays")]
     Deadline(Duration),
+    /// A limit is reached for now.
     #[error("busy: {0}; try again")]
     Busy(&'static str),
+    /// The disk is.
     #[error("disk space is below the limit; try again")]
     DiskFull,
+    /// The process stops.
     #[error("shutting down; try again elsewhere or later")]
     Stopped,
 }
@@ -65,7 +89,7 @@ impl Refusal {
     }
 
     /// A content type that is not among `known`.
-    pub(crate) fn content_type(essence: &[u8], known: &'static str) -> Self {
+    pub fn content_type(essence: &[u8], known: &'static str) -> Self {
         let text: String = String::from_utf8_lossy(essence).chars().take(100).collect();
         let words = if text.is_empty() {
             "the request has no Content-Type".to_owned()
@@ -76,7 +100,7 @@ impl Refusal {
     }
 
     /// A path that is not `served`, with what may have been meant.
-    pub(crate) fn not_found(path: &str, served: &[(String, Signal)]) -> Self {
+    pub fn not_found(path: &str, served: &[(String, Signal)]) -> Self {
         let served: Vec<&str> = served.iter().map(|(path, _)| path.as_str()).collect();
         let like = |is_like: &dyn Fn(&str) -> bool| served.iter().copied().find(|served| is_like(served));
         let end = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default();
@@ -101,7 +125,7 @@ impl Refusal {
     }
 
     /// The same with what the body seems to be.
-    pub(crate) fn with_hint(self, hint: Option<String>) -> Self {
+    pub fn with_hint(self, hint: Option<String>) -> Self {
         match (self, hint) {
             (Self::Malformed(words), Some(hint)) => Self::Malformed(format!("{words} ({hint})")),
             (refusal, _) => refusal,
@@ -109,27 +133,27 @@ impl Refusal {
     }
 
     /// The name in metrics.
-    pub(crate) fn outcome(&self) -> &'static str {
+    pub fn outcome(&self) -> &'static str {
         self.row().2
     }
 
     /// For OTLP/HTTP.
-    pub(crate) fn http_status(&self) -> StatusCode {
+    pub fn http_status(&self) -> StatusCode {
         self.row().1
     }
 
     /// The number of the gRPC code.
-    pub(crate) fn code(&self) -> i32 {
+    pub fn code(&self) -> i32 {
         self.row().0 as i32
     }
 
     /// How long the client should wait; `None` when it should not repeat the request, or not here.
-    pub(crate) fn retry_delay(&self) -> Option<Duration> {
+    pub fn retry_delay(&self) -> Option<Duration> {
         matches!(self, Self::Busy(_) | Self::DiskFull).then_some(RETRY_DELAY)
     }
 
     /// For OTLP/gRPC, with RetryInfo where a delay is asked for.
-    pub(crate) fn grpc_status(&self) -> tonic::Status {
+    pub fn grpc_status(&self) -> tonic::Status {
         let (code, ..) = self.row();
         match self.retry_delay() {
             None => tonic::Status::new(code, self.to_string()),
@@ -141,7 +165,7 @@ impl Refusal {
     }
 
     /// An encoded google.rpc.Status: the body of an OTLP/HTTP response to protobuf.
-    pub(crate) fn rpc_status(&self) -> Vec<u8> {
+    pub fn rpc_status(&self) -> Vec<u8> {
         let status = self.grpc_status();
         if !status.details().is_empty() {
             // tonic's details are the whole google.rpc.Status already.
@@ -149,12 +173,6 @@ impl Refusal {
         }
         let code = status.code() as i32;
         tonic_types::Status { code, message: status.message().to_owned(), details: Vec::new() }.encode_to_vec()
-    }
-}
-
-impl From<AdmissionError> for Refusal {
-    fn from(error: AdmissionError) -> Self {
-        Self::Malformed(error.to_string())
     }
 }
 
@@ -167,19 +185,24 @@ impl From<JsonError> for Refusal {
     }
 }
 
-impl From<AppendError> for Refusal {
-    fn from(error: AppendError) -> Self {
-        match error {
-            AppendError::DiskFull => Self::DiskFull,
-            AppendError::Busy(what) => Self::Busy(what),
-            AppendError::TooLarge { bytes_max } => Self::TooLarge { what: "the batch", bytes_max },
-            AppendError::Stopped => Self::Stopped,
-        }
-    }
-}
-
 impl From<Unauthenticated> for Refusal {
     fn from(_: Unauthenticated) -> Self {
         Self::Unauthenticated
+    }
+}
+
+impl Refusal {
+    /// Sets status and headers of a reply whose body says why.
+    pub fn mark(&self, reply: &mut Reply) {
+        *reply.status_mut() = self.http_status();
+        let headers = reply.headers_mut();
+        if let Some(delay) = self.retry_delay() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(delay.as_secs()));
+        }
+        match self {
+            Self::Method(_) => headers.insert(ALLOW, HeaderValue::from_static("POST")),
+            Self::Unauthenticated => headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            _ => None,
+        };
     }
 }

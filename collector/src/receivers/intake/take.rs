@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use weir_port::{Authenticate, Budget, Encoding, Refusal, Reservation, decompress};
 use weir_proto::{Signal, TenantId, otlp::json, time::Clock};
 
 use super::{
-    budget::{Budget, Reservation},
-    decompress::{Encoding, decompress},
     format::Format,
     hint::Begin,
     metrics::{ITEMS_ACCEPTED, ITEMS_REJECTED, PAYLOAD_BYTES, WIRE_BYTES},
-    refusal::Refusal,
+    refused::refused,
 };
 use crate::{
-    Append, Arrival, Authenticate,
+    Append, Arrival,
     admission::{AdmissionRules, PartialSuccess, admit, admit_lines},
     otlp_metrics::{MetricsIntake, Translated},
 };
@@ -104,7 +103,7 @@ impl Intake {
                 let is_empty = translated.accepted == 0 && translated.partial.is_none();
                 let warning = json::in_words(signal, &strangers, is_empty);
                 let metrics = self.metrics.as_ref().expect("they were translated by it");
-                let (accepted, partial) = metrics.append(*translated).await?;
+                let (accepted, partial) = metrics.append(*translated).await.map_err(refused)?;
                 count(signal, protocol, accepted, partial.as_ref());
                 return Ok(Accepted { items: accepted, partial, warning });
             }
@@ -114,7 +113,7 @@ impl Intake {
         let warning = json::in_words(signal, &strangers, arrival.is_empty());
         // A batch whose items were all rejected, or dropped by head sampling, is appended too: the ledger counts them.
         if !arrival.is_empty() {
-            (self.append)(arrival).await?;
+            (self.append)(arrival).await.map_err(refused)?;
         }
         count(signal, protocol, accepted, partial.as_ref());
         Ok(Accepted { items: accepted, partial, warning })

@@ -3,24 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderValue, Method, Request,
-    header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
-    request::Parts,
-};
+use http::{HeaderValue, Method, Request, header::CONTENT_ENCODING, request::Parts};
 use http_body::Body;
 use tokio::time::timeout;
+use weir_port::{Caller, Encoding, Refusal, Reservation, collect, content_length};
 use weir_proto::{Signal, TenantId};
 
 use super::{
-    body::collect,
-    budget::Reservation,
-    decompress::Encoding,
     format::Format,
-    intake::{Accepted, Intake, Received},
     metrics::REQUESTS,
-    refusal::Refusal,
-    reply::Reply,
+    take::{Accepted, Intake, Received},
 };
 
 /// Takes what is posted to a signal's path.
@@ -82,7 +74,7 @@ impl Post {
         if head.method != Method::POST {
             return Err(Refusal::Method(head.method.to_string()));
         }
-        Ok((self.intake.authenticate)(&head.headers)?)
+        Ok((self.intake.authenticate)(&Caller::of(head))?)
     }
 
     /// The whole body, as it came.
@@ -97,32 +89,5 @@ impl Post {
         let collected = collect(body, bytes_max, declared, &mut reservation);
         let body = timeout(self.read_timeout, collected).await.map_err(|_| Refusal::Slow(self.read_timeout))??;
         Ok((body, reservation))
-    }
-}
-
-/// hyper has checked that it is a number and the only one.
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// The content type without its parameters; empty without the header.
-pub(crate) fn essence(headers: &HeaderMap) -> &[u8] {
-    let value = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-    value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii()
-}
-
-impl Refusal {
-    /// Sets status and headers of a reply whose body says why.
-    pub(crate) fn mark(&self, reply: &mut Reply) {
-        *reply.status_mut() = self.http_status();
-        let headers = reply.headers_mut();
-        if let Some(delay) = self.retry_delay() {
-            headers.insert(RETRY_AFTER, HeaderValue::from(delay.as_secs()));
-        }
-        match self {
-            Self::Method(_) => headers.insert(ALLOW, HeaderValue::from_static("POST")),
-            Self::Unauthenticated => headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
-            _ => None,
-        };
     }
 }

@@ -6,24 +6,27 @@ use libdeflater::{DecompressionError, Decompressor};
 use memchr::memmem;
 use zstd::zstd_safe::{self, DCtx, DParameter, ResetDirective};
 
-use super::{budget::Reservation, refusal::Refusal};
+use crate::{budget::Reservation, refusal::Refusal};
 
 /// How a body is compressed: `Content-Encoding` or `grpc-encoding`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Encoding {
+pub enum Encoding {
+    /// Not at all.
     Identity,
+    /// RFC 1952.
     Gzip,
+    /// RFC 8878.
     Zstd,
     /// RFC 9110: the zlib format.
     Deflate,
 }
 
 /// What a client may use.
-pub(crate) const ACCEPTED: &str = "identity,gzip,zstd,deflate";
+pub const ACCEPTED: &str = "identity,gzip,zstd,deflate";
 
 impl Encoding {
     /// Reads a header's value; names are case-insensitive, an empty one is identity.
-    pub(crate) fn parse(name: &[u8]) -> Result<Self, Refusal> {
+    pub fn parse(name: &[u8]) -> Result<Self, Refusal> {
         let name = String::from_utf8_lossy(name).trim().to_ascii_lowercase();
         match name.as_str() {
             "" | "identity" => Ok(Self::Identity),
@@ -35,7 +38,7 @@ impl Encoding {
     }
 
     /// The name in metrics.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Identity => "identity",
             Self::Gzip => "gzip",
@@ -46,7 +49,7 @@ impl Encoding {
 }
 
 /// The content of `body`, of at most `bytes_max` bytes, each taken from `reservation` before it is allocated.
-pub(crate) fn decompress(
+pub fn decompress(
     encoding: Encoding,
     body: &[u8],
     bytes_max: usize,

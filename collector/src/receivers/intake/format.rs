@@ -1,13 +1,14 @@
 //! What a body is written in, and its way to OTLP protobuf.
 
 use bytes::Bytes;
+use weir_port::{Refusal, Reservation};
 use weir_proto::{
     Signal, loki,
     otlp::json::{TranscodeLimits, Transcoded, transcode_request},
     zipkin::{self, TranscodeOptions, transcode_spans},
 };
 
-use super::{budget::Reservation, loki::LokiFormat, refusal::Refusal};
+use super::loki::LokiFormat;
 use crate::admission::AdmissionRules;
 
 /// How a body says its items.
