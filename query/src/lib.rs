@@ -21,6 +21,9 @@ mod tree;
 mod weight;
 
 #[doc(hidden)]
+pub use logql::printed as printed_logql;
+pub use promql::LabelTest;
+#[doc(hidden)]
 pub use promql::{printed as printed_promql, script};
 
 /// Whether the guard of SQL lets a text pass: what the fuzzer calls. Not for others.
