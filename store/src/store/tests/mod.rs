@@ -10,6 +10,7 @@ mod formats;
 mod hammer;
 mod lines;
 mod metrics;
+mod old_lines;
 mod power;
 mod pressure;
 mod reopening;
