@@ -228,14 +228,13 @@ fn lines_of_services_are_kept_without_their_text() {
     let folder = tempfile::tempdir().expect("a folder");
     let written = |number| {
         let mut line = String::new();
-        Lines::new(3).write(number, number / 50, number * 1_000_000, &mut line);
+        Lines::new(1 << 40).write(number, number / 50, number * 1_000_000, &mut line);
         line
     };
     let all: Vec<String> = (0..3000).map(written).collect();
     let inputs: Vec<Arc<Segment>> =
         (0..3u32).map(|run| sealed(folder.path(), run + 1, &all[run as usize * 1000..][..1000])).collect();
     assert!(inputs.iter().all(|segment| kept_as_text(segment) == 0));
-    eprintln!("{:#?}", inputs[0].manifest.bodies);
     let merged = merge(&Disk::system(), folder.path(), &id(1, 3, 1), &inputs, 1, &|| false).expect("merged");
     assert_eq!((kept_as_text(&merged), texts(&merged) == all), (0, true));
     let ids = merged.manifest.bodies.iter().flat_map(|bodies| &bodies.fields).filter(|field| field.same_as.is_some());
