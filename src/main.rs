@@ -8,6 +8,7 @@ mod config;
 mod data;
 mod demo;
 mod logging;
+mod rules;
 mod samplers;
 mod scrapers;
 mod shutdown;
@@ -34,9 +35,15 @@ fn main() -> ExitCode {
         Command::Validate { config } => validate(&config),
         Command::Convert { file, output } => convert(&file, output.as_deref()),
         Command::Sql(options) => sql::run(&options),
+        Command::Rules(command) => return ended(rules::run(&command)),
     };
+    ended(outcome.map(|()| ExitCode::SUCCESS))
+}
+
+/// Says what went wrong.
+fn ended(outcome: anyhow::Result<ExitCode>) -> ExitCode {
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             for line in in_words(&error).lines() {
                 eprintln!("weir: {line}");

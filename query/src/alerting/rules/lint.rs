@@ -39,7 +39,9 @@ pub fn doubts(file: &RuleFile) -> Vec<String> {
                     say("the label alertname is always the alert's name".to_owned());
                 }
                 if let Some((name, _)) = rule.labels.iter().find(|(_, text)| text.contains("$value")) {
-                    say(format!("the label {name} changes with the value: each value is another alert, and `for` begins anew"));
+                    say(format!(
+                        "the label {name} changes with the value: each value is another alert, and `for` begins anew"
+                    ));
                 }
             }
         }

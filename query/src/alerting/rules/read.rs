@@ -7,9 +7,7 @@ use weir_proto::{
     yaml::{self, Entry, Node, Position, Value},
 };
 
-use super::{
-    FILE_BYTES_MAX, Language, Query, Rule, RuleFile, RuleGroup, RuleKind, RuleProblem, check, fields::Findings,
-};
+use super::{FILE_BYTES_MAX, Language, Rule, RuleFile, RuleGroup, RuleKind, RuleProblem, check, fields::Findings};
 
 const FILE_KEYS: &[&str] = &["groups"];
 const GROUP_KEYS: &[&str] = &["name", "interval", "query_offset", "limit", "labels", "language", "rules"];

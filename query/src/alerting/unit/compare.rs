@@ -44,11 +44,7 @@ fn shown(pairs: &[(String, String)]) -> String {
 }
 
 /// What is wrong with the alerts, if anything is; both are sorted.
-pub(super) fn alerts(
-    mut expected: Vec<ShownAlert>,
-    mut found: Vec<ShownAlert>,
-    style: Style,
-) -> Option<String> {
+pub(super) fn alerts(mut expected: Vec<ShownAlert>, mut found: Vec<ShownAlert>, style: Style) -> Option<String> {
     expected.sort();
     found.sort();
     if expected == found {

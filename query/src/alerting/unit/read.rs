@@ -223,8 +223,7 @@ fn expr_test(node: &Node, findings: &mut Findings<'_>) -> ExprTest {
             "eval_time" => test.eval_time_ms = ms(entry, findings),
             "exp_samples" => {
                 for node in findings.items(&entry.node, "samples") {
-                    let mut sample =
-                        ExpectedSample { labels: String::new(), value: 0.0, histogram: String::new() };
+                    let mut sample = ExpectedSample { labels: String::new(), value: 0.0, histogram: String::new() };
                     for entry in findings.entries(node, "a sample", SAMPLE_KEYS) {
                         match entry.key.as_str() {
                             "labels" => sample.labels = findings.text(entry),

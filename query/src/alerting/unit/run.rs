@@ -116,11 +116,10 @@ impl<'t> Running<'t> {
             let begin =
                 format!("    expr: {}, time: {}", quoted(&expression.expr), duration::format(expression.eval_time_ms));
             let at_ms = test.start_ms.saturating_add(expression.eval_time_ms);
-            let found = Query::read(Language::PromQl, &expression.expr)
-                .and_then(|query| self.memory.instant(&query, at_ms));
-            let compared = found.and_then(|found| {
-                compare::samples(&expression.expected, found, self.file.fuzzy_compare, style)
-            });
+            let found =
+                Query::read(Language::PromQl, &expression.expr).and_then(|query| self.memory.instant(&query, at_ms));
+            let compared =
+                found.and_then(|found| compare::samples(&expression.expected, found, self.file.fuzzy_compare, style));
             match compared {
                 Ok(None) => {}
                 Ok(Some(words)) => failures.push(format!("{begin},{words}")),
@@ -200,9 +199,8 @@ fn results(
         let Some(key) = rules.find_map(|rule| memory::key(&rule.query)) else {
             return Err(format!("{}: no rule in LogQL or SQL is called {:?}", result.at(), result.rule));
         };
-        let points = points(&result.series, test.start_ms, step_ms).filter(
-            |(_, _, point)| !matches!(point, Point::Float(value) if weir_proto::metrics::is_stale(*value)),
-        );
+        let points = points(&result.series, test.start_ms, step_ms)
+            .filter(|(_, _, point)| !matches!(point, Point::Float(value) if weir_proto::metrics::is_stale(*value)));
         results.insert(key, points.collect());
     }
     Ok(results)
