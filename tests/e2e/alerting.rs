@@ -262,3 +262,46 @@ async fn an_alert_is_pending_is_killed_fires_on_time_and_resolves() {
     let (_, answer) = query.json(fired).await.expect("an answer");
     assert_eq!(answer["data"]["result"].as_array().map(Vec::len), Some(1), "{answer}");
 }
+
+/// The value of a series now, as text.
+async fn value(weir: &Weir, series: &str) -> Option<String> {
+    let query = Query::new(weir.address("queries"));
+    let (_, answer) = query.json(&format!("/prometheus/api/v1/query?query={series}")).await.ok()?;
+    answer["data"]["result"][0]["value"][1].as_str().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn rules_are_read_again_when_their_files_change() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = folder.path().join("rules.yml");
+    let write = |record: &str, expr: &str| {
+        let text = format!("groups: [{{name: g, interval: 1s, rules: [{{record: '{record}', expr: '{expr}'}}]}}]\n");
+        std::fs::write(&rules, text).expect("written");
+    };
+    write("a:one", "vector(1)");
+    let config = folder.path().join("weir.yaml");
+    let text = format!("{}alerting: {{rule_files: [rules.yml]}}\n", crate::process::FREE_PORTS);
+    std::fs::write(&config, text).expect("written");
+    let weir = Weir::start(&config, &folder.path().join("data"));
+    wait_for("the first series", async || value(&weir, "a:one").await).await;
+
+    // A file that is wrong changes nothing, and says where it is wrong.
+    write("a:two", "vector(");
+    let (status, answer) = post_to("/-/reload", weir.address("queries"), &[], Vec::new()).await;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert_eq!(status.as_u16(), 500, "{answer}");
+    assert!(answer.starts_with("failed to reload config: ") && answer.contains("rules.yml:1:"), "{answer}");
+    assert!(value(&weir, "a:one").await.is_some());
+
+    // Nobody says so: the change is noticed. The series of the rule that is gone ends.
+    write("a:two", "vector(2)");
+    let two = wait_for("the second series", async || value(&weir, "a:two").await).await;
+    assert_eq!(two, "2");
+    wait_for("the first one's end", async || value(&weir, "a:one").await.is_none().then_some(())).await;
+
+    // The whole group goes: after two intervals its series end, too.
+    std::fs::write(&rules, "groups: []\n").expect("written");
+    let (status, answer) = post_to("/prometheus/-/reload", weir.address("queries"), &[], Vec::new()).await;
+    assert_eq!(status.as_u16(), 200, "{answer:?}");
+    wait_for("the second one's end", async || value(&weir, "a:two").await.is_none().then_some(())).await;
+}

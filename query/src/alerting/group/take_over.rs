@@ -11,6 +11,7 @@ use crate::alerting::{
 impl GroupState {
     /// What is to be remembered of a group whose rules are no longer these.
     pub(crate) fn leave(self, file: &str, group: &RuleGroup) -> Restored {
+        let (interval_ms, query_offset_ms) = (self.interval_ms(group), self.query_offset_ms(group));
         let rules = group.rules.iter().zip(self.rules).map(|(rule, state)| RestoredRule {
             name: rule.name().to_owned(),
             labels: group.labels_of(rule),
@@ -26,6 +27,8 @@ impl GroupState {
             last_slot_ms: self.last_slot_ms,
             resumed_ms: self.resumed_ms,
             before_ms: self.before_ms,
+            interval_ms: Some(interval_ms),
+            query_offset_ms,
         }
     }
 

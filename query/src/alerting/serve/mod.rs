@@ -289,13 +289,14 @@ impl Alerting {
         metrics::RULES.set(staying.values().map(|running| running.group.rules.len() as i64).sum());
         *self.0.groups.write().unwrap_or_else(PoisonError::into_inner) = staying;
         for (origin, restored) in left {
-            self.0.tracker.spawn(self.clone().end_series(origin, restored, settings.interval_ms));
+            let interval_ms = restored.interval_ms.unwrap_or(settings.interval_ms);
+            self.0.tracker.spawn(self.clone().end_series(origin, restored, interval_ms));
         }
     }
 
     /// Ends the series of a group that is gone, once one that gives them on had two intervals to begin.
     async fn end_series(self, origin: Origin, restored: Restored, interval_ms: i64) {
-        let gone_ms = self.0.shared.now_ms();
+        let gone_ms = self.0.shared.now_ms().saturating_sub(restored.query_offset_ms);
         let wait = Duration::from_millis(2 * u64::try_from(interval_ms).unwrap_or(0));
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
