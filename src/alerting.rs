@@ -15,7 +15,7 @@ use weir_collector::receivers::prometheus::ToldPeers;
 use weir_proto::{TenantId, time::Clock};
 use weir_query::alerting::{
     notify::{NotifyLimits, PeerList, Peers, Posted, Posting, Receiver, ReceiverKind},
-    serve::{Alerting, AlertingOptions, Around},
+    serve::{Alerting, AlertingOptions, Around, rule_files},
 };
 use weir_query::http::Mount;
 use weir_store::Store;
@@ -87,6 +87,13 @@ impl Alerts {
         }
         mounts
     }
+}
+
+/// Finds what is wrong with the files of rules that a configuration in `file` names.
+pub(crate) fn check_rules(config: &Config, file: &Path) -> anyhow::Result<()> {
+    let patterns = config.alerting.resolved(file.parent()).rule_files;
+    rule_files(&patterns).map_err(|problems| anyhow!(problems.join("\n")))?;
+    Ok(())
 }
 
 async fn reloaded(reload: &mpsc::Sender<ReloadAsked>) -> Response<Full<Bytes>> {

@@ -113,7 +113,9 @@ fn validate(file: &std::path::Path) -> anyhow::Result<()> {
     for warning in warnings {
         eprintln!("weir: warning: {warning}");
     }
-    println!("{}: valid; {}", file.display(), outcome?.summary());
+    let config = outcome?;
+    alerting::check_rules(&config, file)?;
+    println!("{}: valid; {}", file.display(), config.summary());
     Ok(())
 }
 

@@ -157,15 +157,11 @@ async fn start(
     }
     // Pushes are taken on the port for queries, too, whatever receivers there are; what is configured for them holds there as well.
     let push = mounted.unwrap_or_else(|| pushes(plan, &LokiConfig::default(), append));
-    let push = Mount::post(PUSH_PATH, "Loki: push log lines, as JSON or as protobuf behind snappy.", move |request| {
-        let push = push.clone();
-        async move { push.answer(request).await }
-    });
     let hostname = hostname();
     let scrapers = Scrapers::default();
     let mut mounts = scrapers.mounts(&hostname);
     mounts.push(remote_write_mount(plan, &door));
-    mounts.push(push);
+    mounts.push(push_mount(push));
     let alerts = Alerts::new(plan, store, tracker, stop);
     mounts.extend(alerts.mounts(reload_asks));
     let query = &plan.config.query;
@@ -217,6 +213,14 @@ async fn start(
 /// The one place where callers get their tenant, on every port: who names none has the default one.
 fn everybody() -> Authenticate {
     Arc::new(|_: &Caller<'_>| Ok(TenantId::default()))
+}
+
+/// Loki's pushes on the query endpoint.
+fn push_mount(push: Push) -> Mount {
+    Mount::post(PUSH_PATH, "Loki: push log lines, as JSON or as protobuf behind snappy.", move |request| {
+        let push = push.clone();
+        async move { push.answer(request).await }
+    })
 }
 
 /// Remote write on the query endpoint.

@@ -1,5 +1,6 @@
 //! Configurations and what they come to; wrong ones and the exact message.
 
+mod alerting;
 mod collectors;
 mod samplers;
 mod scraping;

@@ -11,7 +11,7 @@ use sqlx::{
 };
 use weir_proto::{Signal, TenantId};
 
-use crate::{Tally, segment::SegmentId};
+use crate::{ledger::Tally, segment::SegmentId};
 
 /// Version of the tables below.
 const SCHEMA_VERSION: i64 = 2;

@@ -15,8 +15,10 @@ use weir_proto::{Signal, TenantId, TraceId};
 
 use super::payload::Payload;
 use crate::{
-    Offset, RejectReason, Rejection, Tally,
     journal::{FrameHeader, JournalFile, Tallies},
+    ledger::Tally,
+    offset::Offset,
+    reject::{RejectReason, Rejection},
 };
 
 /// No earlier row of the trace in this file.
@@ -246,7 +248,7 @@ impl<R: Rows> HeadFile<R> {
     }
 
     /// What the file's frames at or before `visible` add up to. Of sampled items only that they were accepted: what became of
-    /// them is [`View::sampled`](crate::store::view::View::sampled).
+    /// them is `View::sampled`.
     pub(crate) fn tallies(&self, visible: Offset) -> BTreeMap<TenantId, Tally> {
         // Frames are added under the lock: those that are not visible are the last ones.
         let index = self.lock();

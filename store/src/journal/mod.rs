@@ -43,7 +43,7 @@ pub(crate) use survey::Survey;
 pub use tallies::{Count, Tallies};
 pub(crate) use varint::{Fields, put_varint};
 
-use crate::{Offset, disk::Disk};
+use crate::{disk::Disk, offset::Offset};
 use committer::Committer;
 use queue::{Queue, QueueLimits, Waiting};
 use spares::Spares;

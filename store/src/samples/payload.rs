@@ -10,8 +10,8 @@ use super::{
     histogram::{histogram, put_histogram},
 };
 use crate::{
-    Note,
     journal::{Fields, put_varint},
+    note::Note,
 };
 
 /// Version of a payload without notes.

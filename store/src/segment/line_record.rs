@@ -14,7 +14,7 @@ use super::{
     record::{attribute, shared, text},
     schema::{ColumnSpec, DEFECT_NO_TIME, ITEM_PREFIX, RESOURCE_PREFIX, lines},
 };
-use crate::LineRecord;
+use crate::ask::line::LineRecord;
 
 /// A line on its way.
 #[derive(Debug, Default)]

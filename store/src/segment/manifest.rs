@@ -11,7 +11,7 @@ use super::{
     files::{MANIFEST, ReadFile},
     operations::ServiceList,
 };
-use crate::{Operation, Tally};
+use crate::{ask::span::Operation, ledger::Tally};
 
 /// The format that this code writes; it reads older ones, too. Raised when a program that knows only lower ones would answer
 /// wrongly: not for a column, a file or a field of the manifest more.

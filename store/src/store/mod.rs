@@ -1,28 +1,6 @@
 //! The store's door: open, append, snapshot, shut down.
 
-mod errors;
-mod folder;
-mod housekeeping;
-mod kind;
-mod lane;
-mod merger;
-mod metrics;
-mod newer;
-mod open;
-mod options;
-mod publish;
-mod quarantine;
-mod repair;
-mod repeats;
-mod run;
-mod sampler;
-mod sealer;
-mod shared;
-mod snapshot;
-mod spare_builder;
 mod status;
-mod stored;
-pub(crate) mod view;
 
 #[cfg(test)]
 mod tests;
@@ -34,25 +12,22 @@ use std::{
 
 use weir_proto::{Signal, TenantId, metrics::Labels, time::Clock};
 
-use self::shared::Shared;
-pub(crate) use self::stored::StoredSegment;
-pub use self::{
-    errors::{AppendError, OpenError, ReadError},
-    lane::{Batch, LogsBatch},
-    metrics::{FloatSample, HistogramSample, MetricsAppended, MetricsBatch, SampleIndex, StoredSeries},
-    options::StoreOptions,
-    snapshot::Snapshot,
-    status::{SignalStatus, StoreStatus},
-};
+pub use self::status::{SignalStatus, StoreStatus};
 use crate::{
-    Note,
     disk::Disk,
     head::{BatchSummaries, LineRows, SeriesRef, SeriesRefused, SpanRows},
+    lane::{
+        errors::{AppendError, OpenError},
+        lane::{Batch, LogsBatch},
+        metrics::{self, MetricsAppended, MetricsBatch},
+        shared::Shared,
+    },
+    note::Note,
+    options::StoreOptions,
     sampling::{ReloadError, Sampling, SamplingStatus},
+    snapshot::asked::Snapshot,
+    upkeep::{housekeeping, merger, open, sampler, seal_samples, sealer},
 };
-
-/// Largest batch. Receivers' own limits are lower.
-const FRAME_BYTES_MAX: usize = 64 << 20;
 
 /// Admitted spans.
 pub type TracesBatch = Batch<BatchSummaries>;
@@ -98,7 +73,7 @@ impl Store {
             start("weir-sampler", sampler::run)?,
             start("weir-sealer", sealer::run::<SpanRows>)?,
             start("weir-sealer-logs", sealer::run::<LineRows>)?,
-            start("weir-sealer-metrics", metrics::seal_files)?,
+            start("weir-sealer-metrics", seal_samples::run)?,
             start("weir-merger", merger::run)?,
             start("weir-keeper", housekeeping::run)?,
         ];

@@ -356,6 +356,55 @@ mod tests {
         assert_eq!(addresses.dropped, ["http://c:1/am/api/v2/alerts"]);
     }
 
+    /// A server that gives each connection the next of these answers, and says what it was asked.
+    async fn answering(answers: Vec<String>) -> (String, tokio::sync::mpsc::UnboundedReceiver<String>) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let (sender, asked) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().await.expect("a connection");
+                let mut request = Vec::new();
+                while !request.ends_with(b"[]") {
+                    let read = stream.read_buf(&mut request).await.expect("readable");
+                    assert!(read > 0, "the body comes");
+                }
+                let _ = sender.send(String::from_utf8_lossy(&request).to_lowercase());
+                let answer = format!("{answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                stream.write_all(answer.as_bytes()).await.expect("written");
+            }
+        });
+        (address, asked)
+    }
+
+    #[tokio::test]
+    async fn redirects_are_followed_to_the_same_host_only() {
+        let (other, mut told_other) = answering(vec!["HTTP/1.1 200 OK".to_owned()]).await;
+        let answers = [
+            "HTTP/1.1 307 Temporary Redirect\r\nlocation: /there".to_owned(),
+            "HTTP/1.1 200 OK".to_owned(),
+            format!("HTTP/1.1 307 Temporary Redirect\r\nlocation: http://{other}/"),
+            "HTTP/1.1 302 Found\r\nlocation: /there".to_owned(),
+        ];
+        let (address, mut told) = answering(answers.to_vec()).await;
+        let written = json!({"url": format!("http://{address}/x"), "basic_auth": {"username": "u", "password": "p"}});
+        let config: WebhookConfig = serde_json::from_value(written).expect("valid");
+        let peers = Arc::new(ToldPeers::webhook(&config).expect("a client"));
+        let mut statuses = Vec::new();
+        for _ in 0..3 {
+            let posted = peers.post(&config.url, Bytes::from_static(b"[]")).await;
+            statuses.push(posted.expect("an answer").0);
+        }
+        assert_eq!(statuses, [200, 307, 302]);
+        for begin in ["post /x ", "post /there ", "post /x ", "post /x "] {
+            let request = told.recv().await.expect("asked");
+            assert!(request.starts_with(begin) && request.contains("authorization: basic dtpw"), "{request}");
+            assert!(request.contains("content-type: application/json"), "{request}");
+        }
+        assert!(told_other.try_recv().is_err(), "another host was told");
+    }
+
     #[test]
     fn mistakes_are_named() {
         let checked = |written: serde_json::Value| {

@@ -8,7 +8,7 @@ use std::{
 use weir_proto::metrics::Labels;
 
 use super::{
-    ALERT_NAME, Asks, Evaluation, GroupState, RuleState, SentAlert, StoredSample, Vector,
+    ALERT_NAME, Asks, Evaluation, GroupState, RuleState, SentAlert, Settings, StoredSample, Vector,
     evaluate::{Moment, replaced},
     recover,
 };
@@ -56,7 +56,10 @@ pub(super) fn evaluate(
             }
             None => {
                 evaluation.is_changed = true;
-                state.alerts.insert(labels, alert);
+                // It ended, begins again, and nobody was told of the end: a kill was in between.
+                if let Some(ended) = state.alerts.insert(labels, alert).filter(|ended| ended.is_news()) {
+                    evaluation.sent.push(outgoing(&ended, moment, &rule.expr.as_str().into(), &settings));
+                }
             }
         }
     }
@@ -89,7 +92,7 @@ pub(super) fn evaluate(
         clear(state, evaluation);
         return Err(format!("exceeded limit of {limit} with {active} alerts"));
     }
-    send(state, moment, rule, settings.resend_delay_ms, evaluation);
+    send(state, moment, rule, &settings, evaluation);
     Ok(())
 }
 
@@ -102,7 +105,7 @@ fn clear(state: &mut RuleState, evaluation: &mut Evaluation) {
 /// The alerts that a result would be, by their labels.
 fn found(
     moment: &Moment<'_>,
-    settings: &super::Settings,
+    settings: &Settings,
     given: Given<'_>,
     asks: &mut dyn Asks,
 ) -> Result<BTreeMap<Labels, Alert>, String> {
@@ -211,26 +214,31 @@ impl Step<'_> {
 }
 
 /// Collects what is to be told.
-fn send(state: &mut RuleState, moment: &Moment<'_>, rule: &Rule, resend_delay_ms: i64, evaluation: &mut Evaluation) {
+fn send(state: &mut RuleState, moment: &Moment<'_>, rule: &Rule, settings: &Settings, evaluation: &mut Evaluation) {
     let mut expr: Option<Arc<str>> = None;
     for alert in state.alerts.values_mut() {
-        if !alert.needs_sending(moment.at_ms, resend_delay_ms) {
+        if !alert.needs_sending(moment.at_ms, settings.resend_delay_ms) {
             continue;
         }
-        let is_new = alert.is_news();
+        let expr = expr.get_or_insert_with(|| rule.expr.as_str().into());
+        evaluation.sent.push(outgoing(alert, moment, expr, settings));
         alert.last_sent = moment.at_ms;
         alert.is_restored = false;
-        // Two evaluations, or sendings, may fail.
-        let valid_until = moment.at_ms.saturating_add(4 * moment.interval_ms.max(resend_delay_ms));
-        let is_resolved = alert.state == AlertState::Inactive;
-        evaluation.sent.push(SentAlert {
-            labels: alert.labels.clone(),
-            annotations: Arc::clone(&alert.annotations),
-            starts_at_ms: alert.fired_at,
-            ends_at_ms: if is_resolved { alert.resolved_at } else { valid_until },
-            expr: Arc::clone(expr.get_or_insert_with(|| rule.expr.as_str().into())),
-            is_resolved,
-            is_new,
-        });
+    }
+}
+
+/// An alert, firing or ended, as it is told of at a moment.
+fn outgoing(alert: &Alert, moment: &Moment<'_>, expr: &Arc<str>, settings: &Settings) -> SentAlert {
+    // Two evaluations, or sendings, may fail.
+    let valid_until = moment.at_ms.saturating_add(4 * moment.interval_ms.max(settings.resend_delay_ms));
+    let is_resolved = alert.state == AlertState::Inactive;
+    SentAlert {
+        labels: alert.labels.clone(),
+        annotations: Arc::clone(&alert.annotations),
+        starts_at_ms: alert.fired_at,
+        ends_at_ms: if is_resolved { alert.resolved_at } else { valid_until },
+        expr: Arc::clone(expr),
+        is_resolved,
+        is_new: alert.is_news(),
     }
 }

@@ -45,7 +45,6 @@ impl GroupState {
             let from = out.len();
             let outcome = self.rule(&moment, number, asks, out, &mut evaluation);
             let rule = &mut self.rules[number];
-            rule.evaluated_ms = at_ms;
             rule.health = match outcome {
                 Ok(()) => Health::Good,
                 Err(error) => {

@@ -42,8 +42,6 @@ pub(crate) struct RuleState {
     pub(crate) health: Health,
     /// Seconds that the last evaluation took.
     pub(crate) seconds: f64,
-    /// When, Unix ms, 0 before the first.
-    pub(crate) evaluated_ms: i64,
 }
 
 /// How a rule fares.

@@ -154,3 +154,15 @@ fn a_clock_that_is_set_neither_fires_early_nor_begins_anew() {
         assert_eq!(told.iter().filter(|told| told.ends_with("new")).count(), 1);
     }
 }
+
+#[test]
+fn a_rule_may_not_give_any_number_of_results() {
+    let group = group("- record: r\n  expr: a\n- alert: A\n  expr: a\n");
+    let mut memory = Memory::default();
+    (0..3).for_each(|number| memory.put(&format!("a{{i=\"{number}\"}}"), 1000, 1.0));
+    let mut state = GroupState::new(&group, Arc::new(Settings { results_max: 2, ..Settings::default() }));
+    assert_eq!(run(&mut state, &group, &mut memory, [1000].into_iter()), Vec::<String>::new());
+    assert_eq!(state.rules[0].health, Health::Bad("exceeded limit of 2 with 3 series".to_owned()));
+    assert_eq!(state.rules[1].health, Health::Bad("exceeded limit of 2 with 3 alerts".to_owned()));
+    assert_eq!(memory.all().len(), 3, "nothing is stored");
+}

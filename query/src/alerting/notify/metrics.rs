@@ -4,6 +4,14 @@ use std::sync::LazyLock;
 
 use prometheus::{IntCounter, IntGauge, register_int_counter, register_int_gauge};
 
+/// Shows all of them from the start, at 0.
+pub(super) fn show() {
+    for counter in [&SENT, &ERRORS, &DROPPED] {
+        LazyLock::force(counter);
+    }
+    LazyLock::force(&QUEUED);
+}
+
 pub(super) static SENT: LazyLock<IntCounter> = LazyLock::new(|| {
     let text = "Alerts that an Alertmanager or a webhook took.";
     register_int_counter!("weir_notifications_sent_total", text).expect("registered once")

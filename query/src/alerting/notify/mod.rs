@@ -10,6 +10,7 @@ mod receivers;
 mod sender;
 #[cfg(test)]
 mod tests;
+mod told;
 mod webhook;
 
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub use self::receivers::{PeerList, Peers, Posted, Receiver, ReceiverKind};
 pub(crate) use self::{
     outgoing::{Links, OutAlert},
     receivers::Receivers,
+    told::Told,
 };
 
 /// Where alerts of one evaluation come from.
@@ -39,11 +41,11 @@ pub struct NotifyLimits {
     pub batch_alerts_max: usize,
 }
 
-/// The first wait before a batch is tried again; each further one is twice as long.
-const RETRY_MIN: Duration = Duration::from_secs(1);
+/// The first wait before a batch is tried again; each further one is twice as long. Short in tests.
+const RETRY_MIN: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 1000 });
 
 /// The longest.
-const RETRY_MAX: Duration = Duration::from_secs(30);
+const RETRY_MAX: Duration = Duration::from_millis(if cfg!(test) { 4 } else { 30_000 });
 
 /// A request under way.
 pub type Posting = BoxFuture<'static, Result<Posted, String>>;

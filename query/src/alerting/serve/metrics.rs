@@ -6,6 +6,19 @@ use prometheus::{
     Histogram, IntCounter, IntGauge, histogram_opts, register_histogram, register_int_counter, register_int_gauge,
 };
 
+/// Shows all of them from the start, at 0.
+pub(super) fn show() {
+    for counter in [&EVALUATIONS, &FAILURES, &ITERATIONS, &MISSED, &REFUSED] {
+        LazyLock::force(counter);
+    }
+    for gauge in [&GROUPS, &RULES, &RELOADED] {
+        LazyLock::force(gauge);
+    }
+    for histogram in [&DURATION, &LATENESS] {
+        LazyLock::force(histogram);
+    }
+}
+
 pub(super) static EVALUATIONS: LazyLock<IntCounter> = LazyLock::new(|| {
     register_int_counter!("weir_rule_evaluations_total", "Evaluations of rules.").expect("registered once")
 });

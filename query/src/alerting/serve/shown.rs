@@ -6,7 +6,7 @@ use weir_proto::metrics::Labels;
 
 use crate::alerting::{
     group::{GroupState, Health, RuleState},
-    rules::{RuleGroup, RuleKind},
+    rules::{Rule, RuleGroup, RuleKind},
     state::{Alert, AlertState},
 };
 
@@ -63,10 +63,16 @@ impl ShownGroup {
         (seconds, evaluated_ns): (f64, u64),
     ) -> Self {
         let rules = group.rules.iter().zip(&state.rules);
+        let mut begun_ns = evaluated_ns;
+        let shown = rules.map(|(rule, state)| {
+            let shown = ShownRule::of(group, rule, state, begun_ns);
+            begun_ns += (state.seconds * 1e9) as u64;
+            shown
+        });
         Self {
             file: Arc::clone(file),
             name: group.name.as_str().into(),
-            rules: rules.map(|(rule, state)| ShownRule::of(group, rule, state)).collect(),
+            rules: shown.collect(),
             interval_ms: state.interval_ms(group),
             limit: group.limit,
             seconds,
@@ -76,7 +82,7 @@ impl ShownGroup {
 }
 
 impl ShownRule {
-    fn of(group: &RuleGroup, rule: &crate::alerting::rules::Rule, state: &RuleState) -> Self {
+    fn of(group: &RuleGroup, rule: &Rule, state: &RuleState, begun_ns: u64) -> Self {
         Self {
             name: rule.name().to_owned(),
             is_alert: matches!(rule.kind, RuleKind::Alert(_)),
@@ -89,7 +95,7 @@ impl ShownRule {
             state: state.state(),
             health: state.health.clone(),
             seconds: state.seconds,
-            evaluated_ns: u64::try_from(state.evaluated_ms).unwrap_or(0).saturating_mul(1_000_000),
+            evaluated_ns: if state.health == Health::Unknown { 0 } else { begun_ns },
         }
     }
 }

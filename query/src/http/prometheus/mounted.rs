@@ -7,7 +7,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::rules;
+use super::{Success, rules};
 use crate::{
     alerting::serve::Alerting,
     http::{form, mount::Mount},
@@ -37,14 +37,24 @@ impl Alerting {
     }
 }
 
+/// In the order in which Prometheus writes it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Refusal {
+    status: &'static str,
+    error_type: &'static str,
+    error: String,
+}
+
 fn answer<T: Serialize>(found: Result<T, String>) -> Response {
     let (status, json) = match found {
-        Ok(data) => (StatusCode::OK, serde_json::json!({"status": "success", "data": data})),
+        Ok(data) => (StatusCode::OK, serde_json::to_string(&Success::of(data))),
         Err(error) => {
-            (StatusCode::BAD_REQUEST, serde_json::json!({"status": "error", "errorType": "bad_data", "error": error}))
+            let refusal = Refusal { status: "error", error_type: "bad_data", error };
+            (StatusCode::BAD_REQUEST, serde_json::to_string(&refusal))
         }
     };
-    let mut response = Response::new(Body::from(json.to_string()));
+    let mut response = Response::new(Body::from(json.expect("texts and numbers can be written")));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use weir_proto::metrics::{LabelMatcher, MatchOp};
 
 use crate::{
@@ -36,8 +36,10 @@ struct Group {
     name: String,
     file: String,
     rules: Vec<Rule>,
+    #[serde(serialize_with = "seconds")]
     interval: f64,
     limit: usize,
+    #[serde(serialize_with = "seconds")]
     evaluation_time: f64,
     last_evaluation: String,
 }
@@ -55,7 +57,9 @@ struct AlertingRule {
     state: &'static str,
     name: String,
     query: String,
+    #[serde(serialize_with = "seconds")]
     duration: f64,
+    #[serde(serialize_with = "seconds")]
     keep_firing_for: f64,
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
@@ -63,6 +67,7 @@ struct AlertingRule {
     health: &'static str,
     #[serde(skip_serializing_if = "String::is_empty")]
     last_error: String,
+    #[serde(serialize_with = "seconds")]
     evaluation_time: f64,
     last_evaluation: String,
     #[serde(rename = "type")]
@@ -79,6 +84,7 @@ struct RecordingRule {
     health: &'static str,
     #[serde(skip_serializing_if = "String::is_empty")]
     last_error: String,
+    #[serde(serialize_with = "seconds")]
     evaluation_time: f64,
     last_evaluation: String,
     #[serde(rename = "type")]
@@ -330,6 +336,15 @@ fn time_ns(ns: u64) -> String {
     if ns == 0 { NEVER.to_owned() } else { moment::written(ns) }
 }
 
+/// A whole number without a point, as Go writes it.
+fn seconds<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if seconds.fract() == 0.0 && seconds.abs() < 1e15 {
+        serializer.serialize_i64(*seconds as i64)
+    } else {
+        serializer.serialize_f64(*seconds)
+    }
+}
+
 #[derive(Debug, Serialize)]
 pub(super) struct Alerts {
     alerts: Vec<Alert>,
@@ -358,3 +373,6 @@ pub(super) fn alertmanagers(list: PeerList) -> Alertmanagers {
     let addresses = |urls: Vec<String>| urls.into_iter().map(|url| Address { url }).collect();
     Alertmanagers { active_alertmanagers: addresses(list.active), dropped_alertmanagers: addresses(list.dropped) }
 }
+
+#[cfg(test)]
+mod tests;

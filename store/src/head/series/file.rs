@@ -13,9 +13,9 @@ use weir_proto::{
 
 use super::{data::Arrival, series::SeriesRef};
 use crate::{
-    Offset, Tally,
     journal::{FrameHeader, JournalFile, Tallies},
-    ledger::tally_of_frame,
+    ledger::{Tally, tally_of_frame},
+    offset::Offset,
 };
 
 /// Exemplars of a tenant in a file; further ones are not kept.

@@ -5,7 +5,7 @@ use super::{
     series::Series,
 };
 use crate::{
-    Offset,
+    offset::Offset,
     samples::{SeriesSamples, chunk::Samples},
 };
 

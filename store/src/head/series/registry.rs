@@ -21,7 +21,7 @@ use super::{
     index::SeriesIndex,
     series::{Series, SeriesRef},
 };
-use crate::Note;
+use crate::note::Note;
 
 /// Metric names that refusals are counted under; those of further ones are counted as `other`.
 const REFUSED_NAMES_MAX: usize = 1000;

@@ -3,8 +3,8 @@
 use weir_proto::metrics::{Exemplar, Labels, Metadata, MetricType};
 
 use crate::{
-    Note,
     journal::{Fields, put_varint},
+    note::Note,
     samples::{
         bytes::{count, float, put_bytes, put_float, put_signed, signed, sized, text},
         payload::read_notes,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use weir_proto::{Signal, TenantId};
 
 use crate::{
-    Tally,
+    ledger::Tally,
     segment::{
         SegmentError, SegmentId,
         manifest::{Checked, FORMAT, check_format_of, checked, damaged, with_checksum},

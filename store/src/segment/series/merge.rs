@@ -11,8 +11,8 @@ use super::{
     write::{SeriesExtras, SeriesWriter},
 };
 use crate::{
-    Tally,
     disk::Disk,
+    ledger::Tally,
     samples::SeriesSamples,
     segment::{SegmentError, SegmentId, SegmentTally},
 };

@@ -14,8 +14,8 @@ use super::{
     windows::with_bytes,
 };
 use crate::{
-    Note,
     labels::{LabelIndex, SeriesSet, Values},
+    note::Note,
     samples::SeriesSamples,
     segment::SegmentError,
 };

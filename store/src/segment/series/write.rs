@@ -20,8 +20,8 @@ use super::{
     records::{BLOCK_SERIES, RecordBlock},
 };
 use crate::{
-    Note,
     disk::Disk,
+    note::Note,
     segment::{
         SegmentError, SegmentId, SegmentTally,
         files::{MANIFEST, NewDirectory},

@@ -12,7 +12,13 @@ use weir_proto::metrics::{
 };
 
 use super::{spans::tenant, *};
-use crate::{FloatSample, HistogramSample, MetricsBatch, RejectReason, SampleIndex, SeriesSamples, Snapshot, Tally};
+use crate::{
+    lane::metrics::{FloatSample, HistogramSample, MetricsBatch, SampleIndex},
+    ledger::Tally,
+    reject::RejectReason,
+    samples::SeriesSamples,
+    snapshot::asked::Snapshot,
+};
 
 pub(super) fn labels(text: &str) -> Labels {
     let pairs = text.split(',').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').expect("name=value"));

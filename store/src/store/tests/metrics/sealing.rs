@@ -7,7 +7,7 @@ use super::{
     still::StillMetrics,
     *,
 };
-use crate::{Note, store::metrics};
+use crate::{lane::metrics, note::Note};
 
 /// One file's worth: two series go on, one is new, one sample is late.
 async fn fill(store: &StillMetrics, tenant: &TenantId, file: i64) {
