@@ -8,6 +8,7 @@ mod config;
 mod data;
 mod demo;
 mod logging;
+mod receivers;
 mod rules;
 mod samplers;
 mod scrapers;

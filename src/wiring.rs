@@ -8,28 +8,20 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 use weir_collector::{
     Append, Arrival,
-    admission::AdmissionRules,
-    processors::Processing,
-    receivers::{
-        SpanLimits,
-        loki::{self, LokiConfig, PUSH_PATH, Push},
-        otlp,
-        prometheus::Surroundings,
-        remote_write::{self, RemoteWrite, RemoteWriteConfig},
-        zipkin,
-    },
+    receivers::prometheus::Surroundings,
     samples::{AcceptWindow, SampleDoor},
 };
-use weir_port::{Authenticate, Caller, Listening};
+use weir_port::{Authenticate, Caller};
 use weir_proto::{TenantId, time::Clock};
-use weir_query::http::{About, Asset, Guests, ListensAt, Mount, Site};
+use weir_query::http::{About, Asset, Guests, ListensAt, Site};
 use weir_store::Store;
 
 use crate::{
     alerting::{Alerts, ReloadAsked},
     banner,
-    config::{Accept, Config, ReceiverConfig, StorageConfig, target_groups},
+    config::{Accept, Config, target_groups},
     demo::Shop,
+    receivers::{self, Opened},
     samplers::Samplers,
     scrapers::Scrapers,
     shutdown::{Asked, Signals},
@@ -130,38 +122,12 @@ async fn start(
         })
     };
     let door = SampleDoor::new(store, accept_window(plan.config.storage.accept));
-    let mut receivers: Vec<Listening> = Vec::new();
-    let mut mounted: Option<Push> = None;
-    for (id, config) in &plan.config.receivers {
-        let (clock, append, stop) = (Clock::system(), append.clone(), stop.clone());
-        let processing = samplers.processing(id);
-        let started = match config {
-            ReceiverConfig::Otlp(config) => {
-                let rules = admission_rules(config.span_limits, &plan.config.storage, processing);
-                otlp::start(config, rules, clock, append, door.clone(), everybody(), tracker, stop).await
-            }
-            // Started when the query endpoint listens, or mounted on it.
-            ReceiverConfig::Prometheus(_) | ReceiverConfig::RemoteWrite(_) => continue,
-            ReceiverConfig::Zipkin(config) => {
-                let rules = admission_rules(config.span_limits, &plan.config.storage, processing);
-                let started = zipkin::start(config, rules, clock, append, everybody(), tracker, stop).await;
-                started.map(|port| vec![port])
-            }
-            ReceiverConfig::Loki(config) => {
-                let push = pushes(plan, config, append);
-                mounted.get_or_insert_with(|| push.clone());
-                loki::start(config, push, tracker, stop).await.map(|port| vec![port])
-            }
-        };
-        receivers.extend(started.with_context(|| format!("cannot start receiver {id}"))?);
-    }
-    // Pushes are taken on the port for queries, too, whatever receivers there are; what is configured for them holds there as well.
-    let push = mounted.unwrap_or_else(|| pushes(plan, &LokiConfig::default(), append));
+    let Opened { ports: receivers, mounts: pushed } =
+        receivers::open(plan, append, store, &door, samplers, tracker, stop).await?;
     let hostname = hostname();
     let scrapers = Scrapers::default();
     let mut mounts = scrapers.mounts(&hostname);
-    mounts.push(remote_write_mount(plan, &door));
-    mounts.push(push_mount(push));
+    mounts.extend(pushed);
     let alerts = Alerts::new(plan, store, tracker, stop);
     mounts.extend(alerts.mounts(reload_asks));
     let query = &plan.config.query;
@@ -211,30 +177,8 @@ async fn start(
 }
 
 /// The one place where callers get their tenant, on every port: who names none has the default one.
-fn everybody() -> Authenticate {
+pub(crate) fn everybody() -> Authenticate {
     Arc::new(|_: &Caller<'_>| Ok(TenantId::default()))
-}
-
-/// Loki's pushes on the query endpoint.
-fn push_mount(push: Push) -> Mount {
-    Mount::post(PUSH_PATH, "Loki: push log lines, as JSON or as protobuf behind snappy.", move |request| {
-        let push = push.clone();
-        async move { push.answer(request).await }
-    })
-}
-
-/// Remote write on the query endpoint.
-fn remote_write_mount(plan: &Plan, door: &SampleDoor) -> Mount {
-    let configured = plan.config.receivers.values().find_map(|config| match config {
-        ReceiverConfig::RemoteWrite(config) => Some(config.clone()),
-        _ => None,
-    });
-    let config = configured.unwrap_or_else(RemoteWriteConfig::default);
-    let taking = RemoteWrite::new(&config, door.clone(), everybody(), Clock::system());
-    Mount::post(remote_write::PATH, "Prometheus: remote write, 1.0 and 2.0.", move |request| {
-        let taking = taking.clone();
-        async move { taking.answer(request).await }
-    })
 }
 
 /// This machine's name, as far as it is known.
@@ -251,12 +195,6 @@ fn accept_window(accept: Accept) -> AcceptWindow {
     }
 }
 
-/// What takes Loki's pushes.
-fn pushes(plan: &Plan, config: &LokiConfig, append: Append) -> Push {
-    let rules = admission_rules(config.line_limits, &plan.config.storage, Processing::NONE);
-    Push::new(config, rules, Clock::system(), append, everybody())
-}
-
 /// The web UI as it was built into this binary.
 fn site() -> Site {
     let built = weir_ui::built();
@@ -268,15 +206,6 @@ fn site() -> Site {
         gzip: file.gzip,
     };
     Site { page: built.page, paths: built.paths, assets: built.files.iter().map(asset).collect() }
-}
-
-/// What makes a span acceptable: the receiver's bounds, and the times that storage takes; and what is done with it.
-fn admission_rules(limits: SpanLimits, storage: &StorageConfig, processing: Processing) -> AdmissionRules {
-    let (accept_past, accept_future) = match storage.accept {
-        Accept::Any => (None, None),
-        Accept::Window { past, future } => (Some(past), Some(future)),
-    };
-    AdmissionRules { limits: limits.into(), accept_past, accept_future, processing, line_ids: storage.line_ids() }
 }
 
 /// Stops taking requests, waits for those under way, then writes down what the store still holds.

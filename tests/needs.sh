@@ -43,7 +43,7 @@ install() {
 
 # sdk PYTHON: whether it has what tests/e2e/sdk.py and tests/e2e/duckdb_asks.py import.
 sdk() {
-  "$1" -c 'import duckdb, logging_loki, opentelemetry.sdk, opentelemetry.exporter.otlp.proto.grpc.trace_exporter, opentelemetry.exporter.otlp.proto.http.trace_exporter' 2>/dev/null
+  "$1" -c 'import duckdb, elasticsearch, logging_loki, opentelemetry.sdk, opentelemetry.exporter.otlp.proto.grpc.trace_exporter, opentelemetry.exporter.otlp.proto.http.trace_exporter' 2>/dev/null
 }
 
 command -v cc >/dev/null || install gcc libc6-dev

@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod append;
+pub mod operators;
 pub mod otlp_metrics;
 pub mod policies;
 pub mod processors;

@@ -2,6 +2,7 @@
 
 pub mod decimal;
 pub mod duration;
+pub mod elasticsearch;
 pub mod endpoint;
 pub mod exposition;
 pub mod ids;
@@ -14,8 +15,11 @@ pub mod relabel;
 pub mod remote_write;
 pub mod signal;
 pub mod size;
+pub mod splunk_hec;
+pub mod syslog;
 pub mod tenant;
 pub mod time;
+pub mod timestamp;
 pub mod tracestate;
 pub mod yaml;
 pub mod zipkin;

@@ -13,12 +13,16 @@ mod gotemplate;
 pub mod http;
 mod lines;
 mod logql;
+mod patterns;
 mod promql;
 mod sql;
 mod trace;
 mod tree;
 mod weight;
 
+#[doc(hidden)]
+pub use logql::printed as printed_logql;
+pub use promql::LabelTest;
 #[doc(hidden)]
 pub use promql::{printed as printed_promql, script};
 

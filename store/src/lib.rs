@@ -47,8 +47,14 @@ pub use note::Note;
 pub use offset::Offset;
 pub use options::StoreOptions;
 pub use reject::{RejectReason, Rejection};
-pub use samples::SeriesSamples;
+pub use samples::{SeriesSamples, TimedHistogram};
 pub use scan::{Scan, ScanPart};
 pub use segment::attribute_in_json;
-pub use snapshot::{asked::Snapshot, stored_series::StoredSeries};
-pub use store::{SignalStatus, Store, StoreStatus, TracesBatch};
+#[doc(hidden)]
+pub use segment::series::chunk_is_kept;
+pub use snapshot::{
+    asked::Snapshot,
+    statistics::{Ranked, SeriesStatistics},
+    stored_series::StoredSeries,
+};
+pub use store::{Arrived, LineFeed, SignalStatus, Store, StoreStatus, TracesBatch};

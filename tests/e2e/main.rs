@@ -9,7 +9,9 @@ mod demo;
 mod disk_full;
 #[allow(dead_code, reason = "the torture uses all of it")]
 mod disk_image;
+mod filelog;
 mod fixture;
+mod following;
 mod happy;
 mod judged;
 mod logql;
@@ -25,6 +27,7 @@ mod replay;
 mod rounds;
 mod sampling;
 mod sdk;
+mod shippers;
 mod sql;
 mod sql_bombs;
 mod sync_failure;

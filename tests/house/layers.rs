@@ -113,7 +113,7 @@ fn the_root_is_the_only_meeting_place() {
 
 /// The store's rooms from the ground up: each may use those before it, never one after it.
 const FLOORS: [&str; 20] = [
-    "offset", "reject", "note", "options", "disk", "labels", "journal", "ledger", "samples", "verdict", "ask",
+    "note", "offset", "reject", "options", "disk", "labels", "journal", "ledger", "samples", "verdict", "ask",
     "segment", "head", "catalog", "snapshot", "scan", "sampling", "lane", "upkeep", "store",
 ];
 

@@ -30,6 +30,7 @@ mod routes;
 mod server;
 mod site;
 mod stream;
+mod tail;
 mod view;
 
 pub use about::{About, ListensAt};

@@ -25,5 +25,11 @@ pub(crate) use error::LogqlError;
 pub(crate) use parser::{parse, parse_log};
 pub(crate) use print::pretty;
 
+/// A query as it is printed; nothing when the text is none. What the fuzzer calls. Not for others.
+#[doc(hidden)]
+pub fn printed(text: &str) -> Option<String> {
+    parse(text).ok().map(|expr| pretty(&expr))
+}
+
 #[cfg(test)]
 mod tests;

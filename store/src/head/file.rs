@@ -15,7 +15,7 @@ use weir_proto::{Signal, TenantId, TraceId};
 
 use super::payload::Payload;
 use crate::{
-    journal::{FrameHeader, JournalFile, Tallies},
+    journal::{FrameHeader, JournalFile, SourceCursors, Tallies},
     ledger::Tally,
     offset::Offset,
     reject::{RejectReason, Rejection},
@@ -111,6 +111,8 @@ pub(super) struct FileIndex<R: Rows> {
     last_row: LastRows,
     pub(super) rows: u32,
     tallies: BTreeMap<TenantId, Tally>,
+    /// Where sources stand behind its frames.
+    cursors: SourceCursors,
     pub(super) of_signal: R::Index,
 }
 
@@ -177,6 +179,7 @@ impl<R: Rows> HeadFile<R> {
             last_row: LastRows::default(),
             rows: 0,
             tallies: BTreeMap::new(),
+            cursors: SourceCursors::default(),
             of_signal: R::Index::default(),
         };
         Self {
@@ -231,6 +234,9 @@ impl<R: Rows> HeadFile<R> {
             payload,
         };
         index.tallies.entry(header.tenant.clone()).or_default().add(&frame.tally());
+        if !index.cursors.add_encoded(&header.cursor) {
+            tracing::error!(%offset, "a frame's source cursor cannot be read: its source may be read again");
+        }
         self.frames.push(frame)
     }
 
@@ -240,6 +246,11 @@ impl<R: Rows> HeadFile<R> {
         for (tenant, count) in lost.iter() {
             index.tallies.entry(tenant.clone()).or_default().add(&Tally::lost(count));
         }
+    }
+
+    /// Where sources stand behind the file's frames: those that it tells of.
+    pub(crate) fn cursors(&self) -> SourceCursors {
+        self.lock().cursors.clone()
     }
 
     /// The last frame's offset.

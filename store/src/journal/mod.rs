@@ -5,6 +5,7 @@
 
 mod checksummed;
 mod committer;
+mod cursors;
 mod file;
 mod found;
 mod frame;
@@ -33,6 +34,7 @@ use tokio::sync::{oneshot, watch};
 use weir_proto::time::Clock;
 
 pub use checksummed::Checksummed;
+pub use cursors::SourceCursors;
 pub use file::JournalFile;
 pub use frame::FrameHeader;
 pub(crate) use newer::{Newer, find_newer};

@@ -5,13 +5,12 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use bytes::Bytes;
 use weir_proto::{Signal, TenantId, otlp::ScanError};
 
 use super::{errors::AppendError, spare_builder::SpareBuilder};
 use crate::{
     head::{Cut, Decided, HeadFile, HeadFrame, LineRows, LineSummaries, Rows, SpanRows},
-    journal::{Checksummed, Entry, FrameHeader, Journal, JournalAppendError, StoredFrame},
+    journal::{Checksummed, Entry, FrameHeader, Journal, JournalAppendError, SourceCursors, StoredFrame},
     lane::{errors::SealError, outcomes::Outcomes, shared::Shared},
     ledger::Tally,
     reject::Rejection,
@@ -41,6 +40,8 @@ pub struct Batch<S> {
     pub generation: u32,
     /// Items that head sampling took out of what arrived: not in the payload.
     pub head_dropped: u32,
+    /// Where its sources stand behind it: durable together with the items, or not at all.
+    pub cursors: SourceCursors,
 }
 
 /// Admitted lines.
@@ -126,7 +127,7 @@ impl<L: Laned> RowsLane<L> {
             items: batch.items,
             rejected: batch.rejected,
             generation: batch.generation,
-            cursor: Bytes::new(),
+            cursor: batch.cursors.encode(),
             head_dropped: batch.head_dropped,
         };
         self.lane.append_entry(Entry { header, payload: batch.payload, attachment: batch.summaries }).await

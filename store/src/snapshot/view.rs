@@ -6,6 +6,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use weir_proto::{Signal, TenantId};
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
 };
 use crate::{
     head::{Cut, HeadFile, LineRows, Rows, SpanRows},
+    journal::SourceCursors,
     ledger::Tally,
     offset::Offset,
     segment::Segment,
@@ -55,14 +57,17 @@ pub(crate) struct LaneView<R: Rows> {
     pub(crate) segments: Arc<SegmentsByTenant>,
     /// Of everything sealed.
     pub(crate) sealed_ledger: Arc<BTreeMap<TenantId, Tally>>,
+    /// Where sources stood behind everything sealed.
+    pub(crate) sealed_cursors: Arc<SourceCursors>,
 }
 
 // By hand: `derive` would ask the same of the rows themselves.
 impl<R: Rows> Clone for LaneView<R> {
     fn clone(&self) -> Self {
-        let Self { projected, files, segments, sealed_ledger } = self;
+        let Self { projected, files, segments, sealed_ledger, sealed_cursors } = self;
         let (segments, sealed_ledger) = (segments.clone(), sealed_ledger.clone());
-        Self { projected: *projected, files: files.clone(), segments, sealed_ledger }
+        let sealed_cursors = sealed_cursors.clone();
+        Self { projected: *projected, files: files.clone(), segments, sealed_ledger, sealed_cursors }
     }
 }
 
@@ -73,6 +78,7 @@ impl<R: Rows> Default for LaneView<R> {
             files: Vec::new(),
             segments: Arc::default(),
             sealed_ledger: Arc::default(),
+            sealed_cursors: Arc::default(),
         }
     }
 }
@@ -97,6 +103,16 @@ impl<R: Rows> LaneView<R> {
             }
         }
         ledger
+    }
+
+    /// Where sources stand behind everything journalled.
+    pub(crate) fn cursors(&self) -> SourceCursors {
+        let mut cursors = self.sealed_cursors.as_ref().clone();
+        for file in &self.files {
+            cursors.add(&file.cursors());
+        }
+        cursors.settle();
+        cursors
     }
 
     /// Rows of a tenant, sealed or in the head.
@@ -169,6 +185,8 @@ pub(crate) struct SampledTallies {
 #[derive(Debug)]
 pub(crate) struct Views {
     current: ArcSwap<View>,
+    /// Counts groups of lines that were shown: whoever follows them waits here.
+    lines_shown: watch::Sender<u64>,
     /// A test's look at each view before it is swapped in.
     #[cfg(test)]
     pub(crate) witness: std::sync::OnceLock<fn(&View)>,
@@ -179,9 +197,20 @@ impl Views {
     pub(crate) fn new(view: View) -> Self {
         Self {
             current: ArcSwap::from_pointee(view),
+            lines_shown: watch::Sender::new(0),
             #[cfg(test)]
             witness: std::sync::OnceLock::new(),
         }
+    }
+
+    /// Says that lines were shown.
+    pub(crate) fn ring_lines(&self) {
+        self.lines_shown.send_modify(|groups| *groups += 1);
+    }
+
+    /// Hears of it.
+    pub(crate) fn lines_rung(&self) -> watch::Receiver<u64> {
+        self.lines_shown.subscribe()
     }
 
     /// The view as of now.

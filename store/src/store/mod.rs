@@ -1,5 +1,6 @@
 //! The store's door: open, append, snapshot, shut down.
 
+mod feed;
 mod status;
 
 #[cfg(test)]
@@ -12,10 +13,14 @@ use std::{
 
 use weir_proto::{Signal, TenantId, metrics::Labels, time::Clock};
 
-pub use self::status::{SignalStatus, StoreStatus};
+pub use self::{
+    feed::{Arrived, LineFeed},
+    status::{SignalStatus, StoreStatus},
+};
 use crate::{
     disk::Disk,
     head::{BatchSummaries, LineRows, SeriesRef, SeriesRefused, SpanRows},
+    journal::SourceCursors,
     lane::{
         errors::{AppendError, OpenError},
         lane::{Batch, LogsBatch},
@@ -106,6 +111,11 @@ impl Store {
     /// The notes of a tenant that stand, by name: durable all of them.
     pub fn notes(&self, tenant: &TenantId) -> Vec<Note> {
         self.0.shared.registry.known_tenant(tenant).map(|known| known.notes()).unwrap_or_default()
+    }
+
+    /// Where the sources of lines stand, behind everything that was acknowledged: sealed or not.
+    pub fn line_cursors(&self) -> SourceCursors {
+        self.0.shared.views.current().logs.cursors()
     }
 
     /// Ok when appends of a signal would be taken now; the reason otherwise.

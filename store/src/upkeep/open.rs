@@ -15,7 +15,9 @@ use crate::{
     catalog::{Catalog, CatalogError, CatalogState},
     disk::Disk,
     head::{HeadFile, LineRows, PayloadBudget, Registry, SeriesFile, SpanRows},
-    journal::{Committed, Journal, JournalFile, JournalOptions, Newer, Recovered, SpareLimits, Survey, Tallies},
+    journal::{
+        Committed, Journal, JournalFile, JournalOptions, Newer, Recovered, SourceCursors, SpareLimits, Survey, Tallies,
+    },
     lane::{
         errors::OpenError,
         folder,
@@ -67,7 +69,7 @@ pub(crate) async fn open(
     let sampled = Arc::new(SampledState::new(sampling.clone()));
     // Higher than the numbers of any run before: what recovery copies may go on in a file of this one.
     let first_number = (clock.now_ns() / 1_000_000) << SERIES_PER_MS_BITS;
-    let registry = Arc::new(Registry::new(first_number, options.series_max));
+    let registry = Arc::new(Registry::new(first_number, options.series_limits()));
     let of_metrics = MetricsView { registry, ..MetricsView::default() };
     let view = View { policies: sampled.names.clone(), metrics: of_metrics, ..View::default() };
     let views = Arc::new(Views::new(view));
@@ -141,7 +143,7 @@ async fn open_metrics(
     for (tenant, segments) in &opening.segments {
         // The newest one tells of the families that were known when it was sealed.
         match segments.last().map_or(Ok(Vec::new()), |segment| segment.families()) {
-            Ok(families) => registry.tenant(tenant).learn_older(&families),
+            Ok(families) => registry.tenant(tenant).learn_older(&families, registry.limits()),
             Err(error) => tracing::error!(%tenant, %error, "what is known of metric families cannot be read"),
         }
         match segments.last().map_or(Ok(Vec::new()), |segment| segment.notes()) {
@@ -229,6 +231,7 @@ impl Opening<Segment> {
         };
         count_missing(self, recovered, add_damaged, catalog).await?;
         let (segments, ledger) = (Arc::new(self.segments.clone()), Arc::new(self.state.ledger.clone()));
+        let cursors = Arc::new(self.state.cursors.clone());
         views.change(|view| {
             let view = L::of_view_mut(view);
             // The newest file may be empty: it was rolled just before the stop.
@@ -236,6 +239,7 @@ impl Opening<Segment> {
             view.files = files.clone();
             view.segments = segments.clone();
             view.sealed_ledger = ledger.clone();
+            view.sealed_cursors = cursors.clone();
         });
         Ok(())
     }
@@ -535,7 +539,9 @@ async fn count_missing<S>(
         for (tenant, count) in missing.tallies.iter() {
             lost.insert(tenant.clone(), Tally::lost(count));
         }
-        catalog.seal(signal, (opening.first_unsealed, missing.last + 1), &[], &lost).await?;
+        catalog
+            .seal(signal, (opening.first_unsealed, missing.last + 1), &[], (&lost, &SourceCursors::default()))
+            .await?;
         opening.first_unsealed = missing.last + 1;
         for (tenant, tally) in lost {
             opening.state.ledger.entry(tenant).or_default().add(&tally);

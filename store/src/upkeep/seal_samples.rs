@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     head::{SeriesFile, TenantFile},
+    journal::SourceCursors,
     lane::{errors::SealError, shared::Shared},
     ledger::Tally,
     segment::{
@@ -102,7 +103,7 @@ pub(crate) fn seal(shared: &Arc<Shared>, file: &Arc<SeriesFile>) -> Result<(), S
         segments.extend(write(shared, &tenant, file, part, tally)?);
     }
     drop(view);
-    commit_run(shared, &shared.metrics, (number, number), (&segments, &ledger), || {
+    commit_run(shared, &shared.metrics, (number, number), (&segments, &ledger, &SourceCursors::default()), || {
         swap(shared, number, &segments, &ledger);
     })?;
     if ledger.values().any(|tally| tally.damaged > 0) {

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     head::HeadFile,
+    journal::SourceCursors,
     lane::{
         errors::SealError,
         lane::{Lane, Laned},
@@ -135,7 +136,9 @@ pub(crate) fn seal<L: Laned>(shared: &Arc<Shared>, files: &[Arc<HeadFile<L>>]) -
             L::lane(shared).spare_builder.put(builder);
         }
     }
-    commit::<L>(shared, (first, last), segments, ledger, &share)?;
+    let mut cursors = SourceCursors::default();
+    files[..read].iter().for_each(|file| cursors.add(&file.cursors()));
+    commit::<L>(shared, (first, last), segments, (ledger, cursors), &share)?;
     quarantine::set_aside(shared, L::SIGNAL, damaged_files.iter().map(|file| file.journal()));
     if let Err(error) = L::lane(shared).journal.retire(last + 1) {
         // They are sealed: what is left is tried again with the next run, or removed by the next start.
@@ -183,15 +186,15 @@ pub(crate) fn commit_run<A: Send + 'static, S: SegmentKind>(
     shared: &Shared,
     lane: &Lane<A>,
     (first_file, last_file): (u32, u32),
-    (segments, ledger): (&[Arc<StoredSegment<S>>], &BTreeMap<TenantId, Tally>),
+    (segments, ledger, cursors): (&[Arc<StoredSegment<S>>], &BTreeMap<TenantId, Tally>, &SourceCursors),
     swap: impl FnOnce(),
 ) -> Result<(), SealError> {
     let _changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
     let rows: Vec<_> = segments.iter().map(|segment| segment.listed()).collect();
     let from = lane.first_unsealed();
     debug_assert!(from <= first_file);
-    if let Err(error) = shared.runtime.block_on(shared.catalog.seal(lane.signal, (from, last_file + 1), &rows, ledger))
-    {
+    let sealing = shared.catalog.seal(lane.signal, (from, last_file + 1), &rows, (ledger, cursors));
+    if let Err(error) = shared.runtime.block_on(sealing) {
         // Else whether the catalog took them is not known: what it may name stays.
         if error.is_refusal() {
             segments.iter().for_each(|segment| segment.retire());
@@ -207,7 +210,7 @@ fn commit<L: Laned>(
     shared: &Arc<Shared>,
     (first_file, last_file): (u32, u32),
     segments: Vec<Arc<StoredSegment>>,
-    ledger: BTreeMap<TenantId, Tally>,
+    (ledger, cursors): (BTreeMap<TenantId, Tally>, SourceCursors),
     share: &BTreeMap<TenantId, Tally>,
 ) -> Result<(), SealError> {
     let swap = |view: &mut View| {
@@ -221,9 +224,14 @@ fn commit<L: Laned>(
         for (tenant, tally) in &ledger {
             sealed.entry(tenant.clone()).or_default().add(tally);
         }
+        if !cursors.is_empty() {
+            let sealed = Arc::make_mut(&mut view.sealed_cursors);
+            sealed.add(&cursors);
+            sealed.settle();
+        }
     };
     let run = (first_file, last_file);
-    commit_run(shared, L::lane(shared), run, (&segments, &ledger), || L::swap(shared, swap, share))?;
+    commit_run(shared, L::lane(shared), run, (&segments, &ledger, &cursors), || L::swap(shared, swap, share))?;
     shared.budget.lock().unwrap_or_else(PoisonError::into_inner).forget_before(L::SIGNAL, last_file + 1);
     Ok(())
 }

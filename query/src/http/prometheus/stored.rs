@@ -53,10 +53,10 @@ impl Series for One {
         let read = self.0.read(from_ms, to_ms, &mut columns);
         let SeriesSamples { times_ms, values, start_ms, histograms } = columns;
         (into.times, into.values, into.starts) = (times_ms, values, start_ms);
-        into.histograms.extend(histograms.into_iter().map(|(time_ms, histogram)| HistogramSample {
-            time_ms,
-            start_ms: 0,
-            histogram: Arc::from(histogram),
+        into.histograms.extend(histograms.into_iter().map(|one| HistogramSample {
+            time_ms: one.time_ms,
+            start_ms: one.start_ms,
+            histogram: Arc::from(one.histogram),
         }));
         read.map_err(unread)
     }

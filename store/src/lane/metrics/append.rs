@@ -16,7 +16,7 @@ use crate::{
 
 /// Returns once the batch is fsynced and visible to snapshots.
 pub(crate) async fn append(shared: &Shared, mut batch: MetricsBatch) -> Result<MetricsAppended, AppendError> {
-    shared.registry.tenant(&batch.tenant).learn(&batch.metadata);
+    shared.registry.tenant(&batch.tenant).learn(&batch.metadata, shared.registry.limits());
     let mut appended = MetricsAppended::default();
     let places = sort_out(&mut batch, &mut appended);
     let is_empty = batch.floats.is_empty() && batch.histograms.is_empty() && batch.exemplars.is_empty();

@@ -142,6 +142,13 @@ impl LabelIndex for SeriesSegment {
             }
             Values::Taken { prefix, .. } => {
                 let map = self.map(entry)?;
+                if let Some(automaton) = values.automaton(entry.values) {
+                    let mut stream = map.search(automaton).ge(prefix).into_stream();
+                    while let Some((_, place)) = stream.next() {
+                        lists.add(ListPlace::from_u64(place), into)?;
+                    }
+                    return Ok(());
+                }
                 let mut stream = map.range().ge(prefix).into_stream();
                 while let Some((value, place)) = stream.next() {
                     if !value.starts_with(prefix.as_bytes()) {

@@ -80,6 +80,7 @@ fn batch(numbers: std::ops::Range<u64>) -> LogsBatch {
         summaries,
         generation: 0,
         head_dropped: 0,
+        cursors: Default::default(),
     }
 }
 

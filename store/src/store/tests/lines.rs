@@ -73,12 +73,12 @@ fn line(n: u64) -> LogRecord {
     }
 }
 
-fn batch(tenant: &TenantId, numbers: &[u64]) -> LogsBatch {
+pub(super) fn batch(tenant: &TenantId, numbers: &[u64]) -> LogsBatch {
     rejecting(tenant, numbers, &[])
 }
 
 /// With some ordinals rejected.
-fn rejecting(tenant: &TenantId, numbers: &[u64], rejected: &[u32]) -> LogsBatch {
+pub(super) fn rejecting(tenant: &TenantId, numbers: &[u64], rejected: &[u32]) -> LogsBatch {
     let resource = Resource {
         attributes: vec![attribute("service.name", Value::StringValue(format!("service-{}", numbers[0] % 2)))],
         ..Resource::default()
@@ -106,6 +106,7 @@ fn rejecting(tenant: &TenantId, numbers: &[u64], rejected: &[u32]) -> LogsBatch 
         summaries,
         generation: 0,
         head_dropped: 0,
+        cursors: Default::default(),
     }
 }
 
@@ -150,7 +151,7 @@ pub(super) fn scanned(
     rows
 }
 
-fn shown(batch: &RecordBatch, row: usize) -> String {
+pub(super) fn shown(batch: &RecordBatch, row: usize) -> String {
     let cell = |column: &dyn Array| {
         if column.is_null(row) {
             return "-".to_owned();

@@ -5,6 +5,7 @@ mod by_hand;
 mod check;
 mod damage;
 mod faults;
+mod feed;
 mod fixtures;
 mod formats;
 mod hammer;

@@ -143,6 +143,7 @@ pub(super) fn batch_of(
         summaries,
         generation: 0,
         head_dropped: 0,
+        cursors: Default::default(),
     }
 }
 
