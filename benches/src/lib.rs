@@ -3,7 +3,6 @@
 pub mod client;
 pub mod figures;
 pub mod judged;
-pub mod lines;
 pub mod load;
 pub mod otelcol;
 pub mod process;
@@ -15,4 +14,4 @@ pub mod truth;
 pub mod verify;
 
 pub use weir_shop as shop;
-pub use weir_shop::rng;
+pub use weir_shop::{json_lines as lines, rng};

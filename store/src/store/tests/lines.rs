@@ -220,7 +220,7 @@ fn answers(snapshot: &Snapshot, tenant: &TenantId) -> Vec<Vec<String>> {
     answers
 }
 
-async fn append_lines(store: &Store, numbers: std::ops::Range<u64>) {
+pub(super) async fn append_lines(store: &Store, numbers: std::ops::Range<u64>) {
     for batch_numbers in Vec::from_iter(numbers).chunks(10) {
         store.append_logs(batch(&tenant("default"), batch_numbers)).await.expect("appended");
     }

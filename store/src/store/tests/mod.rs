@@ -11,6 +11,7 @@ mod formats;
 mod hammer;
 mod lines;
 mod metrics;
+mod old_lines;
 mod power;
 mod pressure;
 mod reopening;

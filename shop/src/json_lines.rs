@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use opentelemetry_proto::tonic::{
+use prost::Message;
+use weir_proto::otlp::messages::{
     collector::logs::v1::ExportLogsServiceRequest,
     common::v1::{AnyValue, KeyValue, any_value::Value},
     logs::v1::{LogRecord, ResourceLogs, ScopeLogs},
     resource::v1::Resource,
 };
-use prost::Message;
 
 use crate::rng::{Rng, mix};
 
