@@ -257,7 +257,14 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
 /// For `#[serde(deserialize_with)]`: one id, or a list of them.
 pub(super) fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    Vec::<String>::deserialize(deserializer)
+    match FixedValue::deserialize(deserializer)?.0 {
+        Value::List(items) => items.iter().map(id_of).collect(),
+        one => id_of(&one).map(|id| vec![id]),
+    }
+}
+
+fn id_of<E: de::Error>(value: &Value<'_>) -> Result<String, E> {
+    value.to_text().map(|text| text.into_owned()).ok_or_else(|| E::custom("an operator's id is a text"))
 }
 
 /// One of the types.
