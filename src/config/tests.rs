@@ -1,6 +1,7 @@
 //! Configurations and what they come to; wrong ones and the exact message.
 
 mod collectors;
+mod files;
 mod samplers;
 mod scraping;
 

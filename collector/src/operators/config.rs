@@ -394,6 +394,8 @@ impl Settings {
             "trace_id" => self.ids.trace_id = Some(map.next_value()?),
             "span_id" => self.ids.span_id = Some(map.next_value()?),
             "trace_flags" => self.ids.trace_flags = Some(map.next_value()?),
+            // The Collector's: matching is quick enough without.
+            "cache" => drop(map.next_value::<de::IgnoredAny>()?),
             "regex" => self.regex = Some(map.next_value()?),
             "from" => self.from = Some(map.next_value()?),
             "to" => self.to = Some(map.next_value()?),
