@@ -112,7 +112,6 @@ pub(super) struct Settings {
     pub(super) max_log_size: Option<u64>,
     pub(super) format: Option<ContainerFormat>,
     pub(super) add_metadata_from_filepath: Option<bool>,
-    pub(super) parse_ints: bool,
     pub(super) protocol: Option<Protocol>,
     pub(super) allow_skip_pri_header: bool,
 }
@@ -413,7 +412,7 @@ impl Settings {
             "pair_delimiter" => self.pair_delimiter = Some(map.next_value()?),
             "lazy_quotes" => self.lazy_quotes = map.next_value()?,
             "ignore_quotes" => self.ignore_quotes = map.next_value()?,
-            "parse_ints" => self.parse_ints = map.next_value()?,
+            "parse_ints" => drop(map.next_value::<bool>()?),
             "protocol" => self.protocol = Some(map.next_value()?),
             "allow_skip_pri_header" => self.allow_skip_pri_header = map.next_value()?,
             key => self.read_joining(key, map)?,
