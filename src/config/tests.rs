@@ -2,6 +2,7 @@
 
 mod alerting;
 mod collectors;
+mod files;
 mod samplers;
 mod scraping;
 
