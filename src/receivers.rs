@@ -9,6 +9,7 @@ use weir_collector::{
     receivers::{
         SpanLimits,
         elasticsearch::{self, ElasticsearchConfig, ElasticsearchPush},
+        filelog,
         loki::{self, LokiConfig, PUSH_PATH, Push},
         otlp,
         remote_write::{self, RemoteWrite, RemoteWriteConfig},
@@ -19,6 +20,7 @@ use weir_collector::{
 use weir_port::Listening;
 use weir_proto::{TenantId, time::Clock};
 use weir_query::http::Mount;
+use weir_store::Store;
 
 use crate::{
     config::{Accept, ReceiverConfig, StorageConfig},
@@ -44,6 +46,7 @@ struct Shared {
 pub(crate) async fn open(
     plan: &Plan,
     append: Append,
+    store: &Store,
     door: &SampleDoor,
     samplers: &Samplers,
     tracker: &TaskTracker,
@@ -62,6 +65,19 @@ pub(crate) async fn open(
             }
             // Started when the query endpoint listens, or mounted on it.
             ReceiverConfig::Prometheus(_) | ReceiverConfig::RemoteWrite(_) => continue,
+            ReceiverConfig::Filelog(config) => {
+                let around = filelog::Surroundings {
+                    receiver: id.clone(),
+                    tenant: TenantId::default(),
+                    append,
+                    rules: admission_rules(SpanLimits::default(), storage, Processing::NONE),
+                    clock,
+                    cursors: store.line_cursors(),
+                    tracker: tracker.clone(),
+                    stop,
+                };
+                filelog::start(config, around).map_err(std::io::Error::other).map(|()| Vec::new())
+            }
             ReceiverConfig::Zipkin(config) => {
                 let rules = admission_rules(config.span_limits, storage, processing);
                 let started = zipkin::start(config, rules, clock, append, everybody(), tracker, stop).await;

@@ -3,6 +3,7 @@
 use std::{io::Write, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
+use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 use weir_collector::{
@@ -16,6 +17,7 @@ use weir_query::http::{About, Asset, Guests, ListensAt, Site};
 use weir_store::Store;
 
 use crate::{
+    alerting::{Alerts, ReloadAsked},
     banner,
     config::{Accept, Config, target_groups},
     demo::Shop,
@@ -27,6 +29,9 @@ use crate::{
 
 /// Where SQL queries put what they cannot hold in memory, in the data folder.
 const SPILL_FOLDER: &str = "tmp/sql";
+
+/// Requests to reload that wait.
+const RELOADS_WAITING_MAX: usize = 8;
 
 /// What to run.
 #[derive(Debug)]
@@ -55,7 +60,8 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     };
     let tracker = TaskTracker::new();
     let stop = CancellationToken::new();
-    let scraping = match start(&plan, &store, &samplers, &tracker, &stop).await {
+    let (reload_asks, mut reloads) = mpsc::channel(RELOADS_WAITING_MAX);
+    let scraping = match start(&plan, &store, &samplers, &reload_asks, &tracker, &stop).await {
         Ok(scraping) => scraping,
         Err(error) => {
             drain(&plan, &store, &tracker, &stop, &mut signals).await?;
@@ -65,10 +71,18 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     loop {
         let asked = tokio::select! {
             asked = signals.next() => asked,
+            Some(answer) = reloads.recv() => {
+                drop(answer.send(reload(&plan, &mut samplers, &scraping, &store).await));
+                continue;
+            }
             why = store.failed() => stop_at_once(&why),
         };
         match asked {
-            Asked::Reload => reload(&plan, &mut samplers, &scraping, &store).await,
+            Asked::Reload => {
+                if let Err(error) = reload(&plan, &mut samplers, &scraping, &store).await {
+                    error!("SIGHUP: nothing changed: {error}");
+                }
+            }
             Asked::Stop(name) => {
                 info!("{name}: answering what was received, then stopping");
                 return drain(&plan, &store, &tracker, &stop, &mut signals).await;
@@ -83,6 +97,7 @@ struct Scraping {
     surroundings: Surroundings,
     /// Where the query endpoint listens.
     own: SocketAddr,
+    alerts: Alerts,
 }
 
 /// Opens every port, begins to scrape and prints the banner.
@@ -90,6 +105,7 @@ async fn start(
     plan: &Plan,
     store: &Store,
     samplers: &Samplers,
+    reload_asks: &mpsc::Sender<ReloadAsked>,
     tracker: &TaskTracker,
     stop: &CancellationToken,
 ) -> anyhow::Result<Scraping> {
@@ -107,11 +123,13 @@ async fn start(
     };
     let door = SampleDoor::new(store, accept_window(plan.config.storage.accept));
     let Opened { ports: receivers, mounts: pushed } =
-        receivers::open(plan, append, &door, samplers, tracker, stop).await?;
+        receivers::open(plan, append, store, &door, samplers, tracker, stop).await?;
     let hostname = hostname();
     let scrapers = Scrapers::default();
     let mut mounts = scrapers.mounts(&hostname);
     mounts.extend(pushed);
+    let alerts = Alerts::new(plan, store, tracker, stop);
+    mounts.extend(alerts.mounts(reload_asks));
     let query = &plan.config.query;
     let about = About {
         version: env!("CARGO_PKG_VERSION"),
@@ -145,6 +163,8 @@ async fn start(
     scrapers
         .set(&plan.config.receivers, plan.config_file.as_deref(), address, &surroundings)
         .context("cannot start scraping")?;
+    let hostname = &surroundings.hostname;
+    alerts.set(&plan.config, plan.config_file.as_deref(), address, hostname).await.context("cannot use the rules")?;
     let banner = banner::text(plan.config_file.as_deref(), &plan.data, &receivers, address);
     // Whoever started it may have closed stdout: no reason to stop.
     let _ = std::io::stdout().write_all(banner.as_bytes());
@@ -153,7 +173,7 @@ async fn start(
         let address = otlp_http.context("the demo needs a receiver that speaks OTLP over HTTP")?.address;
         tokio::spawn(shop.clone().open(address, stop.clone()));
     }
-    Ok(Scraping { scrapers, surroundings, own: address })
+    Ok(Scraping { scrapers, surroundings, own: address, alerts })
 }
 
 /// The one place where callers get their tenant, on every port: who names none has the default one.
@@ -226,32 +246,28 @@ fn stop_at_once(why: &str) -> ! {
     std::process::exit(1)
 }
 
-/// SIGHUP: takes on the file's processors and scrape configs, and says which other sections need a restart. A bad file changes nothing.
-async fn reload(plan: &Plan, samplers: &mut Samplers, scraping: &Scraping, store: &Store) {
+/// SIGHUP: takes on the file's processors, scrape configs, rules and who is told of alerts, and says which other sections
+/// need a restart. A bad file changes nothing.
+async fn reload(plan: &Plan, samplers: &mut Samplers, scraping: &Scraping, store: &Store) -> Result<(), String> {
     let Some(file) = &plan.config_file else {
         warn!("SIGHUP: weir runs without a configuration file; nothing to reload");
-        return;
+        return Ok(());
     };
-    let next = match Config::load(file) {
-        Ok(next) => next,
-        Err(error) => return error!("SIGHUP: nothing changed: {error}"),
-    };
+    let next = Config::load(file).map_err(|error| error.to_string())?;
     for warning in &next.warnings {
         warn!("SIGHUP: {warning}");
     }
     let file = file.display();
-    let Scraping { scrapers, surroundings, own } = scraping;
-    let scrapes_otherwise = match scrapers.set(&next.receivers, plan.config_file.as_deref(), *own, surroundings) {
-        Ok(is_changed) => is_changed,
-        Err(error) => return error!("SIGHUP: nothing changed: {error:#}"),
-    };
+    let Scraping { scrapers, surroundings, own, alerts } = scraping;
+    let in_words = |error: anyhow::Error| format!("{error:#}");
+    // Rules first: their files are what may be wrong.
+    alerts.set(&next, plan.config_file.as_deref(), *own, &surroundings.hostname).await.map_err(in_words)?;
+    let scrapes_otherwise =
+        scrapers.set(&next.receivers, plan.config_file.as_deref(), *own, surroundings).map_err(in_words)?;
     if scrapes_otherwise {
         info!("SIGHUP: {file}: its scrape configs hold from now on");
     }
-    let is_changed = match samplers.reload(next.processors.clone(), store).await {
-        Ok(is_changed) => is_changed,
-        Err(error) => return error!("SIGHUP: nothing changed: {error:#}"),
-    };
+    let is_changed = samplers.reload(next.processors.clone(), store).await.map_err(in_words)?;
     if is_changed {
         info!("SIGHUP: {file}: its processors hold for spans that arrive, and traces that begin, from now on");
     }
@@ -262,4 +278,5 @@ async fn reload(plan: &Plan, samplers: &mut Samplers, scraping: &Scraping, store
     } else if !sections.is_empty() {
         warn!("SIGHUP: {file} is valid; these sections need a restart: {}", sections.join(", "));
     }
+    Ok(())
 }

@@ -30,6 +30,8 @@ pub struct ServerOptions {
     pub folder: PathBuf,
     /// The data folder.
     pub data: PathBuf,
+    /// Further lines below `receivers:`, indented by two.
+    pub receivers: String,
     /// Lines below `storage:`, indented by two.
     pub storage: String,
     /// Lines below `receivers:`, indented by two.
@@ -55,6 +57,7 @@ impl ServerOptions {
             args: Vec::new(),
             folder: folder.to_owned(),
             data: folder.join("data"),
+            receivers: String::new(),
             storage: String::new(),
             receivers: String::new(),
             more: String::new(),

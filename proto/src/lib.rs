@@ -9,7 +9,9 @@ pub mod ids;
 pub mod json;
 pub mod loki;
 pub mod metrics;
+pub mod nearest;
 pub mod otlp;
+pub mod relabel;
 pub mod remote_write;
 pub mod signal;
 pub mod size;
@@ -19,6 +21,7 @@ pub mod tenant;
 pub mod time;
 pub mod timestamp;
 pub mod tracestate;
+pub mod yaml;
 pub mod zipkin;
 
 pub use ids::{SpanId, TraceId};

@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use weir_collector::{
     processors::{probabilistic_sampler::ProbabilisticSamplerConfig, tail_sampling::TailSamplingConfig},
     receivers::{
-        elasticsearch::ElasticsearchConfig, loki::LokiConfig, otlp::OtlpConfig, prometheus::PrometheusConfig,
-        remote_write::RemoteWriteConfig, splunk_hec::SplunkHecConfig, syslog::SyslogConfig, zipkin::ZipkinConfig,
+        elasticsearch::ElasticsearchConfig, filelog::FilelogConfig, loki::LokiConfig, otlp::OtlpConfig,
+        prometheus::PrometheusConfig, remote_write::RemoteWriteConfig, splunk_hec::SplunkHecConfig,
+        syslog::SyslogConfig, zipkin::ZipkinConfig,
     },
 };
+
+use weir_proto::nearest::unknown;
 
 use super::{
     check::Findings,
     elsewhere::{self, Standing},
-    error::unknown,
     prometheus,
     yaml::{Entry, Node, Position, Problem, Reading, Step, Value},
 };
@@ -56,6 +58,8 @@ impl Kind {
         match self {
             Self::Receiver => &[
                 "elasticsearch_bulk",
+                "file_log",
+                "filelog",
                 "loki",
                 "otlp",
                 "prometheus",
@@ -89,6 +93,8 @@ pub(crate) enum ReceiverConfig {
     SplunkHec(SplunkHecConfig),
     /// `syslog`.
     Syslog(Box<SyslogConfig>),
+    /// `filelog`.
+    Filelog(Box<FilelogConfig>),
 }
 
 /// A processor as configured.
@@ -181,6 +187,10 @@ pub(super) fn receivers(root: &Node, findings: &mut Findings) -> Option<BTreeMap
             "syslog" => {
                 let check = |config: &SyslogConfig| config.check().map_err(|error| flaw(&error.to_string()));
                 reading.read(&node, &steps, check).map(|config| ReceiverConfig::Syslog(Box::new(config)))
+            }
+            "filelog" | "file_log" => {
+                let check = |config: &FilelogConfig| config.check();
+                reading.read(&node, &steps, check).map(|config| ReceiverConfig::Filelog(Box::new(config)))
             }
             "prometheus" => {
                 let check = |config: &PrometheusConfig| config.check().map_err(|error| flaw(&error.to_string()));

@@ -53,8 +53,6 @@ const RECEIVERS: &[Row] = &[
     ("mysql", BY_SCRAPING),
     ("redis", BY_SCRAPING),
     ("nginx", BY_SCRAPING),
-    ("filelog", LOGS),
-    ("file_log", LOGS),
     ("journald", LOGS),
     ("elasticsearch", Missing("bulk requests are taken by elasticsearch_bulk; a cluster's metrics are to be scraped")),
     ("tcplog", LOGS),
@@ -244,13 +242,26 @@ const KEYS: &[(&str, Standing)] = &[
     ("udp.async", Needless("messages are received while others are kept")),
 ];
 
+/// The same of `filelog` alone.
+const FILE_KEYS: &[(&str, Standing)] = &[
+    ("storage", Needless("the journal keeps where files were read to, together with their lines")),
+    ("retry_on_failure", Needless("a file is read on only as far as the journal takes its lines")),
+    ("polls_to_archive", Needless("files that are gone are known for a day, in the journal's catalog")),
+    ("acquire_fs_lock", Needless("files are read whoever writes to them")),
+    ("delete_after_read", Missing("files stay; let logrotate remove them")),
+    ("header", Missing("header lines are lines; a filter operator drops them")),
+    ("ordering_criteria", Missing("files are read oldest first; exclude names those that are not wanted")),
+];
+
 const TLS: Standing = Missing("put a proxy before the port");
 const AUTH: Standing = Missing("nobody is asked who they are; put a proxy before the port");
 
 /// Takes the Collector's keys out of a receiver's settings: those that are needless into `warnings`, the others into
 /// `problems`.
 pub(super) fn take_out(node: &mut Node, id: &str, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
-    for (path, standing) in KEYS {
+    let is_files = matches!(id.split('/').next().map(str::trim), Some("filelog" | "file_log"));
+    let of_files = FILE_KEYS.iter().filter(|_| is_files);
+    for (path, standing) in KEYS.iter().chain(of_files) {
         let keys: Vec<&str> = path.split('.').collect();
         let Some((entry, true)) = node.innermost(&keys) else { continue };
         let at = entry.at;

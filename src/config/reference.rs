@@ -54,6 +54,7 @@ fn required(path: &str) -> &'static str {
     match path {
         "processors.tail_sampling" => "policies: [{name: all, type: always_sample}]",
         "receivers.syslog" => "udp: {listen_address: '127.0.0.1:514'}",
+        "receivers.filelog" => "include: [/x]",
         "processors.probabilistic_sampler" => "sampling_percentage: 1",
         _ => "",
     }

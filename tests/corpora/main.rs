@@ -6,12 +6,18 @@ use std::{fs, path::PathBuf};
 
 use weir_proto::otlp::json::{TranscodeLimits, transcode_traces};
 
+#[path = "../../fuzz/src/chunk.rs"]
+#[allow(unreachable_pub, reason = "a library's in fuzz/")]
+mod chunk;
 #[path = "../../fuzz/src/files.rs"]
 #[allow(unreachable_pub, reason = "a library's in fuzz/")]
 mod files;
 #[path = "../../fuzz/src/journal.rs"]
 #[allow(unreachable_pub, reason = "a library's in fuzz/")]
 mod journal;
+#[path = "../../fuzz/src/logql.rs"]
+#[allow(unreachable_pub, reason = "a library's in fuzz/")]
+mod logql;
 #[path = "../../fuzz/src/promql.rs"]
 #[allow(unreachable_pub, reason = "a library's in fuzz/")]
 mod promql;
@@ -32,7 +38,7 @@ mod wire;
 type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-const TARGETS: [Target; 13] = [
+const TARGETS: [Target; 15] = [
     ("otlp_scan", wire::otlp_scan),
     ("otlp_json", wire::otlp_json),
     ("zipkin", wire::zipkin),
@@ -46,6 +52,8 @@ const TARGETS: [Target; 13] = [
     ("segment_footer", segment::segment_footer),
     ("sql_guard", sql::sql_guard),
     ("promql", promql::promql),
+    ("logql", logql::logql),
+    ("chunk", chunk::chunk),
 ];
 
 fn folder(name: &str) -> PathBuf {

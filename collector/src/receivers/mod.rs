@@ -1,6 +1,7 @@
 //! What speaks to the outside: one file or folder per receiver, and the intake that they share.
 
 pub mod elasticsearch;
+pub mod filelog;
 mod intake;
 pub mod loki;
 pub mod otlp;

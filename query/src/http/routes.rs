@@ -219,6 +219,7 @@ pub(super) const ROUTES: &[Route] = &[
     ),
     Route::form("/prometheus/api/v1/query_exemplars", "Prometheus: examples of series.", prometheus::query_exemplars),
     Route::form("/prometheus/api/v1/format_query", "Prometheus: a query, printed well.", prometheus::format_query),
+    Route::form("/prometheus/api/v1/parse_query", "Prometheus: a query's tree.", prometheus::parse_query),
     Route::form("/prometheus/api/v1/series", "Prometheus: the series that ?match[]= fits.", prometheus::series),
     Route::form("/prometheus/api/v1/labels", "Prometheus: names of labels.", prometheus::labels),
     Route::read(
@@ -228,10 +229,22 @@ pub(super) const ROUTES: &[Route] = &[
         prometheus::label_values,
     ),
     Route::read("/prometheus/api/v1/metadata", true, "Prometheus: types and helps of metrics.", prometheus::metadata),
-    Route::tell("/prometheus/api/v1/rules", "Prometheus: no rules.", |_| prometheus::rules()),
-    Route::tell("/prometheus/api/v1/alerts", "Prometheus: no alerts.", |_| prometheus::alerts()),
     Route::tell("/prometheus/api/v1/status/buildinfo", "Prometheus: what is running.", |_| prometheus::buildinfo()),
-    Route::tell("/prometheus/api/v1/status/flags", "Prometheus: no flags.", |_| prometheus::flags()),
+    Route::tell("/prometheus/api/v1/status/config", "Prometheus: the configuration, as Weir reads it.", |app| {
+        prometheus::config(&app.about)
+    }),
+    Route::ask("/prometheus/api/v1/status/flags", true, "Prometheus: limits of queries.", prometheus::flags),
+    Route::ask("/prometheus/api/v1/status/runtimeinfo", true, "Prometheus: since when.", prometheus::runtimeinfo),
+    Route::read("/prometheus/api/v1/status/tsdb", true, "Prometheus: series and labels in memory.", prometheus::tsdb),
+    Route::tell("/prometheus/api/v1/status/walreplay", "Prometheus: nothing is left to be read.", |_| {
+        prometheus::walreplay()
+    }),
+    Route::read(
+        "/prometheus/federate",
+        false,
+        "Prometheus: the newest samples of the series that ?match[]= fits, to be scraped.",
+        prometheus::federate,
+    ),
     Route::tell("/prometheus/-/healthy", "Prometheus: 200 while the process lives.", |_| prometheus::healthy()),
     Route::tell("/prometheus/-/ready", "Prometheus: 200 while data is taken.", |app| {
         prometheus::ready(app.source.readiness())
@@ -369,8 +382,17 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
             answer(&app, move |call, source| read(call, source.view().as_ref()), request, Some(posted)).await
         }
         Action::Form(read) => {
-            let posted: Posted = |body| Ok(form::pairs(body));
-            answer(&app, move |call, source| read(call, source.view().as_ref()), request, Some(posted)).await
+            let posted: Posted = match style {
+                ErrorStyle::Prometheus => form::checked_pairs,
+                _ => |body| Ok(form::pairs(body)),
+            };
+            let query = request.uri().query().unwrap_or_default();
+            match posted(query.as_bytes()) {
+                Ok(_) => {
+                    answer(&app, move |call, source| read(call, source.view().as_ref()), request, Some(posted)).await
+                }
+                Err(failure) => Err(failure),
+            }
         }
         Action::Stream(stream) => match stream(app, request).await {
             Ok(streamed) => return streamed.into_response(metrics::Streaming::of(route.path, begin)),

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Instant};
 
 use weir_proto::{Signal, SpanId, TenantId, TraceId};
 use weir_store::{
-    AppendError, Ledger, LineFeed, Operations, ReadError, Room, ScanRequest, SearchLimits, SearchResult, Snapshot,
-    SpanFilter, Store, StoreStatus, TraceLines, TraceRows,
+    AppendError, Ledger, LineFeed, Operations, ReadError, Room, ScanRequest, SearchLimits, SearchResult,
+    SeriesStatistics, Snapshot, SpanFilter, Store, StoreStatus, TraceLines, TraceRows,
     sampling::{RememberedVerdict, SamplingStatus},
 };
 
@@ -89,6 +89,9 @@ pub(super) trait View: Send {
     ) -> Result<(), LogqlError>;
 
     fn ledger(&self) -> Ledger;
+
+    /// What is in memory of the tenant's series, with lists of up to `limit` names.
+    fn series_statistics(&self, tenant: &TenantId, limit: usize) -> SeriesStatistics;
 
     /// The tenant's metrics.
     fn metrics<'a>(&'a self, tenant: &'a TenantId) -> Box<dyn Metrics + 'a>;
@@ -180,6 +183,10 @@ impl View for Snapshot {
 
     fn ledger(&self) -> Ledger {
         Snapshot::ledger(self)
+    }
+
+    fn series_statistics(&self, tenant: &TenantId, limit: usize) -> SeriesStatistics {
+        Snapshot::series_statistics(self, tenant, limit)
     }
 
     fn metrics<'a>(&'a self, tenant: &'a TenantId) -> Box<dyn Metrics + 'a> {

@@ -12,13 +12,17 @@ use weir_proto::{
     },
 };
 
-use super::{
-    AttributeCondition, Pruned, ReadBounds, ReadCounts, ResourceTest, ScanFilter, ScanRequest,
-    head::{Needles, Newest, attributes_fulfil},
-};
+use super::head::{Needles, Newest, attributes_fulfil};
 use crate::{
-    Offset, Place, ReadError,
+    ask::{
+        error::ReadError,
+        filter::{AttributeCondition, ResourceTest, ScanFilter},
+        pruned::{Pruned, ReadCounts},
+        request::{ReadBounds, ScanRequest},
+        span::Place,
+    },
     head::{LineFile, LineFrame, LineSummary},
+    offset::Offset,
     segment::{BodyField, LineScanRows, field_passes, structured_text, write_resource},
 };
 

@@ -5,8 +5,15 @@ use std::{cmp::Reverse, sync::Arc};
 use arrow_array::RecordBatch;
 use weir_proto::{Signal, TenantId};
 
-use super::{HeadPart, LinesPart, Pruned, ReadBounds, ReadCounts, ScanColumn, ScanRequest, head, lines};
-use crate::{Snapshot, segment::SegmentPart, store::StoredSegment};
+use super::{HeadPart, LinesPart, head, lines};
+use crate::{
+    ask::{
+        pruned::{Pruned, ReadCounts},
+        request::{ReadBounds, ScanColumn, ScanRequest},
+    },
+    segment::SegmentPart,
+    snapshot::{asked::Snapshot, stored::StoredSegment},
+};
 
 /// A planned scan. What it reads lives as long as it does.
 #[derive(Debug, Clone)]

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use weir_proto::TenantId;
 
-use super::{Store, snapshot::Snapshot, view::Views};
+use super::Store;
 use crate::{
-    Offset,
+    ask::request::ScanRequest,
     head::LineFile,
-    scan::{LinesPart, Scan, ScanRequest},
+    offset::Offset,
+    scan::{LinesPart, Scan},
+    snapshot::{asked::Snapshot, view::Views},
 };
 
 /// What follows the lines of a tenant. It costs those that append nothing: whoever follows reads for himself, as late as he likes.

@@ -257,9 +257,9 @@ async fn wrong_turns_are_explained_in_the_style_of_the_api() {
         (
             "/prometheus/api/v1/nothing",
             "404",
-            r#"{"error":"nothing is served at this path; /api lists what is","errorType":"not_found","status":"error"}"#,
+            r#"{"status":"error","errorType":"not_found","error":"nothing is served at this path; /api lists what is"}"#,
         ),
-        ("/prometheus/api/v1/query?query=up%7B", "400", r#""errorType":"bad_data","status":"error"}"#),
+        ("/prometheus/api/v1/query?query=up%7B", "400", r#"{"status":"error","errorType":"bad_data","error":""#),
         ("/api/v1/trace/%ff", "400", r#"{"error":{"code":400"#),
         ("/api/v1/trace/%3Cscript%3E", "400", r#"not an id of 32 hex digits: \"<script>\""#),
     ];

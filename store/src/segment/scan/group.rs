@@ -4,7 +4,7 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use weir_proto::Signal;
 
 use super::{
-    arrays, attribute,
+    arrays, attribute, bodies,
     entries::{write_json, write_sorted},
     fixed_column,
     gather::{self, ChosenRows},
@@ -13,7 +13,11 @@ use super::{
     resources,
 };
 use crate::{
-    Place, ReadBounds, ReadCounts, ScanColumn, ScanRequest,
+    ask::{
+        pruned::ReadCounts,
+        request::{ReadBounds, ScanColumn, ScanRequest},
+        span::Place,
+    },
     segment::{
         Segment, SegmentError,
         chunk_reader::ChunkReader,
@@ -94,6 +98,7 @@ impl GroupRows<'_> {
         let values = match column {
             ScanColumn::EndTime => self.ends()?,
             ScanColumn::State => state(self.rows.len()),
+            ScanColumn::Body => bodies::read(self.reader, self.group, self.rows)?,
             ScanColumn::Attribute { place, key, form } => {
                 let sources = attribute::sources(self.segment, *place, key);
                 attribute::read(self.reader, self.group, &sources, key, *form, self.rows)?
@@ -176,7 +181,7 @@ impl GroupRows<'_> {
 fn state(rows: u32) -> Column {
     let mut column = Column::dense_bytes();
     if rows > 0 {
-        column.push_bytes(0, super::rows::state_text(crate::SpanState::Kept));
+        column.push_bytes(0, super::rows::state_text(crate::ask::span::SpanState::Kept));
         if let Values::Bytes { codes, .. } = &mut column.values {
             codes.resize(rows as usize, 0);
         }

@@ -2,11 +2,14 @@
 //!
 //! [`ScanRows`] fills the same columns from spans of the head.
 
+mod alignment;
 mod arrays;
 mod attribute;
+pub(super) mod bodies;
 mod body;
+mod contains;
 mod entries;
-mod gather;
+pub(super) mod gather;
 mod group;
 mod line_rows;
 mod narrow;
@@ -24,7 +27,7 @@ pub(super) use prune::within;
 pub(crate) use rows::{HeadRow, ScanRows};
 
 use super::schema::Table;
-use crate::ScanColumn;
+use crate::ask::request::ScanColumn;
 
 /// The table's column that a scan's column is, where it is one: they have the same names.
 fn fixed_column(table: &Table, column: &ScanColumn) -> Option<usize> {

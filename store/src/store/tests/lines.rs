@@ -18,15 +18,19 @@ use weir_proto::{
     },
 };
 
-use super::{
-    super::{LogsBatch, Snapshot, housekeeping, open, run, sealer},
-    spans::tenant,
-    *,
-};
+use super::{spans::tenant, *};
 use crate::{
-    AttributeForm, Place, RejectReason, Rejection, ScanColumn, ScanFilter, ScanRequest,
+    ask::{
+        filter::ScanFilter,
+        request::{AttributeForm, ScanColumn, ScanRequest},
+        span::Place,
+    },
     disk::recorder::{Recorder, Unsynced},
     head::{LineRows, LineSummaries},
+    lane::lane::LogsBatch,
+    reject::{RejectReason, Rejection},
+    snapshot::asked::Snapshot,
+    upkeep::{housekeeping, open, run, sealer},
 };
 
 /// Each third line has no trace; the others are of few.
@@ -102,6 +106,7 @@ pub(super) fn rejecting(tenant: &TenantId, numbers: &[u64], rejected: &[u32]) ->
         summaries,
         generation: 0,
         head_dropped: 0,
+        cursors: Default::default(),
     }
 }
 
@@ -182,13 +187,14 @@ fn answers(snapshot: &Snapshot, tenant: &TenantId) -> Vec<Vec<String>> {
     let all = |filter| scanned(snapshot, tenant, columns(), filter);
     let service = Some(vec!["service-1".to_owned()]);
     let trace_ids = trace_of(4).map(|id| vec![id]);
-    let even = crate::AttributeCondition {
+    let even = crate::ask::filter::AttributeCondition {
         place: Place::Any,
         key: "even".into(),
-        test: crate::AttributeTest::TextIn(vec!["true".into()]),
+        test: crate::ask::filter::AttributeTest::TextIn(vec!["true".into()]),
     };
-    let of_service_1 =
-        crate::ResourceTest::new(|resource, scope| resource == r#"{"service.name":"service-1"}"# && scope == "scope");
+    let of_service_1 = crate::ask::filter::ResourceTest::new(|resource, scope| {
+        resource == r#"{"service.name":"service-1"}"# && scope == "scope"
+    });
     let mut answers = vec![
         all(ScanFilter::default()),
         all(ScanFilter { services: service, ..ScanFilter::default() }),
@@ -214,7 +220,7 @@ fn answers(snapshot: &Snapshot, tenant: &TenantId) -> Vec<Vec<String>> {
     answers
 }
 
-async fn append_lines(store: &Store, numbers: std::ops::Range<u64>) {
+pub(super) async fn append_lines(store: &Store, numbers: std::ops::Range<u64>) {
     for batch_numbers in Vec::from_iter(numbers).chunks(10) {
         store.append_logs(batch(&tenant("default"), batch_numbers)).await.expect("appended");
     }

@@ -11,6 +11,7 @@ mod formats;
 mod hammer;
 mod lines;
 mod metrics;
+mod old_lines;
 mod power;
 mod pressure;
 mod reopening;
@@ -34,8 +35,8 @@ use std::{
 use weir_proto::{Signal, TenantId, time::Clock};
 
 use self::{check::Numbers, still::StillStore};
-use super::{AppendError, Store, StoreOptions};
-use crate::disk::Disk;
+use super::Store;
+use crate::{disk::Disk, lane::errors::AppendError, options::StoreOptions};
 
 /// How long a test waits for something that background threads do.
 const PATIENCE: Duration = Duration::from_secs(30);
