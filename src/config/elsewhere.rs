@@ -220,12 +220,32 @@ const KEYS: &[(&str, Standing)] = &[
     ("response_headers", Missing("answers have no headers of their own")),
     ("middlewares", Missing("there are no middlewares")),
     ("cors.exposed_headers", Needless("pages need no header of an answer")),
+];
+
+/// The same of `filelog` alone.
+const FILE_KEYS: &[(&str, Standing)] = &[
+    ("storage", Needless("the journal keeps where files were read to, together with their lines")),
+    ("retry_on_failure", Needless("a file is read on only as far as the journal takes its lines")),
+    ("polls_to_archive", Needless("files that are gone are known for a day, in the journal's catalog")),
+    ("acquire_fs_lock", Needless("files are read whoever writes to them")),
+    ("delete_after_read", Missing("files stay; let logrotate remove them")),
+    ("header", Missing("header lines are lines; a filter operator drops them")),
+    ("ordering_criteria", Missing("files are read oldest first; exclude names those that are not wanted")),
+];
+
+/// The same of receivers of one type.
+const KEYS_OF: &[(&str, &[(&str, Standing)])] = &[("splunk_hec", SPLUNK_HEC), ("syslog", SYSLOG)];
+
+const SPLUNK_HEC: &[(&str, Standing)] = &[
     ("access_token_passthrough", Needless("tokens are not kept")),
     ("raw_path", Missing("text is taken at /services/collector/raw")),
     ("health_path", Missing("health is told at /services/collector/health")),
     ("splitting", Needless("raw text is an event a line")),
     ("hec_metadata_to_otel_attrs", Missing("names are the Collector's defaults")),
     ("ack", Missing("what is answered is kept: there is nothing to acknowledge later")),
+];
+
+const SYSLOG: &[(&str, Standing)] = &[
     ("enable_octet_counting", Needless("counted messages are told from lines by themselves")),
     ("max_octets", Needless("tcp.max_log_size bounds messages")),
     ("allow_skip_pri_header", Needless("messages without a priority are kept as texts")),
@@ -240,17 +260,6 @@ const KEYS: &[(&str, Standing)] = &[
     ("udp.one_log_per_packet", Needless("a datagram is a message")),
     ("udp.encoding", Needless("messages are UTF-8; what is not is replaced, and flagged")),
     ("udp.async", Needless("messages are received while others are kept")),
-];
-
-/// The same of `filelog` alone.
-const FILE_KEYS: &[(&str, Standing)] = &[
-    ("storage", Needless("the journal keeps where files were read to, together with their lines")),
-    ("retry_on_failure", Needless("a file is read on only as far as the journal takes its lines")),
-    ("polls_to_archive", Needless("files that are gone are known for a day, in the journal's catalog")),
-    ("acquire_fs_lock", Needless("files are read whoever writes to them")),
-    ("delete_after_read", Missing("files stay; let logrotate remove them")),
-    ("header", Missing("header lines are lines; a filter operator drops them")),
-    ("ordering_criteria", Missing("files are read oldest first; exclude names those that are not wanted")),
 ];
 
 const TLS: Standing = Missing("put a proxy before the port");
