@@ -234,7 +234,8 @@ const FILE_KEYS: &[(&str, Standing)] = &[
 ];
 
 /// The same of receivers of one type.
-const KEYS_OF: &[(&str, &[(&str, Standing)])] = &[("splunk_hec", SPLUNK_HEC), ("syslog", SYSLOG)];
+const KEYS_OF: &[(&str, &[(&str, Standing)])] =
+    &[("file_log", FILE_KEYS), ("filelog", FILE_KEYS), ("splunk_hec", SPLUNK_HEC), ("syslog", SYSLOG)];
 
 const SPLUNK_HEC: &[(&str, Standing)] = &[
     ("access_token_passthrough", Needless("tokens are not kept")),
@@ -268,9 +269,9 @@ const AUTH: Standing = Missing("nobody is asked who they are; put a proxy before
 /// Takes the Collector's keys out of a receiver's settings: those that are needless into `warnings`, the others into
 /// `problems`.
 pub(super) fn take_out(node: &mut Node, id: &str, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
-    let is_files = matches!(id.split('/').next().map(str::trim), Some("filelog" | "file_log"));
-    let of_files = FILE_KEYS.iter().filter(|_| is_files);
-    for (path, standing) in KEYS.iter().chain(of_files) {
+    let component_type = id.split('/').next().unwrap_or_default().trim();
+    let own = KEYS_OF.iter().filter(|(of, _)| *of == component_type).flat_map(|(_, keys)| keys.iter());
+    for (path, standing) in KEYS.iter().chain(own) {
         let keys: Vec<&str> = path.split('.').collect();
         let Some((entry, true)) = node.innermost(&keys) else { continue };
         let at = entry.at;
