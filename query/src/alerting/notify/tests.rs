@@ -78,7 +78,7 @@ fn a_webhook_is_told_of_changes_with_all_that_fires() {
         let alerts: Vec<_> = json["alerts"].as_array().expect("alerts").iter().map(one).collect();
         format!("{} {}", json["status"].as_str().expect("a status"), alerts.join(" "))
     };
-    let mut push =
+    let push =
         |groups: &mut Groups, alerts: Vec<OutAlert>| assert_eq!(groups.push((&origin(), 1000), alerts.into_iter()), 0);
     push(&mut groups, vec![out("a", 9000, false, true), out("b", 9000, false, true)]);
     let first = next(&mut groups).expect("news");
