@@ -167,9 +167,9 @@ impl Totals {
     }
 
     fn say(&self) {
-        println!("Alerts fired {} times; {} times one was pending and did not fire", self.fired, self.pending);
+        println!("Alerts that fired: {}; that were pending and did not fire: {}", self.fired, self.pending);
         if self.recorded > 0 {
-            println!("{} recording rules", self.recorded);
+            println!("Recording rules: {}", self.recorded);
         }
     }
 }
