@@ -51,6 +51,81 @@ pub(crate) enum Command {
     /// Exits with 1 when the query is wrong, or its answer not whole. docs/sql.md lists columns and functions.
     #[command(after_help = SQL_EXAMPLES)]
     Sql(SqlOptions),
+    /// Check files of rules, run their unit tests, or see what they would have done.
+    #[command(subcommand, after_help = RULES_EXAMPLES)]
+    Rules(RulesCommand),
+}
+
+/// What to do with rules.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Check files of rules: Prometheus' format, with groups in SQL and LogQL beside.
+    ///
+    /// Prints `file:line:column: what is wrong` for everything that is. Exits with 1 when a file cannot be used, with 3
+    /// when rules are there twice and --lint-fatal is set.
+    Check(CheckOptions),
+    /// Run unit tests of rules: files as promtool has them.
+    ///
+    /// Exits with 1 when a test fails. docs/alerting.md says what Weir has beside.
+    Test(TestOptions),
+    /// Ask a running weir what the rules of a file would have done.
+    ///
+    /// Says which alerts would have fired, when and for how long, and how many samples recording rules would have given.
+    Replay(ReplayOptions),
+}
+
+/// Options of `weir rules replay`.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayOptions {
+    /// The file of rules.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+    /// When it begins: -7d, 2026-01-31T12:00:00Z, or Unix seconds.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) from: String,
+    /// When it ends.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "now")]
+    pub(crate) to: String,
+    /// How often rules of groups without an interval are evaluated.
+    #[arg(long, value_name = "DURATION", default_value = "1m")]
+    pub(crate) interval: String,
+    /// The weir that is asked: its `query.endpoint`.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4320")]
+    pub(crate) url: String,
+    /// Write what recording rules would have given, as far back as `storage.accept.past` takes it.
+    #[arg(long)]
+    pub(crate) write: bool,
+}
+
+/// Options of `weir rules check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckOptions {
+    /// Files, or patterns in quotes such as 'alerts/*.yml'; without any, stdin.
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// What is looked for beside mistakes: all, duplicate-rules or none.
+    #[arg(long, value_name = "LINT", default_value = "duplicate-rules")]
+    pub(crate) lint: String,
+    /// Exit with 3 when something is found that is no mistake.
+    #[arg(long)]
+    pub(crate) lint_fatal: bool,
+}
+
+/// Options of `weir rules test`.
+#[derive(Debug, Args)]
+pub(crate) struct TestOptions {
+    /// Files of tests, or patterns in quotes.
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<String>,
+    /// Only tests whose names match this regular expression; several are alternatives.
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) run: Vec<String>,
+    /// Show what differs instead of all that is expected and all that is there.
+    #[arg(long)]
+    pub(crate) diff: bool,
+    /// Write a report in JUnit's XML, too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
 }
 
 /// Options of `weir sql`.
@@ -143,6 +218,7 @@ Examples:
   weir validate --config weir.yaml          check the file first
   weir convert otel.yaml -o weir.yaml       start from a Collector's file
   weir sql \"SELECT service, count(*) FROM spans GROUP BY service\"
+  weir rules check 'alerts/*.yml'           read rules as Prometheus does
 
 Then send traces from any OpenTelemetry SDK and look at them:
   OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 my-app
@@ -187,6 +263,13 @@ Examples:
   weir sql --format csv \"SELECT * FROM spans WHERE status_code = 'error' LIMIT 100\" > errors.csv
   weir sql --endpoint http://weir.example:4320 - < query.sql
   weir sql \"EXPLAIN ANALYZE SELECT count(*) FROM spans WHERE service = 'cart'\"";
+
+const RULES_EXAMPLES: &str = "\
+Examples:
+  weir rules check 'alerts/*.yml'
+  weir rules test tests.yml --diff
+  weir rules test tests.yml --run 'disk.*'
+  weir rules replay alerts.yml --from -7d   what would have fired; --write fills recording rules backwards";
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use weir_proto::Signal;
-use weir_store::{AppendError, LogsBatch, TracesBatch};
+use weir_store::{AppendError, LogsBatch, Rejection, TracesBatch};
 
 /// A batch of any signal.
 #[expect(clippy::large_enum_variant, reason = "one a request, moved and never kept in numbers")]
@@ -40,6 +40,14 @@ impl Arrival {
             Self::Lines(batch) => (batch.items, batch.rejected.len(), batch.head_dropped),
         };
         u64::from(items) - rejected as u64 + u64::from(head_dropped)
+    }
+
+    /// Items that are not: by their place.
+    pub fn rejected(&self) -> &[Rejection] {
+        match self {
+            Self::Spans(batch) => &batch.rejected,
+            Self::Lines(batch) => &batch.rejected,
+        }
     }
 
     /// Whether nothing arrived, not even anything that was rejected or dropped.

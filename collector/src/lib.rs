@@ -7,7 +7,6 @@ pub mod otlp_metrics;
 pub mod policies;
 pub mod processors;
 pub mod receivers;
-pub mod relabel;
 pub mod samples;
 
 pub use append::{Append, Arrival};

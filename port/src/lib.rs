@@ -24,6 +24,7 @@ pub use self::{
     decompress::{ACCEPTED, Encoding, decompress},
     headers::{content_length, essence},
     leash::{Leash, Leashed},
+    metrics::{CONNECTIONS_OPEN, CONNECTIONS_REFUSED},
     refusal::Refusal,
     reply::{Reply, ReplyBody},
     server::{Crowd, Listening, Server, ServerOptions},

@@ -7,14 +7,14 @@ use prometheus::{
 };
 
 /// Connections beyond what a port takes.
-pub(crate) static CONNECTIONS_REFUSED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+pub static CONNECTIONS_REFUSED: LazyLock<IntCounterVec> = LazyLock::new(|| {
     let text = "Connections beyond the limit, by protocol";
     register_int_counter_vec!("weir_port_connections_refused_total", text, &["protocol"])
         .expect("each metric is registered once, under a valid name")
 });
 
 /// Connections now.
-pub(crate) static CONNECTIONS_OPEN: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+pub static CONNECTIONS_OPEN: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     register_int_gauge_vec!("weir_port_connections_open", "Connections now, by protocol", &["protocol"])
         .expect("each metric is registered once, under a valid name")
 });

@@ -6,6 +6,7 @@
 mod attributes;
 mod demo;
 mod journey;
+pub mod json_lines;
 mod lines;
 pub mod rng;
 mod services;

@@ -10,6 +10,7 @@ pub mod journal;
 mod labels;
 mod lane;
 pub mod ledger;
+mod note;
 pub mod offset;
 mod options;
 pub mod reject;
@@ -42,11 +43,18 @@ pub use lane::{
     metrics::{FloatSample, HistogramSample, MetricsAppended, MetricsBatch, SampleIndex},
 };
 pub use ledger::{Ledger, Tally};
+pub use note::Note;
 pub use offset::Offset;
 pub use options::StoreOptions;
 pub use reject::{RejectReason, Rejection};
-pub use samples::SeriesSamples;
+pub use samples::{SeriesSamples, TimedHistogram};
 pub use scan::{Scan, ScanPart};
 pub use segment::attribute_in_json;
-pub use snapshot::{asked::Snapshot, stored_series::StoredSeries};
-pub use store::{SignalStatus, Store, StoreStatus, TracesBatch};
+#[doc(hidden)]
+pub use segment::series::chunk_is_kept;
+pub use snapshot::{
+    asked::Snapshot,
+    statistics::{Ranked, SeriesStatistics},
+    stored_series::StoredSeries,
+};
+pub use store::{Arrived, LineFeed, SignalStatus, Store, StoreStatus, TracesBatch};

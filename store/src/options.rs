@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use weir_proto::{Signal, otlp::logs::IdNames};
 
+use crate::head::SeriesLimits;
+
 /// Where and how to keep things.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
@@ -29,6 +31,12 @@ pub struct StoreOptions {
     pub head_spans_max: u64,
     /// Series of a tenant in memory; new ones beyond are refused.
     pub series_max: usize,
+    /// The same of those with one value of the label `job`.
+    pub series_per_job_max: usize,
+    /// Metric families of a tenant whose type, unit and help are known.
+    pub metric_families_max: usize,
+    /// Exemplars of a tenant in a journal file; further ones are left out.
+    pub exemplars_max: usize,
     /// Newest payload kept in memory.
     pub head_payload_bytes_max: u64,
     /// A run of journal files is sealed once it holds this many kept bytes.
@@ -65,6 +73,16 @@ impl StoreOptions {
         }
     }
 
+    /// What a tenant's series may be.
+    pub(super) fn series_limits(&self) -> SeriesLimits {
+        SeriesLimits {
+            series_max: self.series_max,
+            series_per_job_max: self.series_per_job_max,
+            families_max: self.metric_families_max,
+            exemplars_max: self.exemplars_max,
+        }
+    }
+
     /// The defaults, in folder `path`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         const MIB: u64 = 1 << 20;
@@ -80,6 +98,9 @@ impl StoreOptions {
             append_queue_bytes_max: 128 * MIB,
             head_spans_max: 50_000_000,
             series_max: 5_000_000,
+            series_per_job_max: 5_000_000,
+            metric_families_max: 100_000,
+            exemplars_max: 200_000,
             head_payload_bytes_max: 64 * MIB,
             seal_bytes_max: 256 * MIB,
             seal_age_max: Duration::from_secs(30),

@@ -1,5 +1,6 @@
 //! What speaks to the outside: one file or folder per receiver, and the intake that they share.
 
+pub mod elasticsearch;
 pub mod filelog;
 mod intake;
 pub mod loki;
@@ -7,6 +8,8 @@ pub mod otlp;
 pub mod prometheus;
 pub mod remote_write;
 mod span_limits;
+pub mod splunk_hec;
+pub mod syslog;
 pub mod zipkin;
 
 pub use span_limits::SpanLimits;

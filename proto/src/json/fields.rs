@@ -1,6 +1,6 @@
 //! Reads a JSON object as fields: nested names dotted, lists as their text, each number with its own text.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use super::Reader;
 
@@ -60,6 +60,15 @@ pub fn fields<'a>(
     limits: FieldLimits,
     mut visit: impl FnMut(&[u8], FieldValue<'a>),
 ) -> Result<(), NoFields> {
+    fields_at(text, limits, |name, value, _| visit(name, value))
+}
+
+/// As [`fields`], with where in `text` each value stands: of a string, its quotes too.
+pub fn fields_at<'a>(
+    text: &'a [u8],
+    limits: FieldLimits,
+    mut visit: impl FnMut(&[u8], FieldValue<'a>, Range<usize>),
+) -> Result<(), NoFields> {
     if !may_have_fields(text) {
         return Err(NoFields::NoObject);
     }
@@ -93,11 +102,12 @@ pub fn fields<'a>(
                 continue;
             }
             reader.take(b'}');
-            path.with(&key, |name| visit(name, FieldValue::Json(&text[at..reader.at()])));
+            path.with(&key, |name| visit(name, FieldValue::Json(&text[at..reader.at()]), at..reader.at()));
             continue;
         }
+        let at = reader.position();
         let value = value(&mut reader)?;
-        path.with(&key, |name| visit(name, value));
+        path.with(&key, |name| visit(name, value, at..reader.at()));
     }
     reader.end().map_err(|_| NoFields::Broken)
 }
@@ -211,6 +221,17 @@ mod tests {
         let twice = r#"{"k":1,"k":2,"\u006b":"\ud800z","é":"\n"}"#;
         assert_eq!(shown(twice).expect("an object"), ["k=1", "k=2", "k=\"\u{fffd}z\"", "é=\"\\n\""]);
         assert_eq!(shown("{}"), Ok(vec![]));
+    }
+
+    #[test]
+    fn values_are_told_where_they_stand() {
+        let text = r#" {"a" : "x\n" ,"b":{"c":[1 , 2], "d":{} },"e": -1.5e3}"#;
+        let mut found = Vec::new();
+        let read = fields_at(text.as_bytes(), FieldLimits::default(), |name, _, at| {
+            found.push((String::from_utf8_lossy(name).into_owned(), &text[at]));
+        });
+        let expected = [("a", r#""x\n""#), ("b.c", "[1 , 2]"), ("b.d", "{}"), ("e", "-1.5e3")];
+        assert_eq!((read, found), (Ok(()), expected.map(|(name, value)| (name.to_owned(), value)).to_vec()));
     }
 
     #[test]

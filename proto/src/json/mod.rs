@@ -10,5 +10,8 @@ mod string;
 
 pub use error::JsonError;
 pub use events::{Event, events};
-pub use fields::{FieldLimits, FieldValue, NoFields, field, fields, may_have_fields};
+pub use fields::{FieldLimits, FieldValue, NoFields, field, fields, fields_at, may_have_fields};
+pub use number::number_len;
 pub(crate) use reader::{Items, Members, Reader};
+pub use skip::value_len;
+pub use string::plain_len;

@@ -2,7 +2,7 @@
 
 /// Bytes of the number that `text` begins with (RFC 8259, section 6); `None` when it begins with none.
 #[inline]
-pub(super) fn number_len(text: &[u8]) -> Option<usize> {
+pub fn number_len(text: &[u8]) -> Option<usize> {
     let digits_from = |from: usize| text[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let start = usize::from(text.first() == Some(&b'-'));
     let mut end = start + digits_from(start);

@@ -29,6 +29,13 @@ impl Open {
     }
 }
 
+/// Bytes of the JSON value that `text` begins with; `None` when it begins with none.
+pub fn value_len(text: &[u8]) -> Option<usize> {
+    let mut reader = Reader::new(text);
+    reader.skip().ok()?;
+    Some(reader.at())
+}
+
 impl Reader<'_> {
     /// Passes over the next value, which must be JSON all the same.
     pub(crate) fn skip(&mut self) -> Result<(), JsonError> {

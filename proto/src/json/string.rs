@@ -7,7 +7,7 @@ const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
 /// Bytes before the first quote, backslash or control character.
 #[inline]
-pub(super) fn plain_len(text: &[u8]) -> usize {
+pub fn plain_len(text: &[u8]) -> usize {
     let mut at = 0;
     while let Some(eight) = text[at..].first_chunk() {
         let found = special_bytes(u64::from_le_bytes(*eight));

@@ -5,6 +5,7 @@ use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use http::Request;
 use hyper::{body::Incoming, service::Service};
 use hyper_util::service::TowerToHyperService;
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weir_port::{Authenticate, Crowd, Lifetime, Server, ServerOptions};
 use weir_proto::time::Clock;
@@ -44,6 +45,8 @@ pub async fn start(
         mounts: guests.mounts.into(),
         site: Arc::new(guests.site),
         about: Arc::new(guests.about),
+        tails: Arc::new(Semaphore::new(config.logql.tails_max.get().min(Semaphore::MAX_PERMITS))),
+        stop: shutdown.clone(),
     };
     serve(app, tracker, shutdown).await
 }

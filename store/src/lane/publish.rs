@@ -44,7 +44,10 @@ pub(crate) fn logs_publisher(
     views: Arc<Views>,
     budget: Arc<Mutex<PayloadBudget>>,
 ) -> impl FnMut(Vec<Committed<LineSummaries>>) + Send + 'static {
-    move |committed| publish::<LineRows>(&views, &budget, committed, |_, _, _| {})
+    move |committed| {
+        publish::<LineRows>(&views, &budget, committed, |_, _, _| {});
+        views.ring_lines();
+    }
 }
 
 /// Puts a group's frames into the head, and shows them; `published` hears of each: its file, its index there, its number in the

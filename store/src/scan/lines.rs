@@ -82,6 +82,24 @@ pub(super) fn parts(
 }
 
 impl LinesPart {
+    /// No frames yet.
+    pub(crate) fn empty(file: Arc<LineFile>) -> Self {
+        Self { file, frames: Vec::new(), time_ns: (u64::MAX, 0), rows_max: 0 }
+    }
+
+    /// Adds the frame of this index, which comes after the others.
+    pub(crate) fn push(&mut self, index: u32, frame: &LineFrame) {
+        let (min, max) = frame.time_ns;
+        self.frames.push(index);
+        self.time_ns = (self.time_ns.0.min(min), self.time_ns.1.max(max));
+        self.rows_max += frame.lines.len() as u64;
+    }
+
+    /// Itself, if it has frames.
+    pub(crate) fn unless_empty(self) -> Option<Self> {
+        (!self.frames.is_empty()).then_some(self)
+    }
+
     /// The same frames in several parts.
     pub(super) fn split(&self, rows_max: u32) -> Vec<Self> {
         let mut parts: Vec<Self> = Vec::new();

@@ -10,6 +10,7 @@ use super::{
     column::{ChunkView, ValuesView},
     dictionary::Dictionary,
     encoding::{bits, page},
+    packing::Packing,
     schema::{ColumnSpec, Kind, fixed},
 };
 
@@ -89,7 +90,11 @@ impl Planner {
     }
 
     fn plan_bytes(&mut self, spec: &ColumnSpec, codes: &[u32], dictionary: &Dictionary) -> Plan {
-        let plain = if spec.kind == Kind::Id16 { Plan::Plain } else { Plan::DeltaLength };
+        let plain = match (spec.kind, spec.packing) {
+            (_, Packing::Time(_)) => Plan::Delta,
+            (Kind::Id16, _) | (_, Packing::Hex8 | Packing::Hex16 | Packing::Uuid) => Plan::Plain,
+            _ => Plan::DeltaLength,
+        };
         if !dictionary.is_distinct() {
             return plain;
         }
@@ -110,7 +115,7 @@ impl Planner {
                 if *local == NONE {
                     *local = global.len() as u32;
                     global.push(code);
-                    let value_bytes = dictionary.value_len(code) + 4;
+                    let value_bytes = spec.packing.width().unwrap_or_else(|| dictionary.value_len(code) + 4);
                     dictionary_bytes += value_bytes;
                     self.plain_bytes.push(value_bytes as u32);
                 }
@@ -131,7 +136,7 @@ impl Planner {
         }
         let mut page = Vec::with_capacity(dictionary_bytes);
         for &code in &global {
-            write_plain_bytes(spec.kind, dictionary.get(code), &mut page);
+            write_plain_bytes(spec, dictionary.get(code), &mut page);
         }
         Plan::Dictionary { codes: local_codes, width, page, count: global.len() as u32, global }
     }

@@ -15,10 +15,10 @@ use parquet::{
 use super::{
     SegmentError,
     column::{Column, Values},
+    data_page::{DataPage, Entries, decode_plain_bytes, decode_plain_words},
     dictionary::Dictionary,
     encoding::{
-        BadEncoding, bits, delta,
-        hybrid::{self, Stretch, Stretches},
+        BadEncoding,
         page::{self, HEADER_BYTES_MAX, PageHeader},
     },
     files::ReadFile,
@@ -71,13 +71,6 @@ pub(super) struct ChunkReader<'a> {
     pub(super) table: &'static Table,
 }
 
-/// What a chunk's dictionary page holds.
-enum Entries {
-    None,
-    Bytes(Dictionary),
-    Words(Vec<u64>),
-}
-
 thread_local! {
     // A context costs more to make than most pages cost to decompress.
     static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
@@ -92,6 +85,40 @@ impl<'a> ChunkReader<'a> {
     /// A column's chunk in a row group; `None` when the file was written without the column.
     pub(super) fn chunk(&self, group: usize, column: usize) -> Option<&'a ColumnChunkMetaData> {
         self.in_file[column].map(|column| self.metadata.row_group(group).column(column))
+    }
+
+    /// A column's number in the file.
+    pub(super) fn number_in_file(&self, column: usize) -> Option<usize> {
+        self.in_file[column]
+    }
+
+    /// Whether a column is one of ids, read as a field.
+    pub(super) fn is_id_as_field(&self, column: usize) -> bool {
+        column >= self.table.len() && self.in_file[..self.table.len()].contains(&self.in_file[column])
+    }
+
+    /// The bytes of a chunk, of which every page has its checksum.
+    pub(super) fn checked_bytes(&self, group: usize, column: usize) -> Result<Vec<u8>, SegmentError> {
+        let bad = |bad: BadEncoding| {
+            let (file, name) = (self.table.file, &self.specs[column].name);
+            SegmentError::damaged(format!("{file}: row group {group}, column {name}: {bad}"))
+        };
+        let chunk = self.chunk(group, column).ok_or_else(|| bad(BadEncoding("no chunk")))?;
+        let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+        let place = u64::try_from(start).ok().zip(usize::try_from(chunk.compressed_size()).ok());
+        let (start, len) = place.ok_or_else(|| bad(BadEncoding("chunk place")))?;
+        let bytes = self.file.read(start, len)?;
+        let mut left = &bytes[..];
+        while !left.is_empty() {
+            let header = PageHeader::take(&mut left).map_err(bad)?;
+            let content = left.split_at_checked(header.stored_bytes as usize);
+            let (content, rest) = content.ok_or_else(|| bad(BadEncoding("page length")))?;
+            if crc32fast::hash(content) != header.crc {
+                return Err(bad(BadEncoding("page checksum")));
+            }
+            left = rest;
+        }
+        Ok(bytes)
     }
 
     /// Whether no row of the group has a value in this column.
@@ -319,7 +346,7 @@ impl<'a> ChunkReader<'a> {
             return Ok(Entries::Words(words));
         }
         let mut dictionary = Dictionary::new();
-        decode_plain_bytes(spec.kind, &body, count, &mut dictionary)?;
+        decode_plain_bytes(spec, &body, count, &mut dictionary)?;
         Ok(Entries::Bytes(dictionary))
     }
 }
@@ -411,175 +438,4 @@ fn open_page(bytes: &[u8], chunk: &ColumnChunkMetaData, body: &mut Vec<u8>) -> R
         return Err(BadEncoding("page length"));
     }
     Ok(header)
-}
-
-/// A data page's content, to be decoded.
-struct DataPage<'a> {
-    spec: &'a ColumnSpec,
-    encoding: i32,
-    first_row: u32,
-    rows: u32,
-}
-
-impl DataPage<'_> {
-    fn decode(&self, body: &[u8], entries: &Entries, column: &mut Column) -> Result<(), BadEncoding> {
-        let mut values = body;
-        let count = match &mut column.rows {
-            None => self.rows as usize,
-            Some(rows) => {
-                let (len, rest) = body.split_first_chunk::<4>().ok_or(BadEncoding("levels"))?;
-                let (levels, rest) =
-                    rest.split_at_checked(u32::from_le_bytes(*len) as usize).ok_or(BadEncoding("levels"))?;
-                values = rest;
-                let before = rows.len();
-                decode_levels(levels, self.first_row, self.rows, rows)?;
-                rows.len() - before
-            }
-        };
-        match (&mut column.values, entries) {
-            (Values::Bytes { codes, .. }, Entries::Bytes(entries)) => {
-                self.decode_codes(values, count, entries.len() as u32, codes)
-            }
-            (Values::Bytes { codes, dictionary }, _) => {
-                codes.extend(dictionary.len() as u32..dictionary.len() as u32 + count as u32);
-                match self.encoding {
-                    page::DELTA_LENGTH => decode_delta_lengths(values, count, dictionary),
-                    page::PLAIN => decode_plain_bytes(self.spec.kind, values, count, dictionary),
-                    _ => Err(BadEncoding("encoding")),
-                }
-            }
-            (Values::Words(words), Entries::Words(entries)) => {
-                let mut codes = Vec::new();
-                self.decode_codes(values, count, entries.len() as u32, &mut codes)?;
-                words.extend(codes.iter().map(|&code| entries[code as usize]));
-                Ok(())
-            }
-            (Values::Words(words), _) => match self.encoding {
-                page::DELTA => delta::decode(values, count, words).map(|_| ()),
-                page::SPLIT => decode_split(self.spec.kind, values, count, words),
-                page::PLAIN => decode_plain_words(self.spec.kind, values, count, words),
-                _ => Err(BadEncoding("encoding")),
-            },
-        }
-    }
-
-    fn decode_codes(&self, values: &[u8], count: usize, limit: u32, codes: &mut Vec<u32>) -> Result<(), BadEncoding> {
-        let (&width, packed) = values.split_first().ok_or(BadEncoding("codes"))?;
-        hybrid::decode(packed, count, u32::from(width), limit, codes)
-    }
-}
-
-fn decode_levels(levels: &[u8], first_row: u32, rows: u32, present: &mut Vec<u32>) -> Result<(), BadEncoding> {
-    let mut stretches = Stretches::new(levels, rows as usize, 1)?;
-    let mut row = first_row;
-    while let Some(stretch) = stretches.next()? {
-        match stretch {
-            Stretch::Run { count, code } => {
-                if code == 1 {
-                    present.extend(row..row + count as u32);
-                } else if code != 0 {
-                    return Err(BadEncoding("level"));
-                }
-                row += count as u32;
-            }
-            Stretch::Packed { count, bytes } => {
-                let end = row + count as u32;
-                for &byte in bytes {
-                    let mut left = byte;
-                    while left != 0 {
-                        let at = row + left.trailing_zeros();
-                        left &= left - 1;
-                        if at >= end {
-                            return Err(BadEncoding("levels"));
-                        }
-                        present.push(at);
-                    }
-                    row += 8;
-                }
-                row = end;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn decode_plain_bytes(kind: Kind, mut body: &[u8], count: usize, out: &mut Dictionary) -> Result<(), BadEncoding> {
-    for _ in 0..count {
-        let len = match kind {
-            Kind::Id16 => 16,
-            _ => {
-                let (len, rest) = body.split_first_chunk::<4>().ok_or(BadEncoding("byte string"))?;
-                body = rest;
-                u32::from_le_bytes(*len) as usize
-            }
-        };
-        let (value, rest) = body.split_at_checked(len).ok_or(BadEncoding("byte string"))?;
-        body = rest;
-        out.push(value);
-    }
-    if body.is_empty() { Ok(()) } else { Err(BadEncoding("byte strings")) }
-}
-
-fn decode_delta_lengths(body: &[u8], count: usize, out: &mut Dictionary) -> Result<(), BadEncoding> {
-    let mut lengths = Vec::new();
-    let used = delta::decode(body, count, &mut lengths)?;
-    let mut body = &body[used..];
-    for length in lengths {
-        let length = usize::try_from(length).map_err(|_| BadEncoding("byte string"))?;
-        let (value, rest) = body.split_at_checked(length).ok_or(BadEncoding("byte string"))?;
-        body = rest;
-        out.push(value);
-    }
-    if body.is_empty() { Ok(()) } else { Err(BadEncoding("byte strings")) }
-}
-
-fn decode_plain_words(kind: Kind, body: &[u8], count: usize, words: &mut Vec<u64>) -> Result<(), BadEncoding> {
-    let Some(width) = kind.width() else {
-        if body.len() != count.div_ceil(8) {
-            return Err(BadEncoding("booleans"));
-        }
-        words.extend((0..count).map(|index| bits::get(body, index, 1)));
-        return Ok(());
-    };
-    if body.len() != count * width {
-        return Err(BadEncoding("numbers"));
-    }
-    for value in body.chunks_exact(width) {
-        words.push(word(kind, value));
-    }
-    Ok(())
-}
-
-fn decode_split(kind: Kind, body: &[u8], count: usize, words: &mut Vec<u64>) -> Result<(), BadEncoding> {
-    let width = kind.width().ok_or(BadEncoding("encoding"))?;
-    if body.len() != count * width || width > 8 {
-        return Err(BadEncoding("numbers"));
-    }
-    if count == 0 {
-        return Ok(());
-    }
-    let before = words.len();
-    words.resize(before + count, 0);
-    for (byte, plane) in body.chunks_exact(count).enumerate() {
-        // The upper bytes of most numbers are zeros.
-        if plane.iter().all(|&byte| byte == 0) {
-            continue;
-        }
-        for (word, &value) in words[before..].iter_mut().zip(plane) {
-            *word |= u64::from(value) << (8 * byte);
-        }
-    }
-    if width == 4 {
-        words[before..].iter_mut().for_each(|value| *value = word(kind, &value.to_le_bytes()[..4]));
-    }
-    Ok(())
-}
-
-/// The 64 bits that stand for a PLAIN number.
-fn word(kind: Kind, bytes: &[u8]) -> u64 {
-    match (kind, bytes.first_chunk::<4>()) {
-        (Kind::Int32, Some(four)) => i64::from(i32::from_le_bytes(*four)) as u64,
-        (Kind::Uint32, Some(four)) => u64::from(u32::from_le_bytes(*four)),
-        _ => bytes.first_chunk::<8>().map_or(0, |eight| u64::from_le_bytes(*eight)),
-    }
 }

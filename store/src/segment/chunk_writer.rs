@@ -19,7 +19,8 @@ use super::{
     chunk_plan::{Plan, Planner},
     column::{ChunkView, ValuesView},
     encoding::{bits, delta, hybrid, page, page::PageHeader},
-    schema::{ColumnSpec, Kind},
+    packing::Packing,
+    schema::{BODY_PREFIX, ColumnSpec, Kind},
     statistics::{self, Bounds},
 };
 
@@ -213,9 +214,13 @@ impl ChunkWriter {
                     for &code in codes {
                         body.extend_from_slice(dictionary.get(code));
                     }
+                } else if matches!(plan, Plan::Delta) {
+                    let times: Vec<u64> =
+                        codes.iter().map(|&code| spec.packing.pack_time(dictionary.get(code))).collect();
+                    delta::encode(&times, body);
                 } else {
                     for &code in codes {
-                        write_plain_bytes(spec.kind, dictionary.get(code), body);
+                        write_plain_bytes(spec, dictionary.get(code), body);
                     }
                 }
             }
@@ -385,8 +390,11 @@ fn write_levels(present: &[u32], first_row: u32, rows: u32, out: &mut Vec<u8>) {
 }
 
 /// Appends a byte string in PLAIN encoding.
-pub(super) fn write_plain_bytes(kind: Kind, value: &[u8], out: &mut Vec<u8>) {
-    if kind != Kind::Id16 {
+pub(super) fn write_plain_bytes(spec: &ColumnSpec, value: &[u8], out: &mut Vec<u8>) {
+    if spec.packing != Packing::None {
+        return spec.packing.pack(value, out);
+    }
+    if spec.kind != Kind::Id16 {
         out.extend_from_slice(&(value.len() as u32).to_le_bytes());
     }
     out.extend_from_slice(value);
@@ -410,7 +418,7 @@ fn column_index(
     bounds: &statistics::ChunkBounds,
 ) -> Result<Option<ColumnIndexMetaData>, ParquetError> {
     let Some(page_bounds) = &bounds.pages else { return Ok(None) };
-    let mut builder = ColumnIndexBuilder::new(spec.kind.physical());
+    let mut builder = ColumnIndexBuilder::new(spec.physical());
     for (page, bounds) in pages.iter().zip(page_bounds) {
         let nulls = i64::from(page.rows) - (page.to - page.from) as i64;
         match bounds {
@@ -424,7 +432,9 @@ fn column_index(
 /// A filter over the values of byte strings that have no dictionary to look into.
 fn bloom_filter(spec: &ColumnSpec, view: ChunkView<'_>, plan: &Plan) -> Option<Sbbf> {
     let (Kind::Text, ValuesView::Bytes { codes, dictionary }) = (spec.kind, view.values) else { return None };
-    if matches!(plan, Plan::Dictionary { .. }) || codes.len() < BLOOM_VALUES_MIN {
+    // Words of fields are in the filter over the bodies.
+    let is_field = spec.name.starts_with(BODY_PREFIX);
+    if matches!(plan, Plan::Dictionary { .. }) || codes.len() < BLOOM_VALUES_MIN || is_field {
         return None;
     }
     // A power of two (Arrow insists), between 3.5 and 7 bits a value: passes over fifteen to nineteen of twenty row groups.

@@ -4,7 +4,7 @@ use weir_proto::otlp::{ResourceView, ScopeView, wire::WireError};
 
 use super::{
     attributes::AttributeTable,
-    body_fields::BodyTable,
+    body_table::BodyTable,
     column::{Column, Values},
     contexts::Contexts,
     json,

@@ -9,7 +9,9 @@ use weir_proto::{
 };
 
 use super::{
+    body_table::Pushed,
     column::{Column, Values},
+    field_column::RowIds,
     gathering::{Builder, Gathering, push_some_bytes, push_some_word},
     json,
     schema::{DEFECT_BODY, DEFECT_NO_TIME, DEFECT_SPAN_ID, DEFECT_TRACE_ID, lines},
@@ -95,7 +97,7 @@ impl LineBuilder {
         defects |= self.push_ids(row, line, ids);
         self.0.fixed[lines::SEVERITY_NUMBER].push_word(row, i64::from(line.severity_number) as u64);
         push_some_bytes(&mut self.0.fixed[lines::SEVERITY_TEXT], row, line.severity_text);
-        defects |= self.push_body(row, &line.body);
+        defects |= self.push_body(row, &line.body, ids);
         push_some_bytes(&mut self.0.fixed[lines::EVENT_NAME], row, line.event_name);
         push_some_word(&mut self.0.fixed[lines::FLAGS], row, u64::from(line.flags));
         push_some_word(&mut self.0.fixed[lines::DEFECTS], row, defects);
@@ -134,23 +136,26 @@ impl LineBuilder {
         defects
     }
 
-    /// A text is kept as it is, anything else as JSON text; of both the fields, if it is an object. Answers the defect of one that only begins so.
-    fn push_body(&mut self, row: u32, body: &ValueView<'_>) -> u64 {
+    /// A text is kept as it is, anything else as JSON text; of both the fields, if it is an object, and where it comes back from them a template
+    /// instead. Answers the defect of one that only begins so.
+    fn push_body(&mut self, row: u32, body: &ValueView<'_>, ids: LineIds) -> u64 {
         let Gathering { fixed, text, bodies, .. } = &mut self.0;
-        let is_broken = match body {
-            ValueView::Empty => false,
-            ValueView::Str(body) => {
-                fixed[lines::BODY].push_bytes(row, body);
-                bodies.push(row, body)
-            }
+        let body: &[u8] = match body {
+            ValueView::Empty => return 0,
+            ValueView::Str(body) => body,
             structured => {
                 text.clear();
                 json::write_value(structured, text);
-                fixed[lines::BODY].push_bytes(row, text);
                 fixed[lines::BODY_IS_JSON].push_word(row, 1);
-                bodies.push(row, text)
+                text
             }
         };
-        if is_broken { DEFECT_BODY } else { 0 }
+        let (traces, spans) = (&fixed[lines::TRACE_ID], &fixed[lines::SPAN_ID]);
+        let pushed = bodies.push(row, body, &RowIds { trace: ids.trace, span: ids.span, traces, spans });
+        match pushed {
+            Pushed::Template(number) => bodies.push_template(row, number, &mut fixed[lines::BODY_TEMPLATE]),
+            Pushed::Text | Pushed::Broken => fixed[lines::BODY].push_bytes(row, body),
+        }
+        if pushed == Pushed::Broken { DEFECT_BODY } else { 0 }
     }
 }

@@ -12,7 +12,8 @@ use super::{
     column::Column,
     json::{self, BadJson},
     record::{attribute, shared, text},
-    schema::{ColumnSpec, DEFECT_NO_TIME, ITEM_PREFIX, RESOURCE_PREFIX, lines},
+    scan::{bodies, gather::ChosenRows},
+    schema::{BODY_PREFIX, ColumnSpec, DEFECT_NO_TIME, ITEM_PREFIX, RESOURCE_PREFIX, lines},
 };
 use crate::ask::line::LineRecord;
 
@@ -37,8 +38,17 @@ pub(super) fn read(reader: &ChunkReader<'_>, group: usize, rows: &[u32]) -> Resu
         if reader.is_empty(group, number) {
             continue;
         }
+        // What bodies are made of is read with them.
+        if matches!(number, lines::BODY | lines::BODY_TEMPLATE) || spec.name.starts_with(BODY_PREFIX) {
+            continue;
+        }
         let block = reader.read_rows(group, number, rows)?;
         fill(&mut drafts, rows, number, spec, &block).map_err(|error| damaged(&spec.name, error))?;
+    }
+    let bodies = bodies::read(reader, group, &ChosenRows::Some(rows.to_vec()))?;
+    for at in 0..bodies.len() {
+        let body = text(bodies.bytes(at)).map_err(|error| damaged("body", error))?;
+        drafts[bodies.row(at) as usize].body = Some(body);
     }
     let mut records: Vec<LineRecord> = Vec::with_capacity(rows.len());
     for draft in drafts {
@@ -73,7 +83,6 @@ impl Draft {
             lines::SPAN_ID => line.span_id = column.word(at).to_le_bytes().to_vec(),
             lines::SEVERITY_NUMBER => line.severity_number = column.word(at) as i32,
             lines::SEVERITY_TEXT => line.severity_text = text(column.bytes(at))?,
-            lines::BODY => self.body = Some(text(column.bytes(at))?),
             lines::BODY_IS_JSON => self.body_is_json = column.word(at) != 0,
             lines::EVENT_NAME => line.event_name = text(column.bytes(at))?,
             lines::FLAGS => line.flags = column.word(at) as u32,

@@ -8,6 +8,7 @@ use weir_proto::{Signal, TenantId};
 use super::{
     SegmentError, SegmentId,
     body_fields::BodyFields,
+    body_tokens::Tokens,
     files::{MANIFEST, ReadFile},
     operations::ServiceList,
 };
@@ -15,7 +16,15 @@ use crate::{ask::span::Operation, ledger::Tally};
 
 /// The format that this code writes; it reads older ones, too. Raised when a program that knows only lower ones would answer
 /// wrongly: not for a column, a file or a field of the manifest more.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
+
+/// The format of what is written today: lines may have templates instead of bodies since 2; nothing else has changed since 1.
+pub(super) fn format_of(signal: Signal) -> u32 {
+    if signal == Signal::Logs { 2 } else { 1 }
+}
+
+/// The same of segments of metrics. 2: chunks of histograms may say when counting began.
+pub(super) const SERIES_FORMAT: u32 = 2;
 
 /// Most operations listed: of services that have more than others some are left out. Few in tests of development builds.
 pub(super) const OPERATIONS_MAX: usize = if cfg!(all(test, debug_assertions)) { 1000 } else { 10_000 };
@@ -169,6 +178,11 @@ pub(super) struct ResidualKey {
 }
 
 impl Manifest {
+    /// Which tokens the filters over bodies have.
+    pub(super) fn tokens(&self) -> Tokens {
+        Tokens::of(self.bodies.as_ref().map_or(0, |bodies| bodies.tokens))
+    }
+
     /// The id.
     pub(super) fn id(&self) -> Result<SegmentId, SegmentError> {
         let tenant = TenantId::new(&self.tenant).map_err(|_| damaged("tenant"))?;
@@ -220,10 +234,13 @@ pub(super) fn check_format_of(json: &str) -> Result<(), SegmentError> {
     #[derive(Deserialize)]
     struct Format {
         format: u32,
+        #[serde(default)]
+        journal: String,
     }
-    let Format { format } = serde_json::from_str(json).map_err(|error| damaged(&error.to_string()))?;
-    if format > FORMAT {
-        return Err(SegmentError::TooNew { found: format, supported: FORMAT });
+    let Format { format, journal } = serde_json::from_str(json).map_err(|error| damaged(&error.to_string()))?;
+    let supported = if journal == Signal::Metrics.name() { SERIES_FORMAT } else { FORMAT };
+    if format > supported {
+        return Err(SegmentError::TooNew { found: format, supported });
     }
     Ok(())
 }

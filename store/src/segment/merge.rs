@@ -1,27 +1,25 @@
 //! Makes one segment of several, on dictionary codes, a row group at a time. Never changes an answer.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    ops::Range,
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::HashMap, ops::Range, path::Path, sync::Arc};
 
 use weir_proto::TraceId;
 
 use super::{
     Segment, SegmentError, SegmentId,
-    attributes::ValueKind,
     body_fields::{self, BodyFields},
+    carry::Carrier,
     chunk_reader::{Block, ChunkReader},
     column::{Column, Values},
+    field_column::texts_of,
     files::{INDEX, MANIFEST, NewDirectory},
-    manifest::{Checked, FORMAT, Manifest, ResidualKey, ResidualKeys},
+    manifest::{Checked, Manifest, format_of},
     moves::{Moved, Moves, positions},
     operations::listed,
-    promotion::{TypedKey, choose, residual_keys},
+    place_plan::PlacePlan,
+    promotion::TypedKey,
     rows_file::{ROW_GROUP_ROWS, RowsFile},
-    schema::{BODY_PREFIX, ColumnSpec, ITEM_PREFIX, Kind, RESOURCE_PREFIX, Table},
+    scan::{bodies, gather, gather::ChosenRows},
+    schema::{BODY_PREFIX, ColumnSpec, ITEM_PREFIX, Kind, RESOURCE_PREFIX, Table, id_column, lines},
     trace_rows::TraceRows,
     write::attribute_spec,
 };
@@ -107,18 +105,6 @@ impl Segment {
     }
 }
 
-/// The attributes of spans, or of resources.
-struct PlacePlan {
-    prefix: &'static str,
-    residual: usize,
-    /// How often each key has each type, over all inputs.
-    counts: BTreeMap<TypedKey, u64>,
-    chosen: Vec<TypedKey>,
-    /// Values of chosen keys that stayed in residuals.
-    kept: BTreeMap<TypedKey, u64>,
-    cut: bool,
-}
-
 /// Where one input's columns go.
 struct InputPlan {
     /// For each output column the input's.
@@ -127,6 +113,10 @@ struct InputPlan {
     texts: HashMap<usize, (usize, Kind)>,
     /// For spans and for resources.
     moves: [Option<Moves>; 2],
+    /// Whether some of its bodies must become texts: fields of theirs get no column.
+    needs_texts: bool,
+    /// Of an input whose row groups may be taken over as they are.
+    carrier: Option<Carrier>,
 }
 
 struct Merge {
@@ -143,76 +133,6 @@ struct Merge {
     /// Rows written before those.
     rows: u64,
     traces: TraceRows,
-}
-
-impl PlacePlan {
-    fn new(prefix: &'static str, residual: usize, inputs: &[Arc<Segment>], rows: u64) -> Self {
-        let mut counts = BTreeMap::new();
-        let mut cut = false;
-        for input in inputs {
-            for (number, spec) in input.specs().iter().enumerate().skip(input.table().len()) {
-                if let Some(key) = typed_key(prefix, spec) {
-                    *counts.entry(key).or_default() += input.value_count(number);
-                }
-            }
-            let residual = residual_of(input, prefix);
-            cut |= residual.cut;
-            for key in &residual.keys {
-                if let Some(kind) = ValueKind::ALL.into_iter().find(|kind| kind.name() == key.kind) {
-                    *counts.entry((key.key.clone().into_bytes(), kind)).or_default() += key.count;
-                }
-            }
-        }
-        let chosen = choose(&counts, rows);
-        Self { prefix, residual, counts, chosen, kept: BTreeMap::new(), cut }
-    }
-
-    fn moves(&self, input: &Segment) -> Option<Moves> {
-        let column_of = |key: &TypedKey| -> Option<usize> {
-            let spec = attribute_spec(self.prefix, &key.0, key.1);
-            input.columns.get(&spec.name).copied().filter(|&number| input.specs()[number].kind == spec.kind)
-        };
-        let mut demoted = Vec::new();
-        for (number, spec) in input.specs().iter().enumerate().skip(input.table().len()) {
-            if let Some(key) = typed_key(self.prefix, spec)
-                && self.chosen.binary_search(&key).is_err()
-            {
-                demoted.push((key, number));
-            }
-        }
-        let residual = residual_of(input, self.prefix);
-        let is_listed = |key: &TypedKey| {
-            residual.cut || residual.keys.iter().any(|r| r.key.as_bytes() == key.0 && r.kind == key.1.name())
-        };
-        let promoted: HashMap<_, _> =
-            self.chosen.iter().filter(|key| is_listed(key)).map(|key| (key.clone(), column_of(key))).collect();
-        if demoted.is_empty() && promoted.is_empty() {
-            return None;
-        }
-        Some(Moves { promoted, demoted, residual: self.residual })
-    }
-
-    /// The keys left in the residual of the output.
-    fn residual_keys(&self) -> ResidualKeys {
-        let others = self.counts.iter().filter(|(key, _)| self.chosen.binary_search(key).is_err());
-        let keys = others.chain(&self.kept).map(|((key, kind), &count)| ResidualKey {
-            key: String::from_utf8_lossy(key).into_owned(),
-            kind: kind.name().to_owned(),
-            count,
-        });
-        residual_keys(keys.filter(|key| key.count > 0).collect(), self.cut)
-    }
-}
-
-fn residual_of<'a>(input: &'a Segment, prefix: &str) -> &'a ResidualKeys {
-    if prefix == ITEM_PREFIX { &input.manifest.attributes_other } else { &input.manifest.resource_other }
-}
-
-/// The key and type of a promoted column.
-fn typed_key(prefix: &str, spec: &ColumnSpec) -> Option<TypedKey> {
-    let key = spec.name.strip_prefix(prefix)?;
-    let kind = ValueKind::ALL.into_iter().find(|kind| kind.column_kind() == Some(spec.kind))?;
-    Some((key.as_bytes().to_vec(), kind))
 }
 
 impl Merge {
@@ -239,12 +159,14 @@ impl Merge {
             }
         }
         let fields: Vec<Option<&BodyFields>> = inputs.iter().map(|input| input.manifest.bodies.as_ref()).collect();
-        let (bodies, of_bodies) = body_fields::merged(&fields, rows, |number, name| {
+        let held_as = |number: usize, name: &str| {
             let column = inputs[number].columns.get(&format!("{BODY_PREFIX}{name}"));
-            column.map(|&column| inputs[number].specs()[column].kind)
-        });
+            column.map(|&column| &inputs[number].specs()[column]).map(|spec| (spec.kind, spec.packing))
+        };
+        let has_ids = |number: usize, id| inputs[number].value_count(id_column(id).0) > 0;
+        let (bodies, of_bodies) = body_fields::merged(&fields, rows, held_as, has_ids);
         specs.extend(of_bodies);
-        let plan_input = |input: &Arc<Segment>| {
+        let plan_input = |input: &Arc<Segment>| -> Result<InputPlan, SegmentError> {
             let column_of = |spec: &ColumnSpec| input.columns.get(&spec.name).copied();
             let kind_of = |column: usize| input.specs()[column].kind;
             // Texts hold lists, too, and numbers where these are turned into texts.
@@ -252,21 +174,27 @@ impl Merge {
                 kind_of(column) == spec.kind
                     || (spec.name.starts_with(BODY_PREFIX) && spec.kind == Kind::Text && kind_of(column) == Kind::Json)
             };
-            let sources = specs.iter().map(|spec| column_of(spec).filter(|&n| is_held(spec, n))).collect();
+            let sources: Vec<Option<usize>> =
+                specs.iter().map(|spec| column_of(spec).filter(|&n| is_held(spec, n))).collect();
             let as_texts = |(output, spec): (usize, &ColumnSpec)| {
                 let is_turned = spec.name.starts_with(BODY_PREFIX) && spec.kind == Kind::Text;
                 let column = column_of(spec).filter(|&column| is_turned && !kind_of(column).is_bytes());
                 column.map(|column| (output, (column, kind_of(column))))
             };
-            InputPlan {
-                sources,
-                texts: specs.iter().enumerate().filter_map(as_texts).collect(),
-                moves: [places[0].moves(input), places[1].moves(input)],
-            }
+            let moves = [places[0].moves(input), places[1].moves(input)];
+            let texts: HashMap<usize, (usize, Kind)> = specs.iter().enumerate().filter_map(as_texts).collect();
+            let needs_texts = lacks_fields(input, bodies.as_ref());
+            let is_as_it_is = !needs_texts && texts.is_empty() && moves.iter().all(Option::is_none);
+            let carrier = match is_as_it_is {
+                true => Carrier::new(input, &specs, bodies.as_ref(), &sources)?,
+                false => None,
+            };
+            Ok(InputPlan { sources, texts, moves, needs_texts, carrier })
         };
-        let plans = inputs.iter().map(plan_input).collect();
+        let plans = inputs.iter().map(plan_input).collect::<Result<_, _>>()?;
         let columns = specs.iter().map(|spec| Column::empty(spec.kind, spec.required)).collect();
-        let file = RowsFile::create(directory, table, specs, level)?;
+        let mut file = RowsFile::create(directory, table, specs, level)?;
+        file.show_ids_in_bodies(bodies.as_ref());
         Ok(Self {
             table,
             file,
@@ -299,6 +227,9 @@ impl Merge {
                 return Err(SegmentError::Stopped);
             }
             let rows = input.group_rows(group);
+            if self.carry(number, input, &reader, group)? {
+                continue;
+            }
             let mut from = 0;
             while from < rows {
                 let count = (rows - from).min(ROW_GROUP_ROWS - self.group_rows);
@@ -311,6 +242,30 @@ impl Merge {
             }
         }
         Ok(())
+    }
+
+    /// Takes a row group over as it is, if it is large enough to stay one.
+    fn carry(
+        &mut self,
+        number: usize,
+        input: &Segment,
+        reader: &ChunkReader<'_>,
+        group: usize,
+    ) -> Result<bool, SegmentError> {
+        let rows = input.group_rows(group);
+        let Some(carrier) = &self.inputs[number].carrier else { return Ok(false) };
+        if rows < ROW_GROUP_ROWS / 2 || !carrier.holds_all(reader, group) {
+            return Ok(false);
+        }
+        self.write_group()?;
+        let carrier = self.inputs[number].carrier.as_ref().expect("there is one");
+        let traces = reader.read(group, self.table.trace_id, 0..rows)?;
+        add_traces(&mut self.traces, &traces, &(0..rows), self.rows as u32)?;
+        let services = reader.read(group, lines::SERVICE, 0..rows)?;
+        let chunk_of = |output| carrier.chunk(input, reader, group, output);
+        self.file.carry_row_group(rows, services.column.slice(0, rows), chunk_of)?;
+        self.rows += u64::from(rows);
+        Ok(true)
     }
 
     fn append_rows(
@@ -330,6 +285,7 @@ impl Merge {
             }
             moved[place] = Some(result);
         }
+        let texts = plan.needs_texts.then(|| self.bodies_as_texts(reader, group, &rows)).transpose()?;
         // Rows of the input, counted as rows of the output's row group.
         let place_rows = Rows { from: rows.start, to: self.group_rows };
         for (output, column) in self.columns.iter_mut().enumerate() {
@@ -338,6 +294,13 @@ impl Merge {
                 for (row, text) in &moved.residual {
                     column.push_bytes(place_rows.map(*row), text);
                 }
+                continue;
+            }
+            if let Some((bodies, templates)) = &texts
+                && matches!(output, lines::BODY | lines::BODY_TEMPLATE)
+            {
+                let from = if output == lines::BODY { bodies } else { templates };
+                (0..from.len()).for_each(|at| column.push_bytes(self.group_rows + from.row(at), from.bytes(at)));
                 continue;
             }
             let extra = self
@@ -362,6 +325,25 @@ impl Merge {
         }
         self.group_rows += rows.len() as u32;
         Ok(())
+    }
+
+    /// Bodies and templates of `rows`, which count from 0 afterwards: as texts where a field has no column in the output.
+    fn bodies_as_texts(
+        &self,
+        reader: &ChunkReader<'_>,
+        group: usize,
+        rows: &Range<u32>,
+    ) -> Result<(Column, Column), SegmentError> {
+        let chosen = ChosenRows::Some(rows.clone().collect());
+        let texts = gather::read(reader, group, lines::BODY, &chosen)?;
+        let templates = gather::read(reader, group, lines::BODY_TEMPLATE, &chosen)?;
+        let fields = bodies::Fields::read(reader, group, &templates, &chosen)?;
+        let has_column = |name: &[u8]| {
+            let field = std::str::from_utf8(name).ok().and_then(|name| self.bodies.as_ref()?.named(name));
+            field.is_some_and(|field| field.column)
+        };
+        let mut rebuilder = fields.rebuilder(&templates);
+        Ok(rebuilder.expand((&texts, &templates), |template| template.names.iter().all(|name| has_column(name))))
     }
 
     fn write_group(&mut self) -> Result<(), SegmentError> {
@@ -400,7 +382,7 @@ impl Merge {
         let (operations, operations_cut) = listed(found.list, found.is_cut);
         let times: Vec<(u64, u64)> = inputs.iter().filter_map(|input| input.start_ns()).collect();
         let manifest = Manifest {
-            format: FORMAT,
+            format: format_of(id.signal),
             tenant: id.tenant.to_string(),
             journal: id.signal.name().to_owned(),
             first_file: id.first_file,
@@ -429,6 +411,13 @@ impl Merge {
     }
 }
 
+/// Whether templates of an input have fields that get no column in the output.
+fn lacks_fields(input: &Segment, output: Option<&BodyFields>) -> bool {
+    let has_column = |name: &str| output.and_then(|output| output.named(name)).is_some_and(|field| field.column);
+    let fields = input.manifest.bodies.iter().flat_map(|bodies| &bodies.fields);
+    fields.filter(|field| field.templated).any(|field| !has_column(&field.name))
+}
+
 /// From rows of an input's row group to rows of the output's.
 #[derive(Debug, Clone, Copy)]
 struct Rows {
@@ -452,7 +441,7 @@ fn texts_in(
     let block = reader.read(group, source, rows.clone())?;
     let mut words = Column::sparse_words();
     positions(&block, rows).for_each(|at| words.push_word(block.row(at), block.column.word(at)));
-    Ok(body_fields::texts_of(kind, &words))
+    Ok(texts_of(kind, &words))
 }
 
 /// Appends a block's values in `rows`.

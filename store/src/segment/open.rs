@@ -6,7 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::{
+    bloom_filter::Sbbf,
+    file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader},
+};
 use weir_proto::{Signal, TraceId};
 
 use super::{
@@ -49,9 +52,13 @@ impl Segment {
         let rows_file = ReadFile::open(directory, name)?;
         let tail_start = manifest.spans.bytes.saturating_sub(manifest.spans.checked_bytes);
         let tail = read_checked(&rows_file, name, tail_start, &manifest.spans)?;
-        let metadata = read_footer(name, Tail { start: tail_start, bytes: Bytes::from(tail) })?;
-        let file_columns = read_schema(table, metadata.file_metadata().schema_descr())
+        let tail = Tail { start: tail_start, bytes: Bytes::from(tail) };
+        let metadata = read_footer(name, tail, PageIndexPolicy::Skip)?;
+        let mut file_columns = read_schema(table, metadata.file_metadata().schema_descr())
             .ok_or_else(|| SegmentError::damaged(format!("{name}: schema")))?;
+        if let Some(bodies) = &manifest.bodies {
+            file_columns.add_ids_as_fields(bodies);
+        }
         let index = match &manifest.index {
             Some(checked) => {
                 let header = read_checked(&ReadFile::open(directory, INDEX)?, INDEX, 0, checked)?;
@@ -192,6 +199,27 @@ impl Segment {
         ChunkReader::new(file, &self.metadata, &self.file_columns)
     }
 
+    /// The footer, with the bounds of each page.
+    pub(super) fn with_page_bounds(&self) -> Result<ParquetMetaData, SegmentError> {
+        let (name, checked) = (self.table().file, &self.manifest.spans);
+        let start = checked.bytes.saturating_sub(checked.checked_bytes);
+        let bytes = Bytes::from(read_checked(&self.open_rows()?, name, start, checked)?);
+        read_footer(name, Tail { start, bytes }, PageIndexPolicy::Optional)
+    }
+
+    /// A chunk's bloom filter, if the manifest vouches for one.
+    pub(super) fn bloom_filter(
+        &self,
+        reader: &ChunkReader<'_>,
+        group: usize,
+        column: usize,
+    ) -> Result<Option<Sbbf>, SegmentError> {
+        let (blooms, place) = (&self.manifest.blooms, (group as u32, column as u32));
+        let known = blooms.binary_search_by_key(&place, |bloom| (bloom.row_group, bloom.column));
+        let Ok(at) = known else { return Ok(None) };
+        reader.bloom_filter(group, column, blooms[at].crc32c)
+    }
+
     /// Values of a column of the file.
     pub(super) fn value_count(&self, column: usize) -> u64 {
         let Some(in_file) = self.file_columns.in_file[column] else { return 0 };
@@ -214,7 +242,9 @@ impl Segment {
 fn known_blooms(blooms: &[BloomCheck], columns: &FileColumns) -> Vec<BloomCheck> {
     let mut numbers: HashMap<usize, u32> = HashMap::new();
     for (number, in_file) in columns.in_file.iter().enumerate() {
-        numbers.extend(in_file.map(|in_file| (in_file, number as u32)));
+        if let Some(in_file) = in_file {
+            numbers.entry(*in_file).or_insert(number as u32);
+        }
     }
     let known = blooms.iter().filter_map(|bloom| {
         numbers.get(&(bloom.column as usize)).map(|&column| BloomCheck { column, ..bloom.clone() })
@@ -238,9 +268,9 @@ fn read_checked(file: &ReadFile, name: &str, start: u64, checked: &Checked) -> R
     Ok(bytes)
 }
 
-fn read_footer(name: &str, tail: Tail) -> Result<ParquetMetaData, SegmentError> {
+fn read_footer(name: &str, tail: Tail, bounds: PageIndexPolicy) -> Result<ParquetMetaData, SegmentError> {
     ParquetMetaDataReader::new()
-        .with_column_index_policy(PageIndexPolicy::Skip)
+        .with_column_index_policy(bounds)
         .with_offset_index_policy(PageIndexPolicy::Required)
         .parse_and_finish(&tail)
         .map_err(|error| SegmentError::damaged(format!("{name}: {error}")))

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parquet::{
     basic::Compression,
+    bloom_filter::Sbbf,
+    column::writer::ColumnCloseResult,
     errors::ParquetError,
     file::{
         properties::{BloomFilterPosition, WriterProperties, WriterVersion},
@@ -12,19 +15,25 @@ use parquet::{
 };
 
 use super::{
-    SegmentError, body_tokens,
+    SegmentError,
+    body_fields::BodyFields,
+    body_tokens::BodyFilter,
     chunk_writer::ChunkWriter,
-    column::ChunkView,
+    column::{ChunkView, Column},
     event_tokens::ListKeys,
     files::{NewDirectory, NewFile},
     json::BadJson,
     manifest::{BloomCheck, Checked, ResidualKeys},
     operations::{ServiceList, ServiceNames},
-    schema::{ColumnSpec, Listed, Table, parquet_schema},
+    packing::Packing,
+    schema::{BODY_PREFIX, ColumnSpec, Listed, Table, id_column, lines, parquet_schema},
 };
 
 /// Rows of a row group. Few in tests of development builds, so that they meet the edges.
 pub(super) const ROW_GROUP_ROWS: u32 = if cfg!(all(test, debug_assertions)) { 1000 } else { 128 << 10 };
+
+/// Shows a column's values.
+type Show<'s> = &'s mut dyn FnMut(ChunkView<'_>) -> Result<(), ParquetError>;
 
 /// The file under way.
 pub(super) struct RowsFile {
@@ -37,6 +46,8 @@ pub(super) struct RowsFile {
     event_keys: ListKeys,
     link_keys: ListKeys,
     services: ServiceNames,
+    /// Columns of ids that are fields of bodies, too, with how those hold them.
+    ids_in_bodies: Vec<(usize, Packing)>,
 }
 
 /// What the manifest says of the file.
@@ -81,6 +92,7 @@ impl RowsFile {
             event_keys: ListKeys::default(),
             link_keys: ListKeys::default(),
             services: ServiceNames::default(),
+            ids_in_bodies: Vec::new(),
         })
     }
 
@@ -89,13 +101,45 @@ impl RowsFile {
         &self.specs
     }
 
+    /// Says which fields of bodies are columns of ids: filters over bodies have these, too.
+    pub(super) fn show_ids_in_bodies(&mut self, bodies: Option<&BodyFields>) {
+        let ids = bodies.into_iter().flat_map(|bodies| &bodies.fields).filter_map(|field| field.same_as);
+        self.ids_in_bodies = ids.map(id_column).collect();
+    }
+
+    /// What the templates and fields of a row group have for the filter over bodies.
+    fn body_filter(
+        &self,
+        mut view: impl FnMut(usize, Show<'_>) -> Result<(), ParquetError>,
+    ) -> Result<BodyFilter, ParquetError> {
+        let mut filter = BodyFilter::new(None);
+        view(lines::BODY_TEMPLATE, &mut |view| {
+            filter = BodyFilter::new(Some(view));
+            Ok(())
+        })?;
+        for (number, spec) in self.specs.iter().enumerate() {
+            let id = self.ids_in_bodies.iter().find(|(column, _)| *column == number);
+            if id.is_some() || spec.name.starts_with(BODY_PREFIX) {
+                view(number, &mut |view| {
+                    filter.add_field(spec, spec.packing, view);
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(filter)
+    }
+
     /// Adds a row group; `view` shows each column's values for its rows.
     pub(super) fn write_row_group(
         &mut self,
-        mut view: impl FnMut(usize, &mut dyn FnMut(ChunkView<'_>) -> Result<(), ParquetError>) -> Result<(), ParquetError>,
+        mut view: impl FnMut(usize, Show<'_>) -> Result<(), ParquetError>,
     ) -> Result<(), SegmentError> {
         let descr = self.writer.schema_descr().columns().to_vec();
         let listed = self.table.listed;
+        let mut words = match listed.iter().any(|&(_, listed)| listed == Listed::Words) {
+            true => Some(self.body_filter(&mut view).map_err(write_error)?),
+            false => None,
+        };
         let mut group = self.writer.next_row_group().map_err(write_error)?;
         for (number, spec) in self.specs.iter().enumerate() {
             let (chunks, blooms, row_group) = (&mut self.chunks, &mut self.blooms, self.row_groups);
@@ -107,19 +151,48 @@ impl RowsFile {
                     Some((_, Listed::Services)) => services.add(view),
                     Some((_, Listed::EventKeys)) => close.bloom_filter = event_keys.add_filtered(view).map_err(bad)?,
                     Some((_, Listed::LinkKeys)) => link_keys.add(view).map_err(bad)?,
-                    Some((_, Listed::Words)) => close.bloom_filter = body_tokens::filter(view),
+                    Some((_, Listed::Words)) => {
+                        close.bloom_filter = words.take().and_then(|words| words.finish(view));
+                    }
                     None => {}
                 }
                 if let Some(filter) = &close.bloom_filter {
-                    let mut bits = Vec::new();
-                    filter.write_bitset(&mut bits)?;
-                    blooms.push(BloomCheck { row_group, column: number as u32, crc32c: crc32c::crc32c(&bits) });
+                    blooms.push(bloom_check(filter, row_group, number as u32)?);
                 }
                 group.append_column(&bytes, close)
             })
             .map_err(write_error)?;
         }
         group.close().map_err(write_error)?;
+        self.row_groups += 1;
+        Ok(())
+    }
+
+    /// Adds a row group of `rows` rows whose chunks were written before: those that `chunk_of` has, by column; others have no value. `services`
+    /// are the row group's.
+    pub(super) fn carry_row_group(
+        &mut self,
+        rows: u32,
+        services: ChunkView<'_>,
+        mut chunk_of: impl FnMut(usize) -> Result<Option<(Bytes, ColumnCloseResult)>, SegmentError>,
+    ) -> Result<(), SegmentError> {
+        let descr = self.writer.schema_descr().columns().to_vec();
+        let mut group = self.writer.next_row_group().map_err(write_error)?;
+        for (number, spec) in self.specs.iter().enumerate() {
+            let (bytes, close) = match chunk_of(number)? {
+                Some(chunk) => chunk,
+                None => {
+                    let empty = Column::empty(spec.kind, false);
+                    self.chunks.encode(spec, descr[number].clone(), empty.slice(0, rows)).map_err(write_error)?
+                }
+            };
+            if let Some(filter) = &close.bloom_filter {
+                self.blooms.push(bloom_check(filter, self.row_groups, number as u32).map_err(write_error)?);
+            }
+            group.append_column(&bytes, close).map_err(write_error)?;
+        }
+        group.close().map_err(write_error)?;
+        self.services.add(services);
         self.row_groups += 1;
         Ok(())
     }
@@ -150,6 +223,12 @@ impl RowsFile {
             services: self.services.finish(),
         })
     }
+}
+
+fn bloom_check(filter: &Sbbf, row_group: u32, column: u32) -> Result<BloomCheck, ParquetError> {
+    let mut bits = Vec::new();
+    filter.write_bitset(&mut bits)?;
+    Ok(BloomCheck { row_group, column, crc32c: crc32c::crc32c(&bits) })
 }
 
 /// An error while writing: the disk's, or a limit of the format.

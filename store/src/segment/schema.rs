@@ -8,6 +8,11 @@ use parquet::{
 };
 use weir_proto::Signal;
 
+use super::{
+    body_fields::{self, BodyFields, IdColumn},
+    packing::Packing,
+};
+
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Kind {
@@ -71,6 +76,19 @@ pub(super) struct ColumnSpec {
     pub(super) kind: Kind,
     /// Whether every row has a value.
     pub(super) required: bool,
+    /// How texts are stored.
+    pub(super) packing: Packing,
+}
+
+impl ColumnSpec {
+    /// Parquet's physical type.
+    pub(super) fn physical(&self) -> Physical {
+        match self.packing {
+            Packing::None => self.kind.physical(),
+            Packing::Time(_) => Physical::INT64,
+            _ => Physical::FIXED_LEN_BYTE_ARRAY,
+        }
+    }
 }
 
 /// What rows have in a file that was written before there was such a column.
@@ -173,7 +191,9 @@ impl Table {
     /// The fixed columns' specs.
     pub(super) fn column_specs(&self) -> Vec<ColumnSpec> {
         let specs = self.specs.iter();
-        specs.map(|&(name, kind, required)| ColumnSpec { name: name.into(), kind, required }).collect()
+        specs
+            .map(|&(name, kind, required)| ColumnSpec { name: name.into(), kind, required, packing: Packing::None })
+            .collect()
     }
 
     /// The number of the fixed column of this name.
@@ -285,6 +305,8 @@ pub(super) mod lines {
         SEVERITY_NUMBER, "severity_number", Int32, Word(0), Item;
         SEVERITY_TEXT, "severity_text", Text, Null, Item;
         BODY, "body", Text, Null, Item;
+        // Of a body that comes back from it and the columns of its fields, instead of the body.
+        BODY_TEMPLATE, "body_template", Text, Null, Item;
         BODY_IS_JSON, "body_is_json", Bool, Word(0), UnusualItem;
         EVENT_NAME, "event_name", Text, Null, Item;
         SERVICE, "service", Text, Empty, Service;
@@ -349,21 +371,50 @@ pub(super) fn parquet_schema(row: &str, specs: &[ColumnSpec]) -> Result<TypePtr,
     let mut fields = Vec::with_capacity(specs.len());
     for spec in specs {
         let logical = match spec.kind {
+            _ if spec.packing != Packing::None => packed_type(spec.packing),
             Kind::Text => Some(LogicalType::String),
             Kind::Json => Some(LogicalType::Json),
             Kind::Uint32 => Some(LogicalType::integer(32, false)),
             Kind::Time => Some(LogicalType::timestamp(true, TimeUnit::NANOS)),
             _ => None,
         };
-        let mut builder = Type::primitive_type_builder(&spec.name, spec.kind.physical())
+        let mut builder = Type::primitive_type_builder(&spec.name, spec.physical())
             .with_repetition(if spec.required { Repetition::REQUIRED } else { Repetition::OPTIONAL })
             .with_logical_type(logical);
-        if spec.kind.physical() == Physical::FIXED_LEN_BYTE_ARRAY {
-            builder = builder.with_length(spec.kind.width().expect("ids have one") as i32);
+        if spec.physical() == Physical::FIXED_LEN_BYTE_ARRAY {
+            builder = builder.with_length(spec.packing.width().or(spec.kind.width()).expect("ids have one") as i32);
         }
         fields.push(Arc::new(builder.build()?));
     }
     Ok(Arc::new(Type::group_type_builder(row).with_fields(fields).build()?))
+}
+
+/// What a packed text is to others.
+fn packed_type(packing: Packing) -> Option<LogicalType> {
+    match packing {
+        Packing::Uuid => Some(LogicalType::Uuid),
+        Packing::Time(3) => Some(LogicalType::timestamp(true, TimeUnit::MILLIS)),
+        Packing::Time(6) => Some(LogicalType::timestamp(true, TimeUnit::MICROS)),
+        Packing::Time(_) => Some(LogicalType::timestamp(true, TimeUnit::NANOS)),
+        _ => None,
+    }
+}
+
+/// How a column of a field holds its texts, from its type; ids and times of other columns are no texts.
+fn packing_of(leaf: &ColumnDescriptor) -> Packing {
+    let is_field = leaf.name().starts_with(BODY_PREFIX);
+    match (leaf.physical_type(), leaf.logical_type_ref()) {
+        _ if !is_field => Packing::None,
+        (Physical::FIXED_LEN_BYTE_ARRAY, Some(LogicalType::Uuid)) if leaf.type_length() == 16 => Packing::Uuid,
+        (Physical::FIXED_LEN_BYTE_ARRAY, None) if leaf.type_length() == 16 => Packing::Hex16,
+        (Physical::FIXED_LEN_BYTE_ARRAY, None) if leaf.type_length() == 8 => Packing::Hex8,
+        (Physical::INT64, Some(LogicalType::Timestamp(stamp))) => match stamp.unit {
+            TimeUnit::MILLIS => Packing::Time(3),
+            TimeUnit::MICROS => Packing::Time(6),
+            TimeUnit::NANOS => Packing::Time(9),
+        },
+        _ => Packing::None,
+    }
 }
 
 /// The columns of a file: the fixed ones of this program first, in its order, wherever or whether the file has them.
@@ -375,6 +426,26 @@ pub(super) struct FileColumns {
     pub(super) specs: Vec<ColumnSpec>,
     /// The number of each in the file; `None` for one that did not exist yet when the file was written.
     pub(super) in_file: Vec<Option<usize>>,
+}
+
+impl FileColumns {
+    /// Fields of bodies that are a column of ids wherever that has a value: they are read from there, as their hex digits.
+    pub(super) fn add_ids_as_fields(&mut self, bodies: &BodyFields) {
+        for field in &bodies.fields {
+            let Some(same_as) = field.same_as else { continue };
+            let (column, packing) = id_column(same_as);
+            self.specs.push(body_fields::spec(&field.name, Kind::Text, packing));
+            self.in_file.push(self.in_file[column]);
+        }
+    }
+}
+
+/// A column of ids, by its number, and how it holds their hex digits.
+pub(super) fn id_column(id: IdColumn) -> (usize, Packing) {
+    match id {
+        IdColumn::TraceId => (lines::TRACE_ID, Packing::Hex16),
+        IdColumn::SpanId => (lines::SPAN_ID, Packing::Hex8),
+    }
 }
 
 /// Finds the columns in a file's schema, by name; columns that this program does not know are passed over. `None` when the file is
@@ -403,7 +474,9 @@ pub(super) fn read_schema(table: &'static Table, schema: &SchemaDescriptor) -> O
 }
 
 fn spec_of(leaf: &ColumnDescriptor) -> Option<ColumnSpec> {
+    let packing = packing_of(leaf);
     let kind = match (leaf.physical_type(), leaf.logical_type_ref()) {
+        _ if packing != Packing::None => Kind::Text,
         (Physical::BYTE_ARRAY, Some(LogicalType::String)) => Kind::Text,
         (Physical::BYTE_ARRAY, Some(LogicalType::Json)) => Kind::Json,
         (Physical::BOOLEAN, _) => Kind::Bool,
@@ -417,7 +490,7 @@ fn spec_of(leaf: &ColumnDescriptor) -> Option<ColumnSpec> {
         _ => return None,
     };
     let required = leaf.self_type().get_basic_info().repetition() == Repetition::REQUIRED;
-    Some(ColumnSpec { name: leaf.name().to_owned(), kind, required })
+    Some(ColumnSpec { name: leaf.name().to_owned(), kind, required, packing })
 }
 
 /// Longest key that becomes a column's name; longer ones stay in the residual.

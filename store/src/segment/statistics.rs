@@ -8,6 +8,7 @@ use super::{
     chunk_plan::Plan,
     chunk_writer::byte_statistics,
     column::{ChunkView, ValuesView},
+    packing::Packing,
     schema::{ColumnSpec, Kind, fixed},
 };
 
@@ -26,6 +27,7 @@ pub(super) struct Bounds {
 /// The bounds of a chunk and its pages.
 pub(super) struct ChunkBounds {
     kind: Kind,
+    packing: Packing,
     nulls: u64,
     whole: Option<Bounds>,
     /// Of each page, `None` for one without values; `None` when the column keeps none.
@@ -43,8 +45,13 @@ pub(super) fn of(
         ValuesView::Bytes { codes, .. } => codes.len(),
         ValuesView::Words(words) => words.len(),
     };
-    let mut bounds =
-        ChunkBounds { kind: spec.kind, nulls: u64::from(view.count) - values as u64, whole: None, pages: None };
+    let mut bounds = ChunkBounds {
+        kind: spec.kind,
+        packing: spec.packing,
+        nulls: u64::from(view.count) - values as u64,
+        whole: None,
+        pages: None,
+    };
     match (spec.kind, view.values) {
         (Kind::Int32 | Kind::Uint32 | Kind::Int64 | Kind::Time, ValuesView::Words(words)) => {
             let encode = |(min, max): (i64, i64)| Bounds { min: bytes(spec.kind, min), max: bytes(spec.kind, max) };
@@ -95,6 +102,8 @@ impl ChunkBounds {
             None => (None, None),
         };
         Some(match self.kind {
+            _ if matches!(self.packing, Packing::Time(_)) => Statistics::int64(None, None, None, nulls, false),
+            _ if self.packing != Packing::None => Statistics::fixed_len_byte_array(None, None, None, nulls, false),
             Kind::Int32 | Kind::Uint32 => {
                 Statistics::int32(min.map(|b| int(b) as i32), max.map(|b| int(b) as i32), None, nulls, false)
             }

@@ -7,14 +7,18 @@ use weir_proto::Signal;
 
 use super::{
     Segment, SegmentError, SegmentId,
+    body_fields::BodyFields,
+    body_table::FinishedBodies,
     column::{ChunkView, Column, Values, ValuesView},
     contexts::{Contexts, Spread},
+    field_column::RowIds,
     files::{INDEX, MANIFEST, NewDirectory},
     gathering::{Builder, Gathering},
-    manifest::{Checked, FORMAT, Manifest, SegmentTally},
+    manifest::{Checked, Manifest, SegmentTally, format_of},
+    packing::Packing,
     promotion::Promotion,
     rows_file::{ROW_GROUP_ROWS, RowsFile},
-    schema::{ColumnSpec, ITEM_PREFIX, Origin, RESOURCE_PREFIX},
+    schema::{ColumnSpec, ITEM_PREFIX, Origin, RESOURCE_PREFIX, lines},
 };
 use crate::disk::Disk;
 
@@ -72,12 +76,9 @@ fn write_files(
     let resources = Promotion::of(&gathered.resources.attributes, rows, Some(&resource_rows));
     let (own_keys, resource_keys) = (own.keys.clone(), resources.keys.clone());
     let (mut specs, mut sources) = columns(gathered, own, resources);
-    let (fields, of_bodies) = gathered.bodies.finish(rows);
-    for (spec, column) in of_bodies {
-        specs.push(spec);
-        sources.push(Source::Borrowed(column));
-    }
+    let bodies = (id.signal == Signal::Logs).then(|| finished_bodies(gathered, &mut specs, &mut sources));
     let mut file = RowsFile::create(directory, gathered.table, specs, level)?;
+    file.show_ids_in_bodies(bodies.as_ref());
     let mut scratch = Scratch::default();
     let mut first = 0;
     while first < gathered.rows {
@@ -94,7 +95,7 @@ fn write_files(
     let (start_min_ns, start_max_ns) = gathered.time_ns.unwrap_or((0, 0));
     let (operations, operations_cut) = builder.operations();
     let manifest = Manifest {
-        format: FORMAT,
+        format: format_of(id.signal),
         tenant: id.tenant.to_string(),
         journal: id.signal.name().to_owned(),
         first_file: id.first_file,
@@ -117,9 +118,33 @@ fn write_files(
         resource_other: resource_keys,
         event_keys: Some(written.event_keys),
         link_keys: Some(written.link_keys),
-        bodies: (id.signal == Signal::Logs).then_some(fields),
+        bodies,
     };
     directory.write(MANIFEST, &manifest.to_bytes())
+}
+
+/// Adds the columns of the bodies' fields, and says what the manifest tells of them.
+fn finished_bodies<'a>(
+    gathered: &'a Gathering,
+    specs: &mut Vec<ColumnSpec>,
+    sources: &mut Vec<Source<'a>>,
+) -> BodyFields {
+    let fixed = &gathered.fixed;
+    let ids = RowIds { trace: None, span: None, traces: &fixed[lines::TRACE_ID], spans: &fixed[lines::SPAN_ID] };
+    let texts = (&fixed[lines::BODY], &fixed[lines::BODY_TEMPLATE]);
+    let FinishedBodies { fields, columns, rewritten } = gathered.bodies.finish(u64::from(gathered.rows), &ids, texts);
+    for (spec, column) in columns {
+        specs.push(spec);
+        sources.push(match column {
+            Cow::Borrowed(column) => Source::Borrowed(column),
+            Cow::Owned(column) => Source::Owned(column),
+        });
+    }
+    if let Some((bodies, templates)) = rewritten {
+        sources[lines::BODY] = Source::Owned(bodies);
+        sources[lines::BODY_TEMPLATE] = Source::Owned(templates);
+    }
+    fields
 }
 
 /// The columns of the file, and where each comes from.
@@ -171,7 +196,12 @@ fn columns(gathered: &Gathering, own: Promotion, of_resources: Promotion) -> (Ve
 /// The spec of an attribute's column.
 pub(super) fn attribute_spec(prefix: &str, key: &[u8], kind: super::attributes::ValueKind) -> ColumnSpec {
     let kind = kind.column_kind().expect("only types with columns are chosen");
-    ColumnSpec { name: format!("{prefix}{}", String::from_utf8_lossy(key)), kind, required: false }
+    ColumnSpec {
+        name: format!("{prefix}{}", String::from_utf8_lossy(key)),
+        kind,
+        required: false,
+        packing: Packing::None,
+    }
 }
 
 type Encode<'e> = &'e mut dyn FnMut(ChunkView<'_>) -> Result<(), ParquetError>;

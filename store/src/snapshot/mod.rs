@@ -5,6 +5,7 @@ pub(crate) mod kind;
 pub(crate) mod repeats;
 pub(crate) mod select;
 pub(crate) mod series_view;
+pub(crate) mod statistics;
 pub(crate) mod stored;
 pub(crate) mod stored_series;
 pub(crate) mod view;

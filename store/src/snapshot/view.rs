@@ -6,6 +6,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use weir_proto::{Signal, TenantId};
 
 use super::{
@@ -184,6 +185,8 @@ pub(crate) struct SampledTallies {
 #[derive(Debug)]
 pub(crate) struct Views {
     current: ArcSwap<View>,
+    /// Counts groups of lines that were shown: whoever follows them waits here.
+    lines_shown: watch::Sender<u64>,
     /// A test's look at each view before it is swapped in.
     #[cfg(test)]
     pub(crate) witness: std::sync::OnceLock<fn(&View)>,
@@ -194,9 +197,20 @@ impl Views {
     pub(crate) fn new(view: View) -> Self {
         Self {
             current: ArcSwap::from_pointee(view),
+            lines_shown: watch::Sender::new(0),
             #[cfg(test)]
             witness: std::sync::OnceLock::new(),
         }
+    }
+
+    /// Says that lines were shown.
+    pub(crate) fn ring_lines(&self) {
+        self.lines_shown.send_modify(|groups| *groups += 1);
+    }
+
+    /// Hears of it.
+    pub(crate) fn lines_rung(&self) -> watch::Receiver<u64> {
+        self.lines_shown.subscribe()
     }
 
     /// The view as of now.

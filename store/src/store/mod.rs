@@ -1,5 +1,6 @@
 //! The store's door: open, append, snapshot, shut down.
 
+mod feed;
 mod status;
 
 #[cfg(test)]
@@ -12,7 +13,10 @@ use std::{
 
 use weir_proto::{Signal, TenantId, metrics::Labels, time::Clock};
 
-pub use self::status::{SignalStatus, StoreStatus};
+pub use self::{
+    feed::{Arrived, LineFeed},
+    status::{SignalStatus, StoreStatus},
+};
 use crate::{
     disk::Disk,
     head::{BatchSummaries, LineRows, SeriesRef, SeriesRefused, SpanRows},
@@ -23,6 +27,7 @@ use crate::{
         metrics::{self, MetricsAppended, MetricsBatch},
         shared::Shared,
     },
+    note::Note,
     options::StoreOptions,
     sampling::{ReloadError, Sampling, SamplingStatus},
     snapshot::asked::Snapshot,
@@ -101,6 +106,11 @@ impl Store {
     pub async fn append_metrics(&self, batch: MetricsBatch) -> Result<MetricsAppended, AppendError> {
         self.readiness(Signal::Metrics)?;
         metrics::append(&self.0.shared, batch).await
+    }
+
+    /// The notes of a tenant that stand, by name: durable all of them.
+    pub fn notes(&self, tenant: &TenantId) -> Vec<Note> {
+        self.0.shared.registry.known_tenant(tenant).map(|known| known.notes()).unwrap_or_default()
     }
 
     /// Where the sources of lines stand, behind everything that was acknowledged: sealed or not.

@@ -70,7 +70,7 @@ pub(crate) async fn open(
     let sampled = Arc::new(SampledState::new(sampling.clone()));
     // Higher than the numbers of any run before: what recovery copies may go on in a file of this one.
     let first_number = (clock.now_ns() / 1_000_000) << SERIES_PER_MS_BITS;
-    let registry = Arc::new(Registry::new(first_number, options.series_max));
+    let registry = Arc::new(Registry::new(first_number, options.series_limits()));
     let of_metrics = MetricsView { registry, ..MetricsView::default() };
     let view = View { policies: sampled.names.clone(), metrics: of_metrics, ..View::default() };
     let views = Arc::new(Views::new(view));
@@ -144,8 +144,12 @@ async fn open_metrics(
     for (tenant, segments) in &opening.segments {
         // The newest one tells of the families that were known when it was sealed.
         match segments.last().map_or(Ok(Vec::new()), |segment| segment.families()) {
-            Ok(families) => registry.tenant(tenant).learn_older(&families),
+            Ok(families) => registry.tenant(tenant).learn_older(&families, registry.limits()),
             Err(error) => tracing::error!(%tenant, %error, "what is known of metric families cannot be read"),
+        }
+        match segments.last().map_or(Ok(Vec::new()), |segment| segment.notes()) {
+            Ok(notes) => registry.tenant(tenant).note_older(notes),
+            Err(error) => tracing::error!(%tenant, %error, "notes cannot be read"),
         }
     }
     let segments = Arc::new(opening.segments.clone());

@@ -20,7 +20,7 @@ const THREADS_MAX: usize = 4;
 pub(crate) fn replay(journal: &Arc<JournalFile>, registry: &Registry) -> Result<Arc<SeriesFile>, Newer> {
     let mut replay = Replay {
         registry,
-        file: Arc::new(SeriesFile::new(journal.clone())),
+        file: Arc::new(SeriesFile::new(journal.clone(), registry.limits())),
         series: Vec::new(),
         places: HashMap::default(),
         places_of_known: HashMap::default(),
@@ -83,7 +83,8 @@ impl Replay<'_> {
             return;
         };
         payload.series.iter().for_each(|(number, labels)| self.define(tenant, *number, labels));
-        self.registry.tenant(tenant).learn(&payload.metadata);
+        self.registry.tenant(tenant).learn(&payload.metadata, self.registry.limits());
+        self.registry.tenant(tenant).note(&payload.notes);
         let mut arrived = Arrived { metadata: payload.metadata, ..Arrived::default() };
         for &Row { series, time_ms, start_ms, value } in &payload.floats {
             match self.places.get(&series) {

@@ -170,6 +170,8 @@ fn write(
         writer.finish(SeriesExtras {
             exemplars: by_series(&part),
             families: part.metadata.values().cloned().collect(),
+            // All that stand, not only the file's: the newest segment tells of them all.
+            notes: shared.registry.tenant(tenant).notes(),
             tally,
             arrived_at_ns: file.newest_received_at_ns(),
         })

@@ -1,5 +1,7 @@
 //! What a body is written in, and its way to OTLP protobuf.
 
+use std::{fmt, sync::Arc};
+
 use bytes::Bytes;
 use weir_port::{Refusal, Reservation};
 use weir_proto::{
@@ -11,8 +13,17 @@ use weir_proto::{
 use super::loki::LokiFormat;
 use crate::admission::AdmissionRules;
 
+/// A format that its receiver brings along, with a place for what its senders are told.
+pub(crate) trait Transcode: fmt::Debug + Send + Sync {
+    /// At most this many times as many bytes come out.
+    fn expansion_max(&self) -> usize;
+
+    /// Decompressed `content` as OTLP protobuf of the signal, of at most `bytes_max` bytes.
+    fn transcode(&self, content: &[u8], bytes_max: usize) -> Result<Vec<u8>, Refusal>;
+}
+
 /// How a body says its items.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Format {
     OtlpProtobuf,
     OtlpJson,
@@ -23,9 +34,21 @@ pub(crate) enum Format {
     },
     /// Loki's push.
     Loki(LokiFormat),
+    /// One of its receiver's own.
+    Own(Arc<dyn Transcode>),
 }
 
 impl Format {
+    /// Whether it is what the journal holds.
+    pub(crate) fn is_canonical(&self) -> bool {
+        matches!(self, Self::OtlpProtobuf)
+    }
+
+    /// Whether it is OTLP's JSON, which is answered in JSON.
+    pub(crate) fn is_otlp_json(&self) -> bool {
+        matches!(self, Self::OtlpJson)
+    }
+
     /// Decompressed `content` as OTLP protobuf, of at most `bytes_max` bytes, and the keys around items that nobody knows; what is held is
     /// taken from `reservation`.
     pub(crate) fn payload(
@@ -47,11 +70,13 @@ impl Format {
             Self::OtlpJson => 1,
             Self::Zipkin { .. } => zipkin::EXPANSION_MAX,
             Self::Loki(_) => loki::EXPANSION_MAX,
+            Self::Own(format) => format.expansion_max(),
         };
         let reserved_bytes = content.len() * expansion;
         reservation.add(reserved_bytes)?;
         let Transcoded { mut payload, strangers } = match self {
             Self::Loki(format) => Transcoded { payload: format.transcode(&content, bytes_max)?, strangers: Vec::new() },
+            Self::Own(format) => Transcoded { payload: format.transcode(&content, bytes_max)?, strangers: Vec::new() },
             Self::Zipkin { parse_string_tags } => {
                 let options =
                     TranscodeOptions { parse_string_tags: *parse_string_tags, received_at_ns: now_ns, bytes_max };

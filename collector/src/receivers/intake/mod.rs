@@ -9,7 +9,7 @@ mod refused;
 mod take;
 
 pub(crate) use self::{
-    format::Format,
+    format::{Format, Transcode},
     loki::LokiFormat,
     post::{Arriving, Post, Posted},
     refused::refused,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use weir_port::{Authenticate, Budget, Encoding, Refusal, Reservation, decompress};
 use weir_proto::{Signal, TenantId, otlp::json, time::Clock};
+use weir_store::Rejection;
 
 use super::{
     format::Format,
@@ -60,6 +61,8 @@ pub(crate) struct Accepted {
     pub(crate) items: u64,
     /// Set when items were rejected.
     pub(crate) partial: Option<PartialSuccess>,
+    /// Which ones; not told of metrics.
+    pub(crate) rejected: Vec<Rejection>,
     /// What else the sender should know.
     pub(crate) warning: Option<String>,
 }
@@ -78,7 +81,7 @@ impl Intake {
         WIRE_BYTES.with_label_values(&[protocol, encoding.name()]).inc_by(received.body.len() as u64);
         let now_ns = self.clock.now_ns();
         let (rules, metrics) = (self.rules.clone(), self.metrics.clone());
-        let json = received.format != Format::OtlpProtobuf;
+        let json = !received.format.is_canonical();
         let inline_bytes_max = if json { INLINE_JSON_BYTES_MAX } else { INLINE_BYTES_MAX };
         let (opened, received) = received.open_small(inline_bytes_max)?;
         let (taken, _reservation) = match opened {
@@ -105,18 +108,40 @@ impl Intake {
                 let metrics = self.metrics.as_ref().expect("they were translated by it");
                 let (accepted, partial) = metrics.append(*translated).await.map_err(refused)?;
                 count(signal, protocol, accepted, partial.as_ref());
-                return Ok(Accepted { items: accepted, partial, warning });
+                return Ok(Accepted { items: accepted, partial, rejected: Vec::new(), warning });
             }
         };
         PAYLOAD_BYTES.with_label_values(&[protocol, encoding.name()]).inc_by(arrival.payload_bytes());
         let accepted = arrival.accepted();
         let warning = json::in_words(signal, &strangers, arrival.is_empty());
+        let rejected = arrival.rejected().to_vec();
         // A batch whose items were all rejected, or dropped by head sampling, is appended too: the ledger counts them.
         if !arrival.is_empty() {
             (self.append)(arrival).await.map_err(refused)?;
         }
         count(signal, protocol, accepted, partial.as_ref());
-        Ok(Accepted { items: accepted, partial, warning })
+        Ok(Accepted { items: accepted, partial, rejected, warning })
+    }
+}
+
+impl Intake {
+    /// Admits and appends lines that came without a request; completes once they are durable.
+    pub(crate) async fn take_lines(
+        &self,
+        protocol: &'static str,
+        tenant: TenantId,
+        payload: Bytes,
+    ) -> Result<Accepted, Refusal> {
+        let admitted = admit_lines(tenant, payload, self.clock.now_ns(), &self.rules)?;
+        let (arrival, partial) = (Arrival::Lines(admitted.batch), admitted.partial);
+        let (items, payload_bytes) = (arrival.accepted(), arrival.payload_bytes());
+        let rejected = arrival.rejected().to_vec();
+        if !arrival.is_empty() {
+            (self.append)(arrival).await.map_err(refused)?;
+        }
+        PAYLOAD_BYTES.with_label_values(&[protocol, Encoding::Identity.name()]).inc_by(payload_bytes);
+        count(Signal::Logs, protocol, items, partial.as_ref());
+        Ok(Accepted { items, partial, rejected, warning: None })
     }
 }
 
@@ -175,7 +200,7 @@ impl Received {
             Encoding::Identity if self.body.len() > bytes_max => {
                 return Err(Refusal::TooLarge { what: "the request", bytes_max });
             }
-            Encoding::Identity if self.format == Format::OtlpProtobuf && self.body.len() <= COPIED_BYTES_MAX => {
+            Encoding::Identity if self.format.is_canonical() && self.body.len() <= COPIED_BYTES_MAX => {
                 Bytes::copy_from_slice(&self.body)
             }
             Encoding::Identity => std::mem::take(&mut self.body),

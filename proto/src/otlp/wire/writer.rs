@@ -130,6 +130,11 @@ impl Writer {
         self.out[content_to - 1] = length as u8;
     }
 
+    /// Takes out what was written from `from` to `to`.
+    pub(crate) fn take_out(&mut self, from: usize, to: usize) {
+        self.out.drain(from..to);
+    }
+
     /// Puts what was written from `from` on in front of what was written from `to` on.
     pub fn move_forward(&mut self, from: usize, to: usize) {
         let moved = self.out.len() - from;

@@ -55,7 +55,20 @@ async fn serve_mounted(held: Held, mounts: Vec<Mount>, change: impl FnOnce(&mut 
     };
     let site = Arc::new(site);
     let (clock, about) = (Clock::fixed(0), Arc::default());
-    let app = App { source, authenticate, gate, allowance, engine, clock, config, mounts, site, about };
+    let app = App {
+        source,
+        authenticate,
+        gate,
+        allowance,
+        engine,
+        clock,
+        config,
+        mounts,
+        site,
+        about,
+        tails: Arc::new(tokio::sync::Semaphore::new(1)),
+        stop: CancellationToken::new(),
+    };
     let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let address = serve(app, &tracker, shutdown.clone()).await.expect("a free port");
     Served { address, tracker, shutdown, _spill: spill }
@@ -244,9 +257,9 @@ async fn wrong_turns_are_explained_in_the_style_of_the_api() {
         (
             "/prometheus/api/v1/nothing",
             "404",
-            r#"{"error":"nothing is served at this path; /api lists what is","errorType":"not_found","status":"error"}"#,
+            r#"{"status":"error","errorType":"not_found","error":"nothing is served at this path; /api lists what is"}"#,
         ),
-        ("/prometheus/api/v1/query?query=up%7B", "400", r#""errorType":"bad_data","status":"error"}"#),
+        ("/prometheus/api/v1/query?query=up%7B", "400", r#"{"status":"error","errorType":"bad_data","error":""#),
         ("/api/v1/trace/%ff", "400", r#"{"error":{"code":400"#),
         ("/api/v1/trace/%3Cscript%3E", "400", r#"not an id of 32 hex digits: \"<script>\""#),
     ];
@@ -479,6 +492,8 @@ async fn a_port_that_is_taken_is_named() {
             engine: Arc::clone(&engine),
             clock: Clock::fixed(0),
             config: Arc::new(config),
+            tails: Arc::new(tokio::sync::Semaphore::new(1)),
+            stop: CancellationToken::new(),
             mounts: Arc::default(),
             about: Arc::default(),
             site: Arc::default(),

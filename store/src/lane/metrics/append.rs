@@ -11,16 +11,21 @@ use crate::{
     journal::{Entry, FrameHeader},
     lane::{errors::AppendError, shared::Shared},
     reject::{RejectReason, Rejection},
-    samples::payload::{Row, put_columns, put_definitions},
+    samples::payload::{Row, put_columns, put_definitions, put_notes},
 };
 
 /// Returns once the batch is fsynced and visible to snapshots.
 pub(crate) async fn append(shared: &Shared, mut batch: MetricsBatch) -> Result<MetricsAppended, AppendError> {
-    shared.registry.tenant(&batch.tenant).learn(&batch.metadata);
+    shared.registry.tenant(&batch.tenant).learn(&batch.metadata, shared.registry.limits());
     let mut appended = MetricsAppended::default();
     let places = sort_out(&mut batch, &mut appended);
     let is_empty = batch.floats.is_empty() && batch.histograms.is_empty() && batch.exemplars.is_empty();
-    if is_empty && batch.metadata.is_empty() && batch.rejected.is_empty() && appended.conflicts.is_empty() {
+    if is_empty
+        && batch.metadata.is_empty()
+        && batch.rejected.is_empty()
+        && batch.notes.is_empty()
+        && appended.conflicts.is_empty()
+    {
         return Ok(appended);
     }
     let entry = entry(batch, places, appended);
@@ -99,9 +104,17 @@ fn entry(batch: MetricsBatch, places: Option<Places>, appended: MetricsAppended)
         head_dropped: 0,
     };
     let outcome = Arc::new(parking_lot::Mutex::new(appended));
-    let MetricsBatch { floats, histograms, exemplars, .. } = batch;
-    let sent =
-        SentFrame { floats, histograms, exemplars, families: Vec::new(), families_version: None, places, outcome };
+    let MetricsBatch { floats, histograms, exemplars, notes, .. } = batch;
+    let sent = SentFrame {
+        floats,
+        histograms,
+        exemplars,
+        notes,
+        families: Vec::new(),
+        families_version: None,
+        places,
+        outcome,
+    };
     Entry { header, payload: payload.into(), attachment: sent }
 }
 
@@ -130,5 +143,6 @@ fn payload(batch: &MetricsBatch) -> Vec<u8> {
     });
     let exemplars = batch.exemplars.iter().map(|(series, exemplar)| (series.0.number, exemplar));
     put_columns(&mut payload, floats, histograms, exemplars);
+    put_notes(&mut payload, &batch.notes);
     payload
 }

@@ -8,7 +8,7 @@ use weir_proto::{
     metrics::{Exemplar, Histogram, Metadata},
 };
 
-use crate::{head::SeriesRef, reject::RejectReason};
+use crate::{head::SeriesRef, note::Note, reject::RejectReason};
 
 /// One frame: a scrape or a request, visible whole or not at all.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct MetricsBatch {
     pub metadata: Vec<Metadata>,
     /// Samples refused before they came here, by reason: the ledger counts them.
     pub rejected: Vec<(RejectReason, u32)>,
+    /// What whoever writes wants to find again, durable together with the samples.
+    pub notes: Vec<Note>,
 }
 
 impl MetricsBatch {
@@ -40,6 +42,7 @@ impl MetricsBatch {
             exemplars: Vec::new(),
             metadata: Vec::new(),
             rejected: Vec::new(),
+            notes: Vec::new(),
         }
     }
 }
@@ -96,6 +99,7 @@ pub(crate) struct SentFrame {
     pub(crate) floats: Vec<FloatSample>,
     pub(crate) histograms: Vec<HistogramSample>,
     pub(crate) exemplars: Vec<(SeriesRef, Exemplar)>,
+    pub(crate) notes: Vec<Note>,
     /// Families that its payload tells of, and the version that the file has with them.
     pub(crate) families: Vec<Metadata>,
     pub(crate) families_version: Option<u64>,

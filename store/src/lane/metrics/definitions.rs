@@ -61,6 +61,8 @@ impl Prefaces<SentFrame> for Definitions {
         let mut payload = Vec::with_capacity(64 + labels_bytes + columns.len());
         put_definitions(&mut payload, due.iter().map(|series| (series.0.number, series.labels())), families.iter());
         payload.extend_from_slice(columns);
+        // The version says what comes behind the columns.
+        payload[0] = entry.payload[0];
         entry.attachment.families = families;
         entry.attachment.families_version = version;
         entry.payload = payload.into();

@@ -32,7 +32,7 @@ fn publish(views: &Views, horizons: &mut Horizons, committed: Vec<Committed<Sent
         let file = match files.last() {
             Some(file) if file.number() == frame.file.number() => file.clone(),
             _ => {
-                files.push(Arc::new(SeriesFile::new(frame.file.clone())));
+                files.push(Arc::new(SeriesFile::new(frame.file.clone(), registry.limits())));
                 files[files.len() - 1].clone()
             }
         };
@@ -41,6 +41,7 @@ fn publish(views: &Views, horizons: &mut Horizons, committed: Vec<Committed<Sent
         if let Some(version) = sent.families_version {
             registry.tenant(&header.tenant).set_families_written(arrival.file, version);
         }
+        registry.tenant(&header.tenant).note(&sent.notes);
         let arrived = add_samples(arrival, sent);
         file.add(arrival, &header, arrived);
         projected = frame.offset;

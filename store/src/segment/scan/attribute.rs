@@ -26,7 +26,7 @@ pub(super) enum Source {
     Column(usize),
     /// A residual column.
     Residual(usize),
-    /// The bodies: a field of those that are JSON objects.
+    /// The bodies that are kept as text: a field of those that are JSON objects.
     Body,
 }
 
@@ -49,26 +49,27 @@ pub(super) fn sources(segment: &Segment, place: Place, key: &str) -> Vec<Source>
             sources.push(Source::Residual(residual));
         }
         if prefix == ITEM_PREFIX {
-            sources.extend(body_source(segment, key));
+            sources.extend(body_sources(segment, key));
         }
     }
     sources
 }
 
-/// Where the field of bodies of this name lies, if any body may have it.
-fn body_source(segment: &Segment, key: &str) -> Option<Source> {
+/// Where the field of bodies of this name lies, if any body may have it: in a column, and in the texts of bodies that are not told by it.
+fn body_sources(segment: &Segment, key: &str) -> Vec<Source> {
     if segment.table().signal != Signal::Logs {
-        return None;
+        return Vec::new();
     }
-    let Some(fields) = &segment.manifest.bodies else { return Some(Source::Body) };
-    match fields.named(key) {
-        Some(field) if field.column => {
-            let column = segment.columns.get(&format!("{BODY_PREFIX}{key}")).copied();
-            Some(column.map_or(Source::Body, Source::Column))
-        }
-        Some(_) => Some(Source::Body),
-        None => fields.cut.then_some(Source::Body),
-    }
+    let Some(fields) = &segment.manifest.bodies else { return vec![Source::Body] };
+    let field = fields.named(key);
+    let column = field.filter(|field| field.column);
+    let column = column.and_then(|_| segment.columns.get(&format!("{BODY_PREFIX}{key}")).copied());
+    let in_texts = match (field, column) {
+        (Some(field), Some(_)) => field.partial,
+        (Some(_), None) => true,
+        (None, _) => fields.cut,
+    };
+    column.map(Source::Column).into_iter().chain(in_texts.then_some(Source::Body)).collect()
 }
 
 /// A key as it is written in JSON text, with its quotes.

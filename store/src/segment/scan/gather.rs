@@ -10,7 +10,7 @@ use crate::segment::{
 
 /// Rows of a row group.
 #[derive(Debug, Clone)]
-pub(super) enum ChosenRows {
+pub(in crate::segment) enum ChosenRows {
     /// All of this many.
     All(u32),
     /// These, ascending.
@@ -19,13 +19,13 @@ pub(super) enum ChosenRows {
 
 impl ChosenRows {
     /// What a selection holds.
-    pub(super) fn of(selection: &Selection, group_rows: u32) -> Self {
+    pub(in crate::segment) fn of(selection: &Selection, group_rows: u32) -> Self {
         let rows: Vec<u32> = selection.iter().collect();
         if rows.len() == group_rows as usize { Self::All(group_rows) } else { Self::Some(rows) }
     }
 
     /// Those of them, by position, that `is_kept`.
-    pub(super) fn keep(self, is_kept: impl Fn(usize) -> bool) -> Self {
+    pub(in crate::segment) fn keep(self, is_kept: impl Fn(usize) -> bool) -> Self {
         Self::Some(match self {
             Self::All(rows) => (0..rows).filter(|&row| is_kept(row as usize)).collect(),
             Self::Some(rows) => {
@@ -36,7 +36,7 @@ impl ChosenRows {
     }
 
     /// How many.
-    pub(super) fn len(&self) -> u32 {
+    pub(in crate::segment) fn len(&self) -> u32 {
         match self {
             Self::All(rows) => *rows,
             Self::Some(rows) => rows.len() as u32,
@@ -45,7 +45,7 @@ impl ChosenRows {
 }
 
 /// A column's values at these rows.
-pub(super) fn read(
+pub(in crate::segment) fn read(
     reader: &ChunkReader<'_>,
     group: usize,
     column: usize,

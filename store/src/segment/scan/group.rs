@@ -4,7 +4,7 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use weir_proto::Signal;
 
 use super::{
-    arrays, attribute,
+    arrays, attribute, bodies,
     entries::{write_json, write_sorted},
     fixed_column,
     gather::{self, ChosenRows},
@@ -98,6 +98,7 @@ impl GroupRows<'_> {
         let values = match column {
             ScanColumn::EndTime => self.ends()?,
             ScanColumn::State => state(self.rows.len()),
+            ScanColumn::Body => bodies::read(self.reader, self.group, self.rows)?,
             ScanColumn::Attribute { place, key, form } => {
                 let sources = attribute::sources(self.segment, *place, key);
                 attribute::read(self.reader, self.group, &sources, key, *form, self.rows)?

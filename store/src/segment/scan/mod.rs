@@ -2,11 +2,14 @@
 //!
 //! [`ScanRows`] fills the same columns from spans of the head.
 
+mod alignment;
 mod arrays;
 mod attribute;
+pub(super) mod bodies;
 mod body;
+mod contains;
 mod entries;
-mod gather;
+pub(super) mod gather;
 mod group;
 mod line_rows;
 mod narrow;

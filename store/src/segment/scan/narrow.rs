@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use memchr::memmem::Finder;
+use parquet::bloom_filter::Sbbf;
 
 use super::{
     attribute::{self, Source},
-    fixed_column,
+    bodies, contains, fixed_column,
     gather::{self, ChosenRows},
     passing,
     resources::{self, Classes, position},
@@ -19,10 +20,10 @@ use crate::{
     },
     segment::{
         Segment, SegmentError,
-        body_tokens::NeedleHashes,
+        body_tokens::{NeedleHashes, Tokens},
         chunk_reader::{Block, ChunkReader},
         column::{Column, Values},
-        schema::lines,
+        schema::{BODY_PREFIX, lines},
         selection::Selection,
     },
 };
@@ -206,16 +207,20 @@ impl<'a> Narrowing<'a> {
         if needles.is_empty() || self.selection.is_empty() {
             return Ok(());
         }
-        if self.reader.is_empty(self.group, lines::BODY) || !self.words_allow(needles)? {
+        let is_empty = |column| self.reader.is_empty(self.group, column);
+        if (is_empty(lines::BODY) && is_empty(lines::BODY_TEMPLATE)) || !self.words_allow(needles)? {
             self.selection = self.none();
             return Ok(());
         }
         let finders: Vec<Finder<'_>> = needles.iter().map(Finder::new).collect();
         let longest = finders.iter().max_by_key(|finder| finder.needle().len()).expect("there is one");
         let rows: Vec<u32> = self.selection.iter().collect();
+        let mut found = self.none();
+        if !is_empty(lines::BODY_TEMPLATE) {
+            self.rebuilt(&finders, &rows, &mut found)?;
+        }
         let block = self.reader.read_rows_with(self.group, lines::BODY, &rows, longest)?;
         let Values::Bytes { codes, dictionary } = &block.column.values else { return Ok(()) };
-        let mut found = self.none();
         let mut last = None;
         for (position, &code) in codes.iter().enumerate() {
             let passes = match last {
@@ -231,23 +236,74 @@ impl<'a> Narrowing<'a> {
         Ok(())
     }
 
+    /// Bodies that are not kept as texts, in which all these occur.
+    fn rebuilt(&self, finders: &[Finder<'_>], rows: &[u32], found: &mut Selection) -> Result<(), SegmentError> {
+        let mut chosen = ChosenRows::of(&self.selection, self.segment.group_rows(self.group));
+        let mut left: Vec<u32> = rows.to_vec();
+        let mut is_told = true;
+        for finder in finders {
+            // An empty needle is in every body, and in a missing one not: a later one, or the bodies, tell.
+            let needle = finder.needle();
+            let here = match needle.is_empty() {
+                true => None,
+                false => contains::rows_with(self.reader, self.group, &chosen, needle)?,
+            };
+            let Some(here) = here else {
+                is_told = false;
+                continue;
+            };
+            left = left.into_iter().zip(&here).filter(|(_, is_in)| **is_in).map(|(row, _)| row).collect();
+            chosen = chosen.keep(|position| here[position]);
+        }
+        if is_told {
+            left.into_iter().for_each(|row| found.insert(row));
+            return Ok(());
+        }
+        let bodies = bodies::read_rebuilt(self.reader, self.group, &chosen)?;
+        for at in 0..bodies.len() {
+            if finders.iter().all(|finder| finder.find(bodies.bytes(at)).is_some()) {
+                found.insert(left[bodies.row(at) as usize]);
+            }
+        }
+        Ok(())
+    }
+
     /// False when the filter over the words of the bodies says that one of the needles is in none.
     fn words_allow(&self, needles: &[String]) -> Result<bool, SegmentError> {
+        let tokens = self.segment.manifest.tokens();
+        let hashes: Vec<NeedleHashes> =
+            needles.iter().map(|needle| NeedleHashes::of(needle.as_bytes(), tokens)).collect();
+        if hashes.iter().all(NeedleHashes::is_empty) {
+            return Ok(true);
+        }
+        self.filter_allows(|filter| hashes.iter().all(|hashes| hashes.may_be_in(filter)))
+    }
+
+    /// Asks the filter over the words of the bodies, if there is one.
+    fn filter_allows(&self, asks: impl Fn(&Sbbf) -> bool) -> Result<bool, SegmentError> {
         let manifest = &self.segment.manifest;
         let place = (self.group as u32, lines::BODY as u32);
         let known = manifest.blooms.binary_search_by_key(&place, |bloom| (bloom.row_group, bloom.column));
         // Earlier segments have a filter over whole bodies there.
         let Some(at) = known.ok().filter(|_| manifest.bodies.is_some()) else { return Ok(true) };
-        let hashes: Vec<NeedleHashes> = needles.iter().map(|needle| NeedleHashes::of(needle.as_bytes())).collect();
-        if hashes.iter().all(NeedleHashes::is_empty) {
-            return Ok(true);
-        }
         let filter = self.reader.bloom_filter(self.group, lines::BODY, manifest.blooms[at].crc32c)?;
-        let allows = filter.is_none_or(|filter| hashes.iter().all(|hashes| hashes.may_be_in(&filter)));
+        let allows = filter.is_none_or(|filter| asks(&filter));
         if !allows {
             ReadCounts::add(&self.counts.row_groups_by_bloom, 1);
         }
         Ok(allows)
+    }
+
+    /// False when a column is of a field of bodies, and the filter over their words says that it is none of the texts.
+    fn words_allow_value(&self, column: usize, texts: &[String]) -> Result<bool, SegmentError> {
+        let manifest = &self.segment.manifest;
+        let tokens = manifest.tokens();
+        if tokens == Tokens::OfRuns || !self.reader.specs[column].name.starts_with(BODY_PREFIX) {
+            return Ok(true);
+        }
+        let hashes: Vec<NeedleHashes> =
+            texts.iter().map(|text| NeedleHashes::of_value(text.as_bytes(), tokens)).collect();
+        self.filter_allows(|filter| hashes.iter().any(|hashes| hashes.may_be_in(filter)))
     }
 
     /// False when a bloom filter says that the source holds none of the wanted texts.
@@ -256,7 +312,7 @@ impl<'a> Narrowing<'a> {
         let place = (self.group as u32, column as u32);
         let blooms = &self.segment.manifest.blooms;
         let Ok(at) = blooms.binary_search_by_key(&place, |bloom| (bloom.row_group, bloom.column)) else {
-            return Ok(true);
+            return self.words_allow_value(column, texts);
         };
         for text in texts {
             if self.reader.may_contain(self.group, column, blooms[at].crc32c, text.as_bytes())? {

@@ -1,5 +1,6 @@
 //! Segments, written and read back.
 
+mod bodies_back;
 pub(crate) mod colliding;
 mod damage;
 mod figures;

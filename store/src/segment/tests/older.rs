@@ -187,7 +187,10 @@ fn older_formats_are_read_and_newer_ones_refused() {
     change_manifest(&directory, |fields| drop(fields.insert("format".into(), 0.into())));
     let older = Arc::new(Segment::open(&directory).expect("an older segment"));
     let merged = merge(&Disk::default(), folder.path(), &id(1, 1, 1), &[older], 3, &|| false).expect("merged");
-    assert_eq!((merged.manifest.format, merged.rows()), (super::super::manifest::FORMAT, 100));
+    assert_eq!(
+        (merged.manifest.format, merged.rows()),
+        (super::super::manifest::format_of(weir_proto::Signal::Traces), 100)
+    );
     change_manifest(&directory, |fields| drop(fields.insert("format".into(), 99.into())));
     let refused = Segment::open(&directory);
     assert!(matches!(refused, Err(SegmentError::TooNew { found: 99, .. })), "{refused:?}");

@@ -73,12 +73,12 @@ fn line(n: u64) -> LogRecord {
     }
 }
 
-fn batch(tenant: &TenantId, numbers: &[u64]) -> LogsBatch {
+pub(super) fn batch(tenant: &TenantId, numbers: &[u64]) -> LogsBatch {
     rejecting(tenant, numbers, &[])
 }
 
 /// With some ordinals rejected.
-fn rejecting(tenant: &TenantId, numbers: &[u64], rejected: &[u32]) -> LogsBatch {
+pub(super) fn rejecting(tenant: &TenantId, numbers: &[u64], rejected: &[u32]) -> LogsBatch {
     let resource = Resource {
         attributes: vec![attribute("service.name", Value::StringValue(format!("service-{}", numbers[0] % 2)))],
         ..Resource::default()
@@ -151,7 +151,7 @@ pub(super) fn scanned(
     rows
 }
 
-fn shown(batch: &RecordBatch, row: usize) -> String {
+pub(super) fn shown(batch: &RecordBatch, row: usize) -> String {
     let cell = |column: &dyn Array| {
         if column.is_null(row) {
             return "-".to_owned();
@@ -220,7 +220,7 @@ fn answers(snapshot: &Snapshot, tenant: &TenantId) -> Vec<Vec<String>> {
     answers
 }
 
-async fn append_lines(store: &Store, numbers: std::ops::Range<u64>) {
+pub(super) async fn append_lines(store: &Store, numbers: std::ops::Range<u64>) {
     for batch_numbers in Vec::from_iter(numbers).chunks(10) {
         store.append_logs(batch(&tenant("default"), batch_numbers)).await.expect("appended");
     }

@@ -32,6 +32,8 @@ async fn ask(request: HttpRequest<Body>) -> (StatusCode, String, Vec<u8>) {
         mounts: Arc::default(),
         about: Arc::default(),
         site: Arc::default(),
+        tails: Arc::new(tokio::sync::Semaphore::new(1)),
+        stop: tokio_util::sync::CancellationToken::new(),
     };
     let service = router(&app);
     let response = tower_call(service, request).await;

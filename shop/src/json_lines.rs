@@ -1,0 +1,214 @@
+//! Log lines as services write them: JSON of 391 bytes on average, in each form in which they are sent.
+
+use std::fmt::Write;
+
+use prost::Message;
+use weir_proto::otlp::messages::{
+    collector::logs::v1::ExportLogsServiceRequest,
+    common::v1::{AnyValue, KeyValue, any_value::Value},
+    logs::v1::{LogRecord, ResourceLogs, ScopeLogs},
+    resource::v1::Resource,
+};
+
+use crate::rng::{Rng, mix};
+
+/// Services of the fleet; each has four pods.
+const SERVICES: [&str; 12] = [
+    "cart",
+    "checkout",
+    "catalog",
+    "payment",
+    "shipping",
+    "email",
+    "ads",
+    "currency",
+    "frontend",
+    "quote",
+    "recommend",
+    "search",
+];
+
+const LEVELS: [(&str, u64); 4] = [("info", 80), ("debug", 12), ("warn", 5), ("error", 3)];
+
+/// What is done, with the logger that says so.
+const MESSAGES: [(&str, &str); 10] = [
+    ("order placed and handed over to fulfilment", "app.orders.OrderService"),
+    ("cache miss, value loaded from the database", "app.cache.LoadingCache"),
+    ("request completed", "app.http.AccessLog"),
+    ("payment authorised by the provider", "app.payment.ProviderClient"),
+    ("user session refreshed", "app.auth.SessionStore"),
+    ("retrying after a timeout of the upstream service", "app.http.RetryPolicy"),
+    ("item added to the basket", "app.cart.BasketService"),
+    ("slow query, an index may be missing", "app.db.QueryLog"),
+    ("message consumed and acknowledged", "app.queue.Consumer"),
+    ("connection pool exhausted, waiting for a free one", "app.db.Pool"),
+];
+
+const PATHS: [&str; 6] =
+    ["/api/v1/orders", "/api/v1/basket", "/api/v1/products", "/api/v1/session", "/healthz", "/api/v1/search"];
+
+/// Lines by number: the same seed makes the same ones.
+#[derive(Debug, Clone, Copy)]
+pub struct Lines {
+    seed: u64,
+}
+
+/// What a batch is sent as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineForm {
+    /// OTLP protobuf; the line is the body.
+    Otlp,
+    /// Loki's push in JSON.
+    LokiJson,
+    /// Loki's push in protobuf, before snappy.
+    LokiProtobuf,
+}
+
+impl LineForm {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Otlp, Self::LokiJson, Self::LokiProtobuf];
+
+    /// In tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Otlp => "OTLP, JSON body",
+            Self::LokiJson => "Loki JSON",
+            Self::LokiProtobuf => "Loki protobuf",
+        }
+    }
+}
+
+impl Lines {
+    /// The lines of a seed.
+    pub fn new(seed: u64) -> Self {
+        Self { seed }
+    }
+
+    /// The service of a batch: a sender has one.
+    fn service(self, batch: u64) -> (&'static str, u64) {
+        let bits = mix(self.seed ^ batch.wrapping_mul(0x51_7c_c1));
+        (SERVICES[(bits % 12) as usize], bits / 12 % 4)
+    }
+
+    /// Appends line `number`, which was written then.
+    pub fn write(self, number: u64, batch: u64, time_ns: u64, out: &mut String) {
+        let mut rng = Rng::new(self.seed ^ mix(number));
+        let (service, pod) = self.service(batch);
+        let mut share = rng.below(100);
+        let level = LEVELS.iter().find(|(_, percent)| {
+            let is_it = share < *percent;
+            share = share.saturating_sub(*percent);
+            is_it
+        });
+        let (level, _) = level.unwrap_or(&LEVELS[0]);
+        let (message, logger) = rng.pick(&MESSAGES);
+        // Some ten lines of a trace.
+        let trace = mix(self.seed ^ (number / 10));
+        let (seconds, millis) = (time_ns / 1_000_000_000 % 86_400, time_ns / 1_000_000 % 1000);
+        let status = if *level == "error" { 500 + rng.below(4) } else { 200 + rng.below(2) * 4 };
+        let _ = write!(
+            out,
+            "{{\"ts\":\"2026-11-20T{:02}:{:02}:{:02}.{millis:03}Z\",\"level\":\"{level}\",\"service\":\"{service}\",\"pod\":\"{service}-{pod}\",\
+             \"logger\":\"{logger}\",\"msg\":\"{message}\",\"trace_id\":\"{:016x}{trace:016x}\",\"span_id\":\"{:016x}\",\
+             \"request_id\":\"{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}\",\
+             \"user\":{{\"id\":{},\"plan\":\"{}\"}},\"http\":{{\"path\":\"{}\",\"status\":{status}}},\"ms\":{:.2},\"bytes\":{}}}",
+            seconds / 3600,
+            seconds / 60 % 60,
+            seconds % 60,
+            mix(trace),
+            rng.bits(),
+            rng.bits() as u32,
+            rng.bits() as u16,
+            rng.below(1 << 12),
+            rng.below(1 << 12),
+            rng.below(1 << 48),
+            rng.below(50_000),
+            rng.pick(&["free", "pro", "team"]),
+            rng.pick(&PATHS),
+            rng.log_normal(12.0, 1.2),
+            rng.below(90_000),
+        );
+    }
+
+    /// A batch of lines in a form: the bytes to be sent, and how many of them are the lines themselves.
+    pub fn batch(self, batch: u64, lines: u64, base_ns: u64, form: LineForm) -> (Vec<u8>, u64) {
+        let (service, pod) = self.service(batch);
+        let mut raw = 0;
+        let texts: Vec<(u64, String)> = (0..lines)
+            .map(|at| {
+                let (number, time_ns) = (batch * lines + at, base_ns + at * 1000);
+                let mut text = String::with_capacity(400);
+                self.write(number, batch, time_ns, &mut text);
+                raw += text.len() as u64;
+                (time_ns, text)
+            })
+            .collect();
+        let labels = [("app", service.to_owned()), ("pod", format!("{service}-{pod}")), ("env", "prod".to_owned())];
+        let payload = match form {
+            LineForm::Otlp => otlp(&labels, texts),
+            LineForm::LokiJson => loki_json(&labels, &texts),
+            LineForm::LokiProtobuf => loki_protobuf(&labels, &texts),
+        };
+        (payload, raw)
+    }
+}
+
+fn text(value: String) -> Option<AnyValue> {
+    Some(AnyValue { value: Some(Value::StringValue(value)) })
+}
+
+fn otlp(labels: &[(&str, String)], texts: Vec<(u64, String)>) -> Vec<u8> {
+    let pair = |key: &str, value: &str| KeyValue { key: key.into(), value: text(value.into()), ..KeyValue::default() };
+    let mut attributes: Vec<KeyValue> = labels.iter().map(|(key, value)| pair(key, value)).collect();
+    attributes.push(pair("service.name", &labels[0].1));
+    let resource = Some(Resource { attributes, ..Resource::default() });
+    let log_records = texts
+        .into_iter()
+        .map(|(time_unix_nano, line)| LogRecord { time_unix_nano, body: text(line), ..LogRecord::default() })
+        .collect();
+    let scope_logs = vec![ScopeLogs { log_records, ..ScopeLogs::default() }];
+    let resource_logs = vec![ResourceLogs { resource, scope_logs, ..ResourceLogs::default() }];
+    ExportLogsServiceRequest { resource_logs }.encode_to_vec()
+}
+
+fn loki_json(labels: &[(&str, String)], texts: &[(u64, String)]) -> Vec<u8> {
+    let stream: serde_json::Map<String, serde_json::Value> =
+        labels.iter().map(|(key, value)| ((*key).to_owned(), value.as_str().into())).collect();
+    let values: Vec<_> = texts.iter().map(|(time_ns, line)| serde_json::json!([time_ns.to_string(), line])).collect();
+    serde_json::json!({"streams": [{"stream": stream, "values": values}]}).to_string().into()
+}
+
+fn loki_protobuf(labels: &[(&str, String)], texts: &[(u64, String)]) -> Vec<u8> {
+    use prost::encoding::{bytes, uint64};
+    let written: Vec<String> = labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
+    let mut stream = Vec::new();
+    bytes::encode(1, &format!("{{{}}}", written.join(", ")).into_bytes(), &mut stream);
+    for (time_ns, line) in texts {
+        let (mut time, mut entry) = (Vec::new(), Vec::new());
+        uint64::encode(1, &(time_ns / 1_000_000_000), &mut time);
+        uint64::encode(2, &(time_ns % 1_000_000_000), &mut time);
+        bytes::encode(1, &time, &mut entry);
+        bytes::encode(2, &line.clone().into_bytes(), &mut entry);
+        bytes::encode(2, &entry, &mut stream);
+    }
+    let mut push = Vec::new();
+    bytes::encode(1, &stream, &mut push);
+    push
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_have_their_length_and_are_json() {
+        let (mut bytes, lines) = (0, 2000);
+        for number in 0..lines {
+            let mut line = String::new();
+            Lines::new(7).write(number, number / 100, 1_790_000_000_000_000_000 + number, &mut line);
+            serde_json::from_str::<serde_json::Value>(&line).expect("JSON");
+            bytes += line.len() as u64;
+        }
+        assert!((386..=396).contains(&(bytes / lines)), "{} B a line", bytes / lines);
+    }
+}

@@ -1,0 +1,169 @@
+//! Which bodies that have templates contain a text: asked of literal text and of the columns of fields, without rebuilding a body.
+
+use std::collections::HashMap;
+
+use memchr::memmem::Finder;
+
+use super::{
+    alignment::{Alignment, Must, alignments},
+    gather::{self, ChosenRows},
+};
+use crate::segment::{
+    SegmentError,
+    chunk_reader::ChunkReader,
+    column::{Column, Values},
+    field_column::write_word,
+    packing::Packing,
+    schema::{BODY_PREFIX, ColumnSpec, Kind, lines},
+    template::{Slot, Template},
+};
+
+/// Of each of the rows, by position, whether its body has a template and contains the needle; `None` when only the bodies can tell.
+pub(super) fn rows_with(
+    reader: &ChunkReader<'_>,
+    group: usize,
+    rows: &ChosenRows,
+    needle: &[u8],
+) -> Result<Option<Vec<bool>>, SegmentError> {
+    let templates = gather::read(reader, group, lines::BODY_TEMPLATE, rows)?;
+    let Values::Bytes { codes, dictionary } = &templates.values else { unreachable!("templates are text") };
+    let mut asked = Asked { reader, group, rows, needle, columns: HashMap::new(), numbers: HashMap::new() };
+    let mut ways: Vec<Option<Vec<Vec<usize>>>> = vec![None; dictionary.len()];
+    let mut number_of = HashMap::new();
+    for &code in codes {
+        if ways[code as usize].is_some() {
+            continue;
+        }
+        let Some(template) = Template::parse(dictionary.get(code)) else { return Ok(None) };
+        let Some(found) = alignments(&template, needle) else { return Ok(None) };
+        let mut of_template = Vec::new();
+        for alignment in found {
+            if let Some(questions) = asked.questions(&template, &alignment) {
+                let next = questions.into_iter().map(|question| {
+                    let number = number_of.len();
+                    *number_of.entry(question).or_insert(number)
+                });
+                of_template.push(next.collect::<Vec<usize>>());
+            }
+        }
+        ways[code as usize] = Some(of_template);
+    }
+    let mut questions: Vec<(Question, usize)> = number_of.into_iter().collect();
+    questions.sort_unstable_by_key(|(_, number)| *number);
+    let mut answers: Vec<Vec<bool>> = Vec::with_capacity(questions.len());
+    for (question, _) in &questions {
+        answers.push(asked.answer(question)?);
+    }
+    let mut found = vec![false; rows.len() as usize];
+    for (at, &code) in codes.iter().enumerate() {
+        let row = templates.row(at) as usize;
+        let ways = ways[code as usize].as_deref().unwrap_or_default();
+        found[row] = ways.iter().any(|way| way.iter().all(|&question| answers[question][row]));
+    }
+    Ok(Some(found))
+}
+
+/// Whether a column's values, written as in this slot, are what they must be.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Question {
+    column: usize,
+    slot: Slot,
+    must: Must,
+}
+
+struct Asked<'a> {
+    reader: &'a ChunkReader<'a>,
+    group: usize,
+    rows: &'a ChosenRows,
+    needle: &'a [u8],
+    columns: HashMap<usize, Column>,
+    /// Of each field its column's number.
+    numbers: HashMap<Box<[u8]>, usize>,
+}
+
+impl Asked<'_> {
+    /// What is to be asked for one way; `None` when some value cannot be what it must be.
+    fn questions(&mut self, template: &Template, alignment: &Alignment) -> Option<Vec<Question>> {
+        let mut questions = Vec::with_capacity(alignment.len());
+        for (slot, must) in alignment {
+            let name = &template.names[*slot];
+            let column = match self.numbers.get(name) {
+                Some(&column) => column,
+                None => {
+                    let key_of =
+                        |spec: &ColumnSpec| spec.name.strip_prefix(BODY_PREFIX).map(str::as_bytes) == Some(&**name);
+                    let column = self.reader.specs.iter().position(key_of)?;
+                    self.numbers.insert(name.clone(), column);
+                    column
+                }
+            };
+            if !may_be_in(&self.reader.specs[column], &self.needle[must.part()]) {
+                return None;
+            }
+            questions.push(Question { column, slot: template.slots[*slot], must: must.clone() });
+        }
+        Some(questions)
+    }
+
+    /// Of each row whether it is so.
+    fn answer(&mut self, question: &Question) -> Result<Vec<bool>, SegmentError> {
+        let Question { column: number, slot, must } = question;
+        if !self.columns.contains_key(number) {
+            self.columns.insert(*number, gather::read(self.reader, self.group, *number, self.rows)?);
+        }
+        let column = &self.columns[number];
+        let part = &self.needle[must.part()];
+        let finder = Finder::new(part);
+        let is_so = |value: &[u8]| match must {
+            Must::Contain(_) => finder.find(value).is_some(),
+            Must::End(_) => value.ends_with(part),
+            Must::Begin(_) => value.starts_with(part),
+            Must::Be(_) => value == part,
+        };
+        let mut answers = vec![false; self.rows.len() as usize];
+        let mut text = Vec::new();
+        match &column.values {
+            Values::Bytes { codes, dictionary } => {
+                let mut known: Vec<Option<bool>> = vec![None; dictionary.len()];
+                for (at, &code) in codes.iter().enumerate() {
+                    let known = &mut known[code as usize];
+                    let answer = known.get_or_insert_with(|| {
+                        let value = dictionary.get(code);
+                        match slot {
+                            Slot::Raw => is_so(value),
+                            Slot::Text(escaping) => {
+                                text.clear();
+                                escaping.write(value, &mut text);
+                                is_so(&text)
+                            }
+                        }
+                    });
+                    answers[column.row(at) as usize] = *answer;
+                }
+            }
+            Values::Words(words) => {
+                let kind = self.reader.specs[*number].kind;
+                for (at, &word) in words.iter().enumerate() {
+                    text.clear();
+                    write_word(kind, word, &mut text);
+                    answers[column.row(at) as usize] = is_so(&text);
+                }
+            }
+        }
+        Ok(answers)
+    }
+}
+
+/// Whether values of such a column may have this text in them: letters are not in numbers, nor most of them in ids.
+fn may_be_in(spec: &ColumnSpec, part: &[u8]) -> bool {
+    let all = |is_one: fn(&u8) -> bool| part.iter().all(is_one);
+    match (spec.packing, spec.kind) {
+        (Packing::Hex8 | Packing::Hex16, _) => all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')),
+        (Packing::Uuid, _) => all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-')),
+        (Packing::Time(_), _) => all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b':' | b'.' | b'T' | b'Z')),
+        (_, Kind::Int64) => all(|byte| matches!(byte, b'0'..=b'9' | b'-')),
+        (_, Kind::Double) => all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')),
+        (_, Kind::Bool) => [&b"true"[..], b"false"].iter().any(|word| memchr::memmem::find(word, part).is_some()),
+        _ => true,
+    }
+}
