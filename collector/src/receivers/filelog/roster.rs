@@ -46,6 +46,8 @@ pub(super) struct Roster {
     is_first_ever: bool,
     is_urgent: bool,
     forgotten: Vec<u64>,
+    /// Files that are open, as far as this look has come.
+    open_now: usize,
     /// Paths that could not be opened, or are left alone, so that it is said once.
     told: HashSet<PathBuf>,
 }
@@ -103,6 +105,7 @@ impl Roster {
             next_id,
             looks: 0,
             forgotten: Vec::new(),
+            open_now: 0,
             told: HashSet::new(),
         }
     }
@@ -115,6 +118,7 @@ impl Roster {
     /// Looks at what is there.
     pub(super) fn look(&mut self, now_ns: u64) {
         self.looks += 1;
+        self.open_now = self.open_files();
         let mut strangers = Vec::new();
         let mut left = Vec::new();
         for candidate in self.scanner.scan(now_ns) {
@@ -130,7 +134,7 @@ impl Roster {
                 self.meet(stranger, now_ns, &mut strangers, &mut left);
             }
         }
-        self.look_after_gone(now_ns, &mut strangers, &mut left);
+        self.look_after_gone(now_ns, &mut left);
         self.add_vacant(now_ns, &mut left);
         self.add_rotated(&left, now_ns, &mut strangers);
         // Of those written at the same time the one whose name has more behind it is older.
@@ -159,7 +163,7 @@ impl Roster {
         let was_gone = file.gone_since_ns.take().is_some();
         let is_changed =
             was_gone || (file.stamp.bytes, file.stamp.modified_ns) != (found.stamp.bytes, found.stamp.modified_ns);
-        if is_changed && !self.is_same(id, &found, now_ns) {
+        if is_changed && !self.is_same(id, &found) {
             return self.replaced(id, found, strangers, left);
         }
         let Some(file) = self.files.get_mut(&id) else { return };
@@ -181,9 +185,10 @@ impl Roster {
     }
 
     /// Whether a known inode still has what was read of it. What cannot be looked at is taken for the same.
-    fn is_same(&mut self, id: u64, found: &Stranger, _now_ns: u64) -> bool {
+    fn is_same(&mut self, id: u64, found: &Stranger) -> bool {
         let Some(mut file) = self.files.remove(&id) else { return true };
-        if file.content.is_none() {
+        let was_open = file.content.is_some();
+        if !was_open {
             file.content = self.open(&found.path).map(|(content, _)| content);
         }
         let mut is_same = true;
@@ -192,10 +197,19 @@ impl Roster {
             if is_same {
                 let _ = file.learn_beginning(&mut content, self.config.fingerprint_size);
             }
-            file.content = Some(content);
+            if was_open || self.may_keep_open() {
+                file.content = Some(content);
+            }
         }
         self.files.insert(id, file);
         is_same
+    }
+
+    /// Whether one more file may stay open; it is counted then.
+    fn may_keep_open(&mut self) -> bool {
+        let may = self.open_now < self.config.max_concurrent_files;
+        self.open_now += usize::from(may);
+        may
     }
 
     /// Another content is where a file was: it was cut to nothing, or its inode is another's.
@@ -213,7 +227,7 @@ impl Roster {
     }
 
     /// Files that no pattern leads to any more: those that are open are read on, others are looked for beside where they were.
-    fn look_after_gone(&mut self, now_ns: u64, strangers: &mut Vec<Stranger>, left: &mut Vec<Left>) {
+    fn look_after_gone(&mut self, now_ns: u64, left: &mut Vec<Left>) {
         let gone: Vec<u64> = {
             let is_gone = |file: &&Tracked| file.seen_in != self.looks && !file.is_lost;
             self.files.values().filter(is_gone).map(|file| file.id).collect()
@@ -230,7 +244,7 @@ impl Roster {
                 Some(Ok(stamp)) => {
                     if (stamp.bytes, stamp.modified_ns) != (file.stamp.bytes, file.stamp.modified_ns) {
                         let found = Stranger { path: file.path.clone(), stamp, stream: Some(file.stream.clone()) };
-                        if self.is_same(id, &found, now_ns) {
+                        if self.is_same(id, &found) {
                             if let Some(file) = self.files.get_mut(&id) {
                                 note_growth(file, stamp, now_ns);
                             }
@@ -248,14 +262,14 @@ impl Roster {
                     }
                 }
                 Some(Err(_)) => file.content = None,
-                None if is_new || self.looks == 1 => self.find_gone(id, now_ns, strangers),
+                None if is_new || self.looks == 1 => self.find_gone(id, now_ns),
                 None => {}
             }
         }
     }
 
     /// Looks beside where a file was for where it is now.
-    fn find_gone(&mut self, id: u64, now_ns: u64, _strangers: &mut Vec<Stranger>) {
+    fn find_gone(&mut self, id: u64, now_ns: u64) {
         let Some(file) = self.files.get(&id) else { return };
         let inode = (file.stamp.device, file.stamp.inode);
         let folder = file.path.parent().unwrap_or(Path::new("/")).to_owned();
@@ -267,7 +281,7 @@ impl Roster {
                 continue;
             }
             let found = Stranger { path, stamp, stream: None };
-            if !self.is_same(id, &found, now_ns) {
+            if !self.is_same(id, &found) {
                 break;
             }
             if let Some(file) = self.files.get_mut(&id) {
@@ -404,7 +418,9 @@ impl Roster {
         // A start would begin elsewhere if the journal did not know.
         self.is_urgent |= file.offset > 0;
         file.is_dirty = file.offset > 0;
-        file.content = Some(content);
+        if copy_of.is_some() || self.may_keep_open() {
+            file.content = Some(content);
+        }
         index.add_name(&file);
         self.by_inode.insert((stamp.device, stamp.inode), id);
         self.files.insert(id, file);

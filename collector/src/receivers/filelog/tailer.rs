@@ -28,6 +28,9 @@ const READ_BYTES_USUAL: usize = 256 << 10;
 /// Of one file no more in a turn: others wait.
 const TURN_BYTES_MAX: u64 = 16 << 20;
 
+/// Files beyond those that may be open are closed after so many turns.
+const CLOSED_EVERY: usize = 64;
+
 /// The attribute of lines of which something had to be replaced.
 const INVALID_UTF8: &str = "weir.log.invalid_utf8";
 
@@ -99,14 +102,17 @@ impl<D: Deliver> Tailer<D> {
         let turns = self.roster.turns(now_ns, self.config.force_flush_period);
         let most = rounds.saturating_mul(self.config.max_concurrent_files);
         is_more_left |= turns.len() > most;
-        for id in turns.into_iter().take(most) {
+        for (at, id) in turns.into_iter().take(most).enumerate() {
             let Some(mut file) = self.roster.files.remove(&id) else { continue };
             let read = self.read(&mut file, now_ns);
             is_more_left |= file.has_more() && !file.is_read && !file.is_failing;
             self.roster.files.insert(id, file);
             read?;
-            self.roster.close_surplus();
+            if at % CLOSED_EVERY == CLOSED_EVERY - 1 {
+                self.roster.close_surplus();
+            }
         }
+        self.roster.close_surplus();
         let outlet = &mut self.outlet;
         self.pipeline.overdue(self.clock.now_ns(), &mut |entry| outlet.push(entry));
         if self.outlet.batch.lines() > 0 || self.roster.take_urgent() {
