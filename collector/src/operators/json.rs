@@ -12,7 +12,7 @@ const DEPTH_MAX: usize = 32;
 /// What is open while a text is read.
 enum Open<'a> {
     List(Vec<Value<'a>>),
-    Map(Fields<'a>, Option<Cow<'a, str>>),
+    Map(Fields<'a>, Option<Cow<'a, str>>, Names),
 }
 
 /// Reads one JSON value. Numbers without a fraction are whole ones.
@@ -21,18 +21,22 @@ pub(super) fn parse(text: &str) -> Result<Value<'_>, String> {
     let mut whole = None;
     let read = events(text.as_bytes(), DEPTH_MAX, |event| {
         let value = match event {
-            Event::Object => return open.push(Open::Map(Fields::with_capacity(12), None)),
+            Event::Object => return open.push(Open::Map(Fields::with_capacity(16), None, Names::default())),
             Event::List => return open.push(Open::List(Vec::new())),
             Event::Key(key) => {
-                if let Some(Open::Map(_, name)) = open.last_mut() {
-                    *name = Some(of_bytes(key));
+                if let Some(Open::Map(_, name, names)) = open.last_mut() {
+                    let key = of_bytes(key);
+                    names.add(&key);
+                    *name = Some(key);
                 }
                 return;
             }
             Event::End => match open.pop() {
                 Some(Open::List(items)) => Value::List(items),
-                Some(Open::Map(mut fields, _)) => {
-                    fields.dedupe();
+                Some(Open::Map(mut fields, _, names)) => {
+                    if names.is_repeated {
+                        fields.dedupe();
+                    }
                     Value::Map(fields)
                 }
                 None => return,
@@ -45,7 +49,7 @@ pub(super) fn parse(text: &str) -> Result<Value<'_>, String> {
         match open.last_mut() {
             None => whole = Some(value),
             Some(Open::List(items)) => items.push(value),
-            Some(Open::Map(fields, name)) => fields.push(name.take().unwrap_or_default(), value),
+            Some(Open::Map(fields, name, _)) => fields.push(name.take().unwrap_or_default(), value),
         }
     });
     read.map_err(|error| error.to_string())?;
@@ -63,12 +67,42 @@ pub(super) fn parse_object(text: &str) -> Result<Fields<'_>, String> {
     }
 }
 
+/// What was UTF-8 is so still: the check is quick, and only looks so where it is not.
+#[inline]
 fn of_bytes(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
     match bytes {
-        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+        Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(bytes),
+        },
         Cow::Owned(bytes) => Cow::Owned(
             String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
         ),
+    }
+}
+
+/// Tells whether a name may be among those before it: most objects have each once, and need no closer look.
+#[derive(Default)]
+struct Names {
+    seen: [u64; 8],
+    is_repeated: bool,
+}
+
+impl Names {
+    #[inline]
+    fn add(&mut self, name: &str) {
+        let bytes = name.as_bytes();
+        let at = |at: usize| bytes.get(at).map_or(0, |byte| u32::from(*byte));
+        let mixed = (bytes.len() as u32)
+            .wrapping_mul(0x9e37_79b1)
+            .wrapping_add(at(0) << 16)
+            .wrapping_add(at(bytes.len() / 2) << 8)
+            .wrapping_add(at(bytes.len().wrapping_sub(1)))
+            .wrapping_mul(0x85eb_ca6b);
+        let bit = (mixed >> 23) as usize;
+        let (word, mask) = (bit / 64, 1 << (bit % 64));
+        self.is_repeated |= self.seen[word] & mask != 0;
+        self.seen[word] |= mask;
     }
 }
 

@@ -29,6 +29,12 @@ pub(super) const NO_FILE: u64 = 0;
 /// A file that nothing leads to is closed when it has not grown for so long.
 const GONE_OPEN_NS: u64 = 60_000_000_000;
 
+/// While nothing is found in folders that was not there before, they are looked at only so often.
+const CALM_SCAN_NS: u64 = 1_000_000_000;
+
+/// So long after something was found they are looked at with every poll.
+const STIRRED_NS: u64 = 10_000_000_000;
+
 /// A path that a file has left, and no other has taken, is looked after for so long.
 const VACANT_NS: u64 = 3_600_000_000_000;
 
@@ -46,6 +52,9 @@ pub(super) struct Roster {
     is_first_ever: bool,
     is_urgent: bool,
     forgotten: Vec<u64>,
+    /// When folders were looked at last, and when something was found there that was not before.
+    scanned_at_ns: u64,
+    stirred_at_ns: u64,
     /// Files that are open, as far as this look has come.
     open_now: usize,
     /// Paths that could not be opened, or are left alone, so that it is said once.
@@ -105,6 +114,8 @@ impl Roster {
             next_id,
             looks: 0,
             forgotten: Vec::new(),
+            scanned_at_ns: 0,
+            stirred_at_ns: 0,
             open_now: 0,
             told: HashSet::new(),
         }
@@ -117,6 +128,13 @@ impl Roster {
 
     /// Looks at what is there.
     pub(super) fn look(&mut self, now_ns: u64) {
+        let is_calm = now_ns.saturating_sub(self.stirred_at_ns) > STIRRED_NS;
+        let is_due = now_ns.saturating_sub(self.scanned_at_ns) >= CALM_SCAN_NS;
+        if is_calm && !is_due && self.look_at_open(now_ns) {
+            return;
+        }
+        self.scanned_at_ns = now_ns;
+        let (files, by_inode) = (self.files.len(), self.by_inode.len());
         self.looks += 1;
         self.open_now = self.open_files();
         let mut strangers = Vec::new();
@@ -135,6 +153,7 @@ impl Roster {
             }
         }
         self.look_after_gone(now_ns, &mut left);
+        let has_left = !left.is_empty();
         self.add_vacant(now_ns, &mut left);
         self.add_rotated(&left, now_ns, &mut strangers);
         // Of those written at the same time the one whose name has more behind it is older.
@@ -149,6 +168,31 @@ impl Roster {
         }
         self.look_at_copies(now_ns);
         self.is_first_ever = false;
+        if has_left || (files, by_inode) != (self.files.len(), self.by_inode.len()) {
+            self.stirred_at_ns = now_ns;
+        }
+    }
+
+    /// Looks at files that are open, and at no folder; false when one of them is not what it was.
+    fn look_at_open(&mut self, now_ns: u64) -> bool {
+        for file in self.files.values_mut() {
+            let Some(content) = file.content.as_mut() else { continue };
+            let Ok(stamp) = content.stamp() else { return false };
+            if (stamp.bytes, stamp.modified_ns) == (file.stamp.bytes, file.stamp.modified_ns) {
+                continue;
+            }
+            let Some(mut content) = file.content.take() else { continue };
+            let is_same = file.is_unchanged(&mut content, &stamp).unwrap_or(false);
+            if is_same {
+                let _ = file.learn_beginning(&mut content, self.config.fingerprint_size);
+                note_growth(file, stamp, now_ns);
+            }
+            file.content = Some(content);
+            if !is_same {
+                return false;
+            }
+        }
+        true
     }
 
     /// A path leads to a file: one that is known, or a stranger.

@@ -232,6 +232,8 @@ impl<D: Deliver> Tailer<D> {
         let mut at = from;
         let path = file.stream.to_string_lossy().into_owned();
         let labels = file.labels.clone();
+        // Operators find more.
+        let room = if self.pipeline.is_empty() { 4 } else { 20 };
         let counts = self.config.include_file_record_number;
         while let Some(found) = self.splitter.next(bytes, at, is_last) {
             let origin = Origin { file: file.id, start: base + at as u64, end: base + found.next as u64 };
@@ -241,7 +243,7 @@ impl<D: Deliver> Tailer<D> {
                 file.records += 1;
                 let (body, is_replaced) = self.config.encoding.body(line);
                 let mut entry = Entry { path: (&*path).into(), origin, ..Entry::of_body(body, now_ns) };
-                labels.mark(&mut entry, 4);
+                labels.mark(&mut entry, room);
                 if counts {
                     entry.attributes.push("log.file.record_number", Value::Int(file.records as i64));
                 }

@@ -35,6 +35,23 @@ fn where_files_ended_is_known_before_anything_is_written() {
 }
 
 #[test]
+fn folders_in_which_nothing_happens_are_looked_at_less_often() {
+    let mut world = World::new("{}");
+    world.append("a.log", "one\n");
+    world.shows(&["one"]);
+    world.wait(20_000);
+    world.shows(&["one"]);
+    world.append("a.log", "two\n");
+    world.append("b.log", "three\n");
+    // What is open is looked at each time.
+    world.shows(&["one", "two"]);
+    world.wait(1000);
+    world.shows(&["one", "two", "three"]);
+    world.append("c.log", "four\n");
+    world.shows(&["one", "two", "three", "four"]);
+}
+
+#[test]
 fn a_line_without_its_end_waits() {
     let mut world = World::new("{}");
     world.append("a.log", "one\ntw");
