@@ -83,9 +83,14 @@ impl Operator for Container {
         }
         if let Some(source) = source.filter(|source| is_part || self.joins.has(source)) {
             let whole = std::mem::take(entry).into_owned();
+            let before = released.len();
             self.joins.add(&source, whole, true, released);
             if !is_part {
                 self.joins.release(&source, released);
+            }
+            for joined in &mut released[before..] {
+                // What cannot be found in one line says nothing against the others.
+                let _ = self.parsing.look(joined);
             }
             return Ok(Next::Held);
         }

@@ -4,7 +4,6 @@ mod keep;
 mod kin;
 
 use std::{
-    cmp::Reverse,
     collections::{BTreeMap, HashMap, HashSet},
     fs, io,
     os::unix::fs::MetadataExt,
@@ -156,9 +155,10 @@ impl Roster {
         let has_left = !left.is_empty();
         self.add_vacant(now_ns, &mut left);
         self.add_rotated(&left, now_ns, &mut strangers);
-        // Of those written at the same time the one whose name has more behind it is older.
+        // Of those written at the same time what rotation made is older, and the name that has more behind it.
         strangers.sort_by(|one, other| {
-            (one.stamp.modified_ns, Reverse(&one.path)).cmp(&(other.stamp.modified_ns, Reverse(&other.path)))
+            let key = |stranger: &Stranger| (stranger.stamp.modified_ns, stranger.stream.is_none());
+            key(one).cmp(&key(other)).then_with(|| other.path.cmp(&one.path))
         });
         if !strangers.is_empty() {
             let mut index = KinIndex::of(self.files.values());
@@ -316,29 +316,35 @@ impl Roster {
     fn find_gone(&mut self, id: u64, now_ns: u64) {
         let Some(file) = self.files.get(&id) else { return };
         let inode = (file.stamp.device, file.stamp.inode);
-        let folder = file.path.parent().unwrap_or(Path::new("/")).to_owned();
-        for entry in self.scanner.list(&folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
-            let path = folder.join(&entry.name);
-            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
-            let stamp = Stamp::of(&metadata);
-            if (stamp.device, stamp.inode) != inode || !metadata.is_file() {
-                continue;
+        for place in places(&file.path) {
+            let folder = place.parent().unwrap_or(Path::new("/")).to_owned();
+            for entry in self.scanner.list(&folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
+                let path = folder.join(&entry.name);
+                let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+                let stamp = Stamp::of(&metadata);
+                if (stamp.device, stamp.inode) != inode || !metadata.is_file() {
+                    continue;
+                }
+                let found = Stranger { path, stamp, stream: None };
+                match self.is_same(id, &found) {
+                    true => return self.found_gone(id, found, now_ns),
+                    false => return self.lose(id),
+                }
             }
-            let found = Stranger { path, stamp, stream: None };
-            if !self.is_same(id, &found) {
-                break;
-            }
-            if let Some(file) = self.files.get_mut(&id) {
-                file.path = found.path;
-                file.labels = Labels::of(&file.path, &self.config);
-                file.is_wanted = true;
-                file.is_dirty = true;
-                note_growth(file, stamp, now_ns);
-                EVENTS.with_label_values(&[self.receiver.as_str(), "moved"]).inc();
-            }
-            return;
         }
         self.lose(id);
+    }
+
+    /// A file is where no pattern leads to.
+    fn found_gone(&mut self, id: u64, found: Stranger, now_ns: u64) {
+        if let Some(file) = self.files.get_mut(&id) {
+            file.path = found.path;
+            file.labels = Labels::of(&file.path, &self.config);
+            file.is_wanted = true;
+            file.is_dirty = true;
+            note_growth(file, found.stamp, now_ns);
+            EVENTS.with_label_values(&[self.receiver.as_str(), "moved"]).inc();
+        }
     }
 
     /// Nothing is left of a file but what may have been made of it.
@@ -374,23 +380,36 @@ impl Roster {
 
     /// Of paths that files have left: what rotation made of them since, and no pattern leads to.
     fn add_rotated(&mut self, left: &[Left], now_ns: u64, strangers: &mut Vec<Stranger>) {
-        for Left { path: original, modified_ns, stream } in left {
-            let folder = original.parent().unwrap_or(Path::new("/"));
-            for entry in self.scanner.list(folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
-                let path = folder.join(&entry.name);
-                if !is_rotated_name(&path, original) || self.scanner.is_excluded(&path) {
-                    continue;
-                }
-                if strangers.iter().any(|known| known.path == path) {
-                    continue;
-                }
-                let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
-                let stamp = Stamp::of(&metadata);
-                let is_known = self.by_inode.contains_key(&(stamp.device, stamp.inode));
-                // What is older was there before.
-                if metadata.is_file() && !is_known && stamp.modified_ns >= *modified_ns {
-                    strangers.push(Stranger { path, stamp, stream: Some(stream.clone()) });
-                }
+        for Left { path, modified_ns, stream } in left {
+            for original in places(path) {
+                self.add_rotated_of(&original, *modified_ns, stream, now_ns, strangers);
+            }
+        }
+    }
+
+    fn add_rotated_of(
+        &mut self,
+        original: &Path,
+        modified_ns: u64,
+        stream: &Path,
+        now_ns: u64,
+        strangers: &mut Vec<Stranger>,
+    ) {
+        let folder = original.parent().unwrap_or(Path::new("/"));
+        for entry in self.scanner.list(folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
+            let path = folder.join(&entry.name);
+            if !is_rotated_name(&path, original) || self.scanner.is_excluded(&path) {
+                continue;
+            }
+            if strangers.iter().any(|known| known.path == path) {
+                continue;
+            }
+            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+            let stamp = Stamp::of(&metadata);
+            let is_known = self.by_inode.contains_key(&(stamp.device, stamp.inode));
+            // What is older was there before.
+            if metadata.is_file() && !is_known && stamp.modified_ns >= modified_ns {
+                strangers.push(Stranger { path, stamp, stream: Some(stream.to_owned()) });
             }
         }
     }
@@ -532,6 +551,13 @@ impl Roster {
         file.is_failing = true;
         self.tell(&file.path.clone(), error);
     }
+}
+
+/// A path, and where it leads when it is a link: rotation happens there.
+fn places(path: &Path) -> Vec<PathBuf> {
+    let target = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_symlink());
+    let target = target.then(|| path.canonicalize().ok()).flatten();
+    std::iter::once(path.to_owned()).chain(target).collect()
 }
 
 fn note_growth(file: &mut Tracked, stamp: Stamp, now_ns: u64) {

@@ -1,6 +1,7 @@
 //! Reads files on: what there is to read, line by line, as far as the journal takes it.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
@@ -241,7 +242,10 @@ impl<D: Deliver> Tailer<D> {
             let line = &bytes[found.line];
             if !line.is_empty() {
                 file.records += 1;
-                let (body, is_replaced) = self.config.encoding.body(line);
+                let (mut body, is_replaced) = self.config.encoding.body(line);
+                if origin.start == 0 {
+                    body = without_mark(body);
+                }
                 let mut entry = Entry { path: (&*path).into(), origin, ..Entry::of_body(body, now_ns) };
                 labels.mark(&mut entry, room);
                 if counts {
@@ -372,5 +376,15 @@ impl<D: Deliver> Tailer<D> {
         FILES.with_label_values(&[receiver, "known"]).set(self.roster.files.len() as i64);
         FILES.with_label_values(&[receiver, "open"]).set(self.roster.open_files() as i64);
         LAG_BYTES.with_label_values(&[receiver]).set(self.roster.lag_bytes() as i64);
+    }
+}
+
+/// A byte order mark is no text.
+fn without_mark(body: Value<'_>) -> Value<'_> {
+    const MARK: char = '\u{feff}';
+    match body {
+        Value::Text(Cow::Borrowed(text)) => Value::text(text.strip_prefix(MARK).unwrap_or(text)),
+        Value::Text(Cow::Owned(text)) => Value::text(text.strip_prefix(MARK).map(str::to_owned).unwrap_or(text)),
+        body => body,
     }
 }

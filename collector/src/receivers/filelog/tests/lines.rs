@@ -189,6 +189,9 @@ fn every_encoding_has_its_lines() {
     let utf16: Vec<u8> = "größe\nĊx\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     world.append("a.log", utf16);
     world.shows(&["größe", "Ċx"]);
+    let mut marked = World::new("{}");
+    marked.append("a.log", "\u{feff}one\n\u{feff}two\n");
+    marked.shows(&["one", "\u{feff}two"]);
     let mut raw = World::new(r#"{"encoding": "nop"}"#);
     raw.append("a.log", b"\xff\x00\n");
     raw.shows(&["[255, 0]"]);

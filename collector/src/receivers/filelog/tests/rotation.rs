@@ -306,6 +306,26 @@ fn links_are_followed_within_the_folders() {
 }
 
 #[test]
+fn what_a_link_leads_to_is_rotated_where_it_is() {
+    live_and_down(r#"{"include": ["DIR/links/*.log"], "symlink_roots": ["DIR/files"]}"#, |world, pause| {
+        for folder in ["links", "files"] {
+            fs::create_dir(world.path(folder)).expect("made");
+        }
+        world.append("files/x-json.log", lines(0, 5));
+        std::os::unix::fs::symlink(world.path("files/x-json.log"), world.path("links/0.log")).expect("linked");
+        world.shows(&expected(5));
+        pause(world);
+        world.append("files/x-json.log", lines(5, 5));
+        world.rename("files/x-json.log", "files/x-json.log.1");
+        world.append("files/x-json.log", lines(10, 5));
+        world.rename("files/x-json.log.1", "files/x-json.log.2");
+        world.rename("files/x-json.log", "files/x-json.log.1");
+        world.append("files/x-json.log", lines(15, 5));
+        world.shows(&expected(20));
+    });
+}
+
+#[test]
 fn more_files_than_may_be_open() {
     for keys in [r#"{"max_concurrent_files": 3}"#, r#"{"max_concurrent_files": 3, "max_batches": 1}"#] {
         live_and_down(keys, |world, pause| {
