@@ -26,9 +26,6 @@ pub enum Value<'a> {
     Map(Fields<'a>),
 }
 
-/// Name and text of a pair whose lengths, and that of the pair, take one byte each.
-const SHORT_BYTES: usize = 120;
-
 /// Values by name, in the order in which they were set. Names are few: they are looked for one after the other.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Fields<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
@@ -239,16 +236,8 @@ impl<'a> Fields<'a> {
     /// Writes each as a KeyValue in this field.
     pub fn write(&self, out: &mut Writer, field: u32) {
         for (name, value) in &self.0 {
-            if let Value::Text(text) = value
-                && name.len() + text.len() < SHORT_BYTES
-            {
-                // As below, with lengths of one byte each.
-                let (name_bytes, text_bytes) = (name.len(), text.len());
-                let pair = out.begin_bytes(field, name_bytes + text_bytes + 6);
-                pair.extend_from_slice(&[0x0a, name_bytes as u8]);
-                pair.extend_from_slice(name.as_bytes());
-                pair.extend_from_slice(&[0x12, text_bytes as u8 + 2, 0x0a, text_bytes as u8]);
-                pair.extend_from_slice(text.as_bytes());
+            if let Value::Text(text) = value {
+                out.text_pair(field, name.as_bytes(), text.as_bytes());
                 continue;
             }
             let pair = out.begin(field, 1);

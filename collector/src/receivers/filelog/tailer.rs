@@ -372,6 +372,10 @@ impl<D: Deliver> Tailer<D> {
         self.pipeline.take_errors(|operator, errors| {
             OPERATOR_ERRORS.with_label_values(&[receiver, operator]).inc_by(errors);
         });
+        let broken = std::mem::take(&mut self.outlet.batch.broken);
+        if broken > 0 {
+            OPERATOR_ERRORS.with_label_values(&[receiver, "json_parser"]).inc_by(broken);
+        }
         FLAGGED.with_label_values(&[receiver, "time"]).inc_by(std::mem::take(&mut self.outlet.outside));
         FILES.with_label_values(&[receiver, "known"]).set(self.roster.files.len() as i64);
         FILES.with_label_values(&[receiver, "open"]).set(self.roster.open_files() as i64);

@@ -9,10 +9,10 @@ fn cursors(store: &Store) -> Vec<(String, String)> {
 }
 
 async fn append(store: &Store, numbers: &[u64], stands: &[(&str, &str)]) {
-    let mut batch = lines::batch(&tenant("a"), if numbers.is_empty() { &[0] } else { numbers });
+    let mut batch = lines::batch(&tenant("a"), if numbers.is_empty() { &[0][..] } else { numbers });
     if numbers.is_empty() {
         batch.items = 0;
-        batch.payload = Vec::new().into();
+        batch.payload = Vec::<u8>::new().into();
         batch.summaries = LineSummaries::default();
     }
     for (source, cursor) in stands {
