@@ -325,6 +325,11 @@ impl Roster {
                 if (stamp.device, stamp.inode) != inode || !metadata.is_file() {
                     continue;
                 }
+                // It has not moved: it is the patterns that are others now.
+                let has_moved = self.files.get(&id).is_some_and(|file| file.path != path || file.stream != path);
+                if !has_moved {
+                    return;
+                }
                 let found = Stranger { path, stamp, stream: None };
                 match self.is_same(id, &found) {
                     true => return self.found_gone(id, found, now_ns),

@@ -35,6 +35,19 @@ fn where_files_ended_is_known_before_anything_is_written() {
 }
 
 #[test]
+fn files_that_patterns_fit_no_more_are_left() {
+    let mut world = World::new("{}");
+    world.append("a.log", "one\n");
+    world.append("b.txt", "two\n");
+    world.shows(&["one"]);
+    world.kill();
+    let other = World::new(&format!(r#"{{"include": ["{}/*.txt"]}}"#, world.path("").display()));
+    world.config = other.config;
+    world.append("a.log", "not any more\n");
+    world.shows(&["one", "two"]);
+}
+
+#[test]
 fn folders_in_which_nothing_happens_are_looked_at_less_often() {
     let mut world = World::new("{}");
     world.append("a.log", "one\n");
