@@ -550,10 +550,9 @@ impl Roster {
         tracing::warn!(path = %path.display(), %error, "a file cannot be read for now");
     }
 
-    /// Reading a file failed; it is tried again when it is looked at next.
-    pub(super) fn failed(&mut self, file: &mut Tracked, error: &io::Error) {
-        file.content = None;
-        file.is_failing = true;
+    /// Reading a file failed; it is tried again in a while.
+    pub(super) fn failed(&mut self, file: &mut Tracked, error: &io::Error, now_ns: u64) {
+        file.fail(now_ns);
         self.tell(&file.path.clone(), error);
     }
 }

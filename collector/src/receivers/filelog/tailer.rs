@@ -132,7 +132,7 @@ impl<D: Deliver> Tailer<D> {
     /// Reads what a file has, for a turn.
     fn read(&mut self, file: &mut Tracked, now_ns: u64) -> Result<(), Stopped> {
         let Some(mut content) = self.roster.opened(file) else {
-            file.is_failing = true;
+            file.fail(now_ns);
             return Ok(());
         };
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -145,7 +145,7 @@ impl<D: Deliver> Tailer<D> {
         match outcome {
             Ok(result) => result,
             Err(error) => {
-                self.roster.failed(file, &error);
+                self.roster.failed(file, &error, now_ns);
                 Ok(())
             }
         }
