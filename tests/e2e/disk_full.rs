@@ -8,6 +8,7 @@ use weir_benches::{load::Plan, query::Query, server::Server};
 use crate::{
     disk_image::DiskImage,
     fixture::{SMALL, Weir},
+    shippers::refused_as_busy,
 };
 
 #[tokio::test]
@@ -25,6 +26,7 @@ async fn fill_and_free(storage: &str) {
     let mut weir = Weir::new(31, storage);
     let Some(disk) = DiskImage::new(weir.folder(), 96) else { return };
     weir.options.data = disk.path().join("data");
+    weir.options.receivers = "  splunk_hec: {endpoint: '127.0.0.1:0'}\n".into();
     let ballast = disk.path().join("ballast");
     fill(&ballast, 40 << 20);
     let mut server = weir.start().await;
@@ -42,6 +44,9 @@ async fn fill_and_free(storage: &str) {
     }
     assert!(server.runs(), "it stopped: {}", weir.options.log());
     weir.verify(&server, Some(100)).await;
+    if storage.contains("24MiB") {
+        refused_as_busy(&server).await;
+    }
     fs::remove_file(&ballast).expect("freed");
     let freed = Instant::now();
     while !weir.load(Plan { spans: Some(20), ..Plan::new(server.grpc) }).await.all_acked() {

@@ -58,6 +58,18 @@ async fn posted(path: &str, address: SocketAddr, headers: &[(&str, &str)], body:
     (status, serde_json::from_slice(&answer).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&answer))))
 }
 
+/// What shippers are told while nothing is taken: to come again, each in its words.
+pub(crate) async fn refused_as_busy(server: &Server) {
+    let body = "{\"create\":{\"_index\":\"a\"}}\n{\"message\":\"x\"}\n";
+    let (status, answer) = posted("/elasticsearch/_bulk", server.query, NDJSON, body).await;
+    assert_eq!((status.as_u16(), &answer["status"]), (429, &json!(429)), "{answer}");
+    assert!(answer["error"]["type"].is_string() && answer.get("items").is_none(), "{answer}");
+    let token: &[_] = &[("authorization", "Splunk any")];
+    let (status, answer) =
+        posted("/services/collector", port(server, "Splunk HEC").await, token, "{\"event\":\"x\"}").await;
+    assert_eq!((status.as_u16(), answer), (503, json!({"code": 9, "text": "Server is busy"})));
+}
+
 fn iso(ns: u64) -> String {
     // A day is enough for a test: the time of today, by the date that the clock of the machine has.
     let output =

@@ -43,17 +43,19 @@ pub(super) struct Follower {
 
 impl Follower {
     /// Reads until the client is gone, the process ends, or lines cannot be read.
-    pub(super) fn run(self, view: &dyn View, feed: LineFeed, runtime: &Handle) {
+    pub(super) fn run(self, view: Box<dyn View>, feed: LineFeed, runtime: &Handle) {
         if let Err(error) = self.follow(view, feed, runtime) {
             tracing::debug!(%error, "a client no longer follows lines");
         }
     }
 
-    fn follow(&self, view: &dyn View, feed: LineFeed, runtime: &Handle) -> Result<(), LogqlError> {
+    fn follow(&self, view: Box<dyn View>, feed: LineFeed, runtime: &Handle) -> Result<(), LogqlError> {
         let Asked { call, log, delay, .. } = &self.asked;
         let mut tail = LineTail::new(feed, log, call.logql.discover_log_levels)?;
         let mut following = Following::new(log, call.now_ns)?;
-        let past = self.past(view)?;
+        let past = self.past(view.as_ref())?;
+        // What it names could not be deleted for as long as the client stays.
+        drop(view);
         if !self.send(Batch { entries: past, has_gap: false }, runtime) {
             return Ok(());
         }

@@ -125,6 +125,6 @@ fn begin(app: &App, asked: Asked, written: message::Written) -> Result<mpsc::Rec
     let follower = Follower { asked, written, sender, stop: app.stop.clone() };
     let runtime = tokio::runtime::Handle::current();
     // Reads where blocking is allowed, as long as it takes: there are `tails_max` of them at most.
-    tokio::task::spawn_blocking(move || follower.run(view.as_ref(), feed, &runtime));
+    tokio::task::spawn_blocking(move || follower.run(view, feed, &runtime));
     Ok(messages)
 }
