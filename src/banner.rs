@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, net::SocketAddr, path::Path};
 
-use weir_collector::receivers::Listening;
+use weir_port::Listening;
 
 /// The banner. Its last line is blank, so that it stands apart from the log.
 pub(crate) fn text(config_file: Option<&Path>, data: &Path, receivers: &[Listening], query: SocketAddr) -> String {
@@ -31,6 +31,10 @@ pub(crate) fn text(config_file: Option<&Path>, data: &Path, receivers: &[Listeni
         let _ = writeln!(out, "Send traces:  http://{}/api/v2/spans, as to Zipkin", reachable(port.address));
     } else if let Some(port) = port_of("Loki") {
         let _ = writeln!(out, "Send logs:    http://{}/loki/api/v1/push, as to Loki", reachable(port.address));
+    } else if let Some(port) = port_of("ES bulk") {
+        let _ = writeln!(out, "Send logs:    http://{}/_bulk, as to Elasticsearch", reachable(port.address));
+    } else if let Some(port) = receivers.first() {
+        let _ = writeln!(out, "Send logs:    {}, by {}", reachable(port.address), port.protocol);
     } else {
         let _ = writeln!(out, "No receiver is configured: what is stored can be read, nothing is taken.");
     }

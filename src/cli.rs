@@ -51,6 +51,54 @@ pub(crate) enum Command {
     /// Exits with 1 when the query is wrong, or its answer not whole. docs/sql.md lists columns and functions.
     #[command(after_help = SQL_EXAMPLES)]
     Sql(SqlOptions),
+    /// Check files of rules, run their unit tests, or see what they would have done.
+    #[command(subcommand, after_help = RULES_EXAMPLES)]
+    Rules(RulesCommand),
+}
+
+/// What to do with rules.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Check files of rules: Prometheus' format, with groups in SQL and LogQL beside.
+    ///
+    /// Prints `file:line:column: what is wrong` for everything that is. Exits with 1 when a file cannot be used, with 3
+    /// when rules are there twice and --lint-fatal is set.
+    Check(CheckOptions),
+    /// Run unit tests of rules: files as promtool has them.
+    ///
+    /// Exits with 1 when a test fails. docs/alerting.md says what Weir has beside.
+    Test(TestOptions),
+}
+
+/// Options of `weir rules check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckOptions {
+    /// Files, or patterns in quotes such as 'alerts/*.yml'; without any, stdin.
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// What is looked for beside mistakes: all, duplicate-rules or none.
+    #[arg(long, value_name = "LINT", default_value = "duplicate-rules")]
+    pub(crate) lint: String,
+    /// Exit with 3 when something is found that is no mistake.
+    #[arg(long)]
+    pub(crate) lint_fatal: bool,
+}
+
+/// Options of `weir rules test`.
+#[derive(Debug, Args)]
+pub(crate) struct TestOptions {
+    /// Files of tests, or patterns in quotes.
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<String>,
+    /// Only tests whose names match this regular expression; several are alternatives.
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) run: Vec<String>,
+    /// Show what differs instead of all that is expected and all that is there.
+    #[arg(long)]
+    pub(crate) diff: bool,
+    /// Write a report in JUnit's XML, too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
 }
 
 /// Options of `weir sql`.
@@ -143,6 +191,7 @@ Examples:
   weir validate --config weir.yaml          check the file first
   weir convert otel.yaml -o weir.yaml       start from a Collector's file
   weir sql \"SELECT service, count(*) FROM spans GROUP BY service\"
+  weir rules check 'alerts/*.yml'           read rules as Prometheus does
 
 Then send traces from any OpenTelemetry SDK and look at them:
   OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 my-app
@@ -187,6 +236,12 @@ Examples:
   weir sql --format csv \"SELECT * FROM spans WHERE status_code = 'error' LIMIT 100\" > errors.csv
   weir sql --endpoint http://weir.example:4320 - < query.sql
   weir sql \"EXPLAIN ANALYZE SELECT count(*) FROM spans WHERE service = 'cart'\"";
+
+const RULES_EXAMPLES: &str = "\
+Examples:
+  weir rules check 'alerts/*.yml'
+  weir rules test tests.yml --diff
+  weir rules test tests.yml --run 'disk.*'";
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! The `weir` binary: reads the command line and runs the command.
 
+mod alerting;
 mod allocator;
 mod banner;
 mod cli;
@@ -7,6 +8,8 @@ mod config;
 mod data;
 mod demo;
 mod logging;
+mod receivers;
+mod rules;
 mod samplers;
 mod scrapers;
 mod shutdown;
@@ -33,9 +36,15 @@ fn main() -> ExitCode {
         Command::Validate { config } => validate(&config),
         Command::Convert { file, output } => convert(&file, output.as_deref()),
         Command::Sql(options) => sql::run(&options),
+        Command::Rules(command) => return ended(rules::run(&command)),
     };
+    ended(outcome.map(|()| ExitCode::SUCCESS))
+}
+
+/// Says what went wrong.
+fn ended(outcome: anyhow::Result<ExitCode>) -> ExitCode {
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             for line in in_words(&error).lines() {
                 eprintln!("weir: {line}");
@@ -105,7 +114,9 @@ fn validate(file: &std::path::Path) -> anyhow::Result<()> {
     for warning in warnings {
         eprintln!("weir: warning: {warning}");
     }
-    println!("{}: valid; {}", file.display(), outcome?.summary());
+    let config = outcome?;
+    alerting::check_rules(&config, file)?;
+    println!("{}: valid; {}", file.display(), config.summary());
     Ok(())
 }
 

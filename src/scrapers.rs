@@ -10,12 +10,13 @@ use std::{
 use anyhow::Context;
 use http_body_util::Full;
 use hyper::{
-    Response,
+    Response, StatusCode,
     body::Bytes,
     header::{CONTENT_TYPE, HeaderValue},
 };
 use weir_collector::receivers::prometheus::{self, PrometheusConfig, Scraper, Surroundings};
-use weir_query::http::Mount;
+use weir_proto::metrics::Labels;
+use weir_query::{LabelTest, http::Mount};
 
 use crate::config::ReceiverConfig;
 
@@ -82,13 +83,26 @@ impl Scrapers {
 
     /// What the query endpoint shows of them.
     pub(crate) fn mounts(&self, hostname: &str) -> Vec<Mount> {
-        let (targets, pools, hostname) = (self.clone(), self.clone(), hostname.to_owned());
+        let (targets, said, pools, hostname) = (self.clone(), self.clone(), self.clone(), hostname.to_owned());
         vec![
             Mount::get("/prometheus/api/v1/targets", "Prometheus: what is scraped, and how it goes.", move |request| {
                 let query = request.uri().query().unwrap_or_default();
                 let body = prometheus::targets(&targets.all(), query, &hostname);
                 async move { json(body) }
             }),
+            Mount::get(
+                "/prometheus/api/v1/targets/metadata",
+                "Prometheus: what targets say of their metrics.",
+                move |request| {
+                    let query = request.uri().query().unwrap_or_default();
+                    let reads = |selector: &str| {
+                        let test = LabelTest::parse(selector)?;
+                        Ok(move |labels: &Labels| test.takes(labels))
+                    };
+                    let said = prometheus::targets_metadata(&said.all(), query, reads);
+                    async move { said.map_or_else(|problem| bad_data(&problem), json) }
+                },
+            ),
             Mount::get("/prometheus/api/v1/scrape_pools", "Prometheus: the jobs.", move |_| {
                 let body = prometheus::scrape_pools(&pools.all());
                 async move { json(body) }
@@ -100,6 +114,13 @@ impl Scrapers {
 fn json(body: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn bad_data(problem: &str) -> Response<Full<Bytes>> {
+    let error = serde_json::json!({"status": "error", "errorType": "bad_data", "error": problem});
+    let mut response = json(error.to_string());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
     response
 }
 

@@ -3,30 +3,25 @@
 use std::{io::Write, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
+use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 use weir_collector::{
     Append, Arrival,
-    admission::AdmissionRules,
-    processors::Processing,
-    receivers::{
-        Listening, SpanLimits,
-        loki::{self, LokiConfig, PUSH_PATH, Push},
-        otlp,
-        prometheus::Surroundings,
-        remote_write::{self, RemoteWrite, RemoteWriteConfig},
-        zipkin,
-    },
+    receivers::prometheus::Surroundings,
     samples::{AcceptWindow, SampleDoor},
 };
+use weir_port::{Authenticate, Caller};
 use weir_proto::{TenantId, time::Clock};
-use weir_query::http::{About, Asset, Guests, ListensAt, Mount, Site};
+use weir_query::http::{About, Asset, Guests, ListensAt, Site};
 use weir_store::Store;
 
 use crate::{
+    alerting::{Alerts, ReloadAsked},
     banner,
-    config::{Accept, Config, ReceiverConfig, StorageConfig, target_groups},
+    config::{Accept, Config, target_groups},
     demo::Shop,
+    receivers::{self, Opened},
     samplers::Samplers,
     scrapers::Scrapers,
     shutdown::{Asked, Signals},
@@ -34,6 +29,9 @@ use crate::{
 
 /// Where SQL queries put what they cannot hold in memory, in the data folder.
 const SPILL_FOLDER: &str = "tmp/sql";
+
+/// Requests to reload that wait.
+const RELOADS_WAITING_MAX: usize = 8;
 
 /// What to run.
 #[derive(Debug)]
@@ -62,7 +60,8 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     };
     let tracker = TaskTracker::new();
     let stop = CancellationToken::new();
-    let scraping = match start(&plan, &store, &samplers, &tracker, &stop).await {
+    let (reload_asks, mut reloads) = mpsc::channel(RELOADS_WAITING_MAX);
+    let scraping = match start(&plan, &store, &samplers, &reload_asks, &tracker, &stop).await {
         Ok(scraping) => scraping,
         Err(error) => {
             drain(&plan, &store, &tracker, &stop, &mut signals).await?;
@@ -72,10 +71,18 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     loop {
         let asked = tokio::select! {
             asked = signals.next() => asked,
+            Some(answer) = reloads.recv() => {
+                drop(answer.send(reload(&plan, &mut samplers, &scraping, &store).await));
+                continue;
+            }
             why = store.failed() => stop_at_once(&why),
         };
         match asked {
-            Asked::Reload => reload(&plan, &mut samplers, &scraping, &store).await,
+            Asked::Reload => {
+                if let Err(error) = reload(&plan, &mut samplers, &scraping, &store).await {
+                    error!("SIGHUP: nothing changed: {error}");
+                }
+            }
             Asked::Stop(name) => {
                 info!("{name}: answering what was received, then stopping");
                 return drain(&plan, &store, &tracker, &stop, &mut signals).await;
@@ -90,6 +97,7 @@ struct Scraping {
     surroundings: Surroundings,
     /// Where the query endpoint listens.
     own: SocketAddr,
+    alerts: Alerts,
 }
 
 /// Opens every port, begins to scrape and prints the banner.
@@ -97,6 +105,7 @@ async fn start(
     plan: &Plan,
     store: &Store,
     samplers: &Samplers,
+    reload_asks: &mpsc::Sender<ReloadAsked>,
     tracker: &TaskTracker,
     stop: &CancellationToken,
 ) -> anyhow::Result<Scraping> {
@@ -113,45 +122,14 @@ async fn start(
         })
     };
     let door = SampleDoor::new(store, accept_window(plan.config.storage.accept));
-    // The one authenticator hook: who names no tenant is the default one.
-    let mut receivers: Vec<Listening> = Vec::new();
-    let mut mounted: Option<Push> = None;
-    for (id, config) in &plan.config.receivers {
-        let authenticate = Arc::new(|_: &_| Ok(TenantId::default()));
-        let (clock, append, stop) = (Clock::system(), append.clone(), stop.clone());
-        let processing = samplers.processing(id);
-        let started = match config {
-            ReceiverConfig::Otlp(config) => {
-                let rules = admission_rules(config.span_limits, &plan.config.storage, processing);
-                otlp::start(config, rules, clock, append, door.clone(), authenticate, tracker, stop).await
-            }
-            // Started when the query endpoint listens, or mounted on it.
-            ReceiverConfig::Prometheus(_) | ReceiverConfig::RemoteWrite(_) => continue,
-            ReceiverConfig::Zipkin(config) => {
-                let rules = admission_rules(config.span_limits, &plan.config.storage, processing);
-                let started = zipkin::start(config, rules, clock, append, authenticate, tracker, stop).await;
-                started.map(|port| vec![port])
-            }
-            ReceiverConfig::Loki(config) => {
-                let push = pushes(plan, config, append);
-                mounted.get_or_insert_with(|| push.clone());
-                loki::start(config, push, tracker, stop).await.map(|port| vec![port])
-            }
-        };
-        receivers.extend(started.with_context(|| format!("cannot start receiver {id}"))?);
-    }
-    // Pushes are taken on the port for queries, too, whatever receivers there are; what is configured for them holds there as well.
-    let push = mounted.unwrap_or_else(|| pushes(plan, &LokiConfig::default(), append));
-    let push = Mount::post(PUSH_PATH, "Loki: push log lines, as JSON or as protobuf behind snappy.", move |request| {
-        let push = push.clone();
-        async move { push.answer(request).await }
-    });
+    let Opened { ports: receivers, mounts: pushed } =
+        receivers::open(plan, append, store, &door, samplers, tracker, stop).await?;
     let hostname = hostname();
     let scrapers = Scrapers::default();
     let mut mounts = scrapers.mounts(&hostname);
-    mounts.push(remote_write_mount(plan, &door));
-    mounts.push(push);
-    let authenticate = Arc::new(|_: &_| Some(TenantId::default()));
+    mounts.extend(pushed);
+    let alerts = Alerts::new(plan, store, tracker, stop);
+    mounts.extend(alerts.mounts(reload_asks));
     let query = &plan.config.query;
     let about = About {
         version: env!("CARGO_PKG_VERSION"),
@@ -166,7 +144,7 @@ async fn start(
         query,
         store.clone(),
         &plan.data.join(SPILL_FOLDER),
-        authenticate,
+        everybody(),
         Guests { mounts, site: site(), about },
         tracker,
         stop.clone(),
@@ -185,6 +163,8 @@ async fn start(
     scrapers
         .set(&plan.config.receivers, plan.config_file.as_deref(), address, &surroundings)
         .context("cannot start scraping")?;
+    let hostname = &surroundings.hostname;
+    alerts.set(&plan.config, plan.config_file.as_deref(), address, hostname).await.context("cannot use the rules")?;
     let banner = banner::text(plan.config_file.as_deref(), &plan.data, &receivers, address);
     // Whoever started it may have closed stdout: no reason to stop.
     let _ = std::io::stdout().write_all(banner.as_bytes());
@@ -193,22 +173,12 @@ async fn start(
         let address = otlp_http.context("the demo needs a receiver that speaks OTLP over HTTP")?.address;
         tokio::spawn(shop.clone().open(address, stop.clone()));
     }
-    Ok(Scraping { scrapers, surroundings, own: address })
+    Ok(Scraping { scrapers, surroundings, own: address, alerts })
 }
 
-/// Remote write on the query endpoint.
-fn remote_write_mount(plan: &Plan, door: &SampleDoor) -> Mount {
-    let configured = plan.config.receivers.values().find_map(|config| match config {
-        ReceiverConfig::RemoteWrite(config) => Some(config.clone()),
-        _ => None,
-    });
-    let config = configured.unwrap_or_else(RemoteWriteConfig::default);
-    let authenticate = Arc::new(|_: &_| Ok(TenantId::default()));
-    let taking = RemoteWrite::new(&config, door.clone(), authenticate, Clock::system());
-    Mount::post(remote_write::PATH, "Prometheus: remote write, 1.0 and 2.0.", move |request| {
-        let taking = taking.clone();
-        async move { taking.answer(request).await }
-    })
+/// The one place where callers get their tenant, on every port: who names none has the default one.
+pub(crate) fn everybody() -> Authenticate {
+    Arc::new(|_: &Caller<'_>| Ok(TenantId::default()))
 }
 
 /// This machine's name, as far as it is known.
@@ -225,12 +195,6 @@ fn accept_window(accept: Accept) -> AcceptWindow {
     }
 }
 
-/// What takes Loki's pushes.
-fn pushes(plan: &Plan, config: &LokiConfig, append: Append) -> Push {
-    let rules = admission_rules(config.line_limits, &plan.config.storage, Processing::NONE);
-    Push::new(config, rules, Clock::system(), append, Arc::new(|_: &_| Ok(TenantId::default())))
-}
-
 /// The web UI as it was built into this binary.
 fn site() -> Site {
     let built = weir_ui::built();
@@ -242,15 +206,6 @@ fn site() -> Site {
         gzip: file.gzip,
     };
     Site { page: built.page, paths: built.paths, assets: built.files.iter().map(asset).collect() }
-}
-
-/// What makes a span acceptable: the receiver's bounds, and the times that storage takes; and what is done with it.
-fn admission_rules(limits: SpanLimits, storage: &StorageConfig, processing: Processing) -> AdmissionRules {
-    let (accept_past, accept_future) = match storage.accept {
-        Accept::Any => (None, None),
-        Accept::Window { past, future } => (Some(past), Some(future)),
-    };
-    AdmissionRules { limits: limits.into(), accept_past, accept_future, processing, line_ids: storage.line_ids() }
 }
 
 /// Stops taking requests, waits for those under way, then writes down what the store still holds.
@@ -291,32 +246,28 @@ fn stop_at_once(why: &str) -> ! {
     std::process::exit(1)
 }
 
-/// SIGHUP: takes on the file's processors and scrape configs, and says which other sections need a restart. A bad file changes nothing.
-async fn reload(plan: &Plan, samplers: &mut Samplers, scraping: &Scraping, store: &Store) {
+/// SIGHUP: takes on the file's processors, scrape configs, rules and who is told of alerts, and says which other sections
+/// need a restart. A bad file changes nothing.
+async fn reload(plan: &Plan, samplers: &mut Samplers, scraping: &Scraping, store: &Store) -> Result<(), String> {
     let Some(file) = &plan.config_file else {
         warn!("SIGHUP: weir runs without a configuration file; nothing to reload");
-        return;
+        return Ok(());
     };
-    let next = match Config::load(file) {
-        Ok(next) => next,
-        Err(error) => return error!("SIGHUP: nothing changed: {error}"),
-    };
+    let next = Config::load(file).map_err(|error| error.to_string())?;
     for warning in &next.warnings {
         warn!("SIGHUP: {warning}");
     }
     let file = file.display();
-    let Scraping { scrapers, surroundings, own } = scraping;
-    let scrapes_otherwise = match scrapers.set(&next.receivers, plan.config_file.as_deref(), *own, surroundings) {
-        Ok(is_changed) => is_changed,
-        Err(error) => return error!("SIGHUP: nothing changed: {error:#}"),
-    };
+    let Scraping { scrapers, surroundings, own, alerts } = scraping;
+    let in_words = |error: anyhow::Error| format!("{error:#}");
+    // Rules first: their files are what may be wrong.
+    alerts.set(&next, plan.config_file.as_deref(), *own, &surroundings.hostname).await.map_err(in_words)?;
+    let scrapes_otherwise =
+        scrapers.set(&next.receivers, plan.config_file.as_deref(), *own, surroundings).map_err(in_words)?;
     if scrapes_otherwise {
         info!("SIGHUP: {file}: its scrape configs hold from now on");
     }
-    let is_changed = match samplers.reload(next.processors.clone(), store).await {
-        Ok(is_changed) => is_changed,
-        Err(error) => return error!("SIGHUP: nothing changed: {error:#}"),
-    };
+    let is_changed = samplers.reload(next.processors.clone(), store).await.map_err(in_words)?;
     if is_changed {
         info!("SIGHUP: {file}: its processors hold for spans that arrive, and traces that begin, from now on");
     }
@@ -327,4 +278,5 @@ async fn reload(plan: &Plan, samplers: &mut Samplers, scraping: &Scraping, store
     } else if !sections.is_empty() {
         warn!("SIGHUP: {file} is valid; these sections need a restart: {}", sections.join(", "));
     }
+    Ok(())
 }

@@ -6,6 +6,7 @@
 #   python3 + venv    the OpenTelemetry SDK as a client, DuckDB as a reader (tests/requirements.txt)
 #   node + npm        the same client for JavaScript (tests/package.json), and the web UI, when node is there: it is not installed
 #   chromium          the web UI's tests in a browser, when node is there
+#   alertmanager      Prometheus', which alerts are sent to
 #
 # What cannot be had (no network, no root) is said; except for cc the other tests run all the same.
 set -euo pipefail
@@ -42,10 +43,12 @@ install() {
 
 # sdk PYTHON: whether it has what tests/e2e/sdk.py and tests/e2e/duckdb_asks.py import.
 sdk() {
-  "$1" -c 'import duckdb, logging_loki, opentelemetry.sdk, opentelemetry.exporter.otlp.proto.grpc.trace_exporter, opentelemetry.exporter.otlp.proto.http.trace_exporter' 2>/dev/null
+  "$1" -c 'import duckdb, elasticsearch, logging_loki, opentelemetry.sdk, opentelemetry.exporter.otlp.proto.grpc.trace_exporter, opentelemetry.exporter.otlp.proto.http.trace_exporter' 2>/dev/null
 }
 
 command -v cc >/dev/null || install gcc libc6-dev
+
+command -v prometheus-alertmanager >/dev/null || install prometheus-alertmanager || say "alerts are not sent to a real Alertmanager"
 
 if [[ $(id -u) == 0 ]]; then
   packages=()

@@ -7,6 +7,7 @@ pub mod load;
 pub mod otelcol;
 pub mod process;
 pub mod query;
+pub mod series;
 pub mod server;
 pub mod standard;
 pub mod truth;

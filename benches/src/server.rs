@@ -30,8 +30,12 @@ pub struct ServerOptions {
     pub folder: PathBuf,
     /// The data folder.
     pub data: PathBuf,
+    /// Further lines below `receivers:`, indented by two.
+    pub receivers: String,
     /// Lines below `storage:`, indented by two.
     pub storage: String,
+    /// Lines below `receivers:`, indented by two.
+    pub receivers: String,
     /// Lines at the top level, `processors:` for example.
     pub more: String,
     /// Lines below `query:`, indented by two.
@@ -53,7 +57,9 @@ impl ServerOptions {
             args: Vec::new(),
             folder: folder.to_owned(),
             data: folder.join("data"),
+            receivers: String::new(),
             storage: String::new(),
+            receivers: String::new(),
             more: String::new(),
             query: String::new(),
             env: Vec::new(),
@@ -71,7 +77,8 @@ impl ServerOptions {
         let file = self.folder.join("weir.yaml");
         let text = format!(
             "receivers:\n  otlp:\n    protocols:\n      grpc:\n        endpoint: 127.0.0.1:0\n      http:\n        endpoint: 127.0.0.1:0\n  \
-             zipkin:\n    endpoint: 127.0.0.1:0\nquery:\n  endpoint: 127.0.0.1:0\n{}storage:\n  path: {}\n{}{}",
+             zipkin:\n    endpoint: 127.0.0.1:0\n{}query:\n  endpoint: 127.0.0.1:0\n{}storage:\n  path: {}\n{}{}",
+            self.receivers,
             self.query,
             self.data.display(),
             self.storage,

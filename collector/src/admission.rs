@@ -141,6 +141,7 @@ pub fn admit(
         summaries,
         generation: sampling.map_or(0, |sampling| sampling.generation()),
         head_dropped,
+        cursors: Default::default(),
     };
     Ok(Admitted { batch, partial })
 }

@@ -1,10 +1,10 @@
-//! Where receivers hand over what they admitted, and who they ask whose it is.
+//! Where receivers hand over what they admitted.
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use weir_proto::{Signal, TenantId};
-use weir_store::{AppendError, LogsBatch, TracesBatch};
+use weir_proto::Signal;
+use weir_store::{AppendError, LogsBatch, Rejection, TracesBatch};
 
 /// A batch of any signal.
 #[expect(clippy::large_enum_variant, reason = "one a request, moved and never kept in numbers")]
@@ -42,6 +42,14 @@ impl Arrival {
         u64::from(items) - rejected as u64 + u64::from(head_dropped)
     }
 
+    /// Items that are not: by their place.
+    pub fn rejected(&self) -> &[Rejection] {
+        match self {
+            Self::Spans(batch) => &batch.rejected,
+            Self::Lines(batch) => &batch.rejected,
+        }
+    }
+
     /// Whether nothing arrived, not even anything that was rejected or dropped.
     pub fn is_empty(&self) -> bool {
         match self {
@@ -53,11 +61,3 @@ impl Arrival {
 
 /// Appends a batch; completes once it is durable and visible. In production `Store::append_traces` and `Store::append_logs`.
 pub type Append = Arc<dyn Fn(Arrival) -> BoxFuture<'static, Result<(), AppendError>> + Send + Sync>;
-
-/// Names the tenant behind a request's headers. The default says `default` to everyone.
-pub type Authenticate = Arc<dyn Fn(&http::HeaderMap) -> Result<TenantId, Unauthenticated> + Send + Sync>;
-
-/// The credential is missing or wrong: 401 / UNAUTHENTICATED.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("missing or unknown credential")]
-pub struct Unauthenticated;

@@ -2,11 +2,11 @@
 
 pub mod admission;
 pub mod append;
+pub mod operators;
 pub mod otlp_metrics;
 pub mod policies;
 pub mod processors;
 pub mod receivers;
-pub mod relabel;
 pub mod samples;
 
-pub use append::{Append, Arrival, Authenticate, Unauthenticated};
+pub use append::{Append, Arrival};

@@ -6,7 +6,7 @@ use std::{
 };
 
 use weir_proto::TraceId;
-use weir_store::{Operations, SpanFilter, TagFilter, search::NewestTraces, segment::Segment};
+use weir_store::{NewestTraces, Operations, SpanFilter, TagFilter, segment::Segment};
 
 use super::files;
 

@@ -1,5 +1,6 @@
 //! The reading side: search and the HTTP APIs.
 
+pub mod alerting;
 mod batches;
 mod bottlenecks;
 mod coding;
@@ -8,15 +9,20 @@ mod dependencies;
 #[cfg(test)]
 mod drawn;
 mod explore;
+mod gotemplate;
 pub mod http;
 mod lines;
 mod logql;
+mod patterns;
 mod promql;
 mod sql;
 mod trace;
 mod tree;
 mod weight;
 
+#[doc(hidden)]
+pub use logql::printed as printed_logql;
+pub use promql::LabelTest;
 #[doc(hidden)]
 pub use promql::{printed as printed_promql, script};
 

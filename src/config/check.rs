@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use weir_query::http::QueryConfig;
 
+use weir_proto::nearest::unknown;
+
 use super::{
-    Config, StorageConfig, components,
-    error::unknown,
-    listeners,
+    AlertingConfig, Config, StorageConfig, components, listeners,
     pipelines::{self, Connected},
     service::{self, Name},
     yaml::{Node, Position, Problem, Reading, Step, Value},
@@ -15,7 +15,7 @@ use super::{
 
 /// The sections of a file.
 const SECTIONS: &[&str] =
-    &["receivers", "processors", "exporters", "connectors", "extensions", "service", "storage", "query"];
+    &["receivers", "processors", "exporters", "connectors", "extensions", "service", "storage", "query", "alerting"];
 
 /// What was found in a file.
 #[derive(Debug, Default)]
@@ -55,6 +55,7 @@ pub(super) fn check(root: &Node, findings: &mut Findings) -> Config {
     let service = service::service(root, findings);
     let storage = section::<StorageConfig>(root, "storage", findings);
     let query = section::<QueryConfig>(root, "query", findings);
+    let alerting = alerting(root, findings);
     let Connected { receivers, processors } =
         pipelines::connect(root, receivers, blocks, service.pipelines.as_deref(), findings);
     listeners::check(&receivers, &query.endpoint, root, findings);
@@ -63,10 +64,19 @@ pub(super) fn check(root: &Node, findings: &mut Findings) -> Config {
         processors: Arc::new(processors),
         storage,
         query,
+        alerting,
         drain_max: service.drain_max,
         warnings: Vec::new(),
         shown: String::new(),
     }
+}
+
+/// The section about rules, and its check.
+fn alerting(root: &Node, findings: &mut Findings) -> AlertingConfig {
+    let Some(entry) = root.get("alerting") else { return AlertingConfig::default() };
+    let steps = [Step::Key("alerting".to_owned())];
+    let reading = Reading { problems: &mut findings.problems }.read(&entry.node, &steps, AlertingConfig::check);
+    reading.unwrap_or_default()
 }
 
 /// A section that is read by itself.

@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use weir_collector::{
     processors::{probabilistic_sampler::ProbabilisticSamplerConfig, tail_sampling::TailSamplingConfig},
     receivers::{
-        loki::LokiConfig, otlp::OtlpConfig, prometheus::PrometheusConfig, remote_write::RemoteWriteConfig,
-        zipkin::ZipkinConfig,
+        elasticsearch::ElasticsearchConfig, filelog::FilelogConfig, loki::LokiConfig, otlp::OtlpConfig,
+        prometheus::PrometheusConfig, remote_write::RemoteWriteConfig, splunk_hec::SplunkHecConfig,
+        syslog::SyslogConfig, zipkin::ZipkinConfig,
     },
 };
+
+use weir_proto::nearest::unknown;
 
 use super::{
     check::Findings,
     elsewhere::{self, Standing},
-    error::unknown,
     prometheus,
     yaml::{Entry, Node, Position, Problem, Reading, Step, Value},
 };
@@ -54,7 +56,18 @@ impl Kind {
     /// The types that exist here.
     fn types(self) -> &'static [&'static str] {
         match self {
-            Self::Receiver => &["loki", "otlp", "prometheus", "prometheusremotewrite", "zipkin"],
+            Self::Receiver => &[
+                "elasticsearch_bulk",
+                "file_log",
+                "filelog",
+                "loki",
+                "otlp",
+                "prometheus",
+                "prometheusremotewrite",
+                "splunk_hec",
+                "syslog",
+                "zipkin",
+            ],
             Self::Processor => &["probabilistic_sampler", "tail_sampling"],
             Self::Exporter | Self::Connector | Self::Extension => &[],
         }
@@ -74,6 +87,14 @@ pub(crate) enum ReceiverConfig {
     Zipkin(ZipkinConfig),
     /// `loki`.
     Loki(LokiConfig),
+    /// `elasticsearch_bulk`.
+    Elasticsearch(ElasticsearchConfig),
+    /// `splunk_hec`.
+    SplunkHec(SplunkHecConfig),
+    /// `syslog`.
+    Syslog(Box<SyslogConfig>),
+    /// `filelog`.
+    Filelog(Box<FilelogConfig>),
 }
 
 /// A processor as configured.
@@ -154,6 +175,22 @@ pub(super) fn receivers(root: &Node, findings: &mut Findings) -> Option<BTreeMap
             "loki" => {
                 let check = |config: &LokiConfig| config.check().map_err(|error| flaw(&error.to_string()));
                 reading.read(&node, &steps, check).map(ReceiverConfig::Loki)
+            }
+            "elasticsearch_bulk" => {
+                let check = |config: &ElasticsearchConfig| config.check().map_err(|error| flaw(&error.to_string()));
+                reading.read(&node, &steps, check).map(ReceiverConfig::Elasticsearch)
+            }
+            "splunk_hec" => {
+                let check = |config: &SplunkHecConfig| config.check().map_err(|error| flaw(&error.to_string()));
+                reading.read(&node, &steps, check).map(ReceiverConfig::SplunkHec)
+            }
+            "syslog" => {
+                let check = |config: &SyslogConfig| config.check().map_err(|error| flaw(&error.to_string()));
+                reading.read(&node, &steps, check).map(|config| ReceiverConfig::Syslog(Box::new(config)))
+            }
+            "filelog" | "file_log" => {
+                let check = |config: &FilelogConfig| config.check();
+                reading.read(&node, &steps, check).map(|config| ReceiverConfig::Filelog(Box::new(config)))
             }
             "prometheus" => {
                 let check = |config: &PrometheusConfig| config.check().map_err(|error| flaw(&error.to_string()));

@@ -53,10 +53,8 @@ const RECEIVERS: &[Row] = &[
     ("mysql", BY_SCRAPING),
     ("redis", BY_SCRAPING),
     ("nginx", BY_SCRAPING),
-    ("filelog", LOGS),
-    ("file_log", LOGS),
     ("journald", LOGS),
-    ("syslog", LOGS),
+    ("elasticsearch", Missing("bulk requests are taken by elasticsearch_bulk; a cluster's metrics are to be scraped")),
     ("tcplog", LOGS),
     ("udplog", LOGS),
     ("fluentforward", LOGS),
@@ -222,6 +220,37 @@ const KEYS: &[(&str, Standing)] = &[
     ("response_headers", Missing("answers have no headers of their own")),
     ("middlewares", Missing("there are no middlewares")),
     ("cors.exposed_headers", Needless("pages need no header of an answer")),
+    ("access_token_passthrough", Needless("tokens are not kept")),
+    ("raw_path", Missing("text is taken at /services/collector/raw")),
+    ("health_path", Missing("health is told at /services/collector/health")),
+    ("splitting", Needless("raw text is an event a line")),
+    ("hec_metadata_to_otel_attrs", Missing("names are the Collector's defaults")),
+    ("ack", Missing("what is answered is kept: there is nothing to acknowledge later")),
+    ("enable_octet_counting", Needless("counted messages are told from lines by themselves")),
+    ("max_octets", Needless("tcp.max_log_size bounds messages")),
+    ("allow_skip_pri_header", Needless("messages without a priority are kept as texts")),
+    ("non_transparent_framing_trailer", Needless("lines end with a line feed")),
+    ("on_error", Needless("messages that cannot be read are kept as texts")),
+    ("operators", Missing("messages are kept as they come")),
+    ("attributes", Missing("messages are kept as they come")),
+    ("resource", Missing("messages are kept as they come")),
+    ("tcp.one_log_per_packet", Needless("messages are told apart whatever packets they come in")),
+    ("tcp.encoding", Needless("messages are UTF-8; what is not is replaced, and flagged")),
+    ("tcp.multiline", Missing("counted messages may have several lines")),
+    ("udp.one_log_per_packet", Needless("a datagram is a message")),
+    ("udp.encoding", Needless("messages are UTF-8; what is not is replaced, and flagged")),
+    ("udp.async", Needless("messages are received while others are kept")),
+];
+
+/// The same of `filelog` alone.
+const FILE_KEYS: &[(&str, Standing)] = &[
+    ("storage", Needless("the journal keeps where files were read to, together with their lines")),
+    ("retry_on_failure", Needless("a file is read on only as far as the journal takes its lines")),
+    ("polls_to_archive", Needless("files that are gone are known for a day, in the journal's catalog")),
+    ("acquire_fs_lock", Needless("files are read whoever writes to them")),
+    ("delete_after_read", Missing("files stay; let logrotate remove them")),
+    ("header", Missing("header lines are lines; a filter operator drops them")),
+    ("ordering_criteria", Missing("files are read oldest first; exclude names those that are not wanted")),
 ];
 
 const TLS: Standing = Missing("put a proxy before the port");
@@ -230,7 +259,9 @@ const AUTH: Standing = Missing("nobody is asked who they are; put a proxy before
 /// Takes the Collector's keys out of a receiver's settings: those that are needless into `warnings`, the others into
 /// `problems`.
 pub(super) fn take_out(node: &mut Node, id: &str, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
-    for (path, standing) in KEYS {
+    let is_files = matches!(id.split('/').next().map(str::trim), Some("filelog" | "file_log"));
+    let of_files = FILE_KEYS.iter().filter(|_| is_files);
+    for (path, standing) in KEYS.iter().chain(of_files) {
         let keys: Vec<&str> = path.split('.').collect();
         let Some((entry, true)) = node.innermost(&keys) else { continue };
         let at = entry.at;

@@ -45,7 +45,17 @@ pub(super) fn check(
                 listeners.push((way, &loki.protocols.http.endpoint));
             }
             // One asks, the other is on the query endpoint.
-            ReceiverConfig::Prometheus(_) | ReceiverConfig::RemoteWrite(_) => {}
+            ReceiverConfig::Prometheus(_) | ReceiverConfig::RemoteWrite(_) | ReceiverConfig::Filelog(_) => {}
+            ReceiverConfig::Elasticsearch(config) => {
+                listeners.push((vec!["receivers", id, "endpoint"], &config.endpoint));
+            }
+            ReceiverConfig::SplunkHec(config) => listeners.push((vec!["receivers", id, "endpoint"], &config.endpoint)),
+            // Its port for datagrams is another one than that for connections.
+            ReceiverConfig::Syslog(config) => {
+                if let Some(tcp) = &config.tcp {
+                    listeners.push((vec!["receivers", id, "tcp", "listen_address"], &tcp.listen_address));
+                }
+            }
             ReceiverConfig::Zipkin(zipkin) => listeners.push((vec!["receivers", id, "endpoint"], &zipkin.endpoint)),
         }
     }

@@ -3,6 +3,7 @@
 //! Text → YAML → variables put in → sections → the check across sections → [`Config`]. What is wrong is left out and the
 //! rest looked at all the same, so that one run says everything. docs/configuration.md lists every key.
 
+mod alerting;
 mod bytes;
 mod check;
 mod components;
@@ -16,25 +17,25 @@ mod pipelines;
 mod prometheus;
 mod service;
 mod storage;
-mod yaml;
 
 use std::{collections::BTreeMap, fmt::Write, path::Path, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Deserializer};
+use weir_proto::yaml::{self, Found};
 use weir_query::http::QueryConfig;
 
-use self::{
-    check::{Findings, check},
-    error::lines,
-    yaml::Found,
-};
 pub(crate) use self::{
+    alerting::AlertingConfig,
     components::{ProcessorConfig, ReceiverConfig},
     convert::convert,
     error::ConfigError,
     pipelines::Pipelines,
     prometheus::target_groups,
     storage::{Accept, StorageConfig},
+};
+use self::{
+    check::{Findings, check},
+    error::lines,
 };
 
 /// What runs without a configuration file, and the receivers of a file that names none.
@@ -45,7 +46,7 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// Sections that the Collector does not have. A variable that is not set is an error in them: data must not lie
 /// somewhere else because of it.
-const OWN_SECTIONS: &[&str] = &["storage", "query"];
+const OWN_SECTIONS: &[&str] = &["storage", "query", "alerting"];
 
 /// A configuration that was checked.
 #[derive(Debug, Clone)]
@@ -58,6 +59,8 @@ pub(crate) struct Config {
     pub(crate) storage: StorageConfig,
     /// The reading side.
     pub(crate) query: QueryConfig,
+    /// Rules, and who is told.
+    pub(crate) alerting: AlertingConfig,
     /// Longest wait for requests under way when stopping.
     pub(crate) drain_max: Duration,
     /// What is written without any effect, in words with its place.
@@ -125,7 +128,8 @@ impl Config {
     /// The top-level sections in which `other` differs.
     pub(crate) fn differences(&self, other: &Self) -> Vec<&'static str> {
         // By name, so that a field added to a configuration is placed in a section before this compiles.
-        let Self { receivers, processors, storage, query, drain_max, warnings: _, shown: _ } = self;
+        // Alerting takes on another configuration as it runs, as scraping does, but for two keys.
+        let Self { receivers, processors, storage, query, alerting, drain_max, warnings: _, shown: _ } = self;
         // Scraping takes on another configuration as it runs.
         let others = |receivers: &BTreeMap<String, ReceiverConfig>| {
             let mut receivers = receivers.clone();
@@ -138,6 +142,7 @@ impl Config {
             ("service", *drain_max != other.drain_max),
             ("storage", *storage != other.storage),
             ("query", *query != other.query),
+            ("alerting", alerting.evaluations_max != other.alerting.evaluations_max),
         ];
         sections.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section).collect()
     }

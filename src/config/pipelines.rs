@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use weir_collector::processors::tail_sampling::{TailSampling, TailSamplingConfig};
 use weir_proto::Signal;
 
+use weir_proto::nearest::unknown;
+
 use super::{
     ProcessorConfig, ReceiverConfig,
     check::Findings,
     components::{Kind, ProcessorBlock, id_of, written},
-    error::unknown,
     service::{Name, Pipeline},
     yaml::{Node, Step},
 };

@@ -35,8 +35,8 @@ const JOB_KEYS: &[(&str, Standing)] = &[
 
 /// Keys of the file and of its global section.
 const FILE_KEYS: &[(&str, Standing)] = &[
-    ("config.alerting", Missing("nobody is alerted yet")),
-    ("config.rule_files", Missing("rules are not there yet")),
+    ("config.alerting", Missing("the section alerting takes alertmanagers and alert_relabel_configs")),
+    ("config.rule_files", Missing("the section alerting takes rule_files")),
     ("config.remote_write", Missing("Weir keeps what it scrapes and sends nothing on")),
     ("config.remote_read", Missing("Weir answers from what it keeps itself")),
     ("config.otlp", Missing("the same keys stand under receivers.otlp.metrics")),
@@ -45,7 +45,7 @@ const FILE_KEYS: &[(&str, Standing)] = &[
     ("config.runtime", Needless("there is no Go runtime to tune")),
     ("config.tracing", Needless("Weir sends no spans of its own")),
     ("config.global.query_log_file", Needless("the log says which queries failed")),
-    ("config.global.rule_query_offset", Needless("rules are not there yet")),
+    ("config.global.rule_query_offset", Missing("alerting.global takes it")),
     ("config.global.scrape_failure_log_file", Needless("/prometheus/api/v1/targets says what failed")),
     ("config.global.scrape_native_histograms", NATIVE),
     ("config.global.scrape_classic_histograms", NATIVE),

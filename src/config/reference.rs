@@ -53,6 +53,8 @@ fn nested(path: &str, inner: &str) -> String {
 fn required(path: &str) -> &'static str {
     match path {
         "processors.tail_sampling" => "policies: [{name: all, type: always_sample}]",
+        "receivers.syslog" => "udp: {listen_address: '127.0.0.1:514'}",
+        "receivers.filelog" => "include: [/x]",
         "processors.probabilistic_sampler" => "sampling_percentage: 1",
         _ => "",
     }
@@ -64,6 +66,9 @@ fn complete(path: &str, inner: &str) -> String {
     match path {
         "processors.tail_sampling.decision_cache" => {
             text.replacen("{decision_cache", &format!("{{{}, decision_cache", required("processors.tail_sampling")), 1)
+        }
+        "receivers.syslog.line_limits" => {
+            text.replacen("{line_limits", &format!("{{{}, line_limits", required("receivers.syslog")), 1)
         }
         _ if required(path).is_empty() => text,
         _ => nested(path, &format!("{}, {inner}", required(path))),

@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use weir_proto::Signal;
 
+use weir_proto::nearest::unknown;
+
 use super::{
     check::Findings,
     components::{Kind, id_of, written},
-    error::unknown,
     period::Period,
     yaml::{Node, Position, Reading, Step, Value, split},
 };

@@ -37,6 +37,12 @@ pub(crate) struct StorageConfig {
     free_min: ByteSize,
     /// Series of a tenant in memory; new ones beyond are refused.
     series_max: NonZeroU64,
+    /// The same of those of one job.
+    series_per_job_max: NonZeroU64,
+    /// Metric families of a tenant that something is known of.
+    metric_families_max: u64,
+    /// Exemplars of a tenant in a journal file.
+    exemplars_max: u64,
     /// Which times are taken.
     pub(crate) accept: Accept,
     #[serde(deserialize_with = "or_default")]
@@ -59,6 +65,9 @@ impl Default for StorageConfig {
             size_max: defaults().size_bytes_max.map(ByteSize),
             free_min: ByteSize(defaults().free_bytes_min),
             series_max: NonZeroU64::new(defaults().series_max as u64).expect("the default is not zero"),
+            series_per_job_max: NonZeroU64::new(defaults().series_per_job_max as u64).expect("it is not zero"),
+            metric_families_max: defaults().metric_families_max as u64,
+            exemplars_max: defaults().exemplars_max as u64,
             accept: Accept::default(),
             journal: JournalConfig::default(),
             head: HeadConfig::default(),
@@ -261,7 +270,10 @@ impl StorageConfig {
             append_queue_bytes_max: self.journal.queue_size_max.0,
             unsealed_bytes_max: self.journal.unsealed_size_max.0,
             head_spans_max: self.head.spans_max.get(),
-            series_max: usize::try_from(self.series_max.get()).unwrap_or(usize::MAX),
+            series_max: whole(self.series_max.get()),
+            series_per_job_max: whole(self.series_per_job_max.get()),
+            metric_families_max: whole(self.metric_families_max),
+            exemplars_max: whole(self.exemplars_max),
             head_payload_bytes_max: self.head.payload_size_max.0,
             seal_bytes_max: self.seal.size_max.0,
             seal_age_max: self.seal.age_max.0,
@@ -280,6 +292,10 @@ impl StorageConfig {
     pub(crate) fn line_ids(&self) -> IdNames {
         IdNames::with(&self.logs.trace_id_fields, &self.logs.span_id_fields)
     }
+}
+
+fn whole(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// The store's own.

@@ -1,5 +1,6 @@
 //! Configurations and what they come to; wrong ones and the exact message.
 
+mod alerting;
 mod collectors;
 mod samplers;
 mod scraping;
@@ -59,6 +60,9 @@ storage:
   size_max: 100GiB
   free_min: 1MiB
   series_max: 12
+  series_per_job_max: 11
+  metric_families_max: 10
+  exemplars_max: 9
   accept: {past: 1h}
   journal:
     file_size_max: 2MiB
@@ -90,6 +94,9 @@ service: {drain_max: 12s}
         unsealed_bytes_max: 66 * MIB,
         head_spans_max: 5,
         series_max: 12,
+        series_per_job_max: 11,
+        metric_families_max: 10,
+        exemplars_max: 9,
         head_payload_bytes_max: 7 * MIB,
         seal_bytes_max: 8 * MIB,
         seal_age_max: Duration::from_secs(9),
@@ -145,7 +152,7 @@ fn a_wrong_name_says_where_and_what_to_write() {
         (
             "storage:\n  retenton: {traces: 7d}\n",
             "weir.yaml:2:3: unknown key `retenton`; did you mean `retention`? Known here: path, retention, size_max, \
-             free_min, series_max, accept, journal, head, seal, merge, logs",
+             free_min, series_max, series_per_job_max, metric_families_max, exemplars_max, accept, journal, head, seal, merge, logs",
         ),
         (
             "recievers: {}\n",
@@ -158,11 +165,11 @@ fn a_wrong_name_says_where_and_what_to_write() {
         ),
         (
             "receivers:\n  kafkaesque: {}\n",
-            "weir.yaml:2:3: unknown receiver `kafkaesque`. Known here: loki, otlp, prometheus, prometheusremotewrite, zipkin",
+            "weir.yaml:2:3: unknown receiver `kafkaesque`. Known here: elasticsearch_bulk, loki, otlp, prometheus, prometheusremotewrite, splunk_hec, syslog, zipkin",
         ),
         (
             "receivers:\n  otpl: {}\n",
-            "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: loki, otlp, prometheus, prometheusremotewrite, zipkin",
+            "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: elasticsearch_bulk, loki, otlp, prometheus, prometheusremotewrite, splunk_hec, syslog, zipkin",
         ),
         ("receivers:\n  otlp/: {}\n", "weir.yaml:2:3: `otlp/` has no name after the /"),
         ("receivers: {otlp: {}, otlp: {}}\n", "weir.yaml:1:23: the key `otlp` is there twice"),
@@ -285,12 +292,12 @@ fn a_wrong_value_says_where_and_what_to_write() {
             "storage: {size_max: '${env:LONG_NAME}', sise_max: 1}\n",
             "weir.yaml:1:21: storage.size_max: `x` is not a size; write it like 64MiB, 100GB or 4096 (KiB, MiB, GiB, TiB, kB, MB, GB, TB)\n\
              weir.yaml:1:41: unknown key `sise_max`; did you mean `size_max`? Known here: path, retention, size_max, \
-             free_min, series_max, accept, journal, head, seal, merge, logs",
+             free_min, series_max, series_per_job_max, metric_families_max, exemplars_max, accept, journal, head, seal, merge, logs",
         ),
         (
             "storage: {path: '${env:LONG_NAME}', sise_max: 1}\n",
             "weir.yaml:1:37: unknown key `sise_max`; did you mean `size_max`? Known here: path, retention, size_max, \
-             free_min, series_max, accept, journal, head, seal, merge, logs",
+             free_min, series_max, series_per_job_max, metric_families_max, exemplars_max, accept, journal, head, seal, merge, logs",
         ),
         (
             "storage: {path: \"${env:NOWHERE}\"}\n",

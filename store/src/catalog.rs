@@ -11,10 +11,10 @@ use sqlx::{
 };
 use weir_proto::{Signal, TenantId};
 
-use crate::{Tally, segment::SegmentId};
+use crate::{journal::SourceCursors, ledger::Tally, segment::SegmentId};
 
 /// Version of the tables below.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
 /// The same in every version.
 const VERSION_TABLE: &str =
@@ -30,6 +30,8 @@ CREATE TABLE IF NOT EXISTS segments (
     PRIMARY KEY (journal, tenant, id));
 CREATE TABLE IF NOT EXISTS journal_runs (
     journal TEXT NOT NULL, first_file BIGINT NOT NULL, shift_ns BIGINT NOT NULL, PRIMARY KEY (journal, first_file));
+CREATE TABLE IF NOT EXISTS source_cursors (
+    journal TEXT NOT NULL, source BLOB NOT NULL, cursor BLOB NOT NULL, PRIMARY KEY (journal, source));
 ";
 
 /// The catalog could not be read or changed.
@@ -106,6 +108,8 @@ pub(crate) struct CatalogState {
     pub(crate) segments: Vec<(SegmentId, u64)>,
     /// Runs of the process: the first journal file of each, and what journal time takes off its clock.
     pub(crate) journal_runs: Vec<(u32, i64)>,
+    /// Where sources stood behind everything sealed.
+    pub(crate) cursors: SourceCursors,
 }
 
 /// The catalog's database.
@@ -148,7 +152,7 @@ impl Catalog {
             return Err(CatalogError::TooNew { found, supported: SCHEMA_VERSION });
         }
         sqlx::raw_sql(TABLES).execute(pool).await?;
-        // Version 2 has one more table, made above.
+        // Versions 2 and 3 have one more table each, made above.
         if found < SCHEMA_VERSION {
             sqlx::query("UPDATE catalog SET value = $1 WHERE key = 'version'")
                 .bind(SCHEMA_VERSION)
@@ -206,6 +210,13 @@ impl Catalog {
         for row in rows {
             state.journal_runs.push((row.try_get::<i64, _>(0)? as u32, row.try_get(1)?));
         }
+        let rows = sqlx::query("SELECT source, cursor FROM source_cursors WHERE journal = $1")
+            .bind(signal.name())
+            .fetch_all(&self.0)
+            .await?;
+        for row in rows {
+            state.cursors.set(row.try_get::<Vec<u8>, _>(0)?, row.try_get::<Vec<u8>, _>(1)?);
+        }
         Ok(state)
     }
 
@@ -245,6 +256,7 @@ impl Catalog {
             "DELETE FROM ledger WHERE journal = $1",
             "DELETE FROM segments WHERE journal = $1",
             "DELETE FROM journal_runs WHERE journal = $1",
+            "DELETE FROM source_cursors WHERE journal = $1",
         ] {
             sqlx::query(table).bind(signal.name()).execute(&mut *change.connection).await?;
         }
@@ -257,16 +269,18 @@ impl Catalog {
         for (id, rows) in &state.segments {
             add_segment(&mut change.connection, id, *rows).await?;
         }
+        move_cursors(&mut change.connection, signal, &state.cursors).await?;
         change.commit().await
     }
 
-    /// A signal's run of files `from..to` became `segments`: moves the sealed end, adds the segments and the ledger's changes.
+    /// A signal's run of files `from..to` became `segments`: moves the sealed end and the cursors, adds the segments and the ledger's
+    /// changes.
     pub(crate) async fn seal(
         &self,
         signal: Signal,
         (from, to): (u32, u32),
         segments: &[(SegmentId, u64)],
-        ledger: &BTreeMap<TenantId, Tally>,
+        (ledger, cursors): (&BTreeMap<TenantId, Tally>, &SourceCursors),
     ) -> Result<(), CatalogError> {
         let mut change = Change::begin(&self.0).await?;
         let moved =
@@ -287,6 +301,7 @@ impl Catalog {
             add_segment(&mut change.connection, id, *rows).await?;
         }
         add_to_ledger(&mut change.connection, signal, ledger).await?;
+        move_cursors(&mut change.connection, signal, cursors).await?;
         change.commit().await
     }
 
@@ -409,6 +424,34 @@ async fn add_to_ledger(
         for (reason, items) in &tally.rejected {
             add_items(connection, (signal, tenant), "rejected", reason, *items as i64).await?;
         }
+    }
+    Ok(())
+}
+
+async fn move_cursors(
+    connection: &mut SqliteConnection,
+    signal: Signal,
+    cursors: &SourceCursors,
+) -> Result<(), CatalogError> {
+    for (source, cursor) in cursors.changes() {
+        let (journal, source) = (signal.name(), &source[..]);
+        if cursor.is_empty() {
+            sqlx::query("DELETE FROM source_cursors WHERE journal = $1 AND source = $2")
+                .bind(journal)
+                .bind(source)
+                .execute(&mut *connection)
+                .await?;
+            continue;
+        }
+        sqlx::query(
+            "INSERT INTO source_cursors VALUES ($1, $2, $3)
+             ON CONFLICT (journal, source) DO UPDATE SET cursor = excluded.cursor",
+        )
+        .bind(journal)
+        .bind(source)
+        .bind(&cursor[..])
+        .execute(&mut *connection)
+        .await?;
     }
     Ok(())
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use weir_proto::{Signal, TenantId};
 
 use crate::{
-    RejectReason,
     journal::{Count, FrameHeader, Tallies},
+    reject::RejectReason,
 };
 
 /// The name under which the ledger counts what head sampling dropped; no policy of tail sampling has it.

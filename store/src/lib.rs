@@ -2,40 +2,59 @@
 //!
 //! [`Store`] is the door: receivers append to it, queries take a [`Snapshot`] from it.
 
+mod ask;
 mod catalog;
 pub mod disk;
 pub mod head;
 pub mod journal;
 mod labels;
+mod lane;
 pub mod ledger;
-pub mod line;
+mod note;
 pub mod offset;
+mod options;
 pub mod reject;
 mod samples;
 pub mod sampling;
 pub mod scan;
-pub mod search;
 pub mod segment;
-pub mod span;
+mod snapshot;
 mod store;
+mod upkeep;
+mod verdict;
 
+pub use ask::{
+    error::ReadError,
+    filter::{AttributeCondition, AttributeTest, ResourceTest, ScanFilter},
+    line::{LineRecord, TraceLines},
+    pruned::{Pruned, ReadCounts},
+    request::{AttributeForm, ReadBounds, ScanColumn, ScanRequest},
+    search::NewestTraces,
+    span::{
+        DroppedItems, Operation, Operations, Place, Room, SearchLimits, SearchResult, Sought, SpanFilter, SpanRecord,
+        SpanState, SpanText, TagFilter, TraceRows,
+    },
+};
 pub use head::{SeriesRef, SeriesRefused};
 pub use labels::InvalidPattern;
+pub use lane::{
+    errors::{AppendError, OpenError},
+    lane::{Batch, LogsBatch},
+    metrics::{FloatSample, HistogramSample, MetricsAppended, MetricsBatch, SampleIndex},
+};
 pub use ledger::{Ledger, Tally};
-pub use line::{LineRecord, TraceLines};
+pub use note::Note;
 pub use offset::Offset;
+pub use options::StoreOptions;
 pub use reject::{RejectReason, Rejection};
-pub use samples::SeriesSamples;
-pub use scan::{
-    AttributeCondition, AttributeForm, AttributeTest, Pruned, ReadBounds, ReadCounts, ResourceTest, Scan, ScanColumn,
-    ScanFilter, ScanPart, ScanRequest,
-};
+pub use samples::{SeriesSamples, TimedHistogram};
+pub use scan::{Scan, ScanPart};
 pub use segment::attribute_in_json;
-pub use span::{
-    DroppedItems, Operation, Operations, Place, Room, SearchLimits, SearchResult, Sought, SpanFilter, SpanRecord,
-    SpanState, SpanText, TagFilter, TraceRows,
+#[doc(hidden)]
+pub use segment::series::chunk_is_kept;
+pub use snapshot::{
+    asked::Snapshot,
+    statistics::{Ranked, SeriesStatistics},
+    stored_series::StoredSeries,
 };
-pub use store::{
-    AppendError, Batch, FloatSample, HistogramSample, LogsBatch, MetricsAppended, MetricsBatch, OpenError, ReadError,
-    SampleIndex, SignalStatus, Snapshot, Store, StoreOptions, StoreStatus, StoredSeries, TracesBatch,
-};
+pub use store::{Arrived, LineFeed, SignalStatus, Store, StoreStatus, TracesBatch};

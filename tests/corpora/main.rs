@@ -6,18 +6,27 @@ use std::{fs, path::PathBuf};
 
 use weir_proto::otlp::json::{TranscodeLimits, transcode_traces};
 
+#[path = "../../fuzz/src/chunk.rs"]
+#[allow(unreachable_pub, reason = "a library's in fuzz/")]
+mod chunk;
 #[path = "../../fuzz/src/files.rs"]
 #[allow(unreachable_pub, reason = "a library's in fuzz/")]
 mod files;
 #[path = "../../fuzz/src/journal.rs"]
 #[allow(unreachable_pub, reason = "a library's in fuzz/")]
 mod journal;
+#[path = "../../fuzz/src/logql.rs"]
+#[allow(unreachable_pub, reason = "a library's in fuzz/")]
+mod logql;
 #[path = "../../fuzz/src/promql.rs"]
 #[allow(unreachable_pub, reason = "a library's in fuzz/")]
 mod promql;
 #[path = "../../fuzz/src/segment.rs"]
 #[allow(unreachable_pub, reason = "a library's in fuzz/")]
 mod segment;
+#[path = "../../fuzz/src/shipped.rs"]
+#[allow(unreachable_pub, reason = "a library's in fuzz/")]
+mod shipped;
 #[path = "../../fuzz/src/sql.rs"]
 #[allow(unreachable_pub, reason = "a library's in fuzz/")]
 mod sql;
@@ -29,10 +38,13 @@ mod wire;
 type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-const TARGETS: [Target; 10] = [
+const TARGETS: [Target; 15] = [
     ("otlp_scan", wire::otlp_scan),
     ("otlp_json", wire::otlp_json),
     ("zipkin", wire::zipkin),
+    ("elasticsearch_bulk", shipped::elasticsearch_bulk),
+    ("splunk_hec", shipped::splunk_hec),
+    ("syslog", shipped::syslog),
     ("exposition", wire::exposition),
     ("remote_write", wire::remote_write),
     ("tracestate", wire::tracestate),
@@ -40,6 +52,8 @@ const TARGETS: [Target; 10] = [
     ("segment_footer", segment::segment_footer),
     ("sql_guard", sql::sql_guard),
     ("promql", promql::promql),
+    ("logql", logql::logql),
+    ("chunk", chunk::chunk),
 ];
 
 fn folder(name: &str) -> PathBuf {

@@ -131,6 +131,11 @@ fn pushed(numbers: std::ops::Range<u64>, round: usize) -> Vec<u8> {
     json!({"streams": [{"stream": {"app": "pushed"}, "values": values}]}).to_string().into()
 }
 
+fn documents(numbers: std::ops::Range<u64>, round: usize) -> Vec<u8> {
+    let document = |n| format!("{{\"create\":{{\"_index\":\"rounds\"}}}}\n{}\n", pushed_line(n, round));
+    numbers.map(document).collect::<String>().into()
+}
+
 /// Lines that were acknowledged, by round; each has a number of its own.
 #[derive(Debug, Default)]
 struct Sent {
@@ -152,15 +157,14 @@ impl Sent {
                         {"key": "n", "value": {"intValue": n.to_string()}},
                         {"key": "round", "value": {"intValue": round.to_string()}}]})
             };
-            // Every other batch as to Loki: what the attributes say are fields of JSON then.
-            let is_push = numbers.start / BATCH % 2 == 1;
-            let answer = if is_push {
-                try_post_to("/loki/api/v1/push", query, JSON, pushed(numbers.clone(), round)).await
-            } else {
-                try_post_to("/v1/logs", http, JSON, export(numbers.clone().map(line).collect())).await
+            // Two of three batches as to Loki and Elasticsearch: what the attributes say are fields of JSON then.
+            let (answer, expected) = match numbers.start / BATCH % 3 {
+                0 => (try_post_to("/v1/logs", http, JSON, export(numbers.clone().map(line).collect())).await, 200),
+                1 => (try_post_to("/loki/api/v1/push", query, JSON, pushed(numbers.clone(), round)).await, 204),
+                _ => (try_post_to("/elasticsearch/_bulk", query, JSON, documents(numbers.clone(), round)).await, 200),
             };
             match answer {
-                Ok((status, _)) if status == if is_push { 204 } else { 200 } => acked.extend(numbers),
+                Ok((status, _)) if status == expected => acked.extend(numbers),
                 _ => break,
             }
         }

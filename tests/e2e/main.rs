@@ -1,5 +1,6 @@
 //! End to end: the built binary, its real ports, real clients, and everything that can go wrong with disk and power.
 
+mod alerting;
 mod bad_input;
 mod calls;
 mod crash;
@@ -8,7 +9,9 @@ mod demo;
 mod disk_full;
 #[allow(dead_code, reason = "the torture uses all of it")]
 mod disk_image;
+mod filelog;
 mod fixture;
+mod following;
 mod happy;
 mod judged;
 mod logql;
@@ -16,10 +19,14 @@ mod logs;
 mod loki;
 mod parts;
 mod power_cut;
+#[allow(dead_code, reason = "other tests use the rest of it")]
+#[path = "../process/mod.rs"]
+mod process;
 mod raw_http;
 mod rounds;
 mod sampling;
 mod sdk;
+mod shippers;
 mod sql;
 mod sql_bombs;
 mod sync_failure;

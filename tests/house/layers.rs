@@ -1,18 +1,19 @@
-//! Who may import whom: proto ← store ← collector, query ← root; some libraries stay in one crate.
+//! Who may import whom: proto ← port, store ← collector, query ← root; some libraries stay in one crate.
 
 use std::{collections::BTreeSet, fs};
 
-use crate::source::{files, has_word, root};
+use crate::source::{CodeLine, files, has_word, root};
 
 /// Our crates and those of ours that each may depend on. Writing and reading share only the store.
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("proto", &[]),
+    ("port", &["weir-proto"]),
     ("store", &["weir-proto"]),
-    ("collector", &["weir-proto", "weir-store"]),
-    ("query", &["weir-proto", "weir-store"]),
+    ("collector", &["weir-proto", "weir-port", "weir-store"]),
+    ("query", &["weir-proto", "weir-port", "weir-store"]),
     ("shop", &["weir-proto"]),
     ("ui/embed", &[]),
-    (".", &["weir-proto", "weir-store", "weir-collector", "weir-query", "weir-shop", "weir-ui"]),
+    (".", &["weir-proto", "weir-port", "weir-store", "weir-collector", "weir-query", "weir-shop", "weir-ui"]),
     ("benches", &["weir-proto", "weir-store", "weir-collector", "weir-query", "weir-shop"]),
 ];
 
@@ -25,7 +26,7 @@ const LIBRARIES: [(&str, &[&str]); 10] = [
     ("arrow-schema", &["proto", "store", "query"]),
     ("datafusion", &["query"]),
     ("axum", &["query"]),
-    ("tonic", &["collector"]),
+    ("tonic", &["port", "collector"]),
     ("clap", &["."]),
     ("anyhow", &["."]),
 ];
@@ -79,7 +80,7 @@ fn libraries_stay_where_they_belong() {
 }
 
 /// Where Arrow schemas are made: a scan's follows what it is asked for, a table's is its list of columns.
-const SCHEMAS: [&str; 3] = ["proto/", "store/src/scan/", "query/src/sql/table/"];
+const SCHEMAS: [&str; 3] = ["proto/", "store/src/ask/", "query/src/sql/table/"];
 
 /// The manifests cannot say it: a schema, once defined elsewhere, drifts from these.
 #[test]
@@ -108,4 +109,81 @@ fn the_root_is_the_only_meeting_place() {
             assert!(!uses, "{}: {folder} must not know {other}", file.path);
         }
     }
+}
+
+/// The store's rooms from the ground up: each may use those before it, never one after it.
+const FLOORS: [&str; 20] = [
+    "note", "offset", "reject", "options", "disk", "labels", "journal", "ledger", "samples", "verdict", "ask",
+    "segment", "head", "catalog", "snapshot", "scan", "sampling", "lane", "upkeep", "store",
+];
+
+/// The floor that a file of the store, or a path in it, is on.
+fn floor(path: &str, separator: &str) -> Option<usize> {
+    let room = path.split(separator).next().unwrap_or_default();
+    FLOORS.iter().position(|floor| *floor == room)
+}
+
+#[test]
+fn arrows_in_the_store_fall() {
+    let mut arrows = 0;
+    for file in files() {
+        let Some(inside) = file.path.strip_prefix("store/src/") else { continue };
+        if inside == "lib.rs" || file.is_test() {
+            continue;
+        }
+        let from = floor(inside.trim_end_matches(".rs"), "/");
+        let from = from.unwrap_or_else(|| panic!("{}: a room without a row in FLOORS", file.path));
+        for to in used_rooms(&file.code()) {
+            let Some(to) = floor(&to, "::") else { panic!("{}: crate::{to} goes through the front door", file.path) };
+            assert!(to <= from, "{}: {} must not know {}", file.path, FLOORS[from], FLOORS[to]);
+            arrows += 1;
+        }
+    }
+    assert!(arrows > 300, "only {arrows} found: has the way of writing imports changed?");
+}
+
+/// The rooms that a file's code names after `crate::`, one by one or in braces.
+fn used_rooms(code: &[CodeLine<'_>]) -> BTreeSet<String> {
+    let text: Vec<&str> = code.iter().map(|line| line.code).collect();
+    let text = text.join(" ");
+    let mut rooms = BTreeSet::new();
+    for (at, start) in text.match_indices("crate::") {
+        // Not `$crate::`.
+        if text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '$') {
+            continue;
+        }
+        let rest = &text[at + start.len()..];
+        match rest.strip_prefix('{') {
+            Some(list) => rooms.extend(roots(list)),
+            None => rooms.extend([first_name(rest)]),
+        }
+    }
+    rooms.remove("");
+    rooms
+}
+
+/// The first names of the paths in a list, up to the brace that closes it.
+fn roots(list: &str) -> Vec<String> {
+    let (mut depth, mut names, mut begin) = (0, Vec::new(), 0);
+    for (at, character) in list.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth == 0 => {
+                names.push(first_name(list[begin..at].trim()));
+                break;
+            }
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                names.push(first_name(list[begin..at].trim()));
+                begin = at + 1;
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+/// `head` of `head::Cut`.
+fn first_name(path: &str) -> String {
+    path.chars().take_while(|character| character.is_alphanumeric() || *character == '_').collect()
 }

@@ -129,6 +129,7 @@ fn batch(number: u64, is_spread: bool, now_ns: u64, sampling: &dyn Sampling) -> 
         summaries,
         generation: sampling.generation(),
         head_dropped: 0,
+        cursors: Default::default(),
     })
 }
 

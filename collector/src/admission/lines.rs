@@ -39,6 +39,7 @@ pub fn admit_lines(
         summaries: judged.summaries,
         generation: 0,
         head_dropped: 0,
+        cursors: Default::default(),
     };
     Ok(Admitted { batch, partial })
 }

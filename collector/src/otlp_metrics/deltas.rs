@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 use parking_lot::Mutex;
-use weir_proto::metrics::Histogram;
+use weir_proto::metrics::{Histogram, Sample, SampleValue};
 use weir_store::SeriesRef;
 
 use super::native;
@@ -48,8 +48,8 @@ pub(super) enum Added {
 #[derive(Debug, Default)]
 pub(super) struct Undo(Vec<(SeriesRef, Option<Sum>, Sum)>);
 
-/// A series' last sample in the store: since when, when (Unix ms), how much.
-pub(super) type LastSample<'l> = &'l dyn Fn(&SeriesRef) -> Option<(i64, i64, f64)>;
+/// A series' last sample in the store.
+pub(super) type LastSample<'l> = &'l dyn Fn(&SeriesRef) -> Option<Sample>;
 
 /// The sums of all series that deltas arrive for.
 #[derive(Debug)]
@@ -77,9 +77,12 @@ impl Deltas {
         let before = match known {
             Some(sum) => Some(sum),
             None if sums.len() >= self.series_max && !forget(&mut sums, time_ns) => return Added::Full,
-            None => last(series).map(|(since_ms, time_ms, value)| Sum {
-                total: Total::Float(value),
-                since_ms,
+            None => last(series).map(|Sample { time_ms, start_ms, value }| Sum {
+                total: match value {
+                    SampleValue::Float(value) => Total::Float(value),
+                    SampleValue::Histogram(histogram) => Total::Histogram(histogram),
+                },
+                since_ms: start_ms,
                 start_ns: 0,
                 time_ns: (time_ms.max(0) as u64) * 1_000_000,
             }),

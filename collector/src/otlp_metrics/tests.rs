@@ -225,3 +225,28 @@ async fn a_sum_goes_on_from_the_store() {
         assert!(translated.batch.floats.is_empty());
     }
 }
+
+/// The same of a native histogram, which has one sample in place of many.
+#[tokio::test]
+async fn a_native_histogram_goes_on_from_the_store() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(StoreOptions::new(folder.path()), None, Clock::fixed(NOW_NS)).await.expect("a new store");
+    let now_ms = NOW_NS / 1_000_000;
+    let point = |time: u64| {
+        json!([{"name": "e", "exponentialHistogram": {"aggregationTemporality": 1, "dataPoints": [{
+            "startTimeUnixNano": ((time - 10) * 1_000_000).to_string(), "timeUnixNano": (time * 1_000_000).to_string(),
+            "count": 3, "sum": 2, "scale": 2, "zeroCount": 1, "positive": {"offset": 1, "bucketCounts": [1, 1]}
+        }]}}])
+    };
+    for (time, count) in [(now_ms, 3.0), (now_ms + 10, 6.0), (now_ms + 20, 9.0)] {
+        let door = SampleDoor::new(&store, AcceptWindow::default());
+        let bench = Bench {
+            intake: MetricsIntake::new(MetricsConfig::default(), door),
+            _folder: tempfile::tempdir().expect("a folder"),
+        };
+        let translated = bench.translate(&point(time), &json!([]));
+        let sample = &translated.batch.histograms[0];
+        assert_eq!((sample.histogram.count, sample.start_ms as u64), (count, now_ms - 10));
+        bench.intake.append(translated).await.expect("stored");
+    }
+}

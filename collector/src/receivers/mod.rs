@@ -1,13 +1,15 @@
-//! What speaks to the outside: one file or folder per receiver, and the port that they share.
+//! What speaks to the outside: one file or folder per receiver, and the intake that they share.
 
+pub mod elasticsearch;
+pub mod filelog;
+mod intake;
 pub mod loki;
 pub mod otlp;
-mod port;
 pub mod prometheus;
 pub mod remote_write;
+mod span_limits;
+pub mod splunk_hec;
+pub mod syslog;
 pub mod zipkin;
 
-pub use port::{
-    Listening, ReplyBody,
-    config::{CorsConfig, InvalidConfig, SpanLimits},
-};
+pub use span_limits::SpanLimits;

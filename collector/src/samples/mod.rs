@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use weir_proto::{
     TenantId,
-    metrics::{LabelMatcher, Labels, MatchOp, is_stale},
+    metrics::{LabelMatcher, Labels, MatchOp, Sample, SampleValue, is_stale},
 };
 use weir_store::{
     AppendError, MetricsAppended, MetricsBatch, RejectReason, SeriesRef, SeriesRefused, SeriesSamples, Store,
+    TimedHistogram,
 };
 
 /// Finds or makes series.
@@ -27,8 +28,8 @@ impl SeriesSource for Store {
 pub type AppendSamples =
     Arc<dyn Fn(MetricsBatch) -> BoxFuture<'static, Result<MetricsAppended, AppendError>> + Send + Sync>;
 
-/// A series' last float since a time in Unix ms: since when it counts, when it was measured (both Unix ms), its value.
-pub type LastSample = Arc<dyn Fn(&TenantId, &Labels, i64) -> Option<(i64, i64, f64)> + Send + Sync>;
+/// A series' last sample since a time in Unix ms, what ends it aside.
+pub type LastSample = Arc<dyn Fn(&TenantId, &Labels, i64) -> Option<Sample> + Send + Sync>;
 
 /// The way of samples into the store.
 #[derive(Clone)]
@@ -57,7 +58,7 @@ impl SampleDoor {
     }
 }
 
-fn last_sample(store: &Store, tenant: &TenantId, labels: &Labels, from_ms: i64) -> Option<(i64, i64, f64)> {
+fn last_sample(store: &Store, tenant: &TenantId, labels: &Labels, from_ms: i64) -> Option<Sample> {
     let equal = |(name, value): (&str, &str)| LabelMatcher {
         name: name.to_owned(),
         op: MatchOp::Equal,
@@ -68,8 +69,18 @@ fn last_sample(store: &Store, tenant: &TenantId, labels: &Labels, from_ms: i64) 
     let series = found.iter().find(|series| series.labels() == labels)?;
     let mut samples = SeriesSamples::default();
     series.read(from_ms, i64::MAX, &mut samples).ok()?;
-    let at = samples.values.iter().rposition(|value| !is_stale(*value))?;
-    Some((samples.start_ms.get(at).copied().unwrap_or(0), samples.times_ms[at], samples.values[at]))
+    let histogram = samples.histograms.into_iter().rfind(|one| !is_stale(one.histogram.sum));
+    let histogram = histogram.map(|TimedHistogram { time_ms, start_ms, histogram }| Sample {
+        time_ms,
+        start_ms,
+        value: SampleValue::Histogram(histogram),
+    });
+    let float = samples.values.iter().rposition(|value| !is_stale(*value)).map(|at| Sample {
+        time_ms: samples.times_ms[at],
+        start_ms: samples.start_ms.get(at).copied().unwrap_or(0),
+        value: SampleValue::Float(samples.values[at]),
+    });
+    [histogram, float].into_iter().flatten().max_by_key(|sample| sample.time_ms)
 }
 
 /// How far from the time of receipt samples are taken; `None` is any distance.

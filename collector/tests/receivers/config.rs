@@ -88,7 +88,7 @@ async fn only_the_listed_protocol_is_served_and_a_taken_port_fails_the_start() {
             line_ids: weir_proto::otlp::logs::IdNames::USUAL,
         };
         let append = std::sync::Arc::new(|_| -> futures_util::future::BoxFuture<'static, _> { unreachable!() });
-        let authenticate = std::sync::Arc::new(|_: &http::HeaderMap| Ok(Default::default()));
+        let authenticate = std::sync::Arc::new(|_: &weir_port::Caller<'_>| Ok(Default::default()));
         let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let (samples, _store, _folder) = crate::port::samples().await;
         otlp::start(&config, rules, Clock::fixed(0), append, samples, authenticate, &tracker, shutdown).await

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weir_collector::{
-    Append, Arrival, Authenticate, Unauthenticated,
+    Append, Arrival,
     admission::AdmissionRules,
     processors::Processing,
     receivers::{
@@ -29,6 +29,7 @@ use weir_collector::{
     },
     samples::{AcceptWindow, SampleDoor},
 };
+use weir_port::{Authenticate, Caller, Unauthenticated};
 use weir_proto::{TenantId, otlp::messages::collector::trace::v1::ExportTraceServiceResponse, time::Clock};
 use weir_store::{AppendError, LogsBatch, Store, StoreOptions, TracesBatch};
 
@@ -94,7 +95,7 @@ fn surroundings() -> (Arc<Journal>, Append, Authenticate) {
         Box::pin(async move { journal.append(batch).await })
     });
     let authenticate: Authenticate =
-        Arc::new(|headers: &HeaderMap| match headers.get("authorization").map(|value| value.as_bytes()) {
+        Arc::new(|caller: &Caller<'_>| match caller.headers.get("authorization").map(|value| value.as_bytes()) {
             None => Ok(TenantId::default()),
             Some(b"Bearer team-a") => Ok(TenantId::new("team-a").expect("a name")),
             Some(_) => Err(Unauthenticated),

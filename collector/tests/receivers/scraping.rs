@@ -14,12 +14,12 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weir_collector::{
-    receivers::prometheus::{PrometheusConfig, Scraper, Surroundings, scrape_pools, targets},
+    receivers::prometheus::{PrometheusConfig, Scraper, Surroundings, scrape_pools, targets, targets_metadata},
     samples::{AcceptWindow, SampleDoor},
 };
 use weir_proto::{
     TenantId,
-    metrics::{LabelMatcher, MatchOp, is_stale},
+    metrics::{LabelMatcher, Labels, MatchOp, is_stale},
     time::Clock,
 };
 use weir_store::{SeriesSamples, Store, StoreOptions};
@@ -189,6 +189,24 @@ async fn a_target_is_scraped_fails_and_comes_back() {
     let shown = &shown["data"]["activeTargets"][0];
     assert_eq!((shown["health"].as_str(), shown["scrapePool"].as_str()), (Some("up"), Some("j")));
     assert_eq!(shown["scrapeUrl"], format!("http://{}/metrics?x=y", target.address));
+    let is_of = |wanted: &str| {
+        let wanted = wanted.to_owned();
+        Ok(move |labels: &Labels| labels.get("job") == Some(&*wanted))
+    };
+    target.say(text("# HELP a What it is.\n# TYPE a counter\na 1\nb 2\n"));
+    target.twice_more().await;
+    let said = |query: &str| targets_metadata(std::slice::from_ref(&bench.scraper), query, is_of);
+    let instance = target.address.to_string();
+    assert_eq!(
+        said("match_target=j").expect("told"),
+        json!({"status": "success", "data": [{"target": {"instance": instance, "job": "j"}, "metric": "a",
+            "type": "counter", "help": "What it is.", "unit": ""}]})
+        .to_string()
+    );
+    assert!(!said("metric=a").expect("told").contains("\"metric\""));
+    assert_eq!(said("match_target=k").expect("told"), r#"{"data":[],"status":"success"}"#);
+    assert_eq!(said("limit=0").expect("told"), r#"{"data":[],"status":"success"}"#);
+    assert_eq!(said("limit=x"), Err("limit must be a number".to_owned()));
     assert_eq!(
         scrape_pools(std::slice::from_ref(&bench.scraper)),
         r#"{"data":{"scrapePools":["j"]},"status":"success"}"#
@@ -268,6 +286,19 @@ async fn a_body_that_never_ends_and_a_target_that_hangs_fail() {
     let bench = Bench::start(&job(&endless, json!({"body_size_limit": "1KB"}))).await;
     bench.last("up", "0").await;
     assert!(targets(std::slice::from_ref(&bench.scraper), "", "here").contains("body size limit exceeded"));
+    // Without a length, and without an end.
+    let mut chunks = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    chunks.extend(b"4\r\na 1\n\r\n".repeat(1000));
+    endless.say(chunks);
+    bench.scraper.reload(&parsed(&job(&endless, json!({"body_size_limit": "2KB"})))).expect("no files");
+    endless.twice_more().await;
+    assert!(targets(std::slice::from_ref(&bench.scraper), "", "here").contains("body size limit exceeded"));
+    // What becomes long only when it is decompressed.
+    let headers = "content-type: text/plain\r\ncontent-encoding: gzip\r\n";
+    endless.say(answer("200 OK", headers, &gzip(&vec![b'\n'; 1 << 20])));
+    endless.twice_more().await;
+    assert!(targets(std::slice::from_ref(&bench.scraper), "", "here").contains("body size limit exceeded"));
+    bench.last("up", "0").await;
     let hanging = Target::start(Vec::new()).await;
     let bench = Bench::start(&job(&hanging, json!({}))).await;
     bench.last("up", "0").await;

@@ -143,7 +143,7 @@ fn value<'a>(reader: &mut Reader<'a>) -> Result<FieldValue<'a>, NoFields> {
 
 /// A string whose halves of surrogate pairs are replaced: they have the length of the character that stands for them.
 #[inline(always)]
-fn text_of(text: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+pub(super) fn text_of(text: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(text),
         Cow::Owned(bytes) => Cow::Owned(without_halves(bytes)),

@@ -1,6 +1,7 @@
 //! Reads JSON value by value out of bytes: no tree, nothing recursive, a position in every error.
 
 mod error;
+mod events;
 mod fields;
 mod number;
 mod reader;
@@ -8,6 +9,7 @@ mod skip;
 mod string;
 
 pub use error::JsonError;
+pub use events::{Event, events};
 pub use fields::{FieldLimits, FieldValue, NoFields, field, fields, fields_at, may_have_fields};
 pub use number::number_len;
 pub(crate) use reader::{Items, Members, Reader};

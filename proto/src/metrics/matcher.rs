@@ -23,3 +23,15 @@ pub enum MatchOp {
     /// `!~`
     MatchesNot,
 }
+
+impl MatchOp {
+    /// As PromQL writes it.
+    pub const fn sign(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::NotEqual => "!=",
+            Self::Matches => "=~",
+            Self::MatchesNot => "!~",
+        }
+    }
+}

@@ -12,7 +12,7 @@ use std::{
 
 use arrow_array::{FixedSizeBinaryArray, RecordBatch, cast::AsArray, types::TimestampNanosecondType};
 use weir_proto::TraceId;
-use weir_store::{ReadBounds, ScanColumn, search::NewestTraces};
+use weir_store::{NewestTraces, ReadBounds, ScanColumn};
 
 use super::{parallel::threads, plan::Plan, red::Scans};
 

@@ -290,8 +290,13 @@ impl Failure {
                 (JSON, error.to_string())
             }
             ErrorStyle::Prometheus => {
-                let error = self.to_string();
-                (JSON, serde_json::json!({"status": "error", "errorType": self.kind(), "error": error}).to_string())
+                let error = match &self {
+                    Self::TimedOut => "query timed out in expression evaluation".to_owned(),
+                    other => other.to_string(),
+                };
+                // In the order in which Prometheus writes them.
+                let (kind, error) = (serde_json::Value::from(self.kind()), serde_json::Value::from(error));
+                (JSON, format!(r#"{{"status":"error","errorType":{kind},"error":{error}}}"#))
             }
             ErrorStyle::Weir => {
                 let mut error = serde_json::json!({"code": status.as_u16(), "message": self.to_string()});

@@ -17,7 +17,7 @@ use weir_proto::{
 };
 use weir_store::{
     AppendError, Ledger, LineRecord, Operation, Operations, ReadError, Room, ScanRequest, SearchLimits, SearchResult,
-    SpanFilter, SpanRecord, SpanState, StoreStatus, TraceLines, TraceRows,
+    SeriesStatistics, SpanFilter, SpanRecord, SpanState, StoreStatus, TraceLines, TraceRows,
     sampling::{RememberedVerdict, SamplingStatus},
 };
 
@@ -223,6 +223,12 @@ impl View for Held {
 
     fn ledger(&self) -> Ledger {
         self.ledger.clone()
+    }
+
+    fn series_statistics(&self, _: &TenantId, limit: usize) -> SeriesStatistics {
+        let ranked = vec![("up".to_owned(), 2), ("hist".to_owned(), 1)];
+        let series_by_metric = ranked.into_iter().take(limit).collect();
+        SeriesStatistics { series: 3, series_by_metric, ..SeriesStatistics::default() }
     }
 
     fn metrics<'a>(&'a self, _: &'a TenantId) -> Box<dyn Metrics + 'a> {

@@ -1,5 +1,8 @@
 //! Parameters in a request's body, as HTML forms and Grafana send them (`application/x-www-form-urlencoded`).
 
+use super::answer::Failure;
+use crate::promql::syntax::quote::quoted;
+
 /// The pairs of a form, decoded, in order. What is no valid escape stands for itself, what is no UTF-8 is replaced.
 pub(super) fn pairs(body: &[u8]) -> Vec<(String, String)> {
     let pairs = body.split(|byte| *byte == b'&').filter(|pair| !pair.trim_ascii().is_empty());
@@ -9,6 +12,39 @@ pub(super) fn pairs(body: &[u8]) -> Vec<(String, String)> {
             (decoded(&pair[..at]), decoded(pair.get(at + 1..).unwrap_or_default()))
         })
         .collect()
+}
+
+/// The same, but broken escapes are refused in the words that Prometheus has from Go's `net/url`.
+pub(super) fn checked_pairs(body: &[u8]) -> Result<Vec<(String, String)>, Failure> {
+    let refused = |problem: String| Failure::BadRequest(format!("error parsing form values: {problem}"));
+    for pair in body.split(|byte| *byte == b'&') {
+        if pair.contains(&b';') {
+            return Err(refused("invalid semicolon separator in query".into()));
+        }
+        for part in pair.splitn(2, |byte| *byte == b'=') {
+            if let Some(escape) = broken_escape(part) {
+                return Err(refused(format!("invalid URL escape {}", quoted(&escape))));
+            }
+        }
+    }
+    Ok(pairs(body))
+}
+
+/// The first `%` that two digits do not follow, with what follows.
+fn broken_escape(text: &[u8]) -> Option<String> {
+    let mut at = 0;
+    while at < text.len() {
+        if text[at] != b'%' {
+            at += 1;
+            continue;
+        }
+        let escape = &text[at..text.len().min(at + 3)];
+        if escape.len() < 3 || !escape[1..].iter().all(u8::is_ascii_hexdigit) {
+            return Some(String::from_utf8_lossy(escape).into_owned());
+        }
+        at += 3;
+    }
+    None
 }
 
 fn decoded(text: &[u8]) -> String {
@@ -51,5 +87,20 @@ mod tests {
         ];
         assert_eq!(found, expected);
         assert_eq!(pairs(b" "), []);
+    }
+
+    #[test]
+    fn broken_escapes_are_named() {
+        for (body, problem) in [
+            ("query=up&match[]=%zz", Some("invalid URL escape \"%zz\"")),
+            ("query=%u", Some("invalid URL escape \"%u\"")),
+            ("%=1", Some("invalid URL escape \"%\"")),
+            ("a=1;b=2", Some("invalid semicolon separator in query")),
+            ("query=%7Bapp%3D%22a+b%22%7D", None),
+            ("", None),
+        ] {
+            let found = checked_pairs(body.as_bytes()).err().map(|failure| failure.to_string());
+            assert_eq!(found, problem.map(|problem| format!("error parsing form values: {problem}")), "{body}");
+        }
     }
 }

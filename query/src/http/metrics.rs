@@ -37,10 +37,6 @@ static DURATION: LazyLock<HistogramVec> = LazyLock::new(|| {
 static RUNNING: LazyLock<IntGauge> =
     LazyLock::new(|| register_int_gauge!("weir_query_running", "Queries that run now.").expect("registered once"));
 
-static CONNECTIONS: LazyLock<IntGauge> = LazyLock::new(|| {
-    register_int_gauge!("weir_query_connections", "Open connections to the query endpoint.").expect("registered once")
-});
-
 /// Counts an answered request.
 pub(super) fn count(endpoint: &'static str, outcome: &'static str, begin: Instant) {
     REQUESTS.with_label_values(&[endpoint, outcome]).inc();
@@ -82,23 +78,6 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         RUNNING.dec();
-    }
-}
-
-/// An open connection; ends when dropped.
-#[derive(Debug)]
-pub(super) struct Connection(());
-
-impl Connection {
-    pub(super) fn open() -> Self {
-        CONNECTIONS.inc();
-        Self(())
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        CONNECTIONS.dec();
     }
 }
 

@@ -19,10 +19,9 @@ mod host;
 mod index;
 mod jaeger;
 mod jaeger_v3;
-mod leash;
 mod loki;
 mod metrics;
-mod moment;
+pub(crate) mod moment;
 mod mount;
 mod otlp_json;
 mod process;
@@ -31,19 +30,14 @@ mod routes;
 mod server;
 mod site;
 mod stream;
+mod tail;
 mod view;
-
-use std::sync::Arc;
-
-use weir_proto::TenantId;
 
 pub use about::{About, ListensAt};
 pub use config::{PromqlConfig, QueryConfig};
 pub use guests::Guests;
 pub use loki::LogqlConfig;
 pub use mount::Mount;
+pub(crate) use prometheus::Stored;
 pub use server::start;
 pub use site::{Asset, Site};
-
-/// Names the tenant behind a request's headers; `None` answers 401.
-pub type Authenticate = Arc<dyn Fn(&http::HeaderMap) -> Option<TenantId> + Send + Sync>;

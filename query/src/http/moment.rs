@@ -74,7 +74,7 @@ pub(super) fn unix(text: &str) -> Option<u64> {
 }
 
 /// RFC 3339 in UTC, with as many digits as there are of the second.
-pub(super) fn written(ns: u64) -> String {
+pub(crate) fn written(ns: u64) -> String {
     let (seconds, fraction_ns) = (ns / SECOND_NS, ns % SECOND_NS);
     let (year, month, day) = date((seconds / 86_400) as i64 + EPOCH_DAY);
     let of_day = seconds % 86_400;

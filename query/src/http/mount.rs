@@ -28,6 +28,8 @@ pub(super) enum MountKind {
     Push,
     /// By GET, or HEAD.
     Show,
+    /// By any method, and whatever is below the path, too.
+    Below,
 }
 
 impl MountKind {
@@ -36,6 +38,7 @@ impl MountKind {
         match self {
             Self::Push => "POST",
             Self::Show => "GET,HEAD",
+            Self::Below => "any",
         }
     }
 }
@@ -61,6 +64,28 @@ impl Mount {
         B::Error: std::error::Error + Send + Sync,
     {
         Self::new(MountKind::Show, path, about, answer)
+    }
+
+    /// `answer` gets every request to `path`, and to what is below it.
+    pub fn below<F, R, B>(path: &'static str, about: &'static str, answer: F) -> Self
+    where
+        F: Fn(Request) -> R + Send + Sync + 'static,
+        R: Future<Output = http::Response<B>> + Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: std::error::Error + Send + Sync,
+    {
+        Self::new(MountKind::Below, path, about, answer)
+    }
+
+    /// Whether requests to `path` come here with bodies that have a limit of their own.
+    pub(super) fn takes(&self, path: &str) -> bool {
+        match self.kind {
+            MountKind::Push => self.path == path,
+            MountKind::Show => false,
+            MountKind::Below => {
+                path.strip_prefix(self.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }
+        }
     }
 
     fn new<F, R, B>(kind: MountKind, path: &'static str, about: &'static str, answer: F) -> Self

@@ -6,14 +6,16 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, FromRequestParts, Query, RawPathParams, Request},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use http::{HeaderValue, Method, StatusCode, header};
-use tokio::time::timeout;
+use tokio::{sync::Semaphore, time::timeout};
+use tokio_util::sync::CancellationToken;
+use weir_port::{Authenticate, Caller, Unauthenticated};
 use weir_proto::time::Clock;
 
 use super::{
-    Authenticate, QueryConfig,
+    QueryConfig,
     about::About,
     allowance::Allowance,
     answer::{Answer, ErrorStyle, Failure},
@@ -26,6 +28,7 @@ use super::{
     prometheus,
     site::Site,
     stream::Streamed,
+    tail,
     view::{Source, View},
 };
 use crate::{coding::Coding, sql::engine::Engine};
@@ -40,6 +43,9 @@ pub(super) struct Route {
     pub(super) links: bool,
     action: Action,
 }
+
+/// An answer that goes on without an end, once it has begun.
+pub(super) type Beginning = Pin<Box<dyn Future<Output = Result<Response, Failure>> + Send>>;
 
 /// An answer that may begin.
 pub(super) type Streaming = Pin<Box<dyn Future<Output = Result<Streamed, Failure>> + Send>>;
@@ -58,6 +64,8 @@ enum Action {
     Tell(fn(&App) -> Result<Answer, Failure>),
     /// Sends its answer while it computes it; asks for credential and turn itself.
     Stream(fn(App, Request) -> Streaming),
+    /// Goes on until the client or the process ends: asks for credential and place itself.
+    Follow(fn(App, Request) -> Beginning),
 }
 
 impl Route {
@@ -101,6 +109,10 @@ impl Route {
 
     const fn stream(path: &'static str, about: &'static str, stream: fn(App, Request) -> Streaming) -> Self {
         Self { path, about, links: false, action: Action::Stream(stream) }
+    }
+
+    const fn follow(path: &'static str, about: &'static str, follow: fn(App, Request) -> Beginning) -> Self {
+        Self { path, about, links: false, action: Action::Follow(follow) }
     }
 
     fn methods(&self) -> &'static str {
@@ -192,6 +204,7 @@ pub(super) const ROUTES: &[Route] = &[
         "SQL over the tables spans and logs: POST the query as the body, or GET with ?query=.",
         api::sql,
     ),
+    Route::follow("/api/v1/tail", "Lines of ?query= as they arrive, as server-sent events.", tail::events),
     Route::read("/api/v1/ledger", true, "What became of everything that was received.", api::ledger),
     Route::tell(
         "/api/v1/sampling",
@@ -206,6 +219,7 @@ pub(super) const ROUTES: &[Route] = &[
     ),
     Route::form("/prometheus/api/v1/query_exemplars", "Prometheus: examples of series.", prometheus::query_exemplars),
     Route::form("/prometheus/api/v1/format_query", "Prometheus: a query, printed well.", prometheus::format_query),
+    Route::form("/prometheus/api/v1/parse_query", "Prometheus: a query's tree.", prometheus::parse_query),
     Route::form("/prometheus/api/v1/series", "Prometheus: the series that ?match[]= fits.", prometheus::series),
     Route::form("/prometheus/api/v1/labels", "Prometheus: names of labels.", prometheus::labels),
     Route::read(
@@ -215,10 +229,22 @@ pub(super) const ROUTES: &[Route] = &[
         prometheus::label_values,
     ),
     Route::read("/prometheus/api/v1/metadata", true, "Prometheus: types and helps of metrics.", prometheus::metadata),
-    Route::tell("/prometheus/api/v1/rules", "Prometheus: no rules.", |_| prometheus::rules()),
-    Route::tell("/prometheus/api/v1/alerts", "Prometheus: no alerts.", |_| prometheus::alerts()),
     Route::tell("/prometheus/api/v1/status/buildinfo", "Prometheus: what is running.", |_| prometheus::buildinfo()),
-    Route::tell("/prometheus/api/v1/status/flags", "Prometheus: no flags.", |_| prometheus::flags()),
+    Route::tell("/prometheus/api/v1/status/config", "Prometheus: the configuration, as Weir reads it.", |app| {
+        prometheus::config(&app.about)
+    }),
+    Route::ask("/prometheus/api/v1/status/flags", true, "Prometheus: limits of queries.", prometheus::flags),
+    Route::ask("/prometheus/api/v1/status/runtimeinfo", true, "Prometheus: since when.", prometheus::runtimeinfo),
+    Route::read("/prometheus/api/v1/status/tsdb", true, "Prometheus: series and labels in memory.", prometheus::tsdb),
+    Route::tell("/prometheus/api/v1/status/walreplay", "Prometheus: nothing is left to be read.", |_| {
+        prometheus::walreplay()
+    }),
+    Route::read(
+        "/prometheus/federate",
+        false,
+        "Prometheus: the newest samples of the series that ?match[]= fits, to be scraped.",
+        prometheus::federate,
+    ),
     Route::tell("/prometheus/-/healthy", "Prometheus: 200 while the process lives.", |_| prometheus::healthy()),
     Route::tell("/prometheus/-/ready", "Prometheus: 200 while data is taken.", |app| {
         prometheus::ready(app.source.readiness())
@@ -239,7 +265,8 @@ pub(super) const ROUTES: &[Route] = &[
         "Loki: the values of a field in the newest lines.",
         loki::detected_field_values,
     ),
-    Route::form("/loki/api/v1/patterns", "Loki: patterns of lines; there are none.", loki::patterns),
+    Route::form("/loki/api/v1/patterns", "Loki: what repeats in lines, by level and step.", loki::patterns),
+    Route::follow("/loki/api/v1/tail", "Loki: lines of ?query= as they arrive, by WebSocket.", tail::websocket),
     Route::form("/loki/api/v1/format_query", "Loki: a query as it is printed.", loki::format_query),
     Route::read("/loki/api/v1/drilldown-limits", true, "Loki: what a client may ask.", loki::drilldown_limits),
     Route::tell("/loki/api/v1/status/buildinfo", "Loki: what the server is.", |_| loki::build_info()),
@@ -266,6 +293,10 @@ pub(super) struct App {
     pub(super) mounts: Arc<[Mount]>,
     pub(super) about: Arc<About>,
     pub(super) site: Arc<Site>,
+    /// Places of those who follow lines.
+    pub(super) tails: Arc<Semaphore>,
+    /// The process ends.
+    pub(super) stop: CancellationToken,
 }
 
 /// The service behind the port.
@@ -280,8 +311,17 @@ pub(super) fn router(app: &App) -> Router {
     for mount in app.mounts.iter() {
         let answer = Arc::clone(&mount.answer);
         let answer = move |request: Request| answer(request);
-        let methods = if mount.kind == MountKind::Push { post(answer) } else { get(answer) };
-        router = router.route(mount.path, methods);
+        router = match mount.kind {
+            MountKind::Push => router.route(mount.path, post(answer)),
+            MountKind::Show => router.route(mount.path, get(answer)),
+            MountKind::Below => {
+                let (root, below) = (format!("{}/", mount.path), format!("{}/{{*below}}", mount.path));
+                router
+                    .route(mount.path, any(answer.clone()))
+                    .route(&root, any(answer.clone()))
+                    .route(&below, any(answer))
+            }
+        };
     }
     router = app.site.mount(router);
     let mounts = Arc::clone(&app.mounts);
@@ -307,8 +347,7 @@ pub(super) fn router(app: &App) -> Router {
         .layer(axum::middleware::from_fn(move |request: Request, next: axum::middleware::Next| {
             let limits = Arc::clone(&limits);
             // A push has a limit of its own.
-            let is_push =
-                mounts.iter().any(|mount| mount.kind == MountKind::Push && mount.path == request.uri().path());
+            let is_push = mounts.iter().any(|mount| mount.takes(request.uri().path()));
             async move {
                 let within = match host::is_ours(&request, &limits.hosts) {
                     false => Err(Failure::StrangeHost),
@@ -343,11 +382,27 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
             answer(&app, move |call, source| read(call, source.view().as_ref()), request, Some(posted)).await
         }
         Action::Form(read) => {
-            let posted: Posted = |body| Ok(form::pairs(body));
-            answer(&app, move |call, source| read(call, source.view().as_ref()), request, Some(posted)).await
+            let posted: Posted = match style {
+                ErrorStyle::Prometheus => form::checked_pairs,
+                _ => |body| Ok(form::pairs(body)),
+            };
+            let query = request.uri().query().unwrap_or_default();
+            match posted(query.as_bytes()) {
+                Ok(_) => {
+                    answer(&app, move |call, source| read(call, source.view().as_ref()), request, Some(posted)).await
+                }
+                Err(failure) => Err(failure),
+            }
         }
         Action::Stream(stream) => match stream(app, request).await {
             Ok(streamed) => return streamed.into_response(metrics::Streaming::of(route.path, begin)),
+            Err(failure) => Err(failure),
+        },
+        Action::Follow(follow) => match follow(app, request).await {
+            Ok(response) => {
+                metrics::count(route.path, "ok", begin);
+                return response;
+            }
             Err(failure) => Err(failure),
         },
     };
@@ -369,16 +424,13 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
 /// Reads the parameters of a body.
 type Posted = fn(&[u8]) -> Result<Vec<(String, String)>, Failure>;
 
-/// What a client of Loki's API says when it wants to know where labels come from.
-const ENCODING_FLAGS: &str = "x-loki-response-encoding-flags";
-
 async fn answer(
     app: &App,
     ask: impl Fn(&Call, &dyn Source) -> Result<Answer, Failure> + Send + 'static,
     request: Request,
     posted: Option<Posted>,
 ) -> Result<Answer, Failure> {
-    let tenant = (app.authenticate)(request.headers()).ok_or(Failure::Unauthorized)?;
+    let tenant = (app.authenticate)(&Caller::of_request(&request)).map_err(|Unauthenticated| Failure::Unauthorized)?;
     let coding = Coding::accepted(request.headers());
     let (mut parts, body) = request.into_parts();
     let path = RawPathParams::from_request_parts(&mut parts, &()).await;
@@ -394,8 +446,7 @@ async fn answer(
     }
     let (now_ns, traces_max, spans_max) = (app.clock.now_ns(), app.config.traces_max.get(), app.config.spans_max.get());
     let (trace_rows_max, about) = (app.config.trace_rows_max.get(), Arc::clone(&app.about));
-    let flags = parts.headers.get_all(ENCODING_FLAGS).iter().filter_map(|value| value.to_str().ok());
-    let categorizes_labels = flags.flat_map(|flags| flags.split(',')).any(|flag| flag.trim() == "categorize-labels");
+    let categorizes_labels = loki::categorizes_labels(&parts.headers);
     let (logql, promql) = (app.config.logql.clone(), app.config.promql);
     // Goes with this future, when nobody waits for it any more.
     let waiting = Arc::new(());

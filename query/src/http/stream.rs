@@ -11,12 +11,9 @@ use axum::{body::Body, response::Response};
 use http::{HeaderValue, header};
 use http_body::Frame;
 use tokio::time::{Instant, Sleep};
+use weir_port::{Leash, Leashed};
 
-use super::{
-    answer::say_coding,
-    leash::{Leash, Leashed},
-    metrics::Streaming,
-};
+use super::{answer::say_coding, metrics::Streaming};
 use crate::{
     coding::Coding,
     sql::engine::{Answer, Chunk, Ended},

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Instant};
 
 use weir_proto::{Signal, SpanId, TenantId, TraceId};
 use weir_store::{
-    AppendError, Ledger, Operations, ReadError, Room, ScanRequest, SearchLimits, SearchResult, Snapshot, SpanFilter,
-    Store, StoreStatus, TraceLines, TraceRows,
+    AppendError, Ledger, LineFeed, Operations, ReadError, Room, ScanRequest, SearchLimits, SearchResult,
+    SeriesStatistics, Snapshot, SpanFilter, Store, StoreStatus, TraceLines, TraceRows,
     sampling::{RememberedVerdict, SamplingStatus},
 };
 
@@ -28,6 +28,11 @@ pub(super) trait Source: Send + Sync {
 
     /// The tenant's rows as tables, of one moment, which are planned until `stop`. May block on files.
     fn tables(&self, tenant: TenantId, stop: &Arc<Stop>) -> Tables;
+
+    /// A view of everything acknowledged so far, and what follows the lines that arrive from then on; `None` where nothing can arrive.
+    fn follow(&self, _tenant: &TenantId) -> Option<(Box<dyn View>, LineFeed)> {
+        None
+    }
 
     /// Ok when data of every signal would be taken now; the reason otherwise.
     fn readiness(&self) -> Result<(), AppendError>;
@@ -85,6 +90,9 @@ pub(super) trait View: Send {
 
     fn ledger(&self) -> Ledger;
 
+    /// What is in memory of the tenant's series, with lists of up to `limit` names.
+    fn series_statistics(&self, tenant: &TenantId, limit: usize) -> SeriesStatistics;
+
     /// The tenant's metrics.
     fn metrics<'a>(&'a self, tenant: &'a TenantId) -> Box<dyn Metrics + 'a>;
 }
@@ -96,6 +104,11 @@ impl Source for Store {
 
     fn tables(&self, tenant: TenantId, stop: &Arc<Stop>) -> Tables {
         tables(&self.snapshot(), &tenant, stop)
+    }
+
+    fn follow(&self, tenant: &TenantId) -> Option<(Box<dyn View>, LineFeed)> {
+        let (snapshot, feed) = self.follow_lines(tenant.clone());
+        Some((Box::new(snapshot), feed))
     }
 
     fn readiness(&self) -> Result<(), AppendError> {
@@ -170,6 +183,10 @@ impl View for Snapshot {
 
     fn ledger(&self) -> Ledger {
         Snapshot::ledger(self)
+    }
+
+    fn series_statistics(&self, tenant: &TenantId, limit: usize) -> SeriesStatistics {
+        Snapshot::series_statistics(self, tenant, limit)
     }
 
     fn metrics<'a>(&'a self, tenant: &'a TenantId) -> Box<dyn Metrics + 'a> {

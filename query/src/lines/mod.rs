@@ -1,9 +1,10 @@
 //! The store's log records as LogQL sees them: streams with labels, lines, and what came beside them.
 //!
-//! [`resources`] makes streams of resources, [`rows`] lines of a scan's batches.
+//! [`resources`] makes streams of resources, [`rows`] lines of a scan's batches, [`tail`] follows those that arrive.
 
 mod resources;
 mod rows;
+mod tail;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -13,6 +14,7 @@ use std::{
 use weir_proto::{Signal, TenantId};
 use weir_store::{ReadBounds, ResourceTest, Scan, ScanColumn, ScanFilter, ScanPart, ScanRequest, Snapshot};
 
+pub(crate) use self::tail::LineTail;
 use self::{
     resources::Resources,
     rows::{Rows, columns},
@@ -45,30 +47,40 @@ impl SnapshotLines {
     }
 
     fn scan(&self, columns: Vec<ScanColumn>, selection: &Selection<'_>) -> Result<Scan, LogqlError> {
-        let Selection { matchers, needles, start_ns, end_ns, .. } = selection;
-        let mut needles = needles.clone();
-        needles.retain(|needle| !needle.is_empty());
-        needles.dedup();
-        let filter = ScanFilter {
-            start_ns: *start_ns..=end_ns.saturating_sub(1),
-            body_contains: needles,
-            resources: Some(self.resource_test(matchers)?),
-            ..ScanFilter::default()
-        };
+        let request = request(columns, selection, &self.resources)?;
         let gives_up = || Instant::now() >= self.deadline;
-        let scan = self.snapshot.scan_unless(Signal::Logs, &self.tenant, ScanRequest { columns, filter }, &gives_up);
+        let scan = self.snapshot.scan_unless(Signal::Logs, &self.tenant, request, &gives_up);
         scan.ok_or(LogqlError::TimedOut)
     }
+}
 
-    /// Leaves out the streams that have a label which does not fit. What a stream does not have may lie beside a line.
-    fn resource_test(&self, matchers: &[Matcher]) -> Result<ResourceTest, LogqlError> {
-        let tests = matchers.iter().map(TextTest::new).collect::<Result<Vec<_>, _>>()?;
-        let resources = Arc::clone(&self.resources);
-        Ok(ResourceTest::new(move |json, scope| {
-            let resource = resources.lock().unwrap_or_else(PoisonError::into_inner).of(json, scope);
-            tests.iter().all(|test| resource.stream.get(test.name()).is_none_or(|value| test.fits(value)))
-        }))
-    }
+/// What a selection asks of a scan.
+fn request(
+    columns: Vec<ScanColumn>,
+    selection: &Selection<'_>,
+    resources: &Arc<Mutex<Resources>>,
+) -> Result<ScanRequest, LogqlError> {
+    let Selection { matchers, needles, start_ns, end_ns, .. } = selection;
+    let mut needles = needles.clone();
+    needles.retain(|needle| !needle.is_empty());
+    needles.dedup();
+    let filter = ScanFilter {
+        start_ns: *start_ns..=end_ns.saturating_sub(1),
+        body_contains: needles,
+        resources: Some(resource_test(matchers, resources)?),
+        ..ScanFilter::default()
+    };
+    Ok(ScanRequest { columns, filter })
+}
+
+/// Leaves out the streams that have a label which does not fit. What a stream does not have may lie beside a line.
+fn resource_test(matchers: &[Matcher], resources: &Arc<Mutex<Resources>>) -> Result<ResourceTest, LogqlError> {
+    let tests = matchers.iter().map(TextTest::new).collect::<Result<Vec<_>, _>>()?;
+    let resources = Arc::clone(resources);
+    Ok(ResourceTest::new(move |json, scope| {
+        let resource = resources.lock().unwrap_or_else(PoisonError::into_inner).of(json, scope);
+        tests.iter().all(|test| resource.stream.get(test.name()).is_none_or(|value| test.fits(value)))
+    }))
 }
 
 impl Lines for SnapshotLines {

@@ -8,7 +8,8 @@ use weir_proto::loki::{SCOPE, UNKNOWN_SERVICE};
 use crate::logql::labels::{StreamLabels, push_name};
 
 /// Resource attributes that Loki makes labels of by default (`default_resource_attributes_as_index_labels`).
-const LABELS: [&str; 17] = [
+/// Beside them, what names the place that others' shippers sent a document, an event or a message to, or where they had it from.
+const LABELS: [&str; 21] = [
     "service.name",
     "service.namespace",
     "service.instance.id",
@@ -26,6 +27,10 @@ const LABELS: [&str; 17] = [
     "k8s.daemonset.name",
     "k8s.cronjob.name",
     "k8s.job.name",
+    "elasticsearch.index",
+    "com.splunk.index",
+    "com.splunk.source",
+    "com.splunk.sourcetype",
 ];
 
 const SERVICE: &str = "service.name";

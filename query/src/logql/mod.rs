@@ -15,7 +15,7 @@ mod path;
 mod pattern;
 pub(crate) mod pipeline;
 mod print;
-mod regex;
+pub(crate) mod regex;
 mod scalar;
 mod template;
 mod token;
@@ -24,6 +24,12 @@ pub(crate) mod units;
 pub(crate) use error::LogqlError;
 pub(crate) use parser::{parse, parse_log};
 pub(crate) use print::pretty;
+
+/// A query as it is printed; nothing when the text is none. What the fuzzer calls. Not for others.
+#[doc(hidden)]
+pub fn printed(text: &str) -> Option<String> {
+    parse(text).ok().map(|expr| pretty(&expr))
+}
 
 #[cfg(test)]
 mod tests;

@@ -37,6 +37,11 @@ fn special(value: f64) -> Option<&'static str> {
     }
 }
 
+/// `strconv.FormatFloat(value, 'e', -1, 64)`: always an exponent.
+pub(crate) fn with_exponent(value: f64) -> String {
+    special(value).map_or_else(|| scientific(value), str::to_owned)
+}
+
 /// `1e+06`
 fn scientific(value: f64) -> String {
     let text = format!("{value:e}");

@@ -4,6 +4,7 @@ pub(crate) mod engine;
 pub(crate) mod format;
 pub(crate) mod functions;
 pub(crate) mod histogram;
+mod label_test;
 pub(crate) mod notes;
 #[doc(hidden)]
 pub mod script;
@@ -13,6 +14,8 @@ pub(crate) mod syntax;
 #[cfg(test)]
 mod tests;
 pub(crate) mod value;
+
+pub use label_test::LabelTest;
 
 /// A query as it is printed; nothing when the text is none. What the fuzzer calls. Not for others.
 #[doc(hidden)]

@@ -94,7 +94,8 @@ fn what_is_wrong_has_its_place() {
     assert!(message(&twice).contains("found multiple scrape configs with job name \"a\""));
     let rules = "receivers: {prometheus: {config: {rule_files: [a.yml]}}}\n";
     assert!(
-        message(rules).contains("receivers.prometheus.config.rule_files is not there yet: rules are not there yet")
+        message(rules)
+            .contains("receivers.prometheus.config.rule_files is not there yet: the section alerting takes rule_files")
     );
 }
 

@@ -1,8 +1,13 @@
 //! What of the head a view shows.
 
 use crate::{
-    Offset, SpanState,
-    sampling::{KeptBy, Outcome, PolicyNames, SpanStanding, VerdictNo},
+    ask::span::SpanState,
+    offset::Offset,
+    verdict::{
+        kept::KeptBy,
+        names::PolicyNames,
+        outcome::{Outcome, SpanStanding, VerdictNo},
+    },
 };
 
 /// A place in the journal and one among the verdicts: rows and outcomes behind them are not part of the view.

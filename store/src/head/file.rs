@@ -15,8 +15,10 @@ use weir_proto::{Signal, TenantId, TraceId};
 
 use super::payload::Payload;
 use crate::{
-    Offset, RejectReason, Rejection, Tally,
-    journal::{FrameHeader, JournalFile, Tallies},
+    journal::{FrameHeader, JournalFile, SourceCursors, Tallies},
+    ledger::Tally,
+    offset::Offset,
+    reject::{RejectReason, Rejection},
 };
 
 /// No earlier row of the trace in this file.
@@ -109,6 +111,8 @@ pub(super) struct FileIndex<R: Rows> {
     last_row: LastRows,
     pub(super) rows: u32,
     tallies: BTreeMap<TenantId, Tally>,
+    /// Where sources stand behind its frames.
+    cursors: SourceCursors,
     pub(super) of_signal: R::Index,
 }
 
@@ -175,6 +179,7 @@ impl<R: Rows> HeadFile<R> {
             last_row: LastRows::default(),
             rows: 0,
             tallies: BTreeMap::new(),
+            cursors: SourceCursors::default(),
             of_signal: R::Index::default(),
         };
         Self {
@@ -229,6 +234,9 @@ impl<R: Rows> HeadFile<R> {
             payload,
         };
         index.tallies.entry(header.tenant.clone()).or_default().add(&frame.tally());
+        if !index.cursors.add_encoded(&header.cursor) {
+            tracing::error!(%offset, "a frame's source cursor cannot be read: its source may be read again");
+        }
         self.frames.push(frame)
     }
 
@@ -240,13 +248,18 @@ impl<R: Rows> HeadFile<R> {
         }
     }
 
+    /// Where sources stand behind the file's frames: those that it tells of.
+    pub(crate) fn cursors(&self) -> SourceCursors {
+        self.lock().cursors.clone()
+    }
+
     /// The last frame's offset.
     pub(crate) fn end(&self) -> Offset {
         self.frames.get(self.frames.count().wrapping_sub(1)).map_or(Offset::default(), |frame| frame.offset)
     }
 
     /// What the file's frames at or before `visible` add up to. Of sampled items only that they were accepted: what became of
-    /// them is [`View::sampled`](crate::store::view::View::sampled).
+    /// them is `View::sampled`.
     pub(crate) fn tallies(&self, visible: Offset) -> BTreeMap<TenantId, Tally> {
         // Frames are added under the lock: those that are not visible are the last ones.
         let index = self.lock();

@@ -14,7 +14,11 @@ use super::{
     file::{HeadFile, HeadFrame, NO_ROW, Rows, RowsPlace},
     search::shared,
 };
-use crate::{LineRecord, Offset, ReadError, journal::FrameHeader};
+use crate::{
+    ask::{error::ReadError, line::LineRecord},
+    journal::FrameHeader,
+    offset::Offset,
+};
 
 /// One line in the head: 40 bytes.
 #[derive(Debug, Clone, Copy)]

@@ -4,9 +4,9 @@ use memchr::memmem::Finder;
 use weir_proto::otlp::traces::{Attributes, ScannedSpan};
 
 use crate::{
-    DroppedItems, Sought, SpanFilter, SpanState, SpanText,
-    sampling::{KeptBy, POLICY_ATTRIBUTE},
+    ask::span::{DroppedItems, Sought, SpanFilter, SpanState, SpanText},
     segment::Wanted,
+    verdict::kept::{KeptBy, POLICY_ATTRIBUTE},
 };
 
 /// A filter's tags, made ready for many payloads.

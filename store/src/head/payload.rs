@@ -8,7 +8,7 @@ use bytes::Bytes;
 use weir_proto::Signal;
 
 use super::file::{HeadFile, Rows};
-use crate::{ReadError, journal::JournalFile};
+use crate::{ask::error::ReadError, journal::JournalFile};
 
 /// Where a payload is.
 #[derive(Debug)]

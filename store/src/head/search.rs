@@ -20,9 +20,15 @@ use super::{
     summary::SpanSummary,
 };
 use crate::{
-    ReadError, SpanFilter, SpanRecord, SpanState,
-    sampling::{KeptBy, POLICY_ATTRIBUTE, SpanStanding},
-    search::NewestTraces,
+    ask::{
+        error::ReadError,
+        search::NewestTraces,
+        span::{SpanFilter, SpanRecord, SpanState},
+    },
+    verdict::{
+        kept::{KeptBy, POLICY_ATTRIBUTE},
+        outcome::SpanStanding,
+    },
 };
 
 impl SpanFile {

@@ -15,9 +15,11 @@ use super::{
     summary::{BatchSummaries, SpanSummary},
 };
 use crate::{
-    Offset, Operation, Operations, Tally,
+    ask::span::{Operation, Operations},
     journal::FrameHeader,
-    sampling::{FrameTraces, SpanStanding, VerdictNo},
+    ledger::Tally,
+    offset::Offset,
+    verdict::outcome::{FrameTraces, SpanStanding, VerdictNo},
 };
 
 /// Operations that are shown between two looks at the clock.

@@ -9,7 +9,7 @@ use weir_proto::{
 };
 
 use super::file::NO_ROW;
-use crate::sampling::{SpanMark, SpanMarker};
+use crate::verdict::mark::{SpanMark, SpanMarker};
 
 /// Slots of the batch's operation cache; a batch has some dozens of operations.
 const CACHE_SLOTS: usize = 128;

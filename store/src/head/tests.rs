@@ -20,10 +20,14 @@ use weir_proto::{
 
 use super::*;
 use crate::{
-    Offset, Operations, RejectReason, Rejection, SpanFilter,
+    ask::{
+        search::NewestTraces,
+        span::{Operations, SpanFilter},
+    },
     journal::{FrameHeader, JournalFile, Tallies},
-    sampling::PolicyNames,
-    search::NewestTraces,
+    offset::Offset,
+    reject::{RejectReason, Rejection},
+    verdict::names::PolicyNames,
 };
 
 fn trace(n: u8) -> TraceId {

@@ -19,8 +19,8 @@ use super::{
     writer::{GroupError, Layout, NewFile, OpenFile, Writable},
 };
 use crate::{
-    Offset,
     disk::{self, Disk},
+    offset::Offset,
 };
 
 /// Pause before the committer tries again by itself what failed for lack of space.

@@ -7,7 +7,7 @@ use super::{
     tallies::decode_tenant,
     varint::{Fields, put_varint},
 };
-use crate::{RejectReason, Rejection};
+use crate::reject::{RejectReason, Rejection};
 
 /// What the journal keeps beside a payload.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 
 mod checksummed;
 mod committer;
+mod cursors;
 mod file;
 mod found;
 mod frame;
@@ -33,6 +34,7 @@ use tokio::sync::{oneshot, watch};
 use weir_proto::time::Clock;
 
 pub use checksummed::Checksummed;
+pub use cursors::SourceCursors;
 pub use file::JournalFile;
 pub use frame::FrameHeader;
 pub(crate) use newer::{Newer, find_newer};
@@ -43,7 +45,7 @@ pub(crate) use survey::Survey;
 pub use tallies::{Count, Tallies};
 pub(crate) use varint::{Fields, put_varint};
 
-use crate::{Offset, disk::Disk};
+use crate::{disk::Disk, offset::Offset};
 use committer::Committer;
 use queue::{Queue, QueueLimits, Waiting};
 use spares::Spares;

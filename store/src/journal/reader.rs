@@ -12,7 +12,7 @@ use super::{
     record::{self, ALIGN_BYTES, FIXED_BYTES, Fixed, Kind, Site},
     tallies::Tallies,
 };
-use crate::Offset;
+use crate::offset::Offset;
 
 /// Bytes of one pread at least: many small frames, or the header of a large one, whose payload is then read by itself. So one
 /// frame's memory is held at a time, not megabytes of neighbours.

@@ -8,7 +8,7 @@ use super::{
     frame::FrameHeader,
     varint::{Fields, put_varint},
 };
-use crate::RejectReason;
+use crate::reject::RejectReason;
 
 /// Stands where a reason's code does, and counts what head sampling dropped.
 const HEAD_DROPPED: u8 = 255;

@@ -1,13 +1,20 @@
 //! What a label's value must be: one, some, or whatever an expression takes, with the prefix that all of them have.
 
+use std::sync::OnceLock;
+
 use regex_automata::{Anchored, Input, meta::Regex, util::syntax};
 use weir_proto::metrics::{LabelMatcher, MatchOp};
+
+use super::automaton::ValueAutomaton;
 
 /// Memory that the parts of an expression may take.
 const REGEX_BYTES_MAX: usize = 10 << 20;
 
 /// Longer alternatives are left to the automaton.
 const ALTERNATIVES_MAX: usize = 10_000;
+
+/// So many values pay for making an automaton.
+const WALKED_MIN: u32 = if cfg!(test) { 4 } else { 1000 };
 
 /// A matcher, made ready to be asked.
 #[derive(Debug)]
@@ -24,10 +31,14 @@ pub(crate) enum Values {
     Some(Vec<String>),
     /// Those that an expression takes; all of them begin with `prefix`.
     Taken {
+        /// The expression.
+        pattern: String,
         /// Perhaps empty.
         prefix: String,
         /// Asked about whole values.
         regex: Box<Regex>,
+        /// The same to walk maps of values with; `None` where it would be too large.
+        automaton: OnceLock<Option<ValueAutomaton>>,
     },
     /// All, the empty one included.
     All,
@@ -79,25 +90,44 @@ impl Values {
         if let Some(alternatives) = alternatives(bare) {
             return Ok(Self::Some(alternatives));
         }
-        let whole = format!(r"\A(?:{pattern})\z");
+        let whole = whole(pattern);
         let regex = Regex::builder()
             .configure(Regex::config().nfa_size_limit(Some(REGEX_BYTES_MAX)).utf8_empty(true))
             .syntax(syntax::Config::new())
             .build(&whole)
             .map_err(|error| InvalidPattern { pattern: pattern.to_owned(), reason: reason(&error) })?;
-        Ok(Self::Taken { prefix: prefix(bare), regex: Box::new(regex) })
+        Ok(Self::Taken {
+            pattern: pattern.to_owned(),
+            prefix: prefix(bare),
+            regex: Box::new(regex),
+            automaton: OnceLock::new(),
+        })
+    }
+
+    /// What walks a map of so many values faster than asking about each would be; made when it is asked for first.
+    pub(crate) fn automaton(&self, values: u32) -> Option<&ValueAutomaton> {
+        let Self::Taken { pattern, automaton, .. } = self else { return None };
+        if values < WALKED_MIN {
+            return None;
+        }
+        automaton.get_or_init(|| ValueAutomaton::new(&whole(pattern))).as_ref()
     }
 
     /// Whether a value is among them.
     pub(crate) fn contain(&self, value: &str) -> bool {
         match self {
             Self::Some(values) => values.binary_search_by(|known| known.as_str().cmp(value)).is_ok(),
-            Self::Taken { prefix, regex } => {
+            Self::Taken { prefix, regex, .. } => {
                 value.starts_with(prefix.as_str()) && regex.is_match(Input::new(value).anchored(Anchored::Yes))
             }
             Self::All => true,
         }
     }
+}
+
+/// Anchored at both ends.
+fn whole(pattern: &str) -> String {
+    format!(r"\A(?:{pattern})\z")
 }
 
 fn reason(error: &regex_automata::meta::BuildError) -> String {

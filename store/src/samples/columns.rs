@@ -13,8 +13,19 @@ pub struct SeriesSamples {
     pub values: Vec<f64>,
     /// When what each float counts began, Unix ms, 0 where nobody said; empty when nobody said of any.
     pub start_ms: Vec<i64>,
-    /// Times in Unix ms, and native histograms.
-    pub histograms: Vec<(i64, Box<Histogram>)>,
+    /// Native histograms.
+    pub histograms: Vec<TimedHistogram>,
+}
+
+/// A native histogram of a series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimedHistogram {
+    /// Unix ms.
+    pub time_ms: i64,
+    /// When what it counts began, Unix ms; 0 where nobody said.
+    pub start_ms: i64,
+    /// The histogram.
+    pub histogram: Box<Histogram>,
 }
 
 impl SeriesSamples {
@@ -87,10 +98,10 @@ impl SeriesSamples {
             self.sort_floats(floats);
         }
         let of_histograms = &mut self.histograms[histograms..];
-        if !of_histograms.is_sorted_by(|one, next| one.0 < next.0) {
-            of_histograms.sort_by_key(|(time_ms, _)| *time_ms);
+        if !of_histograms.is_sorted_by(|one, next| one.time_ms < next.time_ms) {
+            of_histograms.sort_by_key(|one| one.time_ms);
             let mut added = self.histograms.split_off(histograms);
-            added.dedup_by_key(|(time_ms, _)| *time_ms);
+            added.dedup_by_key(|one| one.time_ms);
             self.histograms.append(&mut added);
         }
         if self.start_ms.len() < self.times_ms.len() && !self.start_ms.is_empty() {
@@ -135,13 +146,13 @@ mod tests {
         }
         for time_ms in [5, 3, 5] {
             let histogram = Histogram { sum: samples.histograms.len() as f64, ..Histogram::default() };
-            samples.histograms.push((time_ms, Box::new(histogram)));
+            samples.histograms.push(TimedHistogram { time_ms, start_ms: 0, histogram: Box::new(histogram) });
         }
         samples.settle(floats, 0);
         assert_eq!(samples.times_ms, [99, 10, 20, 30]);
         assert_eq!(samples.values, [0.5, 3.0, 1.0, 2.0]);
         assert_eq!(samples.start_ms, [0, 7, 0, 7]);
-        let histograms: Vec<_> = samples.histograms.iter().map(|(time_ms, one)| (*time_ms, one.sum)).collect();
+        let histograms: Vec<_> = samples.histograms.iter().map(|one| (one.time_ms, one.histogram.sum)).collect();
         assert_eq!(histograms, [(3, 1.0), (5, 0.0)]);
     }
 

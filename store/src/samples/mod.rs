@@ -7,4 +7,4 @@ mod decimal;
 pub(crate) mod histogram;
 pub(crate) mod payload;
 
-pub use columns::SeriesSamples;
+pub use columns::{SeriesSamples, TimedHistogram};

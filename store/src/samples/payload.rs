@@ -2,16 +2,23 @@
 //!
 //! The columns are made when samples arrive, the definitions when it is known which file they go to. docs/formats.md, Samples.
 
+use bytes::Bytes;
 use weir_proto::metrics::{Exemplar, Histogram, Labels, Metadata, MetricType};
 
 use super::{
     bytes::{count, float, put_bytes, put_float, put_signed, signed, sized, text},
     histogram::{histogram, put_histogram},
 };
-use crate::journal::{Fields, put_varint};
+use crate::{
+    journal::{Fields, put_varint},
+    note::Note,
+};
 
-/// Version of the payload.
+/// Version of a payload without notes.
 const VERSION: u8 = 1;
+
+/// Version of one that ends with notes.
+const VERSION_NOTES: u8 = 2;
 
 /// Bytes of [`put_definitions`] without any.
 pub(crate) const DEFINITIONS_NONE_BYTES: usize = 3;
@@ -60,6 +67,26 @@ pub(crate) fn put_columns<'a>(
         put_float(into, exemplar.value);
         put_bytes(into, exemplar.labels.as_bytes());
     }
+}
+
+/// Appends notes behind the columns, if there are any; the version at the payload's beginning says so.
+pub(crate) fn put_notes(payload: &mut Vec<u8>, notes: &[Note]) {
+    if notes.is_empty() {
+        return;
+    }
+    payload[0] = VERSION_NOTES;
+    put_varint(payload, notes.len() as u64);
+    for note in notes {
+        put_bytes(payload, note.name.as_bytes());
+        put_bytes(payload, &note.bytes);
+    }
+}
+
+/// What [`put_notes`] wrote, without the version.
+pub(crate) fn read_notes(fields: &mut Fields<'_>) -> Option<Vec<Note>> {
+    (0..count(fields, 2)?)
+        .map(|_| Some(Note { name: text(fields)?.to_owned(), bytes: Bytes::copy_from_slice(sized(fields)?) }))
+        .collect()
 }
 
 /// Numbers, times and starts, as columns.
@@ -131,12 +158,15 @@ pub(crate) struct Payload {
     pub(crate) histograms: Vec<Row<Box<Histogram>>>,
     /// Exemplars, by series.
     pub(crate) exemplars: Vec<(u64, Exemplar)>,
+    /// Notes.
+    pub(crate) notes: Vec<Note>,
 }
 
 impl Payload {
     /// Reads a payload; `None` when its bytes make no sense.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let mut fields = Fields(bytes);
+        let has_notes = bytes.first() == Some(&VERSION_NOTES);
         let (series, metadata) = definitions(&mut fields)?;
         let floats = times(&mut fields)?;
         let floats: Option<Vec<_>> = floats.into_iter().map(|row| Some(row.with(float(&mut fields)?))).collect();
@@ -145,12 +175,15 @@ impl Payload {
             histograms.into_iter().map(|row| Some(row.with(Box::new(histogram(&mut fields)?)))).collect();
         let exemplars = count(&mut fields, 11)?;
         let exemplars: Option<Vec<_>> = (0..exemplars).map(|_| exemplar(&mut fields)).collect();
+        let exemplars = exemplars?;
+        let notes = if has_notes { read_notes(&mut fields)? } else { Vec::new() };
         fields.0.is_empty().then_some(Self {
             series,
             metadata,
             floats: floats?,
             histograms: histograms?,
-            exemplars: exemplars?,
+            exemplars,
+            notes,
         })
     }
 
@@ -161,6 +194,7 @@ impl Payload {
         let histograms = self.histograms.iter().map(|row| row.with(&*row.value));
         let exemplars = self.exemplars.iter().map(|(number, exemplar)| (*number, exemplar));
         put_columns(&mut into, self.floats.iter().copied(), histograms, exemplars);
+        put_notes(&mut into, &self.notes);
         into
     }
 
@@ -182,7 +216,7 @@ impl<V> Row<V> {
 type Definitions = (Vec<(u64, Labels)>, Vec<Metadata>);
 
 fn definitions(fields: &mut Fields<'_>) -> Option<Definitions> {
-    if fields.u8()? != VERSION {
+    if !matches!(fields.u8()?, VERSION | VERSION_NOTES) {
         return None;
     }
     let mut number = 0_u64;
@@ -293,6 +327,7 @@ mod tests {
             ],
             histograms: vec![row],
             exemplars: vec![(9, exemplar)],
+            notes: vec![Note { name: "state".into(), bytes: Bytes::from_static(b"\0\xff") }],
         });
         round_trip(&Payload::default());
     }

@@ -5,7 +5,7 @@ use std::ops::{Index, IndexMut};
 use weir_proto::TraceId;
 
 use super::{TraceAccount, paged::Paged, slots::SlotNo};
-use crate::Offset;
+use crate::offset::Offset;
 
 const NONE: u32 = u32::MAX;
 

@@ -5,14 +5,14 @@ use std::ops::Range;
 use weir_proto::TraceId;
 
 use super::{
-    ArrivedSpan, FrameTraces, TraceAccount,
+    ArrivedSpan, TraceAccount,
     inbox::FedFrame,
     sampler::{LateSpans, Sampler, nanos},
     slots::SlotNo,
     table::Place,
     verdicts::FramePlace,
 };
-use crate::head::SpanFrame;
+use crate::{head::SpanFrame, verdict::outcome::FrameTraces};
 
 /// What neighbouring spans of one trace belong to.
 enum Known {

@@ -4,8 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use weir_proto::TenantId;
 
-use super::{Outcome, PolicyNames, PolicyNo};
-use crate::store::view::SampledTallies;
+use crate::{
+    snapshot::view::SampledTallies,
+    verdict::{
+        names::PolicyNames,
+        outcome::{Outcome, PolicyNo},
+    },
+};
 
 /// Counts by tenant, and the tenants' numbers.
 #[derive(Debug, Default)]

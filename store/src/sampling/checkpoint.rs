@@ -4,9 +4,9 @@ use std::{io, path::Path};
 
 use super::verdicts::VerdictBatch;
 use crate::{
-    Offset,
     disk::Disk,
     journal::{Fields, Newer, find_newer},
+    offset::Offset,
 };
 
 const NAME: &str = "JUDGE";

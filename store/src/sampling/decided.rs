@@ -4,8 +4,11 @@ use std::collections::VecDeque;
 
 use weir_proto::TraceId;
 
-use super::{Outcome, PolicyNo, table::TRACES_MAX};
-use crate::Offset;
+use super::table::TRACES_MAX;
+use crate::{
+    offset::Offset,
+    verdict::outcome::{Outcome, PolicyNo},
+};
 
 /// A decided trace.
 #[derive(Debug, Clone, Copy)]

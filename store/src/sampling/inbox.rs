@@ -6,10 +6,11 @@ use std::{
     time::Duration,
 };
 
-use super::{Sampling, SpanMark};
+use super::Sampling;
 use crate::{
-    Offset,
     head::{SpanFile, SpanFrame},
+    offset::Offset,
+    verdict::mark::SpanMark,
 };
 
 /// Spans waiting at which receivers are refused: sampling has fallen behind.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use weir_proto::{TenantId, TraceId, otlp::traces::ScannedSpan};
+use weir_proto::{TenantId, TraceId};
+
+use crate::verdict::mark::{SpanMark, SpanMarker};
 
 /// A set of policies with its bounds. The collector implements it; receivers and recovery mark spans with it.
 pub trait Sampling: Send + Sync + std::fmt::Debug {
@@ -20,13 +22,6 @@ pub trait Sampling: Send + Sync + std::fmt::Debug {
 
     /// Nothing samples any more, and every trace that began under this has its verdict: spans need no marks from now on.
     fn retire(&self) {}
-}
-
-/// Marks the spans of one payload, in order; remembers what it found of the resource that the last spans had in common.
-pub trait SpanMarker {
-    /// Adds what the policies' predicates say of one span, evaluated while its bytes are in cache. Straight to where it stays: a mark
-    /// that is handed back is written by fields and read whole, and the processor waits for it each time.
-    fn mark(&mut self, span: &ScannedSpan<'_>, marks: &mut Vec<SpanMark>);
 }
 
 /// Decides; owns the policies' state (rates, budgets, learned distributions).
@@ -76,21 +71,6 @@ pub struct SamplingOptions {
     pub kept_cache_traces_max: u64,
     /// Dropped traces whose late spans are still recognised (`decision_cache.non_sampled_cache_size`).
     pub dropped_cache_traces_max: u64,
-}
-
-/// What a span's own contents say to the policies.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SpanMark {
-    /// Predicates that hold, one bit each; a trace has the bits of all its spans.
-    pub bits: u64,
-    /// The same for the configuration before this one, for traces that began under it.
-    pub previous_bits: u64,
-    /// Whatever else the judge wants to know of the span, as a hash (operation, status and error type, say).
-    pub key: u64,
-    /// Encoded bytes of the span.
-    pub bytes: u32,
-    /// Whether it has no parent.
-    pub is_root: bool,
 }
 
 /// A span on its way into its trace's account.

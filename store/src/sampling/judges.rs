@@ -4,9 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use weir_proto::otlp::traces::ScannedSpan;
 
-use super::{
-    ArrivedSpan, Cause, Decision, Judge, Outcome, PolicyNames, PolicyNo, Sampling, SamplingOptions, SpanMark,
-    SpanMarker, TraceAccount,
+use super::{ArrivedSpan, Cause, Decision, Judge, Sampling, SamplingOptions, TraceAccount};
+use crate::verdict::{
+    mark::{SpanMark, SpanMarker},
+    names::PolicyNames,
+    outcome::{Outcome, PolicyNo},
 };
 
 /// The policy of spans that were to be sampled when nothing samples any more.

@@ -12,10 +12,7 @@ mod inbox;
 mod journal_time;
 mod judge;
 mod judges;
-mod kept;
-mod names;
 mod operations;
-mod outcome;
 mod paged;
 mod recovery;
 mod rounds;
@@ -31,12 +28,13 @@ mod wheel;
 
 pub(crate) use checkpoint::{Checkpoint, find_newer_verdicts};
 pub(crate) use inbox::FedFrame;
-pub use judge::{ArrivedSpan, Cause, Decision, Judge, Sampling, SamplingOptions, SpanMark, SpanMarker, TraceAccount};
-pub use kept::{KeptBy, POLICY_ATTRIBUTE};
-pub(crate) use names::PolicyNames;
-pub(crate) use outcome::PolicyNo;
-pub(crate) use outcome::{FrameTraces, Outcome, SlotChunk, SpanStanding, VerdictNo};
+pub use judge::{ArrivedSpan, Cause, Decision, Judge, Sampling, SamplingOptions, TraceAccount};
 pub(crate) use sampler::{Sampler, Surroundings};
 pub use state::ReloadError;
 pub(crate) use state::{Marking, SampledState};
 pub use status::{DecidedCount, LATENESS_MS, RememberedVerdict, SamplingStatus};
+
+pub use crate::verdict::{
+    kept::{KeptBy, POLICY_ATTRIBUTE},
+    mark::{SpanMark, SpanMarker},
+};

@@ -15,13 +15,13 @@ use super::{
     verdicts::{StoredVerdict, VerdictBatch},
 };
 use crate::{
-    Offset,
     head::SpanFile,
     journal::{JournalFile, Newer},
+    offset::Offset,
 };
 
 /// Everything that was replayed took effect together.
-const REPLAYED: super::VerdictNo = 1;
+const REPLAYED: crate::verdict::outcome::VerdictNo = 1;
 
 /// What is still to be replayed.
 #[derive(Debug, Default)]

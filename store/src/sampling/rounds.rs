@@ -14,8 +14,8 @@ use super::{
     verdicts::{CacheLimits, Verdict, VerdictBatch},
 };
 use crate::{
-    Offset,
     journal::{Checksummed, Entry, FrameHeader, Journal, JournalAppendError},
+    offset::Offset,
 };
 
 /// Most verdicts of a round; what is due beyond waits for the next.
@@ -75,7 +75,12 @@ impl Round {
     }
 
     /// Makes a frame for each tenant.
-    pub(super) fn encode(&mut self, limits: CacheLimits, names: &super::PolicyNames, tenant: impl Fn(u32) -> TenantId) {
+    pub(super) fn encode(
+        &mut self,
+        limits: CacheLimits,
+        names: &crate::verdict::names::PolicyNames,
+        tenant: impl Fn(u32) -> TenantId,
+    ) {
         let mut batches: BTreeMap<u32, VerdictBatch> = BTreeMap::new();
         for decided in &self.decided {
             let batch = batches.entry(decided.tenant).or_insert_with(|| VerdictBatch { limits, verdicts: Vec::new() });

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use weir_proto::{TenantId, TraceId, time::Clock};
 
 use super::{
-    Cause, Outcome, SampledState, VerdictNo,
+    Cause, SampledState,
     changes::Changes,
     inbox::Fed,
     journal_time::JournalTime,
@@ -20,9 +20,10 @@ use super::{
     verdicts::{CacheLimits, FramePlace, Verdict},
 };
 use crate::{
-    Offset,
     journal::{Journal, JournalAppendError},
-    store::view::Views,
+    offset::Offset,
+    snapshot::view::Views,
+    verdict::outcome::{Outcome, VerdictNo},
 };
 
 /// Most cached verdicts that a round writes again.
@@ -170,7 +171,7 @@ impl Sampler {
         self.apply_late(number, &mut counts);
         self.status.add(&self.around.state.names, counts, now_ns);
         let (changes, names, taken_in) = (&mut self.changes, &self.around.state.names, self.taken_in.offset);
-        let update = |sampled: &mut crate::store::view::SampledTallies| {
+        let update = |sampled: &mut crate::snapshot::view::SampledTallies| {
             changes.apply(names, sampled);
             sampled.taken_in = taken_in;
         };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{FrameTraces, Outcome, SlotChunk, VerdictNo, outcome::CHUNK_SLOTS};
+use crate::verdict::outcome::{CHUNK_SLOTS, FrameTraces, Outcome, SlotChunk, VerdictNo};
 
 /// A slot: the chunk's place times [`CHUNK_SLOTS`], plus the slot within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl Slots {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sampling::PolicyNo;
+    use crate::verdict::outcome::PolicyNo;
 
     fn outcome(keep: bool) -> Outcome {
         Outcome { keep, policy: PolicyNo(0), adjusted_count: 1.0, is_probabilistic: false }

@@ -12,12 +12,14 @@ use std::{
 use weir_proto::TenantId;
 
 use super::{
-    PolicyNames, Sampling,
+    Sampling,
     inbox::{Fed, FedFrame, Inbox, LAG_SPANS_MAX},
 };
 use crate::{
-    Offset, Tally,
-    store::view::{SampledTallies, View, Views},
+    ledger::Tally,
+    offset::Offset,
+    snapshot::view::{SampledTallies, View, Views},
+    verdict::names::PolicyNames,
 };
 
 /// Why another configuration is not taken.
@@ -173,7 +175,7 @@ impl SampledState {
     pub(crate) fn change_by_hand(
         &self,
         views: &Views,
-        change: impl FnOnce(&View, &mut SampledTallies) -> (super::VerdictNo, Offset),
+        change: impl FnOnce(&View, &mut SampledTallies) -> (crate::verdict::outcome::VerdictNo, Offset),
     ) {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let view = views.current();

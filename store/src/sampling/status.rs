@@ -8,7 +8,8 @@ use prometheus::{
 };
 use serde::Serialize;
 
-use super::{Cause, Outcome, PolicyNames};
+use super::Cause;
+use crate::verdict::{names::PolicyNames, outcome::Outcome};
 
 /// Upper bounds of [`SamplingStatus::lateness`], in milliseconds; what is later is in one more bucket.
 pub const LATENESS_MS: [u64; 12] = [5, 10, 20, 35, 50, 75, 100, 150, 200, 500, 1000, 5000];

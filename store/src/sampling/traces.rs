@@ -3,7 +3,7 @@
 use weir_proto::TraceId;
 
 use super::{
-    Outcome, TraceAccount,
+    TraceAccount,
     accounts::{Account, Accounts},
     decided::{DecidedTrace, DecidedTraces},
     slots::Slots,
@@ -11,7 +11,7 @@ use super::{
     verdicts::CacheLimits,
     wheel::Wheel,
 };
-use crate::Offset;
+use crate::{offset::Offset, verdict::outcome::Outcome};
 
 /// Pending and decided traces.
 #[derive(Debug, Default)]

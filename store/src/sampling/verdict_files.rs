@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::Offset;
+use crate::offset::Offset;
 
 /// The files with verdicts in them.
 #[derive(Debug, Default)]

@@ -4,10 +4,13 @@ use std::{collections::HashMap, sync::Arc};
 
 use weir_proto::TraceId;
 
-use super::{Outcome, PolicyNames, PolicyNo};
 use crate::{
-    Offset,
     journal::{Fields, put_varint},
+    offset::Offset,
+    verdict::{
+        names::PolicyNames,
+        outcome::{Outcome, PolicyNo},
+    },
 };
 
 const VERSION: u8 = 1;

@@ -9,12 +9,18 @@ use weir_proto::{
     otlp::traces::{Attributes, ScannedSpan, ValueView, scan_chosen},
 };
 
-use super::{AttributeTest, Pruned, ReadBounds, ReadCounts, ScanFilter, ScanRequest};
 use crate::{
-    AttributeCondition, Place, ReadError, Snapshot, SpanState,
+    ask::{
+        error::ReadError,
+        filter::{AttributeCondition, AttributeTest, ScanFilter},
+        pruned::{Pruned, ReadCounts},
+        request::{ReadBounds, ScanRequest},
+        span::{Place, SpanState},
+    },
     head::{HeadOperation, SpanFile, SpanFrame, SpanSummary},
-    sampling::{KeptBy, POLICY_ATTRIBUTE},
     segment::{HeadRow, ScanRows, is_string_only, last_part, passes},
+    snapshot::asked::Snapshot,
+    verdict::kept::{KeptBy, POLICY_ATTRIBUTE},
 };
 
 /// Spans of one part, about. Few in tests of development builds, so that they meet the edges.

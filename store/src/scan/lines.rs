@@ -12,13 +12,17 @@ use weir_proto::{
     },
 };
 
-use super::{
-    AttributeCondition, Pruned, ReadBounds, ReadCounts, ResourceTest, ScanFilter, ScanRequest,
-    head::{Needles, Newest, attributes_fulfil},
-};
+use super::head::{Needles, Newest, attributes_fulfil};
 use crate::{
-    Offset, Place, ReadError,
+    ask::{
+        error::ReadError,
+        filter::{AttributeCondition, ResourceTest, ScanFilter},
+        pruned::{Pruned, ReadCounts},
+        request::{ReadBounds, ScanRequest},
+        span::Place,
+    },
     head::{LineFile, LineFrame, LineSummary},
+    offset::Offset,
     segment::{BodyField, LineScanRows, field_passes, structured_text, write_resource},
 };
 
@@ -78,6 +82,24 @@ pub(super) fn parts(
 }
 
 impl LinesPart {
+    /// No frames yet.
+    pub(crate) fn empty(file: Arc<LineFile>) -> Self {
+        Self { file, frames: Vec::new(), time_ns: (u64::MAX, 0), rows_max: 0 }
+    }
+
+    /// Adds the frame of this index, which comes after the others.
+    pub(crate) fn push(&mut self, index: u32, frame: &LineFrame) {
+        let (min, max) = frame.time_ns;
+        self.frames.push(index);
+        self.time_ns = (self.time_ns.0.min(min), self.time_ns.1.max(max));
+        self.rows_max += frame.lines.len() as u64;
+    }
+
+    /// Itself, if it has frames.
+    pub(crate) fn unless_empty(self) -> Option<Self> {
+        (!self.frames.is_empty()).then_some(self)
+    }
+
     /// The same frames in several parts.
     pub(super) fn split(&self, rows_max: u32) -> Vec<Self> {
         let mut parts: Vec<Self> = Vec::new();

@@ -1,19 +1,13 @@
 //! Scans: the rows of a signal that fulfil a filter as Arrow record batches, in parts that any thread can read.
 //!
-//! [`Snapshot::scan`](crate::Snapshot::scan) decides which parts of head and segments can hold such rows, newest first;
+//! [`Snapshot::scan`](crate::snapshot::asked::Snapshot::scan) decides which parts of head and segments can hold such rows, newest first;
 //! [`Scan::read`] reads one of them. Every row that comes out fulfils the filter.
 
-mod filter;
 mod head;
 mod lines;
 mod plan;
-mod pruned;
-mod request;
 
 pub(crate) use head::HeadPart;
 pub(crate) use lines::LinesPart;
 
-pub use filter::{AttributeCondition, AttributeTest, ResourceTest, ScanFilter};
 pub use plan::{Scan, ScanPart};
-pub use pruned::{Pruned, ReadCounts};
-pub use request::{AttributeForm, ReadBounds, ScanColumn, ScanRequest};

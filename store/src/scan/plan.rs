@@ -5,8 +5,15 @@ use std::{cmp::Reverse, sync::Arc};
 use arrow_array::RecordBatch;
 use weir_proto::{Signal, TenantId};
 
-use super::{HeadPart, LinesPart, Pruned, ReadBounds, ReadCounts, ScanColumn, ScanRequest, head, lines};
-use crate::{Snapshot, segment::SegmentPart, store::StoredSegment};
+use super::{HeadPart, LinesPart, head, lines};
+use crate::{
+    ask::{
+        pruned::{Pruned, ReadCounts},
+        request::{ReadBounds, ScanColumn, ScanRequest},
+    },
+    segment::SegmentPart,
+    snapshot::{asked::Snapshot, stored::StoredSegment},
+};
 
 /// A planned scan. What it reads lives as long as it does.
 #[derive(Debug, Clone)]
@@ -146,6 +153,18 @@ impl Snapshot {
 }
 
 impl Scan {
+    /// These lines of the head, in this order.
+    pub(crate) fn of_lines(request: ScanRequest, lines: Vec<LinesPart>) -> Self {
+        let part = |(number, lines): (u32, LinesPart)| ScanPart {
+            start_ns: lines.time_ns,
+            rows_max: lines.rows_max,
+            arrival: (number, 0),
+            source: Source::HeadLines(lines),
+        };
+        let parts = (0..).zip(lines).map(part).collect();
+        Self { signal: Signal::Logs, request, parts, pruned: Pruned::default(), counts: Arc::default() }
+    }
+
     /// The same rows with other columns; what is counted is counted together.
     pub fn with_columns(&self, columns: Vec<ScanColumn>) -> Self {
         let request = ScanRequest { columns, filter: self.request.filter.clone() };

@@ -19,8 +19,9 @@ use super::{
     schema::{DEFECT_BEYOND, DEFECT_ENDS_BEFORE_START, DEFECT_NO_END, DEFECT_NO_START, DEFECT_PARENT_ID, fixed},
 };
 use crate::{
-    Operation, Rejection,
-    sampling::{KeptBy, POLICY_ATTRIBUTE},
+    ask::span::Operation,
+    reject::Rejection,
+    verdict::kept::{KeptBy, POLICY_ATTRIBUTE},
 };
 
 /// The largest time or duration that is not negative as a signed number.

@@ -11,7 +11,7 @@ use super::{
     schema::{Origin, Table},
     trace_rows::TraceRows,
 };
-use crate::Operation;
+use crate::ask::span::Operation;
 
 /// Most payload bytes that a builder takes: its arenas count in 32 bits, and JSON text may be six times as long as what it tells.
 pub const PAYLOAD_BYTES_MAX: u64 = 512 << 20;

@@ -16,7 +16,7 @@ use super::{
     json,
     schema::{DEFECT_BODY, DEFECT_NO_TIME, DEFECT_SPAN_ID, DEFECT_TRACE_ID, lines},
 };
-use crate::Rejection;
+use crate::reject::Rejection;
 
 /// Builds one segment: takes journalled payloads in journal order, keeps their lines as columns.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use super::{
     scan::{bodies, gather::ChosenRows},
     schema::{BODY_PREFIX, ColumnSpec, DEFECT_NO_TIME, ITEM_PREFIX, RESOURCE_PREFIX, lines},
 };
-use crate::LineRecord;
+use crate::ask::line::LineRecord;
 
 /// A line on its way.
 #[derive(Debug, Default)]

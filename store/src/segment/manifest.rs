@@ -12,7 +12,7 @@ use super::{
     files::{MANIFEST, ReadFile},
     operations::ServiceList,
 };
-use crate::{Operation, Tally};
+use crate::{ask::span::Operation, ledger::Tally};
 
 /// The format that this code writes; it reads older ones, too. Raised when a program that knows only lower ones would answer
 /// wrongly: not for a column, a file or a field of the manifest more.
@@ -22,6 +22,9 @@ pub(super) const FORMAT: u32 = 2;
 pub(super) fn format_of(signal: Signal) -> u32 {
     if signal == Signal::Logs { 2 } else { 1 }
 }
+
+/// The same of segments of metrics. 2: chunks of histograms may say when counting began.
+pub(super) const SERIES_FORMAT: u32 = 2;
 
 /// Most operations listed: of services that have more than others some are left out. Few in tests of development builds.
 pub(super) const OPERATIONS_MAX: usize = if cfg!(all(test, debug_assertions)) { 1000 } else { 10_000 };
@@ -231,10 +234,13 @@ pub(super) fn check_format_of(json: &str) -> Result<(), SegmentError> {
     #[derive(Deserialize)]
     struct Format {
         format: u32,
+        #[serde(default)]
+        journal: String,
     }
-    let Format { format } = serde_json::from_str(json).map_err(|error| damaged(&error.to_string()))?;
-    if format > FORMAT {
-        return Err(SegmentError::TooNew { found: format, supported: FORMAT });
+    let Format { format, journal } = serde_json::from_str(json).map_err(|error| damaged(&error.to_string()))?;
+    let supported = if journal == Signal::Metrics.name() { SERIES_FORMAT } else { FORMAT };
+    if format > supported {
+        return Err(SegmentError::TooNew { found: format, supported });
     }
     Ok(())
 }

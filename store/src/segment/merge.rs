@@ -23,7 +23,7 @@ use super::{
     trace_rows::TraceRows,
     write::attribute_spec,
 };
-use crate::{Operations, Tally, disk::Disk};
+use crate::{ask::span::Operations, disk::Disk, ledger::Tally};
 
 /// A row group under way is written early when it holds so many bytes.
 const GROUP_BYTES_MAX: u64 = 256 << 20;

@@ -20,7 +20,7 @@ use super::{
     schema::{ColumnSpec, FileColumns, Table, fixed, read_schema},
     trace_index::{Extent, TraceIndex},
 };
-use crate::Tally;
+use crate::ledger::Tally;
 
 /// An open segment: footer and index directory in memory, files opened for each read.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use super::{
     manifest::OPERATIONS_MAX,
     schema::fixed,
 };
-use crate::{Operation, Operations};
+use crate::ask::span::{Operation, Operations};
 
 /// Most services listed. Few in tests of development builds.
 const SERVICES_MAX: usize = if cfg!(all(test, debug_assertions)) { 40 } else { 10_000 };

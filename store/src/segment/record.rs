@@ -16,7 +16,7 @@ use super::{
     json::{self, BadJson},
     schema::{ColumnSpec, ITEM_PREFIX, Kind, RESOURCE_PREFIX, fixed},
 };
-use crate::{SpanRecord, SpanState};
+use crate::ask::span::{SpanRecord, SpanState};
 
 /// A span on its way.
 #[derive(Debug, Default)]

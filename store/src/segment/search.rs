@@ -11,7 +11,7 @@ use super::{
     selection::Selection,
     tags::{GroupRows, TagPlan},
 };
-use crate::{SpanFilter, search::NewestTraces};
+use crate::ask::{search::NewestTraces, span::SpanFilter};
 
 /// Rows of a row group whose trace ids are read at first; each further time more.
 const OFFERED_FIRST: usize = if cfg!(all(test, debug_assertions)) { 4 } else { 256 };

@@ -14,7 +14,7 @@ use super::{
     schema::{ITEM_PREFIX, Kind, RESOURCE_PREFIX, fixed},
     selection::Selection,
 };
-use crate::{DroppedItems, Sought, SpanState, SpanText, TagFilter};
+use crate::ask::span::{DroppedItems, Sought, SpanState, SpanText, TagFilter};
 
 /// A tag's places in one segment.
 pub(super) struct TagPlan<'f> {

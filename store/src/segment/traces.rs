@@ -12,7 +12,10 @@ use super::{
     scan::within,
     schema::fixed,
 };
-use crate::{LineRecord, Room, SpanRecord, TraceRows};
+use crate::ask::{
+    line::LineRecord,
+    span::{Room, SpanRecord, TraceRows},
+};
 
 /// Where rows of a row group take more than this on average, some of them may be large: they are read a few at a time.
 const MEAN_ROW_BYTES_LARGE: u64 = 512;

@@ -1,28 +1,7 @@
 //! The store's door: open, append, snapshot, shut down.
 
-mod errors;
-mod folder;
-mod housekeeping;
-mod kind;
-mod lane;
-mod merger;
-mod metrics;
-mod newer;
-mod open;
-mod options;
-mod publish;
-mod quarantine;
-mod repair;
-mod repeats;
-mod run;
-mod sampler;
-mod sealer;
-mod shared;
-mod snapshot;
-mod spare_builder;
+mod feed;
 mod status;
-mod stored;
-pub(crate) mod view;
 
 #[cfg(test)]
 mod tests;
@@ -34,24 +13,26 @@ use std::{
 
 use weir_proto::{Signal, TenantId, metrics::Labels, time::Clock};
 
-use self::shared::Shared;
-pub(crate) use self::stored::StoredSegment;
 pub use self::{
-    errors::{AppendError, OpenError, ReadError},
-    lane::{Batch, LogsBatch},
-    metrics::{FloatSample, HistogramSample, MetricsAppended, MetricsBatch, SampleIndex, StoredSeries},
-    options::StoreOptions,
-    snapshot::Snapshot,
+    feed::{Arrived, LineFeed},
     status::{SignalStatus, StoreStatus},
 };
 use crate::{
     disk::Disk,
     head::{BatchSummaries, LineRows, SeriesRef, SeriesRefused, SpanRows},
+    journal::SourceCursors,
+    lane::{
+        errors::{AppendError, OpenError},
+        lane::{Batch, LogsBatch},
+        metrics::{self, MetricsAppended, MetricsBatch},
+        shared::Shared,
+    },
+    note::Note,
+    options::StoreOptions,
     sampling::{ReloadError, Sampling, SamplingStatus},
+    snapshot::asked::Snapshot,
+    upkeep::{housekeeping, merger, open, sampler, seal_samples, sealer},
 };
-
-/// Largest batch. Receivers' own limits are lower.
-const FRAME_BYTES_MAX: usize = 64 << 20;
 
 /// Admitted spans.
 pub type TracesBatch = Batch<BatchSummaries>;
@@ -97,7 +78,7 @@ impl Store {
             start("weir-sampler", sampler::run)?,
             start("weir-sealer", sealer::run::<SpanRows>)?,
             start("weir-sealer-logs", sealer::run::<LineRows>)?,
-            start("weir-sealer-metrics", metrics::seal_files)?,
+            start("weir-sealer-metrics", seal_samples::run)?,
             start("weir-merger", merger::run)?,
             start("weir-keeper", housekeeping::run)?,
         ];
@@ -125,6 +106,16 @@ impl Store {
     pub async fn append_metrics(&self, batch: MetricsBatch) -> Result<MetricsAppended, AppendError> {
         self.readiness(Signal::Metrics)?;
         metrics::append(&self.0.shared, batch).await
+    }
+
+    /// The notes of a tenant that stand, by name: durable all of them.
+    pub fn notes(&self, tenant: &TenantId) -> Vec<Note> {
+        self.0.shared.registry.known_tenant(tenant).map(|known| known.notes()).unwrap_or_default()
+    }
+
+    /// Where the sources of lines stand, behind everything that was acknowledged: sealed or not.
+    pub fn line_cursors(&self) -> SourceCursors {
+        self.0.shared.views.current().logs.cursors()
     }
 
     /// Ok when appends of a signal would be taken now; the reason otherwise.

@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use weir_proto::{Signal, TenantId, TraceId};
 
-use super::{Store, metrics::MetricsView, view::LaneView};
-use crate::{head::Rows, sampling::RememberedVerdict};
+use super::Store;
+use crate::{
+    head::Rows,
+    sampling::RememberedVerdict,
+    snapshot::{series_view::MetricsView, view::LaneView},
+};
 
 /// The store's figures of one moment.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@ mod config;
 mod push;
 
 use std::io;
+use weir_port::{Listening, Server, ServerOptions};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -11,7 +12,6 @@ pub use config::{LokiConfig, LokiHttpConfig, LokiProtocols};
 pub use push::{PUSH_PATH, Push};
 
 use self::push::PROTOCOL;
-use super::port::{Listening, Server, ServerOptions};
 
 /// Opens the port and serves until `shutdown`; the tracker's tasks end once the last request is answered.
 ///

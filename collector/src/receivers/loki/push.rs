@@ -9,17 +9,15 @@ use http::{
 };
 use http_body::Body;
 use http_body_util::Full;
+use weir_port::{Authenticate, Budget, CorsConfig, Reply, ReplyBody, cors, essence};
 use weir_proto::{Signal, time::Clock};
 use weir_store::RejectReason;
 
 use super::LokiConfig;
 use crate::{
-    Append, Authenticate,
+    Append,
     admission::AdmissionRules,
-    receivers::{
-        CorsConfig,
-        port::{Accepted, Arriving, Budget, Format, Intake, LokiFormat, Post, Posted, Reply, ReplyBody, cors, essence},
-    },
+    receivers::intake::{Accepted, Arriving, Format, Intake, LokiFormat, Post, Posted},
 };
 
 /// The label in metrics.

@@ -3,17 +3,18 @@
 use bytes::Bytes;
 use prost::Message;
 use serde_json::json;
+use weir_port::Refusal;
 use weir_proto::{
     Signal,
     otlp::messages::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse},
 };
 
-use crate::receivers::port::{Accepted, Format, Refusal};
+use crate::receivers::intake::{Accepted, Format};
 
 /// The response to an export. Empty when every item was accepted: `{}` in JSON. In protobuf the responses of all signals look the same.
 /// A warning is a partial success of which nothing was rejected, as the specification has it.
 pub(super) fn response(format: &Format, signal: Signal, accepted: &Accepted) -> Bytes {
-    let json_form = *format == Format::OtlpJson;
+    let json_form = format.is_otlp_json();
     let Accepted { partial, warning, .. } = accepted;
     if partial.is_none() && warning.is_none() {
         return Bytes::from_static(if json_form { b"{}" } else { b"" });
@@ -37,7 +38,7 @@ pub(super) fn response(format: &Format, signal: Signal, accepted: &Accepted) -> 
 
 /// A google.rpc.Status.
 pub(super) fn status(format: &Format, refusal: &Refusal) -> Bytes {
-    if *format != Format::OtlpJson {
+    if !format.is_otlp_json() {
         return refusal.rpc_status().into();
     }
     let mut status = json!({"code": refusal.code(), "message": refusal.to_string()});

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
+use weir_port::{Check, CorsConfig, HEADER_BYTES, InvalidConfig};
 use weir_proto::{duration, endpoint};
 
-use crate::{
-    otlp_metrics::MetricsConfig,
-    receivers::port::config::{Check, CorsConfig, HEADER_BYTES, InvalidConfig, SpanLimits},
-};
+use crate::{otlp_metrics::MetricsConfig, receivers::SpanLimits};
 
 const MIB: usize = 1 << 20;
 

@@ -8,12 +8,11 @@ use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header::CONTENT_TYPE};
 use hyper::body::Incoming;
 use tokio::time::timeout;
+use weir_port::{ACCEPTED, Caller, Encoding, Refusal, Reply, ReplyBody, collect};
 use weir_proto::Signal;
 
 use super::answer;
-use crate::receivers::port::{
-    ACCEPTED, Accepted, Encoding, Format, Intake, Received, Refusal, Reply, ReplyBody, collect, metrics::REQUESTS,
-};
+use crate::receivers::intake::{Accepted, Format, Intake, Received, metrics::REQUESTS};
 
 /// The methods served.
 const EXPORTS: [(&str, Signal); 3] = [
@@ -77,7 +76,7 @@ impl Grpc {
         let Some((_, signal)) = EXPORTS.into_iter().find(|(path, _)| *path == head.uri.path()) else {
             return Err(not_served(head.uri.path()));
         };
-        let tenant = (self.intake.authenticate)(&head.headers)?;
+        let tenant = (self.intake.authenticate)(&Caller::of(&head))?;
         let encoding = head.headers.get("grpc-encoding").map_or(&b""[..], HeaderValue::as_bytes);
         let encoding = Encoding::parse(encoding)?;
 

@@ -5,13 +5,11 @@ use http::{
     header::{CONTENT_TYPE, ORIGIN},
 };
 use hyper::body::Incoming;
+use weir_port::{CorsConfig, Refusal, Reply, ReplyBody, cors, essence};
 use weir_proto::Signal;
 
 use super::answer;
-use crate::receivers::{
-    CorsConfig,
-    port::{Accepted, Format, Post, Posted, Refusal, Reply, ReplyBody, cors, essence},
-};
+use crate::receivers::intake::{Accepted, Format, Post, Posted};
 
 /// The label in metrics, of connections and of requests in protobuf.
 pub(super) const PROTOCOL: &str = "http";
@@ -40,7 +38,7 @@ impl Http {
         let format = format(request.headers());
         let answer_format = format.as_ref().cloned().unwrap_or(Format::OtlpProtobuf);
         let (protocol, content_type) =
-            if answer_format == Format::OtlpJson { (JSON_PROTOCOL, JSON) } else { (PROTOCOL, PROTOBUF) };
+            if answer_format.is_otlp_json() { (JSON_PROTOCOL, JSON) } else { (PROTOCOL, PROTOBUF) };
         let mut reply = match self.take(request, Posted { protocol, format }).await {
             Ok((signal, accepted)) => Reply::new(ReplyBody::new(answer::response(&answer_format, signal, &accepted))),
             Err(refusal) => {

@@ -8,13 +8,14 @@ mod http;
 use std::{io, sync::Arc};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use weir_port::{Authenticate, Budget, Lifetime, Listening, Server, ServerOptions};
 use weir_proto::{Signal, time::Clock};
 
 pub use config::{GrpcConfig, HttpConfig, Keepalive, KeepaliveServerParameters, OtlpConfig, Protocols};
 
 use self::{grpc::Grpc, http::Http};
-use super::port::{Budget, Intake, Lifetime, Listening, Post, Server, ServerOptions};
-use crate::{Append, Authenticate, admission::AdmissionRules, otlp_metrics::MetricsIntake, samples::SampleDoor};
+use super::intake::{Intake, Post};
+use crate::{Append, admission::AdmissionRules, otlp_metrics::MetricsIntake, samples::SampleDoor};
 
 const MIB: usize = 1 << 20;
 
@@ -100,6 +101,7 @@ fn grpc_options(config: &GrpcConfig) -> ServerOptions {
             age_max: keepalive.max_connection_age,
             age_grace: keepalive.max_connection_age_grace,
         },
+        ..ServerOptions::http(grpc::PROTOCOL, config.read_timeout, config.read_timeout)
     }
 }
 

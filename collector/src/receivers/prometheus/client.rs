@@ -7,7 +7,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{AUTHORIZATION, LOCATION},
 };
-use http_body_util::Empty;
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
@@ -17,7 +17,10 @@ use hyper_util::{
 
 use weir_proto::otlp::json::in_base64;
 
-use super::{config::ScrapeConfig, http_config::Secret, tls};
+use super::{
+    http_config::{HttpKeys, Secret},
+    tls,
+};
 
 /// As Go's client.
 const REDIRECTS_MAX: usize = 10;
@@ -36,7 +39,7 @@ pub struct ClientError(pub(super) String);
 /// Speaks for all targets of a job.
 #[derive(Clone)]
 pub(super) struct Client {
-    pool: Pool<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
     follow_redirects: bool,
     credential: Credential,
     headers: Vec<(HeaderName, Value)>,
@@ -71,12 +74,12 @@ impl fmt::Debug for Client {
 
 impl Client {
     /// Reads what the TLS configuration names.
-    pub(super) fn new(config: &ScrapeConfig) -> Result<Self, ClientError> {
+    pub(super) fn new(config: &HttpKeys<'_>) -> Result<Self, ClientError> {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let connector = tls::connector(config.tls_config.as_ref(), config.enable_http2, connector)?;
+        let connector = tls::connector(config.tls_config, config.enable_http2, connector)?;
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
@@ -91,7 +94,7 @@ impl Client {
         let mut uri: Uri = url.parse().map_err(|error| format!("parse {url:?}: {error}"))?;
         let first = uri.clone();
         for _ in 0..=REDIRECTS_MAX {
-            let request = self.request(&uri, headers, is_same_place(&first, &uri))?;
+            let request = self.request(&uri, headers, Bytes::new(), is_same_place(&first, &uri))?;
             let response = self.pool.request(request).await.map_err(|error| in_words(&uri, &error))?;
             let is_redirect = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
             if !is_redirect || !self.follow_redirects {
@@ -104,8 +107,34 @@ impl Client {
         Err(format!("stopped after {REDIRECTS_MAX} redirects"))
     }
 
-    fn request(&self, uri: &Uri, headers: &HeaderMap, with_credential: bool) -> Result<Request<Empty<Bytes>>, String> {
-        let mut request = Request::new(Empty::new());
+    /// The answer to a body that is posted. Where a redirect keeps the method (307, 308) and leads to the same host it is
+    /// followed; anywhere else it is the answer: nothing is told to somebody who is not configured.
+    pub(super) async fn post(&self, url: &str, headers: &HeaderMap, body: Bytes) -> Result<Response<Incoming>, String> {
+        let mut uri: Uri = url.parse().map_err(|error| format!("parse {url:?}: {error}"))?;
+        let first = uri.clone();
+        for _ in 0..=REDIRECTS_MAX {
+            let mut request = self.request(&uri, headers, body.clone(), true)?;
+            *request.method_mut() = Method::POST;
+            let response = self.pool.request(request).await.map_err(|error| in_words(&uri, &error))?;
+            let is_redirect = matches!(response.status().as_u16(), 307 | 308) && self.follow_redirects;
+            let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+            let next = location.filter(|_| is_redirect).map(|location| resolved(&uri, location)).transpose()?;
+            match next.filter(|next| is_same_place(&first, next)) {
+                Some(next) => uri = next,
+                None => return Ok(response),
+            }
+        }
+        Err(format!("stopped after {REDIRECTS_MAX} redirects"))
+    }
+
+    fn request(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: Bytes,
+        with_credential: bool,
+    ) -> Result<Request<Full<Bytes>>, String> {
+        let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::GET;
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = headers.clone();
@@ -126,9 +155,9 @@ impl Client {
     }
 }
 
-fn headers(config: &ScrapeConfig) -> Result<Vec<(HeaderName, Value)>, ClientError> {
+fn headers(config: &HttpKeys<'_>) -> Result<Vec<(HeaderName, Value)>, ClientError> {
     let mut headers = Vec::new();
-    for (name, values) in &config.http_headers {
+    for (name, values) in config.http_headers {
         let name: HeaderName = name.parse().map_err(|_| ClientError(format!("{name:?} is no name of a header")))?;
         let secrets = values.secrets.iter().map(|Secret(secret)| secret);
         for text in values.values.iter().chain(secrets) {
@@ -140,27 +169,27 @@ fn headers(config: &ScrapeConfig) -> Result<Vec<(HeaderName, Value)>, ClientErro
 }
 
 impl Credential {
-    fn of(config: &ScrapeConfig) -> Self {
-        let text = |written: &Option<Secret>, file: &Option<String>| match file {
+    fn of(config: &HttpKeys<'_>) -> Self {
+        let text = |written: Option<&Secret>, file: Option<&String>| match file {
             Some(file) => Text::File(file.clone()),
-            None => Text::Written(written.as_ref().map_or(String::new(), |Secret(secret)| secret.clone())),
+            None => Text::Written(written.map_or(String::new(), |Secret(secret)| secret.clone())),
         };
-        if let Some(basic) = &config.basic_auth {
+        if let Some(basic) = config.basic_auth {
             let user = match &basic.username_file {
                 Some(file) => Text::File(file.clone()),
                 None => Text::Written(basic.username.clone()),
             };
-            return Self::Basic { user, password: text(&basic.password, &basic.password_file) };
+            return Self::Basic { user, password: text(basic.password.as_ref(), basic.password_file.as_ref()) };
         }
-        if let Some(authorization) = &config.authorization {
+        if let Some(authorization) = config.authorization {
             let scheme = authorization.scheme.as_deref().map_or("", str::trim);
             return Self::Scheme {
                 scheme: if scheme.is_empty() { "Bearer".into() } else { scheme.into() },
-                credential: text(&authorization.credentials, &authorization.credentials_file),
+                credential: text(authorization.credentials.as_ref(), authorization.credentials_file.as_ref()),
             };
         }
         if config.bearer_token.is_some() || config.bearer_token_file.is_some() {
-            let credential = text(&config.bearer_token, &config.bearer_token_file);
+            let credential = text(config.bearer_token, config.bearer_token_file);
             return Self::Scheme { scheme: "Bearer".into(), credential };
         }
         Self::None

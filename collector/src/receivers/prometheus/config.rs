@@ -3,13 +3,10 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::Error};
-use weir_proto::{duration, size};
+use weir_port::{Check, InvalidConfig};
+use weir_proto::{duration, relabel::RelabelConfig, size};
 
-use super::http_config::{Authorization, BasicAuth, Secret, TlsConfig};
-use crate::{
-    receivers::port::config::{Check, InvalidConfig},
-    relabel::RelabelConfig,
-};
+use super::http_config::{Authorization, BasicAuth, HttpKeys, Secret, TlsConfig};
 
 /// `receivers.prometheus`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -201,6 +198,21 @@ pub struct ScrapeConfig {
     pub keep_dropped_targets: Option<usize>,
 }
 
+impl ScrapeConfig {
+    pub(super) fn http_keys(&self) -> HttpKeys<'_> {
+        HttpKeys {
+            basic_auth: self.basic_auth.as_ref(),
+            authorization: self.authorization.as_ref(),
+            bearer_token: self.bearer_token.as_ref(),
+            bearer_token_file: self.bearer_token_file.as_ref(),
+            http_headers: &self.http_headers,
+            tls_config: self.tls_config.as_ref(),
+            follow_redirects: self.follow_redirects,
+            enable_http2: self.enable_http2,
+        }
+    }
+}
+
 /// Values of a header.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -365,41 +377,27 @@ fn check_job(job: &ScrapeConfig, global: &GlobalConfig) -> Result<(), String> {
     if job.scrape_timeout.is_some_and(|timeout| timeout > interval) {
         return Err(format!("scrape timeout greater than scrape interval for scrape config with job name {name:?}"));
     }
-    let ways = [
-        job.basic_auth.is_some(),
-        job.authorization.is_some(),
-        job.bearer_token.is_some() || job.bearer_token_file.is_some(),
-    ];
-    if ways.into_iter().filter(|is_set| *is_set).count() > 1 {
-        return Err(format!("{name:?}: at most one of basic_auth, authorization and bearer_token can be configured"));
-    }
-    if job.bearer_token.is_some() && job.bearer_token_file.is_some() {
-        return Err(format!("{name:?}: at most one of bearer_token & bearer_token_file must be configured"));
-    }
-    if let Some(basic) = &job.basic_auth {
-        basic.check().map_err(|problem| format!("{name:?}: {problem}"))?;
-    }
-    if let Some(authorization) = &job.authorization {
-        authorization.check().map_err(|problem| format!("{name:?}: {problem}"))?;
-    }
-    if let Some(tls) = &job.tls_config {
-        tls.check().map_err(|problem| format!("{name:?}: {problem}"))?;
-    }
+    job.http_keys().check().map_err(|problem| format!("{name:?}: {problem}"))?;
     if let Some(protocols) = &job.scrape_protocols
         && (protocols.is_empty() || (1..protocols.len()).any(|at| protocols[..at].contains(&protocols[at])))
     {
         return Err(format!("{name:?}: scrape_protocols has to name each format at most once, and one at least"));
     }
-    for group in &job.static_configs {
+    check_targets(&job.static_configs, &job.file_sd_configs).map_err(|problem| format!("{name:?}: {problem}"))
+}
+
+/// What is wrong with targets, and with the files that they stand in.
+pub(super) fn check_targets(groups: &[TargetGroup], files: &[FileDiscovery]) -> Result<(), String> {
+    for group in groups {
         if let Some(bad) = group.targets.iter().find(|target| target.contains('/')) {
-            return Err(format!("{name:?}: {bad:?} is not a valid hostname"));
+            return Err(format!("{bad:?} is not a valid hostname"));
         }
     }
-    for file in job.file_sd_configs.iter().flat_map(|discovery| &discovery.files) {
+    for file in files.iter().flat_map(|discovery| &discovery.files) {
         let last = file.rsplit('/').next().unwrap_or_default();
         let is_known = [".json", ".yml", ".yaml"].iter().any(|ending| last.ends_with(ending));
         if !is_known || last.matches('*').count() > 1 || file[..file.len() - last.len()].contains('*') {
-            return Err(format!("{name:?}: path name {file:?} is not valid for file discovery"));
+            return Err(format!("path name {file:?} is not valid for file discovery"));
         }
     }
     Ok(())

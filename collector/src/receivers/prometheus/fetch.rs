@@ -5,10 +5,10 @@ use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT},
 };
+use weir_port::{Budget, Encoding, Refusal, Reservation, collect, decompress};
 use weir_proto::exposition::TextFormat;
 
 use super::{client::status_error, job::Job, media, target::Target};
-use crate::receivers::port::{Budget, Encoding, Refusal, Reservation, collect, decompress};
 
 /// What a target exposed.
 #[derive(Debug)]

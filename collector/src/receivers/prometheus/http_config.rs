@@ -1,8 +1,43 @@
 //! Who asks a target, and whom it trusts: Prometheus' keys of an HTTP client.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::Deserialize;
+
+use super::config::HeaderValues;
+
+/// All keys about how somebody is spoken to, wherever they stand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HttpKeys<'a> {
+    pub(super) basic_auth: Option<&'a BasicAuth>,
+    pub(super) authorization: Option<&'a Authorization>,
+    pub(super) bearer_token: Option<&'a Secret>,
+    pub(super) bearer_token_file: Option<&'a String>,
+    pub(super) http_headers: &'a BTreeMap<String, HeaderValues>,
+    pub(super) tls_config: Option<&'a TlsConfig>,
+    pub(super) follow_redirects: bool,
+    pub(super) enable_http2: bool,
+}
+
+impl HttpKeys<'_> {
+    /// What is wrong with them.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        let ways = [
+            self.basic_auth.is_some(),
+            self.authorization.is_some(),
+            self.bearer_token.is_some() || self.bearer_token_file.is_some(),
+        ];
+        if ways.into_iter().filter(|is_set| *is_set).count() > 1 {
+            return Err("at most one of basic_auth, authorization and bearer_token can be configured");
+        }
+        if self.bearer_token.is_some() && self.bearer_token_file.is_some() {
+            return Err("at most one of bearer_token & bearer_token_file must be configured");
+        }
+        self.basic_auth.map_or(Ok(()), BasicAuth::check)?;
+        self.authorization.map_or(Ok(()), Authorization::check)?;
+        self.tls_config.map_or(Ok(()), TlsConfig::check)
+    }
+}
 
 /// A text that is not shown.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
@@ -30,7 +65,7 @@ pub struct BasicAuth {
 }
 
 impl BasicAuth {
-    pub(super) fn check(&self) -> Result<(), &'static str> {
+    fn check(&self) -> Result<(), &'static str> {
         if !self.username.is_empty() && self.username_file.is_some() {
             return Err("at most one of basic_auth username & username_file must be configured");
         }
@@ -55,7 +90,7 @@ pub struct Authorization {
 }
 
 impl Authorization {
-    pub(super) fn check(&self) -> Result<(), &'static str> {
+    fn check(&self) -> Result<(), &'static str> {
         if self.credentials.is_some() && self.credentials_file.is_some() {
             return Err("at most one of authorization credentials & credentials_file must be configured");
         }
@@ -103,7 +138,7 @@ pub enum TlsVersion {
 }
 
 impl TlsConfig {
-    pub(super) fn check(&self) -> Result<(), &'static str> {
+    fn check(&self) -> Result<(), &'static str> {
         let twice = |text: bool, file: bool| text && file;
         if twice(self.ca.is_some(), self.ca_file.is_some()) {
             return Err("at most one of ca and ca_file must be configured");

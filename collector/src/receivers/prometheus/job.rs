@@ -57,7 +57,7 @@ impl Job {
             limits: limits(config, global, whole),
             targets_max: whole.targets_max,
             accept: accept(protocols.map_or(&PROTOCOLS[..], Vec::as_slice)),
-            client: Client::new(config)?,
+            client: Client::new(&config.http_keys())?,
             config: config.clone(),
         }))
     }

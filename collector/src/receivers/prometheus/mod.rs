@@ -12,8 +12,10 @@ mod lines;
 mod media;
 mod metrics;
 mod names;
+mod peers;
 mod pool;
 mod report;
+mod said;
 mod schedule;
 mod scrape;
 mod scraper;
@@ -28,8 +30,9 @@ pub use config::{
 };
 pub use discovery::ReadYaml;
 pub use http_config::{Authorization, BasicAuth, Secret, TlsConfig, TlsVersion};
+pub use peers::{PeerAddresses, PeersConfig, ToldPeers, WebhookConfig};
 pub use scraper::{Scraper, Surroundings};
-pub use shown::{scrape_pools, targets};
+pub use shown::{scrape_pools, targets, targets_metadata};
 
 #[cfg(test)]
 mod tests;

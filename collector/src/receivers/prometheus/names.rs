@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
-use weir_proto::metrics::{Labels, METRIC_NAME};
+use weir_proto::{
+    metrics::{Labels, METRIC_NAME},
+    relabel::{LabelSet, relabel},
+};
 
 use super::job::{Job, Limits};
-use crate::relabel::{LabelSet, relabel};
 
 /// Joins the labels of a line with those of its target. `None`: relabelling leaves the sample out. An error fails the scrape.
 pub(super) fn name<'a>(

@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use weir_proto::metrics::Labels;
+use weir_proto::metrics::{Labels, Metadata};
 use weir_store::{FloatSample, MetricsBatch, SeriesRef};
 
 use super::{
@@ -24,7 +24,7 @@ use super::{
     scraper::Shared,
     target::Target,
 };
-use crate::receivers::port::metrics::{ITEMS_ACCEPTED, ITEMS_REJECTED};
+use crate::receivers::intake::metrics::{ITEMS_ACCEPTED, ITEMS_REJECTED};
 
 /// Larger bodies are read where blocking is allowed.
 const INLINE_BYTES_MAX: usize = 1 << 20;
@@ -45,6 +45,8 @@ pub(super) struct Status {
     /// Unix ns; 0 before the first one.
     pub(super) last_scrape_ns: u64,
     pub(super) last_duration: Duration,
+    /// What it says of its families.
+    pub(super) said: Arc<[Metadata]>,
 }
 
 /// One target's task.
@@ -188,11 +190,18 @@ impl TargetLoop {
             DUPLICATES.with_label_values(&[plan.job.name()]).inc_by(counts.duplicates as u64);
         }
         let is_up = error.is_empty();
-        *self.status.lock() = Status { last_error: error, last_scrape_ns: begin_ns, last_duration: duration };
+        self.show(error, begin_ns, duration, &batch.metadata);
         if self.append(batch).await {
             SCRAPES.with_label_values(&[if is_up { "ok" } else { "failed" }]).inc();
         }
         Scraped::Done
+    }
+
+    /// For the page of targets.
+    fn show(&self, last_error: String, last_scrape_ns: u64, last_duration: Duration, said: &[Metadata]) {
+        // It is there when it is otherwise than last time.
+        let said = if said.is_empty() { self.status.lock().said.clone() } else { self.shared.said.kept(said) };
+        *self.status.lock() = Status { last_error, last_scrape_ns, last_duration, said };
     }
 
     /// Reads what was exposed.

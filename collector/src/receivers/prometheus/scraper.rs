@@ -8,6 +8,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use weir_port::Budget;
 use weir_proto::{TenantId, metrics::Labels, time::Clock};
 
 use super::{
@@ -16,8 +17,9 @@ use super::{
     discovery::ReadYaml,
     job::Job,
     pool::{Pool, PoolView},
+    said::Said,
 };
-use crate::{receivers::port::Budget, samples::SampleDoor};
+use crate::samples::SampleDoor;
 
 const MIB: usize = 1 << 20;
 
@@ -52,6 +54,8 @@ pub(super) struct Shared {
     pub(super) budget: Budget,
     /// Labels of the targets that are scraped now.
     pub(super) alive: Mutex<HashMap<Labels, usize>>,
+    /// What targets say of their families: most say what others do.
+    pub(super) said: Said,
 }
 
 impl std::fmt::Debug for Shared {
@@ -88,8 +92,8 @@ impl Scraper {
     pub fn start(config: &PrometheusConfig, surroundings: Surroundings) -> Result<Self, ClientError> {
         let Surroundings { tenant, door, clock, read_yaml, hostname, tracker, stop } = surroundings;
         let budget = Budget::new(config.inflight_mib_max * MIB);
-        let alive = Mutex::default();
-        let shared = Shared { tenant, door, clock, read_yaml, hostname, tracker, stop, budget, alive };
+        let (alive, said) = (Mutex::default(), Said::default());
+        let shared = Shared { tenant, door, clock, read_yaml, hostname, tracker, stop, budget, alive, said };
         let scraper = Self { shared: Arc::new(shared), pools: Mutex::default() };
         scraper.reload(config)?;
         Ok(scraper)

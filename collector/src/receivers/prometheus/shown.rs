@@ -1,16 +1,20 @@
-//! What Prometheus' API says of targets: `/api/v1/targets` and `/api/v1/scrape_pools`.
+//! What Prometheus' API says of targets: `/api/v1/targets`, `/api/v1/targets/metadata` and `/api/v1/scrape_pools`.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
+use weir_proto::metrics::Labels;
 
 use super::{scraper::Scraper, target::in_words};
 
-/// What the query string of `targets` asks for.
+/// What a query string asks for.
 #[derive(Debug, Default)]
 struct Asked {
     state: String,
     pool: String,
+    match_target: String,
+    metric: String,
+    limit: String,
 }
 
 /// The answer's body. `query` is the URI's, still encoded; `hostname` stands for loopback addresses.
@@ -63,6 +67,48 @@ pub fn targets(scrapers: &[Arc<Scraper>], query: &str, hostname: &str) -> String
     json!({"status": "success", "data": data}).to_string()
 }
 
+/// The answer's body: what targets say of their families. `reads` makes a test of labels of a selector; an error is the client's.
+pub fn targets_metadata<T: Fn(&Labels) -> bool>(
+    scrapers: &[Arc<Scraper>],
+    query: &str,
+    reads: impl Fn(&str) -> Result<T, String>,
+) -> Result<String, String> {
+    let asked = Asked::of(query);
+    let limit = match &*asked.limit {
+        "" => usize::MAX,
+        text => {
+            let limit = text.parse::<i64>().map_err(|_| "limit must be a number".to_owned())?;
+            usize::try_from(limit).unwrap_or(usize::MAX)
+        }
+    };
+    let test = (!asked.match_target.is_empty()).then(|| reads(&asked.match_target)).transpose();
+    let test = test.map_err(|error| format!("invalid parameter \"match_target\": {error}"))?;
+    let mut all = Vec::new();
+    for (_, view) in scrapers.iter().flat_map(|scraper| scraper.views()) {
+        for (plan, status) in &view.lock().active {
+            let labels = &plan.target.labels;
+            if test.as_ref().is_some_and(|takes| !takes(labels)) {
+                continue;
+            }
+            if all.len() >= limit {
+                break;
+            }
+            let target = labels.iter().collect::<BTreeMap<_, _>>();
+            let said = status.lock().said.clone();
+            for family in said.iter().filter(|family| asked.metric.is_empty() || asked.metric == family.family) {
+                let mut one = json!({
+                    "target": target, "type": family.metric_type.name(), "help": family.help, "unit": family.unit,
+                });
+                if asked.metric.is_empty() {
+                    one["metric"] = family.family.clone().into();
+                }
+                all.push(one);
+            }
+        }
+    }
+    Ok(json!({"status": "success", "data": all}).to_string())
+}
+
 /// The answer's body.
 pub fn scrape_pools(scrapers: &[Arc<Scraper>]) -> String {
     let mut pools: Vec<String> = scrapers.iter().flat_map(|scraper| scraper.pools()).collect();
@@ -78,6 +124,9 @@ impl Asked {
             match name {
                 "state" if asked.state.is_empty() => asked.state = decoded(value),
                 "scrapePool" if asked.pool.is_empty() => asked.pool = decoded(value),
+                "match_target" if asked.match_target.is_empty() => asked.match_target = decoded(value),
+                "metric" if asked.metric.is_empty() => asked.metric = decoded(value),
+                "limit" if asked.limit.is_empty() => asked.limit = decoded(value),
                 _ => {}
             }
         }

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use weir_proto::{
     duration,
     metrics::{Labels, METRIC_NAME},
+    relabel::{LabelSet, relabel},
 };
 
 use super::job::Job;
-use crate::relabel::{LabelSet, relabel};
 
 /// A target that is scraped.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -244,3 +244,61 @@ fn targets_are_relabelled() {
     assert!(populated("h/x", &[]).is_err_and(|problem| problem.contains("is not a valid hostname")));
     assert!(populated("h", &[("__scrape_timeout__", "1h")]).is_err_and(|problem| problem.contains("greater")));
 }
+
+/// Cut behind every line's beginning, and a bit flipped in every line: whatever comes of it, the next whole body is read as before.
+#[tokio::test]
+async fn a_broken_body_breaks_nothing_but_itself() {
+    let mut whole = String::new();
+    for family in 0..12 {
+        whole += &format!("# HELP m{family} About it.\n# TYPE m{family} counter\n");
+        for line in 0..3 {
+            whole += &format!("m{family}{{x=\"{line}\",y=\"a\\\"b\"}} {family}.5\n");
+        }
+    }
+    let mut bench = Bench::new(json!({})).await;
+    let shown = |lines: Vec<String>| {
+        let mut lines: Vec<String> = lines.into_iter().filter(|line| !line.ends_with("stale")).collect();
+        lines.sort();
+        lines
+    };
+    let expected = shown(bench.scrape(&whole));
+    assert_eq!(expected.len(), 36);
+    let starts: Vec<usize> = whole.match_indices('\n').map(|(at, _)| at + 1).filter(|at| *at < whole.len()).collect();
+    for (number, &start) in starts.iter().enumerate() {
+        let cut = whole[..start + number % 9].to_owned();
+        let mut flipped = whole.clone().into_bytes();
+        flipped[start + number % 5] ^= 1 << (number % 7);
+        let flipped = String::from_utf8_lossy(&flipped).into_owned();
+        for broken in [cut, flipped] {
+            let (_, counts, result) = bench.scrape_as(&broken, TextFormat::Prometheus);
+            assert!(counts.kept <= 40, "{counts:?}: {result:?}");
+            assert_eq!(shown(bench.scrape(&whole)), expected, "after {broken}");
+            assert!(bench.memory.lines.len() <= 40, "{}", bench.memory.lines.len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_new_series_at_every_scrape_is_not_remembered() {
+    let mut bench = Bench::new(json!({})).await;
+    for round in 0..240 {
+        let lines = bench.scrape(&format!("a{{id=\"{round}\"}} 1\nb 2\n"));
+        assert_eq!(lines.len(), if round == 0 { 2 } else { 3 }, "{lines:?}");
+        assert_eq!(bench.memory.lines.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_million_labels_are_one_line() {
+    let labels: Vec<String> = (0..1_000_000).map(|number| format!("l{number}=\"\"")).collect();
+    let body = format!("a{{{}}} 1\nb 2\n", labels.join(","));
+    let mut bench = Bench::new(json!({})).await;
+    bench.scrape("b 2\n");
+    // Empty values are no labels, but they are there.
+    for body in [body.replace("\"\"", "\"x\""), body] {
+        let (_, counts, result) = bench.scrape_as(&body, TextFormat::Prometheus);
+        assert_eq!(result.expect_err("over the limit"), "more than 1024 labels (receivers.prometheus.labels_max)");
+        assert_eq!(counts.added, 0);
+        assert_eq!(bench.scrape("b 2\n"), ["b 2"]);
+    }
+}

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use weir_port::{Check, InvalidConfig};
 use weir_proto::duration;
-
-use crate::receivers::port::config::{Check, InvalidConfig};
 
 const MIB: usize = 1 << 20;
 

@@ -10,6 +10,7 @@ use http::{
 };
 use http_body::Body;
 use tokio::time::timeout;
+use weir_port::{Authenticate, Budget, Caller, Refusal, Reply, ReplyBody, Reservation, collect};
 use weir_proto::{remote_write::WriteVersion, time::Clock};
 use weir_store::{MetricsAppended, MetricsBatch, SampleIndex};
 
@@ -19,10 +20,10 @@ use super::{
     message::{check_encoding, version},
 };
 use crate::{
-    Authenticate,
-    receivers::port::{
-        Arriving, Budget, Refusal, Reply, ReplyBody, Reservation, collect,
+    receivers::intake::{
+        Arriving,
         metrics::{ITEMS_ACCEPTED, ITEMS_REJECTED, PAYLOAD_BYTES, REQUESTS, WIRE_BYTES},
+        refused,
     },
     samples::SampleDoor,
 };
@@ -114,7 +115,7 @@ impl RemoteWrite {
 
     async fn take<B: Arriving>(&self, request: Request<B>, version: WriteVersion) -> Result<Written, Refusal> {
         let (head, body) = request.into_parts();
-        let tenant = (self.authenticate)(&head.headers)?;
+        let tenant = (self.authenticate)(&Caller::of(&head))?;
         check_encoding(&head.headers)?;
         let (body, mut reservation) = self.whole(&head, body).await?;
         WIRE_BYTES.with_label_values(&[PROTOCOL, "snappy"]).inc_by(body.len() as u64);
@@ -152,7 +153,8 @@ impl RemoteWrite {
         for (reason, count) in &batch.rejected {
             ITEMS_REJECTED.with_label_values(&["metrics", reason.name()]).inc_by(u64::from(*count));
         }
-        let appended = if is_empty { MetricsAppended::default() } else { (self.door.append)(batch).await? };
+        let appended =
+            if is_empty { MetricsAppended::default() } else { (self.door.append)(batch).await.map_err(refused)? };
         let of_floats = appended.conflicts.iter().filter(|conflict| matches!(conflict, SampleIndex::Float(_))).count();
         let conflicts = appended.conflicts.len();
         for _ in 0..conflicts {

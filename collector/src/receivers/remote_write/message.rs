@@ -4,9 +4,8 @@ use http::{
     HeaderMap, HeaderValue,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
+use weir_port::Refusal;
 use weir_proto::remote_write::WriteVersion;
-
-use crate::receivers::port::Refusal;
 
 const MEDIA: &str = "application/x-protobuf";
 const KNOWN: &str =

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
+use weir_port::Authenticate;
 use weir_proto::{TenantId, time::Clock};
 use weir_store::{Store, StoreOptions};
 
 use super::{RemoteWrite, RemoteWriteConfig};
-use crate::{
-    Authenticate,
-    samples::{AcceptWindow, SampleDoor},
-};
+use crate::samples::{AcceptWindow, SampleDoor};
 
 const NOW_MS: u64 = 1_800_000_000_000;
 

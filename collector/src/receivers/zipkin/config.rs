@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use weir_port::{Check, CorsConfig, HEADER_BYTES, InvalidConfig};
 use weir_proto::{duration, endpoint};
 
-use crate::receivers::port::config::{Check, CorsConfig, HEADER_BYTES, InvalidConfig, SpanLimits};
+use crate::receivers::SpanLimits;
 
 const MIB: usize = 1 << 20;
 

@@ -6,10 +6,9 @@ use http::{
 };
 use hyper::body::Incoming;
 
-use crate::receivers::{
-    CorsConfig,
-    port::{Format, Post, Posted, Refusal, Reply, ReplyBody, cors, essence},
-};
+use weir_port::{CorsConfig, Refusal, Reply, ReplyBody, cors, essence};
+
+use crate::receivers::intake::{Format, Post, Posted};
 
 /// The label in metrics.
 pub(super) const PROTOCOL: &str = "zipkin";

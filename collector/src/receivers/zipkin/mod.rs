@@ -6,13 +6,14 @@ mod handler;
 use std::{io, sync::Arc};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use weir_port::{Authenticate, Budget, Listening, Server, ServerOptions};
 use weir_proto::{Signal, time::Clock};
 
 pub use config::ZipkinConfig;
 
 use self::handler::{Handler, PROTOCOL};
-use super::port::{Budget, Intake, Listening, Post, Server, ServerOptions};
-use crate::{Append, Authenticate, admission::AdmissionRules};
+use super::intake::{Intake, Post};
+use crate::{Append, admission::AdmissionRules};
 
 const MIB: usize = 1 << 20;
 

@@ -5,11 +5,15 @@ mod level;
 mod line;
 mod message;
 mod names;
+mod severity;
 mod views;
+mod written;
 
 pub use ids::{IdNames, LineIds};
 pub use level::{LEVEL_FIELDS, UNKNOWN_LEVEL, detected_level, level_of_severity, level_of_text, level_of_word};
+pub use severity::{severity_of_level, severity_of_syslog, severity_of_word};
 pub use views::{LineView, ScannedLine};
+pub use written::{Members, Pairs, RequestWriter, Written};
 
 pub use super::{
     AttributeView, Attributes, Checks, ItemFault, Limits, RawAttribute, ResourceView, ScanError, ScopeView, ValueView,

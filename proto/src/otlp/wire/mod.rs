@@ -9,7 +9,7 @@ mod writer;
 
 pub(crate) use cursor::Cursor;
 pub(crate) use repeated::{Occurrences, Repeated, RepeatedIter};
-pub(crate) use writer::{OpenMessage, Writer};
+pub use writer::{OpenMessage, Writer};
 
 /// Bytes that are not protobuf, or not the message they should be. The whole request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

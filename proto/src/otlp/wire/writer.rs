@@ -4,46 +4,56 @@ use super::{bytes_key, fixed32_key, fixed64_key, varint_key};
 
 /// Encoded fields, one after the other.
 #[derive(Debug, Default)]
-pub(crate) struct Writer {
+pub struct Writer {
     out: Vec<u8>,
 }
 
 /// A message whose length is not known yet.
 #[derive(Debug)]
-pub(crate) struct OpenMessage {
+pub struct OpenMessage {
     length_at: usize,
     content_at: usize,
 }
 
 impl Writer {
-    pub(crate) fn with_capacity(bytes: usize) -> Self {
+    /// Room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
         Self { out: Vec::with_capacity(bytes) }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// Bytes written so far.
+    pub fn len(&self) -> usize {
         self.out.len()
     }
 
-    pub(crate) fn written(&self) -> &[u8] {
+    /// Whether nothing was written yet.
+    pub fn is_empty(&self) -> bool {
+        self.out.is_empty()
+    }
+
+    /// What was written.
+    pub fn written(&self) -> &[u8] {
         &self.out
     }
 
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
+    /// All of it.
+    pub fn into_bytes(self) -> Vec<u8> {
         self.out
     }
 
     /// Takes back what was written from `len` on.
-    pub(crate) fn truncate(&mut self, len: usize) {
+    pub fn truncate(&mut self, len: usize) {
         self.out.truncate(len);
     }
 
     /// Forgets what was written, not its memory.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.out.clear();
     }
 
+    /// A number without a key.
     #[inline]
-    pub(crate) fn raw_varint(&mut self, mut value: u64) {
+    pub fn raw_varint(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.out.push(value as u8 | 0x80);
             value >>= 7;
@@ -51,37 +61,41 @@ impl Writer {
         self.out.push(value as u8);
     }
 
+    /// A varint field.
     #[inline]
-    pub(crate) fn varint(&mut self, field: u32, value: u64) {
+    pub fn varint(&mut self, field: u32, value: u64) {
         self.raw_varint(varint_key(field).into());
         self.raw_varint(value);
     }
 
+    /// A field of eight bytes.
     #[inline]
-    pub(crate) fn fixed64(&mut self, field: u32, value: u64) {
+    pub fn fixed64(&mut self, field: u32, value: u64) {
         self.raw_varint(fixed64_key(field).into());
         self.out.extend_from_slice(&value.to_le_bytes());
     }
 
+    /// A field of four bytes.
     #[inline]
-    pub(crate) fn fixed32(&mut self, field: u32, value: u32) {
+    pub fn fixed32(&mut self, field: u32, value: u32) {
         self.raw_varint(fixed32_key(field).into());
         self.out.extend_from_slice(&value.to_le_bytes());
     }
 
+    /// A string, bytes or a message that was written elsewhere.
     #[inline]
-    pub(crate) fn bytes(&mut self, field: u32, content: &[u8]) {
+    pub fn bytes(&mut self, field: u32, content: &[u8]) {
         self.begin_bytes(field, content.len()).extend_from_slice(content);
     }
 
     /// Fields that were written elsewhere.
-    pub(crate) fn append(&mut self, fields: &[u8]) {
+    pub fn append(&mut self, fields: &[u8]) {
         self.out.extend_from_slice(fields);
     }
 
     /// Begins a field of `len` bytes, which the caller appends.
     #[inline]
-    pub(crate) fn begin_bytes(&mut self, field: u32, len: usize) -> &mut Vec<u8> {
+    pub fn begin_bytes(&mut self, field: u32, len: usize) -> &mut Vec<u8> {
         self.raw_varint(bytes_key(field).into());
         self.raw_varint(len as u64);
         &mut self.out
@@ -89,7 +103,7 @@ impl Writer {
 
     /// Begins a message whose length probably takes `length_bytes` bytes; any other length moves its content.
     #[inline]
-    pub(crate) fn begin(&mut self, field: u32, length_bytes: usize) -> OpenMessage {
+    pub fn begin(&mut self, field: u32, length_bytes: usize) -> OpenMessage {
         self.raw_varint(bytes_key(field).into());
         let length_at = self.out.len();
         self.out.resize(length_at + length_bytes, 0);
@@ -98,7 +112,7 @@ impl Writer {
 
     /// Ends a message with what was written since.
     #[inline]
-    pub(crate) fn end(&mut self, message: OpenMessage) {
+    pub fn end(&mut self, message: OpenMessage) {
         let OpenMessage { length_at, content_at } = message;
         let content_end = self.out.len();
         let mut length = content_end - content_at;
@@ -116,14 +130,19 @@ impl Writer {
         self.out[content_to - 1] = length as u8;
     }
 
+    /// Takes out what was written from `from` to `to`.
+    pub(crate) fn take_out(&mut self, from: usize, to: usize) {
+        self.out.drain(from..to);
+    }
+
     /// Puts what was written from `from` on in front of what was written from `to` on.
-    pub(crate) fn move_forward(&mut self, from: usize, to: usize) {
+    pub fn move_forward(&mut self, from: usize, to: usize) {
         let moved = self.out.len() - from;
         self.out[to..].rotate_right(moved);
     }
 
     /// Writes other eight bytes over a fixed64 whose content ends at `end`.
-    pub(crate) fn overwrite_fixed64(&mut self, end: usize, value: u64) {
+    pub fn overwrite_fixed64(&mut self, end: usize, value: u64) {
         self.out[end - 8..end].copy_from_slice(&value.to_le_bytes());
     }
 }

@@ -6,6 +6,7 @@ use axum::extract::{Query as Parameters, Request};
 use http::{HeaderMap, Method, Uri, header};
 use serde_json::Value;
 use tokio::time::{timeout, timeout_at};
+use weir_port::{Caller, Leash, Unauthenticated};
 use weir_store::ReadError;
 
 use crate::{
@@ -13,7 +14,6 @@ use crate::{
     http::{
         answer::Failure,
         body,
-        leash::Leash,
         routes::{App, Streaming},
         stream::Streamed,
     },
@@ -35,7 +35,7 @@ pub(in crate::http) fn sql(app: App, request: Request) -> Streaming {
 }
 
 async fn answer(app: App, request: Request) -> Result<Streamed, Failure> {
-    let tenant = (app.authenticate)(request.headers()).ok_or(Failure::Unauthorized)?;
+    let tenant = (app.authenticate)(&Caller::of_request(&request)).map_err(|Unauthenticated| Failure::Unauthorized)?;
     let leash = request.extensions().get::<Leash>().cloned();
     let coding = Coding::accepted(request.headers());
     let encoding = Compressed::of(encoding(request.headers()), coding);

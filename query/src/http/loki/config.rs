@@ -20,6 +20,12 @@ pub struct LogqlConfig {
     pub samples_max: NonZeroUsize,
     /// Threads that read for one metric query.
     pub threads_max: NonZeroUsize,
+    /// Clients that follow lines at the same time; more are refused.
+    pub tails_max: NonZeroUsize,
+    /// Patterns of each level; of more, those with the fewest lines are forgotten.
+    pub patterns_max: NonZeroUsize,
+    /// Lines that patterns are looked for in, the newest ones.
+    pub pattern_lines_max: NonZeroUsize,
     /// Whether lines get Loki's `detected_level`.
     pub discover_log_levels: bool,
 }
@@ -33,6 +39,9 @@ impl Default for LogqlConfig {
             points_max: count(11_000),
             samples_max: count(10_000_000),
             threads_max: count(2),
+            tails_max: count(10),
+            patterns_max: count(300),
+            pattern_lines_max: count(500_000),
             discover_log_levels: true,
         }
     }

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{
     labels::each_stream,
     params::{self, Span},
+    patterns::query_or_all,
     query::{newest, within},
 };
 use crate::{
@@ -59,9 +60,7 @@ fn fields(call: &Call, view: &dyn View) -> Result<BTreeMap<String, Field>, Failu
     let span = Span::of_query(call)?;
     let number = |name: &str, default: usize| call.first(name).and_then(|text| text.parse().ok()).unwrap_or(default);
     let lines_max = number("line_limit", LINES).clamp(1, call.logql.lines_max.get());
-    let Some(log) = params::selector(call, call.first("query"))? else {
-        return Err(Failure::BadRequest("parameter 'query' is missing".into()));
-    };
+    let log = query_or_all(call)?;
     let mut found: BTreeMap<String, Field> = BTreeMap::new();
     let mut add = |name: String, value: String, parser: Option<&'static str>| {
         if found.len() >= FIELDS && !found.contains_key(&name) {

@@ -41,7 +41,7 @@ pub(in crate::http) fn drilldown_limits(call: &Call, _: &dyn View) -> Result<Ans
             "max_query_series": config.series_max,
             "volume_enabled": true,
         },
-        "pattern_ingester_enabled": false,
+        "pattern_ingester_enabled": true,
         "version": API_LEVEL,
     });
     Answer::json(&limits, false)

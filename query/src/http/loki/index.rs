@@ -1,11 +1,14 @@
-//! How much there is: `index/stats`, `index/volume`, and patterns, which there are none of yet.
+//! How much there is: `index/stats`, `index/volume`, `index/volume_range`.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
 use super::{
     labels::each_stream,
     params::{self, Span},
-    query::{list, series_of},
+    patterns::query_or_all,
+    query::{series_of, within},
 };
 use crate::{
     http::{
@@ -14,17 +17,14 @@ use crate::{
         view::View,
     },
     logql::{
-        ast::{Grouping, LogExpr, LogRange, MatchOp, Matcher, Metric, RangeOp, VectorOp},
+        ast::{Grouping, LogExpr, LogRange, Metric, RangeOp, VectorOp},
         engine::{Evaluated, MetricQuery, Progress, evaluate},
         labels::StreamLabels,
     },
 };
 
 fn selector(call: &Call) -> Result<LogExpr, Failure> {
-    let found = params::selector(call, call.first("query"))?;
-    // Every line has a service.
-    let all = Matcher { name: "service_name".into(), op: MatchOp::Regex, value: ".+".into() };
-    Ok(LogExpr { matchers: found.map_or_else(|| vec![all], |log| log.matchers), stages: Vec::new() })
+    Ok(LogExpr { stages: Vec::new(), ..query_or_all(call)? })
 }
 
 fn ns(ns: u64) -> i64 {
@@ -81,20 +81,19 @@ fn targets(call: &Call, log: &LogExpr) -> Vec<String> {
     if listed.is_empty() { log.matchers.iter().map(|matcher| matcher.name.clone()).collect() } else { listed }
 }
 
-fn volumes(call: &Call, span: Span, window: Span) -> Result<Metric, Failure> {
-    let log = selector(call)?;
-    let by = targets(call, &log);
-    let limit = params::limit(call)?;
-    let inner = Box::new(total(RangeOp::Bytes, log, window, Some(by)));
-    let _ = span;
-    Ok(Metric::Vector { op: VectorOp::Topk, parameter: Some(limit as i64), inner, grouping: None })
+/// Whether volumes are asked for by label instead of by series.
+fn is_by_label(call: &Call) -> Result<bool, Failure> {
+    match call.first("aggregateBy") {
+        None | Some("series") => Ok(false),
+        Some("labels") => Ok(true),
+        Some(other) => Err(Failure::BadRequest(format!("aggregateBy is series or labels, not {other:?}"))),
+    }
 }
 
 /// Bytes by labels.
 pub(in crate::http) fn volume(call: &Call, view: &dyn View) -> Result<Answer, Failure> {
     let span = Span::of_query(call)?;
-    let metric = volumes(call, span, span)?;
-    series_of(call, view, &metric, span, 0)
+    volumes(call, view, span, span, 0)
 }
 
 /// Bytes by labels and step.
@@ -102,11 +101,70 @@ pub(in crate::http) fn volume_range(call: &Call, view: &dyn View) -> Result<Answ
     let span = Span::of_query(call)?;
     let step_ns = params::step_ns(call, span)?;
     let window = Span { start_ns: 0, end_ns: (step_ns as u64).saturating_sub(1).max(1) };
-    let metric = volumes(call, span, window)?;
+    volumes(call, view, span, window, step_ns)
+}
+
+fn volumes(call: &Call, view: &dyn View, span: Span, window: Span, step_ns: i64) -> Result<Answer, Failure> {
+    let log = selector(call)?;
+    let limit = params::limit(call)?;
+    if is_by_label(call)? {
+        return by_label(call, view, (log, limit), (span, window), step_ns);
+    }
+    let by = targets(call, &log);
+    let inner = Box::new(total(RangeOp::Bytes, log, window, Some(by)));
+    let metric = Metric::Vector { op: VectorOp::Topk, parameter: Some(limit as i64), inner, grouping: None };
     series_of(call, view, &metric, span, step_ns)
 }
 
-/// None: lines are not sorted into patterns.
-pub(in crate::http) fn patterns(call: &Call, _: &dyn View) -> Result<Answer, Failure> {
-    list(call, json!([]))
+/// Labels that volumes are added up for, where nobody names them.
+const LABELS_MAX: usize = 100;
+
+/// Bytes of the streams that have a label, whatever its value: under the label's name, with an empty value.
+fn by_label(
+    call: &Call,
+    view: &dyn View,
+    (log, limit): (LogExpr, usize),
+    (span, window): (Span, Span),
+    step_ns: i64,
+) -> Result<Answer, Failure> {
+    let mut names = targets(call, &log);
+    if call.first("targetLabels").is_none() {
+        let mut found = BTreeSet::new();
+        each_stream(call, view, &log.matchers, span, &mut |stream| {
+            found.extend(stream.iter().map(|(name, _)| name.to_owned()).take(LABELS_MAX.saturating_sub(found.len())));
+            Ok(())
+        })?;
+        names = found.into_iter().collect();
+    }
+    let metric = total(RangeOp::Bytes, log, window, Some(names));
+    let end_ns = ns(span.end_ns);
+    let start_ns = if step_ns == 0 { end_ns } else { ns(span.start_ns) };
+    let asked = MetricQuery { metric: &metric, start_ns, end_ns, step_ns };
+    let lines = view.log_lines(call);
+    let mut bytes: BTreeMap<String, BTreeMap<u32, f64>> = BTreeMap::new();
+    if let Evaluated::Series(series) = evaluate(&asked, lines.as_ref(), &params::limits(call), &Progress::default())? {
+        for one in &series {
+            for (name, _) in one.labels.iter().filter(|(_, value)| !value.is_empty()) {
+                let points = bytes.entry(name.clone()).or_default();
+                one.points.iter().for_each(|(at, value)| *points.entry(*at).or_default() += value);
+            }
+        }
+    }
+    let mut bytes: Vec<_> = bytes.into_iter().collect();
+    bytes.sort_by(|(_, one), (_, other)| other.values().sum::<f64>().total_cmp(&one.values().sum()));
+    let moment = |at: u32| (start_ns + i64::from(at) * step_ns) as f64 / 1e9;
+    let result: Vec<_> = bytes
+        .into_iter()
+        .take(limit)
+        .map(|(name, points)| {
+            let metric = json!({name: ""});
+            let mut values = points.iter().map(|(at, bytes)| json!([moment(*at), bytes.to_string()]));
+            match step_ns {
+                0 => json!({"metric": metric, "value": values.next()}),
+                _ => json!({"metric": metric, "values": values.collect::<Vec<_>>()}),
+            }
+        })
+        .collect();
+    let kind = if step_ns == 0 { "vector" } else { "matrix" };
+    within(call, &json!({"status": "success", "data": {"resultType": kind, "result": result}}), false)
 }

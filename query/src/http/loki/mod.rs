@@ -8,9 +8,12 @@ mod format;
 mod index;
 mod labels;
 mod params;
+mod patterns;
 mod query;
 mod stats;
 mod streams;
+
+use http::HeaderMap;
 
 use super::answer::Failure;
 use crate::logql::LogqlError;
@@ -18,9 +21,21 @@ use crate::logql::LogqlError;
 pub use config::LogqlConfig;
 pub(super) use detected::{detected_field_values, detected_fields, detected_labels};
 pub(super) use format::{build_info, drilldown_limits, format_query};
-pub(super) use index::{patterns, stats, volume, volume_range};
+pub(super) use index::{stats, volume, volume_range};
 pub(super) use labels::{label_values, labels, series};
+pub(super) use params::{limit, log_query, start_ns};
+pub(super) use patterns::patterns;
 pub(super) use query::{query, query_range};
+pub(super) use streams::streams;
+
+/// What a client says when it wants to know where labels come from.
+const ENCODING_FLAGS: &str = "x-loki-response-encoding-flags";
+
+/// Whether a client wants to know where labels come from.
+pub(super) fn categorizes_labels(headers: &HeaderMap) -> bool {
+    let flags = headers.get_all(ENCODING_FLAGS).iter().filter_map(|value| value.to_str().ok());
+    flags.flat_map(|flags| flags.split(',')).any(|flag| flag.trim() == "categorize-labels")
+}
 
 impl From<LogqlError> for Failure {
     fn from(error: LogqlError) -> Self {

@@ -118,7 +118,7 @@ pub(super) fn interval_ns(call: &Call) -> Result<u64, Failure> {
 }
 
 /// `limit`; one that is too large is refused.
-pub(super) fn limit(call: &Call) -> Result<usize, Failure> {
+pub(in crate::http) fn limit(call: &Call) -> Result<usize, Failure> {
     let Some(text) = call.first("limit") else {
         return Ok(DEFAULT_LIMIT.min(call.logql.lines_max.get()));
     };
@@ -149,6 +149,16 @@ pub(super) fn direction(call: &Call) -> Result<Direction, Failure> {
 /// `query`, read.
 pub(super) fn expr(call: &Call) -> Result<Expr, Failure> {
     Ok(parse(text(call, call.first("query").unwrap_or_default())?)?)
+}
+
+/// `query`, a log query.
+pub(in crate::http) fn log_query(call: &Call) -> Result<LogExpr, Failure> {
+    Ok(parse_log(text(call, call.first("query").unwrap_or_default())?)?)
+}
+
+/// `start`, where somebody says it.
+pub(in crate::http) fn start_ns(call: &Call) -> Result<Option<u64>, Failure> {
+    call.first("start").map(|text| time_ns("start", text)).transpose()
 }
 
 /// A selector, when there is one; `{}` and nothing select everything.

@@ -7,11 +7,11 @@ use serde::{Serialize, Serializer, ser::SerializeTuple};
 use crate::logql::engine::Entry;
 
 /// Labels by name.
-pub(super) type Labels = BTreeMap<String, String>;
+pub(in crate::http) type Labels = BTreeMap<String, String>;
 
 /// A stream with its lines.
 #[derive(Debug, Serialize)]
-pub(super) struct Stream {
+pub(in crate::http) struct Stream {
     stream: Labels,
     values: Vec<Line>,
 }
@@ -48,7 +48,7 @@ impl Serialize for Line {
 
 /// Groups entries by their labels: by those of the stream when `categorizes`, else by all. Streams come as their first lines do.
 /// Entries of a stream that lie nearer than `interval_ns` to the one before are left out.
-pub(super) fn streams(entries: Vec<Entry>, categorizes: bool, interval_ns: u64) -> Vec<Stream> {
+pub(in crate::http) fn streams(entries: Vec<Entry>, categorizes: bool, interval_ns: u64) -> Vec<Stream> {
     let mut numbers: HashMap<Labels, usize> = HashMap::new();
     let mut streams: Vec<Stream> = Vec::new();
     for entry in entries {

@@ -57,7 +57,8 @@ pub(in crate::http) fn series(call: &Call, view: &dyn View) -> Result<Answer, Fa
     }
     let limit = params::limit(call, "limit")?;
     let (start, end) = times(call)?;
-    let sets = params::match_sets(call)?;
+    // Only here Prometheus says which parameter it was.
+    let sets = params::match_sets(call).map_err(|failure| params::invalid("match[]", &failure.to_string()))?;
     let metrics = view.metrics(&call.tenant);
     let found = together(&sets, |matchers| {
         let found = metrics.select(matchers, start, end)?;
@@ -102,8 +103,8 @@ struct Family {
 
 /// `/prometheus/api/v1/metadata`.
 pub(in crate::http) fn metadata(call: &Call, view: &dyn View) -> Result<Answer, Failure> {
-    let limit = params::limit(call, "limit")?;
-    let limit_per_metric = params::limit(call, "limit_per_metric")?;
+    let limit = params::metadata_limit(call, "limit")?;
+    let limit_per_metric = params::metadata_limit(call, "limit_per_metric")?;
     let wanted = call.first("metric");
     let mut families: BTreeMap<String, Vec<Family>> = BTreeMap::new();
     for metadata in view.metrics(&call.tenant).metadata()? {

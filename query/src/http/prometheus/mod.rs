@@ -1,19 +1,25 @@
 //! Prometheus' HTTP API under `/prometheus/api/v1` (<https://prometheus.io/docs/prometheus/latest/querying/api/>).
 
+mod federate;
 mod limits;
 mod lists;
+mod mounted;
 mod params;
 mod query;
+mod rules;
 mod status;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod written;
 
+pub(super) use federate::federate;
 pub(super) use lists::{label_values, labels, metadata, series};
 pub(super) use query::{format_query, query, query_exemplars, query_range};
-pub(super) use status::{alerts, buildinfo, flags, healthy, ready, rules};
-pub(super) use stored::Stored;
+pub(super) use status::{buildinfo, config, flags, healthy, ready, runtimeinfo, tsdb, walreplay};
+pub(crate) use stored::Stored;
+pub(super) use tree::parse_query;
 
 use serde::Serialize;
 

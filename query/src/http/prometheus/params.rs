@@ -46,7 +46,8 @@ pub(super) fn required_time(call: &Call, name: &str) -> Result<i64, Failure> {
 
 /// A time that may be there.
 pub(super) fn optional_time(call: &Call, name: &str, default: i64) -> Result<i64, Failure> {
-    call.first(name).map_or(Ok(default), |text| time(text).map_err(|error| invalid(name, &error)))
+    let refused = |error: String| invalid(name, &format!("Invalid time value for '{name}': {error}"));
+    call.first(name).map_or(Ok(default), |text| time(text).map_err(refused))
 }
 
 /// Milliseconds of seconds, or of a duration like `5m`.
@@ -75,16 +76,31 @@ pub(super) fn limit(call: &Call, name: &str) -> Result<Option<usize>, Failure> {
     Ok((limit > 0).then_some(limit))
 }
 
-/// `match[]`: sets of matchers, as storage takes them.
+/// A limit of `metadata`, where 0 means none at all and everything below means all.
+pub(super) fn metadata_limit(call: &Call, name: &str) -> Result<Option<usize>, Failure> {
+    let Some(text) = call.first(name) else { return Ok(None) };
+    let limit: i64 = text.parse().map_err(|_| Failure::BadRequest(format!("{name} must be a number")))?;
+    Ok(usize::try_from(limit).ok())
+}
+
+/// What the parser says of selectors that fit everything; the API has words of its own.
+const FITS_EVERYTHING: &str = "vector selector must contain at least one non-empty matcher";
+
+/// `match[]`: sets of matchers, as storage takes them; or what is wrong with one.
 pub(super) fn match_sets(call: &Call) -> Result<Vec<Vec<LabelMatcher>>, Failure> {
     let one = |text: &str| {
-        let expr = syntax::parse_selector(text).map_err(|error| error.to_string())?;
+        let expr = syntax::parse_selector(text).map_err(|error| match error.to_string() {
+            error if error.ends_with(FITS_EVERYTHING) => {
+                "match[] must contain at least one non-empty matcher".to_owned()
+            }
+            error => error,
+        })?;
         match &expr.node {
             Node::Selector(selector) => regex::translated(&selector.matchers),
             _ => Err("a selector is expected".to_owned()),
         }
     };
-    call.all("match[]").map(|text| one(text).map_err(|error| invalid("match[]", &error))).collect()
+    call.all("match[]").map(|text| one(text).map_err(Failure::BadRequest)).collect()
 }
 
 /// A label's name as it is, where it was written with `U__` and `_` before each odd letter's number.

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use serde::Serialize;
+use serde_json::json;
 use weir_proto::metrics::{Exemplar, LabelMatcher, Labels};
 
 use super::{
@@ -63,6 +64,9 @@ struct Timings {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Samples {
+    /// With `stats=all`, of a query at one time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_queryable_samples_per_step: Option<[(Seconds, u64); 1]>,
     total_queryable_samples: u64,
     peak_samples: u64,
 }
@@ -77,7 +81,7 @@ pub(in crate::http) fn query(call: &Call, view: &dyn View) -> Result<Answer, Fai
     let metrics = view.metrics(&call.tenant);
     let begin = Instant::now();
     let outcome = engine::instant(&*metrics, query, time, &options, &deadline)?;
-    answer(call, query, outcome, limit, begin)
+    answer(call, (query, Some(time)), outcome, limit, begin)
 }
 
 /// `/prometheus/api/v1/query_range`.
@@ -107,7 +111,7 @@ pub(in crate::http) fn query_range(call: &Call, view: &dyn View) -> Result<Answe
     let metrics = view.metrics(&call.tenant);
     let begin = Instant::now();
     let outcome = engine::range(&*metrics, query, Times { start_ms, end_ms, step_ms }, &options, &deadline)?;
-    answer(call, query, outcome, limit, begin)
+    answer(call, (query, None), outcome, limit, begin)
 }
 
 /// `11,000`
@@ -123,7 +127,14 @@ fn with_commas(number: i64) -> String {
     out
 }
 
-fn answer(call: &Call, query: &str, outcome: Outcome, limit: Option<usize>, begin: Instant) -> Result<Answer, Failure> {
+fn answer(
+    call: &Call,
+    (query, time_ms): (&str, Option<i64>),
+    outcome: Outcome,
+    limit: Option<usize>,
+    begin: Instant,
+) -> Result<Answer, Failure> {
+    let time_ms = time_ms.filter(|_| call.first("stats") == Some("all"));
     let seconds = begin.elapsed().as_secs_f64();
     let Outcome { mut value, notes, samples } = outcome;
     let mut warnings = sentences(notes.iter(), Severity::Warning, query);
@@ -147,7 +158,11 @@ fn answer(call: &Call, query: &str, outcome: Outcome, limit: Option<usize>, begi
             exec_queue_time: 0.0,
             exec_total_time: seconds,
         },
-        samples: Samples { total_queryable_samples: samples, peak_samples: samples },
+        samples: Samples {
+            total_queryable_samples_per_step: time_ms.map(|time_ms| [(Seconds(time_ms), samples)]),
+            total_queryable_samples: samples,
+            peak_samples: samples,
+        },
     });
     let result_type = match &value {
         Value::Scalar { .. } => "scalar",
@@ -209,6 +224,10 @@ pub(in crate::http) fn query_exemplars(call: &Call, view: &dyn View) -> Result<A
     let expr = syntax::parse(query).map_err(|error| Failure::BadRequest(error.to_string()))?;
     let mut selectors = Vec::new();
     collect_selectors(&expr, &mut selectors);
+    if selectors.is_empty() {
+        // As Prometheus does: no data at all.
+        return Answer::json(&json!({"status": "success"}), false);
+    }
     let metrics = view.metrics(&call.tenant);
     let mut found: Vec<(Labels, Vec<Exemplar>)> = Vec::new();
     for matchers in selectors {

@@ -14,9 +14,9 @@ use weir_store::{ReadError, SeriesSamples, Snapshot, StoredSeries};
 use crate::promql::source::{HistogramSample, Metrics, Samples, Series, Source, SourceError};
 
 /// One tenant's, of one moment.
-pub(in crate::http) struct Stored<'a> {
-    pub(in crate::http) snapshot: &'a Snapshot,
-    pub(in crate::http) tenant: &'a TenantId,
+pub(crate) struct Stored<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) tenant: &'a TenantId,
 }
 
 fn unread(error: ReadError) -> SourceError {
@@ -53,10 +53,10 @@ impl Series for One {
         let read = self.0.read(from_ms, to_ms, &mut columns);
         let SeriesSamples { times_ms, values, start_ms, histograms } = columns;
         (into.times, into.values, into.starts) = (times_ms, values, start_ms);
-        into.histograms.extend(histograms.into_iter().map(|(time_ms, histogram)| HistogramSample {
-            time_ms,
-            start_ms: 0,
-            histogram: Arc::from(histogram),
+        into.histograms.extend(histograms.into_iter().map(|one| HistogramSample {
+            time_ms: one.time_ms,
+            start_ms: one.start_ms,
+            histogram: Arc::from(one.histogram),
         }));
         read.map_err(unread)
     }

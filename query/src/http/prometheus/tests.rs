@@ -75,6 +75,11 @@ fn answers_are_cut_and_that_is_said() {
         r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"instance":"x","job":"a"},"value":[40,"1"]}]},"warnings":["results truncated due to limit"]}"#
     );
     let stats = ask(query, &[], &[("query", "up"), ("time", "40"), ("stats", "all")]);
+    assert!(
+        stats.contains(r#""samples":{"totalQueryableSamplesPerStep":[[40,2]],"totalQueryableSamples":2"#),
+        "{stats}"
+    );
+    let stats = ask(query, &[], &[("query", "up"), ("time", "40"), ("stats", "true")]);
     assert!(stats.contains(r#""samples":{"totalQueryableSamples":2"#), "{stats}");
 }
 
@@ -94,7 +99,7 @@ fn mistakes_are_named_as_prometheus_names_them() {
         (
             vec![("query", "up"), ("time", "x")],
             400,
-            r#"invalid parameter "time": cannot parse "x" to a valid timestamp"#,
+            r#"invalid parameter "time": Invalid time value for 'time': cannot parse "x" to a valid timestamp"#,
         ),
         (vec![("query", "up"), ("limit", "-1")], 400, r#"invalid parameter "limit": limit must be non-negative"#),
         (
@@ -158,10 +163,14 @@ fn series_and_labels_are_listed() {
         r#"{"status":"success","data":["a","b","c"]}"#
     );
     assert_eq!(ask(series, &[], &[("match[]", "nothing")]), r#"{"status":"success","data":[]}"#);
+    assert_eq!(
+        refusal(series, &[("match[]", "{")]),
+        (400, r#"invalid parameter "match[]": 1:2: parse error: unexpected end of input inside braces"#.to_owned())
+    );
     assert_eq!(refusal(series, &[]), (400, "no match[] parameter provided".to_owned()));
     assert_eq!(
         refusal(labels, &[("match[]", "{x=\"\"}")]),
-        (400, r#"invalid parameter "match[]": 1:1: parse error: vector selector must contain at least one non-empty matcher"#.to_owned())
+        (400, "match[] must contain at least one non-empty matcher".to_owned())
     );
     assert_eq!(
         ask(metadata, &[], &[]),
@@ -171,10 +180,28 @@ fn series_and_labels_are_listed() {
         ask(query_exemplars, &[], &[("query", "sum(up{job='a'})"), ("start", "0"), ("end", "40")]),
         r#"{"status":"success","data":[{"seriesLabels":{"__name__":"up","instance":"x","job":"a"},"exemplars":[{"labels":{"trace_id":"ab"},"value":"1.5","timestamp":0.5}]}]}"#
     );
+    assert_eq!(ask(query_exemplars, &[], &[("query", "1 + 1")]), r#"{"status":"success"}"#);
     assert_eq!(
         ask(format_query, &[], &[("query", "sum(up)by(job)")]),
         r#"{"status":"success","data":"sum by (job) (up)"}"#
     );
+}
+
+#[test]
+fn what_is_in_memory_is_told() {
+    assert_eq!(
+        ask(tsdb, &[], &[("limit", "1")]),
+        r#"{"data":{"headStats":{"chunkCount":0,"maxTime":-9223372036854775808,"minTime":9223372036854775807,"numLabelPairs":0,"numSeries":3},"labelValueCountByLabelName":[],"memoryInBytesByLabelName":[],"seriesCountByLabelValuePair":[],"seriesCountByMetricName":[{"name":"up","value":2}]},"status":"success"}"#
+    );
+    assert_eq!(refusal(tsdb, &[("limit", "0")]), (400, "limit must be a positive number".to_owned()));
+    assert_eq!(ask(metadata, &[], &[("limit", "0")]), r#"{"status":"success","data":{}}"#);
+    assert_eq!(refusal(metadata, &[("limit", "x")]), (400, "limit must be a number".to_owned()));
+    let told = flags(&call(&[], &[]), &held()).expect("an answer");
+    let told = String::from_utf8(told.body).expect("UTF-8");
+    assert!(told.contains(r#""query.lookback-delta":"5m""#), "{told}");
+    let about = runtimeinfo(&call(&[], &[]), &held()).expect("an answer");
+    let about = String::from_utf8(about.body).expect("UTF-8");
+    assert!(about.contains(r#""serverTime":"1970-01-01T00:16:40Z""#), "{about}");
 }
 
 #[test]

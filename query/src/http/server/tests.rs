@@ -2,7 +2,11 @@
 
 use std::{num::NonZeroUsize, sync::Barrier};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use weir_port::Unauthenticated;
 use weir_proto::TenantId;
 use weir_store::{AppendError, Operation, SearchResult};
 
@@ -29,7 +33,9 @@ async fn serve_held(held: Held, change: impl FnOnce(&mut QueryConfig)) -> Served
 async fn serve_mounted(held: Held, mounts: Vec<Mount>, change: impl FnOnce(&mut QueryConfig)) -> Served {
     let mut config = QueryConfig { endpoint: "127.0.0.1:0".into(), ..QueryConfig::default() };
     change(&mut config);
-    let authenticate: Authenticate = Arc::new(|headers| (!headers.contains_key("x-stranger")).then(TenantId::default));
+    let authenticate: Authenticate = Arc::new(|caller| {
+        if caller.headers.contains_key("x-stranger") { Err(Unauthenticated) } else { Ok(TenantId::default()) }
+    });
     let gate = Gate::new(&config);
     let spill = tempfile::tempdir().expect("a temporary folder");
     let engine = Arc::new(Engine::start(config.sql.clone(), spill.path()).expect("threads"));
@@ -49,7 +55,20 @@ async fn serve_mounted(held: Held, mounts: Vec<Mount>, change: impl FnOnce(&mut 
     };
     let site = Arc::new(site);
     let (clock, about) = (Clock::fixed(0), Arc::default());
-    let app = App { source, authenticate, gate, allowance, engine, clock, config, mounts, site, about };
+    let app = App {
+        source,
+        authenticate,
+        gate,
+        allowance,
+        engine,
+        clock,
+        config,
+        mounts,
+        site,
+        about,
+        tails: Arc::new(tokio::sync::Semaphore::new(1)),
+        stop: CancellationToken::new(),
+    };
     let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let address = serve(app, &tracker, shutdown.clone()).await.expect("a free port");
     Served { address, tracker, shutdown, _spill: spill }
@@ -211,7 +230,7 @@ async fn metrics_count_requests_and_the_process() {
     for line in [
         "weir_query_requests_total{endpoint=\"/api/v1/ledger\",outcome=\"ok\"} ",
         "weir_query_duration_seconds_count{endpoint=\"/api/v1/ledger\"} ",
-        "weir_query_connections ",
+        "weir_port_connections_open{protocol=\"query\"}",
         "process_resident_memory_bytes ",
     ] {
         assert!(metrics.contains(line), "{line} in {metrics}");
@@ -238,9 +257,9 @@ async fn wrong_turns_are_explained_in_the_style_of_the_api() {
         (
             "/prometheus/api/v1/nothing",
             "404",
-            r#"{"error":"nothing is served at this path; /api lists what is","errorType":"not_found","status":"error"}"#,
+            r#"{"status":"error","errorType":"not_found","error":"nothing is served at this path; /api lists what is"}"#,
         ),
-        ("/prometheus/api/v1/query?query=up%7B", "400", r#""errorType":"bad_data","status":"error"}"#),
+        ("/prometheus/api/v1/query?query=up%7B", "400", r#"{"status":"error","errorType":"bad_data","error":""#),
         ("/api/v1/trace/%ff", "400", r#"{"error":{"code":400"#),
         ("/api/v1/trace/%3Cscript%3E", "400", r#"not an id of 32 hex digits: \"<script>\""#),
     ];
@@ -443,15 +462,9 @@ async fn connections_beyond_the_limit_wait() {
     assert_eq!(status(&read_all(&mut second).await), "200");
 }
 
-#[tokio::test]
-async fn connections_are_tuned() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("bound");
-    let stream = TcpStream::connect(address).await.expect("listens");
-    assert!(!stream.nodelay().expect("a socket"));
-    tune(&QueryConfig::default(), &stream);
-    assert!(stream.nodelay().expect("a socket"));
-    assert_eq!(SockRef::from(&stream).tcp_user_timeout().expect("a socket"), Some(Duration::from_secs(30)));
+#[test]
+fn an_answer_that_nobody_takes_is_given_up_by_the_kernel() {
+    assert_eq!(options(&QueryConfig::default()).taking_timeout, Some(Duration::from_secs(30)));
 }
 
 #[tokio::test]
@@ -473,12 +486,14 @@ async fn a_port_that_is_taken_is_named() {
         let config = QueryConfig { endpoint: endpoint.clone(), ..QueryConfig::default() };
         let app = App {
             source: Arc::new(held()),
-            authenticate: Arc::new(|_| None),
+            authenticate: Arc::new(|_| Err(Unauthenticated)),
             gate: Gate::new(&config),
             allowance: Allowance::of(&config),
             engine: Arc::clone(&engine),
             clock: Clock::fixed(0),
             config: Arc::new(config),
+            tails: Arc::new(tokio::sync::Semaphore::new(1)),
+            stop: CancellationToken::new(),
             mounts: Arc::default(),
             about: Arc::default(),
             site: Arc::default(),

@@ -181,7 +181,8 @@ impl Kept {
     }
 }
 
-fn entry(record: &Record<'_>, working: &Working) -> Entry {
+/// A line that came out of a pipeline.
+pub(super) fn entry(record: &Record<'_>, working: &Working) -> Entry {
     let labels: &LabelSet = &working.labels;
     let (mut stream, mut metadata, mut parsed) = (Vec::new(), Vec::new(), Vec::new());
     for (name, value, origin) in labels.sorted() {

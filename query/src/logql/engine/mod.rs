@@ -6,15 +6,19 @@
 mod accumulator;
 mod aggregate;
 mod binary;
+mod each;
 mod entries;
 mod evaluate;
+mod follow;
 mod groups;
 mod lines;
 mod series;
 mod windows;
 
+pub(crate) use each::each_line;
 pub(crate) use entries::{Direction, Entries, Entry, LogQuery, entries};
 pub(crate) use evaluate::{Evaluated, MetricQuery, evaluate};
+pub(crate) use follow::Following;
 pub(crate) use lines::{Bounds, Lines, Parts, Progress, Selection, Tally};
 pub(crate) use series::Series;
 

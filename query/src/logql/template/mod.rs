@@ -3,24 +3,21 @@
 //! Syntax and meaning follow the documentation of Go's `text/template` (<https://pkg.go.dev/text/template>) and Grafana's list of template functions.
 
 mod functions;
-mod layout;
-mod lex;
-mod parse;
-mod printf;
-mod run;
-mod value;
+mod json;
 
-use self::{parse::Node, run::Run};
+use std::collections::BTreeMap;
+
+use crate::gotemplate::{self, Bounds, Host, Signature, Value};
 
 /// Bytes that a template may write for one line.
 pub(super) const WRITTEN_BYTES_MAX: usize = 1 << 20;
 
+/// What one line may take.
+const BOUNDS: Bounds = Bounds { steps_max: 100_000, bytes_max: WRITTEN_BYTES_MAX };
+
 /// A template, read.
 #[derive(Debug, Clone)]
-pub(crate) struct Template {
-    nodes: Vec<Node>,
-    definitions: Vec<(String, Vec<Node>)>,
-}
+pub(crate) struct Template(gotemplate::Template);
 
 /// What a template sees of a line.
 pub(crate) trait Scope {
@@ -43,13 +40,36 @@ pub(crate) trait Scope {
 impl Template {
     /// Reads a template; says what is wrong with it.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
-        let (nodes, definitions) = parse::parse(text).map_err(|error| format!("invalid template: {error}"))?;
-        Ok(Self { nodes, definitions })
+        let template = gotemplate::Template::read("line", text, &functions::is_known);
+        // The name says nothing here.
+        let words = |error: String| error.strip_prefix("template: line:").map_or(error.clone(), str::to_owned);
+        template.map(Self).map_err(|error| format!("invalid template: line {}", words(error)))
     }
 
     /// Writes it for a line. What was written before an error means nothing.
     pub(crate) fn write(&self, scope: &mut dyn Scope, out: &mut String) -> Result<(), String> {
-        Run::new(scope, out, &self.definitions).run(&self.nodes)
+        self.0.write(&mut Line(scope), BOUNDS, out).map_err(|failure| failure.message)
+    }
+}
+
+/// A line: `.` are its labels; one that is absent is empty.
+struct Line<'s>(&'s mut dyn Scope);
+
+impl Host for Line<'_> {
+    fn field(&mut self, name: &str) -> Result<Value, String> {
+        Ok(Value::Text(self.0.label(name).unwrap_or_default()))
+    }
+
+    fn whole(&mut self) -> Value {
+        Value::Labels(self.0.labels().into_iter().collect::<BTreeMap<_, _>>())
+    }
+
+    fn signature(&self, name: &str) -> Option<Signature> {
+        functions::signature(name)
+    }
+
+    fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Value, String> {
+        functions::call(name, arguments, &*self.0)
     }
 }
 

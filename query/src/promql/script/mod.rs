@@ -10,6 +10,7 @@ mod series;
 
 use command::Command;
 pub(crate) use samples::Loaded;
+pub(crate) use series::{Described, Sequence, described};
 
 /// What a script came to.
 #[derive(Debug, Default)]

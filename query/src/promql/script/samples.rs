@@ -11,6 +11,7 @@ use super::{command::Load, nhcb, series::Sequence};
 use crate::promql::{
     histogram,
     source::{HistogramSample, Samples, Series, Source, SourceError},
+    value::Point,
 };
 
 /// All that was loaded.
@@ -58,6 +59,15 @@ impl Loaded {
                 }
             }
         }
+    }
+
+    /// Adds a sample; of two at one time the first counts.
+    pub(crate) fn insert(&mut self, labels: &Labels, time_ms: i64, point: Point) {
+        let stored = match point {
+            Point::Float(value) => Stored::Float(value),
+            Point::Histogram(histogram) => Stored::Histogram(histogram),
+        };
+        self.add(labels, time_ms, 0, stored);
     }
 
     /// Of two samples at one time the first counts.

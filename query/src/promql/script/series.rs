@@ -12,14 +12,14 @@ use crate::promql::{
 
 /// A series and its values, one for each step.
 #[derive(Debug, Clone)]
-pub(super) struct Described {
-    pub(super) labels: Labels,
-    pub(super) values: Vec<Sequence>,
+pub(crate) struct Described {
+    pub(crate) labels: Labels,
+    pub(crate) values: Vec<Sequence>,
 }
 
 /// A value at a step.
 #[derive(Debug, Clone)]
-pub(super) enum Sequence {
+pub(crate) enum Sequence {
     Omitted,
     Float(f64),
     Histogram {
@@ -29,7 +29,8 @@ pub(super) enum Sequence {
     },
 }
 
-pub(super) fn described(line: &str) -> Result<Described, String> {
+/// Reads a series and its values.
+pub(crate) fn described(line: &str) -> Result<Described, String> {
     let (selector, values) = split(line)?;
     Ok(Described { labels: labels(selector)?, values: sequence(values)? })
 }

@@ -167,13 +167,7 @@ fn series_text(selector: &Selector) -> String {
 }
 
 fn matcher_text(matcher: &LabelMatcher) -> String {
-    let op = match matcher.op {
-        MatchOp::Equal => "=",
-        MatchOp::NotEqual => "!=",
-        MatchOp::Matches => "=~",
-        MatchOp::MatchesNot => "!~",
-    };
-    format!("{}{op}{}", format::label_name(&matcher.name), quoted(&matcher.value))
+    format!("{}{}{}", format::label_name(&matcher.name), matcher.op.sign(), quoted(&matcher.value))
 }
 
 fn at_text(shift: &Shift) -> String {

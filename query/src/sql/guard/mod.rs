@@ -57,11 +57,19 @@ pub(super) fn admit(text: &str) -> Result<Statement, Refused> {
     Ok(statement)
 }
 
-/// Whether `text` is admitted, on a thread with the stack that queries have: for the fuzzer.
+/// Whether `text` is admitted: for the fuzzer.
 pub(crate) fn admits(text: &str) -> bool {
+    refusal(text).is_none()
+}
+
+/// Why `text` is not admitted, found on a thread with the stack that queries have.
+pub(crate) fn refusal(text: &str) -> Option<String> {
     std::thread::scope(|scope| {
-        let asked = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, || admit(text).is_ok());
-        asked.is_ok_and(|thread| thread.join().expect("no text makes it panic"))
+        let admitted = || admit(text).err().map(|refused| refused.to_string());
+        match std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, admitted) {
+            Ok(thread) => thread.join().expect("no text makes it panic"),
+            Err(error) => Some(format!("no thread to read it on: {error}")),
+        }
     })
 }
 

@@ -8,7 +8,7 @@ use super::{marks::Marks, series::Series};
 use crate::{
     journal::Fields,
     samples::{
-        SeriesSamples,
+        SeriesSamples, TimedHistogram,
         chunk::{Chunk, Samples},
         histogram::{histogram, put_histogram},
     },
@@ -150,7 +150,10 @@ impl Series {
                 rest.push(single.time_ms, single.start_ms, single.value);
             }
             let histograms = beside.histograms.iter().filter(|single| single.file == file);
-            rest.histograms.extend(histograms.filter_map(|single| Some((single.time_ms, single.histogram()?))));
+            rest.histograms.extend(histograms.filter_map(|single| {
+                let Single { time_ms, start_ms, .. } = *single;
+                Some(TimedHistogram { time_ms, start_ms, histogram: single.histogram()? })
+            }));
             rest.settle(0, 0);
         }
         let chunk = data.chunks.iter().find(|chunk| chunk.file == file);

@@ -4,9 +4,6 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use weir_proto::metrics::{Metadata, MetricType};
 
-/// Families of a tenant; further ones are not taken in.
-const FAMILIES_MAX: usize = 100_000;
-
 /// Texts are cut to this length.
 const TEXT_BYTES_MAX: usize = 4096;
 
@@ -28,14 +25,14 @@ struct Family {
 }
 
 impl Families {
-    /// Takes in what a batch says. What says nothing new, or nothing, changes nothing.
-    pub(super) fn learn(&mut self, batch: &[Metadata]) {
+    /// Takes in what a batch says, of no more families than `families_max`. What says nothing new, or nothing, changes nothing.
+    pub(super) fn learn(&mut self, batch: &[Metadata], families_max: usize) {
         for said in batch.iter().map(shortened) {
             let is_silent = said.metric_type == MetricType::Unknown && said.unit.is_empty() && said.help.is_empty();
             let known = self.by_name.get(&said.family);
             if is_silent
                 || known.is_some_and(|known| known.known == *said)
-                || (known.is_none() && self.by_name.len() >= FAMILIES_MAX)
+                || (known.is_none() && self.by_name.len() >= families_max)
             {
                 continue;
             }
@@ -92,16 +89,13 @@ mod tests {
     #[test]
     fn a_file_is_told_once() {
         let mut families = Families::default();
-        families.learn(&[family("a", "one"), family("b", "two")]);
+        families.learn(&[family("a", "one"), family("b", "two")], 2);
         let (news, version) = families.news_for(1);
         assert_eq!(news, [family("a", "one"), family("b", "two")]);
         families.set_written(1, version);
         assert_eq!(families.news_for(1).0, []);
-        families.learn(&[
-            family("b", "two"),
-            family("a", "other"),
-            Metadata { metric_type: MetricType::Unknown, ..family("b", "") },
-        ]);
+        let silent = Metadata { metric_type: MetricType::Unknown, ..family("b", "") };
+        families.learn(&[family("b", "two"), family("a", "other"), silent, family("c", "one too many")], 2);
         assert_eq!(families.news_for(1).0, [family("a", "other")]);
         assert_eq!(families.news_for(2).0, [family("a", "other"), family("b", "two")]);
     }

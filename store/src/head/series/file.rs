@@ -2,30 +2,35 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use parking_lot::Mutex;
+use prometheus::{IntCounter, register_int_counter};
 use weir_proto::{
     TenantId,
     metrics::{Exemplar, Metadata},
 };
 
-use super::{data::Arrival, series::SeriesRef};
+use super::{data::Arrival, registry::SeriesLimits, series::SeriesRef};
 use crate::{
-    Offset, Tally,
     journal::{FrameHeader, JournalFile, Tallies},
-    ledger::tally_of_frame,
+    ledger::{Tally, tally_of_frame},
+    offset::Offset,
 };
 
-/// Exemplars of a tenant in a file; further ones are not kept.
-const EXEMPLARS_MAX: usize = 200_000;
+static EXEMPLARS_REFUSED: LazyLock<IntCounter> = LazyLock::new(|| {
+    let text = "Exemplars left out because a journal file has storage.exemplars_max of the tenant.";
+    register_int_counter!("weir_exemplars_refused_total", text).expect("registered once")
+});
 
 /// One journal file that is not sealed.
 #[derive(Debug)]
 pub(crate) struct SeriesFile {
     number: u32,
     journal: Arc<JournalFile>,
+    /// Of a tenant; further ones are not kept.
+    exemplars_max: usize,
     state: Mutex<State>,
 }
 
@@ -70,8 +75,9 @@ pub(crate) struct Arrived {
 
 impl SeriesFile {
     /// A file of which nothing was read yet.
-    pub(crate) fn new(journal: Arc<JournalFile>) -> Self {
-        Self { number: journal.number(), journal, state: Mutex::default() }
+    pub(crate) fn new(journal: Arc<JournalFile>, limits: SeriesLimits) -> Self {
+        let (number, exemplars_max) = (journal.number(), limits.exemplars_max);
+        Self { number, journal, exemplars_max, state: Mutex::default() }
     }
 
     /// The journal file's number.
@@ -105,7 +111,7 @@ impl SeriesFile {
             tenant.metadata.insert(family.family.clone(), family);
         }
         for (series, exemplar) in arrived.exemplars {
-            tenant.add_exemplar(series, arrival.position, exemplar);
+            tenant.add_exemplar(series, arrival.position, exemplar, self.exemplars_max);
         }
     }
 
@@ -185,7 +191,7 @@ impl SeriesFile {
 
 impl TenantFile {
     /// Adds an exemplar, unless it is the one that its series had last: scrapes bring it again until there is another.
-    fn add_exemplar(&mut self, series: SeriesRef, position: u32, exemplar: Exemplar) {
+    fn add_exemplar(&mut self, series: SeriesRef, position: u32, exemplar: Exemplar, exemplars_max: usize) {
         let last = self.last_exemplars.get(&series.0.number).map(|&index| &self.exemplars[index].2);
         if last.is_some_and(|last| {
             last.labels == exemplar.labels
@@ -194,7 +200,8 @@ impl TenantFile {
         }) {
             return;
         }
-        if self.exemplars.len() >= EXEMPLARS_MAX {
+        if self.exemplars.len() >= exemplars_max {
+            EXEMPLARS_REFUSED.inc();
             return;
         }
         self.last_exemplars.insert(series.0.number, self.exemplars.len());

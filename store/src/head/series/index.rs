@@ -56,6 +56,11 @@ impl SeriesIndex {
         self.by_labels.insert_unique(hash, slot, |&slot| hasher.hash_one(&slots[slot as usize].labels));
     }
 
+    /// How many series have a value of a label.
+    pub(super) fn series_with(&self, name: &str, value: &str) -> usize {
+        self.names.get(name).and_then(|by_value| by_value.get(value)).map_or(0, Vec::len)
+    }
+
     /// How many series.
     pub(crate) fn len(&self) -> usize {
         self.slots.len()

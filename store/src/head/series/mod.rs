@@ -17,6 +17,6 @@ pub(crate) use file::{Arrived, SeriesFile, TenantFile};
 pub(crate) use index::SeriesIndex;
 pub(crate) use reading::HeadCut;
 pub use registry::SeriesRefused;
-pub(crate) use registry::{Registry, TenantSeries};
+pub(crate) use registry::{Registry, SeriesLimits, TenantSeries};
 pub(crate) use series::Series;
 pub use series::SeriesRef;

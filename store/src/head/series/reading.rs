@@ -5,8 +5,8 @@ use super::{
     series::Series,
 };
 use crate::{
-    Offset,
-    samples::{SeriesSamples, chunk::Samples},
+    offset::Offset,
+    samples::{SeriesSamples, TimedHistogram, chunk::Samples},
 };
 
 /// What of the head a snapshot sees: its files, and in the newest the frames up to an offset.
@@ -37,6 +37,18 @@ impl HeadCut {
 }
 
 impl Series {
+    /// How many chunks it has in memory, and the times of the earliest and the latest sample; `None` without any.
+    pub(crate) fn extent(&self) -> Option<(u64, i64, i64)> {
+        let data = self.data.lock();
+        let chunks = data.chunks.iter().map(|chunk| (chunk.chunk.first_ms(), chunk.chunk.last_ms()));
+        let beside = data.beside.iter().flat_map(|beside| {
+            let late = beside.late.iter().map(|single| single.time_ms);
+            late.chain(beside.histograms.iter().map(|single| single.time_ms)).map(|time_ms| (time_ms, time_ms))
+        });
+        let (first, last) = chunks.chain(beside).reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))?;
+        Some((data.chunks.len().max(1) as u64, first, last))
+    }
+
     /// Whether there may be a visible sample from `from_ms` to `to_ms`, both included. Where it says no there is none.
     pub(crate) fn overlaps(&self, cut: &HeadCut, from_ms: i64, to_ms: i64) -> bool {
         let within = |time_ms| (from_ms..=to_ms).contains(&time_ms);
@@ -73,7 +85,8 @@ impl Series {
                 && (from_ms..=to_ms).contains(&single.time_ms)
                 && let Some(histogram) = single.histogram()
             {
-                into.histograms.push((single.time_ms, histogram));
+                let Single { time_ms, start_ms, .. } = *single;
+                into.histograms.push(TimedHistogram { time_ms, start_ms, histogram });
             }
         }
     }

@@ -1,13 +1,14 @@
 //! All series in memory, by tenant.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
+use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use prometheus::{IntCounterVec, register_int_counter_vec};
 use weir_proto::{
@@ -20,29 +21,64 @@ use super::{
     index::SeriesIndex,
     series::{Series, SeriesRef},
 };
+use crate::note::Note;
 
 /// Metric names that refusals are counted under; those of further ones are counted as `other`.
 const REFUSED_NAMES_MAX: usize = 1000;
 
 static REFUSED: LazyLock<IntCounterVec> = LazyLock::new(|| {
-    let text = "New series refused because a tenant has storage.series_max, by metric name.";
+    let text = "New series refused because of storage.series_max or series_per_job_max, by metric name.";
     register_int_counter_vec!("weir_series_refused_total", text, &["metric"]).expect("registered once")
 });
 
-/// The tenant has as many series as it may: known ones go on, new ones are refused.
+/// There are as many series as there may be: known ones go on, new ones are refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the tenant has {series_max} series, no more are taken (storage.series_max)")]
-pub struct SeriesRefused {
-    /// The limit.
-    pub series_max: usize,
+pub enum SeriesRefused {
+    /// The tenant has so many.
+    #[error("the tenant has {0} series, no more are taken (storage.series_max)")]
+    Tenant(usize),
+    /// One of its jobs has.
+    #[error("the job {job:?} has {series_max} series, no more are taken (storage.series_per_job_max)")]
+    Job {
+        /// The value of the label `job`.
+        job: String,
+        /// The limit.
+        series_max: usize,
+    },
 }
+
+/// What a tenant may have in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SeriesLimits {
+    /// Series.
+    pub(crate) series_max: usize,
+    /// Series with one value of the label `job`.
+    pub(crate) series_per_job_max: usize,
+    /// Metric families.
+    pub(crate) families_max: usize,
+    /// Exemplars of a journal file.
+    pub(crate) exemplars_max: usize,
+}
+
+impl SeriesLimits {
+    /// None.
+    const NONE: Self = Self {
+        series_max: usize::MAX,
+        series_per_job_max: usize::MAX,
+        families_max: usize::MAX,
+        exemplars_max: usize::MAX,
+    };
+}
+
+/// The label by which jobs are told apart.
+const JOB: &str = "job";
 
 /// The series of all tenants.
 #[derive(Debug)]
 pub(crate) struct Registry {
     tenants: RwLock<HashMap<TenantId, Arc<TenantSeries>>>,
     next_number: AtomicU64,
-    series_max: usize,
+    limits: SeriesLimits,
     refused_names: Mutex<Vec<String>>,
 }
 
@@ -51,24 +87,31 @@ pub(crate) struct Registry {
 pub(crate) struct TenantSeries {
     index: RwLock<SeriesIndex>,
     families: Mutex<Families>,
+    /// By name; one without bytes is gone.
+    notes: Mutex<BTreeMap<String, Bytes>>,
 }
 
 /// Without a limit.
 impl Default for Registry {
     fn default() -> Self {
-        Self::new(1, usize::MAX)
+        Self::new(1, SeriesLimits::NONE)
     }
 }
 
 impl Registry {
     /// Knows none. Numbers begin at `first_number`, higher than what an earlier run gave.
-    pub(crate) fn new(first_number: u64, series_max: usize) -> Self {
+    pub(crate) fn new(first_number: u64, limits: SeriesLimits) -> Self {
         Self {
             tenants: RwLock::default(),
             next_number: AtomicU64::new(first_number),
-            series_max,
+            limits,
             refused_names: Mutex::default(),
         }
+    }
+
+    /// What a tenant may have.
+    pub(crate) fn limits(&self) -> SeriesLimits {
+        self.limits
     }
 
     /// Finds or makes a series.
@@ -77,7 +120,7 @@ impl Registry {
         if let Some(known) = of_tenant.index.read().find(labels) {
             return Ok(SeriesRef(known.clone()));
         }
-        self.add(&of_tenant, labels, self.series_max).inspect_err(|_| self.count_refused(labels.metric_name()))
+        self.add(&of_tenant, labels, self.limits).inspect_err(|_| self.count_refused(labels.metric_name()))
     }
 
     /// The same of a series that is in the journal: it was taken once.
@@ -86,17 +129,22 @@ impl Registry {
         if let Some(known) = of_tenant.index.read().find(labels) {
             return SeriesRef(known.clone());
         }
-        self.add(&of_tenant, labels, usize::MAX).expect("there is no limit")
+        self.add(&of_tenant, labels, SeriesLimits::NONE).expect("there is no limit")
     }
 
-    fn add(&self, of_tenant: &TenantSeries, labels: &Labels, series_max: usize) -> Result<SeriesRef, SeriesRefused> {
+    fn add(&self, of_tenant: &TenantSeries, labels: &Labels, limits: SeriesLimits) -> Result<SeriesRef, SeriesRefused> {
         let mut index = of_tenant.index.write();
         // Somebody may have been faster.
         if let Some(known) = index.find(labels) {
             return Ok(SeriesRef(known.clone()));
         }
-        if index.len() >= series_max {
-            return Err(SeriesRefused { series_max });
+        if index.len() >= limits.series_max {
+            return Err(SeriesRefused::Tenant(limits.series_max));
+        }
+        if let Some(job) = labels.get(JOB)
+            && index.series_with(JOB, job) >= limits.series_per_job_max
+        {
+            return Err(SeriesRefused::Job { job: job.to_owned(), series_max: limits.series_per_job_max });
         }
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let series = Arc::new(Series::new(number, labels.clone()));
@@ -157,17 +205,39 @@ impl TenantSeries {
     }
 
     /// Takes in what is said of families.
-    pub(crate) fn learn(&self, metadata: &[Metadata]) {
+    pub(crate) fn learn(&self, metadata: &[Metadata], limits: SeriesLimits) {
         if !metadata.is_empty() {
-            self.families.lock().learn(metadata);
+            self.families.lock().learn(metadata, limits.families_max);
         }
     }
 
     /// Takes in what was known before: what is known already stays.
-    pub(crate) fn learn_older(&self, metadata: &[Metadata]) {
+    pub(crate) fn learn_older(&self, metadata: &[Metadata], limits: SeriesLimits) {
         let mut families = self.families.lock();
         let new: Vec<Metadata> = metadata.iter().filter(|said| !families.knows(&said.family)).cloned().collect();
-        families.learn(&new);
+        families.learn(&new, limits.families_max);
+    }
+
+    /// Takes in notes that are durable.
+    pub(crate) fn note(&self, notes: &[Note]) {
+        if !notes.is_empty() {
+            self.notes.lock().extend(notes.iter().map(|note| (note.name.clone(), note.bytes.clone())));
+        }
+    }
+
+    /// Takes in what stood before: what is known already stays.
+    pub(crate) fn note_older(&self, notes: Vec<Note>) {
+        let mut known = self.notes.lock();
+        for Note { name, bytes } in notes {
+            known.entry(name).or_insert(bytes);
+        }
+    }
+
+    /// The notes that stand, by name.
+    pub(crate) fn notes(&self) -> Vec<Note> {
+        let notes = self.notes.lock();
+        let standing = notes.iter().filter(|(_, bytes)| !bytes.is_empty());
+        standing.map(|(name, bytes)| Note { name: name.clone(), bytes: bytes.clone() }).collect()
     }
 
     /// Memory, about.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use weir_proto::TenantId;
 
 use super::super::*;
-use crate::{RejectReason, Rejection};
+use crate::reject::{RejectReason, Rejection};
 
 /// Every journal of the tests has this one.
 pub(crate) const SALT: u64 = 0x8ef1_0cde_55aa_0b17;

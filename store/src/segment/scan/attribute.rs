@@ -7,7 +7,7 @@ use super::{
     gather::{self, ChosenRows},
 };
 use crate::{
-    AttributeForm, Place,
+    ask::{request::AttributeForm, span::Place},
     segment::{
         Segment, SegmentError,
         chunk_reader::ChunkReader,
@@ -335,13 +335,13 @@ pub(super) fn push_view(column: &mut Column, row: u32, value: &ValueView<'_>, fo
     }
 }
 
-/// The text of a key's value in a JSON object as [`crate::ScanColumn::Attributes`] gives it.
+/// The text of a key's value in a JSON object as [`crate::ask::request::ScanColumn::Attributes`] gives it.
 ///
 /// # Errors
 ///
 /// When the text is not such an object.
-pub fn attribute_in_json(object: &str, key: &str) -> Result<Option<String>, crate::ReadError> {
-    let damaged = |error: BadJson| crate::ReadError::Damaged(error.to_string());
+pub fn attribute_in_json(object: &str, key: &str) -> Result<Option<String>, crate::ask::error::ReadError> {
+    let damaged = |error: BadJson| crate::ask::error::ReadError::Damaged(error.to_string());
     let Some(value) = json_entry::find(object.as_bytes(), &quoted(key)).map_err(damaged)? else { return Ok(None) };
     let mut text = Vec::new();
     let is_there = write_text(value, &mut text).map_err(damaged)?;

@@ -8,7 +8,7 @@ use weir_proto::{
 
 use super::attribute::{empty, word_of_text};
 use crate::{
-    AttributeForm, AttributeTest,
+    ask::{filter::AttributeTest, request::AttributeForm},
     segment::{
         column::{Column, Values},
         json,

@@ -13,7 +13,11 @@ use super::{
     resources,
 };
 use crate::{
-    Place, ReadBounds, ReadCounts, ScanColumn, ScanRequest,
+    ask::{
+        pruned::ReadCounts,
+        request::{ReadBounds, ScanColumn, ScanRequest},
+        span::Place,
+    },
     segment::{
         Segment, SegmentError,
         chunk_reader::ChunkReader,
@@ -177,7 +181,7 @@ impl GroupRows<'_> {
 fn state(rows: u32) -> Column {
     let mut column = Column::dense_bytes();
     if rows > 0 {
-        column.push_bytes(0, super::rows::state_text(crate::SpanState::Kept));
+        column.push_bytes(0, super::rows::state_text(crate::ask::span::SpanState::Kept));
         if let Values::Bytes { codes, .. } = &mut column.values {
             codes.resize(rows as usize, 0);
         }

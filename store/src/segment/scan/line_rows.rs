@@ -16,7 +16,10 @@ use super::{
     rows::{push_attribute, write_attributes},
 };
 use crate::{
-    Place, ScanColumn, ScanRequest,
+    ask::{
+        request::{ScanColumn, ScanRequest},
+        span::Place,
+    },
     segment::{SegmentError, column::Column, json, schema::lines},
 };
 

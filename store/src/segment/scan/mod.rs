@@ -27,7 +27,7 @@ pub(super) use prune::within;
 pub(crate) use rows::{HeadRow, ScanRows};
 
 use super::schema::Table;
-use crate::ScanColumn;
+use crate::ask::request::ScanColumn;
 
 /// The table's column that a scan's column is, where it is one: they have the same names.
 fn fixed_column(table: &Table, column: &ScanColumn) -> Option<usize> {

@@ -13,7 +13,11 @@ use super::{
     resources::{self, Classes, position},
 };
 use crate::{
-    AttributeCondition, AttributeTest, ReadCounts, ResourceTest, ScanColumn, ScanFilter,
+    ask::{
+        filter::{AttributeCondition, AttributeTest, ResourceTest, ScanFilter},
+        pruned::ReadCounts,
+        request::ScanColumn,
+    },
     segment::{
         Segment, SegmentError,
         body_tokens::{NeedleHashes, Tokens},

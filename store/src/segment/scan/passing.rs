@@ -7,7 +7,7 @@ use super::{
     body::{self, BodyField},
 };
 use crate::{
-    AttributeForm, AttributeTest,
+    ask::{filter::AttributeTest, request::AttributeForm},
     segment::{
         SegmentError,
         chunk_reader::{Block, ChunkReader},

@@ -7,7 +7,7 @@ use weir_proto::{Signal, TraceId};
 
 use super::{attribute, fixed_column, passing};
 use crate::{
-    Pruned, ScanColumn, ScanFilter,
+    ask::{filter::ScanFilter, pruned::Pruned, request::ScanColumn},
     segment::{Segment, SegmentError, chunk_reader::ChunkReader, trace_index::joined},
 };
 

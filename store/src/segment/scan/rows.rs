@@ -8,14 +8,17 @@ use weir_proto::{
 
 use super::{arrays, attribute, entries::write_sorted, fixed_column, group};
 use crate::{
-    Place, ScanColumn, ScanRequest, SpanState,
-    sampling::{KeptBy, POLICY_ATTRIBUTE},
+    ask::{
+        request::{ScanColumn, ScanRequest},
+        span::{Place, SpanState},
+    },
     segment::{
         SegmentError,
         column::Column,
         events, json,
         schema::{Kind, fixed},
     },
+    verdict::kept::{KeptBy, POLICY_ATTRIBUTE},
 };
 
 /// What the head's summary tells of a span.

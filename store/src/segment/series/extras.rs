@@ -4,7 +4,11 @@ use weir_proto::metrics::{Exemplar, Labels, Metadata, MetricType};
 
 use crate::{
     journal::{Fields, put_varint},
-    samples::bytes::{count, float, put_bytes, put_float, put_signed, signed, sized, text},
+    note::Note,
+    samples::{
+        bytes::{count, float, put_bytes, put_float, put_signed, signed, sized, text},
+        payload::read_notes,
+    },
 };
 
 /// Exemplars by series; `None` without any.
@@ -40,20 +44,29 @@ pub(super) fn read_exemplars(bytes: &[u8]) -> Option<Vec<(Labels, Vec<Exemplar>)
         .collect()
 }
 
-/// Families; `None` without any.
-pub(super) fn put_families(families: &[Metadata]) -> Option<Vec<u8>> {
+/// Families, and the notes behind them; `None` without any.
+pub(super) fn put_families(families: &[Metadata], notes: &[Note]) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     put_varint(&mut bytes, families.len() as u64);
     for family in families {
         put_family(&mut bytes, family);
     }
-    (!families.is_empty()).then_some(bytes)
+    if !notes.is_empty() {
+        put_varint(&mut bytes, notes.len() as u64);
+        for note in notes {
+            put_bytes(&mut bytes, note.name.as_bytes());
+            put_bytes(&mut bytes, &note.bytes);
+        }
+    }
+    (!families.is_empty() || !notes.is_empty()).then_some(bytes)
 }
 
-/// What [`put_families`] wrote.
-pub(super) fn read_families(bytes: &[u8]) -> Option<Vec<Metadata>> {
+/// What [`put_families`] wrote. Segments from before there were notes end with the families.
+pub(super) fn read_families(bytes: &[u8]) -> Option<(Vec<Metadata>, Vec<Note>)> {
     let mut fields = Fields(bytes);
-    (0..count(&mut fields, 4)?).map(|_| family(&mut fields)).collect()
+    let families: Option<Vec<_>> = (0..count(&mut fields, 4)?).map(|_| family(&mut fields)).collect();
+    let notes = if fields.0.is_empty() { Vec::new() } else { read_notes(&mut fields)? };
+    Some((families?, notes))
 }
 
 fn put_family(into: &mut Vec<u8>, family: &Metadata) {

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use weir_proto::{Signal, TenantId};
 
 use crate::{
-    Tally,
+    ledger::Tally,
     segment::{
         SegmentError, SegmentId,
-        manifest::{Checked, FORMAT, check_format_of, checked, damaged, with_checksum},
+        manifest::{Checked, SERIES_FORMAT, check_format_of, checked, damaged, with_checksum},
     },
 };
 
@@ -57,7 +57,7 @@ impl SeriesManifest {
     /// Of a segment under way.
     pub(super) fn new(id: &SegmentId, content: Content, index: Checked, chunks_bytes: u64) -> Self {
         Self {
-            format: FORMAT,
+            format: SERIES_FORMAT,
             tenant: id.tenant.as_str().to_owned(),
             journal: id.signal.name().to_owned(),
             first_file: id.first_file,

@@ -11,8 +11,8 @@ use super::{
     write::{SeriesExtras, SeriesWriter},
 };
 use crate::{
-    Tally,
     disk::Disk,
+    ledger::Tally,
     samples::SeriesSamples,
     segment::{SegmentError, SegmentId, SegmentTally},
 };
@@ -184,6 +184,10 @@ fn extras(inputs: &[Arc<SeriesSegment>], tally: SegmentTally, passes_over: bool)
             Err(error) => return Err(error),
         }
     }
+    let notes = match inputs.last().map_or(Ok(Vec::new()), |newest| newest.notes()) {
+        Err(SegmentError::Damaged { .. }) if passes_over => Vec::new(),
+        notes => notes?,
+    };
     for of_series in exemplars.values_mut() {
         of_series.sort_by_key(|exemplar| exemplar.time_ms);
         of_series.dedup();
@@ -191,6 +195,7 @@ fn extras(inputs: &[Arc<SeriesSegment>], tally: SegmentTally, passes_over: bool)
     Ok(SeriesExtras {
         exemplars: exemplars.into_iter().collect(),
         families: families.into_values().collect(),
+        notes,
         tally,
         arrived_at_ns: inputs.iter().map(|input| input.age_from_ns()).max().unwrap_or(0),
     })

@@ -15,6 +15,8 @@ mod records;
 mod windows;
 mod write;
 
+#[doc(hidden)]
+pub use chunks::chunk_is_kept;
 pub(crate) use chunks::{ChunkRef, EncodedChunk};
 pub(crate) use merge::{merge_series, salvage_series};
 pub(crate) use open::SeriesSegment;

@@ -11,7 +11,7 @@ use super::{
     manifest::SeriesManifest,
 };
 use crate::{
-    Tally,
+    ledger::Tally,
     segment::{
         SegmentError, SegmentId,
         files::{MANIFEST, ReadFile},

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     labels::{LabelIndex, SeriesSet, Values},
+    note::Note,
     samples::SeriesSamples,
     segment::SegmentError,
 };
@@ -103,7 +104,16 @@ impl SeriesSegment {
 
     /// The families, by name.
     pub(crate) fn families(&self) -> Result<Vec<Metadata>, SegmentError> {
-        let Some(block) = &self.directory.families else { return Ok(Vec::new()) };
+        Ok(self.told()?.0)
+    }
+
+    /// The notes that stood when it was written, by name.
+    pub(crate) fn notes(&self) -> Result<Vec<Note>, SegmentError> {
+        Ok(self.told()?.1)
+    }
+
+    fn told(&self) -> Result<(Vec<Metadata>, Vec<Note>), SegmentError> {
+        let Some(block) = &self.directory.families else { return Ok(Default::default()) };
         read_families(&self.block(block)?).ok_or_else(|| SegmentError::damaged(format!("{INDEX}: families")))
     }
 
@@ -132,6 +142,13 @@ impl LabelIndex for SeriesSegment {
             }
             Values::Taken { prefix, .. } => {
                 let map = self.map(entry)?;
+                if let Some(automaton) = values.automaton(entry.values) {
+                    let mut stream = map.search(automaton).ge(prefix).into_stream();
+                    while let Some((_, place)) = stream.next() {
+                        lists.add(ListPlace::from_u64(place), into)?;
+                    }
+                    return Ok(());
+                }
                 let mut stream = map.range().ge(prefix).into_stream();
                 while let Some((value, place)) = stream.next() {
                     if !value.starts_with(prefix.as_bytes()) {

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     disk::Disk,
+    note::Note,
     segment::{
         SegmentError, SegmentId, SegmentTally,
         files::{MANIFEST, NewDirectory},
@@ -53,6 +54,8 @@ pub(crate) struct SeriesExtras {
     pub(crate) exemplars: Vec<(Labels, Vec<Exemplar>)>,
     /// By name.
     pub(crate) families: Vec<Metadata>,
+    /// All that stand, by name.
+    pub(crate) notes: Vec<Note>,
     /// What it tells of the ledger.
     pub(crate) tally: SegmentTally,
     /// When the newest of it arrived, Unix ns: what lies in the future is no younger than that.
@@ -134,7 +137,7 @@ impl SeriesWriter {
         }
         let exemplars = put_exemplars(&extras.exemplars);
         let exemplars = exemplars.map(|bytes| self.compressed(&bytes)).transpose()?;
-        let families = put_families(&extras.families);
+        let families = put_families(&extras.families, &extras.notes);
         let families = families.map(|bytes| self.compressed(&bytes)).transpose()?;
         let names = std::mem::take(&mut self.names);
         let io = |source| SegmentError::io(&self.path, source);

@@ -13,8 +13,10 @@ use super::{
     shop::{Random, Shop},
 };
 use crate::{
-    SpanFilter, SpanRecord, TagFilter,
-    search::NewestTraces,
+    ask::{
+        search::NewestTraces,
+        span::{SpanFilter, SpanRecord, TagFilter},
+    },
     segment::{Segment, SegmentError},
 };
 

@@ -1,6 +1,10 @@
 //! Sizes and speeds. With `WEIR_FIGURES=<batches of 1000>` in a release build the speeds are worth reading.
 
-use crate::segment::Builder as _;
+use crate::{
+    disk::Disk,
+    ledger::Tally,
+    segment::{Builder as _, SpanBuilder, merge, write_segment},
+};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -10,11 +14,6 @@ use prost::Message;
 use weir_proto::otlp::traces::{Checks, scan};
 
 use super::{id, shop::Shop};
-use crate::{
-    Tally,
-    disk::Disk,
-    segment::{SpanBuilder, merge, write_segment},
-};
 
 /// Bytes a span may take on disk, index included.
 const SPAN_BYTES_MAX: f64 = 45.0;
@@ -105,11 +104,11 @@ fn print_columns(segment: &crate::segment::Segment) {
 }
 
 fn print_lookups(segment: &crate::segment::Segment) {
-    let mut newest = crate::search::NewestTraces::new(200);
+    let mut newest = crate::ask::search::NewestTraces::new(200);
     let start = Instant::now();
     let started = now(start);
     let deadline = start + Duration::from_secs(60);
-    segment.search(&crate::SpanFilter::default(), &mut newest, deadline).expect("intact");
+    segment.search(&crate::ask::span::SpanFilter::default(), &mut newest, deadline).expect("intact");
     println!("search for anything: {:?}", (now(start) - started));
     let traces = newest.into_traces();
     let started = now(start);
@@ -117,7 +116,7 @@ fn print_lookups(segment: &crate::segment::Segment) {
     println!("trace by id: {:?} each, {} spans", (now(start) - started) / traces.len() as u32, spans / traces.len());
     let started = now(start);
     let located = segment.locate(&traces[..20], usize::MAX).expect("intact").expect("no bound");
-    let mut of_traces = vec![crate::TraceRows::default(); 20];
+    let mut of_traces = vec![crate::ask::span::TraceRows::default(); 20];
     segment.read_located(&located, &mut |_| true, &mut of_traces).expect("intact");
     let spans: usize = of_traces.iter().map(|trace| trace.rows.len()).sum();
     println!("20 traces in one pass: {:?}, {spans} spans", now(start) - started);
@@ -129,10 +128,10 @@ fn print_lookups(segment: &crate::segment::Segment) {
         ("http.response.status_code", "500"),
         ("user.id", "user-77"),
     ] {
-        let tags = vec![crate::TagFilter::attribute(key, value)];
-        let filter = crate::SpanFilter { tags, ..Default::default() };
+        let tags = vec![crate::ask::span::TagFilter::attribute(key, value)];
+        let filter = crate::ask::span::SpanFilter { tags, ..Default::default() };
         for limit in [20, 1_000_000] {
-            let mut newest = crate::search::NewestTraces::new(limit);
+            let mut newest = crate::ask::search::NewestTraces::new(limit);
             let started = now(start);
             segment.search(&filter, &mut newest, deadline).expect("intact");
             println!("search {key}={value}: {:?}, {} traces", now(start) - started, newest.into_traces().len());

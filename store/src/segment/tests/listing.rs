@@ -10,7 +10,7 @@ use weir_proto::otlp::messages::{
 
 use super::{id, round_trip::write, shop::text};
 use crate::{
-    Operation, Operations,
+    ask::span::{Operation, Operations},
     disk::Disk,
     segment::{Segment, manifest::OPERATIONS_MAX, merge},
 };

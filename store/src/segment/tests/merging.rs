@@ -12,8 +12,9 @@ use super::{
     shop::{Shop, int, text},
 };
 use crate::{
-    Operations, SpanFilter, Tally,
+    ask::span::{Operations, SpanFilter},
     disk::Disk,
+    ledger::Tally,
     segment::{Segment, SegmentError, merge},
 };
 

@@ -20,7 +20,10 @@ use weir_proto::{
     otlp::messages::{collector::trace::v1::ExportTraceServiceRequest, common::v1::KeyValue},
 };
 
-use crate::{SpanRecord, SpanState, segment::SegmentId};
+use crate::{
+    ask::span::{SpanRecord, SpanState},
+    segment::SegmentId,
+};
 
 /// A segment's id.
 fn id(first_file: u32, last_file: u32, generation: u32) -> SegmentId {

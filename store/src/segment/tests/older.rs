@@ -17,9 +17,11 @@ use super::{
     shop::Shop,
 };
 use crate::{
-    SpanFilter, SpanRecord,
+    ask::{
+        search::NewestTraces,
+        span::{SpanFilter, SpanRecord},
+    },
     disk::Disk,
-    search::NewestTraces,
     segment::{
         Segment, SegmentError, merge,
         schema::{Unwritten, fixed},

@@ -1,6 +1,12 @@
 //! What goes in comes out.
 
-use crate::segment::Builder as _;
+use crate::{
+    ask::span::SpanRecord,
+    disk::Disk,
+    ledger::Tally,
+    reject::{RejectReason, Rejection},
+    segment::{Builder as _, Segment, SpanBuilder, write_segment},
+};
 use std::{collections::BTreeMap, path::Path};
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -9,11 +15,6 @@ use prost::Message;
 use weir_proto::{TraceId, otlp::messages::collector::trace::v1::ExportTraceServiceRequest};
 
 use super::{assert_same, id, odd, records, shop::Shop};
-use crate::{
-    RejectReason, Rejection, SpanRecord, Tally,
-    disk::Disk,
-    segment::{Segment, SpanBuilder, write_segment},
-};
 
 /// Writes requests as a segment.
 pub(super) fn write(parent: &Path, requests: &[ExportTraceServiceRequest], first_file: u32) -> Segment {
@@ -117,9 +118,9 @@ fn an_empty_segment_is_one() {
     let again = Segment::open(segment.directory()).expect("opened");
     assert_eq!((again.rows(), again.tally(), again.start_ns()), (0, &tally, None));
     assert!(again.trace(TraceId([1; 16])).expect("intact").is_empty());
-    let mut operations = crate::Operations::default();
+    let mut operations = crate::ask::span::Operations::default();
     again.add_operations(&mut operations, None).expect("intact");
-    assert_eq!(operations, crate::Operations::default());
+    assert_eq!(operations, crate::ask::span::Operations::default());
 }
 
 proptest! {

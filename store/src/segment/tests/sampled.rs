@@ -1,6 +1,15 @@
 //! Chosen spans in a segment: their policy, their adjusted count, their threshold; also after a merge.
 
-use crate::segment::Builder as _;
+use crate::{
+    ask::{
+        search::NewestTraces,
+        span::{SpanFilter, SpanRecord, TagFilter},
+    },
+    disk::Disk,
+    ledger::Tally,
+    segment::{Builder as _, ChosenSpan, Segment, SpanBuilder, merge, write_segment},
+    verdict::kept::{KeptBy, POLICY_ATTRIBUTE},
+};
 use std::{path::Path, sync::Arc};
 
 use prost::Message;
@@ -12,13 +21,6 @@ use weir_proto::otlp::messages::{
 use super::{
     id, normal,
     shop::{Shop, text},
-};
-use crate::{
-    SpanFilter, SpanRecord, TagFilter, Tally,
-    disk::Disk,
-    sampling::{KeptBy, POLICY_ATTRIBUTE},
-    search::NewestTraces,
-    segment::{ChosenSpan, Segment, SpanBuilder, merge, write_segment},
 };
 
 const ERRORS: KeptBy<'_> = KeptBy { policy: "errors", adjusted_count: 1.0, is_probabilistic: false };

@@ -14,8 +14,10 @@ use weir_proto::{
 
 use super::{odd, records, round_trip::write, shop::Shop};
 use crate::{
-    DroppedItems, Sought, SpanFilter, SpanRecord, SpanState, SpanText, TagFilter,
-    search::NewestTraces,
+    ask::{
+        search::NewestTraces,
+        span::{DroppedItems, Sought, SpanFilter, SpanRecord, SpanState, SpanText, TagFilter},
+    },
     segment::{Searched, Segment},
 };
 

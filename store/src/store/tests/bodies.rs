@@ -17,12 +17,20 @@ use weir_proto::{
 };
 
 use super::{
-    super::{LogsBatch, Snapshot},
     lines::scanned,
     spans::{self, tenant},
     *,
 };
-use crate::{AttributeCondition, AttributeForm, AttributeTest, Place, ScanColumn, ScanFilter, head::LineSummaries};
+use crate::{
+    ask::{
+        filter::{AttributeCondition, AttributeTest, ScanFilter},
+        request::{AttributeForm, ScanColumn},
+        span::Place,
+    },
+    head::LineSummaries,
+    lane::lane::LogsBatch,
+    snapshot::asked::Snapshot,
+};
 
 const KEYS: [&str; 9] = ["n", "ms", "user.id", "ok", "list", "mix", "late", "id", "none"];
 
@@ -72,6 +80,7 @@ fn batch(numbers: std::ops::Range<u64>) -> LogsBatch {
         summaries,
         generation: 0,
         head_dropped: 0,
+        cursors: Default::default(),
     }
 }
 

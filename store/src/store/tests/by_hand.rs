@@ -6,8 +6,9 @@ use weir_proto::{TenantId, TraceId};
 
 use super::super::Shared;
 use crate::{
-    Offset, Tally,
-    sampling::{FrameTraces, Outcome, SlotChunk, VerdictNo},
+    ledger::Tally,
+    offset::Offset,
+    verdict::outcome::{FrameTraces, Outcome, SlotChunk, VerdictNo},
 };
 
 /// Where the traces of sampled frames stand.

@@ -8,7 +8,7 @@ use std::{
 use weir_proto::TenantId;
 
 use super::spans;
-use crate::{SearchLimits, Snapshot, Tally};
+use crate::{ask::span::SearchLimits, ledger::Tally, snapshot::asked::Snapshot};
 
 /// Numbers of spans.
 pub(super) type Numbers = BTreeSet<u64>;

@@ -12,7 +12,10 @@ use std::{
 use tracing::{Event, Level, Metadata, Subscriber, span};
 
 use super::{spans, still::StillStore, temp_folder};
-use crate::{SearchLimits, SpanFilter, segment::Segment};
+use crate::{
+    ask::span::{SearchLimits, SpanFilter},
+    segment::Segment,
+};
 
 /// Damages all pages of the rows; footer, index and manifest stay as they are.
 fn damage_rows(segment: &Segment) {

@@ -8,8 +8,14 @@ use weir_proto::{TraceId, otlp::traces::ScannedSpan};
 
 use super::{spans::tenant, *};
 use crate::{
-    ScanColumn, ScanFilter, ScanRequest, SearchLimits, SpanFilter, Tally,
-    sampling::{ArrivedSpan, Cause, Decision, Judge, Sampling, SamplingOptions, SpanMark, SpanMarker, TraceAccount},
+    ask::{
+        filter::ScanFilter,
+        request::{ScanColumn, ScanRequest},
+        span::{SearchLimits, SpanFilter},
+    },
+    ledger::Tally,
+    sampling::{ArrivedSpan, Cause, Decision, Judge, Sampling, SamplingOptions, TraceAccount},
+    verdict::mark::{SpanMark, SpanMarker},
 };
 
 /// What was acknowledged, by tenant.

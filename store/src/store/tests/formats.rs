@@ -4,10 +4,15 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use arrow_array::{Array, cast::AsArray, types::Float64Type};
 
-use super::{super::open, spans::tenant, *};
+use super::{spans::tenant, *};
 use crate::{
-    OpenError, ScanColumn, ScanFilter, ScanRequest,
+    ask::{
+        filter::ScanFilter,
+        request::{ScanColumn, ScanRequest},
+    },
+    lane::errors::OpenError,
     segment::tests::older::{change_manifest, without_columns},
+    upkeep::open,
 };
 
 /// Columns that the test's spans have nothing in.

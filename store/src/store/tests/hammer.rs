@@ -5,13 +5,11 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use super::{
-    super::{Snapshot, view::View},
-    check,
-    spans::tenant,
-    *,
+use super::{check, spans::tenant, *};
+use crate::{
+    ask::span::SearchLimits,
+    snapshot::{asked::Snapshot, view::View},
 };
-use crate::SearchLimits;
 
 const WRITERS: u64 = 3;
 const READERS: u64 = 2;

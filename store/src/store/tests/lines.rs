@@ -18,15 +18,19 @@ use weir_proto::{
     },
 };
 
-use super::{
-    super::{LogsBatch, Snapshot, housekeeping, open, run, sealer},
-    spans::tenant,
-    *,
-};
+use super::{spans::tenant, *};
 use crate::{
-    AttributeForm, Place, RejectReason, Rejection, ScanColumn, ScanFilter, ScanRequest,
+    ask::{
+        filter::ScanFilter,
+        request::{AttributeForm, ScanColumn, ScanRequest},
+        span::Place,
+    },
     disk::recorder::{Recorder, Unsynced},
     head::{LineRows, LineSummaries},
+    lane::lane::LogsBatch,
+    reject::{RejectReason, Rejection},
+    snapshot::asked::Snapshot,
+    upkeep::{housekeeping, open, run, sealer},
 };
 
 /// Each third line has no trace; the others are of few.
@@ -69,12 +73,12 @@ fn line(n: u64) -> LogRecord {
     }
 }
 
-fn batch(tenant: &TenantId, numbers: &[u64]) -> LogsBatch {
+pub(super) fn batch(tenant: &TenantId, numbers: &[u64]) -> LogsBatch {
     rejecting(tenant, numbers, &[])
 }
 
 /// With some ordinals rejected.
-fn rejecting(tenant: &TenantId, numbers: &[u64], rejected: &[u32]) -> LogsBatch {
+pub(super) fn rejecting(tenant: &TenantId, numbers: &[u64], rejected: &[u32]) -> LogsBatch {
     let resource = Resource {
         attributes: vec![attribute("service.name", Value::StringValue(format!("service-{}", numbers[0] % 2)))],
         ..Resource::default()
@@ -102,6 +106,7 @@ fn rejecting(tenant: &TenantId, numbers: &[u64], rejected: &[u32]) -> LogsBatch 
         summaries,
         generation: 0,
         head_dropped: 0,
+        cursors: Default::default(),
     }
 }
 
@@ -146,7 +151,7 @@ pub(super) fn scanned(
     rows
 }
 
-fn shown(batch: &RecordBatch, row: usize) -> String {
+pub(super) fn shown(batch: &RecordBatch, row: usize) -> String {
     let cell = |column: &dyn Array| {
         if column.is_null(row) {
             return "-".to_owned();
@@ -182,13 +187,14 @@ fn answers(snapshot: &Snapshot, tenant: &TenantId) -> Vec<Vec<String>> {
     let all = |filter| scanned(snapshot, tenant, columns(), filter);
     let service = Some(vec!["service-1".to_owned()]);
     let trace_ids = trace_of(4).map(|id| vec![id]);
-    let even = crate::AttributeCondition {
+    let even = crate::ask::filter::AttributeCondition {
         place: Place::Any,
         key: "even".into(),
-        test: crate::AttributeTest::TextIn(vec!["true".into()]),
+        test: crate::ask::filter::AttributeTest::TextIn(vec!["true".into()]),
     };
-    let of_service_1 =
-        crate::ResourceTest::new(|resource, scope| resource == r#"{"service.name":"service-1"}"# && scope == "scope");
+    let of_service_1 = crate::ask::filter::ResourceTest::new(|resource, scope| {
+        resource == r#"{"service.name":"service-1"}"# && scope == "scope"
+    });
     let mut answers = vec![
         all(ScanFilter::default()),
         all(ScanFilter { services: service, ..ScanFilter::default() }),

@@ -12,7 +12,13 @@ use weir_proto::metrics::{
 };
 
 use super::{spans::tenant, *};
-use crate::{FloatSample, HistogramSample, MetricsBatch, RejectReason, SampleIndex, SeriesSamples, Snapshot, Tally};
+use crate::{
+    lane::metrics::{FloatSample, HistogramSample, MetricsBatch, SampleIndex},
+    ledger::Tally,
+    reject::RejectReason,
+    samples::{SeriesSamples, TimedHistogram},
+    snapshot::asked::Snapshot,
+};
 
 pub(super) fn labels(text: &str) -> Labels {
     let pairs = text.split(',').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').expect("name=value"));
@@ -53,8 +59,9 @@ pub(super) fn shown(snapshot: &Snapshot, tenant: &TenantId, matchers: &[LabelMat
             let start = samples.start_ms.get(index).filter(|start| **start != 0);
             text.push_str(&format!(" {time_ms}={value}{}", start.map_or(String::new(), |start| format!("@{start}"))));
         }
-        for (time_ms, histogram) in &samples.histograms {
-            text.push_str(&format!(" {time_ms}:{}", histogram.count));
+        for TimedHistogram { time_ms, start_ms, histogram } in &samples.histograms {
+            let start = if *start_ms == 0 { String::new() } else { format!("@{start_ms}") };
+            text.push_str(&format!(" {time_ms}:{}{start}", histogram.count));
         }
         text.push('\n');
     }
@@ -183,7 +190,7 @@ async fn everything_else_comes_back_too() {
         snapshot.series(&tenant, &named("a"), 0, 9999).expect("readable")[0].read(0, 9999, &mut samples).expect("read");
         assert_eq!(samples.values[0].to_bits(), STALE_NAN.to_bits());
         snapshot.series(&tenant, &named("h"), 0, 9999).expect("readable")[0].read(0, 9999, &mut samples).expect("read");
-        assert_eq!(samples.histograms[1].1, histogram(2.0));
+        assert_eq!(samples.histograms[1].histogram, histogram(2.0));
         store.shutdown().await;
     }
 }

@@ -5,6 +5,7 @@ mod by_hand;
 mod check;
 mod damage;
 mod faults;
+mod feed;
 mod fixtures;
 mod formats;
 mod hammer;
@@ -34,8 +35,8 @@ use std::{
 use weir_proto::{Signal, TenantId, time::Clock};
 
 use self::{check::Numbers, still::StillStore};
-use super::{AppendError, Store, StoreOptions};
-use crate::disk::Disk;
+use super::Store;
+use crate::{disk::Disk, lane::errors::AppendError, options::StoreOptions};
 
 /// How long a test waits for something that background threads do.
 const PATIENCE: Duration = Duration::from_secs(30);

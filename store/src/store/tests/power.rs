@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::{
-    super::{Snapshot, open},
-    spans::tenant,
-    *,
+use super::{spans::tenant, *};
+use crate::{
+    disk::recorder::{Recorder, Unsynced},
+    snapshot::asked::Snapshot,
+    upkeep::open,
 };
-use crate::disk::recorder::{Recorder, Unsynced};
 
 /// The log before the database: a checkpoint only ever moves pages from the one to the other.
 const CATALOG: [&str; 2] = ["catalog.sqlite-wal", "catalog.sqlite"];

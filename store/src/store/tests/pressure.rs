@@ -2,11 +2,8 @@
 
 use std::task::Poll;
 
-use super::{
-    super::{TracesBatch, housekeeping, view::View},
-    spans::tenant,
-    *,
-};
+use super::{super::TracesBatch, spans::tenant, *};
+use crate::{snapshot::view::View, upkeep::housekeeping};
 
 /// Waits until appends are refused, and answers with what.
 async fn until_refused(store: &Store) -> AppendError {

@@ -11,7 +11,10 @@ use super::{
     *,
 };
 use crate::{
-    Operation, SearchLimits, Snapshot, SpanFilter, SpanRecord, SpanState, TagFilter, Tally, sampling::POLICY_ATTRIBUTE,
+    ask::span::{Operation, SearchLimits, SpanFilter, SpanRecord, SpanState, TagFilter},
+    ledger::Tally,
+    snapshot::asked::Snapshot,
+    verdict::kept::POLICY_ATTRIBUTE,
 };
 
 /// Spans 0 to 4 are a trace, 5 to 9 the next. Of three traces one is kept for certain, one as one of four, one dropped.

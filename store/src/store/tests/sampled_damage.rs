@@ -8,8 +8,8 @@ use super::{
     *,
 };
 use crate::{
-    Tally, TracesBatch,
-    ledger::{HEAD_SAMPLER, UNKNOWN_POLICY},
+    ledger::{HEAD_SAMPLER, Tally, UNKNOWN_POLICY},
+    store::TracesBatch,
 };
 
 fn dropped_by(tally: &Tally, policy: &str) -> u64 {

@@ -10,9 +10,9 @@ use super::{
     *,
 };
 use crate::{
-    TracesBatch,
     head::{BatchSummaries, SpanRows},
     segment::tests::shop::Shop,
+    store::TracesBatch,
 };
 
 /// Time on the processor of this thread so far.
@@ -59,7 +59,7 @@ async fn a_span_that_is_dropped_costs_little() {
         let before = store.snapshot().ledger().traces[&tenant("default")].clone();
         let shared = store.shared.clone();
         let (sealed, spent_ns) = tokio::task::spawn_blocking(move || {
-            let files = super::super::run::next_run::<SpanRows>(&shared).expect("decided");
+            let files = crate::upkeep::run::next_run::<SpanRows>(&shared).expect("decided");
             let started = cpu_ns();
             let sealed = super::super::sealer::seal(&shared, &files).expect("sealed");
             (sealed, cpu_ns() - started)

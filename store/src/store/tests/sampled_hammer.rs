@@ -9,15 +9,16 @@ use std::sync::{
 use weir_proto::otlp::traces::ScannedSpan;
 
 use super::{
-    super::Snapshot,
     check,
     sampled::{check_record, kept, records, rule, rule_of},
     spans::{self, tenant},
     *,
 };
 use crate::{
-    SpanState,
-    sampling::{ArrivedSpan, Cause, Decision, Judge, Sampling, SamplingOptions, SpanMark, SpanMarker, TraceAccount},
+    ask::span::SpanState,
+    sampling::{ArrivedSpan, Cause, Decision, Judge, Sampling, SamplingOptions, TraceAccount},
+    snapshot::asked::Snapshot,
+    verdict::mark::{SpanMark, SpanMarker},
 };
 
 const WRITERS: u64 = 2;

@@ -12,8 +12,13 @@ use weir_proto::otlp::messages::{
 
 use super::{spans::tenant, *};
 use crate::{
-    AttributeCondition, AttributeForm, AttributeTest, Place, ReadBounds, Scan, ScanColumn, ScanFilter, ScanRequest,
-    Snapshot,
+    ask::{
+        filter::{AttributeCondition, AttributeTest, ScanFilter},
+        request::{AttributeForm, ReadBounds, ScanColumn, ScanRequest},
+        span::Place,
+    },
+    scan::Scan,
+    snapshot::asked::Snapshot,
 };
 
 const T0: u64 = 1_760_000_000_000_000_000;

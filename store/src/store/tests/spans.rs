@@ -17,8 +17,11 @@ use weir_proto::{
 };
 
 use crate::{
-    Operation, RejectReason, Rejection, SpanFilter, SpanRecord, TagFilter, TracesBatch, head::BatchSummaries,
-    sampling::POLICY_ATTRIBUTE,
+    ask::span::{Operation, SpanFilter, SpanRecord, TagFilter},
+    head::BatchSummaries,
+    reject::{RejectReason, Rejection},
+    store::TracesBatch,
+    verdict::kept::POLICY_ATTRIBUTE,
 };
 
 /// When span 0 starts, Unix ns; each further one a millisecond later.
@@ -140,6 +143,7 @@ pub(super) fn batch_of(
         summaries,
         generation: 0,
         head_dropped: 0,
+        cursors: Default::default(),
     }
 }
 

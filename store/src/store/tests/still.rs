@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use weir_proto::{TenantId, time::Clock};
 
 use super::{
-    super::{Shared, Snapshot, StoreOptions, TracesBatch, housekeeping, merger, open, repair, run, sealer},
+    super::{Shared, TracesBatch},
     check::{self, Numbers},
     clock, options, spans,
 };
@@ -13,6 +13,9 @@ use crate::{
     disk::Disk,
     head::SpanRows,
     journal::{Entry, FrameHeader},
+    options::StoreOptions,
+    snapshot::asked::Snapshot,
+    upkeep::{housekeeping, merger, open, repair, run, sealer},
 };
 
 /// An open store that stands still between steps.

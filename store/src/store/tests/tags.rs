@@ -8,7 +8,7 @@ use weir_proto::otlp::messages::{
 };
 
 use super::{check, spans::batch_of, spans::tenant, *};
-use crate::{DroppedItems, SearchLimits, Sought, SpanFilter, TagFilter};
+use crate::ask::span::{DroppedItems, SearchLimits, Sought, SpanFilter, TagFilter};
 
 fn attribute(key: &str, value: Value) -> KeyValue {
     KeyValue { key: key.into(), value: Some(AnyValue { value: Some(value) }), ..Default::default() }

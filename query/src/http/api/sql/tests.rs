@@ -23,7 +23,7 @@ async fn ask(request: HttpRequest<Body>) -> (StatusCode, String, Vec<u8>) {
     let operation = |service: &str| Operation { service: service.into(), name: "op".into(), kind: 2 };
     let app = App {
         source: Arc::new(Held { operations: vec![operation("cart"), operation("stock")], ..Held::default() }),
-        authenticate: Arc::new(|_| Some(TenantId::default())),
+        authenticate: Arc::new(|_| Ok(TenantId::default())),
         gate: Gate::new(&config),
         allowance: Allowance::of(&config),
         engine: Arc::new(Engine::start(config.sql.clone(), folder.path()).expect("threads")),
@@ -32,6 +32,8 @@ async fn ask(request: HttpRequest<Body>) -> (StatusCode, String, Vec<u8>) {
         mounts: Arc::default(),
         about: Arc::default(),
         site: Arc::default(),
+        tails: Arc::new(tokio::sync::Semaphore::new(1)),
+        stop: tokio_util::sync::CancellationToken::new(),
     };
     let service = router(&app);
     let response = tower_call(service, request).await;

@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-use super::{ANY, Function};
-use crate::logql::template::value::{Value, from_json};
+use super::{ANY, Function, Lenient};
+use crate::{gotemplate::Value, logql::template::json};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     ("contains", (2, 2), |arguments, _| Ok(Value::Bool(arguments[1].text().contains(&arguments[0].text())))),
@@ -27,6 +27,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Value::Text(text) => Ok(Value::Int(text.len() as i64)),
         Value::List(values) => Ok(Value::Int(values.len() as i64)),
         Value::Map(members) => Ok(Value::Int(members.len() as i64)),
+        Value::Labels(labels) => Ok(Value::Int(labels.len() as i64)),
         other => Err(format!("len of type {}", other.kind())),
     }),
     ("index", (1, ANY), |arguments, _| {
@@ -38,6 +39,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
                     found.cloned().ok_or_else(|| format!("index out of range: {}", at.int()))?
                 }
                 Value::Map(members) => members.get(&at.text()).cloned().unwrap_or(Value::Nil),
+                Value::Labels(labels) => Value::Text(labels.get(&at.text()).cloned().unwrap_or_default()),
                 Value::Text(text) => {
                     let found = usize::try_from(at.int()).ok().and_then(|at| text.as_bytes().get(at));
                     Value::Int(i64::from(*found.ok_or_else(|| format!("index out of range: {}", at.int()))?))
@@ -71,7 +73,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         })
     }),
     ("fromJson", (1, 1), |arguments, _| {
-        Ok(from_json(&arguments[0].text()).unwrap_or_else(|| Value::Text(String::new())))
+        Ok(json::value(&arguments[0].text()).unwrap_or_else(|| Value::Text(String::new())))
     }),
 ];
 

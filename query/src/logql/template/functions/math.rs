@@ -1,16 +1,16 @@
 //! Functions on numbers: whole ones, and those with an `f` at their name's end.
 
-use super::{ANY, Function};
-use crate::logql::template::value::Value;
+use super::{ANY, Function, Lenient};
+use crate::gotemplate::Value;
 
 fn fold_int(arguments: &[Value], compute: fn(i64, i64) -> i64) -> Result<Value, String> {
-    let mut values = arguments.iter().map(Value::int);
+    let mut values = arguments.iter().map(Lenient::int);
     let first = values.next().unwrap_or(0);
     Ok(Value::Int(values.fold(first, compute)))
 }
 
 fn fold_float(arguments: &[Value], compute: fn(f64, f64) -> f64) -> Result<Value, String> {
-    let mut values = arguments.iter().map(Value::float);
+    let mut values = arguments.iter().map(Lenient::float);
     let first = values.next().unwrap_or(0.0);
     Ok(Value::Float(values.fold(first, compute)))
 }
@@ -37,7 +37,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     ("ceil", (1, 1), |arguments, _| Ok(Value::Float(arguments[0].float().ceil()))),
     ("floor", (1, 1), |arguments, _| Ok(Value::Float(arguments[0].float().floor()))),
     ("round", (2, 3), |arguments, _| {
-        let on = arguments.get(2).map_or(0.5, Value::float);
+        let on = arguments.get(2).map_or(0.5, Lenient::float);
         let power = 10f64.powi(arguments[1].int().clamp(-300, 300) as i32);
         let digits = arguments[0].float() * power;
         let fraction = digits.fract().abs();

@@ -2,11 +2,18 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::{ANY, Function};
-use crate::logql::{
-    regex::{Pattern, replacement},
-    template::{WRITTEN_BYTES_MAX, printf, value::Value},
-    units,
+use super::{ANY, Function, Lenient};
+use crate::{
+    gotemplate::{
+        Value,
+        builtins::{html, js, sprint, url_query},
+        printf::printf,
+    },
+    logql::{
+        regex::{Pattern, replacement},
+        template::WRITTEN_BYTES_MAX,
+        units,
+    },
 };
 
 macro_rules! of_text {
@@ -78,8 +85,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let bytes = STANDARD.decode(arguments[0].text()).map_err(|error| format!("illegal base64 data: {error}"))?;
         Ok(Value::Text(String::from_utf8_lossy(&bytes).into_owned()))
     }),
-    ("urlencode", (1, 1), of_text!(url_encoded)),
-    ("urlquery", (1, 1), of_text!(url_encoded)),
+    ("urlencode", (1, 1), of_text!(url_query)),
+    ("urlquery", (1, 1), of_text!(url_query)),
     ("urldecode", (1, 1), |arguments, _| url_decoded(&arguments[0].text()).map(Value::Text)),
     ("bytes", (1, 1), |arguments, _| {
         let text = arguments[0].text();
@@ -99,38 +106,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let pattern = Pattern::unanchored(&arguments[0].text())?;
         Ok(Value::Int(pattern.regex().find_iter(&arguments[1].text()).count() as i64))
     }),
-    ("printf", (1, ANY), |arguments, _| bounded(printf::printf(&arguments[0].text(), &arguments[1..])?)),
-    ("print", (0, ANY), |arguments, _| {
-        let mut out = String::new();
-        for (number, value) in arguments.iter().enumerate() {
-            let is_text = |value: &Value| matches!(value, Value::Text(_));
-            if number > 0 && !is_text(value) && !is_text(&arguments[number - 1]) {
-                out.push(' ');
-            }
-            value.write(&mut out);
-        }
-        bounded(out)
-    }),
+    ("printf", (1, ANY), |arguments, _| bounded(printf(&arguments[0].text(), &arguments[1..])?)),
+    ("print", (0, ANY), |arguments, _| bounded(sprint(arguments))),
     ("println", (0, ANY), |arguments, _| {
         let texts: Vec<String> = arguments.iter().map(Value::text).collect();
         bounded(format!("{}\n", texts.join(" ")))
     }),
-    (
-        "html",
-        (1, 1),
-        of_text!(|text| {
-            let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-            text.replace('"', "&#34;").replace('\'', "&#39;")
-        }),
-    ),
-    (
-        "js",
-        (1, 1),
-        of_text!(|text| {
-            let text = text.replace('\\', "\\\\").replace('\'', "\\'").replace('"', "\\\"");
-            text.replace('<', "\\u003C").replace('>', "\\u003E").replace('&', "\\u0026").replace('\n', "\\u000A")
-        }),
-    ),
+    ("html", (1, 1), of_text!(html)),
+    ("js", (1, 1), of_text!(js)),
 ];
 
 fn bounded(text: String) -> Result<Value, String> {
@@ -203,18 +186,6 @@ fn substr(text: &str, start: i64, end: i64) -> String {
     let begin = (begin..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
     let end = (0..=end).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     text.get(begin..end).unwrap_or_default().to_owned()
-}
-
-fn url_encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
-            b' ' => out.push('+'),
-            byte => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
 }
 
 fn url_decoded(text: &str) -> Result<String, String> {

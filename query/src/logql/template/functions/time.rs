@@ -1,9 +1,9 @@
 //! Functions on times.
 
 use super::Function;
-use crate::logql::{
-    template::{layout, value::Value},
-    units,
+use crate::{
+    gotemplate::{Value, layout},
+    logql::units,
 };
 
 pub(super) const FUNCTIONS: &[Function] = &[

@@ -158,5 +158,6 @@ pub(crate) fn batch_of(resource_spans: Vec<ResourceSpans>) -> TracesBatch {
         summaries,
         generation: 0,
         head_dropped: 0,
+        cursors: Default::default(),
     }
 }

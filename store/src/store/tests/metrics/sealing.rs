@@ -7,7 +7,7 @@ use super::{
     still::StillMetrics,
     *,
 };
-use crate::store::metrics;
+use crate::{lane::metrics, note::Note};
 
 /// One file's worth: two series go on, one is new, one sample is late.
 async fn fill(store: &StillMetrics, tenant: &TenantId, file: i64) {
@@ -153,6 +153,93 @@ async fn exemplars_and_families_go_into_segments() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn histograms_keep_when_counting_began() {
+    let folder = temp_folder();
+    let store = StillMetrics::open(options(folder.path())).await;
+    let tenant = tenant("default");
+    for (file, start_ms) in [(0_i64, 0), (1, 50), (2, 50)] {
+        let mut batch = store.batch(&tenant, &[("__name__=f", 1000 * file, 1.0)]);
+        let series = store.shared().registry.series(&tenant, &labels("__name__=h")).expect("taken");
+        batch.histograms = (0..2)
+            .map(|n| HistogramSample {
+                series: series.clone(),
+                time_ms: 1000 * file + n,
+                start_ms,
+                histogram: Box::new(Histogram { count: file as f64, ..Histogram::default() }),
+            })
+            .collect();
+        metrics::append(store.shared(), batch).await.expect("appended");
+        store.roll().await;
+    }
+    let expected = "h 0:0 1:0 1000:1@50 1001:1@50 2000:2@50 2001:2@50\n";
+    assert_eq!(store.shown(&tenant, &named("h")), expected);
+    while store.seal().await {}
+    assert_eq!(store.shown(&tenant, &named("h")), expected, "sealed");
+    store.merge_all(&tenant).await;
+    assert_eq!(store.shown(&tenant, &named("h")), expected, "merged");
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn exemplars_and_families_have_their_limits() {
+    let folder = temp_folder();
+    let limits = StoreOptions { exemplars_max: 2, metric_families_max: 1, ..options(folder.path()) };
+    let mut store = StillMetrics::open(limits.clone()).await;
+    let tenant = tenant("default");
+    let family = |name: &str| Metadata {
+        family: name.into(),
+        metric_type: MetricType::Counter,
+        unit: String::new(),
+        help: String::new(),
+    };
+    let mut batch = store.batch(&tenant, &[("__name__=a", 1000, 1.0)]);
+    let exemplar = |time_ms| Exemplar { labels: labels("trace_id=0af7"), value: 0.5, time_ms };
+    batch.exemplars = (0..4).map(|time_ms| (batch.floats[0].series.clone(), exemplar(time_ms))).collect();
+    batch.metadata = vec![family("a"), family("b")];
+    metrics::append(store.shared(), batch).await.expect("appended");
+    for life in 0..2 {
+        let found = store.snapshot().exemplars(&tenant, &[], 0, 1000).expect("readable");
+        assert_eq!(found[0].1, [exemplar(0), exemplar(1)], "life {life}");
+        assert_eq!(store.snapshot().metric_metadata(&tenant).expect("readable"), [family("a")], "life {life}");
+        store.close().await;
+        store = StillMetrics::open(limits.clone()).await;
+    }
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_has_its_limit() {
+    let folder = temp_folder();
+    let store = open(StoreOptions { series_per_job_max: 1, ..options(folder.path()) }).await;
+    let tenant = tenant("default");
+    let known = store.series(&tenant, &labels("__name__=a,job=x")).expect("taken");
+    let refused = store.series(&tenant, &labels("__name__=b,job=x")).expect_err("too many");
+    assert_eq!(refused.to_string(), "the job \"x\" has 1 series, no more are taken (storage.series_per_job_max)");
+    assert_eq!(store.series(&tenant, &labels("__name__=a,job=x")), Ok(known));
+    store.series(&tenant, &labels("__name__=b,job=y")).expect("another job's");
+    store.series(&tenant, &labels("__name__=b")).expect("no job's");
+    store.series(&tenant, &labels("__name__=c")).expect("no job's");
+    store.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_in_memory_is_counted() {
+    let folder = temp_folder();
+    let store = StillMetrics::open(options(folder.path())).await;
+    let tenant = tenant("default");
+    fill(&store, &tenant, 1).await;
+    let counted = store.snapshot().series_statistics(&tenant, 2);
+    assert_eq!((counted.series, counted.label_pairs, counted.chunks, counted.time_ms), (3, 6, 3, (9500, 13_000)));
+    let list = |list: &[(&str, u64)]| list.iter().map(|&(name, count)| (name.to_owned(), count)).collect::<Vec<_>>();
+    assert_eq!(counted.series_by_metric, list(&[("a", 1), ("b", 1)]));
+    assert_eq!(counted.values_by_label, list(&[("__name__", 3), ("job", 2)]));
+    assert_eq!(counted.bytes_by_label, list(&[("__name__", 3), ("job", 2)]));
+    assert_eq!(counted.series_by_pair, list(&[("__name__=a", 1), ("__name__=b", 1)]));
+    assert_eq!(store.snapshot().series_statistics(&TenantId::new("other").expect("a name"), 2).series, 0);
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_the_limit_only_new_series_are_refused() {
     let folder = temp_folder();
     let store = open(StoreOptions { series_max: 2, ..options(folder.path()) }).await;
@@ -182,5 +269,42 @@ async fn retention_lets_go_of_segments_by_their_newest_sample() {
     store.store.apply_retention().await;
     assert_eq!((store.segments(&tenant), store.shown(&tenant, &named("old"))), (1, String::new()));
     assert_eq!(store.shown(&tenant, &named("new")).lines().count(), 1);
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn notes_stand_in_journal_segment_and_larger_segment() {
+    let folder = temp_folder();
+    let mut store = StillMetrics::open(options(folder.path())).await;
+    let tenant = tenant("default");
+    let note = |name: &str, bytes: &str| Note { name: name.into(), bytes: bytes.to_owned().into() };
+    let mut expected = Vec::new();
+    for file in 0..4_i64 {
+        let mut batch = store.batch(&tenant, &[("__name__=a", 1000 * file, 1.0)]);
+        batch.notes = match file {
+            0 => vec![note("x", "0"), note("y", "0"), note("z", "0")],
+            1 => vec![note("x", "1"), note("y", "")],
+            _ => Vec::new(),
+        };
+        metrics::append(store.shared(), batch).await.expect("appended");
+        expected = if file == 0 {
+            vec![note("x", "0"), note("y", "0"), note("z", "0")]
+        } else {
+            vec![note("x", "1"), note("z", "0")]
+        };
+        assert_eq!(store.shared().registry.tenant(&tenant).notes(), expected);
+        store.close().await;
+        store = StillMetrics::open(options(folder.path())).await;
+        assert_eq!(store.shared().registry.tenant(&tenant).notes(), expected, "file {file}, from the journal");
+        store.roll().await;
+        while store.seal().await {}
+        store.close().await;
+        store = StillMetrics::open(options(folder.path())).await;
+        assert_eq!(store.shared().registry.tenant(&tenant).notes(), expected, "file {file}, from its segment");
+    }
+    store.merge_all(&tenant).await;
+    store.close().await;
+    store = StillMetrics::open(options(folder.path())).await;
+    assert_eq!(store.shared().registry.tenant(&tenant).notes(), expected, "from a merged segment");
     store.close().await;
 }

@@ -9,14 +9,18 @@ use weir_proto::{TenantId, metrics::LabelMatcher};
 
 use super::{ALWAYS, labels, shown};
 use crate::{
-    FloatSample, MetricsAppended, MetricsBatch, Snapshot, Tally,
     disk::Disk,
     head::SeriesFile,
-    store::{
-        StoreOptions, merger, metrics, repair,
+    lane::{
+        metrics,
+        metrics::{FloatSample, MetricsAppended, MetricsBatch},
         shared::Shared,
-        tests::{clock, still::StillStore},
     },
+    ledger::Tally,
+    options::StoreOptions,
+    snapshot::asked::Snapshot,
+    store::tests::{clock, still::StillStore},
+    upkeep::{merger, repair, seal_samples},
 };
 
 /// A store whose metrics go on by hand.
@@ -66,11 +70,11 @@ impl StillMetrics {
         let sealed = self.sealed.clone();
         self.step(move |shared| {
             let mut sealed = sealed.lock().expect("no panic");
-            metrics::seal::forget(shared, &mut sealed);
-            let Some(file) = metrics::seal::next_file(shared) else { return false };
-            metrics::seal::seal(shared, &file).expect("sealed");
+            seal_samples::forget(shared, &mut sealed);
+            let Some(file) = seal_samples::next_file(shared) else { return false };
+            seal_samples::seal(shared, &file).expect("sealed");
             sealed.push_back(file);
-            metrics::seal::forget(shared, &mut sealed);
+            seal_samples::forget(shared, &mut sealed);
             true
         })
         .await

@@ -1,10 +1,7 @@
 //! A full disk while verdicts are due, a judge that panics, verdicts that are damaged.
 
-use super::{
-    super::super::{Store, housekeeping},
-    *,
-};
-use crate::{AppendError, disk::Disk};
+use super::{super::super::Store, *};
+use crate::{disk::Disk, lane::errors::AppendError, upkeep::housekeeping};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_delays_verdicts_and_refuses_receivers() {

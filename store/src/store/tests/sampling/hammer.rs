@@ -5,11 +5,8 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    super::super::{Snapshot, Store, StoreOptions},
-    *,
-};
-use crate::disk::Disk;
+use super::{super::super::Store, *};
+use crate::{disk::Disk, options::StoreOptions, snapshot::asked::Snapshot};
 
 const WRITERS: u64 = 3;
 /// Traces of each writer.

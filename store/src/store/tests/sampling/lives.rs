@@ -1,7 +1,7 @@
 //! Long stories with stops in them: whatever had a verdict keeps it, and the rest is decided as without the stops.
 
 use super::*;
-use crate::{disk::Disk, store::StoreOptions};
+use crate::{disk::Disk, options::StoreOptions};
 
 /// Numbers out of a seed.
 struct Draw(u64);

@@ -18,11 +18,8 @@ use self::{
     script::Script,
     store::{Sampled, Standings, dropped, kept, pending},
 };
-use super::{
-    super::{Shared, view::View},
-    check::Numbers,
-    spans, temp_folder,
-};
+use super::{super::Shared, check::Numbers, spans, temp_folder};
+use crate::snapshot::view::View;
 
 /// Several standings in one.
 trait ConcatAll {

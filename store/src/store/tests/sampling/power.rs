@@ -8,7 +8,7 @@ use crate::{
         Disk,
         recorder::{Recorder, Unsynced},
     },
-    store::StoreOptions,
+    options::StoreOptions,
 };
 
 /// The log before the database: a checkpoint only ever moves pages from the one to the other.

@@ -11,8 +11,9 @@ use std::{
 use weir_proto::otlp::traces::{Checks, ScannedSpan, scan};
 
 use crate::{
-    TracesBatch,
-    sampling::{ArrivedSpan, Cause, Decision, Judge, Sampling, SamplingOptions, SpanMark, SpanMarker, TraceAccount},
+    sampling::{ArrivedSpan, Cause, Decision, Judge, Sampling, SamplingOptions, TraceAccount},
+    store::TracesBatch,
+    verdict::mark::{SpanMark, SpanMarker},
 };
 
 /// Marks the spans that make their trace worth keeping.

@@ -4,16 +4,16 @@ use std::{path::Path, sync::PoisonError, time::Instant};
 
 use weir_proto::time::Clock;
 
-use super::{
-    super::super::{StoreOptions, open, run, sampler, sealer},
-    *,
-};
+use super::*;
 use crate::{
-    Tally,
     disk::Disk,
     head::SpanRows,
     journal::{Entry, FrameHeader},
-    sampling::{Outcome, Sampling, SamplingStatus, SpanStanding},
+    ledger::Tally,
+    options::StoreOptions,
+    sampling::{Sampling, SamplingStatus},
+    upkeep::{open, run, sampler, sealer},
+    verdict::outcome::{Outcome, SpanStanding},
 };
 
 /// Where each span stands, by number.

@@ -1,0 +1,74 @@
+//! Fills a store with the samples of targets, as if they had been scraped, at times of its own.
+
+use weir_proto::{TenantId, metrics::Labels, time::Clock};
+use weir_store::{FloatSample, MetricsBatch, SeriesRef, Store, StoreOptions};
+
+use super::node::Node;
+
+/// The first scrape, Unix ms.
+pub const START_MS: i64 = 1_790_000_000_000;
+
+/// Between two scrapes.
+pub const STEP_MS: i64 = 15_000;
+
+/// A store and its targets.
+pub struct Filled {
+    /// The store.
+    pub store: Store,
+    node: Node,
+    /// Of each target.
+    series: Vec<Vec<SeriesRef>>,
+    scrape: u64,
+}
+
+impl Filled {
+    /// Opens a store, and makes the series of so many targets.
+    pub async fn open(options: StoreOptions, targets: u64) -> anyhow::Result<Self> {
+        let store = Store::open(options, None, Clock::system()).await?;
+        let (node, tenant) = (Node::default(), TenantId::default());
+        let mut series = Vec::new();
+        for target in 0..targets {
+            let of_target: Result<Vec<_>, _> =
+                (0..node.series()).map(|line| store.series(&tenant, &labels(&node, target, line))).collect();
+            series.push(of_target?);
+        }
+        Ok(Self { store, node, series, scrape: 0 })
+    }
+
+    /// How many series there are.
+    pub fn series(&self) -> usize {
+        self.series.iter().map(Vec::len).sum()
+    }
+
+    /// Appends the samples of so many further scrapes of all targets.
+    pub async fn scrapes(&mut self, count: u64) -> anyhow::Result<()> {
+        for _ in 0..count {
+            let time_ms = START_MS + self.scrape as i64 * STEP_MS;
+            let mut waiting = Vec::new();
+            for (target, series) in (0..).zip(&self.series) {
+                let mut batch = MetricsBatch::new(TenantId::default(), time_ms as u64 * 1_000_000);
+                let float = |(line, series): (usize, &SeriesRef)| FloatSample {
+                    series: series.clone(),
+                    time_ms: time_ms + target % STEP_MS,
+                    start_ms: 0,
+                    value: self.node.value(target as u64, line, self.scrape),
+                };
+                batch.floats = series.iter().enumerate().map(float).collect();
+                let store = self.store.clone();
+                waiting.push(tokio::spawn(async move { store.append_metrics(batch).await }));
+            }
+            for appended in waiting {
+                appended.await??;
+            }
+            self.scrape += 1;
+        }
+        Ok(())
+    }
+}
+
+/// The labels of a target's series, with those of the target.
+pub fn labels(node: &Node, target: u64, line: usize) -> Labels {
+    let instance = format!("node-{target:04}:9100");
+    let own = node.labels(line).iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    Labels::new(own.chain([("job", "node"), ("instance", &instance)])).expect("names are there once")
+}

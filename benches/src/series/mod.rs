@@ -1,0 +1,6 @@
+//! Metrics: targets like node_exporters that do not exist, and what it costs to take them in and to ask about them.
+
+pub mod fill;
+pub mod node;
+pub mod serve;
+pub mod written;

@@ -1,0 +1,144 @@
+//! JSON text as a value.
+
+use std::borrow::Cow;
+
+use weir_proto::json::{Event, events};
+
+use super::{Fields, Value};
+
+/// Objects and lists in each other.
+const DEPTH_MAX: usize = 32;
+
+/// Beyond this a double leaves whole numbers out.
+const EXACT_MAX: i64 = 1 << 53;
+
+/// What is open while a text is read.
+enum Open<'a> {
+    List(Vec<Value<'a>>),
+    Map(Fields<'a>, Option<Cow<'a, str>>),
+}
+
+/// Reads one JSON value. Whole numbers are doubles, as everything is to the Collector, unless `keeps_ints` says otherwise, or a double cannot
+/// hold them.
+pub(super) fn parse(text: &str, keeps_ints: bool) -> Result<Value<'_>, String> {
+    let mut open: Vec<Open<'_>> = Vec::with_capacity(4);
+    let mut whole = None;
+    let read = events(text.as_bytes(), DEPTH_MAX, |event| {
+        let value = match event {
+            Event::Object => return open.push(Open::Map(Fields::with_capacity(12), None)),
+            Event::List => return open.push(Open::List(Vec::new())),
+            Event::Key(key) => {
+                if let Some(Open::Map(_, name)) = open.last_mut() {
+                    *name = Some(of_bytes(key));
+                }
+                return;
+            }
+            Event::End => match open.pop() {
+                Some(Open::List(items)) => Value::List(items),
+                Some(Open::Map(mut fields, _)) => {
+                    fields.dedupe();
+                    Value::Map(fields)
+                }
+                None => return,
+            },
+            Event::Text(text) => Value::Text(of_bytes(text)),
+            Event::Number(digits) => number(digits, keeps_ints),
+            Event::Bool(value) => Value::Bool(value),
+            Event::Null => Value::Null,
+        };
+        match open.last_mut() {
+            None => whole = Some(value),
+            Some(Open::List(items)) => items.push(value),
+            Some(Open::Map(fields, name)) => fields.push(name.take().unwrap_or_default(), value),
+        }
+    });
+    read.map_err(|error| error.to_string())?;
+    Ok(whole.unwrap_or_default())
+}
+
+/// The same of an object.
+pub(super) fn parse_object(text: &str, keeps_ints: bool) -> Result<Fields<'_>, String> {
+    if text.trim_ascii_start().as_bytes().first() != Some(&b'{') {
+        return Err("not a JSON object".into());
+    }
+    match parse(text, keeps_ints)? {
+        Value::Map(fields) => Ok(fields),
+        other => Err(format!("{}, not a JSON object", other.kind())),
+    }
+}
+
+fn of_bytes(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
+    match bytes {
+        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+        Cow::Owned(bytes) => Cow::Owned(
+            String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+        ),
+    }
+}
+
+fn number<'a>(digits: &[u8], keeps_ints: bool) -> Value<'a> {
+    let text = std::str::from_utf8(digits).unwrap_or("0");
+    match text.parse::<i64>() {
+        Ok(whole) if keeps_ints || whole.unsigned_abs() > EXACT_MAX as u64 => Value::Int(whole),
+        Ok(whole) => Value::Float(whole as f64),
+        Err(_) => match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Value::Float(number),
+            _ => Value::text(text.to_owned()),
+        },
+    }
+}
+
+/// Appends a value as JSON text.
+pub(super) fn print(value: &Value<'_>, out: &mut String) {
+    use std::fmt::Write;
+    let quoted = |text: &str, out: &mut String| out.push_str(&serde_json::Value::from(text).to_string());
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Value::Int(number) => drop(write!(out, "{number}")),
+        Value::Float(number) if number.is_finite() => drop(write!(out, "{number}")),
+        Value::Float(_) => out.push_str("null"),
+        Value::Text(text) => quoted(text, out),
+        Value::Bytes(bytes) => quoted(&String::from_utf8_lossy(bytes), out),
+        Value::List(items) => {
+            out.push('[');
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    out.push(',');
+                }
+                print(item, out);
+            }
+            out.push(']');
+        }
+        Value::Map(fields) => {
+            out.push('{');
+            for (at, (name, value)) in fields.iter().enumerate() {
+                if at > 0 {
+                    out.push(',');
+                }
+                quoted(name, out);
+                out.push(':');
+                print(value, out);
+            }
+            out.push('}');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_keep_their_types() {
+        let text = r#"{"a": 1, "b": 1.5, "c": "x\ny", "d": [true, null], "e": {"f": 9007199254740993}, "a": 2}"#;
+        let mut shown = String::new();
+        print(&parse(text, false).expect("JSON"), &mut shown);
+        assert_eq!(shown, r#"{"a":2,"b":1.5,"c":"x\ny","d":[true,null],"e":{"f":9007199254740993}}"#);
+        assert_eq!(parse("1", false), Ok(Value::Float(1.0)));
+        assert_eq!(parse("1", true), Ok(Value::Int(1)));
+        assert_eq!(parse("\"\\ud800\"", true), Ok(Value::text("\u{fffd}")));
+        assert!(parse_object("[1]", true).is_err() && parse_object("{\"a\":}", true).is_err());
+        assert!(parse(&"[".repeat(100_000), true).is_err());
+    }
+}

@@ -1,0 +1,128 @@
+//! Times: `time_parser`, and the `timestamp` block of other parsers.
+
+mod calendar;
+mod layout;
+mod zone;
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use self::layout::{Layout, read};
+use super::{Entry, Field, Next, Operator, OperatorConfig, Value};
+
+pub(super) use self::{calendar::Moment, layout::rfc3339, zone::Zone};
+
+pub(super) const KEYS: &[&str] = &["parse_from", "layout_type", "layout", "location"];
+
+/// How a time is written.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct TimeConfig {
+    pub(super) parse_from: Option<Field>,
+    pub(super) layout_type: LayoutType,
+    pub(super) layout: Option<String>,
+    pub(super) location: Option<String>,
+}
+
+/// In which language the layout is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LayoutType {
+    #[default]
+    Strptime,
+    Gotime,
+    Epoch,
+}
+
+/// Finds times.
+pub(super) struct TimeParser {
+    from: Field,
+    how: How,
+}
+
+enum How {
+    Layout(Layout, Arc<Zone>),
+    /// What a unit has in nanoseconds.
+    Epoch(i128),
+}
+
+/// Where times without a zone are from.
+pub(super) fn zone_of(location: Option<&str>) -> Result<Arc<Zone>, String> {
+    Zone::find(location.unwrap_or("Local")).map(Arc::new)
+}
+
+impl TimeParser {
+    pub(super) fn new(config: &TimeConfig) -> Result<Self, String> {
+        let from = config.parse_from.clone().ok_or("the key `parse_from` of the time is missing")?;
+        let layout = config.layout.as_deref().ok_or("the key `layout` of the time is missing")?;
+        let how = match config.layout_type {
+            LayoutType::Epoch => How::Epoch(match layout {
+                "s" | "s.ms" | "s.us" | "s.ns" => 1_000_000_000,
+                "ms" => 1_000_000,
+                "us" => 1_000,
+                "ns" => 1,
+                other => return Err(format!("`{other}` is no layout of epoch: s, ms, us, ns, s.ms, s.us, s.ns")),
+            }),
+            LayoutType::Strptime => How::Layout(layout::strptime(layout)?, zone_of(config.location.as_deref())?),
+            LayoutType::Gotime => How::Layout(layout::gotime(layout)?, zone_of(config.location.as_deref())?),
+        };
+        Ok(Self { from, how })
+    }
+
+    /// Sets an entry's time.
+    pub(super) fn apply(&self, entry: &mut Entry<'_>) -> Result<(), String> {
+        let value = self.from.get(entry).ok_or_else(|| format!("there is no {}", self.from))?;
+        let found = match &self.how {
+            How::Epoch(unit_ns) => epoch(value, *unit_ns),
+            How::Layout(layout, zone) => {
+                let text = value.as_text().ok_or_else(|| format!("{} is {}, not a text", self.from, value.kind()))?;
+                read(layout, text).and_then(|moment| moment.unix_ns(zone, entry.observed_ns))
+            }
+        };
+        let found = found.ok_or_else(|| {
+            let shown = value.to_text().unwrap_or_default();
+            format!("`{}` is no time of this layout", shown.chars().take(60).collect::<String>())
+        })?;
+        entry.time_ns = u64::try_from(found).unwrap_or(1).max(1);
+        Ok(())
+    }
+}
+
+/// A number of units since 1970, whole or with a fraction.
+fn epoch(value: &Value<'_>, unit_ns: i128) -> Option<i128> {
+    match value {
+        Value::Int(number) => i128::from(*number).checked_mul(unit_ns),
+        Value::Float(number) if number.is_finite() => {
+            let whole = number.trunc();
+            Some(whole as i128 * unit_ns + ((number - whole) * unit_ns as f64).round() as i128)
+        }
+        Value::Text(text) => {
+            let text = text.trim();
+            let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+            let is_negative = whole.starts_with('-');
+            let ns = whole.parse::<i64>().ok().map(i128::from)?.checked_mul(unit_ns)?;
+            if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+                return None;
+            }
+            let digits = &fraction[..fraction.len().min(18)];
+            let scale = 10_i128.pow(digits.len() as u32);
+            let part = digits.parse::<i128>().unwrap_or(0) * unit_ns / scale;
+            Some(if is_negative { ns - part } else { ns + part })
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn build(config: &OperatorConfig) -> Result<Box<dyn Operator>, String> {
+    Ok(Box::new(TimeParser::new(&config.settings.time)?))
+}
+
+impl Operator for TimeParser {
+    fn apply<'a>(&mut self, entry: &mut Entry<'a>, _: &mut Vec<Entry<'static>>) -> Result<Next, String> {
+        Self::apply(self, entry).map(|()| Next::On)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! Which files there are: folders are read again only when they have changed.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{
+    config::FilelogConfig,
+    glob::{Glob, Name},
+};
+
+/// A folder whose last change is younger than this when it is read is read again: its time may not tell the next change.
+const SETTLED_NS: u64 = 2_000_000_000;
+
+/// Folders in each other below `**`.
+const DEPTH_MAX: usize = 64;
+
+/// Folders that are no files of anybody's, unless a pattern names them.
+const NOT_ENTERED: [&str; 3] = ["/proc", "/sys", "/dev"];
+
+/// What a folder holds.
+#[derive(Debug)]
+struct Listing {
+    modified_ns: u64,
+    read_at_ns: u64,
+    entries: Arc<Vec<Entry>>,
+    /// The round in which it was last asked for.
+    round: u64,
+}
+
+/// A name in a folder.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) name: std::ffi::OsString,
+    pub(super) is_folder: bool,
+    pub(super) is_link: bool,
+}
+
+/// Finds files.
+#[derive(Debug)]
+pub(super) struct Scanner {
+    include: Vec<Glob>,
+    exclude: Vec<Glob>,
+    roots: Vec<PathBuf>,
+    entries_max: usize,
+    listings: HashMap<PathBuf, Listing>,
+    round: u64,
+    entries: usize,
+    is_told: bool,
+    /// Links that were refused already.
+    refused: BTreeMap<PathBuf, ()>,
+}
+
+/// A path that fits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Candidate {
+    pub(super) path: PathBuf,
+    pub(super) is_link: bool,
+}
+
+impl Scanner {
+    pub(super) fn new(config: &FilelogConfig) -> Self {
+        let mut roots: Vec<PathBuf> = config.symlink_roots.clone();
+        roots.extend(config.include.iter().flat_map(|glob| &glob.ways).map(|way| way.root.clone()));
+        Self {
+            include: config.include.clone(),
+            exclude: config.exclude.clone(),
+            roots,
+            entries_max: config.scan_entries_max,
+            listings: HashMap::new(),
+            round: 0,
+            entries: 0,
+            is_told: false,
+            refused: BTreeMap::new(),
+        }
+    }
+
+    /// The paths that fit now, in order, each once.
+    pub(super) fn scan(&mut self, now_ns: u64) -> Vec<Candidate> {
+        self.round += 1;
+        self.entries = 0;
+        let mut found = Vec::new();
+        for glob in self.include.clone() {
+            for way in &glob.ways {
+                self.walk(&way.root, &way.names, 0, now_ns, &mut found);
+            }
+        }
+        found.sort();
+        found.dedup();
+        found.retain(|candidate| !self.is_excluded(&candidate.path));
+        let round = self.round;
+        self.listings.retain(|_, listing| listing.round == round);
+        found
+    }
+
+    /// Whether a path is excluded.
+    pub(super) fn is_excluded(&self, path: &Path) -> bool {
+        self.exclude.iter().any(|glob| glob.fits(path))
+    }
+
+    /// Whether a link may be followed: to below where patterns begin, or where the kubelet's lead.
+    pub(super) fn may_follow(&mut self, path: &Path) -> bool {
+        let Ok(target) = path.canonicalize() else { return false };
+        let is_below = |root: &PathBuf| root.canonicalize().is_ok_and(|root| target.starts_with(root));
+        let may = self.roots.iter().any(is_below) || is_kubelets(path, &target);
+        if !may && self.refused.len() < 10_000 && self.refused.insert(path.to_owned(), ()).is_none() {
+            tracing::warn!(
+                path = %path.display(), target = %target.display(),
+                "a symbolic link leads out of the folders that are read: not followed (symlink_roots names more)"
+            );
+        }
+        may
+    }
+
+    /// The names in a folder; none when it cannot be read.
+    pub(super) fn list(&mut self, folder: &Path, now_ns: u64) -> Arc<Vec<Entry>> {
+        match self.try_list(folder, now_ns) {
+            Ok(entries) => entries,
+            Err(_) => Arc::default(),
+        }
+    }
+
+    fn try_list(&mut self, folder: &Path, now_ns: u64) -> io::Result<Arc<Vec<Entry>>> {
+        let metadata = fs::metadata(folder)?;
+        let modified_ns = metadata.mtime().max(0) as u64 * 1_000_000_000 + metadata.mtime_nsec() as u64;
+        if let Some(known) = self.listings.get_mut(folder) {
+            known.round = self.round;
+            if known.modified_ns == modified_ns && modified_ns + SETTLED_NS < known.read_at_ns {
+                return Ok(known.entries.clone());
+            }
+        }
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            self.entries += 1;
+            if self.entries > self.entries_max {
+                if !std::mem::replace(&mut self.is_told, true) {
+                    let most = self.entries_max;
+                    tracing::warn!(
+                        "a pattern of filelog leads to more than {most} names (scan_entries_max): not all are looked at"
+                    );
+                }
+                break;
+            }
+            let Ok(entry) = entry else { continue };
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_file() || kind.is_dir() || kind.is_symlink() {
+                entries.push(Entry { name: entry.file_name(), is_folder: kind.is_dir(), is_link: kind.is_symlink() });
+            }
+        }
+        let entries = Arc::new(entries);
+        let listing = Listing { modified_ns, read_at_ns: now_ns, entries: entries.clone(), round: self.round };
+        self.listings.insert(folder.to_owned(), listing);
+        Ok(entries)
+    }
+
+    fn walk(&mut self, folder: &Path, names: &[Name], depth: usize, now_ns: u64, found: &mut Vec<Candidate>) {
+        let Some((name, rest)) = names.split_first() else { return };
+        if depth > DEPTH_MAX || self.entries > self.entries_max {
+            return;
+        }
+        if let (Name::Literal(literal), true) = (name, rest.is_empty()) {
+            let path = folder.join(literal);
+            if let Ok(metadata) = fs::symlink_metadata(&path) {
+                let kind = metadata.file_type();
+                if kind.is_file() || kind.is_symlink() {
+                    found.push(Candidate { path, is_link: kind.is_symlink() });
+                }
+            }
+            return;
+        }
+        if let Name::Literal(literal) = name {
+            return self.walk(&folder.join(literal), rest, depth + 1, now_ns, found);
+        }
+        if *name == Name::Any {
+            self.walk(folder, rest, depth, now_ns, found);
+        }
+        if depth > 0 && NOT_ENTERED.iter().any(|not| folder == Path::new(not)) {
+            return;
+        }
+        for entry in self.list(folder, now_ns).iter() {
+            let path = folder.join(&entry.name);
+            match name {
+                Name::Any if entry.is_folder => self.walk(&path, names, depth + 1, now_ns, found),
+                // What `**` stands for is no file, unless nothing follows it.
+                Name::Any if rest.is_empty() => found.push(Candidate { path, is_link: entry.is_link }),
+                Name::Any => {}
+                name if !name.fits(entry.name.as_encoded_bytes()) => {}
+                _ if rest.is_empty() && !entry.is_folder => found.push(Candidate { path, is_link: entry.is_link }),
+                _ if !rest.is_empty() && (entry.is_folder || entry.is_link) => {
+                    self.walk(&path, rest, depth + 1, now_ns, found);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// `/var/log/containers` leads to `/var/log/pods`, and that to where the runtime writes.
+fn is_kubelets(path: &Path, target: &Path) -> bool {
+    let from = ["/var/log/containers", "/var/log/pods"];
+    let to = [
+        "/var/log/pods",
+        "/var/log/containers",
+        "/var/lib/docker/containers",
+        "/var/lib/containerd",
+        "/var/lib/containers",
+    ];
+    let is_below = |path: &Path, folders: &[&str]| folders.iter().any(|folder| path.starts_with(folder));
+    is_below(path, &from) && is_below(target, &to)
+}

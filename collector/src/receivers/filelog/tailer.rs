@@ -1,0 +1,363 @@
+//! Reads files on: what there is to read, line by line, as far as the journal takes it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use weir_proto::time::Clock;
+
+use super::{
+    config::FilelogConfig,
+    content::Content,
+    cursor::source_of,
+    deliver::{Deliver, Package, Stopped},
+    labels::add_configured,
+    metrics::{EVENTS, FILES, FLAGGED, LAG_BYTES, OPERATOR_ERRORS, READ_BYTES},
+    outlet::Outlet,
+    roster::Roster,
+    splitter::Splitter,
+    tracked::Tracked,
+};
+use crate::operators::{AnyValue, Entry, Origin, Pipeline, Value};
+
+/// Bytes that are read at once.
+const READ_BYTES_USUAL: usize = 256 << 10;
+
+/// Of one file no more in a turn: others wait.
+const TURN_BYTES_MAX: u64 = 16 << 20;
+
+/// The attribute of lines of which something had to be replaced.
+const INVALID_UTF8: &str = "weir.log.invalid_utf8";
+
+/// Reads the files of one receiver.
+pub(super) struct Tailer<D> {
+    receiver: String,
+    config: Arc<FilelogConfig>,
+    clock: Clock,
+    splitter: Splitter,
+    pipeline: Pipeline,
+    is_joining: bool,
+    attributes: Vec<(String, AnyValue)>,
+    resource: Vec<(String, AnyValue)>,
+    pub(super) roster: Roster,
+    outlet: Outlet,
+    buffer: Vec<u8>,
+    /// Files with lines that wait, as the journal knows.
+    with_open: BTreeSet<u64>,
+    pub(super) deliver: D,
+}
+
+/// What a turn at a file came to.
+#[derive(Debug, Default)]
+struct Turn {
+    bytes: u64,
+    replaced: u64,
+}
+
+impl<D: Deliver> Tailer<D> {
+    /// Begins where the journal says that files were read to; `accept` is how far before and after now times are taken.
+    pub(super) fn new(
+        receiver: &str,
+        config: Arc<FilelogConfig>,
+        cursors: &[(Vec<u8>, Vec<u8>)],
+        accept: (Option<Duration>, Option<Duration>),
+        clock: Clock,
+        deliver: D,
+    ) -> Result<Self, String> {
+        let pipeline =
+            Pipeline::new(&config.operators).map_err(|(at, problem)| format!("operator {}: {problem}", at + 1))?;
+        let pairs = |values: &BTreeMap<String, AnyValue>| values.clone().into_iter().collect();
+        let roster = Roster::new(receiver, config.clone(), cursors, clock.now_ns());
+        Ok(Self {
+            receiver: receiver.to_owned(),
+            splitter: Splitter::new(&config),
+            is_joining: pipeline.is_joining(),
+            pipeline,
+            attributes: pairs(&config.attributes),
+            resource: pairs(&config.resource),
+            outlet: Outlet::new(accept.0, accept.1),
+            buffer: Vec::new(),
+            with_open: roster.files.values().filter(|file| !file.open.is_empty()).map(|file| file.id).collect(),
+            roster,
+            config,
+            clock,
+            deliver,
+        })
+    }
+
+    /// Looks at all files once, and reads what is new; answers whether something is left for another turn.
+    pub(super) fn poll(&mut self) -> Result<bool, Stopped> {
+        let now_ns = self.clock.now_ns();
+        self.roster.look(now_ns);
+        if self.roster.is_first_look() {
+            self.read_open_again(now_ns);
+        }
+        let mut is_more_left = false;
+        let rounds = if self.config.max_batches == 0 { usize::MAX } else { self.config.max_batches };
+        let turns = self.roster.turns(now_ns, self.config.force_flush_period);
+        let most = rounds.saturating_mul(self.config.max_concurrent_files);
+        is_more_left |= turns.len() > most;
+        for id in turns.into_iter().take(most) {
+            let Some(mut file) = self.roster.files.remove(&id) else { continue };
+            let read = self.read(&mut file, now_ns);
+            is_more_left |= file.has_more() && !file.is_read && !file.is_failing;
+            self.roster.files.insert(id, file);
+            read?;
+            self.roster.close_surplus();
+        }
+        let outlet = &mut self.outlet;
+        self.pipeline.overdue(self.clock.now_ns(), &mut |entry| outlet.push(entry));
+        if self.outlet.batch.lines() > 0 || self.roster.take_urgent() {
+            self.submit(None)?;
+        }
+        self.roster.forget(now_ns);
+        self.count();
+        Ok(is_more_left)
+    }
+
+    /// Tells the journal where files stand, and waits until it has everything.
+    pub(super) fn finish(&mut self) -> Result<(), Stopped> {
+        self.submit(None)?;
+        self.deliver.settle()
+    }
+
+    /// Reads what a file has, for a turn.
+    fn read(&mut self, file: &mut Tracked, now_ns: u64) -> Result<(), Stopped> {
+        let Some(mut content) = self.roster.opened(file) else { return Ok(()) };
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut turn = Turn::default();
+        let outcome = self.read_from(file, &mut content, &mut buffer, &mut turn, now_ns);
+        self.buffer = buffer;
+        file.content = Some(content);
+        READ_BYTES.with_label_values(&[&self.receiver]).inc_by(turn.bytes);
+        FLAGGED.with_label_values(&[self.receiver.as_str(), "invalid_utf8"]).inc_by(turn.replaced);
+        match outcome {
+            Ok(result) => result,
+            Err(error) => {
+                self.roster.failed(file, &error);
+                Ok(())
+            }
+        }
+    }
+
+    fn read_from(
+        &mut self,
+        file: &mut Tracked,
+        content: &mut Content,
+        buffer: &mut Vec<u8>,
+        turn: &mut Turn,
+        now_ns: u64,
+    ) -> std::io::Result<Result<(), Stopped>> {
+        let mut want = READ_BYTES_USUAL.max(self.config.initial_buffer_size as usize);
+        let flushes = file.is_overdue(now_ns, self.config.force_flush_period);
+        while turn.bytes < TURN_BYTES_MAX {
+            if buffer.len() < want {
+                buffer.resize(want, 0);
+            }
+            let read = content.read(file.offset, &mut buffer[..want])?;
+            let is_end = read < want;
+            let bytes = &buffer[..read];
+            if !self.config.encoding.has_zeros() && bytes.first() == Some(&0) {
+                match file.past_zeros(content, bytes)? {
+                    true => continue,
+                    // What is not written yet may come.
+                    false => break,
+                }
+            }
+            let offset_before = file.offset;
+            if self.lines(file, bytes, false, now_ns, turn).is_err() {
+                return Ok(Err(Stopped));
+            }
+            let done = (file.offset - offset_before) as usize;
+            if is_end && done < read && flushes {
+                if self.lines(file, &bytes[done..], true, now_ns, turn).is_err() {
+                    return Ok(Err(Stopped));
+                }
+            }
+            if is_end {
+                file.is_read = true;
+                break;
+            }
+            if done == 0 {
+                // A line that is longer than the buffer; the splitter cuts it when it is longer than a line may be.
+                want *= 2;
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Takes the lines that `bytes`, which begin at the file's offset, have.
+    fn lines(
+        &mut self,
+        file: &mut Tracked,
+        bytes: &[u8],
+        is_last: bool,
+        now_ns: u64,
+        turn: &mut Turn,
+    ) -> Result<(), Stopped> {
+        let base = file.offset;
+        let (mut at, mut noted) = (0, 0);
+        while let Some(next) = self.some_lines(file, (base, bytes, at), is_last, now_ns, turn) {
+            at = next;
+            turn.bytes += (at - noted) as u64;
+            file.advance(&bytes[noted..at], base + at as u64);
+            noted = at;
+            if self.outlet.batch.is_full() {
+                self.submit(Some(file))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes lines of `bytes`, which begin at `base` of the file, from `at` on until the batch is full; answers where the next one begins,
+    /// `None` when there was none.
+    fn some_lines(
+        &mut self,
+        file: &mut Tracked,
+        (base, bytes, from): (u64, &[u8], usize),
+        is_last: bool,
+        now_ns: u64,
+        turn: &mut Turn,
+    ) -> Option<usize> {
+        let mut at = from;
+        let path = file.stream.to_string_lossy().into_owned();
+        let labels = file.labels.clone();
+        let counts = self.config.include_file_record_number;
+        while let Some(found) = self.splitter.next(bytes, at, is_last) {
+            let origin = Origin { file: file.id, start: base + at as u64, end: base + found.next as u64 };
+            at = found.next;
+            let line = &bytes[found.line];
+            if !line.is_empty() {
+                file.records += 1;
+                let (body, is_replaced) = self.config.encoding.body(line);
+                let mut entry = Entry { path: (&*path).into(), origin, ..Entry::of_body(body, now_ns) };
+                labels.mark(&mut entry, 4);
+                if counts {
+                    entry.attributes.push("log.file.record_number", Value::Int(file.records as i64));
+                }
+                if self.config.include_file_record_offset {
+                    entry.attributes.push("log.file.record_offset", Value::Int(origin.start as i64));
+                }
+                if is_replaced {
+                    turn.replaced += 1;
+                    entry.attributes.push(INVALID_UTF8, Value::Bool(true));
+                }
+                self.take(entry);
+            }
+            if self.outlet.batch.is_full() {
+                break;
+            }
+        }
+        (at > from).then_some(at)
+    }
+
+    /// Leads a line through the operators.
+    fn take(&mut self, entry: Entry<'_>) {
+        // It may live as long as what is put on it, no longer.
+        let mut entry: Entry<'_> = entry;
+        let Self { attributes, resource, pipeline, outlet, .. } = self;
+        add_configured(&mut entry, attributes, resource);
+        if pipeline.is_empty() {
+            return outlet.push(entry);
+        }
+        pipeline.run(entry, &mut |entry| outlet.push(entry));
+    }
+
+    /// After a start: reads the lines again that waited for what belongs to them.
+    fn read_open_again(&mut self, now_ns: u64) {
+        let mut waiting: Vec<(u64, u64, (u64, u64))> = Vec::new();
+        for id in &self.with_open {
+            let Some(file) = self.roster.files.get(id) else { continue };
+            waiting.extend(file.open.iter().map(|range| (file.stamp.modified_ns, *id, *range)));
+        }
+        waiting.sort_unstable();
+        for (_, id, (start, end)) in waiting {
+            let Some(mut file) = self.roster.files.remove(&id) else { continue };
+            let mut bytes = vec![0; (end - start) as usize];
+            let read = match self.roster.opened(&mut file) {
+                Some(mut content) => {
+                    let read = content.read(start, &mut bytes);
+                    file.content = Some(content);
+                    read.unwrap_or(0)
+                }
+                None => 0,
+            };
+            if read < bytes.len() {
+                tracing::warn!(path = %file.path.display(), start, end, "a part of a line is gone with its file");
+                EVENTS.with_label_values(&[self.receiver.as_str(), "lost"]).inc();
+            }
+            let (mut at, records) = (0, file.records);
+            while let Some(next) =
+                self.some_lines(&mut file, (start, &bytes[..read], at), true, now_ns, &mut Turn::default())
+            {
+                at = next;
+            }
+            file.records = records;
+            self.roster.files.insert(id, file);
+        }
+    }
+
+    /// Hands over the lines so far, with where their files stand. `current` is a file that is not in the roster just now.
+    fn submit(&mut self, mut current: Option<&mut Tracked>) -> Result<(), Stopped> {
+        self.note_open(&mut current);
+        let (payload, lines) = self.outlet.batch.take();
+        let mut cursors: Vec<(String, Vec<u8>)> = Vec::new();
+        for file in self.roster.files.values_mut().chain(current) {
+            if std::mem::take(&mut file.is_dirty) {
+                cursors.push((source_of(&self.receiver, file.id), file.cursor().encode()));
+            }
+        }
+        for id in self.roster.take_forgotten() {
+            cursors.push((source_of(&self.receiver, id), Vec::new()));
+        }
+        if lines == 0 && cursors.is_empty() {
+            return Ok(());
+        }
+        self.deliver.hand_over(Package { payload, lines, cursors })
+    }
+
+    /// Notes which lines wait in the operators.
+    fn note_open(&mut self, current: &mut Option<&mut Tracked>) {
+        if !self.is_joining && self.with_open.is_empty() {
+            return;
+        }
+        let mut open: BTreeMap<u64, Vec<(u64, u64)>> = BTreeMap::new();
+        self.pipeline.held(&mut |origin| open.entry(origin.file).or_default().push((origin.start, origin.end)));
+        let known = std::mem::take(&mut self.with_open);
+        for id in known.iter().chain(open.keys()) {
+            let mut ranges = open.get(id).cloned().unwrap_or_default();
+            ranges.sort_unstable();
+            let mut joined: Vec<(u64, u64)> = Vec::with_capacity(ranges.len());
+            for (start, end) in ranges {
+                match joined.last_mut() {
+                    Some(last) if last.1 == start => last.1 = end,
+                    _ => joined.push((start, end)),
+                }
+            }
+            let file = match current {
+                Some(file) if file.id == *id => Some(&mut **file),
+                _ => self.roster.files.get_mut(id),
+            };
+            if let Some(file) = file
+                && file.open != joined
+            {
+                file.open = joined;
+                file.is_dirty = true;
+            }
+        }
+        self.with_open = open.into_keys().collect();
+    }
+
+    fn count(&mut self) {
+        let receiver = self.receiver.as_str();
+        self.pipeline.take_errors(|operator, errors| {
+            OPERATOR_ERRORS.with_label_values(&[receiver, operator]).inc_by(errors);
+        });
+        FLAGGED.with_label_values(&[receiver, "time"]).inc_by(std::mem::take(&mut self.outlet.outside));
+        FILES.with_label_values(&[receiver, "known"]).set(self.roster.files.len() as i64);
+        FILES.with_label_values(&[receiver, "open"]).set(self.roster.open_files() as i64);
+        LAG_BYTES.with_label_values(&[receiver]).set(self.roster.lag_bytes() as i64);
+    }
+}

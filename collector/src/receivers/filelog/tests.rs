@@ -1,0 +1,7 @@
+//! Files written, rotated, cut, copied and lost, while they are read and while nobody reads: each line once.
+
+mod joining;
+mod lines;
+mod model;
+mod rotation;
+mod world;

@@ -1,0 +1,327 @@
+//! What rotation does to files, live and while nobody reads.
+
+use std::fs;
+
+use super::world::World;
+
+/// `n` lines from `from` on, each with its end.
+fn lines(from: u32, n: u32) -> String {
+    (from..from + n).map(|n| format!("line {n}\n")).collect()
+}
+
+fn expected(n: u32) -> Vec<String> {
+    (0..n).map(|n| format!("line {n}")).collect()
+}
+
+/// Runs a story twice: with the reader there all the time, and killed before each step.
+fn live_and_down(keys: &str, story: impl Fn(&mut World, &dyn Fn(&mut World))) {
+    let mut world = World::new(keys);
+    story(&mut world, &|_| ());
+    let mut world = World::new(keys);
+    story(&mut world, &World::kill);
+}
+
+#[test]
+fn renamed_and_made_anew() {
+    for keys in ["{}", r#"{"include": ["DIR/*.log*"]}"#] {
+        live_and_down(keys, |world, pause| {
+            world.append("a.log", lines(0, 10));
+            world.shows(&expected(10));
+            pause(world);
+            world.append("a.log", lines(10, 5));
+            world.rename("a.log", "a.log.1");
+            world.append("a.log", lines(15, 5));
+            world.shows(&expected(20));
+            pause(world);
+            // Its writer has not noticed yet.
+            world.append("a.log.1", lines(20, 1));
+            world.shows(&expected(21));
+        });
+    }
+}
+
+#[test]
+fn rotated_several_times_in_a_row() {
+    for keys in ["{}", r#"{"include": ["DIR/*.log*"]}"#] {
+        live_and_down(keys, |world, pause| {
+            world.append("a.log", lines(0, 10));
+            world.shows(&expected(10));
+            pause(world);
+            world.append("a.log", lines(10, 5));
+            world.rename("a.log", "a.log.1");
+            world.append("a.log", lines(15, 5));
+            world.rename("a.log.1", "a.log.2");
+            world.rename("a.log", "a.log.1");
+            world.append("a.log", lines(20, 5));
+            world.shows(&expected(25));
+            pause(world);
+            world.append("a.log", lines(25, 5));
+            world.shows(&expected(30));
+        });
+    }
+}
+
+#[test]
+fn older_files_of_rotation_are_left_alone() {
+    let mut world = World::new("{}");
+    world.append("a.log.1", "old\n");
+    let old = fs::File::options().append(true).open(world.path("a.log.1")).expect("opened");
+    old.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000)).expect("set");
+    world.append("a.log", lines(0, 2));
+    world.shows(&expected(2));
+    world.rename("a.log.1", "a.log.2");
+    world.rename("a.log", "a.log.1");
+    world.append("a.log", lines(2, 2));
+    world.shows(&expected(4));
+}
+
+#[test]
+fn copied_and_cut() {
+    for keys in ["{}", r#"{"include": ["DIR/*.log*"]}"#] {
+        live_and_down(keys, |world, pause| {
+            world.append("a.log", lines(0, 10));
+            world.shows(&expected(10));
+            pause(world);
+            // What nobody had read yet is in the copy alone.
+            world.append("a.log", lines(10, 5));
+            world.copy("a.log", "a.log.1");
+            world.truncate("a.log");
+            world.append("a.log", lines(15, 2));
+            world.shows(&expected(17));
+            pause(world);
+            world.append("a.log", lines(17, 3));
+            world.shows(&expected(20));
+        });
+    }
+}
+
+#[test]
+fn cut_and_grown_past_where_it_was_read_to() {
+    for keys in ["{}", r#"{"include": ["DIR/*.log*"]}"#] {
+        live_and_down(keys, |world, pause| {
+            world.append("a.log", lines(0, 10));
+            world.shows(&expected(10));
+            pause(world);
+            world.copy("a.log", "a.log.1");
+            world.truncate("a.log");
+            world.append("a.log", lines(10, 40));
+            world.shows(&expected(50));
+        });
+    }
+}
+
+#[test]
+fn cut_with_the_same_beginning_and_grown() {
+    live_and_down("{}", |world, pause| {
+        let banner = format!("{}\n", "=".repeat(2000));
+        world.append("a.log", format!("{banner}{}", lines(0, 10)));
+        world.poll();
+        assert_eq!(world.bodies().len(), 11);
+        pause(world);
+        world.truncate("a.log");
+        world.append("a.log", format!("{banner}{}", lines(10, 20)));
+        world.poll();
+        assert_eq!(world.bodies()[11..].len(), 21, "the banner, and twenty lines");
+        assert_eq!(world.bodies().last().map(String::as_str), Some("line 29"));
+    });
+}
+
+#[test]
+fn a_copy_that_is_being_made_waits() {
+    let mut world = World::new(r#"{"include": ["DIR/*.log*"]}"#);
+    world.append("a.log", lines(0, 100));
+    world.shows(&expected(100));
+    // Half of it, then all of it, then the cut.
+    let content = fs::read(world.path("a.log")).expect("read");
+    world.append("a.log.1", &content[..content.len() / 2]);
+    world.shows(&expected(100));
+    world.append("a.log", lines(100, 1));
+    world.append("a.log.1", &content[content.len() / 2..]);
+    world.append("a.log.1", lines(100, 1));
+    world.shows(&expected(101));
+    world.truncate("a.log");
+    world.append("a.log", lines(101, 1));
+    world.shows(&expected(102));
+}
+
+#[test]
+fn renamed_and_compressed() {
+    for keys in [
+        "{}",
+        r#"{"include": ["DIR/*.log*"], "compression": "gzip"}"#,
+        r#"{"include": ["DIR/*.log*"], "compression": "auto"}"#,
+        r#"{"include": ["DIR/*.log*"]}"#,
+    ] {
+        live_and_down(keys, |world, pause| {
+            world.append("a.log", lines(0, 10));
+            world.shows(&expected(10));
+            pause(world);
+            world.append("a.log", lines(10, 5));
+            world.rename("a.log", "a.log.1");
+            world.append("a.log", lines(15, 5));
+            world.gzip("a.log.1", "a.log.1.gz");
+            world.shows(&expected(20));
+            pause(world);
+            world.append("a.log", lines(20, 1));
+            world.shows(&expected(21));
+            // Compressed a day later.
+            world.rename("a.log", "a.log.1");
+            world.shows(&expected(21));
+            pause(world);
+            world.gzip("a.log.1", "a.log.2.gz");
+            world.append("a.log", lines(21, 1));
+            world.shows(&expected(22));
+        });
+    }
+}
+
+#[test]
+fn files_that_gzip_made_are_read_when_they_are_asked_for() {
+    for (keys, shown) in
+        [(r#"{"include": ["DIR/*.gz"], "compression": "gzip"}"#, 3), (r#"{"include": ["DIR/*.gz"]}"#, 0)]
+    {
+        let mut world = World::new(keys);
+        world.append("x", lines(0, 3));
+        world.gzip("x", "x.gz");
+        world.shows(&expected(shown));
+        world.kill();
+        world.shows(&expected(shown));
+    }
+    // Cut off: what can be read is.
+    let mut world = World::new(r#"{"include": ["DIR/*.gz"], "compression": "gzip"}"#);
+    world.append("x", lines(0, 50_000));
+    world.gzip("x", "y");
+    let whole = fs::read(world.path("y")).expect("read");
+    world.append("z.gz", &whole[..whole.len() / 2]);
+    world.poll();
+    let some = world.bodies().len();
+    assert!(some > 1000 && some < 50_000, "{some}");
+    world.append("z.gz", &whole[whole.len() / 2..]);
+    world.shows(&expected(50_000));
+}
+
+#[test]
+fn deleted() {
+    let mut world = World::new("{}");
+    world.append("a.log", lines(0, 10));
+    world.shows(&expected(10));
+    // Its reader has it open.
+    world.append("a.log", lines(10, 5));
+    world.remove("a.log");
+    world.shows(&expected(15));
+    world.append("a.log", lines(15, 5));
+    world.shows(&expected(20));
+    world.kill();
+    world.remove("a.log");
+    world.shows(&expected(20));
+}
+
+#[test]
+fn another_file_with_the_inode_of_one_that_is_gone() {
+    live_and_down("{}", |world, pause| {
+        world.append("a.log", lines(0, 10));
+        world.shows(&expected(10));
+        pause(world);
+        // The same inode by force.
+        world.truncate("a.log");
+        world.rename("a.log", "b.log");
+        world.append("b.log", lines(10, 30));
+        world.shows(&expected(40));
+    });
+}
+
+#[test]
+fn another_file_with_the_same_first_kilobyte() {
+    live_and_down("{}", |world, pause| {
+        let banner = "=".repeat(3000);
+        world.append("a.log", format!("{banner}\n{}", lines(0, 10)));
+        world.poll();
+        pause(world);
+        world.append("b.log", format!("{banner}\n{}", lines(10, 10)));
+        world.poll();
+        pause(world);
+        // Its name is like that of a copy.
+        world.append("a-2.log", format!("{banner}\n{}", lines(20, 10)));
+        world.poll();
+        let mut expected = Vec::new();
+        for part in 0..3 {
+            expected.push(banner.clone());
+            expected.extend((part * 10..part * 10 + 10).map(|n| format!("line {n}")));
+        }
+        assert_eq!(world.bodies(), expected);
+    });
+}
+
+#[test]
+fn beginnings_that_grow() {
+    live_and_down("{}", |world, pause| {
+        for n in 0..100 {
+            world.append("a.log", format!("line {n}\n"));
+            world.shows(&expected(n + 1));
+            pause(world);
+        }
+        world.rename("a.log", "b.log");
+        world.shows(&expected(100));
+    });
+}
+
+#[test]
+fn moved_out_of_the_pattern() {
+    live_and_down("{}", |world, pause| {
+        world.append("a.log", lines(0, 10));
+        world.shows(&expected(10));
+        pause(world);
+        world.append("a.log", lines(10, 5));
+        world.rename("a.log", "moved");
+        world.shows(&expected(15));
+        pause(world);
+        world.rename("moved", "c.log");
+        world.append("c.log", lines(15, 1));
+        world.shows(&expected(16));
+    });
+}
+
+#[test]
+fn links_are_followed_within_the_folders() {
+    let mut world = World::new(r#"{"include": ["DIR/links/*.log"], "symlink_roots": ["DIR/files"]}"#);
+    for folder in ["links", "files", "elsewhere"] {
+        fs::create_dir(world.path(folder)).expect("made");
+    }
+    world.append("files/a", lines(0, 2));
+    world.append("elsewhere/b", "secret\n");
+    let link = |from: &str, to: &str| std::os::unix::fs::symlink(world.path(to), world.path(from)).expect("linked");
+    link("links/a.log", "files/a");
+    link("links/a2.log", "files/a");
+    link("links/b.log", "elsewhere/b");
+    link("links/c.log", "nowhere");
+    world.shows(&expected(2));
+    // The link leads elsewhere from now on; the file that it led to is read to its end.
+    world.append("files/a", lines(2, 1));
+    world.append("files/d", lines(3, 1));
+    for name in ["links/a.log", "links/a2.log"] {
+        world.remove(name);
+    }
+    std::os::unix::fs::symlink(world.path("files/d"), world.path("links/a.log")).expect("linked");
+    world.shows(&expected(4));
+}
+
+#[test]
+fn more_files_than_may_be_open() {
+    for keys in [r#"{"max_concurrent_files": 3}"#, r#"{"max_concurrent_files": 3, "max_batches": 1}"#] {
+        live_and_down(keys, |world, pause| {
+            for round in 0..3 {
+                for file in 0..20 {
+                    world.append(&format!("{file:02}.log"), format!("{file} {round}\n"));
+                }
+                world.poll();
+                pause(world);
+            }
+            let mut bodies = world.bodies();
+            bodies.sort();
+            let mut expected: Vec<String> =
+                (0..20).flat_map(|file| (0..3).map(move |round| format!("{file} {round}"))).collect();
+            expected.sort();
+            assert_eq!(bodies, expected);
+        });
+    }
+}

@@ -1,0 +1,231 @@
+//! A file that is read, or was: how far, and by what it is known again.
+
+use std::{io, path::PathBuf, time::Duration};
+
+use super::{
+    content::{Content, Stamp},
+    cursor::FileCursor,
+    labels::Labels,
+    mark::{Mark, TAIL_BYTES},
+};
+
+/// So many zeros are no text in any encoding.
+const ZEROS: [u8; 8] = [0; 8];
+
+/// Of a file of zeros so many MiB are looked through at once.
+const ZERO_READS_MAX: usize = 64;
+
+/// A file that is known.
+pub(super) struct Tracked {
+    /// Its number in the journal.
+    pub(super) id: u64,
+    /// Where it is, or was.
+    pub(super) path: PathBuf,
+    /// Where it was found first: joined lines go on there in the file after it.
+    pub(super) stream: PathBuf,
+    pub(super) labels: Labels,
+    /// How it stood when it was looked at last.
+    pub(super) stamp: Stamp,
+    /// Whether its inode is another file's now, or nobody's.
+    pub(super) is_lost: bool,
+    pub(super) is_gzip: bool,
+    pub(super) content: Option<Content>,
+    /// Of its first bytes.
+    pub(super) beginning: Mark,
+    /// Where the next line begins.
+    pub(super) offset: u64,
+    /// The bytes before that; `None` when only their hash is known.
+    pub(super) tail: Option<Vec<u8>>,
+    pub(super) tail_mark: Mark,
+    pub(super) records: u64,
+    /// When it was seen to grow last.
+    pub(super) grown_at_ns: u64,
+    /// Since when nothing leads to it.
+    pub(super) gone_since_ns: Option<u64>,
+    /// Whether all that was there when it was looked at last is read, but for a line without an end.
+    pub(super) is_read: bool,
+    /// Lines that wait, as the journal knows.
+    pub(super) open: Vec<(u64, u64)>,
+    /// Whether the journal does not know yet where it stands.
+    pub(super) is_dirty: bool,
+    /// It may be the copy of this one, so much of which was compared: not read for now.
+    pub(super) copy_of: Option<(u64, u64)>,
+    /// Whether the last attempt to open or read it failed.
+    pub(super) is_failing: bool,
+    /// A pattern, or what became of a file that one led to, leads to it.
+    pub(super) is_wanted: bool,
+    /// From the offset up to here there are only zeros: space that nobody has written to yet.
+    pub(super) zeros_until: u64,
+    /// The look that it was seen in last.
+    pub(super) seen_in: u64,
+}
+
+impl Tracked {
+    /// One that nobody knew before.
+    pub(super) fn new(id: u64, path: PathBuf, stamp: Stamp, is_gzip: bool, labels: Labels, now_ns: u64) -> Self {
+        Self {
+            id,
+            stream: path.clone(),
+            path,
+            labels,
+            stamp,
+            is_lost: false,
+            is_gzip,
+            content: None,
+            beginning: Mark::default(),
+            offset: 0,
+            tail: Some(Vec::new()),
+            tail_mark: Mark::of(b""),
+            records: 0,
+            grown_at_ns: now_ns,
+            gone_since_ns: None,
+            is_read: false,
+            open: Vec::new(),
+            is_dirty: false,
+            copy_of: None,
+            is_failing: false,
+            is_wanted: true,
+            zeros_until: 0,
+            seen_in: 0,
+        }
+    }
+
+    /// One that the journal knows.
+    pub(super) fn of_cursor(id: u64, cursor: FileCursor, now_ns: u64) -> Self {
+        let FileCursor { device, inode, is_lost, is_gzip, beginning, offset, tail, .. } = cursor;
+        let FileCursor { modified_ns, records, path, stream, open, .. } = cursor;
+        let stamp = Stamp { device, inode, bytes: offset, modified_ns, links: 1 };
+        Self {
+            is_lost,
+            stream,
+            beginning,
+            offset,
+            tail: None,
+            tail_mark: tail,
+            records,
+            open,
+            gone_since_ns: Some(now_ns),
+            is_read: true,
+            is_wanted: false,
+            ..Self::new(id, path, stamp, is_gzip, Labels::default(), now_ns)
+        }
+    }
+
+    /// As the journal is told.
+    pub(super) fn cursor(&self) -> FileCursor {
+        FileCursor {
+            device: self.stamp.device,
+            inode: self.stamp.inode,
+            is_lost: self.is_lost,
+            is_gzip: self.is_gzip,
+            beginning: self.beginning,
+            offset: self.offset,
+            tail: self.tail_mark(),
+            modified_ns: self.stamp.modified_ns,
+            records: self.records,
+            path: self.path.clone(),
+            stream: self.stream.clone(),
+            open: self.open.clone(),
+        }
+    }
+
+    /// Of the bytes before the next line.
+    pub(super) fn tail_mark(&self) -> Mark {
+        self.tail.as_deref().map_or(self.tail_mark, Mark::of)
+    }
+
+    /// Takes note of bytes that were read up to the next line.
+    pub(super) fn advance(&mut self, read: &[u8], next_offset: u64) {
+        self.offset = next_offset;
+        let most = TAIL_BYTES as usize;
+        match &mut self.tail {
+            Some(tail) if read.len() < most => {
+                tail.extend_from_slice(read);
+                let surplus = tail.len().saturating_sub(most);
+                tail.drain(..surplus);
+            }
+            tail => {
+                // What is known of the bytes before by their hash alone is known no more: these are enough, or all.
+                *tail = Some(read[read.len().saturating_sub(most)..].to_vec());
+            }
+        }
+        self.is_dirty = true;
+    }
+
+    /// Whether what it has on disk now is what was read, as far as that went.
+    pub(super) fn is_unchanged(&self, content: &mut Content, stamp: &Stamp) -> io::Result<bool> {
+        if !self.is_gzip && stamp.bytes < self.offset {
+            return Ok(false);
+        }
+        if !self.beginning.is_at(content, 0)? {
+            return Ok(false);
+        }
+        let tail = self.tail_mark();
+        tail.is_at(content, self.offset.saturating_sub(u64::from(tail.bytes)))
+    }
+
+    /// Extends what is known of its beginning.
+    pub(super) fn learn_beginning(&mut self, content: &mut Content, bytes_max: u64) -> io::Result<()> {
+        if u64::from(self.beginning.bytes) < bytes_max {
+            let mut first = vec![0; bytes_max as usize];
+            let read = content.read(0, &mut first)?;
+            // Space that is not written to yet is no beginning.
+            let written = first[..read].windows(ZEROS.len()).position(|some| some == ZEROS).unwrap_or(read);
+            let beginning = Mark::of(&first[..written]);
+            if beginning.bytes > self.beginning.bytes {
+                self.beginning = beginning;
+                self.is_dirty |= self.offset > 0;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is more to read.
+    pub(super) fn has_more(&self) -> bool {
+        if self.is_gzip { !self.is_read } else { self.stamp.bytes > self.offset }
+    }
+
+    /// Whether a turn would find anything in it.
+    pub(super) fn has_turn(&self, now_ns: u64, period: Duration) -> bool {
+        let is_empty_space = self.zeros_until > 0 && self.zeros_until >= self.stamp.bytes;
+        self.is_wanted
+            && self.copy_of.is_none()
+            && !self.is_lost
+            && self.has_more()
+            && !is_empty_space
+            && (!self.is_read || self.is_overdue(now_ns, period))
+    }
+
+    /// Whether a line without an end has waited long enough.
+    pub(super) fn is_overdue(&self, now_ns: u64, period: Duration) -> bool {
+        !period.is_zero() && now_ns.saturating_sub(self.grown_at_ns) >= period.as_nanos() as u64
+    }
+
+    /// Passes over zeros that `bytes`, read from the offset on, begin with, if anything was written behind them; answers whether.
+    pub(super) fn past_zeros(&mut self, content: &mut Content, bytes: &[u8]) -> io::Result<bool> {
+        let written = |bytes: &[u8]| bytes.iter().position(|byte| *byte != 0);
+        if let Some(zeros) = written(bytes) {
+            self.advance(&bytes[..zeros], self.offset + zeros as u64);
+            return Ok(true);
+        }
+        let mut at = self.zeros_until.max(self.offset + bytes.len() as u64);
+        let mut buffer = vec![0; 1 << 20];
+        for _ in 0..ZERO_READS_MAX {
+            let read = content.read(at, &mut buffer)?;
+            if let Some(zeros) = written(&buffer[..read]) {
+                let next = at + zeros as u64;
+                let tail = vec![0; TAIL_BYTES.min(next - self.offset) as usize];
+                self.advance(&tail, next);
+                self.zeros_until = 0;
+                return Ok(true);
+            }
+            at += read as u64;
+            if read == 0 {
+                self.is_read = true;
+                break;
+            }
+        }
+        self.zeros_until = at;
+        Ok(false)
+    }
+}

@@ -1,0 +1,9 @@
+//! Alerting: files of rules, their evaluation, and who is told.
+
+pub(crate) mod group;
+pub mod notify;
+pub mod rules;
+pub mod serve;
+pub(crate) mod state;
+pub mod template;
+pub mod unit;

@@ -1,0 +1,280 @@
+//! Reads a file of unit tests, everything that is wrong said at once.
+
+use std::time::Duration;
+
+use weir_proto::yaml::{self, Entry, Node, Position, Value};
+
+use super::{AlertTest, ExpectedAlert, ExpectedSample, ExprTest, RuleResult, TestFile, TestGroup};
+use crate::{
+    alerting::rules::{Findings, RuleProblem},
+    gotemplate::layout,
+    promql::{
+        script::{Described, described},
+        syntax::number::parse_number,
+    },
+};
+
+const FILE_KEYS: &[&str] = &["rule_files", "evaluation_interval", "group_eval_order", "tests", "fuzzy_compare"];
+const TEST_KEYS: &[&str] = &[
+    "name",
+    "interval",
+    "input_series",
+    "input_results",
+    "alert_rule_test",
+    "promql_expr_test",
+    "external_labels",
+    "external_url",
+    "start_timestamp",
+];
+const SERIES_KEYS: &[&str] = &["series", "values"];
+const RESULT_KEYS: &[&str] = &["rule", "series"];
+const ALERT_TEST_KEYS: &[&str] = &["eval_time", "alertname", "exp_alerts"];
+const ALERT_KEYS: &[&str] = &["exp_labels", "exp_annotations"];
+const EXPR_TEST_KEYS: &[&str] = &["expr", "eval_time", "exp_samples"];
+const SAMPLE_KEYS: &[&str] = &["labels", "value", "histogram"];
+
+/// Rules are evaluated as often when a file does not say how often.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// Samples that one test may describe.
+const SAMPLES_MAX: usize = 10_000_000;
+
+/// Reads the text of a file that is called `path`.
+///
+/// # Errors
+///
+/// Everything that is wrong, in the order of the file.
+pub fn read(path: &str, text: &str) -> Result<TestFile, Vec<RuleProblem>> {
+    let mut findings = Findings::new(path);
+    let mut problems = Vec::new();
+    let root = yaml::parse_plain(text, &mut problems);
+    for problem in problems {
+        findings.say(problem.at, problem.message);
+    }
+    let mut file = TestFile {
+        path: path.to_owned(),
+        rule_files: Vec::new(),
+        evaluation_interval: INTERVAL,
+        group_eval_order: Vec::new(),
+        fuzzy_compare: false,
+        tests: Vec::new(),
+    };
+    if let Some(root) = root {
+        read_file(&root, &mut file, &mut findings);
+    }
+    if findings.problems.is_empty() { Ok(file) } else { Err(findings.problems) }
+}
+
+fn read_file(root: &Node, file: &mut TestFile, findings: &mut Findings<'_>) {
+    let mut tests = None;
+    for entry in findings.entries(root, "rule_files and tests", FILE_KEYS) {
+        match entry.key.as_str() {
+            "rule_files" => file.rule_files = texts(entry, findings),
+            "group_eval_order" => file.group_eval_order = texts(entry, findings),
+            "evaluation_interval" => {
+                let interval = findings.duration(entry).filter(|interval| !interval.is_zero());
+                file.evaluation_interval = interval.unwrap_or(INTERVAL);
+            }
+            "fuzzy_compare" => match findings.text(entry).as_str() {
+                "true" | "True" | "TRUE" => file.fuzzy_compare = true,
+                "false" | "False" | "FALSE" | "" => {}
+                _ => findings.say(entry.node.at, "fuzzy_compare: expected true or false"),
+            },
+            "tests" => tests = Some(entry),
+            _ => {}
+        }
+    }
+    for (number, name) in file.group_eval_order.iter().enumerate() {
+        if file.group_eval_order[..number].contains(name) {
+            findings.say(root.at, format!("group name repeated in evaluation order: {name}"));
+        }
+    }
+    let Some(tests) = tests else { return };
+    for node in findings.items(&tests.node, "tests") {
+        let test = read_test(node, file.evaluation_interval, findings);
+        file.tests.push(test);
+    }
+}
+
+fn texts(entry: &Entry, findings: &mut Findings<'_>) -> Vec<String> {
+    let items = findings.items(&entry.node, &entry.key);
+    let entry = |node: &Node| Entry { key: entry.key.clone(), at: node.at, node: node.clone() };
+    items.iter().map(|node| findings.text(&entry(node))).collect()
+}
+
+fn read_test(node: &Node, interval: Duration, findings: &mut Findings<'_>) -> TestGroup {
+    let mut test = TestGroup {
+        name: String::new(),
+        interval,
+        input: Ok(Vec::new()),
+        results: Vec::new(),
+        alerts: Vec::new(),
+        expressions: Vec::new(),
+        external_labels: Vec::new(),
+        external_url: String::new(),
+        start_ms: 0,
+    };
+    for entry in findings.entries(node, "a test", TEST_KEYS) {
+        match entry.key.as_str() {
+            "name" => test.name = findings.text(entry),
+            "interval" => {
+                let given = findings.duration(entry).filter(|given| !given.is_zero());
+                test.interval = given.unwrap_or(interval);
+            }
+            "input_series" => test.input = all_series(entry, findings),
+            "input_results" => test.results = results(entry, findings),
+            "alert_rule_test" => {
+                let items = findings.items(&entry.node, "tests of alerts");
+                test.alerts = items.iter().map(|node| alert_test(node, findings)).collect();
+            }
+            "promql_expr_test" => {
+                let items = findings.items(&entry.node, "tests of expressions");
+                test.expressions = items.iter().map(|node| expr_test(node, findings)).collect();
+            }
+            "external_labels" => test.external_labels = pairs(entry, findings),
+            "external_url" => test.external_url = findings.text(entry),
+            "start_timestamp" => test.start_ms = time_ms(entry, findings),
+            _ => {}
+        }
+    }
+    test
+}
+
+fn pairs(entry: &Entry, findings: &mut Findings<'_>) -> Vec<(String, String)> {
+    findings.pairs(entry).into_iter().map(|(name, text, _)| (name, text)).collect()
+}
+
+/// Series that cannot be read fail their test, not the file.
+fn all_series(entry: &Entry, findings: &mut Findings<'_>) -> Result<Vec<Described>, String> {
+    let mut all = Vec::new();
+    let mut samples = 0_usize;
+    for node in findings.items(&entry.node, "series") {
+        let (mut series, mut values) = (String::new(), String::new());
+        for entry in findings.entries(node, "series and values", SERIES_KEYS) {
+            match entry.key.as_str() {
+                "series" => series = findings.text(entry),
+                "values" => values = findings.text(entry),
+                _ => {}
+            }
+        }
+        let one = described(&format!("{} {values}", series.trim()))?;
+        samples = samples.saturating_add(one.values.len());
+        if samples > SAMPLES_MAX {
+            return Err(format!("more than {SAMPLES_MAX} samples"));
+        }
+        all.push(one);
+    }
+    Ok(all)
+}
+
+fn results(entry: &Entry, findings: &mut Findings<'_>) -> Vec<RuleResult> {
+    let mut results = Vec::new();
+    for node in findings.items(&entry.node, "results of rules") {
+        let mut result = RuleResult { rule: String::new(), series: Vec::new(), at: node.at };
+        for entry in findings.entries(node, "a rule and its series", RESULT_KEYS) {
+            match entry.key.as_str() {
+                "rule" => result.rule = findings.text(entry),
+                "series" => match all_series(entry, findings) {
+                    Ok(series) => result.series = series,
+                    Err(words) => findings.say(entry.node.at, words),
+                },
+                _ => {}
+            }
+        }
+        results.push(result);
+    }
+    results
+}
+
+fn ms(entry: &Entry, findings: &mut Findings<'_>) -> i64 {
+    findings.duration(entry).map_or(0, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn alert_test(node: &Node, findings: &mut Findings<'_>) -> AlertTest {
+    let mut test = AlertTest { eval_time_ms: 0, name: String::new(), expected: Vec::new() };
+    for entry in findings.entries(node, "a test of an alert", ALERT_TEST_KEYS) {
+        match entry.key.as_str() {
+            "eval_time" => test.eval_time_ms = ms(entry, findings),
+            "alertname" => test.name = findings.text(entry),
+            "exp_alerts" => {
+                for node in findings.items(&entry.node, "alerts") {
+                    let mut alert = ExpectedAlert { labels: Vec::new(), annotations: Vec::new() };
+                    for entry in findings.entries(node, "an alert", ALERT_KEYS) {
+                        match entry.key.as_str() {
+                            "exp_labels" => alert.labels = pairs(entry, findings),
+                            "exp_annotations" => alert.annotations = pairs(entry, findings),
+                            _ => {}
+                        }
+                    }
+                    test.expected.push(alert);
+                }
+            }
+            _ => {}
+        }
+    }
+    test
+}
+
+fn expr_test(node: &Node, findings: &mut Findings<'_>) -> ExprTest {
+    let mut test = ExprTest { expr: String::new(), eval_time_ms: 0, expected: Vec::new() };
+    for entry in findings.entries(node, "a test of an expression", EXPR_TEST_KEYS) {
+        match entry.key.as_str() {
+            "expr" => test.expr = findings.text(entry),
+            "eval_time" => test.eval_time_ms = ms(entry, findings),
+            "exp_samples" => {
+                for node in findings.items(&entry.node, "samples") {
+                    let mut sample = ExpectedSample { labels: String::new(), value: 0.0, histogram: String::new() };
+                    for entry in findings.entries(node, "a sample", SAMPLE_KEYS) {
+                        match entry.key.as_str() {
+                            "labels" => sample.labels = findings.text(entry),
+                            "histogram" => sample.histogram = findings.text(entry),
+                            "value" => sample.value = number(entry, findings),
+                            _ => {}
+                        }
+                    }
+                    test.expected.push(sample);
+                }
+            }
+            _ => {}
+        }
+    }
+    test
+}
+
+/// As YAML and as PromQL write it.
+fn number(entry: &Entry, findings: &mut Findings<'_>) -> f64 {
+    if matches!(entry.node.value, Value::Null) {
+        return 0.0;
+    }
+    let text = findings.text(entry);
+    let of_yaml = text.trim().to_ascii_lowercase().replace(".inf", "inf").replace(".nan", "nan");
+    parse_number(&of_yaml).unwrap_or_else(|_| {
+        findings.say(entry.node.at, format!("value: expected a number, not `{text}`"));
+        0.0
+    })
+}
+
+/// Unix seconds, or a time of RFC 3339.
+fn time_ms(entry: &Entry, findings: &mut Findings<'_>) -> i64 {
+    let text = findings.text(entry);
+    let of_seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite());
+    let found = of_seconds.map(|seconds| (seconds * 1e3).round() as i64).or_else(|| moment_ms(&text));
+    found.unwrap_or_else(|| {
+        findings.say(entry.node.at, format!("cannot parse {text:?} to a valid timestamp"));
+        0
+    })
+}
+
+/// Unix ms of a time of RFC 3339.
+fn moment_ms(text: &str) -> Option<i64> {
+    let read = |form| layout::parse(form, text, 0);
+    let (ns, _) = read("2006-01-02T15:04:05Z07:00").or_else(|| read("2006-01-02T15:04:05.999999999Z07:00"))?;
+    Some(ns.div_euclid(1_000_000))
+}
+
+impl RuleResult {
+    /// Where it stands.
+    pub(super) fn at(&self) -> Position {
+        self.at
+    }
+}

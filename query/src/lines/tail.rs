@@ -1,0 +1,73 @@
+//! Follows lines as they arrive, as LogQL sees them.
+
+use std::sync::{Arc, Mutex};
+
+use weir_store::LineFeed;
+
+use super::{
+    request,
+    resources::Resources,
+    rows::{Rows, columns},
+};
+use crate::logql::{
+    LogqlError,
+    ast::LogExpr,
+    engine::Selection,
+    pipeline::{Record, needles},
+};
+
+/// Lines that are taken at once: what one message can hold.
+const TAKEN_ROWS_MAX: u64 = if cfg!(test) { 10 } else { 2000 };
+
+/// Lines of a tenant that a query may want, as they arrive.
+pub(crate) struct LineTail {
+    feed: LineFeed,
+    rows: Rows,
+    request: weir_store::ScanRequest,
+    resources: Arc<Mutex<Resources>>,
+}
+
+/// What was taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taken {
+    /// Whether lines before were missed.
+    pub(crate) has_gap: bool,
+    /// Whether there is more already.
+    pub(crate) has_more: bool,
+}
+
+impl LineTail {
+    /// The lines that come out of `feed`, as far as this query may want them.
+    pub(crate) fn new(feed: LineFeed, log: &LogExpr, detects_levels: bool) -> Result<Self, LogqlError> {
+        let selection = Selection {
+            matchers: &log.matchers,
+            needles: needles(log),
+            start_ns: 0,
+            end_ns: u64::MAX,
+            needs_text: true,
+            labels: None,
+        };
+        let resources = Arc::default();
+        let rows = Rows::wanted(&selection, detects_levels);
+        let request = request(columns(&rows), &selection, &resources)?;
+        Ok(Self { feed, rows, request, resources })
+    }
+
+    /// Completes once something arrived; false when nothing more will.
+    pub(crate) async fn rung(&mut self) -> bool {
+        self.feed.rung().await
+    }
+
+    /// Gives each line that arrived since the last time, in the order of arrival.
+    pub(crate) fn take(
+        &mut self,
+        each: &mut dyn FnMut(&Record<'_>) -> Result<(), LogqlError>,
+    ) -> Result<Taken, LogqlError> {
+        let arrived = self.feed.arrived(self.request.clone(), TAKEN_ROWS_MAX);
+        for part in arrived.scan.parts() {
+            self.rows.each(&arrived.scan.read(part), &self.resources, each)?;
+        }
+        let has_gap = arrived.has_gap || arrived.scan.is_partial();
+        Ok(Taken { has_gap, has_more: arrived.has_more })
+    }
+}

@@ -1,0 +1,287 @@
+//! Spans as queries see them, and what queries ask for.
+
+use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc, time::Instant};
+
+use weir_proto::{
+    TraceId,
+    otlp::messages::{self, common::v1::any_value::Value},
+};
+
+/// A whole span, decoded for display.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpanRecord {
+    /// The span as OTLP. Attributes come back in no particular order.
+    pub span: messages::trace::v1::Span,
+    /// Its resource.
+    pub resource: Arc<messages::resource::v1::Resource>,
+    /// Its scope.
+    pub scope: Arc<messages::common::v1::InstrumentationScope>,
+    /// Before or after its verdict.
+    pub state: SpanState,
+    /// How many arrived spans it stands for: 1 unless it was sampled. The attribute
+    /// [`POLICY_ATTRIBUTE`](crate::verdict::kept::POLICY_ATTRIBUTE) names the policy that kept it.
+    pub adjusted_count: f64,
+}
+
+impl SpanRecord {
+    /// Whether it arrived with its end before its start (its duration counts as 0).
+    pub fn ends_before_start(&self) -> bool {
+        self.span.end_time_unix_nano < self.span.start_time_unix_nano
+    }
+
+    /// Bytes that it takes in memory, about; of what it shares with others its part.
+    pub fn memory_bytes(&self) -> u64 {
+        let span = &self.span;
+        let texts =
+            span.name.len() + span.trace_state.len() + span.status.as_ref().map_or(0, |status| status.message.len());
+        let events: u64 = (span.events.iter())
+            .map(|event| STRUCT_BYTES + event.name.len() as u64 + attributes_bytes(&event.attributes))
+            .sum();
+        let links: u64 = (span.links.iter())
+            .map(|link| 2 * STRUCT_BYTES + link.trace_state.len() as u64 + attributes_bytes(&link.attributes))
+            .sum();
+        let shared = attributes_bytes(&self.resource.attributes) / Arc::strong_count(&self.resource) as u64
+            + attributes_bytes(&self.scope.attributes) / Arc::strong_count(&self.scope) as u64;
+        6 * STRUCT_BYTES + texts as u64 + attributes_bytes(&span.attributes) + events + links + shared
+    }
+
+    /// Nanoseconds from start to end, 0 when it ends before it starts.
+    pub fn duration_ns(&self) -> u64 {
+        self.span.end_time_unix_nano.saturating_sub(self.span.start_time_unix_nano)
+    }
+}
+
+/// What a message takes beside the text in it, about.
+const STRUCT_BYTES: u64 = 80;
+
+fn attributes_bytes(attributes: &[messages::common::v1::KeyValue]) -> u64 {
+    let of_value = |value: &messages::common::v1::AnyValue| value.value.as_ref().map_or(0, value_bytes);
+    attributes.iter().map(|one| STRUCT_BYTES + one.key.len() as u64 + one.value.as_ref().map_or(0, of_value)).sum()
+}
+
+/// Goes as deep as admission lets values go.
+fn value_bytes(value: &Value) -> u64 {
+    match value {
+        Value::StringValue(text) => text.len() as u64,
+        Value::BytesValue(bytes) => bytes.len() as u64,
+        Value::ArrayValue(array) => {
+            let of_one =
+                |one: &messages::common::v1::AnyValue| STRUCT_BYTES + one.value.as_ref().map_or(0, value_bytes);
+            array.values.iter().map(of_one).sum()
+        }
+        Value::KvlistValue(list) => attributes_bytes(&list.values),
+        _ => 0,
+    }
+}
+
+/// Where a span stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpanState {
+    /// Waits for its trace's verdict.
+    Pending,
+    /// Kept.
+    Kept,
+}
+
+/// What one span must fulfil; an absent part fits everything.
+#[derive(Debug, Clone)]
+pub struct SpanFilter {
+    /// Service name.
+    pub service: Option<String>,
+    /// Operation.
+    pub name: Option<String>,
+    /// OTLP SpanKind.
+    pub kind: Option<i32>,
+    /// OTLP StatusCode.
+    pub status_code: Option<i32>,
+    /// All of these.
+    pub tags: Vec<TagFilter>,
+    /// Bounds on the duration in ns.
+    pub duration_ns: RangeInclusive<u64>,
+    /// Bounds on the start in Unix ns.
+    pub start_ns: RangeInclusive<u64>,
+}
+
+impl Default for SpanFilter {
+    fn default() -> Self {
+        Self {
+            service: None,
+            name: None,
+            kind: None,
+            status_code: None,
+            tags: Vec::new(),
+            duration_ns: 0..=u64::MAX,
+            start_ns: 0..=u64::MAX,
+        }
+    }
+}
+
+/// Something that a span must show, or must not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TagFilter {
+    /// The ways of showing it; one is enough.
+    pub any_of: Vec<Sought>,
+    /// The span must show none of them.
+    pub is_absent: bool,
+}
+
+impl TagFilter {
+    /// A span that has this attribute somewhere.
+    pub fn attribute(key: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { any_of: vec![Sought::Attribute { key: key.into(), text: text.into() }], is_absent: false }
+    }
+}
+
+/// One way in which a span shows something.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sought {
+    /// An attribute of the span, its resource, its scope, one of its events or one of its links. Its value is shown as this text: a string
+    /// as it is; a boolean, an integer; a double by number (`1` fits 1.0), `NaN`, `Infinity`, `-Infinity`; bytes in base64; a list or map as
+    /// JSON, whatever the order of keys and the space between; no value as an empty text.
+    Attribute {
+        /// The key.
+        key: String,
+        /// The value's text.
+        text: String,
+    },
+    /// An event of this name; an empty one is none.
+    EventName(String),
+    /// A text of the span's own.
+    Text(SpanText, String),
+    /// So many, but not 0, were dropped before they got here.
+    Dropped(DroppedItems, u32),
+    /// OTLP SpanKind.
+    Kind(i32),
+    /// OTLP StatusCode.
+    StatusCode(i32),
+    /// Before or after its verdict.
+    State(SpanState),
+    /// How many arrived spans it stands for.
+    AdjustedCount(f64),
+}
+
+/// A text that a span has beside its attributes. An empty one is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpanText {
+    /// The status' message.
+    StatusMessage,
+    /// W3C tracestate.
+    TraceState,
+    /// The scope's name.
+    ScopeName,
+    /// The scope's version.
+    ScopeVersion,
+}
+
+/// What an SDK leaves out beyond its limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DroppedItems {
+    /// Attributes of the span, or of one of its events.
+    Attributes,
+    /// Events.
+    Events,
+    /// Links.
+    Links,
+}
+
+/// Whose attributes are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Place {
+    /// The span's, then its resource's.
+    Any,
+    /// The span's.
+    Span,
+    /// The resource's.
+    Resource,
+}
+
+/// How much a search may do.
+#[derive(Debug, Clone, Copy)]
+pub struct SearchLimits {
+    /// Traces to return.
+    pub traces_max: usize,
+    /// When to stop and answer with what there is.
+    pub deadline: Instant,
+}
+
+/// What was read of a trace.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TraceRows {
+    /// Its spans, oldest start first.
+    pub rows: Vec<SpanRecord>,
+    /// More of it is in a segment that cannot be read.
+    pub is_damaged: bool,
+    /// There was no room for more of it.
+    pub is_cut: bool,
+}
+
+/// Asked for the bytes of each row that is read; once it says no, the rest is not read.
+pub type Room<'a> = &'a mut dyn FnMut(u64) -> bool;
+
+/// What a search found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SearchResult {
+    /// Newest first, by the start of the newest span that matched.
+    pub traces: Vec<TraceId>,
+    /// The deadline or a bound cut it short.
+    pub partial: bool,
+}
+
+/// What can be asked for by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Operations {
+    /// Services, those of which no operation is listed, too.
+    pub services: BTreeSet<String>,
+    /// Operations.
+    pub list: BTreeSet<Operation>,
+    /// A bound or the deadline left something out.
+    pub is_cut: bool,
+    /// A segment cannot be read.
+    pub is_damaged: bool,
+}
+
+impl Operations {
+    /// Most of them. Further ones are left out.
+    pub const MAX: usize = 100_000;
+
+    /// Adds an operation and its service.
+    pub fn add(&mut self, operation: &Operation) {
+        self.add_service(&operation.service);
+        if self.list.contains(operation) {
+            return;
+        }
+        if self.list.len() >= Self::MAX {
+            self.is_cut = true;
+            return;
+        }
+        self.list.insert(operation.clone());
+    }
+
+    /// Adds a service.
+    pub fn add_service(&mut self, service: &str) {
+        if self.services.contains(service) {
+            return;
+        }
+        if self.services.len() >= Self::MAX {
+            self.is_cut = true;
+            return;
+        }
+        self.services.insert(service.to_owned());
+    }
+
+    /// Whether there may be more.
+    pub fn is_partial(&self) -> bool {
+        self.is_cut || self.is_damaged
+    }
+}
+
+/// An operation of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Operation {
+    /// The service.
+    pub service: String,
+    /// The span name.
+    pub name: String,
+    /// OTLP SpanKind.
+    pub kind: i32,
+}

@@ -1,0 +1,13 @@
+//! What the store does by itself: opens, recovers, seals, merges, repairs, forgets.
+
+pub(crate) mod housekeeping;
+pub(crate) mod merger;
+pub(crate) mod newer;
+pub(crate) mod open;
+pub(crate) mod quarantine;
+pub(crate) mod repair;
+pub(crate) mod replay_samples;
+pub(crate) mod run;
+pub(crate) mod sampler;
+pub(crate) mod seal_samples;
+pub(crate) mod sealer;

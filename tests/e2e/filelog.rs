@@ -1,0 +1,156 @@
+//! Files: numbered lines through rotation, kills and sealing, each there once; a container's lines with their pod.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use serde_json::Value;
+use weir_benches::{query::Query, rng::Rng};
+
+use crate::fixture::{SMALL, Weir};
+
+/// Kills while lines are written and files rotated.
+const ROUNDS: u64 = 20;
+
+async fn rows(query: &Query, sql: &str) -> Vec<Value> {
+    let answer = query.sql(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:#}"));
+    answer["rows"].as_array().expect("rows").clone()
+}
+
+/// Waits until so many lines are there; answers how many are.
+async fn lines_come(query: &Query, lines: u64) -> u64 {
+    let mut ticks = tokio::time::interval(Duration::from_millis(100));
+    let mut found = 0;
+    for _ in 0..300 {
+        ticks.tick().await;
+        found = rows(query, "SELECT count(*) FROM logs").await[0][0].as_u64().expect("a number");
+        if found >= lines {
+            break;
+        }
+    }
+    found
+}
+
+fn append(path: &Path, text: &str) {
+    let file = fs::OpenOptions::new().create(true).append(true).open(path);
+    file.expect("opened").write_all(text.as_bytes()).expect("written");
+}
+
+/// A writer with rotation of every kind.
+struct Writer {
+    folder: PathBuf,
+    written: u64,
+    rotations: u64,
+}
+
+impl Writer {
+    fn write(&mut self, lines: u64) {
+        let text: String = (self.written..self.written + lines)
+            .map(|n| format!("{{\"n\":{n},\"msg\":\"line {n}\",\"level\":\"info\"}}\n"))
+            .collect();
+        append(&self.folder.join("app.log"), &text);
+        self.written += lines;
+    }
+
+    fn path(&self, n: u64, end: &str) -> PathBuf {
+        self.folder.join(if n == 0 { "app.log".into() } else { format!("app.log.{n}{end}") })
+    }
+
+    fn rotate(&mut self, kind: u64) {
+        for n in (1..=self.rotations).rev() {
+            for end in ["", ".gz"] {
+                if self.path(n, end).exists() {
+                    fs::rename(self.path(n, end), self.path(n + 1, end)).expect("renamed");
+                }
+            }
+        }
+        self.rotations += 1;
+        match kind {
+            0 => fs::rename(self.path(0, ""), self.path(1, "")).expect("renamed"),
+            1 => {
+                fs::copy(self.path(0, ""), self.path(1, "")).expect("copied");
+                fs::OpenOptions::new().write(true).open(self.path(0, "")).expect("opened").set_len(0).expect("cut");
+            }
+            _ => {
+                fs::rename(self.path(0, ""), self.path(1, "")).expect("renamed");
+                let gzip = Command::new("gzip").arg(self.path(1, "")).status();
+                assert!(gzip.is_ok_and(|status| status.success()), "gzip is there");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_line_once_through_kills_and_rotation() {
+    let mut weir = Weir::new(91, SMALL);
+    let folder = weir.folder().join("logs");
+    fs::create_dir(&folder).expect("made");
+    weir.options.receivers = format!(
+        "  filelog:\n    include: [{}/*.log]\n    start_at: beginning\n    poll_interval: 20ms\n    \
+         operators:\n      - type: json_parser\n        severity: {{parse_from: attributes.level}}\n",
+        folder.display()
+    );
+    let mut writer = Writer { folder, written: 0, rotations: 0 };
+    let mut rng = Rng::new(91);
+    writer.write(10);
+    let mut server = weir.start().await;
+    lines_come(&Query::new(server.query), 10).await;
+    for _ in 0..ROUNDS {
+        for _ in 0..3 + rng.below(5) {
+            writer.write(1 + rng.below(400));
+            if rng.below(3) == 0 {
+                writer.rotate(rng.below(3));
+                writer.write(1 + rng.below(50));
+            }
+            tokio::task::yield_now().await;
+        }
+        // Somewhere between the first and the last of them.
+        lines_come(&Query::new(server.query), rng.below(writer.written)).await;
+        server.kill().await.expect("killed");
+        writer.write(1 + rng.below(100));
+        server = weir.start().await;
+    }
+    let query = Query::new(server.query);
+    let found = lines_come(&query, writer.written).await;
+    let counted = rows(&query, "SELECT body, count(*) FROM logs GROUP BY body").await;
+    let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
+    for row in counted {
+        let body: Value = serde_json::from_str(row[0].as_str().expect("a body")).expect("JSON");
+        *counts.entry(body["n"].as_u64().expect("a number")).or_default() += row[1].as_u64().expect("a count");
+    }
+    let missing: Vec<u64> = (0..writer.written).filter(|n| !counts.contains_key(n)).collect();
+    let doubled: Vec<_> = counts.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(
+        missing.is_empty() && doubled.is_empty() && found == writer.written,
+        "{found} of {}: missing {missing:?}, doubled {doubled:?}\n{}",
+        writer.written,
+        weir.options.log()
+    );
+    let parsed = rows(&query, "SELECT count(*) FROM logs WHERE severity_number = 9").await;
+    assert_eq!(parsed[0][0], writer.written);
+}
+
+#[tokio::test]
+async fn a_container_s_lines_have_their_pod() {
+    let mut weir = Weir::new(92, SMALL);
+    let folder = weir.folder().join("pods/shop_cart-7d_1a2b-3c/app");
+    fs::create_dir_all(&folder).expect("made");
+    weir.options.receivers = format!(
+        "  filelog:\n    include: [{}/pods/*/*/*.log]\n    start_at: beginning\n    operators: [{{type: container}}, {{type: json_parser}}]\n",
+        weir.folder().display()
+    );
+    let now = "2026-01-01T00:00:01.5Z";
+    append(&folder.join("0.log"), &format!("{now} stdout P {{\"level\":\"warn\",\n{now} stdout F \"ms\":12.5}}\n"));
+    let server = weir.start().await;
+    let query = Query::new(server.query);
+    assert_eq!(lines_come(&query, 1).await, 1, "{}", weir.options.log());
+    let columns = "body, attributes['ms'], attributes['log.iostream'], resource['k8s.pod.name']";
+    let row = &rows(&query, &format!("SELECT {columns} FROM logs")).await[0];
+    assert_eq!(row[0], "{\"level\":\"warn\",\"ms\":12.5}");
+    assert_eq!((row[1].to_string().trim_matches('"'), &row[2], &row[3]), ("12.5", &"stdout".into(), &"cart-7d".into()));
+}
