@@ -68,6 +68,33 @@ pub(crate) enum RulesCommand {
     ///
     /// Exits with 1 when a test fails. docs/alerting.md says what Weir has beside.
     Test(TestOptions),
+    /// Ask a running weir what the rules of a file would have done.
+    ///
+    /// Says which alerts would have fired, when and for how long, and how many samples recording rules would have given.
+    Replay(ReplayOptions),
+}
+
+/// Options of `weir rules replay`.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayOptions {
+    /// The file of rules.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+    /// When it begins: -7d, 2026-01-31T12:00:00Z, or Unix seconds.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) from: String,
+    /// When it ends.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "now")]
+    pub(crate) to: String,
+    /// How often rules of groups without an interval are evaluated.
+    #[arg(long, value_name = "DURATION", default_value = "1m")]
+    pub(crate) interval: String,
+    /// The weir that is asked: its `query.endpoint`.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4320")]
+    pub(crate) url: String,
+    /// Write what recording rules would have given, as far back as `storage.accept.past` takes it.
+    #[arg(long)]
+    pub(crate) write: bool,
 }
 
 /// Options of `weir rules check`.
@@ -241,7 +268,8 @@ const RULES_EXAMPLES: &str = "\
 Examples:
   weir rules check 'alerts/*.yml'
   weir rules test tests.yml --diff
-  weir rules test tests.yml --run 'disk.*'";
+  weir rules test tests.yml --run 'disk.*'
+  weir rules replay alerts.yml --from -7d   what would have fired; --write fills recording rules backwards";
 
 #[cfg(test)]
 mod tests {

@@ -76,7 +76,7 @@ pub(crate) async fn open(
                     tracker: tracker.clone(),
                     stop,
                 };
-                filelog::start(config, around).map_err(anyhow::Error::msg).map(|()| Vec::new())
+                filelog::start(config, around).map_err(std::io::Error::other).map(|()| Vec::new())
             }
             ReceiverConfig::Zipkin(config) => {
                 let rules = admission_rules(config.span_limits, storage, processing);

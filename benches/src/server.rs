@@ -34,8 +34,6 @@ pub struct ServerOptions {
     pub receivers: String,
     /// Lines below `storage:`, indented by two.
     pub storage: String,
-    /// Lines below `receivers:`, indented by two.
-    pub receivers: String,
     /// Lines at the top level, `processors:` for example.
     pub more: String,
     /// Lines below `query:`, indented by two.
@@ -59,7 +57,6 @@ impl ServerOptions {
             data: folder.join("data"),
             receivers: String::new(),
             storage: String::new(),
-            receivers: String::new(),
             more: String::new(),
             query: String::new(),
             env: Vec::new(),

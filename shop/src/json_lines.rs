@@ -62,11 +62,17 @@ pub enum LineForm {
     LokiJson,
     /// Loki's push in protobuf, before snappy.
     LokiProtobuf,
+    /// Elasticsearch's bulk request; the line is the document.
+    Bulk,
+    /// Splunk's events; the line is the event.
+    Hec,
+    /// RFC 5424, a message a line of the stream; the line is its text.
+    Syslog,
 }
 
 impl LineForm {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Otlp, Self::LokiJson, Self::LokiProtobuf];
+    pub const ALL: [Self; 6] = [Self::Otlp, Self::LokiJson, Self::LokiProtobuf, Self::Bulk, Self::Hec, Self::Syslog];
 
     /// In tables.
     pub fn name(self) -> &'static str {
@@ -74,6 +80,9 @@ impl LineForm {
             Self::Otlp => "OTLP, JSON body",
             Self::LokiJson => "Loki JSON",
             Self::LokiProtobuf => "Loki protobuf",
+            Self::Bulk => "Elasticsearch bulk",
+            Self::Hec => "Splunk HEC",
+            Self::Syslog => "syslog",
         }
     }
 }
@@ -148,9 +157,29 @@ impl Lines {
             LineForm::Otlp => otlp(&labels, texts),
             LineForm::LokiJson => loki_json(&labels, &texts),
             LineForm::LokiProtobuf => loki_protobuf(&labels, &texts),
+            LineForm::Bulk => {
+                joined(&texts, |_, line| format!("{{\"create\":{{\"_index\":\"{service}\"}}}}\n{line}\n"))
+            }
+            LineForm::Hec => joined(&texts, |time_ns, line| {
+                let (seconds, ms) = (time_ns / 1_000_000_000, time_ns / 1_000_000 % 1000);
+                format!(
+                    "{{\"time\":{seconds}.{ms:03},\"host\":\"{service}-{pod}\",\"sourcetype\":\"_json\",\"event\":{line}}}"
+                )
+            }),
+            LineForm::Syslog => joined(&texts, |time_ns, line| {
+                let seconds = time_ns / 1_000_000_000 % 86_400;
+                let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+                format!(
+                    "<14>1 2026-11-20T{hours:02}:{minutes:02}:{seconds:02}.123Z {service}-{pod} {service} 1 - - {line}\n"
+                )
+            }),
         };
         (payload, raw)
     }
+}
+
+fn joined(texts: &[(u64, String)], one: impl Fn(u64, &str) -> String) -> Vec<u8> {
+    texts.iter().map(|(time_ns, line)| one(*time_ns, line)).collect::<String>().into()
 }
 
 fn text(value: String) -> Option<AnyValue> {

@@ -1,7 +1,11 @@
 //! `weir rules`: checks files of rules, runs their unit tests, and says what they would have done.
 
 mod check;
+mod moment;
+mod replay;
+mod server;
 mod test;
+mod write;
 
 use std::{
     io::Read,
@@ -27,6 +31,7 @@ pub(crate) fn run(command: &RulesCommand) -> anyhow::Result<ExitCode> {
     match command {
         RulesCommand::Check(options) => check::run(options),
         RulesCommand::Test(options) => test::run(options),
+        RulesCommand::Replay(options) => replay::run(options),
     }
 }
 

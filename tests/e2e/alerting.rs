@@ -1,15 +1,18 @@
 //! A rule pages through Debian's Alertmanager: once, on time, over `kill -9`, and resolves.
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use weir_benches::query::Query;
+use weir_proto::time::Clock;
 
 use crate::{process::Weir, raw_http::post_to};
 
@@ -31,6 +34,19 @@ groups:
     for: 6s
     labels: {severity: page}
     annotations: {summary: 'load of {{ $labels.host }} is {{ $value }}'}
+- name: spans
+  interval: 1s
+  language: sql
+  rules:
+  - alert: Spans
+    expr: SELECT 'shop' AS service, count(*) + 7 AS value FROM spans
+- name: lines
+  interval: 1s
+  language: logql
+  rules:
+  - alert: Lines
+    expr: vector(1)
+    for: 1h
 ";
 
 /// Debian's Alertmanager, on a port of its own.
@@ -70,6 +86,56 @@ impl Alertmanager {
         let (status, body) = Query::new(self.address).json("/api/v2/alerts").await.ok()?;
         status.is_success().then(|| body.as_array().cloned())?
     }
+
+    /// Those of a name.
+    async fn named(&self, name: &str) -> Option<Vec<Value>> {
+        let mut alerts = self.alerts().await?;
+        alerts.retain(|alert| alert["labels"]["alertname"] == name);
+        Some(alerts)
+    }
+}
+
+/// Takes what webhooks are told, on a port of its own.
+fn webhook() -> (SocketAddr, mpsc::Receiver<Value>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (sender, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            // Connections end with the process that is killed.
+            let sender = sender.clone();
+            std::thread::spawn(move || while take(&stream, &sender).is_some() {});
+        }
+    });
+    (address, told)
+}
+
+/// Takes one request; `None` when there are no more.
+fn take(stream: &TcpStream, told: &mpsc::Sender<Value>) -> Option<()> {
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if let Some(text) = line.to_lowercase().strip_prefix("content-length:") {
+            length = text.trim().parse().ok()?;
+        }
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    told.send(serde_json::from_slice(&body).expect("JSON")).ok()?;
+    (&mut &*stream).write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").ok()
+}
+
+/// `firing` or `resolved` for each time that a webhook was told of the alert's group.
+fn pages(told: &mpsc::Receiver<Value>) -> Vec<String> {
+    let of_load = told.try_iter().filter(|message| message["groupLabels"]["group"] == "load");
+    of_load.map(|message| message["status"].as_str().expect("a status").to_owned()).collect()
 }
 
 /// Asks until there is an answer.
@@ -86,7 +152,7 @@ async fn wait_for<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
 
 /// Sends a gauge of now.
 async fn send_load(weir: &Weir, value: f64) {
-    let now = std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_nanos().to_string();
+    let now = Clock::system().now_ns().to_string();
     let point = json!({"timeUnixNano": now, "asDouble": value,
         "attributes": [{"key": "host", "value": {"stringValue": "a"}}]});
     let metric = json!({"name": "load", "gauge": {"dataPoints": [point]}});
@@ -99,7 +165,15 @@ async fn send_load(weir: &Weir, value: f64) {
 async fn the_alert(weir: &Weir) -> Option<Value> {
     let query = Query::new(weir.address("queries"));
     let (_, body) = query.json("/prometheus/api/v1/alerts").await.ok()?;
-    body["data"]["alerts"].get(0).cloned()
+    body["data"]["alerts"].as_array()?.iter().find(|alert| alert["labels"]["alertname"] == "High").cloned()
+}
+
+/// How many times the rule was evaluated with a result.
+async fn the_value(weir: &Weir) -> u64 {
+    let query = Query::new(weir.address("queries"));
+    let path = "/prometheus/api/v1/query?query=count_over_time(load:double%5B10m%5D)";
+    let (_, answer) = query.json(path).await.expect("an answer");
+    answer["data"]["result"][0]["value"][1].as_str().map_or(0, |text| text.parse().expect("a number"))
 }
 
 /// Unix seconds of a time in RFC 3339.
@@ -118,12 +192,14 @@ async fn an_alert_is_pending_is_killed_fires_on_time_and_resolves() {
     };
     std::fs::write(folder.path().join("rules.yml"), RULES).expect("written");
     let config = folder.path().join("weir.yaml");
+    let (hook, told_hook) = webhook();
     let alerting = format!(
-        "alerting: {{rule_files: ['*.yml'], alertmanagers: [{{static_configs: [{{targets: ['{}']}}]}}]}}\n",
+        "alerting:
+  rule_files: ['rule*.yml']
+  alertmanagers: [{{static_configs: [{{targets: ['{}']}}]}}]
+  webhooks: [{{url: 'http://{hook}/'}}]\n",
         alertmanager.address
     );
-    // Alertmanager's own configuration lies beside them, and is no file of rules.
-    let alerting = alerting.replace("*.yml", "rule*.yml");
     std::fs::write(&config, format!("{}{alerting}", crate::process::FREE_PORTS)).expect("written");
     let data = folder.path().join("data");
     let weir = Weir::start(&config, &data);
@@ -135,7 +211,7 @@ async fn an_alert_is_pending_is_killed_fires_on_time_and_resolves() {
     assert!(!weir.exit().success());
 
     let weir = Weir::start(&config, &data);
-    let told = wait_for("told", async || alertmanager.alerts().await?.first().cloned()).await;
+    let told = wait_for("told", async || alertmanager.named("High").await?.first().cloned()).await;
     let firing = wait_for("firing", async || the_alert(&weir).await).await;
     assert_eq!(firing["state"], "firing");
     assert_eq!(told["labels"], json!({"alertname": "High", "host": "a", "severity": "page"}));
@@ -145,8 +221,27 @@ async fn an_alert_is_pending_is_killed_fires_on_time_and_resolves() {
     let waited = seconds(&told["startsAt"]) - seconds(&pending["activeAt"]);
     assert!(waited >= HOLD.as_secs_f64() && waited < 20.0, "it fired after {waited} s");
     let rule = Query::new(weir.address("queries")).json("/prometheus/api/v1/rules?type=alert").await.expect("rules");
-    let rule = &rule.1["data"]["groups"][0]["rules"][0];
+    let groups = rule.1["data"]["groups"].as_array().expect("groups");
+    let state = |group: &str| {
+        let group = groups.iter().find(|known| known["name"] == group).expect("the group");
+        (group["rules"][0]["state"].clone(), group["rules"][0]["health"].clone())
+    };
+    assert_eq!(state("lines"), (json!("pending"), json!("ok")));
+    assert_eq!(state("spans"), (json!("firing"), json!("ok")));
+    let spans = wait_for("by SQL", async || alertmanager.named("Spans").await?.first().cloned()).await;
+    assert_eq!(spans["labels"], json!({"alertname": "Spans", "service": "shop"}));
+    let rule = &groups.iter().find(|group| group["name"] == "load").expect("the group")["rules"][0];
     assert_eq!((&rule["state"], &rule["health"], &rule["type"]), (&json!("firing"), &json!("ok"), &json!("alerting")));
+
+    let mut heard = Vec::new();
+    while heard.is_empty() {
+        heard.extend(pages(&told_hook));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // What webhooks know is written once they know it; the next evaluation is behind that.
+    let value = async |weir: &Weir| the_value(weir).await;
+    let before = value(&weir).await;
+    wait_for("another evaluation", async || (value(&weir).await > before).then_some(())).await;
 
     // Killed while it fires: the same alert goes on, with the time that it began.
     weir.signal(Signal::KILL);
@@ -155,9 +250,58 @@ async fn an_alert_is_pending_is_killed_fires_on_time_and_resolves() {
     wait_for("firing again", async || the_alert(&weir).await.filter(|alert| alert["state"] == "firing")).await;
     send_load(&weir, 0.2).await;
     wait_for("resolved", async || the_alert(&weir).await.is_none().then_some(())).await;
-    wait_for("told so", async || alertmanager.alerts().await?.is_empty().then_some(())).await;
+    wait_for("told so", async || alertmanager.named("High").await?.is_empty().then_some(())).await;
+    // A person was paged once, and told once that it is over.
+    while heard.len() < 2 {
+        heard.extend(pages(&told_hook));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(heard, ["firing", "resolved"]);
     let query = Query::new(weir.address("queries"));
     let fired = "/prometheus/api/v1/query?query=count_over_time(ALERTS%7Balertstate%3D%22firing%22%7D%5B5m%5D)";
     let (_, answer) = query.json(fired).await.expect("an answer");
     assert_eq!(answer["data"]["result"].as_array().map(Vec::len), Some(1), "{answer}");
+}
+
+/// The value of a series now, as text.
+async fn value(weir: &Weir, series: &str) -> Option<String> {
+    let query = Query::new(weir.address("queries"));
+    let (_, answer) = query.json(&format!("/prometheus/api/v1/query?query={series}")).await.ok()?;
+    answer["data"]["result"][0]["value"][1].as_str().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn rules_are_read_again_when_their_files_change() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = folder.path().join("rules.yml");
+    let write = |record: &str, expr: &str| {
+        let text = format!("groups: [{{name: g, interval: 1s, rules: [{{record: '{record}', expr: '{expr}'}}]}}]\n");
+        std::fs::write(&rules, text).expect("written");
+    };
+    write("a:one", "vector(1)");
+    let config = folder.path().join("weir.yaml");
+    let text = format!("{}alerting: {{rule_files: [rules.yml]}}\n", crate::process::FREE_PORTS);
+    std::fs::write(&config, text).expect("written");
+    let weir = Weir::start(&config, &folder.path().join("data"));
+    wait_for("the first series", async || value(&weir, "a:one").await).await;
+
+    // A file that is wrong changes nothing, and says where it is wrong.
+    write("a:two", "vector(");
+    let (status, answer) = post_to("/-/reload", weir.address("queries"), &[], Vec::new()).await;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert_eq!(status.as_u16(), 500, "{answer}");
+    assert!(answer.starts_with("failed to reload config: ") && answer.contains("rules.yml:1:"), "{answer}");
+    assert!(value(&weir, "a:one").await.is_some());
+
+    // Nobody says so: the change is noticed. The series of the rule that is gone ends.
+    write("a:two", "vector(2)");
+    let two = wait_for("the second series", async || value(&weir, "a:two").await).await;
+    assert_eq!(two, "2");
+    wait_for("the first one's end", async || value(&weir, "a:one").await.is_none().then_some(())).await;
+
+    // The whole group goes: after two intervals its series end, too.
+    std::fs::write(&rules, "groups: []\n").expect("written");
+    let (status, answer) = post_to("/prometheus/-/reload", weir.address("queries"), &[], Vec::new()).await;
+    assert_eq!(status.as_u16(), 200, "{answer:?}");
+    wait_for("the second one's end", async || value(&weir, "a:two").await.is_none().then_some(())).await;
 }

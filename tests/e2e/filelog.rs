@@ -22,13 +22,18 @@ async fn rows(query: &Query, sql: &str) -> Vec<Value> {
     answer["rows"].as_array().expect("rows").clone()
 }
 
+/// A count: numbers of 64 bits may stand in quotes.
+fn number(value: &Value) -> u64 {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or_else(|| panic!("{value} is no number"))
+}
+
 /// Waits until so many lines are there; answers how many are.
 async fn lines_come(query: &Query, lines: u64) -> u64 {
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     let mut found = 0;
     for _ in 0..300 {
         ticks.tick().await;
-        found = rows(query, "SELECT count(*) FROM logs").await[0][0].as_u64().expect("a number");
+        found = number(&rows(query, "SELECT count(*) AS n FROM logs").await[0]["n"]);
         if found >= lines {
             break;
         }
@@ -117,11 +122,11 @@ async fn each_line_once_through_kills_and_rotation() {
     }
     let query = Query::new(server.query);
     let found = lines_come(&query, writer.written).await;
-    let counted = rows(&query, "SELECT body, count(*) FROM logs GROUP BY body").await;
+    let counted = rows(&query, "SELECT body, count(*) AS n FROM logs GROUP BY body").await;
     let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
     for row in counted {
-        let body: Value = serde_json::from_str(row[0].as_str().expect("a body")).expect("JSON");
-        *counts.entry(body["n"].as_u64().expect("a number")).or_default() += row[1].as_u64().expect("a count");
+        let body: Value = serde_json::from_str(row["body"].as_str().expect("a body")).expect("JSON");
+        *counts.entry(body["n"].as_u64().expect("a number")).or_default() += number(&row["n"]);
     }
     let missing: Vec<u64> = (0..writer.written).filter(|n| !counts.contains_key(n)).collect();
     let doubled: Vec<_> = counts.iter().filter(|(_, count)| **count > 1).collect();
@@ -131,8 +136,8 @@ async fn each_line_once_through_kills_and_rotation() {
         writer.written,
         weir.options.log()
     );
-    let parsed = rows(&query, "SELECT count(*) FROM logs WHERE severity_number = 9").await;
-    assert_eq!(parsed[0][0], writer.written);
+    let parsed = rows(&query, "SELECT count(*) AS n FROM logs WHERE severity_number = 9").await;
+    assert_eq!(number(&parsed[0]["n"]), writer.written);
 }
 
 #[tokio::test]
@@ -149,8 +154,8 @@ async fn a_container_s_lines_have_their_pod() {
     let server = weir.start().await;
     let query = Query::new(server.query);
     assert_eq!(lines_come(&query, 1).await, 1, "{}", weir.options.log());
-    let columns = "body, attributes['ms'], attributes['log.iostream'], resource['k8s.pod.name']";
+    let columns = "body, attributes['ms'] AS ms, attributes['log.iostream'] AS stream, resource['k8s.pod.name'] AS pod";
     let row = &rows(&query, &format!("SELECT {columns} FROM logs")).await[0];
-    assert_eq!(row[0], "{\"level\":\"warn\",\"ms\":12.5}");
-    assert_eq!((row[1].to_string().trim_matches('"'), &row[2], &row[3]), ("12.5", &"stdout".into(), &"cart-7d".into()));
+    assert_eq!(row["body"], "{\"level\":\"warn\",\"ms\":12.5}");
+    assert_eq!((&row["ms"], &row["stream"], &row["pod"]), (&"12.5".into(), &"stdout".into(), &"cart-7d".into()));
 }

@@ -124,9 +124,9 @@ async fn lines_come_live_by_websocket() {
     assert_eq!(timeout(PATIENCE, socket.frame()).await.expect("an answer"), (0xa, b"there?".to_vec()));
     socket.send(0x8, &1000_u16.to_be_bytes()).await;
     assert_eq!(timeout(PATIENCE, socket.frame()).await.expect("an answer").0, 0x8);
-    let metrics =
-        Query::new(at).until("the place is free", PATIENCE, |metrics| metrics.get("weir_tail_clients") == Some(&1.0));
-    metrics.await.expect("gone");
+    let query = Query::new(at);
+    let gone = query.until("the place is free", PATIENCE, |metrics| metrics.get("weir_tail_clients") == Some(&1.0));
+    gone.await.expect("gone");
     // A delay sorts what comes late.
     let mut delayed = Socket::open(at, "query=%7Bapp%3D%22late%22%7D&limit=0&delay_for=1").await;
     let now_ns = Clock::system().now_ns();

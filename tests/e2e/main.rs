@@ -23,6 +23,7 @@ mod power_cut;
 #[path = "../process/mod.rs"]
 mod process;
 mod raw_http;
+mod replay;
 mod rounds;
 mod sampling;
 mod sdk;

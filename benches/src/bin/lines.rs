@@ -15,8 +15,11 @@ use weir_collector::{
 };
 use weir_proto::{
     Signal, TenantId,
+    elasticsearch::{BulkOptions, transcode_bulk},
     loki::{PushOptions, SERVICE_LABELS, transcode_json, transcode_protobuf},
     otlp::logs::{IdNames, LineIds},
+    splunk_hec::{Metadata, transcode_events},
+    syslog::{Framing, Messages, Options, Origin, Step},
 };
 use weir_store::{
     Tally,
@@ -113,6 +116,12 @@ fn admitted(body: Vec<u8>, form: LineForm, now_ns: u64, spent: &mut Spent) -> an
         LineForm::Otlp => body,
         LineForm::LokiJson => transcode_json(&body, options)?,
         LineForm::LokiProtobuf => transcode_protobuf(&body, options)?,
+        LineForm::Bulk => {
+            let options = BulkOptions { index: None, documents_max: 1 << 20, bytes_max: 64 << 20, fields_max: 1024 };
+            transcode_bulk(&body, options)?.payload
+        }
+        LineForm::Hec => transcode_events(&body, &Metadata::default(), 64 << 20)?,
+        LineForm::Syslog => syslog(&body, now_ns),
     }
     .into();
     spent.transcoding += process::own_cpu_s() - begun;
@@ -128,6 +137,23 @@ fn admitted(body: Vec<u8>, form: LineForm, now_ns: u64, spent: &mut Spent) -> an
     spent.admission += process::own_cpu_s() - begun;
     let ids = admitted.batch.summaries.ids().map(|(_, ids)| ids).collect();
     Ok((admitted.batch.payload.into_bytes(), ids))
+}
+
+/// What a connection does with what it read.
+fn syslog(stream: &[u8], now_ns: u64) -> Vec<u8> {
+    let mut messages = Messages::new(Options::default(), stream.len() * 2);
+    let mut framing = Framing::new(1 << 20);
+    let mut done = 0;
+    loop {
+        match framing.step(&stream[done..], true) {
+            Step::More => return messages.finish(),
+            Step::Skip(bytes) => done += bytes,
+            Step::Message { from, to, consumed, .. } => {
+                messages.push(&stream[done + from..done + to], Origin { now_ns, ..Origin::default() });
+                done += consumed;
+            }
+        }
+    }
 }
 
 fn id(first_file: u32, last_file: u32, generation: u32) -> SegmentId {

@@ -24,13 +24,13 @@ use weir_benches::{
     },
 };
 use weir_collector::{
-    Authenticate,
     receivers::{
         prometheus::{PrometheusConfig, Scraper, Surroundings},
         remote_write::{RemoteWrite, RemoteWriteConfig},
     },
     samples::{AcceptWindow, SampleDoor},
 };
+use weir_port::{Authenticate, Caller};
 use weir_proto::{
     Signal, TenantId,
     metrics::{LabelMatcher, MatchOp},
@@ -199,7 +199,7 @@ async fn write(folder: &Path, targets: u64, rounds: u64) -> anyhow::Result<()> {
     for (name, form) in [("remote write 1", written::Form::First), ("remote write 2", written::Form::Second)] {
         let store = open(&folder.join(name)).await?;
         let door = SampleDoor::new(&store, AcceptWindow::default());
-        let authenticate: Authenticate = Arc::new(|_| Ok(TenantId::default()));
+        let authenticate: Authenticate = Arc::new(|_: &Caller<'_>| Ok(TenantId::default()));
         let taking = RemoteWrite::new(&RemoteWriteConfig::default(), door, authenticate, Clock::system());
         let (mut cpu_s, mut samples) = (0.0, 0);
         for round in 0..rounds {

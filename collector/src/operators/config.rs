@@ -112,7 +112,6 @@ pub(super) struct Settings {
     pub(super) max_log_size: Option<u64>,
     pub(super) format: Option<ContainerFormat>,
     pub(super) add_metadata_from_filepath: Option<bool>,
-    pub(super) parse_ints: bool,
     pub(super) protocol: Option<Protocol>,
     pub(super) allow_skip_pri_header: bool,
 }
@@ -257,7 +256,14 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
 /// For `#[serde(deserialize_with)]`: one id, or a list of them.
 pub(super) fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    Vec::<String>::deserialize(deserializer)
+    match FixedValue::deserialize(deserializer)?.0 {
+        Value::List(items) => items.iter().map(id_of).collect(),
+        one => id_of(&one).map(|id| vec![id]),
+    }
+}
+
+fn id_of<E: de::Error>(value: &Value<'_>) -> Result<String, E> {
+    value.to_text().map(|text| text.into_owned()).ok_or_else(|| E::custom("an operator's id is a text"))
 }
 
 /// One of the types.
@@ -387,6 +393,8 @@ impl Settings {
             "trace_id" => self.ids.trace_id = Some(map.next_value()?),
             "span_id" => self.ids.span_id = Some(map.next_value()?),
             "trace_flags" => self.ids.trace_flags = Some(map.next_value()?),
+            // The Collector's: matching is quick enough without.
+            "cache" => drop(map.next_value::<de::IgnoredAny>()?),
             "regex" => self.regex = Some(map.next_value()?),
             "from" => self.from = Some(map.next_value()?),
             "to" => self.to = Some(map.next_value()?),
@@ -404,7 +412,7 @@ impl Settings {
             "pair_delimiter" => self.pair_delimiter = Some(map.next_value()?),
             "lazy_quotes" => self.lazy_quotes = map.next_value()?,
             "ignore_quotes" => self.ignore_quotes = map.next_value()?,
-            "parse_ints" => self.parse_ints = map.next_value()?,
+            "parse_ints" => drop(map.next_value::<bool>()?),
             "protocol" => self.protocol = Some(map.next_value()?),
             "allow_skip_pri_header" => self.allow_skip_pri_header = map.next_value()?,
             key => self.read_joining(key, map)?,

@@ -136,7 +136,7 @@ fn read(text: &str, format: Option<ContainerFormat>) -> Result<Line<'_>, String>
 
 /// `{"log":"text\n","stream":"stdout","time":"…"}`. A line that was cut has no `\n` at its end.
 fn docker(text: &str) -> Result<Line<'_>, String> {
-    let mut others = json::parse_object(text, true)?;
+    let mut others = json::parse_object(text)?;
     let mut text_of = |name: &str| match others.remove(name) {
         Some(Value::Text(text)) => Ok(text),
         _ => Err(format!("not a line of Docker's json-file: there is no `{name}`")),

@@ -9,18 +9,14 @@ use super::{Fields, Value};
 /// Objects and lists in each other.
 const DEPTH_MAX: usize = 32;
 
-/// Beyond this a double leaves whole numbers out.
-const EXACT_MAX: i64 = 1 << 53;
-
 /// What is open while a text is read.
 enum Open<'a> {
     List(Vec<Value<'a>>),
     Map(Fields<'a>, Option<Cow<'a, str>>),
 }
 
-/// Reads one JSON value. Whole numbers are doubles, as everything is to the Collector, unless `keeps_ints` says otherwise, or a double cannot
-/// hold them.
-pub(super) fn parse(text: &str, keeps_ints: bool) -> Result<Value<'_>, String> {
+/// Reads one JSON value. Numbers without a fraction are whole ones.
+pub(super) fn parse(text: &str) -> Result<Value<'_>, String> {
     let mut open: Vec<Open<'_>> = Vec::with_capacity(4);
     let mut whole = None;
     let read = events(text.as_bytes(), DEPTH_MAX, |event| {
@@ -42,7 +38,7 @@ pub(super) fn parse(text: &str, keeps_ints: bool) -> Result<Value<'_>, String> {
                 None => return,
             },
             Event::Text(text) => Value::Text(of_bytes(text)),
-            Event::Number(digits) => number(digits, keeps_ints),
+            Event::Number(digits) => number(digits),
             Event::Bool(value) => Value::Bool(value),
             Event::Null => Value::Null,
         };
@@ -57,11 +53,11 @@ pub(super) fn parse(text: &str, keeps_ints: bool) -> Result<Value<'_>, String> {
 }
 
 /// The same of an object.
-pub(super) fn parse_object(text: &str, keeps_ints: bool) -> Result<Fields<'_>, String> {
+pub(super) fn parse_object(text: &str) -> Result<Fields<'_>, String> {
     if text.trim_ascii_start().as_bytes().first() != Some(&b'{') {
         return Err("not a JSON object".into());
     }
-    match parse(text, keeps_ints)? {
+    match parse(text)? {
         Value::Map(fields) => Ok(fields),
         other => Err(format!("{}, not a JSON object", other.kind())),
     }
@@ -76,11 +72,10 @@ fn of_bytes(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
     }
 }
 
-fn number<'a>(digits: &[u8], keeps_ints: bool) -> Value<'a> {
+fn number<'a>(digits: &[u8]) -> Value<'a> {
     let text = std::str::from_utf8(digits).unwrap_or("0");
     match text.parse::<i64>() {
-        Ok(whole) if keeps_ints || whole.unsigned_abs() > EXACT_MAX as u64 => Value::Int(whole),
-        Ok(whole) => Value::Float(whole as f64),
+        Ok(whole) => Value::Int(whole),
         Err(_) => match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Value::Float(number),
             _ => Value::text(text.to_owned()),
@@ -133,12 +128,12 @@ mod tests {
     fn values_keep_their_types() {
         let text = r#"{"a": 1, "b": 1.5, "c": "x\ny", "d": [true, null], "e": {"f": 9007199254740993}, "a": 2}"#;
         let mut shown = String::new();
-        print(&parse(text, false).expect("JSON"), &mut shown);
+        print(&parse(text).expect("JSON"), &mut shown);
         assert_eq!(shown, r#"{"a":2,"b":1.5,"c":"x\ny","d":[true,null],"e":{"f":9007199254740993}}"#);
-        assert_eq!(parse("1", false), Ok(Value::Float(1.0)));
-        assert_eq!(parse("1", true), Ok(Value::Int(1)));
-        assert_eq!(parse("\"\\ud800\"", true), Ok(Value::text("\u{fffd}")));
-        assert!(parse_object("[1]", true).is_err() && parse_object("{\"a\":}", true).is_err());
-        assert!(parse(&"[".repeat(100_000), true).is_err());
+        assert_eq!(parse("1"), Ok(Value::Int(1)));
+        assert_eq!(parse("1.0"), Ok(Value::Float(1.0)));
+        assert_eq!(parse("\"\\ud800\""), Ok(Value::text("\u{fffd}")));
+        assert!(parse_object("[1]").is_err() && parse_object("{\"a\":}").is_err());
+        assert!(parse(&"[".repeat(100_000)).is_err());
     }
 }

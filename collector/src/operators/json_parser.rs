@@ -2,21 +2,18 @@
 
 use super::{Entry, Next, Operator, OperatorConfig, json, parser::Parsing};
 
+/// `parse_ints` is the Collector's: without it, whole numbers are doubles there. Here they are whole in any case, as they are written.
 pub(super) const KEYS: &[&str] = &["parse_ints"];
 
-struct JsonParser {
-    parsing: Parsing,
-    keeps_ints: bool,
-}
+struct JsonParser(Parsing);
 
 pub(super) fn build(config: &OperatorConfig) -> Result<Box<dyn Operator>, String> {
-    Ok(Box::new(JsonParser { parsing: Parsing::new(config)?, keeps_ints: config.settings.parse_ints }))
+    Ok(Box::new(JsonParser(Parsing::new(config)?)))
 }
 
 impl Operator for JsonParser {
     fn apply<'a>(&mut self, entry: &mut Entry<'a>, _: &mut Vec<Entry<'static>>) -> Result<Next, String> {
-        let keeps_ints = self.keeps_ints;
-        self.parsing.apply(entry, |text| json::parse_object(text, keeps_ints))?;
+        self.0.apply(entry, json::parse_object)?;
         Ok(Next::On)
     }
 }

@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::{Entry, Fields, Next, Operator, OperatorConfig, Value, parser::Parsing};
 
-pub(super) const KEYS: &[&str] = &["regex"];
+pub(super) const KEYS: &[&str] = &["regex", "cache"];
 
 struct RegexParser {
     parsing: Parsing,

@@ -19,7 +19,7 @@ impl Operator for Unquote {
         let unquoted = match (inner('`'), inner('\'')) {
             (Some(raw), _) => raw.to_owned(),
             (_, Some(single)) if single.chars().count() == 1 => single.to_owned(),
-            _ => match json::parse(text, true)? {
+            _ => match json::parse(text)? {
                 Value::Text(text) => text.into_owned(),
                 _ => return Err(format!("{field} has no quotes")),
             },

@@ -25,7 +25,7 @@ pub fn parse(text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
     read(&shielded(text), true, problems)
 }
 
-/// The same for a text without references: a `${` means nothing.
+/// The same for a text without references: a `${` means nothing. What follows the first document is not read, as Prometheus does not.
 pub fn parse_plain(text: &str, problems: &mut Vec<Problem>) -> Option<Node> {
     read(text, false, problems)
 }
@@ -102,6 +102,9 @@ impl<'t> Tree<'t, '_> {
         loop {
             let (event, span) = self.next()?;
             match event {
+                Event::DocumentEnd if root.is_some() && !self.is_shielded => {
+                    return Ok(root.expect("it was looked at"));
+                }
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
                 Event::StreamEnd => {
                     return Ok(root.unwrap_or_else(|| Node::new(Position { line: 1, column: 1 }, Value::Null)));
@@ -307,6 +310,13 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_plain_text_has_no_references_and_one_document() {
+        let mut problems = Vec::new();
+        let node = parse_plain("a: ${b}\nc: '${env:D}'\n---\n[not, \"yaml", &mut problems).expect("a tree");
+        assert_eq!((shown(&node).as_str(), problems), ("{a: ${b}, c: \"${env:D}\"}", Vec::new()));
     }
 
     #[test]

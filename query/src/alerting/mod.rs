@@ -2,6 +2,7 @@
 
 pub(crate) mod group;
 pub mod notify;
+pub mod replay;
 pub mod rules;
 pub mod serve;
 pub(crate) mod state;

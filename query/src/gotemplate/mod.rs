@@ -47,8 +47,6 @@ pub(crate) struct Signature {
 pub(crate) enum Parameter {
     Any,
     Text,
-    Int,
-    Float,
     /// With fields.
     Record(&'static str),
     /// Of records.
@@ -61,8 +59,6 @@ impl Parameter {
         match self {
             Self::Any => "interface {}",
             Self::Text => "string",
-            Self::Int => "int",
-            Self::Float => "float64",
             Self::Record(name) | Self::List(name) => name,
         }
     }

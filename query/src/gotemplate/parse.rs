@@ -205,7 +205,6 @@ impl<'t> Parser<'t> {
 
     fn action(&mut self) -> Parsed<Piece> {
         let keyword = self.peek_word();
-        let at = self.peek().at;
         if !keyword.is_empty() {
             self.advance();
         }
@@ -215,11 +214,11 @@ impl<'t> Parser<'t> {
                 return Ok(Piece::End);
             }
             "else" => return Ok(Piece::Else),
-            "if" => Node::If(Box::new(self.deeper(|parser| parser.branch("if", at))?)),
-            "with" => Node::With(Box::new(self.deeper(|parser| parser.branch("with", at))?)),
+            "if" => Node::If(Box::new(self.deeper(|parser| parser.branch("if"))?)),
+            "with" => Node::With(Box::new(self.deeper(|parser| parser.branch("with"))?)),
             "range" => {
                 self.ranges += 1;
-                let branch = self.deeper(|parser| parser.branch("range", at))?;
+                let branch = self.deeper(|parser| parser.branch("range"))?;
                 Node::Range(Box::new(branch))
             }
             "break" | "continue" => {
@@ -276,7 +275,7 @@ impl<'t> Parser<'t> {
     }
 
     /// What follows `if`, `with` or `range`, to its end.
-    fn branch(&mut self, keyword: &str, at: usize) -> Parsed<Branch> {
+    fn branch(&mut self, keyword: &str) -> Parsed<Branch> {
         let known = self.variables.len();
         let pipeline = self.pipeline(keyword, Kind::Close)?;
         let is_range = keyword == "range";
@@ -289,10 +288,9 @@ impl<'t> Parser<'t> {
         if matches!(end, Piece::Else) {
             // `else if` and `else with` share the end of what they stand in.
             let nested = self.peek_word();
-            let nested_at = self.peek().at;
             if !is_range && nested == keyword {
                 self.advance();
-                let branch = Box::new(self.deeper(|parser| parser.branch(nested, nested_at))?);
+                let branch = Box::new(self.deeper(|parser| parser.branch(nested))?);
                 otherwise.push(if nested == "if" { Node::If(branch) } else { Node::With(branch) });
             } else {
                 self.expect(Kind::Close, "else")?;
@@ -304,7 +302,7 @@ impl<'t> Parser<'t> {
             }
         }
         self.variables.truncate(known);
-        Ok(Branch { at, pipeline, then, otherwise })
+        Ok(Branch { pipeline, then, otherwise })
     }
 
     fn pipeline(&mut self, context: &str, end: Kind) -> Parsed<Pipeline> {

@@ -294,18 +294,8 @@ impl<'r> Run<'r> {
         match (&operand.word, parameter) {
             (Word::Nil, Parameter::Any) => Ok(Value::Nil),
             (Word::Nil, parameter) => Err(format!("cannot assign nil to {}", parameter.name())),
-            (Word::Number(number), Parameter::Float) => match number.float {
-                Some(value) => Ok(Value::Float(value)),
-                None => wrong("float"),
-            },
-            (Word::Number(number), Parameter::Int) => match number.int {
-                Some(value) => Ok(Value::Int(value)),
-                None => wrong("integer"),
-            },
             (Word::Text(_, text), Parameter::Text) => Ok(Value::Text(text.clone())),
             (Word::Number(_) | Word::Bool(_), Parameter::Text) => wrong("string"),
-            (Word::Text(..) | Word::Bool(_), Parameter::Int) => wrong("integer"),
-            (Word::Text(..) | Word::Bool(_), Parameter::Float) => wrong("float"),
             (Word::Number(_) | Word::Bool(_) | Word::Text(..), Parameter::Record(name) | Parameter::List(name)) => {
                 Err(format!("can't handle {operand} for arg of type {name}"))
             }
@@ -371,11 +361,7 @@ impl<'r> Run<'r> {
 /// The value, when it is what a function takes.
 fn fitting(value: Value, parameter: Parameter) -> Ran<Value> {
     let fits = match (&value, parameter) {
-        (_, Parameter::Any)
-        | (Value::Text(_), Parameter::Text)
-        | (Value::Int(_), Parameter::Int)
-        | (Value::Float(_), Parameter::Float)
-        | (Value::List(_), Parameter::List(_)) => true,
+        (_, Parameter::Any) | (Value::Text(_), Parameter::Text) | (Value::List(_), Parameter::List(_)) => true,
         (Value::Record(name, _), Parameter::Record(known)) => *name == known,
         (Value::Nil, parameter) => return Err(format!("invalid value; expected {}", parameter.name())),
         _ => false,

@@ -24,7 +24,6 @@ pub(super) enum Node {
 /// What is chosen between, or repeated.
 #[derive(Debug, Clone)]
 pub(super) struct Branch {
-    pub(super) at: usize,
     pub(super) pipeline: Pipeline,
     pub(super) then: Vec<Node>,
     pub(super) otherwise: Vec<Node>,

@@ -6,6 +6,7 @@
 mod checksummed;
 mod committer;
 mod cursors;
+mod cursors_file;
 mod file;
 mod found;
 mod frame;
@@ -35,6 +36,7 @@ use weir_proto::time::Clock;
 
 pub use checksummed::Checksummed;
 pub use cursors::SourceCursors;
+pub(crate) use cursors_file::{read_cursors, write_cursors};
 pub use file::JournalFile;
 pub use frame::FrameHeader;
 pub(crate) use newer::{Newer, find_newer};

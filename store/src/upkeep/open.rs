@@ -17,6 +17,7 @@ use crate::{
     head::{HeadFile, LineRows, PayloadBudget, Registry, SeriesFile, SpanRows},
     journal::{
         Committed, Journal, JournalFile, JournalOptions, Newer, Recovered, SourceCursors, SpareLimits, Survey, Tallies,
+        read_cursors,
     },
     lane::{
         errors::OpenError,
@@ -175,6 +176,7 @@ impl<S: SegmentKind> Opening<S> {
         let mut state = catalog.state(signal).await?;
         if state.first_unsealed_file.is_none() || is_behind(signal, &options.path, disk, &state)? {
             state = rebuild::<S>(signal, &options.path, disk)?;
+            state.cursors = read_cursors(&journal_path(&options.path, signal));
             catalog.rebuild(signal, &state).await?;
         }
         let segments = open_segments(signal, &options.path, disk, catalog, &mut state).await?;

@@ -18,11 +18,11 @@ use super::{
 };
 use crate::{
     head::HeadFile,
-    journal::SourceCursors,
+    journal::{SourceCursors, write_cursors},
     lane::{
         errors::SealError,
         lane::{Lane, Laned},
-        shared::Shared,
+        shared::{Shared, journal_path},
     },
     ledger::Tally,
     segment::{Builder, SegmentError, SegmentId, SegmentTally, write_segment},
@@ -230,6 +230,15 @@ fn commit<L: Laned>(
             sealed.settle();
         }
     };
+    if !cursors.is_empty() {
+        let mut after = L::of_view(&shared.views.current()).sealed_cursors.as_ref().clone();
+        after.add(&cursors);
+        after.settle();
+        // Before the catalog, whose own it stands in for when that is lost.
+        if let Err(error) = write_cursors(&after, &shared.disk, &journal_path(&shared.options.path, L::SIGNAL)) {
+            tracing::warn!(%error, "CURSORS stays behind: a catalog that is lost would not be made again whole");
+        }
+    }
     let run = (first_file, last_file);
     commit_run(shared, L::lane(shared), run, (&segments, &ledger, &cursors), || L::swap(shared, swap, share))?;
     shared.budget.lock().unwrap_or_else(PoisonError::into_inner).forget_before(L::SIGNAL, last_file + 1);

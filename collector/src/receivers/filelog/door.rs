@@ -64,6 +64,10 @@ impl Deliver for Door {
         let payload = Bytes::from(package.payload);
         let arrival = self.offer.admitted(&payload, &cursors);
         self.settle()?;
+        // What is handed over now is read again at the next start.
+        if self.offer.stop.is_cancelled() {
+            return Err(Stopped);
+        }
         let offer = self.offer.clone();
         let lines = u64::from(package.lines);
         self.under_way = Some(self.runtime.spawn(async move {

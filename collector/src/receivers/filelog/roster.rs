@@ -1,35 +1,36 @@
 //! Which files there are, and which of them are those that were read before: under another name, as a copy, out of gzip.
 
+mod keep;
+mod kin;
+
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap, HashSet},
     fs, io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use self::kin::KinIndex;
 use super::{
     config::{Compression, FilelogConfig, StartAt},
     content::{Content, Stamp},
     cursor::{FileCursor, file_of, is_rotated_name},
     labels::Labels,
-    mark::{Mark, TAIL_BYTES},
     metrics::EVENTS,
     scan::Scanner,
     tracked::Tracked,
 };
 
-/// How long a file that is gone, and read, is known: what comes of it may come later.
-const GONE_KEPT_NS: u64 = 25 * 3_600_000_000_000;
+/// The number of what is no file: that the journal knows it says that files were looked at before.
+pub(super) const NO_FILE: u64 = 0;
 
 /// A file that nothing leads to is closed when it has not grown for so long.
 const GONE_OPEN_NS: u64 = 60_000_000_000;
 
 /// A path that a file has left, and no other has taken, is looked after for so long.
 const VACANT_NS: u64 = 3_600_000_000_000;
-
-/// Bytes that are compared at once.
-const COMPARED_BYTES: usize = 64 << 10;
 
 /// The files of one receiver.
 pub(super) struct Roster {
@@ -76,8 +77,13 @@ enum Kin {
 impl Roster {
     pub(super) fn new(receiver: &str, config: Arc<FilelogConfig>, cursors: &[(Vec<u8>, Vec<u8>)], now_ns: u64) -> Self {
         let mut files = BTreeMap::new();
+        let mut is_first_ever = true;
         for (source, cursor) in cursors {
             let Some(id) = file_of(receiver, source) else { continue };
+            if id == NO_FILE {
+                is_first_ever = false;
+                continue;
+            }
             match FileCursor::decode(cursor) {
                 Some(cursor) => drop(files.insert(id, Tracked::of_cursor(id, cursor, now_ns))),
                 None => tracing::error!(receiver, file = id, "where a file was read to is not known any more"),
@@ -90,12 +96,12 @@ impl Roster {
             receiver: receiver.to_owned(),
             scanner: Scanner::new(&config),
             config,
-            is_first_ever: files.is_empty(),
+            is_first_ever: is_first_ever && files.is_empty(),
+            is_urgent: is_first_ever,
             files,
             by_inode,
             next_id,
             looks: 0,
-            is_urgent: false,
             forgotten: Vec::new(),
             told: HashSet::new(),
         }
@@ -112,12 +118,13 @@ impl Roster {
         let mut strangers = Vec::new();
         let mut left = Vec::new();
         for candidate in self.scanner.scan(now_ns) {
-            let found = if candidate.is_link {
-                if self.scanner.may_follow(&candidate.path) { fs::metadata(&candidate.path) } else { continue }
-            } else {
-                fs::symlink_metadata(&candidate.path)
-            };
+            let found =
+                if candidate.is_link { fs::metadata(&candidate.path) } else { fs::symlink_metadata(&candidate.path) };
             let Ok(metadata) = found else { continue };
+            let file = (metadata.dev(), metadata.ino());
+            if candidate.is_link && metadata.is_file() && !self.scanner.may_follow(&candidate.path, file) {
+                continue;
+            }
             if metadata.is_file() {
                 let stranger = Stranger { path: candidate.path, stamp: Stamp::of(&metadata), stream: None };
                 self.meet(stranger, now_ns, &mut strangers, &mut left);
@@ -130,8 +137,11 @@ impl Roster {
         strangers.sort_by(|one, other| {
             (one.stamp.modified_ns, Reverse(&one.path)).cmp(&(other.stamp.modified_ns, Reverse(&other.path)))
         });
-        for stranger in strangers {
-            self.introduce(stranger, now_ns);
+        if !strangers.is_empty() {
+            let mut index = KinIndex::of(self.files.values());
+            for stranger in strangers {
+                self.introduce(stranger, &mut index, now_ns);
+            }
         }
         self.look_at_copies(now_ns);
         self.is_first_ever = false;
@@ -328,7 +338,7 @@ impl Roster {
     }
 
     /// Makes a stranger known: as a file that was read before, as a copy of one, or as a new one.
-    fn introduce(&mut self, stranger: Stranger, now_ns: u64) {
+    fn introduce(&mut self, stranger: Stranger, index: &mut KinIndex, now_ns: u64) {
         let Stranger { path, stamp, stream } = stranger;
         if self.by_inode.contains_key(&(stamp.device, stamp.inode)) {
             return;
@@ -339,9 +349,11 @@ impl Roster {
         if self.by_inode.contains_key(&(stamp.device, stamp.inode)) {
             return;
         }
-        match self.kin(&path, &mut content, &stamp) {
+        match self.kin(index, &path, &mut content, &stamp) {
             Ok(Some(Kin::Same(id))) => return self.goes_on(id, path, content, stamp, now_ns),
-            Ok(Some(Kin::Copy(of))) => return self.add(Stranger { path, stamp, stream }, content, now_ns, Some(of)),
+            Ok(Some(Kin::Copy(of))) => {
+                return self.add(Stranger { path, stamp, stream }, content, now_ns, (Some(of), index));
+            }
             Ok(None) => {}
             Err(error) => return self.tell(&path, &error),
         }
@@ -354,11 +366,17 @@ impl Roster {
             }
             return;
         }
-        self.add(Stranger { path, stamp, stream }, content, now_ns, None);
+        self.add(Stranger { path, stamp, stream }, content, now_ns, (None, index));
     }
 
     /// Adds a file.
-    fn add(&mut self, stranger: Stranger, mut content: Content, now_ns: u64, copy_of: Option<u64>) {
+    fn add(
+        &mut self,
+        stranger: Stranger,
+        mut content: Content,
+        now_ns: u64,
+        (copy_of, index): (Option<u64>, &mut KinIndex),
+    ) {
         let Stranger { path, stamp, stream } = stranger;
         let is_candidate = stream.is_none();
         if self.files.len() >= self.config.files_max {
@@ -387,6 +405,7 @@ impl Roster {
         self.is_urgent |= file.offset > 0;
         file.is_dirty = file.offset > 0;
         file.content = Some(content);
+        index.add_name(&file);
         self.by_inode.insert((stamp.device, stamp.inode), id);
         self.files.insert(id, file);
         let event = if copy_of.is_some() { "copied" } else { "begun" };
@@ -411,77 +430,6 @@ impl Roster {
         file.grown_at_ns = now_ns;
         self.by_inode.insert((stamp.device, stamp.inode), id);
         EVENTS.with_label_values(&[self.receiver.as_str(), "continued"]).inc();
-    }
-
-    /// The known file whose content this one has, if there is one.
-    fn kin(&mut self, path: &Path, content: &mut Content, stamp: &Stamp) -> io::Result<Option<Kin>> {
-        let mut first = vec![0; self.config.fingerprint_size as usize];
-        let read = content.read(0, &mut first)?;
-        let first = &first[..read];
-        if first.is_empty() {
-            return Ok(None);
-        }
-        let prefixes = prefix_marks(first);
-        let mut lost: Option<(u64, u64)> = None;
-        let mut copied: Option<(u64, u64)> = None;
-        for file in self.files.values_mut() {
-            let begins_so = |mark: &Mark| mark.bytes > 0 && prefixes.get(mark.bytes as usize) == Some(&mark.hash);
-            if file.is_lost {
-                let fits = begins_so(&file.beginning) && (content.is_gzip() || stamp.bytes >= file.offset);
-                let tail = file.tail_mark();
-                if fits && tail.is_at(content, file.offset.saturating_sub(u64::from(tail.bytes)))? {
-                    lost = lost.max(Some((file.offset, file.id)));
-                }
-                continue;
-            }
-            let may_be_copy = file.copy_of.is_none() && (content.is_gzip() || is_rotated_name(path, &file.path));
-            // A copy that is being made is shorter than what is known of the beginning.
-            let is_like = begins_so(&file.beginning) || (read as u32) < file.beginning.bytes;
-            if may_be_copy
-                && is_like
-                && let Some(original) = file.content.as_mut()
-            {
-                let (same, differs) = compare(content, original, 0)?;
-                if !differs {
-                    copied = copied.max(Some((same, file.id)));
-                }
-            }
-        }
-        Ok(lost.map(|(_, id)| Kin::Same(id)).or(copied.map(|(_, id)| Kin::Copy(id))))
-    }
-
-    /// Copies become what they are copies of when that is lost, and files of their own when they differ.
-    fn look_at_copies(&mut self, now_ns: u64) {
-        let copies: Vec<(u64, u64)> = self.files.values().filter_map(|file| Some((file.id, file.copy_of?.0))).collect();
-        for (id, of) in copies {
-            let Some(mut copy) = self.files.remove(&id) else { continue };
-            let is_done = match (copy.content.take(), self.files.get_mut(&of)) {
-                (Some(mut content), Some(original)) if original.is_lost => {
-                    let stamp = copy.stamp;
-                    if original.is_unchanged(&mut content, &stamp).unwrap_or(false) {
-                        self.forgotten.push(id);
-                        self.goes_on(of, copy.path.clone(), content, stamp, now_ns);
-                        continue;
-                    }
-                    copy.content = Some(content);
-                    true
-                }
-                (Some(mut content), Some(original)) => {
-                    let differs = differs(&mut content, original, &mut copy);
-                    copy.content = Some(content);
-                    differs
-                }
-                (content, _) => {
-                    copy.content = content;
-                    true
-                }
-            };
-            if is_done {
-                copy.copy_of = None;
-                copy.is_read = false;
-            }
-            self.files.insert(id, copy);
-        }
     }
 
     /// A file's content, opened if it is not open.
@@ -524,77 +472,6 @@ impl Roster {
         file.is_failing = true;
         self.tell(&file.path.clone(), error);
     }
-
-    /// The files that have something to read, oldest first.
-    pub(super) fn turns(&mut self, now_ns: u64, period: std::time::Duration) -> Vec<u64> {
-        let mut turns: Vec<&mut Tracked> =
-            self.files.values_mut().filter(|file| file.has_turn(now_ns, period)).collect();
-        // Of those written at the same time the one that was known first.
-        turns.sort_by_key(|file| (file.stamp.modified_ns, file.id));
-        turns.iter_mut().for_each(|file| file.is_failing = false);
-        turns.into_iter().map(|file| file.id).collect()
-    }
-
-    /// Closes files beyond those that may be open, those first that did not grow for longest.
-    pub(super) fn close_surplus(&mut self) {
-        let open = self.open_files();
-        if open <= self.config.max_concurrent_files {
-            return;
-        }
-        let mut idle: Vec<(u64, u64)> = self
-            .files
-            .values()
-            .filter(|file| file.content.is_some() && file.gone_since_ns.is_none() && file.copy_of.is_none())
-            .map(|file| (file.grown_at_ns, file.id))
-            .collect();
-        idle.sort_unstable();
-        for (_, id) in idle.into_iter().take(open - self.config.max_concurrent_files) {
-            if let Some(file) = self.files.get_mut(&id) {
-                file.content = None;
-            }
-        }
-    }
-
-    /// Whether the journal must know at once where files stand.
-    pub(super) fn take_urgent(&mut self) -> bool {
-        std::mem::take(&mut self.is_urgent) || !self.forgotten.is_empty()
-    }
-
-    /// Files that are not known any more.
-    pub(super) fn take_forgotten(&mut self) -> Vec<u64> {
-        std::mem::take(&mut self.forgotten)
-    }
-
-    /// Forgets files that are gone for long.
-    pub(super) fn forget(&mut self, now_ns: u64) {
-        let is_over = |file: &Tracked| {
-            file.content.is_none()
-                && file.seen_in != self.looks
-                && file.open.is_empty()
-                && file.gone_since_ns.is_some_and(|since| now_ns.saturating_sub(since) > GONE_KEPT_NS)
-        };
-        let over: Vec<u64> = self.files.values().filter(|file| is_over(file)).map(|file| file.id).collect();
-        for id in over {
-            if let Some(file) = self.files.remove(&id) {
-                self.by_inode.remove(&(file.stamp.device, file.stamp.inode));
-            }
-            self.forgotten.push(id);
-        }
-    }
-
-    /// Files that are open.
-    pub(super) fn open_files(&self) -> usize {
-        self.files.values().filter(|file| file.content.is_some()).count()
-    }
-
-    /// Bytes that are not read yet; of compressed files nobody knows.
-    pub(super) fn lag_bytes(&self) -> u64 {
-        let of_file = |file: &Tracked| match file.is_lost || file.is_gzip || file.copy_of.is_some() {
-            true => 0,
-            false => file.stamp.bytes.saturating_sub(file.offset),
-        };
-        self.files.values().map(of_file).sum()
-    }
 }
 
 fn note_growth(file: &mut Tracked, stamp: Stamp, now_ns: u64) {
@@ -607,71 +484,8 @@ fn note_growth(file: &mut Tracked, stamp: Stamp, now_ns: u64) {
     file.grown_at_ns = now_ns;
 }
 
-/// By their length, the hashes of all beginnings of a text.
-fn prefix_marks(text: &[u8]) -> Vec<u64> {
-    let mut marks = Vec::with_capacity(text.len() + 1);
-    marks.push(Mark::of(b"").hash);
-    for byte in text {
-        let hash = *marks.last().expect("one is there");
-        marks.push(Mark { bytes: 0, hash }.and(*byte));
-    }
-    marks
-}
-
-/// Whether a copy is none: compares both as far as they go, from where it was compared to before.
-fn differs(content: &mut Content, original: &mut Tracked, copy: &mut Tracked) -> bool {
-    let (Some(of_original), Some((of, at))) = (original.content.as_mut(), copy.copy_of) else { return false };
-    match compare(content, of_original, at) {
-        Ok((same, differs)) => {
-            copy.copy_of = Some((of, same));
-            differs
-        }
-        Err(_) => false,
-    }
-}
-
-/// Up to where two contents are the same, from `at` on, and whether they differ there: one that ends does not.
-fn compare(one: &mut Content, other: &mut Content, at: u64) -> io::Result<(u64, bool)> {
-    let (mut ones, mut others) = (vec![0; COMPARED_BYTES], vec![0; COMPARED_BYTES]);
-    let mut at = at;
-    loop {
-        let both = one.read(at, &mut ones)?.min(other.read(at, &mut others)?);
-        if ones[..both] != others[..both] {
-            return Ok((at, true));
-        }
-        at += both as u64;
-        if both < COMPARED_BYTES {
-            return Ok((at, false));
-        }
-    }
-}
-
 impl Left {
     fn of(file: &Tracked) -> Self {
         Self { path: file.path.clone(), modified_ns: file.stamp.modified_ns, stream: file.stream.clone() }
-    }
-}
-
-impl Tracked {
-    /// Begins behind everything that is there.
-    fn skip_to_end(&mut self, content: &mut Content) -> io::Result<()> {
-        let mut end = self.stamp.bytes;
-        if self.is_gzip {
-            let mut buffer = vec![0; COMPARED_BYTES];
-            end = 0;
-            loop {
-                match content.read(end, &mut buffer)? {
-                    0 => break,
-                    read => end += read as u64,
-                }
-            }
-        }
-        let begin = end.saturating_sub(TAIL_BYTES);
-        let mut tail = vec![0; (end - begin) as usize];
-        let read = content.read(begin, &mut tail)?;
-        tail.truncate(read);
-        self.tail = Some(tail);
-        self.offset = begin + read as u64;
-        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Which files there are: folders are read again only when they have changed.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -15,6 +15,9 @@ use super::{
 
 /// A folder whose last change is younger than this when it is read is read again: its time may not tell the next change.
 const SETTLED_NS: u64 = 2_000_000_000;
+
+/// Links that are remembered.
+const LINKS_MAX: usize = 100_000;
 
 /// Folders in each other below `**`.
 const DEPTH_MAX: usize = 64;
@@ -51,8 +54,8 @@ pub(super) struct Scanner {
     round: u64,
     entries: usize,
     is_told: bool,
-    /// Links that were refused already.
-    refused: BTreeMap<PathBuf, ()>,
+    /// Links with the files that they led to when they were looked at, and whether they may.
+    links: HashMap<PathBuf, ((u64, u64), bool)>,
 }
 
 /// A path that fits.
@@ -75,7 +78,7 @@ impl Scanner {
             round: 0,
             entries: 0,
             is_told: false,
-            refused: BTreeMap::new(),
+            links: HashMap::new(),
         }
     }
 
@@ -102,12 +105,21 @@ impl Scanner {
         self.exclude.iter().any(|glob| glob.fits(path))
     }
 
-    /// Whether a link may be followed: to below where patterns begin, or where the kubelet's lead.
-    pub(super) fn may_follow(&mut self, path: &Path) -> bool {
+    /// Whether a link, which leads to this file, may be followed: to below where patterns begin, or where the kubelet's lead.
+    pub(super) fn may_follow(&mut self, path: &Path, file: (u64, u64)) -> bool {
+        if let Some((known, may)) = self.links.get(path)
+            && *known == file
+        {
+            return *may;
+        }
         let Ok(target) = path.canonicalize() else { return false };
         let is_below = |root: &PathBuf| root.canonicalize().is_ok_and(|root| target.starts_with(root));
         let may = self.roots.iter().any(is_below) || is_kubelets(path, &target);
-        if !may && self.refused.len() < 10_000 && self.refused.insert(path.to_owned(), ()).is_none() {
+        if self.links.len() >= LINKS_MAX {
+            self.links.clear();
+        }
+        self.links.insert(path.to_owned(), (file, may));
+        if !may {
             tracing::warn!(
                 path = %path.display(), target = %target.display(),
                 "a symbolic link leads out of the folders that are read: not followed (symlink_roots names more)"

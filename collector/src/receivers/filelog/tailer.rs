@@ -11,12 +11,12 @@ use weir_proto::time::Clock;
 use super::{
     config::FilelogConfig,
     content::Content,
-    cursor::source_of,
+    cursor::{FileCursor, source_of},
     deliver::{Deliver, Package, Stopped},
     labels::add_configured,
     metrics::{EVENTS, FILES, FLAGGED, LAG_BYTES, OPERATOR_ERRORS, READ_BYTES},
     outlet::Outlet,
-    roster::Roster,
+    roster::{NO_FILE, Roster},
     splitter::Splitter,
     tracked::Tracked,
 };
@@ -117,15 +117,17 @@ impl<D: Deliver> Tailer<D> {
         Ok(is_more_left)
     }
 
-    /// Tells the journal where files stand, and waits until it has everything.
+    /// Waits until the journal has everything that was handed to it.
     pub(super) fn finish(&mut self) -> Result<(), Stopped> {
-        self.submit(None)?;
         self.deliver.settle()
     }
 
     /// Reads what a file has, for a turn.
     fn read(&mut self, file: &mut Tracked, now_ns: u64) -> Result<(), Stopped> {
-        let Some(mut content) = self.roster.opened(file) else { return Ok(()) };
+        let Some(mut content) = self.roster.opened(file) else {
+            file.is_failing = true;
+            return Ok(());
+        };
         let mut buffer = std::mem::take(&mut self.buffer);
         let mut turn = Turn::default();
         let outcome = self.read_from(file, &mut content, &mut buffer, &mut turn, now_ns);
@@ -308,6 +310,9 @@ impl<D: Deliver> Tailer<D> {
             if std::mem::take(&mut file.is_dirty) {
                 cursors.push((source_of(&self.receiver, file.id), file.cursor().encode()));
             }
+        }
+        if self.roster.is_first_look() {
+            cursors.push((source_of(&self.receiver, NO_FILE), FileCursor::default().encode()));
         }
         for id in self.roster.take_forgotten() {
             cursors.push((source_of(&self.receiver, id), Vec::new()));

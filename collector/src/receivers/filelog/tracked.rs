@@ -9,6 +9,9 @@ use super::{
     mark::{Mark, TAIL_BYTES},
 };
 
+/// Bytes that are decompressed at once to pass over them.
+const SKIPPED_BYTES: usize = 64 << 10;
+
 /// So many zeros are no text in any encoding.
 const ZEROS: [u8; 8] = [0; 8];
 
@@ -227,5 +230,27 @@ impl Tracked {
         }
         self.zeros_until = at;
         Ok(false)
+    }
+
+    /// Begins behind everything that is there.
+    pub(super) fn skip_to_end(&mut self, content: &mut Content) -> io::Result<()> {
+        let mut end = self.stamp.bytes;
+        if self.is_gzip {
+            let mut buffer = vec![0; SKIPPED_BYTES];
+            end = 0;
+            loop {
+                match content.read(end, &mut buffer)? {
+                    0 => break,
+                    read => end += read as u64,
+                }
+            }
+        }
+        let begin = end.saturating_sub(TAIL_BYTES);
+        let mut tail = vec![0; (end - begin) as usize];
+        let read = content.read(begin, &mut tail)?;
+        tail.truncate(read);
+        self.tail = Some(tail);
+        self.offset = begin + read as u64;
+        Ok(())
     }
 }

@@ -118,6 +118,11 @@ fn record(
     Ok(())
 }
 
+/// The labels of a series that a rule of this name records, with its own labels.
+pub(crate) fn recorded(labels: &Labels, own: &[(String, String)], name: &str) -> Labels {
+    replaced(labels, own.iter().map(|(name, value)| (&**name, &**value)), (METRIC_NAME, name))
+}
+
 /// A label set without its name, with labels set over it; empty values take labels away.
 pub(super) fn replaced<'a>(
     labels: &'a Labels,

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use weir_proto::metrics::Labels;
 
 pub(crate) use self::{
-    evaluate::ended,
+    evaluate::{ended, recorded},
     slots::slot_hash,
     state::{GroupState, Health, RuleState},
 };

@@ -11,6 +11,7 @@ use crate::alerting::{
 impl GroupState {
     /// What is to be remembered of a group whose rules are no longer these.
     pub(crate) fn leave(self, file: &str, group: &RuleGroup) -> Restored {
+        let (interval_ms, query_offset_ms) = (self.interval_ms(group), self.query_offset_ms(group));
         let rules = group.rules.iter().zip(self.rules).map(|(rule, state)| RestoredRule {
             name: rule.name().to_owned(),
             labels: group.labels_of(rule),
@@ -26,6 +27,8 @@ impl GroupState {
             last_slot_ms: self.last_slot_ms,
             resumed_ms: self.resumed_ms,
             before_ms: self.before_ms,
+            interval_ms: Some(interval_ms),
+            query_offset_ms,
         }
     }
 
@@ -71,23 +74,24 @@ impl Restored {
         series
     }
 
-    /// Marks it as read after a restart, at a moment in Unix ms.
-    pub(crate) fn resumed_at(&mut self, now_ms: i64) {
+    /// Marks it as read after a restart, at a moment in Unix ms; of news up to `told_ms` everybody knows.
+    pub(crate) fn resumed_at(&mut self, now_ms: i64, told_ms: Option<i64>) {
         self.resumed_ms = Some(now_ms);
         self.before_ms = self.last_slot_ms.unwrap_or(0);
         for rule in &mut self.rules {
-            rule.state.restored(self.before_ms);
+            rule.state.restored(told_ms.unwrap_or(i64::MIN));
         }
     }
 }
 
 impl RuleState {
-    fn restored(&mut self, last_slot_ms: i64) {
+    fn restored(&mut self, told_ms: i64) {
         self.is_waiting = true;
         for alert in self.alerts.values_mut() {
             alert.is_restored = true;
-            if alert.last_sent >= last_slot_ms {
-                // It was handed on just then: nobody knows whether it went out.
+            let news_ms = if alert.state == AlertState::Firing { alert.fired_at } else { alert.resolved_at };
+            if news_ms > told_ms {
+                // It was handed on, and nobody knows whether it went out.
                 alert.last_sent = 0;
             }
             if alert.state != AlertState::Inactive {

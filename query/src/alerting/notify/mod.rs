@@ -10,6 +10,7 @@ mod receivers;
 mod sender;
 #[cfg(test)]
 mod tests;
+mod told;
 mod webhook;
 
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub use self::receivers::{PeerList, Peers, Posted, Receiver, ReceiverKind};
 pub(crate) use self::{
     outgoing::{Links, OutAlert},
     receivers::Receivers,
+    told::Told,
 };
 
 /// Where alerts of one evaluation come from.

@@ -14,6 +14,7 @@ use weir_proto::{relabel::RelabelConfig, time::Clock};
 use super::{
     Links, NotifyLimits, Origin, Posting, metrics,
     sender::{self, Feed},
+    told::{Knowledge, Told},
 };
 use crate::alerting::group::SentAlert;
 
@@ -88,6 +89,7 @@ struct Running {
     limits: NotifyLimits,
     external_url: String,
     addresses: Mutex<Addresses>,
+    knowledge: (usize, Arc<Knowledge>),
 }
 
 #[derive(Default)]
@@ -100,14 +102,17 @@ impl Receivers {
     /// Starts a sender for each address; addresses are looked up again every few seconds, until `stop`.
     pub(crate) fn start(
         receivers: Vec<Receiver>,
-        limits: NotifyLimits,
-        links: Links,
+        (limits, links): (NotifyLimits, Links),
+        told: Told,
         clock: &Clock,
         tracker: &TaskTracker,
         stop: CancellationToken,
     ) -> Arc<Self> {
         metrics::show();
-        let running = receivers.into_iter().map(|receiver| Running {
+        let is_webhook = |receiver: &&Receiver| receiver.kind != ReceiverKind::Alertmanager;
+        let knowledge = Arc::new(Knowledge::new(receivers.iter().filter(is_webhook).count(), told));
+        let running = receivers.into_iter().enumerate().map(|(number, receiver)| Running {
+            knowledge: (number, Arc::clone(&knowledge)),
             receiver,
             limits,
             external_url: links.external_url.clone(),
@@ -140,8 +145,8 @@ impl Receivers {
         }
     }
 
-    /// Hands alerts to every address.
-    pub(crate) fn send(&self, origin: &Origin, alerts: &[SentAlert]) {
+    /// Hands the alerts of a moment, Unix ms, to every address.
+    pub(crate) fn send(&self, origin: &Origin, slot_ms: i64, alerts: &[SentAlert]) {
         if alerts.is_empty() || self.running.is_empty() {
             return;
         }
@@ -151,7 +156,7 @@ impl Receivers {
             let own: Vec<_> = out.iter().filter_map(|alert| alert.relabelled(steps)).collect();
             let addresses = running.addresses.lock().unwrap_or_else(PoisonError::into_inner);
             for (feed, _) in addresses.feeds.values() {
-                feed.push(origin, own.iter().cloned());
+                feed.push((origin, slot_ms), own.iter().cloned());
             }
         }
     }
@@ -191,7 +196,7 @@ impl Running {
             if addresses.feeds.contains_key(url) {
                 continue;
             }
-            let feed = Arc::new(Feed::new(self.receiver.kind, self.limits, &self.external_url));
+            let feed = Arc::new(Feed::new(self.receiver.kind, self.limits, &self.external_url, self.knowledge.clone()));
             let own_stop = stop.child_token();
             let (peers, to) = (Arc::clone(&self.receiver.peers), url.clone());
             let post = move |batch: super::Batch| peers.post(&to, batch.body);

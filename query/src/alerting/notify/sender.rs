@@ -13,6 +13,7 @@ use super::{
     Batch, NotifyLimits, Origin, OutAlert, Posting, RETRY_MAX, RETRY_MIN, metrics,
     queue::Queue,
     receivers::{Posted, ReceiverKind},
+    told::Knowledge,
     webhook::{Groups, Message},
 };
 
@@ -25,6 +26,8 @@ pub(super) struct Feed {
     more: Notify,
     limits: NotifyLimits,
     external_url: String,
+    /// Which webhook it is, and who wants to know what it knows.
+    knowledge: (usize, Arc<Knowledge>),
 }
 
 enum Waiting {
@@ -39,14 +42,20 @@ enum Taken {
 }
 
 impl Feed {
-    pub(super) fn new(kind: ReceiverKind, limits: NotifyLimits, external_url: &str) -> Self {
+    pub(super) fn new(
+        kind: ReceiverKind,
+        limits: NotifyLimits,
+        external_url: &str,
+        knowledge: (usize, Arc<Knowledge>),
+    ) -> Self {
         let waiting = match kind {
             ReceiverKind::Alertmanager => Waiting::Alerts(Queue::new(limits.queue_alerts_max)),
             ReceiverKind::Webhook { sends_resolved } => {
                 Waiting::Groups(Groups::new(limits.queue_alerts_max, sends_resolved))
             }
         };
-        Self { waiting: Mutex::new(waiting), more: Notify::new(), limits, external_url: external_url.to_owned() }
+        let external_url = external_url.to_owned();
+        Self { waiting: Mutex::new(waiting), more: Notify::new(), limits, external_url, knowledge }
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -54,12 +63,12 @@ impl Feed {
     }
 
     /// Adds what an evaluation says.
-    pub(super) fn push(&self, origin: &Origin, alerts: impl Iterator<Item = OutAlert>) {
+    pub(super) fn push(&self, (origin, slot_ms): (&Origin, i64), alerts: impl Iterator<Item = OutAlert>) {
         let mut waiting = self.waiting();
         let before = waiting.len();
         let dropped = match &mut *waiting {
             Waiting::Alerts(queue) => alerts.map(|alert| queue.push(alert)).sum::<usize>(),
-            Waiting::Groups(groups) => groups.push(origin, alerts),
+            Waiting::Groups(groups) => groups.push((origin, slot_ms), alerts),
         };
         metrics::QUEUED.add(waiting.len() as i64 - before as i64);
         metrics::DROPPED.inc_by(dropped as u64);
@@ -105,9 +114,11 @@ impl Feed {
     }
 
     fn done(&self, taken: &Taken) {
-        if let (Waiting::Groups(groups), Taken::Group(message)) = (&mut *self.waiting(), taken) {
+        let Taken::Group(message) = taken else { return };
+        if let Waiting::Groups(groups) = &mut *self.waiting() {
             groups.told(message);
         }
+        self.knowledge.1.learn(self.knowledge.0, &message.origin, message.slot_ms);
     }
 }
 

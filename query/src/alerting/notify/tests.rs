@@ -79,7 +79,7 @@ fn a_webhook_is_told_of_changes_with_all_that_fires() {
         format!("{} {}", json["status"].as_str().expect("a status"), alerts.join(" "))
     };
     let mut push =
-        |groups: &mut Groups, alerts: Vec<OutAlert>| assert_eq!(groups.push(&origin(), alerts.into_iter()), 0);
+        |groups: &mut Groups, alerts: Vec<OutAlert>| assert_eq!(groups.push((&origin(), 1000), alerts.into_iter()), 0);
     push(&mut groups, vec![out("a", 9000, false, true), out("b", 9000, false, true)]);
     let first = next(&mut groups).expect("news");
     assert_eq!(shown(&first), "firing a:firing b:firing");
@@ -100,6 +100,20 @@ fn a_webhook_is_told_of_changes_with_all_that_fires() {
     let json: Value = serde_json::from_slice(&third.body).expect("JSON");
     assert_eq!((json["version"].as_str(), json["truncatedAlerts"].as_u64()), (Some("4"), Some(0)));
     assert_eq!(json["groupLabels"], serde_json::json!({"file": "a.yml", "group": "g"}));
+}
+
+#[test]
+fn news_are_known_when_all_webhooks_know_them() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let told: Told = {
+        let heard = Arc::clone(&heard);
+        Arc::new(move |_: &Origin, slot_ms| heard.lock().expect("unbroken").push(slot_ms))
+    };
+    let knowledge = told::Knowledge::new(2, told);
+    for (webhook, slot_ms) in [(0, 1000), (1, 1000), (1, 3000), (0, 2000)] {
+        knowledge.learn(webhook, &origin(), slot_ms);
+    }
+    assert_eq!(*heard.lock().expect("unbroken"), [1000, 1000, 2000]);
 }
 
 #[test]
@@ -167,7 +181,8 @@ fn started(fake: &Arc<Fake>, stop: &CancellationToken, tracker: &TaskTracker) ->
     let receiver =
         Receiver { kind: ReceiverKind::Alertmanager, relabel: Vec::new(), peers: Arc::new(Arc::clone(fake)) };
     let limits = NotifyLimits { queue_alerts_max: 10, batch_alerts_max: 2 };
-    Receivers::start(vec![receiver], limits, Links::default(), &Clock::fixed(0), tracker, stop.clone())
+    let told = Arc::new(|_: &Origin, _: i64| {});
+    Receivers::start(vec![receiver], (limits, Links::default()), told, &Clock::fixed(0), tracker, stop.clone())
 }
 
 #[tokio::test]
@@ -176,7 +191,7 @@ async fn a_batch_that_failed_comes_again_and_one_that_was_refused_does_not() {
     let fake = Arc::new(Fake { urls: vec!["u".to_owned()], answers: Mutex::new(answers), ..Fake::default() });
     let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
     let receivers = started(&fake, &stop, &tracker);
-    receivers.send(&origin(), &[sent("a", 1000), sent("b", 2000), sent("c", 3000)]);
+    receivers.send(&origin(), 1000, &[sent("a", 1000), sent("b", 2000), sent("c", 3000)]);
     let (first, second) = (r#""1970-01-01T00:00:01Z" "1970-01-01T00:00:02Z""#, r#""1970-01-01T00:00:03Z""#);
     assert_eq!(
         told(&fake, 5).await,
@@ -204,7 +219,7 @@ async fn an_address_that_never_answers_does_not_hold_up_another() {
     let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
     let receivers = started(&fake, &stop, &tracker);
     for second in 1..4_i64 {
-        receivers.send(&origin(), &[sent("a", second * 1000)]);
+        receivers.send(&origin(), 1000, &[sent("a", second * 1000)]);
         let all = told(&fake, second as usize).await;
         assert_eq!(all.last().expect("told"), &format!(r#"quick "1970-01-01T00:00:0{second}Z" Ok(200)"#));
     }

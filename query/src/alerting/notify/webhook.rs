@@ -28,6 +28,8 @@ pub(super) struct Groups {
 struct Group {
     alerts: BTreeMap<Labels, OutAlert>,
     has_news: bool,
+    /// The moment of the newest news.
+    slot_ms: i64,
 }
 
 /// One request.
@@ -36,6 +38,8 @@ pub(super) struct Message {
     pub(super) origin: Origin,
     pub(super) body: Vec<u8>,
     pub(super) alerts: usize,
+    /// The moment up to which it has the group's news.
+    pub(super) slot_ms: i64,
     /// What it says has ended, with the end.
     resolved: BTreeMap<Labels, i64>,
 }
@@ -83,7 +87,7 @@ impl Groups {
     }
 
     /// Takes in what an evaluation says; how many alerts there was no room for.
-    pub(super) fn push(&mut self, origin: &Origin, alerts: impl Iterator<Item = OutAlert>) -> usize {
+    pub(super) fn push(&mut self, (origin, slot_ms): (&Origin, i64), alerts: impl Iterator<Item = OutAlert>) -> usize {
         let mut room = self.alerts_max.saturating_sub(self.groups.values().map(|group| group.alerts.len()).sum());
         let mut dropped = 0;
         for alert in alerts {
@@ -103,7 +107,10 @@ impl Groups {
                 }
                 room -= 1;
             }
-            group.has_news |= alert.is_new;
+            if alert.is_new {
+                group.has_news = true;
+                group.slot_ms = slot_ms;
+            }
             group.alerts.insert(alert.labels.clone(), alert);
         }
         dropped
@@ -159,7 +166,7 @@ fn message(origin: &Origin, group: &Group, external_url: &str, batch_max: usize)
     let resolved =
         shown.iter().filter(|alert| alert.is_resolved).map(|alert| (alert.labels.clone(), alert.ends_at_ms)).collect();
     let body = serde_json::to_vec(&written).expect("texts can be written");
-    Message { origin: origin.clone(), body, alerts: shown.len(), resolved }
+    Message { origin: origin.clone(), body, alerts: shown.len(), slot_ms: group.slot_ms, resolved }
 }
 
 impl WrittenAlert {

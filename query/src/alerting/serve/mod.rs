@@ -24,14 +24,14 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weir_proto::{TenantId, relabel::RelabelConfig, time::Clock};
-use weir_store::{Note, Store};
+use weir_store::{MetricsBatch, Store};
 
 pub use self::files::{matching, rule_files};
 use self::running::{Running, Shared};
 pub(crate) use self::shown::{ShownAlert, ShownGroup, ShownRule};
 use super::{
     group::{GroupState, Settings, ended},
-    notify::{Links, NotifyLimits, Origin, PeerList, Receiver, Receivers},
+    notify::{Links, NotifyLimits, Origin, PeerList, Receiver, Receivers, Told},
     rules::{RuleFile, RuleGroup},
     state::Restored,
 };
@@ -129,8 +129,7 @@ impl Alerting {
         });
         metrics::show();
         let now_ms = shared.now_ms();
-        let mut restored = stored::restored(&shared.engines);
-        restored.iter_mut().for_each(|(_, restored)| restored.resumed_at(now_ms));
+        let restored = stored::restored(&shared.engines, now_ms);
         tracker.spawn(running::watch_clock(Arc::clone(&shared), stop.clone()));
         let inner = Inner {
             shared,
@@ -214,11 +213,28 @@ impl Alerting {
         }
         let stop = self.0.stop.child_token();
         let receivers = options.receivers.clone();
-        let new = Receivers::start(receivers, options.limits, links, &self.0.shared.clock, &self.0.tracker, stop);
+        let (shared, tracker) = (&self.0.shared, &self.0.tracker);
+        let new = Receivers::start(receivers, (options.limits, links), self.told(), &shared.clock, tracker, stop);
         let mut place = self.0.shared.receivers.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(old) = place.replace(new) {
             old.end();
         }
+    }
+
+    /// Writes down what webhooks know, so that no restart tells it again.
+    fn told(&self) -> Told {
+        // The receivers are part of what is shared.
+        let (shared, tracker) = (Arc::downgrade(&self.0.shared), self.0.tracker.clone());
+        Arc::new(move |origin: &Origin, slot_ms| {
+            let Some(shared) = shared.upgrade() else { return };
+            let mut batch = MetricsBatch::new(shared.engines.tenant.clone(), shared.clock.now_ns());
+            batch.notes.push(stored::told_note(origin, slot_ms));
+            tracker.spawn(async move {
+                if let Err(error) = stored::append(&shared.engines, batch).await {
+                    tracing::warn!(%error, "what webhooks know is not written: a restart may tell it again");
+                }
+            });
+        })
     }
 
     /// Ends groups that are gone, goes on with those that stay, begins new ones.
@@ -243,7 +259,7 @@ impl Alerting {
         let mut staying = BTreeMap::new();
         for (origin, running) in known {
             let is_same = wanted.get(&origin).is_some_and(|group| group.says_the_same(&running.group));
-            if is_same && *running.state().settings == *settings {
+            if is_same && *running.settings() == *settings {
                 wanted.remove(&origin);
                 staying.insert(origin, running);
                 continue;
@@ -273,13 +289,14 @@ impl Alerting {
         metrics::RULES.set(staying.values().map(|running| running.group.rules.len() as i64).sum());
         *self.0.groups.write().unwrap_or_else(PoisonError::into_inner) = staying;
         for (origin, restored) in left {
-            self.0.tracker.spawn(self.clone().end_series(origin, restored, settings.interval_ms));
+            let interval_ms = restored.interval_ms.unwrap_or(settings.interval_ms);
+            self.0.tracker.spawn(self.clone().end_series(origin, restored, interval_ms));
         }
     }
 
     /// Ends the series of a group that is gone, once one that gives them on had two intervals to begin.
     async fn end_series(self, origin: Origin, restored: Restored, interval_ms: i64) {
-        let gone_ms = self.0.shared.now_ms();
+        let gone_ms = self.0.shared.now_ms().saturating_sub(restored.query_offset_ms);
         let wait = Duration::from_millis(2 * u64::try_from(interval_ms).unwrap_or(0));
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
@@ -299,8 +316,7 @@ impl Alerting {
         }
         let samples = series.into_iter().map(|labels| ended(labels, gone_ms)).collect();
         let mut batch = stored::batch(&self.0.shared.engines, samples, self.0.shared.clock.now_ns());
-        let notes: [Note; 2] = stored::forgetting(&origin);
-        batch.notes.extend(notes);
+        batch.notes.extend(stored::forgetting(&origin));
         if let Err(error) = stored::append(&self.0.shared.engines, batch).await {
             tracing::error!(file = origin.file, group = origin.group, %error, "the series of a group that is gone do not end");
         }

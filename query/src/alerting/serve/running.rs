@@ -17,7 +17,7 @@ use super::{
     stored,
 };
 use crate::alerting::{
-    group::{Evaluation, GroupState, Health, slot_hash},
+    group::{Evaluation, GroupState, Health, Settings, slot_hash},
     notify::{Origin, Receivers},
     rules::RuleGroup,
 };
@@ -93,7 +93,12 @@ impl Running {
         self.shown.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How it stands, when it runs no more.
+    /// What it is evaluated with.
+    pub(super) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.work().state.settings)
+    }
+
+    /// How it stands.
     pub(super) fn state(&self) -> GroupState {
         self.work().state.clone()
     }
@@ -121,12 +126,10 @@ impl Running {
                 }
             }
             // Timers may be early by a little, clocks set back by less than is noticed.
-            let early_ms = slot.saturating_sub(shared.now_ms());
-            if early_ms > 0 {
+            if shared.now_ms() < slot {
                 continue;
             }
             metrics::ITERATIONS.inc();
-            metrics::LATENESS.observe(early_ms.unsigned_abs() as f64 / 1e3);
             Arc::clone(&self).iterate(&shared, slot).await;
             slot = slot.saturating_add(interval_ms);
             let late_ms = shared.now_ms().saturating_sub(slot);
@@ -146,6 +149,7 @@ impl Running {
     /// One evaluation, from question to answer.
     async fn iterate(self: Arc<Self>, shared: &Arc<Shared>, slot: i64) {
         let Ok(_turn) = shared.turns.acquire().await else { return };
+        metrics::LATENESS.observe(shared.now_ms().saturating_sub(slot).max(0) as f64 / 1e3);
         let (this, with) = (Arc::clone(&self), Arc::clone(shared));
         let evaluated = tokio::task::spawn_blocking(move || this.evaluate(&with, slot)).await;
         let Ok(done) = evaluated else {
@@ -176,7 +180,7 @@ impl Running {
             *self.shown.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(shown);
         }
         if let Some(receivers) = shared.receivers() {
-            receivers.send(&self.origin, &evaluation.sent);
+            receivers.send(&self.origin, slot, &evaluation.sent);
         }
     }
 

@@ -21,6 +21,9 @@ const STATE: &str = "alerting/state/";
 /// … and the moment that it was evaluated for last, Unix ms in 8 bytes, little endian.
 const SLOT: &str = "alerting/slot/";
 
+/// … and the moment up to which webhooks know of its news, likewise.
+const TOLD: &str = "alerting/told/";
+
 /// Larger than what is written of a group: of more, annotations are left out.
 const STATE_BYTES_MAX: usize = 32 << 20;
 
@@ -92,25 +95,31 @@ fn slot_bytes(state: &GroupState) -> Vec<u8> {
     state.last_slot_ms.unwrap_or(0).to_le_bytes().to_vec()
 }
 
-/// That nothing is remembered of a group any more.
-pub(super) fn forgetting(origin: &Origin) -> [Note; 2] {
-    let key = key(origin);
-    [STATE, SLOT].map(|kind| Note { name: format!("{kind}{key}"), bytes: axum::body::Bytes::new() })
+/// Up to which moment webhooks know of a group's news.
+pub(super) fn told_note(origin: &Origin, slot_ms: i64) -> Note {
+    Note { name: format!("{TOLD}{}", key(origin)), bytes: slot_ms.to_le_bytes().to_vec().into() }
 }
 
-/// What an earlier process left.
-pub(super) fn restored(engines: &Engines) -> Vec<(Origin, Restored)> {
+/// That nothing is remembered of a group any more.
+pub(super) fn forgetting(origin: &Origin) -> [Note; 3] {
+    let key = key(origin);
+    [STATE, SLOT, TOLD].map(|kind| Note { name: format!("{kind}{key}"), bytes: axum::body::Bytes::new() })
+}
+
+/// What an earlier process left, as it is found at a moment, Unix ms.
+pub(super) fn restored(engines: &Engines, now_ms: i64) -> Vec<(Origin, Restored)> {
     let notes = engines.store.notes(&engines.tenant);
-    let slot_of = |key: &str| {
-        let name = format!("{SLOT}{key}");
+    let moment = |kind: &str, key: &str| {
+        let name = format!("{kind}{key}");
         let note = notes.iter().find(|note| note.name == name)?;
         Some(i64::from_le_bytes(note.bytes.as_ref().try_into().ok()?))
     };
     let mut all = Vec::new();
     for note in &notes {
         let Some(key) = note.name.strip_prefix(STATE) else { continue };
-        match read_state(&note.bytes, slot_of(key)) {
-            Ok(restored) => {
+        match read_state(&note.bytes, moment(SLOT, key)) {
+            Ok(mut restored) => {
+                restored.resumed_at(now_ms, moment(TOLD, key));
                 let origin = Origin { file: restored.file.clone(), group: restored.group.clone() };
                 all.push((origin, restored));
             }

@@ -27,6 +27,9 @@ pub(crate) struct Restored {
     pub(crate) last_slot_ms: Option<i64>,
     pub(crate) resumed_ms: Option<i64>,
     pub(crate) before_ms: i64,
+    /// How often it was evaluated, where that is known.
+    pub(crate) interval_ms: Option<i64>,
+    pub(crate) query_offset_ms: i64,
 }
 
 /// Of a rule: what it is met by, and its state.
@@ -120,6 +123,8 @@ pub(crate) fn read_state(bytes: &[u8], last_slot_ms: Option<i64>) -> Result<Rest
         last_slot_ms,
         resumed_ms: None,
         before_ms: 0,
+        interval_ms: None,
+        query_offset_ms: 0,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use weir_proto::metrics::{LabelMatcher, Labels};
+use weir_proto::metrics::{LabelMatcher, Labels, is_stale};
 
 use crate::{
     alerting::{
@@ -26,6 +26,10 @@ pub(super) struct Memory {
     /// What lies behind it has not come yet, Unix ms.
     pub(super) until_ms: i64,
     pub(super) interval_ms: i64,
+    /// How many rules of the group gave their samples.
+    pub(super) kept: usize,
+    /// Those of them whose samples were there already, and others.
+    pub(super) conflicts: Vec<usize>,
 }
 
 /// Samples up to a time.
@@ -95,8 +99,15 @@ impl Asks for Memory {
     }
 
     fn keep(&mut self, samples: &[StoredSample]) {
+        let mut is_fine = true;
         for sample in samples {
-            self.samples.insert(&sample.labels, sample.time_ms, sample.point.clone());
+            // What ends a series is left out when another rule goes on with it.
+            let is_end = matches!(sample.point, Point::Float(value) if is_stale(value));
+            is_fine &= self.samples.insert(&sample.labels, sample.time_ms, sample.point.clone()) || is_end;
         }
+        if !is_fine {
+            self.conflicts.push(self.kept);
+        }
+        self.kept += 1;
     }
 }

@@ -6,8 +6,10 @@ use weir_proto::yaml::{self, Entry, Node, Position, Value};
 
 use super::{AlertTest, ExpectedAlert, ExpectedSample, ExprTest, RuleResult, TestFile, TestGroup};
 use crate::{
-    alerting::rules::{Findings, RuleProblem},
-    gotemplate::layout,
+    alerting::{
+        replay::moment_ms,
+        rules::{Findings, RuleProblem},
+    },
     promql::{
         script::{Described, described},
         syntax::number::parse_number,
@@ -263,13 +265,6 @@ fn time_ms(entry: &Entry, findings: &mut Findings<'_>) -> i64 {
         findings.say(entry.node.at, format!("cannot parse {text:?} to a valid timestamp"));
         0
     })
-}
-
-/// Unix ms of a time of RFC 3339.
-fn moment_ms(text: &str) -> Option<i64> {
-    let read = |form| layout::parse(form, text, 0);
-    let (ns, _) = read("2006-01-02T15:04:05Z07:00").or_else(|| read("2006-01-02T15:04:05.999999999Z07:00"))?;
-    Some(ns.div_euclid(1_000_000))
 }
 
 impl RuleResult {

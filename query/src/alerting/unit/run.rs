@@ -83,7 +83,7 @@ impl<'t> Running<'t> {
         groups.sort_by_key(place);
         let results = results(test, &groups, step_ms)?;
         let groups = groups.into_iter().map(|group| (group, GroupState::new(group, Arc::clone(&settings)))).collect();
-        let memory = Memory { samples, results, until_ms: test.start_ms, interval_ms };
+        let memory = Memory { samples, results, until_ms: test.start_ms, interval_ms, kept: 0, conflicts: Vec::new() };
         Ok(Self { file, test, groups, memory, interval_ms })
     }
 
@@ -133,14 +133,18 @@ impl<'t> Running<'t> {
     fn evaluate(&mut self, since_start_ms: i64) -> Vec<String> {
         let at_ms = self.test.start_ms.saturating_add(since_start_ms);
         self.memory.until_ms = at_ms;
+        let time = layout::duration(at_ms.saturating_mul(1_000_000));
         let mut errors = Vec::new();
         for (group, state) in &mut self.groups {
+            (self.memory.kept, self.memory.conflicts) = (0, Vec::new());
             state.evaluate(group, at_ms, &mut self.memory, &mut Vec::new());
-            for (rule, state) in group.rules.iter().zip(&state.rules) {
-                if let Health::Bad(error) = &state.health {
-                    let time = layout::duration(at_ms.saturating_mul(1_000_000));
-                    errors.push(format!("    rule: {}, time: {time}, err: {error}", rule.name()));
-                }
+            for (number, (rule, state)) in group.rules.iter().zip(&state.rules).enumerate() {
+                let error = match &state.health {
+                    Health::Bad(error) => error.as_str(),
+                    _ if self.memory.conflicts.contains(&number) => "duplicate sample for timestamp",
+                    _ => continue,
+                };
+                errors.push(format!("    rule: {}, time: {time}, err: {error}", rule.name()));
             }
         }
         errors

@@ -192,3 +192,12 @@ fn a_rule_that_fails_ends_its_test() {
     assert_eq!(reports[0].failures.len(), 1);
     assert!(reports[0].failures[0].starts_with("    rule: a, time: 0s, err: "), "{:?}", reports[0].failures);
 }
+
+#[test]
+fn two_rules_for_one_series_are_told() {
+    let text = "groups: [{name: g, rules: [{record: a, expr: '1'}, {record: a, expr: '1'}, {record: a, expr: '2'}]}]";
+    let rules = rules::read("rules.yml", text).expect("good rules");
+    let file = read("t.yml", "tests: [{promql_expr_test: [{expr: a, eval_time: 1m}]}]").expect("a good file");
+    let reports = run(&file, &[rules], &|_| true, Style::Lists);
+    assert_eq!(reports[0].failures, ["    rule: a, time: 0s, err: duplicate sample for timestamp"]);
+}

@@ -209,7 +209,7 @@ mod tests {
         let after = |seconds| begin + Duration::from_secs(seconds);
         let mut held = Held::new(Duration::from_secs(2));
         held.push(vec![entry(10), entry(30)], begin);
-        assert_eq!(times(held.due(after(1))), []);
+        assert_eq!(times(held.due(after(1))), Vec::<u64>::new());
         held.push(vec![entry(20), entry(40)], after(1));
         assert_eq!(times(held.due(after(2))), [10, 20, 30]);
         assert_eq!(held.next_due(), Some(after(3)));

@@ -61,13 +61,21 @@ impl Loaded {
         }
     }
 
-    /// Adds a sample; of two at one time the first counts.
-    pub(crate) fn insert(&mut self, labels: &Labels, time_ms: i64, point: Point) {
+    /// Adds a sample; of two at one time the first counts, and false says that they differ.
+    pub(crate) fn insert(&mut self, labels: &Labels, time_ms: i64, point: Point) -> bool {
+        let known = self.series.get(labels).and_then(|kept| kept.samples.get(&time_ms)).map(|(_, known)| known);
+        let is_same = match (known, &point) {
+            (None, _) => true,
+            (Some(Stored::Float(known)), Point::Float(value)) => known.to_bits() == value.to_bits(),
+            (Some(Stored::Histogram(known)), Point::Histogram(value)) => known == value,
+            (Some(_), _) => false,
+        };
         let stored = match point {
             Point::Float(value) => Stored::Float(value),
             Point::Histogram(histogram) => Stored::Histogram(histogram),
         };
         self.add(labels, time_ms, 0, stored);
+        is_same
     }
 
     /// Of two samples at one time the first counts.

@@ -58,5 +58,5 @@ async fn each_line_that_arrives_is_given_once() {
     }
     assert_eq!(arrived(&mut feed, 4), (vec![30, 31, 32, 33], false, true), "as many as are wanted at a time");
     assert_eq!(arrived(&mut feed, 100).0, (34..40).collect::<Vec<_>>());
-    close(store).await;
+    store.shutdown().await;
 }

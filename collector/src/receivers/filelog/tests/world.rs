@@ -113,7 +113,9 @@ impl World {
         let file = fs::File::create(self.path(to)).expect("created");
         let mut encoder = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
         encoder.write_all(&fs::read(self.path(from)).expect("read")).expect("written");
-        encoder.finish().expect("written");
+        let file = encoder.finish().expect("written");
+        let modified = fs::metadata(self.path(from)).and_then(|metadata| metadata.modified());
+        file.set_modified(modified.expect("known")).expect("set");
         self.remove(from);
     }
 

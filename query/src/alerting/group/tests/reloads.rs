@@ -11,12 +11,22 @@ use crate::alerting::{
 
 /// As a process that was killed leaves it, and another one finds it at a moment.
 pub(super) fn restarted(state: &GroupState, old: &RuleGroup, new: &RuleGroup, now_ms: i64) -> GroupState {
+    told_and_restarted(state, (old, new), now_ms, None)
+}
+
+/// The same; of news up to `told_ms` everybody knows.
+fn told_and_restarted(
+    state: &GroupState,
+    (old, new): (&RuleGroup, &RuleGroup),
+    now_ms: i64,
+    told_ms: Option<i64>,
+) -> GroupState {
     let bytes = write_state("f.yml", old, state);
     if bytes.is_empty() {
         return GroupState::new(new, Arc::default());
     }
     let mut restored = read_state(&bytes, state.last_slot_ms).expect("readable");
-    restored.resumed_at(now_ms);
+    restored.resumed_at(now_ms, told_ms);
     GroupState::take_over(new, Arc::default(), restored)
 }
 
@@ -75,7 +85,7 @@ fn what_fired_goes_on_and_nothing_ends_for_want_of_data() {
         |minute: i64| format!(r#"{} firing {{alertname="A"}} from 0 until {}"#, minute * MINUTE, (minute + 4) * MINUTE);
     let mut slots = (61..70).map(|minute| minute * MINUTE);
     let told = run(&mut state, &group, &mut memory, slots.by_ref().take(3));
-    // Told anew by the first evaluation, then as ever; what was told in the last moment before may not have arrived.
+    // Told anew by the first evaluation, then as ever; nobody is known to know of it.
     assert_eq!(told, [format!("{} new", firing(61)), firing(63)]);
     // Data are there again, but not for long enough.
     memory.put("a", 63 * MINUTE + 1, 0.0);
@@ -93,7 +103,7 @@ fn what_ended_is_forgotten_in_time_over_a_restart() {
     memory.put("a", MINUTE, 0.0);
     let mut state = GroupState::new(&group, Arc::default());
     run(&mut state, &group, &mut memory, [0, MINUTE, 2 * MINUTE].into_iter());
-    let mut again = restarted(&state, &group, &group, 3 * MINUTE);
+    let mut again = told_and_restarted(&state, (&group, &group), 3 * MINUTE, Some(MINUTE));
     let told = run(&mut again, &group, &mut memory, [4 * MINUTE].into_iter());
     assert_eq!(told, [r#"240000 resolved {alertname="A"} from 0 until 60000"#]);
     let mut late = restarted(&state, &group, &group, 60 * MINUTE);

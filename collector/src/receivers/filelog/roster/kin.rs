@@ -1,0 +1,189 @@
+//! Finds what a file that nobody knows by its inode was before: the same one elsewhere, or a copy of one that is still there.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    io,
+    path::Path,
+};
+
+use super::{Kin, Roster};
+use crate::receivers::filelog::{
+    content::{Content, Stamp},
+    cursor::is_rotated_name,
+    mark::Mark,
+    tracked::Tracked,
+};
+
+/// Bytes that are compared at once.
+const COMPARED_BYTES: usize = 64 << 10;
+
+/// Known files by what they may be known again by. Made when there are strangers.
+#[derive(Debug, Default)]
+pub(super) struct KinIndex {
+    /// Lost files by their beginnings.
+    beginnings: HashMap<(u32, u64), Vec<u64>>,
+    /// How long those are.
+    lengths: BTreeSet<u32>,
+    /// Files that are there by their names, whole and without what follows the last point.
+    names: HashMap<Vec<u8>, Vec<u64>>,
+}
+
+impl KinIndex {
+    /// Of all files.
+    pub(super) fn of<'f>(files: impl Iterator<Item = &'f Tracked>) -> Self {
+        let mut index = Self::default();
+        for file in files {
+            if file.is_lost {
+                let Mark { bytes, hash } = file.beginning;
+                if bytes > 0 {
+                    index.lengths.insert(bytes);
+                    index.beginnings.entry((bytes, hash)).or_default().push(file.id);
+                }
+            } else if file.content.is_some() {
+                index.add_name(file);
+            }
+        }
+        index
+    }
+
+    /// One more that is there.
+    pub(super) fn add_name(&mut self, file: &Tracked) {
+        let Some(name) = file.path.file_name().map(|name| name.as_encoded_bytes()) else { return };
+        self.names.entry(name.to_vec()).or_default().push(file.id);
+        if let Some(at) = name.iter().rposition(|byte| *byte == b'.').filter(|at| *at > 0) {
+            self.names.entry(name[..at].to_vec()).or_default().push(file.id);
+        }
+    }
+
+    /// Lost files that began as this text does.
+    fn beginning_so(&self, first: &[u8]) -> Vec<u64> {
+        let mut found = Vec::new();
+        let mut hash = Mark::default().hash;
+        let mut at = 0;
+        for &length in self.lengths.iter().take_while(|length| **length as usize <= first.len()) {
+            for byte in &first[at..length as usize] {
+                hash = Mark { bytes: 0, hash }.and(*byte);
+            }
+            at = length as usize;
+            found.extend(self.beginnings.get(&(length, hash)).into_iter().flatten());
+        }
+        found
+    }
+
+    /// Files that are there whose name rotation may have made this one of.
+    fn named_before(&self, path: &Path) -> Vec<u64> {
+        let Some(name) = path.file_name().map(|name| name.as_encoded_bytes()) else { return Vec::new() };
+        let cuts = name.iter().enumerate().filter(|(_, byte)| b".-_".contains(byte)).map(|(at, _)| at);
+        let mut found: Vec<u64> =
+            cuts.flat_map(|at| self.names.get(&name[..at]).into_iter().flatten().copied()).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+impl Roster {
+    /// The known file whose content this one has, if there is one.
+    pub(super) fn kin(
+        &mut self,
+        index: &KinIndex,
+        path: &Path,
+        content: &mut Content,
+        stamp: &Stamp,
+    ) -> io::Result<Option<Kin>> {
+        let mut first = vec![0; self.config.fingerprint_size as usize];
+        let read = content.read(0, &mut first)?;
+        let first = &first[..read];
+        if first.is_empty() {
+            return Ok(None);
+        }
+        let mut lost: Option<(u64, u64)> = None;
+        for id in index.beginning_so(first) {
+            let Some(file) = self.files.get(&id).filter(|file| file.is_lost) else { continue };
+            let tail = file.tail_mark();
+            let reaches = content.is_gzip() || stamp.bytes >= file.offset;
+            if reaches && tail.is_at(content, file.offset.saturating_sub(u64::from(tail.bytes)))? {
+                lost = lost.max(Some((file.offset, file.id)));
+            }
+        }
+        if let Some((_, id)) = lost {
+            return Ok(Some(Kin::Same(id)));
+        }
+        let mut copied: Option<(u64, u64)> = None;
+        for id in index.named_before(path) {
+            let Some(file) = self.files.get_mut(&id) else { continue };
+            if file.is_lost || file.copy_of.is_some() || !is_rotated_name(path, &file.path) {
+                continue;
+            }
+            if let Some(original) = file.content.as_mut() {
+                let (same, differs) = compare(content, original, 0)?;
+                if !differs && same > 0 {
+                    copied = copied.max(Some((same, file.id)));
+                }
+            }
+        }
+        Ok(copied.map(|(_, id)| Kin::Copy(id)))
+    }
+
+    /// Copies become what they are copies of when that is lost, and files of their own when they differ.
+    pub(super) fn look_at_copies(&mut self, now_ns: u64) {
+        let copies: Vec<(u64, u64)> = self.files.values().filter_map(|file| Some((file.id, file.copy_of?.0))).collect();
+        for (id, of) in copies {
+            let Some(mut copy) = self.files.remove(&id) else { continue };
+            let is_done = match (copy.content.take(), self.files.get_mut(&of)) {
+                (Some(mut content), Some(original)) if original.is_lost => {
+                    let stamp = copy.stamp;
+                    if original.is_unchanged(&mut content, &stamp).unwrap_or(false) {
+                        self.forgotten.push(id);
+                        self.goes_on(of, copy.path.clone(), content, stamp, now_ns);
+                        continue;
+                    }
+                    copy.content = Some(content);
+                    true
+                }
+                (Some(mut content), Some(original)) => {
+                    let differs = differs(&mut content, original, &mut copy);
+                    copy.content = Some(content);
+                    differs
+                }
+                (content, _) => {
+                    copy.content = content;
+                    true
+                }
+            };
+            if is_done {
+                copy.copy_of = None;
+                copy.is_read = false;
+            }
+            self.files.insert(id, copy);
+        }
+    }
+}
+
+/// Whether a copy is none: compares both as far as they go, from where it was compared to before.
+fn differs(content: &mut Content, original: &mut Tracked, copy: &mut Tracked) -> bool {
+    let (Some(of_original), Some((of, at))) = (original.content.as_mut(), copy.copy_of) else { return false };
+    match compare(content, of_original, at) {
+        Ok((same, differs)) => {
+            copy.copy_of = Some((of, same));
+            differs
+        }
+        Err(_) => false,
+    }
+}
+
+/// Up to where two contents are the same, from `at` on, and whether they differ there: one that ends does not.
+fn compare(one: &mut Content, other: &mut Content, at: u64) -> io::Result<(u64, bool)> {
+    let (mut ones, mut others) = (vec![0; COMPARED_BYTES], vec![0; COMPARED_BYTES]);
+    let mut at = at;
+    loop {
+        let both = one.read(at, &mut ones)?.min(other.read(at, &mut others)?);
+        if ones[..both] != others[..both] {
+            return Ok((at, true));
+        }
+        at += both as u64;
+        if both < COMPARED_BYTES {
+            return Ok((at, false));
+        }
+    }
+}
