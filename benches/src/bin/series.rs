@@ -236,8 +236,10 @@ async fn write(folder: &Path, targets: u64, rounds: u64) -> anyhow::Result<()> {
 async fn memory(folder: &Path, targets: u64, scrapes: u64) -> anyhow::Result<()> {
     let pid = std::process::id();
     let bytes = || process::memory_bytes(pid).unwrap_or_default();
+    let before = bytes();
     let mut filled = Filled::open(options(folder), targets).await?;
-    let (before, cpu_s, series) = (bytes(), process::own_cpu_s(), filled.series());
+    let (cpu_s, series) = (process::own_cpu_s(), filled.series());
+    println!("{:.0} bytes a series before its first sample", (bytes() - before) as f64 / series as f64);
     let mut most = 0;
     for scrape in 0..scrapes {
         filled.scrapes(1).await?;
