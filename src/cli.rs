@@ -90,7 +90,7 @@ pub(crate) struct ReplayOptions {
     #[arg(long, value_name = "DURATION", default_value = "1m")]
     pub(crate) interval: String,
     /// The weir that is asked: its `query.endpoint`.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4320")]
+    #[arg(long, alias = "endpoint", value_name = "URL", default_value = "http://127.0.0.1:4320")]
     pub(crate) url: String,
     /// Write what recording rules would have given, as far back as `storage.accept.past` takes it.
     #[arg(long)]

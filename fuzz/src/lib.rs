@@ -10,6 +10,8 @@ pub mod journal;
 pub mod logql;
 #[cfg(feature = "query")]
 pub mod promql;
+#[cfg(feature = "query")]
+pub mod rules;
 #[cfg(feature = "store")]
 pub mod segment;
 pub mod shipped;

@@ -45,6 +45,10 @@ fn every_file_in_configs_is_valid() {
     let mut files = 0;
     for entry in std::fs::read_dir(folder).expect("configs/ is there") {
         let path = entry.expect("an entry").path();
+        // The rules in configs/alerts/ have tests of their own.
+        if path.is_dir() {
+            continue;
+        }
         Config::load(&path).unwrap_or_else(|error| panic!("{error}"));
         files += 1;
     }
@@ -158,7 +162,7 @@ fn a_wrong_name_says_where_and_what_to_write() {
         (
             "recievers: {}\n",
             "weir.yaml:1:1: unknown key `recievers`; did you mean `receivers`? Known here: receivers, processors, \
-             exporters, connectors, extensions, service, storage, query",
+             exporters, connectors, extensions, service, storage, query, alerting",
         ),
         (
             "receivers:\n  kafka: {}\n",

@@ -15,6 +15,9 @@ use crate::cli::ReplayOptions;
 /// Steps of one question.
 const STEPS_MAX: i64 = 10_000;
 
+/// Fewer are not worth a question.
+const STEPS_MIN: i64 = 32;
+
 /// Replays all groups of a file.
 pub(super) fn run(options: &ReplayOptions) -> anyhow::Result<ExitCode> {
     let file = match read(Path::new(&options.file)) {
@@ -124,21 +127,33 @@ impl Past {
 
     fn served(&self, rule: &Rule, stretch: Stretch, path: &str) -> anyhow::Result<Answer> {
         let mut all = Answer::default();
-        let mut start_ms = stretch.start_ms;
+        let (mut start_ms, mut steps_max) = (stretch.start_ms, STEPS_MAX);
         while start_ms <= stretch.end_ms {
-            let end_ms = stretch.end_ms.min(start_ms + stretch.step_ms * (STEPS_MAX - 1));
+            let end_ms = stretch.end_ms.min(start_ms + stretch.step_ms * (steps_max - 1));
             let seconds = |ms: i64| format!("{}.{:03}", ms.div_euclid(1000), ms.rem_euclid(1000));
             let (start, end, step) = (seconds(start_ms), seconds(end_ms), seconds(stretch.step_ms));
             let fields = [("query", rule.expr.as_str()), ("start", &start), ("end", &end), ("step", &step)];
             let answered = self.server.form(path, &fields)?;
             match of_matrix(&answered.body) {
                 Ok(answer) => all.extend(answer),
+                // What is too much at once may not be in pieces.
+                Err(error) if steps_max > STEPS_MIN && is_too_much(&error) => {
+                    steps_max /= 4;
+                    continue;
+                }
                 Err(error) => bail!("{error}"),
             }
             start_ms = end_ms + stretch.step_ms;
         }
         Ok(all)
     }
+}
+
+/// Whether a query was refused for what it would take.
+fn is_too_much(error: &str) -> bool {
+    ["too many samples", "bytes in memory", "timed out", "larger than", "more than"]
+        .iter()
+        .any(|words| error.contains(words))
 }
 
 /// What it came to.
@@ -167,9 +182,9 @@ impl Totals {
     }
 
     fn say(&self) {
-        println!("Alerts fired {} times; {} times one was pending and did not fire", self.fired, self.pending);
+        println!("Alerts that fired: {}; that were pending and did not fire: {}", self.fired, self.pending);
         if self.recorded > 0 {
-            println!("{} recording rules", self.recorded);
+            println!("Recording rules: {}", self.recorded);
         }
     }
 }

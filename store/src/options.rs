@@ -4,8 +4,6 @@ use std::{path::PathBuf, time::Duration};
 
 use weir_proto::{Signal, otlp::logs::IdNames};
 
-use crate::head::SeriesLimits;
-
 /// Where and how to keep things.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
@@ -70,16 +68,6 @@ impl StoreOptions {
             Signal::Traces => self.retention_traces,
             Signal::Logs => self.retention_logs,
             Signal::Metrics => self.retention_metrics,
-        }
-    }
-
-    /// What a tenant's series may be.
-    pub(super) fn series_limits(&self) -> SeriesLimits {
-        SeriesLimits {
-            series_max: self.series_max,
-            series_per_job_max: self.series_per_job_max,
-            families_max: self.metric_families_max,
-            exemplars_max: self.exemplars_max,
         }
     }
 

@@ -21,6 +21,9 @@ mod logql;
 #[path = "../../fuzz/src/promql.rs"]
 #[allow(unreachable_pub, reason = "a library's in fuzz/")]
 mod promql;
+#[path = "../../fuzz/src/rules.rs"]
+#[allow(unreachable_pub, reason = "a library's in fuzz/")]
+mod rules;
 #[path = "../../fuzz/src/segment.rs"]
 #[allow(unreachable_pub, reason = "a library's in fuzz/")]
 mod segment;
@@ -38,7 +41,7 @@ mod wire;
 type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-const TARGETS: [Target; 15] = [
+const TARGETS: [Target; 16] = [
     ("otlp_scan", wire::otlp_scan),
     ("otlp_json", wire::otlp_json),
     ("zipkin", wire::zipkin),
@@ -53,6 +56,7 @@ const TARGETS: [Target; 15] = [
     ("sql_guard", sql::sql_guard),
     ("promql", promql::promql),
     ("logql", logql::logql),
+    ("rules", rules::rules),
     ("chunk", chunk::chunk),
 ];
 

@@ -17,6 +17,7 @@ mod judged;
 mod logql;
 mod logs;
 mod loki;
+mod metrics;
 mod parts;
 mod power_cut;
 #[allow(dead_code, reason = "other tests use the rest of it")]

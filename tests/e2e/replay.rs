@@ -71,7 +71,7 @@ async fn what_would_have_fired_is_said_and_what_would_have_been_recorded_is_writ
     // Pending for three of ten minutes.
     assert!(stdout.contains("Z for 7m\n"), "{stdout}");
     assert!(stdout.contains("    summary: load of a is 3\n"), "{stdout}");
-    assert!(stdout.contains("Alerts fired 1 times; 0 times one was pending and did not fire"), "{stdout}");
+    assert!(stdout.contains("Alerts that fired: 1; that were pending and did not fire: 0"), "{stdout}");
     assert!(stdout.contains("Nothing is written; --write does"), "{stdout}");
 
     let output = tokio::task::block_in_place(|| replay(&["--write"]));

@@ -14,7 +14,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("shop", &["weir-proto"]),
     ("ui/embed", &[]),
     (".", &["weir-proto", "weir-port", "weir-store", "weir-collector", "weir-query", "weir-shop", "weir-ui"]),
-    ("benches", &["weir-proto", "weir-store", "weir-collector", "weir-query", "weir-shop"]),
+    ("benches", &["weir-proto", "weir-port", "weir-store", "weir-collector", "weir-query", "weir-shop"]),
 ];
 
 /// Libraries that only some crates may use (benches may use all: they compare with them).

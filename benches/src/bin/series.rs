@@ -3,7 +3,7 @@
 //! `cargo run --release -p weir-benches --bin series -- scrape|write|memory|merged|recovery`. Each says what it did and the figure.
 
 use std::{
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command},
     sync::{
@@ -16,6 +16,7 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use weir_benches::{
+    client::Http1,
     process,
     series::{
         fill::{Filled, START_MS, STEP_MS},
@@ -26,7 +27,7 @@ use weir_benches::{
 use weir_collector::{
     receivers::{
         prometheus::{PrometheusConfig, Scraper, Surroundings},
-        remote_write::{RemoteWrite, RemoteWriteConfig},
+        remote_write::{PATH, RemoteWrite, RemoteWriteConfig},
     },
     samples::{AcceptWindow, SampleDoor},
 };
@@ -89,6 +90,15 @@ enum What {
         #[arg(long, default_value_t = 30)]
         samples: u64,
     },
+    /// Fills a running Weir by remote write, and asks it: how long queries over all series take. Start it with an empty folder.
+    Ask {
+        /// Where it takes queries.
+        #[arg(long, default_value = "127.0.0.1:4320")]
+        address: SocketAddr,
+        /// Samples of each series, every 15 s, the newest now.
+        #[arg(long, default_value_t = 61)]
+        rounds: u64,
+    },
     /// Targets, for `scrape`.
     #[command(hide = true)]
     Serve,
@@ -112,6 +122,7 @@ async fn main() -> anyhow::Result<()> {
         What::Memory { scrapes } => memory(folder.path(), cli.targets, scrapes).await,
         What::Merged { scrapes } => merged(folder.path(), cli.targets.min(25), scrapes).await,
         What::Recovery { samples } => recovery(folder.path(), cli.targets, samples * 1_000_000).await,
+        What::Ask { address, rounds } => ask_server(address, cli.targets, rounds).await,
         What::Serve => unreachable!("served above"),
         What::Fill { path, scrapes } => {
             let mut filled = Filled::open(options(&path), cli.targets).await?;
@@ -203,7 +214,8 @@ async fn write(folder: &Path, targets: u64, rounds: u64) -> anyhow::Result<()> {
         let taking = RemoteWrite::new(&RemoteWriteConfig::default(), door, authenticate, Clock::system());
         let (mut cpu_s, mut samples) = (0.0, 0);
         for round in 0..rounds {
-            let requests = written::requests(form, targets, round);
+            let time_ms = START_MS + round as i64 * STEP_MS;
+            let requests = written::requests(form, targets, (round, time_ms));
             let before = process::own_cpu_s();
             for (request, count) in requests {
                 let answer = taking.answer(request).await;
@@ -224,8 +236,10 @@ async fn write(folder: &Path, targets: u64, rounds: u64) -> anyhow::Result<()> {
 async fn memory(folder: &Path, targets: u64, scrapes: u64) -> anyhow::Result<()> {
     let pid = std::process::id();
     let bytes = || process::memory_bytes(pid).unwrap_or_default();
+    let before = bytes();
     let mut filled = Filled::open(options(folder), targets).await?;
-    let (before, cpu_s, series) = (bytes(), process::own_cpu_s(), filled.series());
+    let (cpu_s, series) = (process::own_cpu_s(), filled.series());
+    println!("{:.0} bytes a series before its first sample", (bytes() - before) as f64 / series as f64);
     let mut most = 0;
     for scrape in 0..scrapes {
         filled.scrapes(1).await?;
@@ -297,6 +311,50 @@ fn ask(store: &Store, scrapes: u64) {
         .collect();
     times.sort();
     println!("label values with match[]: {:.1?} in the middle, {:.1?} at most", times[50], times[99]);
+}
+
+/// The same with the engine and HTTP around it.
+async fn ask_server(address: SocketAddr, targets: u64, rounds: u64) -> anyhow::Result<()> {
+    let client = Http1::new(address);
+    let end_ms = (Clock::system().now_ns() / 1_000_000) as i64;
+    let start_ms = end_ms - (rounds as i64 - 1) * STEP_MS;
+    for round in 0..rounds {
+        for (body, _) in written::bodies(written::Form::First, targets, (round, start_ms + round as i64 * STEP_MS)) {
+            let (status, words) = client.post(PATH, body).await?;
+            if status != http::StatusCode::NO_CONTENT {
+                bail!("{status}: {}", String::from_utf8_lossy(&words));
+            }
+        }
+    }
+    let range = |query: &str, steps: i64| {
+        let (start, end) = ((end_ms - (steps - 1) * STEP_MS) as f64 / 1e3, end_ms as f64 / 1e3);
+        format!("/prometheus/api/v1/query_range?query={query}&start={start}&end={end}&step=15")
+    };
+    let steps = rounds.min(41) as i64;
+    let some = "node_cpu_seconds_total%7Binstance%3D~%22node-00(0.%7C1.%7C2[0-4]):9100%22%7D";
+    let questions = [
+        ("sum by (__name__) of all series", range("sum%20by(__name__)(%7Bjob%3D%22node%22%7D)", steps), 5),
+        ("rate by mode, 6,400 series", range(&format!("sum%20by(mode)(rate({some}[5m]))"), rounds as i64), 11),
+        (
+            "label values with match[]",
+            "/prometheus/api/v1/label/__name__/values?match[]=%7Bjob%3D%22node%22%7D".into(),
+            101,
+        ),
+    ];
+    for (name, path, times) in questions {
+        let mut took = Vec::new();
+        for _ in 0..times {
+            let begin = Instant::now();
+            let (status, body) = client.get(&path).await?;
+            if status != http::StatusCode::OK {
+                bail!("{name}: {status}: {}", String::from_utf8_lossy(&body));
+            }
+            took.push(begin.elapsed());
+        }
+        took.sort();
+        println!("{name}: {:.1?} in the middle, {:.1?} at most, of {times}", took[times / 2], took[times - 1]);
+    }
+    Ok(())
 }
 
 async fn merged(folder: &Path, targets: u64, scrapes: u64) -> anyhow::Result<()> {

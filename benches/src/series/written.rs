@@ -7,10 +7,7 @@ use http::Request;
 use http_body_util::Full;
 use prost::encoding::{WireType, encode_key, encode_varint};
 
-use super::{
-    fill::{START_MS, STEP_MS, labels},
-    node::Node,
-};
+use super::{fill::labels, node::Node};
 
 /// Samples of a request, as Prometheus sends them.
 const SAMPLES: usize = 2000;
@@ -24,16 +21,21 @@ pub enum Form {
     Second,
 }
 
-/// A request for each 2,000 samples of a round, with their number.
-pub fn requests(form: Form, targets: u64, round: u64) -> Vec<(Request<Full<Bytes>>, u64)> {
+/// A request for each 2,000 samples of a round at a time in Unix ms, with their number.
+pub fn requests(form: Form, targets: u64, (round, time_ms): (u64, i64)) -> Vec<(Request<Full<Bytes>>, u64)> {
+    let all = bodies(form, targets, (round, time_ms)).into_iter();
+    all.map(|(body, count)| (request(form, body), count)).collect()
+}
+
+/// Their bodies.
+pub fn bodies(form: Form, targets: u64, time: (u64, i64)) -> Vec<(Vec<u8>, u64)> {
     let node = Node::default();
     let all: Vec<(u64, usize)> =
         (0..targets).flat_map(|target| (0..node.series()).map(move |line| (target, line))).collect();
-    all.chunks(SAMPLES).map(|some| (request(form, &node, some, round), some.len() as u64)).collect()
+    all.chunks(SAMPLES).map(|some| (body(form, &node, some, time), some.len() as u64)).collect()
 }
 
-fn request(form: Form, node: &Node, series: &[(u64, usize)], round: u64) -> Request<Full<Bytes>> {
-    let time_ms = START_MS + round as i64 * STEP_MS;
+fn body(form: Form, node: &Node, series: &[(u64, usize)], (round, time_ms): (u64, i64)) -> Vec<u8> {
     let mut message = Vec::new();
     let mut symbols = Symbols::default();
     for &(target, line) in series {
@@ -66,7 +68,10 @@ fn request(form: Form, node: &Node, series: &[(u64, usize)], round: u64) -> Requ
     let mut whole = Vec::new();
     symbols.all.iter().for_each(|symbol| put(&mut whole, 4, symbol.as_bytes()));
     whole.append(&mut message);
-    let body = snap::raw::Encoder::new().compress_vec(&whole).expect("it is not too large");
+    snap::raw::Encoder::new().compress_vec(&whole).expect("it is not too large")
+}
+
+fn request(form: Form, body: Vec<u8>) -> Request<Full<Bytes>> {
     let content_type = match form {
         Form::First => "application/x-protobuf",
         Form::Second => "application/x-protobuf;proto=io.prometheus.write.v2.Request",

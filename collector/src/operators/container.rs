@@ -1,6 +1,6 @@
 //! `container`: lines of Docker's json-file and of CRI (containerd, cri-o), their parts joined, the pod found in the path.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use super::{
     Entry, Fields, Next, Operator, OperatorConfig, Origin, Value, config::ContainerFormat, json, parser::Parsing,
@@ -8,6 +8,12 @@ use super::{
 };
 
 pub(super) const KEYS: &[&str] = &["format", "add_metadata_from_filepath", "max_log_size"];
+
+/// Docker cuts lines at this many bytes.
+const DOCKER_PART_BYTES: usize = 16 << 10;
+
+/// Files of which it is remembered that their lines have ends.
+const WITH_ENDS_MAX: usize = 10_000;
 
 /// The longest joined line, unless the configuration says otherwise.
 const LINE_BYTES_MAX: u64 = 1 << 20;
@@ -17,6 +23,8 @@ struct Container {
     format: Option<ContainerFormat>,
     adds_metadata: bool,
     joins: Joins,
+    /// Docker's files whose lines were seen to end with `\n`.
+    with_ends: HashSet<String>,
     /// What the last path says of its pod.
     pod: Option<(String, Option<Pod>)>,
 }
@@ -57,6 +65,7 @@ pub(super) fn build(config: &OperatorConfig) -> Result<Box<dyn Operator>, String
         format: settings.format,
         adds_metadata: settings.add_metadata_from_filepath.unwrap_or(true),
         joins,
+        with_ends: HashSet::new(),
         pod: None,
     }))
 }
@@ -76,6 +85,7 @@ impl Operator for Container {
         if let Some(tag) = tag {
             found.set("logtag", Value::text(tag.to_owned()));
         }
+        let is_whole_perhaps = tag.is_none() && text.len() < DOCKER_PART_BYTES;
         entry.body = Value::Text(text);
         self.parsing.place(entry, found)?;
         if self.adds_metadata {
@@ -83,11 +93,25 @@ impl Operator for Container {
         }
         if let Some(source) = source.filter(|source| is_part || self.joins.has(source)) {
             let whole = std::mem::take(entry).into_owned();
+            let before = released.len();
+            if tag.is_none() && !is_part {
+                self.note_end(&whole.path);
+            }
+            if is_part && is_whole_perhaps && self.has_no_ends(&whole, &source) {
+                self.joins.release(&source, released);
+            }
             self.joins.add(&source, whole, true, released);
             if !is_part {
                 self.joins.release(&source, released);
             }
+            for joined in &mut released[before..] {
+                // What cannot be found in one line says nothing against the others.
+                let _ = self.parsing.look(joined);
+            }
             return Ok(Next::Held);
+        }
+        if is_whole_perhaps {
+            self.note_end(&entry.path);
         }
         self.parsing.look(entry)?;
         Ok(Next::On)
@@ -107,6 +131,21 @@ impl Operator for Container {
 }
 
 impl Container {
+    fn note_end(&mut self, path: &str) {
+        if !self.with_ends.contains(path) {
+            if self.with_ends.len() >= WITH_ENDS_MAX {
+                self.with_ends.clear();
+            }
+            self.with_ends.insert(path.to_owned());
+        }
+    }
+
+    /// Whether what waits seems to be a line of its own: Docker gives all parts of a line one time, and in this file no line ever had
+    /// an end.
+    fn has_no_ends(&self, entry: &Entry<'_>, source: &str) -> bool {
+        !self.with_ends.contains(&*entry.path) && self.joins.time_ns(source).is_some_and(|time| time != entry.time_ns)
+    }
+
     fn add_metadata(&mut self, entry: &mut Entry<'_>) {
         let is_known = self.pod.as_ref().is_some_and(|(path, _)| *path == entry.path);
         if !is_known {

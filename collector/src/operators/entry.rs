@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use weir_proto::otlp::wire::Writer;
 
-use super::{Fields, Value};
+use super::{Fields, Value, json};
 
 /// Where a line came from: the file as its reader numbers it, and the bytes that it took there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,8 @@ pub struct Entry<'a> {
     pub body: Value<'a>,
     /// What is known of it.
     pub attributes: Fields<'a>,
+    /// A JSON object whose fields are attributes, too: nobody has asked for them.
+    pub json: Option<Cow<'a, str>>,
     /// What is known of who wrote it.
     pub resource: Fields<'a>,
     /// The scope's name.
@@ -66,6 +68,7 @@ impl<'a> Entry<'a> {
             severity_text: owned(self.severity_text),
             body: self.body.into_owned(),
             attributes: self.attributes.into_owned(),
+            json: self.json.map(owned),
             resource: self.resource.into_owned(),
             scope_name: owned(self.scope_name),
             trace_id: self.trace_id,
@@ -77,13 +80,29 @@ impl<'a> Entry<'a> {
         }
     }
 
+    fn write_attributes(&self, out: &mut Writer) -> bool {
+        let begun_at = out.len();
+        self.attributes.write(out, 6);
+        let Some(text) = &self.json else { return true };
+        if json::write_flat(text, &self.attributes, out, 6) {
+            return true;
+        }
+        // Whose fields are not so plain, or none.
+        let Ok(fields) = json::parse_object(text) else { return false };
+        out.truncate(begun_at);
+        let mut attributes = self.attributes.clone();
+        attributes.merge(fields);
+        attributes.write(out, 6);
+        true
+    }
+
     /// Everything that it is made of.
     pub fn origins(&self) -> impl Iterator<Item = Origin> {
         std::iter::once(self.origin).chain(self.parts.iter().copied())
     }
 
-    /// Writes a LogRecord, without the resource, in the order in which scans expect fields.
-    pub fn write(&self, out: &mut Writer, field: u32) {
+    /// Writes a LogRecord, without the resource, in the order in which scans expect fields; false when what should be JSON was none.
+    pub fn write(&self, out: &mut Writer, field: u32) -> bool {
         let record = out.begin(field, 2);
         if self.time_ns > 0 {
             out.fixed64(1, self.time_ns);
@@ -99,7 +118,7 @@ impl<'a> Entry<'a> {
             self.body.write(out);
             out.end(body);
         }
-        self.attributes.write(out, 6);
+        let is_json = self.write_attributes(out);
         if let Some(flags) = self.trace_flags {
             out.fixed32(8, u32::from(flags));
         }
@@ -111,5 +130,6 @@ impl<'a> Entry<'a> {
         }
         out.fixed64(11, self.observed_ns);
         out.end(record);
+        is_json
     }
 }

@@ -6,13 +6,15 @@ use weir_proto::json::{Event, events};
 
 use super::{Fields, Value};
 
+use weir_proto::otlp::wire::Writer;
+
 /// Objects and lists in each other.
 const DEPTH_MAX: usize = 32;
 
 /// What is open while a text is read.
 enum Open<'a> {
     List(Vec<Value<'a>>),
-    Map(Fields<'a>, Option<Cow<'a, str>>),
+    Map(Fields<'a>, Option<Cow<'a, str>>, Names),
 }
 
 /// Reads one JSON value. Numbers without a fraction are whole ones.
@@ -21,18 +23,22 @@ pub(super) fn parse(text: &str) -> Result<Value<'_>, String> {
     let mut whole = None;
     let read = events(text.as_bytes(), DEPTH_MAX, |event| {
         let value = match event {
-            Event::Object => return open.push(Open::Map(Fields::with_capacity(12), None)),
+            Event::Object => return open.push(Open::Map(Fields::with_capacity(16), None, Names::default())),
             Event::List => return open.push(Open::List(Vec::new())),
             Event::Key(key) => {
-                if let Some(Open::Map(_, name)) = open.last_mut() {
-                    *name = Some(of_bytes(key));
+                if let Some(Open::Map(_, name, names)) = open.last_mut() {
+                    let key = of_bytes(key);
+                    names.add(&key);
+                    *name = Some(key);
                 }
                 return;
             }
             Event::End => match open.pop() {
                 Some(Open::List(items)) => Value::List(items),
-                Some(Open::Map(mut fields, _)) => {
-                    fields.dedupe();
+                Some(Open::Map(mut fields, _, names)) => {
+                    if names.is_repeated {
+                        fields.dedupe();
+                    }
                     Value::Map(fields)
                 }
                 None => return,
@@ -45,16 +51,25 @@ pub(super) fn parse(text: &str) -> Result<Value<'_>, String> {
         match open.last_mut() {
             None => whole = Some(value),
             Some(Open::List(items)) => items.push(value),
-            Some(Open::Map(fields, name)) => fields.push(name.take().unwrap_or_default(), value),
+            Some(Open::Map(fields, name, _)) => fields.push(name.take().unwrap_or_default(), value),
         }
     });
     read.map_err(|error| error.to_string())?;
     Ok(whole.unwrap_or_default())
 }
 
+fn begins_so(text: &str) -> bool {
+    text.trim_ascii_start().starts_with('{')
+}
+
+/// Whether a text begins and ends as an object does.
+pub(super) fn seems_object(text: &str) -> bool {
+    begins_so(text) && text.trim_ascii_end().ends_with('}')
+}
+
 /// The same of an object.
 pub(super) fn parse_object(text: &str) -> Result<Fields<'_>, String> {
-    if text.trim_ascii_start().as_bytes().first() != Some(&b'{') {
+    if !begins_so(text) {
         return Err("not a JSON object".into());
     }
     match parse(text)? {
@@ -63,12 +78,92 @@ pub(super) fn parse_object(text: &str) -> Result<Fields<'_>, String> {
     }
 }
 
+/// Writes the fields of a flat object as KeyValues, without a tree between; false when it is none (objects or lists in it, a name that may be
+/// there twice, or in `known`; no JSON): then nothing was written.
+pub(super) fn write_flat(text: &str, known: &Fields<'_>, out: &mut Writer, field: u32) -> bool {
+    let begun_at = out.len();
+    let mut names = Names::default();
+    known.iter().for_each(|(name, _)| names.add(name));
+    let (mut depth, mut is_flat) = (0, true);
+    let mut name = Cow::Borrowed(&b""[..]);
+    let read = events(text.as_bytes(), DEPTH_MAX, |event| match event {
+        Event::Object => {
+            depth += 1;
+            is_flat &= depth == 1;
+        }
+        Event::List => is_flat = false,
+        Event::End => {}
+        Event::Key(key) => {
+            names.add_bytes(&key);
+            name = key;
+        }
+        value if is_flat && depth == 1 => write_pair(&name, &value, out, field),
+        _ => is_flat = false,
+    });
+    let is_written = is_flat && !names.is_repeated && read.is_ok();
+    if !is_written {
+        out.truncate(begun_at);
+    }
+    is_written
+}
+
+#[inline]
+fn write_pair(name: &[u8], value: &Event<'_>, out: &mut Writer, field: u32) {
+    if let Event::Text(text) = value {
+        return out.text_pair(field, name, text);
+    }
+    let pair = out.begin(field, 1);
+    out.bytes(1, name);
+    let any = out.begin(2, 1);
+    match value {
+        Event::Bool(value) => out.varint(2, u64::from(*value)),
+        Event::Number(digits) => number(digits).write(out),
+        _ => {}
+    }
+    out.end(any);
+    out.end(pair);
+}
+
+/// What was UTF-8 is so still: the check is quick, and only looks so where it is not.
+#[inline]
 fn of_bytes(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
     match bytes {
-        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+        Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(bytes),
+        },
         Cow::Owned(bytes) => Cow::Owned(
             String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
         ),
+    }
+}
+
+/// Tells whether a name may be among those before it: most objects have each once, and need no closer look.
+#[derive(Default)]
+struct Names {
+    seen: [u64; 8],
+    is_repeated: bool,
+}
+
+impl Names {
+    #[inline]
+    fn add(&mut self, name: &str) {
+        self.add_bytes(name.as_bytes());
+    }
+
+    #[inline]
+    fn add_bytes(&mut self, bytes: &[u8]) {
+        let at = |at: usize| bytes.get(at).map_or(0, |byte| u32::from(*byte));
+        let mixed = (bytes.len() as u32)
+            .wrapping_mul(0x9e37_79b1)
+            .wrapping_add(at(0) << 16)
+            .wrapping_add(at(bytes.len() / 2) << 8)
+            .wrapping_add(at(bytes.len().wrapping_sub(1)))
+            .wrapping_mul(0x85eb_ca6b);
+        let bit = (mixed >> 23) as usize;
+        let (word, mask) = (bit / 64, 1 << (bit % 64));
+        self.is_repeated |= self.seen[word] & mask != 0;
+        self.seen[word] |= mask;
     }
 }
 
@@ -123,6 +218,33 @@ pub(super) fn print(value: &Value<'_>, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn flat_objects_are_written_as_their_trees_are() {
+        let known: Fields<'_> = [("file".into(), Value::text("x"))].into_iter().collect();
+        let long = format!(r#"{{"a":"{}","b":-1,"c":1.5,"d":true,"e":null,"f":"x\ny"}}"#, "y".repeat(500));
+        for (text, is_flat) in [
+            (long.as_str(), true),
+            ("{}", true),
+            (r#"{"a":{"b":1}}"#, false),
+            (r#"{"a":[1]}"#, false),
+            (r#"{"a":1,"a":2}"#, false),
+            (r#"{"file":1}"#, false),
+            (r#"{"a":1"#, false),
+            ("[]", false),
+            ("1", false),
+        ] {
+            let mut out = Writer::with_capacity(100);
+            out.bytes(1, b"before");
+            let before = out.len();
+            assert_eq!(write_flat(text, &known, &mut out, 6), is_flat, "{text}");
+            let mut expected = Writer::with_capacity(100);
+            if is_flat {
+                parse_object(text).expect("an object").write(&mut expected, 6);
+            }
+            assert_eq!(out.written()[before..], *expected.written(), "{text}");
+        }
+    }
 
     #[test]
     fn values_keep_their_types() {

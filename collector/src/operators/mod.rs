@@ -55,6 +55,9 @@ trait Operator: Send {
     /// Changes an entry. What was held back and goes on now goes before it. After an error the entry is as it was, or says more.
     fn apply<'a>(&mut self, entry: &mut Entry<'a>, released: &mut Vec<Entry<'static>>) -> Result<Next, String>;
 
+    /// Nothing looks at what comes out of it: it may leave work to whoever writes that down.
+    fn is_last(&mut self) {}
+
     /// Lets go of what has waited too long.
     fn overdue(&mut self, _now_ns: u64, _released: &mut Vec<Entry<'static>>) {}
 

@@ -32,6 +32,12 @@ impl Parsing {
         })
     }
 
+    /// Whether it makes attributes of the body, and looks at none of them.
+    pub(super) fn is_plain(&self) -> bool {
+        let looks = self.time.is_some() || self.severity.is_some() || self.trace.is_some() || self.scope_name.is_some();
+        self.from == Field::BODY && self.to == Field::ATTRIBUTES && self.preserve_to.is_none() && !looks
+    }
+
     /// Where it reads.
     pub(super) fn from(&self) -> &Field {
         &self.from

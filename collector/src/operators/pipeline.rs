@@ -68,6 +68,10 @@ impl Pipeline {
                 told_at_ns: None,
             });
         }
+        let end = nodes.len();
+        for node in nodes.iter_mut().filter(|node| node.outputs == [end]) {
+            node.operator.is_last();
+        }
         Ok(Self { nodes })
     }
 

@@ -70,6 +70,11 @@ impl Joins {
         self.waiting.contains_key(source)
     }
 
+    /// The time of what waits of a source.
+    pub(super) fn time_ns(&self, source: &str) -> Option<u64> {
+        self.waiting.get(source).map(|waiting| waiting.base.time_ns)
+    }
+
     /// Adds an entry to what waits of its source. Whether it is a first or last one is told by `is_match`.
     pub(super) fn add(
         &mut self,

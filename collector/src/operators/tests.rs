@@ -33,7 +33,11 @@ fn show(entry: &Entry<'_>) -> String {
         text
     };
     let mut shown = json(&entry.body);
-    for (name, fields) in [("attributes", &entry.attributes), ("resource", &entry.resource)] {
+    let mut attributes = entry.attributes.clone();
+    if let Some(fields) = entry.json.as_deref().and_then(|text| super::json::parse_object(text).ok()) {
+        attributes.merge(fields);
+    }
+    for (name, fields) in [("attributes", &attributes), ("resource", &entry.resource)] {
         if !fields.is_empty() {
             shown.push_str(&format!(" {name}={}", json(&Value::Map(fields.clone()))));
         }

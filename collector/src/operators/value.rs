@@ -164,6 +164,7 @@ impl<'a> Fields<'a> {
         }
         // Among themselves they are different: what is added here needs no second look.
         let known = self.0.len();
+        self.0.reserve(others.0.len());
         for (name, value) in others.0 {
             match self.0[..known].iter().position(|(own, _)| *own == name) {
                 Some(at) => self.0[at].1 = value,
@@ -235,6 +236,10 @@ impl<'a> Fields<'a> {
     /// Writes each as a KeyValue in this field.
     pub fn write(&self, out: &mut Writer, field: u32) {
         for (name, value) in &self.0 {
+            if let Value::Text(text) = value {
+                out.text_pair(field, name.as_bytes(), text.as_bytes());
+                continue;
+            }
             let pair = out.begin(field, 1);
             out.bytes(1, name.as_bytes());
             let any = out.begin(2, 1);

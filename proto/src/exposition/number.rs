@@ -15,39 +15,41 @@ pub fn number(text: &[u8]) -> Option<f64> {
     short(text).or_else(|| long(text))
 }
 
-/// Whole numbers and decimals whose digits are exact in a double, scaled by a power that is: most of what is exposed
-/// (Clinger's fast path).
 #[inline]
 fn short(text: &[u8]) -> Option<f64> {
-    let (is_negative, digits) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        _ => (false, text),
-    };
-    if digits.is_empty() || digits.len() > 24 {
-        return None;
-    }
-    let (mut mantissa, mut scale, mut count) = (0_u64, 0_i32, 0_u32);
-    let mut is_fraction = false;
-    let mut at = 0;
-    while let Some(&byte) = digits.get(at) {
-        let digit = byte.wrapping_sub(b'0');
-        if digit < 10 {
-            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-            // Zeros in front are no digits.
-            count += u32::from(mantissa != 0);
-            scale -= i32::from(is_fraction);
-        } else if byte == b'.' && !is_fraction {
-            is_fraction = true;
-        } else {
-            break;
-        }
+    leading(text).filter(|(_, length)| *length == text.len()).map(|(value, _)| value)
+}
+
+/// The number that a text begins with and its length: whole numbers and decimals whose digits are exact in a double, scaled by a power
+/// that is (Clinger's fast path); most of what is exposed. `None` for all others.
+#[inline]
+pub(super) fn leading(text: &[u8]) -> Option<(f64, usize)> {
+    let is_negative = text.first() == Some(&b'-');
+    let begin = usize::from(is_negative);
+    let (mut mantissa, mut at) = (0_u64, begin);
+    while let Some(digit) = digit_at(text, at) {
+        mantissa = mantissa.wrapping_mul(10).wrapping_add(digit);
         at += 1;
     }
-    if count > 19 || at == usize::from(is_fraction) || mantissa > 1 << 53 {
+    let (mut digits, mut scale) = (at - begin, 0);
+    if text.get(at) == Some(&b'.') {
+        at += 1;
+        let fraction = at;
+        while let Some(digit) = digit_at(text, at) {
+            mantissa = mantissa.wrapping_mul(10).wrapping_add(digit);
+            at += 1;
+        }
+        digits += at - fraction;
+        scale = -((at - fraction).min(64) as i32);
+    }
+    // Nineteen digits do not wrap around.
+    if digits == 0 || digits > 19 || mantissa > 1 << 53 {
         return None;
     }
-    if at < digits.len() {
-        scale += exponent(&digits[at..])?;
+    if matches!(text.get(at), Some(b'e' | b'E')) {
+        let (exponent, length) = exponent(&text[at + 1..])?;
+        scale += exponent;
+        at += 1 + length;
     }
     let value = mantissa as f64;
     let value = match scale {
@@ -56,30 +58,30 @@ fn short(text: &[u8]) -> Option<f64> {
         -22..=-1 => value / POWERS[-scale as usize],
         _ => return None,
     };
-    Some(if is_negative { -value } else { value })
+    Some((if is_negative { -value } else { value }, at))
 }
 
-/// `e+09`
 #[inline]
-fn exponent(text: &[u8]) -> Option<i32> {
-    let [b'e' | b'E', rest @ ..] = text else { return None };
-    let (is_negative, digits) = match rest {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
-    if digits.is_empty() || digits.len() > 4 {
-        return None;
-    }
-    let mut value = 0;
-    for byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
+fn digit_at(text: &[u8], at: usize) -> Option<u64> {
+    let digit = text.get(at)?.wrapping_sub(b'0');
+    (digit < 10).then_some(u64::from(digit))
+}
+
+/// `+09`, behind the `e`, and its length.
+#[inline]
+fn exponent(text: &[u8]) -> Option<(i32, usize)> {
+    let sign = text.first().copied();
+    let begin = usize::from(matches!(sign, Some(b'+' | b'-')));
+    let (mut value, mut at) = (0, begin);
+    while let Some(digit) = digit_at(text, at) {
+        if at - begin == 4 {
             return None;
         }
-        value = value * 10 + i32::from(digit);
+        value = value * 10 + digit as i32;
+        at += 1;
     }
-    Some(if is_negative { -value } else { value })
+    let value = if sign == Some(b'-') { -value } else { value };
+    (at > begin).then_some((value, at))
 }
 
 #[cold]

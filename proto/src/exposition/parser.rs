@@ -104,6 +104,17 @@ impl<'a> Exposition<'a> {
         &mut self,
         mut recall: impl FnMut(&'a [u8]) -> Option<usize>,
     ) -> Result<Option<Entry<'a>>, ExpositionError> {
+        self.next_of_known(|rest, _| recall(rest), |_| None)
+    }
+
+    /// The same. `recall` is told the kind of family, too; `recall_comment` is given a line that begins with `#`, and says the kind of
+    /// family that counts behind it, if it knows the line: then no entry is made of it. Not for OpenMetrics.
+    #[inline]
+    pub fn next_of_known(
+        &mut self,
+        mut recall: impl FnMut(&'a [u8], MetricType) -> Option<usize>,
+        mut recall_comment: impl FnMut(&'a [u8]) -> Option<MetricType>,
+    ) -> Result<Option<Entry<'a>>, ExpositionError> {
         if self.is_done {
             return Ok(None);
         }
@@ -124,6 +135,14 @@ impl<'a> Exposition<'a> {
                     return Ok(None);
                 }
                 b'#' => {
+                    if is_loose {
+                        let line = line_of(&self.body[start..]);
+                        if let Some(metric_type) = recall_comment(line) {
+                            self.metric_type = metric_type;
+                            self.at = (start + line.len() + 1).min(self.body.len());
+                            continue;
+                        }
+                    }
                     self.at += 1;
                     match self.comment() {
                         Ok(Comment::Entry(entry)) => return Ok(Some(entry)),
@@ -136,7 +155,7 @@ impl<'a> Exposition<'a> {
                     }
                 }
                 _ => {
-                    let recalled = recall(&self.body[start..]);
+                    let recalled = recall(&self.body[start..], self.metric_type);
                     return match self.sample(recalled) {
                         Ok(sample) => Ok(Some(Entry::Sample(sample))),
                         Err(problem) => Err(self.failed(start, problem)),
@@ -173,9 +192,24 @@ impl<'a> Exposition<'a> {
             None => self.read_series()?,
         }
         let series = &self.body[start..self.at];
-        let value = number(self.token("value after metric")?).ok_or_else(|| Problem::new("invalid value"))?;
+        let value = match self.usual_value() {
+            Some(value) => value,
+            None => number(self.token("value after metric")?).ok_or_else(|| Problem::new("invalid value"))?,
+        };
         let (time_ms, exemplar) = if self.ends_line() { (None, None) } else { self.behind_value()? };
         Ok(SampleLine { series, is_recalled: recalled.is_some(), value, time_ms, exemplar })
+    }
+
+    /// A blank and a number that ends with the line, or at another blank; `None`, and nothing is passed, where it has to be looked at closely.
+    #[inline]
+    fn usual_value(&mut self) -> Option<f64> {
+        let text = self.body.get(self.at..)?.strip_prefix(b" ")?;
+        let (value, length) = number::leading(text)?;
+        if !matches!(text.get(length), Some(b'\n' | b' ')) {
+            return None;
+        }
+        self.at += 1 + length;
+        Some(value)
     }
 
     /// Whether the line ends here; passes the break.
@@ -380,10 +414,9 @@ impl<'a> Exposition<'a> {
 
     /// The rest of the line without its break, which is passed.
     pub(super) fn rest_of_line(&mut self) -> &'a [u8] {
-        let rest = &self.body[self.at..];
-        let end = rest.iter().position(|byte| *byte == b'\n');
-        self.at += end.map_or(rest.len(), |end| end + 1);
-        &rest[..end.unwrap_or(rest.len())]
+        let line = line_of(&self.body[self.at..]);
+        self.at = (self.at + line.len() + 1).min(self.body.len());
+        line
     }
 
     /// Whether this line has a break.
@@ -395,6 +428,11 @@ impl<'a> Exposition<'a> {
     pub(super) fn is_at_end(&self) -> bool {
         self.at >= self.body.len()
     }
+}
+
+/// Up to the first break.
+fn line_of(text: &[u8]) -> &[u8] {
+    &text[..memchr::memchr(b'\n', text).unwrap_or(text.len())]
 }
 
 /// Bytes up to the quote that ends a text whose first quote is passed.

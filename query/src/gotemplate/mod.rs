@@ -6,6 +6,7 @@ pub(crate) mod builtins;
 pub(crate) mod layout;
 mod lex;
 mod literal;
+mod methods;
 mod parse;
 pub(crate) mod printf;
 mod run;

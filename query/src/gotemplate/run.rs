@@ -1,7 +1,7 @@
 //! Runs a template, with the errors that Go gives.
 
 use super::{
-    Bounds, Failure, Host, Parameter, Template, Value,
+    Bounds, Failure, Host, Parameter, Template, Value, methods,
     tree::{Branch, Command, Node, Operand, Pipeline, Word},
 };
 
@@ -224,8 +224,23 @@ impl<'r> Run<'r> {
                 let owner = match &first.word {
                     Word::Field(_) => self.fields(dot.clone(), before)?,
                     Word::Variable(variable, _) => self.variable(variable, before)?,
+                    Word::Chain(inner, _) => {
+                        let inner = self.operand(inner, dot)?;
+                        self.fields(inner, before)?
+                    }
                     _ => Value::Nil,
                 };
+                if matches!(owner, Value::Time(..) | Value::Duration(_)) {
+                    let mut arguments = Vec::with_capacity(others.len() + 1);
+                    for operand in others {
+                        arguments.push(self.operand(operand, dot)?);
+                    }
+                    arguments.extend(last);
+                    self.at(first);
+                    let result = methods::call(&owner, name, &arguments);
+                    return result
+                        .unwrap_or_else(|| Err(format!("can't evaluate field {name} in type {}", owner.kind())));
+                }
                 return Err(match owner {
                     Value::Root | Value::Record(..) => {
                         format!("{name} has arguments but cannot be invoked as function")

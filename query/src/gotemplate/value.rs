@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::printf;
+use super::{methods, printf};
 
 /// A value.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,7 +98,7 @@ impl Value {
                 Some((_, value)) => Ok(value.clone()),
                 None => Err(self.no_field(name)),
             },
-            _ => Err(self.no_field(name)),
+            _ => methods::call(self, name, &[]).unwrap_or_else(|| Err(self.no_field(name))),
         }
     }
 

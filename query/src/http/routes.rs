@@ -249,6 +249,8 @@ pub(super) const ROUTES: &[Route] = &[
     Route::tell("/prometheus/-/ready", "Prometheus: 200 while data is taken.", |app| {
         prometheus::ready(app.source.readiness())
     }),
+    Route::tell("/-/healthy", "The same for who probes Prometheus without its prefix.", |_| prometheus::healthy()),
+    Route::tell("/-/ready", "The same: whether data is taken.", |app| prometheus::ready(app.source.readiness())),
     Route::form("/loki/api/v1/query", "Loki: a metric query at one moment.", loki::query),
     Route::form("/loki/api/v1/query_range", "Loki: lines or numbers over a time.", loki::query_range),
     Route::form("/loki/api/v1/labels", "Loki: the names of labels.", loki::labels),

@@ -82,7 +82,7 @@ fn what_is_wrong_has_its_place() {
         ),
         (
             "    include: [/x]\n    operators:\n      - {type: noop, output: nowhere}\n",
-            "weir.yaml:4:16: receivers.filelog.operators: operator 1: its output `nowhere` is no operator's id",
+            "weir.yaml:5:7: receivers.filelog.operators: operator 1: its output `nowhere` is no operator's id",
         ),
         (
             "    include: [/x]\n    multiline: {}\n",

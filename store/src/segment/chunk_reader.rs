@@ -22,6 +22,7 @@ use super::{
         page::{self, HEADER_BYTES_MAX, PageHeader},
     },
     files::ReadFile,
+    packing::Packing,
     schema::{ColumnSpec, FileColumns, Kind, Table, Unwritten},
 };
 
@@ -311,7 +312,9 @@ impl<'a> ChunkReader<'a> {
 
     /// Whether the text may be in a chunk: false only when there is a dictionary and it is not in there.
     pub(super) fn dictionary_may_hold(&self, group: usize, column: usize, text: &[u8]) -> Result<bool, SegmentError> {
-        let Some(chunk) = self.chunk(group, column) else { return Ok(true) };
+        // A packed text is not in there as such.
+        let is_packed = self.specs[column].packing != Packing::None;
+        let Some(chunk) = self.chunk(group, column).filter(|_| !is_packed) else { return Ok(true) };
         let page = self.dictionary_page(chunk).map_err(|fault| {
             fault.or(|bad| {
                 let (file, column) = (self.table.file, &self.specs[column].name);

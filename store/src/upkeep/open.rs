@@ -14,7 +14,7 @@ use super::{newer, replay_samples, run::RUN_BYTES_MAX};
 use crate::{
     catalog::{Catalog, CatalogError, CatalogState},
     disk::Disk,
-    head::{HeadFile, LineRows, PayloadBudget, Registry, SeriesFile, SpanRows},
+    head::{HeadFile, LineRows, PayloadBudget, Registry, SeriesFile, SeriesLimits, SpanRows},
     journal::{
         Committed, Journal, JournalFile, JournalOptions, Newer, Recovered, SourceCursors, SpareLimits, Survey, Tallies,
         read_cursors,
@@ -70,7 +70,7 @@ pub(crate) async fn open(
     let sampled = Arc::new(SampledState::new(sampling.clone()));
     // Higher than the numbers of any run before: what recovery copies may go on in a file of this one.
     let first_number = (clock.now_ns() / 1_000_000) << SERIES_PER_MS_BITS;
-    let registry = Arc::new(Registry::new(first_number, options.series_limits()));
+    let registry = Arc::new(Registry::new(first_number, SeriesLimits::of(&options)));
     let of_metrics = MetricsView { registry, ..MetricsView::default() };
     let view = View { policies: sampled.names.clone(), metrics: of_metrics, ..View::default() };
     let views = Arc::new(Views::new(view));

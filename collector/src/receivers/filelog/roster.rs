@@ -4,7 +4,6 @@ mod keep;
 mod kin;
 
 use std::{
-    cmp::Reverse,
     collections::{BTreeMap, HashMap, HashSet},
     fs, io,
     os::unix::fs::MetadataExt,
@@ -29,6 +28,12 @@ pub(super) const NO_FILE: u64 = 0;
 /// A file that nothing leads to is closed when it has not grown for so long.
 const GONE_OPEN_NS: u64 = 60_000_000_000;
 
+/// While nothing is found in folders that was not there before, they are looked at only so often.
+const CALM_SCAN_NS: u64 = 1_000_000_000;
+
+/// So long after something was found they are looked at with every poll.
+const STIRRED_NS: u64 = 10_000_000_000;
+
 /// A path that a file has left, and no other has taken, is looked after for so long.
 const VACANT_NS: u64 = 3_600_000_000_000;
 
@@ -46,6 +51,11 @@ pub(super) struct Roster {
     is_first_ever: bool,
     is_urgent: bool,
     forgotten: Vec<u64>,
+    /// When folders were looked at last, and when something was found there that was not before.
+    scanned_at_ns: u64,
+    stirred_at_ns: u64,
+    /// Files that are open, as far as this look has come.
+    open_now: usize,
     /// Paths that could not be opened, or are left alone, so that it is said once.
     told: HashSet<PathBuf>,
 }
@@ -103,6 +113,9 @@ impl Roster {
             next_id,
             looks: 0,
             forgotten: Vec::new(),
+            scanned_at_ns: 0,
+            stirred_at_ns: 0,
+            open_now: 0,
             told: HashSet::new(),
         }
     }
@@ -114,7 +127,15 @@ impl Roster {
 
     /// Looks at what is there.
     pub(super) fn look(&mut self, now_ns: u64) {
+        let is_calm = now_ns.saturating_sub(self.stirred_at_ns) > STIRRED_NS;
+        let is_due = now_ns.saturating_sub(self.scanned_at_ns) >= CALM_SCAN_NS;
+        if is_calm && !is_due && self.look_at_open(now_ns) {
+            return;
+        }
+        self.scanned_at_ns = now_ns;
+        let (files, by_inode) = (self.files.len(), self.by_inode.len());
         self.looks += 1;
+        self.open_now = self.open_files();
         let mut strangers = Vec::new();
         let mut left = Vec::new();
         for candidate in self.scanner.scan(now_ns) {
@@ -130,12 +151,14 @@ impl Roster {
                 self.meet(stranger, now_ns, &mut strangers, &mut left);
             }
         }
-        self.look_after_gone(now_ns, &mut strangers, &mut left);
+        self.look_after_gone(now_ns, &mut left);
+        let has_left = !left.is_empty();
         self.add_vacant(now_ns, &mut left);
         self.add_rotated(&left, now_ns, &mut strangers);
-        // Of those written at the same time the one whose name has more behind it is older.
+        // Of those written at the same time what rotation made is older, and the name that has more behind it.
         strangers.sort_by(|one, other| {
-            (one.stamp.modified_ns, Reverse(&one.path)).cmp(&(other.stamp.modified_ns, Reverse(&other.path)))
+            let key = |stranger: &Stranger| (stranger.stamp.modified_ns, stranger.stream.is_none());
+            key(one).cmp(&key(other)).then_with(|| other.path.cmp(&one.path))
         });
         if !strangers.is_empty() {
             let mut index = KinIndex::of(self.files.values());
@@ -145,6 +168,31 @@ impl Roster {
         }
         self.look_at_copies(now_ns);
         self.is_first_ever = false;
+        if has_left || (files, by_inode) != (self.files.len(), self.by_inode.len()) {
+            self.stirred_at_ns = now_ns;
+        }
+    }
+
+    /// Looks at files that are open, and at no folder; false when one of them is not what it was.
+    fn look_at_open(&mut self, now_ns: u64) -> bool {
+        for file in self.files.values_mut() {
+            let Some(content) = file.content.as_mut() else { continue };
+            let Ok(stamp) = content.stamp() else { return false };
+            if (stamp.bytes, stamp.modified_ns) == (file.stamp.bytes, file.stamp.modified_ns) {
+                continue;
+            }
+            let Some(mut content) = file.content.take() else { continue };
+            let is_same = file.is_unchanged(&mut content, &stamp).unwrap_or(false);
+            if is_same {
+                let _ = file.learn_beginning(&mut content, self.config.fingerprint_size);
+                note_growth(file, stamp, now_ns);
+            }
+            file.content = Some(content);
+            if !is_same {
+                return false;
+            }
+        }
+        true
     }
 
     /// A path leads to a file: one that is known, or a stranger.
@@ -159,7 +207,7 @@ impl Roster {
         let was_gone = file.gone_since_ns.take().is_some();
         let is_changed =
             was_gone || (file.stamp.bytes, file.stamp.modified_ns) != (found.stamp.bytes, found.stamp.modified_ns);
-        if is_changed && !self.is_same(id, &found, now_ns) {
+        if is_changed && !self.is_same(id, &found) {
             return self.replaced(id, found, strangers, left);
         }
         let Some(file) = self.files.get_mut(&id) else { return };
@@ -181,9 +229,10 @@ impl Roster {
     }
 
     /// Whether a known inode still has what was read of it. What cannot be looked at is taken for the same.
-    fn is_same(&mut self, id: u64, found: &Stranger, _now_ns: u64) -> bool {
+    fn is_same(&mut self, id: u64, found: &Stranger) -> bool {
         let Some(mut file) = self.files.remove(&id) else { return true };
-        if file.content.is_none() {
+        let was_open = file.content.is_some();
+        if !was_open {
             file.content = self.open(&found.path).map(|(content, _)| content);
         }
         let mut is_same = true;
@@ -192,10 +241,19 @@ impl Roster {
             if is_same {
                 let _ = file.learn_beginning(&mut content, self.config.fingerprint_size);
             }
-            file.content = Some(content);
+            if was_open || self.may_keep_open() {
+                file.content = Some(content);
+            }
         }
         self.files.insert(id, file);
         is_same
+    }
+
+    /// Whether one more file may stay open; it is counted then.
+    fn may_keep_open(&mut self) -> bool {
+        let may = self.open_now < self.config.max_concurrent_files;
+        self.open_now += usize::from(may);
+        may
     }
 
     /// Another content is where a file was: it was cut to nothing, or its inode is another's.
@@ -213,7 +271,7 @@ impl Roster {
     }
 
     /// Files that no pattern leads to any more: those that are open are read on, others are looked for beside where they were.
-    fn look_after_gone(&mut self, now_ns: u64, strangers: &mut Vec<Stranger>, left: &mut Vec<Left>) {
+    fn look_after_gone(&mut self, now_ns: u64, left: &mut Vec<Left>) {
         let gone: Vec<u64> = {
             let is_gone = |file: &&Tracked| file.seen_in != self.looks && !file.is_lost;
             self.files.values().filter(is_gone).map(|file| file.id).collect()
@@ -230,7 +288,7 @@ impl Roster {
                 Some(Ok(stamp)) => {
                     if (stamp.bytes, stamp.modified_ns) != (file.stamp.bytes, file.stamp.modified_ns) {
                         let found = Stranger { path: file.path.clone(), stamp, stream: Some(file.stream.clone()) };
-                        if self.is_same(id, &found, now_ns) {
+                        if self.is_same(id, &found) {
                             if let Some(file) = self.files.get_mut(&id) {
                                 note_growth(file, stamp, now_ns);
                             }
@@ -248,39 +306,50 @@ impl Roster {
                     }
                 }
                 Some(Err(_)) => file.content = None,
-                None if is_new || self.looks == 1 => self.find_gone(id, now_ns, strangers),
+                None if is_new || self.looks == 1 => self.find_gone(id, now_ns),
                 None => {}
             }
         }
     }
 
     /// Looks beside where a file was for where it is now.
-    fn find_gone(&mut self, id: u64, now_ns: u64, _strangers: &mut Vec<Stranger>) {
+    fn find_gone(&mut self, id: u64, now_ns: u64) {
         let Some(file) = self.files.get(&id) else { return };
         let inode = (file.stamp.device, file.stamp.inode);
-        let folder = file.path.parent().unwrap_or(Path::new("/")).to_owned();
-        for entry in self.scanner.list(&folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
-            let path = folder.join(&entry.name);
-            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
-            let stamp = Stamp::of(&metadata);
-            if (stamp.device, stamp.inode) != inode || !metadata.is_file() {
-                continue;
+        for place in places(&file.path) {
+            let folder = place.parent().unwrap_or(Path::new("/")).to_owned();
+            for entry in self.scanner.list(&folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
+                let path = folder.join(&entry.name);
+                let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+                let stamp = Stamp::of(&metadata);
+                if (stamp.device, stamp.inode) != inode || !metadata.is_file() {
+                    continue;
+                }
+                // It has not moved: it is the patterns that are others now.
+                let has_moved = self.files.get(&id).is_some_and(|file| file.path != path || file.stream != path);
+                if !has_moved {
+                    return;
+                }
+                let found = Stranger { path, stamp, stream: None };
+                match self.is_same(id, &found) {
+                    true => return self.found_gone(id, found, now_ns),
+                    false => return self.lose(id),
+                }
             }
-            let found = Stranger { path, stamp, stream: None };
-            if !self.is_same(id, &found, now_ns) {
-                break;
-            }
-            if let Some(file) = self.files.get_mut(&id) {
-                file.path = found.path;
-                file.labels = Labels::of(&file.path, &self.config);
-                file.is_wanted = true;
-                file.is_dirty = true;
-                note_growth(file, stamp, now_ns);
-                EVENTS.with_label_values(&[self.receiver.as_str(), "moved"]).inc();
-            }
-            return;
         }
         self.lose(id);
+    }
+
+    /// A file is where no pattern leads to.
+    fn found_gone(&mut self, id: u64, found: Stranger, now_ns: u64) {
+        if let Some(file) = self.files.get_mut(&id) {
+            file.path = found.path;
+            file.labels = Labels::of(&file.path, &self.config);
+            file.is_wanted = true;
+            file.is_dirty = true;
+            note_growth(file, found.stamp, now_ns);
+            EVENTS.with_label_values(&[self.receiver.as_str(), "moved"]).inc();
+        }
     }
 
     /// Nothing is left of a file but what may have been made of it.
@@ -316,23 +385,36 @@ impl Roster {
 
     /// Of paths that files have left: what rotation made of them since, and no pattern leads to.
     fn add_rotated(&mut self, left: &[Left], now_ns: u64, strangers: &mut Vec<Stranger>) {
-        for Left { path: original, modified_ns, stream } in left {
-            let folder = original.parent().unwrap_or(Path::new("/"));
-            for entry in self.scanner.list(folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
-                let path = folder.join(&entry.name);
-                if !is_rotated_name(&path, original) || self.scanner.is_excluded(&path) {
-                    continue;
-                }
-                if strangers.iter().any(|known| known.path == path) {
-                    continue;
-                }
-                let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
-                let stamp = Stamp::of(&metadata);
-                let is_known = self.by_inode.contains_key(&(stamp.device, stamp.inode));
-                // What is older was there before.
-                if metadata.is_file() && !is_known && stamp.modified_ns >= *modified_ns {
-                    strangers.push(Stranger { path, stamp, stream: Some(stream.clone()) });
-                }
+        for Left { path, modified_ns, stream } in left {
+            for original in places(path) {
+                self.add_rotated_of(&original, *modified_ns, stream, now_ns, strangers);
+            }
+        }
+    }
+
+    fn add_rotated_of(
+        &mut self,
+        original: &Path,
+        modified_ns: u64,
+        stream: &Path,
+        now_ns: u64,
+        strangers: &mut Vec<Stranger>,
+    ) {
+        let folder = original.parent().unwrap_or(Path::new("/"));
+        for entry in self.scanner.list(folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
+            let path = folder.join(&entry.name);
+            if !is_rotated_name(&path, original) || self.scanner.is_excluded(&path) {
+                continue;
+            }
+            if strangers.iter().any(|known| known.path == path) {
+                continue;
+            }
+            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+            let stamp = Stamp::of(&metadata);
+            let is_known = self.by_inode.contains_key(&(stamp.device, stamp.inode));
+            // What is older was there before.
+            if metadata.is_file() && !is_known && stamp.modified_ns >= modified_ns {
+                strangers.push(Stranger { path, stamp, stream: Some(stream.to_owned()) });
             }
         }
     }
@@ -404,7 +486,9 @@ impl Roster {
         // A start would begin elsewhere if the journal did not know.
         self.is_urgent |= file.offset > 0;
         file.is_dirty = file.offset > 0;
-        file.content = Some(content);
+        if copy_of.is_some() || self.may_keep_open() {
+            file.content = Some(content);
+        }
         index.add_name(&file);
         self.by_inode.insert((stamp.device, stamp.inode), id);
         self.files.insert(id, file);
@@ -466,12 +550,18 @@ impl Roster {
         tracing::warn!(path = %path.display(), %error, "a file cannot be read for now");
     }
 
-    /// Reading a file failed; it is tried again when it is looked at next.
-    pub(super) fn failed(&mut self, file: &mut Tracked, error: &io::Error) {
-        file.content = None;
-        file.is_failing = true;
+    /// Reading a file failed; it is tried again in a while.
+    pub(super) fn failed(&mut self, file: &mut Tracked, error: &io::Error, now_ns: u64) {
+        file.fail(now_ns);
         self.tell(&file.path.clone(), error);
     }
+}
+
+/// A path, and where it leads when it is a link: rotation happens there.
+fn places(path: &Path) -> Vec<PathBuf> {
+    let target = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_symlink());
+    let target = target.then(|| path.canonicalize().ok()).flatten();
+    std::iter::once(path.to_owned()).chain(target).collect()
 }
 
 fn note_growth(file: &mut Tracked, stamp: Stamp, now_ns: u64) {

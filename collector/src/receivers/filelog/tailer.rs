@@ -1,6 +1,7 @@
 //! Reads files on: what there is to read, line by line, as far as the journal takes it.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
@@ -27,6 +28,9 @@ const READ_BYTES_USUAL: usize = 256 << 10;
 
 /// Of one file no more in a turn: others wait.
 const TURN_BYTES_MAX: u64 = 16 << 20;
+
+/// Files beyond those that may be open are closed after so many turns.
+const CLOSED_EVERY: usize = 64;
 
 /// The attribute of lines of which something had to be replaced.
 const INVALID_UTF8: &str = "weir.log.invalid_utf8";
@@ -99,14 +103,17 @@ impl<D: Deliver> Tailer<D> {
         let turns = self.roster.turns(now_ns, self.config.force_flush_period);
         let most = rounds.saturating_mul(self.config.max_concurrent_files);
         is_more_left |= turns.len() > most;
-        for id in turns.into_iter().take(most) {
+        for (at, id) in turns.into_iter().take(most).enumerate() {
             let Some(mut file) = self.roster.files.remove(&id) else { continue };
             let read = self.read(&mut file, now_ns);
             is_more_left |= file.has_more() && !file.is_read && !file.is_failing;
             self.roster.files.insert(id, file);
             read?;
-            self.roster.close_surplus();
+            if at % CLOSED_EVERY == CLOSED_EVERY - 1 {
+                self.roster.close_surplus();
+            }
         }
+        self.roster.close_surplus();
         let outlet = &mut self.outlet;
         self.pipeline.overdue(self.clock.now_ns(), &mut |entry| outlet.push(entry));
         if self.outlet.batch.lines() > 0 || self.roster.take_urgent() {
@@ -125,7 +132,7 @@ impl<D: Deliver> Tailer<D> {
     /// Reads what a file has, for a turn.
     fn read(&mut self, file: &mut Tracked, now_ns: u64) -> Result<(), Stopped> {
         let Some(mut content) = self.roster.opened(file) else {
-            file.is_failing = true;
+            file.fail(now_ns);
             return Ok(());
         };
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -138,7 +145,7 @@ impl<D: Deliver> Tailer<D> {
         match outcome {
             Ok(result) => result,
             Err(error) => {
-                self.roster.failed(file, &error);
+                self.roster.failed(file, &error, now_ns);
                 Ok(())
             }
         }
@@ -226,6 +233,8 @@ impl<D: Deliver> Tailer<D> {
         let mut at = from;
         let path = file.stream.to_string_lossy().into_owned();
         let labels = file.labels.clone();
+        // Operators find more.
+        let room = if self.pipeline.is_empty() { 4 } else { 20 };
         let counts = self.config.include_file_record_number;
         while let Some(found) = self.splitter.next(bytes, at, is_last) {
             let origin = Origin { file: file.id, start: base + at as u64, end: base + found.next as u64 };
@@ -233,9 +242,12 @@ impl<D: Deliver> Tailer<D> {
             let line = &bytes[found.line];
             if !line.is_empty() {
                 file.records += 1;
-                let (body, is_replaced) = self.config.encoding.body(line);
+                let (mut body, is_replaced) = self.config.encoding.body(line);
+                if origin.start == 0 {
+                    body = without_mark(body);
+                }
                 let mut entry = Entry { path: (&*path).into(), origin, ..Entry::of_body(body, now_ns) };
-                labels.mark(&mut entry, 4);
+                labels.mark(&mut entry, room);
                 if counts {
                     entry.attributes.push("log.file.record_number", Value::Int(file.records as i64));
                 }
@@ -360,9 +372,23 @@ impl<D: Deliver> Tailer<D> {
         self.pipeline.take_errors(|operator, errors| {
             OPERATOR_ERRORS.with_label_values(&[receiver, operator]).inc_by(errors);
         });
+        let broken = std::mem::take(&mut self.outlet.batch.broken);
+        if broken > 0 {
+            OPERATOR_ERRORS.with_label_values(&[receiver, "json_parser"]).inc_by(broken);
+        }
         FLAGGED.with_label_values(&[receiver, "time"]).inc_by(std::mem::take(&mut self.outlet.outside));
         FILES.with_label_values(&[receiver, "known"]).set(self.roster.files.len() as i64);
         FILES.with_label_values(&[receiver, "open"]).set(self.roster.open_files() as i64);
         LAG_BYTES.with_label_values(&[receiver]).set(self.roster.lag_bytes() as i64);
+    }
+}
+
+/// A byte order mark is no text.
+fn without_mark(body: Value<'_>) -> Value<'_> {
+    const MARK: char = '\u{feff}';
+    match body {
+        Value::Text(Cow::Borrowed(text)) => Value::text(text.strip_prefix(MARK).unwrap_or(text)),
+        Value::Text(Cow::Owned(text)) => Value::text(text.strip_prefix(MARK).map(str::to_owned).unwrap_or(text)),
+        body => body,
     }
 }

@@ -9,6 +9,9 @@ use super::{
     mark::{Mark, TAIL_BYTES},
 };
 
+/// Pause before a file is tried again that could not be read.
+const RETRY_NS: u64 = 2_000_000_000;
+
 /// Bytes that are decompressed at once to pass over them.
 const SKIPPED_BYTES: usize = 64 << 10;
 
@@ -53,6 +56,8 @@ pub(super) struct Tracked {
     pub(super) is_dirty: bool,
     /// It may be the copy of this one, so much of which was compared: not read for now.
     pub(super) copy_of: Option<(u64, u64)>,
+    /// Not read before: the last attempt failed.
+    pub(super) retry_at_ns: u64,
     /// Whether the last attempt to open or read it failed.
     pub(super) is_failing: bool,
     /// A pattern, or what became of a file that one led to, leads to it.
@@ -86,6 +91,7 @@ impl Tracked {
             open: Vec::new(),
             is_dirty: false,
             copy_of: None,
+            retry_at_ns: 0,
             is_failing: false,
             is_wanted: true,
             zeros_until: 0,
@@ -192,11 +198,19 @@ impl Tracked {
     pub(super) fn has_turn(&self, now_ns: u64, period: Duration) -> bool {
         let is_empty_space = self.zeros_until > 0 && self.zeros_until >= self.stamp.bytes;
         self.is_wanted
+            && now_ns >= self.retry_at_ns
             && self.copy_of.is_none()
             && !self.is_lost
             && self.has_more()
             && !is_empty_space
             && (!self.is_read || self.is_overdue(now_ns, period))
+    }
+
+    /// It could not be opened or read: it is tried again in a while.
+    pub(super) fn fail(&mut self, now_ns: u64) {
+        self.content = None;
+        self.is_failing = true;
+        self.retry_at_ns = now_ns + RETRY_NS;
     }
 
     /// Whether a line without an end has waited long enough.

@@ -11,16 +11,38 @@ use weir_proto::{
 /// Families that one target may say something of.
 const FAMILIES_MAX: usize = 100_000;
 
-/// A fingerprint of all that is said.
+/// What was said, as fingerprints in their order: lines that say what they said last time need not be read.
 #[derive(Debug, Default)]
 pub(super) struct Families {
-    last: u64,
-    now: u64,
+    last: Vec<Said>,
+    /// The line that should come next.
+    place: usize,
+    /// What this body says, once it is otherwise.
+    changed: Option<Vec<Said>>,
+    /// The line that is read now, as far as it was recognised as a line.
+    line: u64,
+}
+
+/// A line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Said {
+    hash: u64,
+    /// The kind of family behind it.
+    metric_type: MetricType,
 }
 
 impl Families {
-    /// Takes note of a line.
-    pub(super) fn note(&mut self, entry: &Entry<'_>) {
+    /// The kind of family behind a line that stood here last time.
+    #[inline]
+    pub(super) fn recall(&mut self, line: &[u8]) -> Option<MetricType> {
+        self.line = FixedState::with_seed(0).hash_one(line);
+        let known = self.last.get(self.place).filter(|known| known.hash == self.line && self.changed.is_none())?;
+        self.place += 1;
+        Some(known.metric_type)
+    }
+
+    /// Takes note of an entry that had to be read.
+    pub(super) fn note(&mut self, entry: &Entry<'_>, metric_type: MetricType) {
         let state = FixedState::with_seed(0);
         let hash = match entry {
             Entry::Help { family, text } => state.hash_one((0, &**family, &**text)),
@@ -28,21 +50,33 @@ impl Families {
             Entry::Unit { family, unit } => state.hash_one((2, &**family, *unit)),
             Entry::Sample(_) => return,
         };
-        self.now = self.now.rotate_left(5) ^ hash;
+        // OpenMetrics' lines are always read: then the entry is what is compared.
+        let hash = if self.line == 0 { hash } else { std::mem::take(&mut self.line) };
+        let said = Said { hash, metric_type };
+        if self.changed.is_none() && self.last.get(self.place) == Some(&said) {
+            self.place += 1;
+            return;
+        }
+        let before = &self.last[..self.place.min(self.last.len())];
+        self.changed.get_or_insert_with(|| before.to_vec()).push(said);
     }
 
     /// At the end of a body: what it says, if that is new.
     pub(super) fn finish(&mut self, body: &[u8], format: TextFormat, into: &mut Vec<Metadata>) {
-        if self.now != self.last {
-            self.last = self.now;
+        if self.changed.is_none() && self.place < self.last.len() {
+            self.changed = Some(self.last[..self.place].to_vec());
+        }
+        if let Some(changed) = self.changed.take() {
+            self.last = changed;
+            self.last.shrink_to_fit();
             *into = read(body, format);
         }
-        self.now = 0;
+        (self.place, self.line) = (0, 0);
     }
 
     /// The body is void.
     pub(super) fn give_up(&mut self) {
-        self.now = 0;
+        (self.place, self.line, self.changed) = (0, 0, None);
     }
 }
 
@@ -73,4 +107,58 @@ fn read(body: &[u8], format: TextFormat) -> Vec<Metadata> {
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads a body; the families that are told, by their helps.
+    fn told(families: &mut Families, body: &str) -> Option<Vec<String>> {
+        let mut exposition = Exposition::new(body.as_bytes(), TextFormat::Prometheus);
+        loop {
+            let entry = exposition.next_of_known(|_, _| None, |line| families.recall(line)).expect("well formed");
+            match entry {
+                Some(entry) => families.note(&entry, exposition.metric_type()),
+                None => break,
+            }
+        }
+        let mut told = Vec::new();
+        families.finish(body.as_bytes(), TextFormat::Prometheus, &mut told);
+        (!told.is_empty()).then(|| told.iter().map(|one| format!("{} {}", one.metric_type.name(), one.help)).collect())
+    }
+
+    #[test]
+    fn only_what_is_new_is_told() {
+        let mut families = Families::default();
+        let body = "# HELP a One.\n# TYPE a counter\na 1\n# a remark\n# TYPE b gauge\nb 2\n";
+        let expected = ["counter One.", "gauge "].map(str::to_owned).to_vec();
+        assert_eq!(told(&mut families, body), Some(expected.clone()));
+        for _ in 0..3 {
+            assert_eq!(told(&mut families, body), None);
+        }
+        let other = body.replace("One", "Another");
+        assert_eq!(told(&mut families, &other).expect("told")[0], "counter Another.");
+        assert_eq!(told(&mut families, &other), None);
+        let shorter = &other[..other.find("# TYPE b").expect("there")];
+        assert_eq!(told(&mut families, shorter).expect("told").len(), 1);
+        assert_eq!(told(&mut families, shorter), None);
+        assert_eq!(told(&mut families, body), Some(expected));
+    }
+
+    #[test]
+    fn a_known_line_has_its_kind() {
+        let mut families = Families::default();
+        let body = b"# HELP a One.\n# TYPE a histogram\na_bucket{le=\"1\"} 1\n";
+        for _ in 0..2 {
+            let mut exposition = Exposition::new(body, TextFormat::Prometheus);
+            while let Some(entry) =
+                exposition.next_of_known(|_, _| None, |line| families.recall(line)).expect("well formed")
+            {
+                families.note(&entry, exposition.metric_type());
+            }
+            assert_eq!(exposition.metric_type(), MetricType::Histogram);
+            families.finish(body, TextFormat::Prometheus, &mut Vec::new());
+        }
+    }
 }

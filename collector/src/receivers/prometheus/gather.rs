@@ -144,8 +144,10 @@ impl Gathering<'_, '_> {
         let config = &self.context.job.config;
         let mut exposition = Exposition::new(body, format);
         loop {
+            let recall = |rest: &[u8], metric_type| walk.recall(rest, metric_type);
+            let entry = exposition.next_of_known(recall, |line| families.recall(line));
+            let entry = entry.map_err(|error| error.to_string())?;
             let metric_type = exposition.metric_type();
-            let entry = exposition.next(|rest| walk.recall(rest, metric_type)).map_err(|error| error.to_string())?;
             let sample = match entry {
                 None => break,
                 Some(Entry::Sample(sample)) => sample,
@@ -156,7 +158,7 @@ impl Gathering<'_, '_> {
                         self.end_family();
                         self.begin_family(family, *metric_type);
                     }
-                    families.note(&other);
+                    families.note(&other, metric_type);
                     continue;
                 }
             };

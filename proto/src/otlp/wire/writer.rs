@@ -101,6 +101,28 @@ impl Writer {
         &mut self.out
     }
 
+    /// A KeyValue whose value is a text.
+    #[inline]
+    pub fn text_pair(&mut self, field: u32, name: &[u8], text: &[u8]) {
+        /// Lengths of both with which these, and that of the pair, take one byte each.
+        const SHORT_BYTES: usize = 120;
+
+        if name.len() + text.len() < SHORT_BYTES {
+            let out = self.begin_bytes(field, name.len() + text.len() + 6);
+            out.extend_from_slice(&[0x0a, name.len() as u8]);
+            out.extend_from_slice(name);
+            out.extend_from_slice(&[0x12, text.len() as u8 + 2, 0x0a, text.len() as u8]);
+            out.extend_from_slice(text);
+            return;
+        }
+        let pair = self.begin(field, 2);
+        self.bytes(1, name);
+        let any = self.begin(2, 2);
+        self.bytes(1, text);
+        self.end(any);
+        self.end(pair);
+    }
+
     /// Begins a message whose length probably takes `length_bytes` bytes; any other length moves its content.
     #[inline]
     pub fn begin(&mut self, field: u32, length_bytes: usize) -> OpenMessage {

@@ -185,17 +185,17 @@ impl Step<'_> {
             if alert.state == AlertState::Pending {
                 return Next::Gone;
             }
-            alert.state = AlertState::Inactive;
+            (alert.state, alert.is_handed_on) = (AlertState::Inactive, false);
             alert.resolved_at = at_ms;
             return Next::Ended;
         }
         let held = at_ms.saturating_sub(alert.active_at) >= ms(self.rule.hold);
         if alert.state == AlertState::Firing && self.holds_longer && !held {
             alert.state = AlertState::Pending;
-            (alert.fired_at, alert.last_sent) = (0, 0);
+            alert.fired_at = 0;
         }
         if alert.state == AlertState::Pending && held {
-            alert.state = AlertState::Firing;
+            (alert.state, alert.is_handed_on) = (AlertState::Firing, false);
             alert.fired_at = at_ms;
         }
         Next::Goes
@@ -223,6 +223,7 @@ fn send(state: &mut RuleState, moment: &Moment<'_>, rule: &Rule, settings: &Sett
         let expr = expr.get_or_insert_with(|| rule.expr.as_str().into());
         evaluation.sent.push(outgoing(alert, moment, expr, settings));
         alert.last_sent = moment.at_ms;
+        alert.is_handed_on = true;
         alert.is_restored = false;
     }
 }

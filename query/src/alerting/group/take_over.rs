@@ -92,7 +92,7 @@ impl RuleState {
             let news_ms = if alert.state == AlertState::Firing { alert.fired_at } else { alert.resolved_at };
             if news_ms > told_ms {
                 // It was handed on, and nobody knows whether it went out.
-                alert.last_sent = 0;
+                alert.is_handed_on = false;
             }
             if alert.state != AlertState::Inactive {
                 self.series.extend([alert.series(), alert.for_state_series()]);

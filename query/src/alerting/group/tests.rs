@@ -166,3 +166,16 @@ fn a_rule_may_not_give_any_number_of_results() {
     assert_eq!(state.rules[1].health, Health::Bad("exceeded limit of 2 with 3 alerts".to_owned()));
     assert_eq!(memory.all().len(), 3, "nothing is stored");
 }
+
+#[test]
+fn a_clock_that_is_set_back_tells_nobody_again() {
+    let group = group("- alert: A\n  expr: vector(1)\n");
+    let mut memory = Memory::default();
+    let mut state = GroupState::new(&group, Arc::default());
+    let begin = 10_000_000;
+    assert_eq!(run(&mut state, &group, &mut memory, [begin].into_iter()).len(), 1);
+    state.clock_moved(-600_000);
+    let told = run(&mut state, &group, &mut memory, (1..5).map(|minute| begin - 600_000 + minute * 60_000));
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().all(|told| told.contains(&format!(" from {begin} ")) && !told.ends_with("new")), "{told:?}");
+}

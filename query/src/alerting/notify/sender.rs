@@ -87,12 +87,10 @@ impl Feed {
                 let batch = Batch { body, alerts: alerts.len() };
                 (!alerts.is_empty()).then_some((Taken::Alerts(alerts), batch))
             }
-            Waiting::Groups(groups) => {
-                groups.next(&self.external_url, self.limits.batch_alerts_max, now_ms).map(|message| {
-                    let batch = Batch { body: message.body.clone().into(), alerts: message.alerts };
-                    (Taken::Group(message), batch)
-                })
-            }
+            Waiting::Groups(groups) => groups.next(&self.external_url, now_ms).map(|message| {
+                let batch = Batch { body: message.body.clone().into(), alerts: message.alerts };
+                (Taken::Group(message), batch)
+            }),
         };
         metrics::QUEUED.add(waiting.len() as i64 - before as i64);
         taken

@@ -65,7 +65,7 @@ fn a_queue_holds_the_newest_state_of_each_alert_oldest_first() {
 #[test]
 fn a_webhook_is_told_of_changes_with_all_that_fires() {
     let mut groups = Groups::new(100, true);
-    let next = |groups: &mut Groups| groups.next("http://weir", 256, 2000);
+    let next = |groups: &mut Groups| groups.next("http://weir", 2000);
     let shown = |message: &Message| {
         let json: Value = serde_json::from_slice(&message.body).expect("JSON");
         let one = |alert: &Value| {
@@ -78,7 +78,7 @@ fn a_webhook_is_told_of_changes_with_all_that_fires() {
         let alerts: Vec<_> = json["alerts"].as_array().expect("alerts").iter().map(one).collect();
         format!("{} {}", json["status"].as_str().expect("a status"), alerts.join(" "))
     };
-    let mut push =
+    let push =
         |groups: &mut Groups, alerts: Vec<OutAlert>| assert_eq!(groups.push((&origin(), 1000), alerts.into_iter()), 0);
     push(&mut groups, vec![out("a", 9000, false, true), out("b", 9000, false, true)]);
     let first = next(&mut groups).expect("news");
@@ -100,6 +100,12 @@ fn a_webhook_is_told_of_changes_with_all_that_fires() {
     let json: Value = serde_json::from_slice(&third.body).expect("JSON");
     assert_eq!((json["version"].as_str(), json["truncatedAlerts"].as_u64()), (Some("4"), Some(0)));
     assert_eq!(json["groupLabels"], serde_json::json!({"file": "a.yml", "group": "g"}));
+}
+
+#[test]
+fn fingerprints_are_those_of_alertmanager() {
+    let labels = Labels::new([("alertname", "Sql"), ("name", "x")]).expect("a set");
+    assert_eq!(format!("{:016x}", webhook::fingerprint(&labels)), "823b8ef29dc88b0b");
 }
 
 #[test]

@@ -11,7 +11,6 @@ use super::{
     Origin, OutAlert,
     outgoing::{filled, owned, time},
 };
-use crate::alerting::group::slot_hash;
 
 /// An alert that nobody spoke of for so long past its end is forgotten.
 const FORGOTTEN_MS: i64 = 15 * 60_000;
@@ -117,14 +116,14 @@ impl Groups {
     }
 
     /// The next group with news, as of a time in Unix ms.
-    pub(super) fn next(&mut self, external_url: &str, batch_max: usize, now_ms: i64) -> Option<Message> {
+    pub(super) fn next(&mut self, external_url: &str, now_ms: i64) -> Option<Message> {
         for group in self.groups.values_mut() {
             group.alerts.retain(|_, alert| alert.ends_at_ms.saturating_add(FORGOTTEN_MS) > now_ms || group.has_news);
         }
         self.groups.retain(|_, group| !group.alerts.is_empty());
         let (origin, group) = self.groups.iter_mut().find(|(_, group)| group.has_news)?;
         group.has_news = false;
-        let message = message(origin, group, external_url, batch_max);
+        let message = message(origin, group, external_url);
         Some(message)
     }
 
@@ -145,9 +144,10 @@ impl Groups {
     }
 }
 
-fn message(origin: &Origin, group: &Group, external_url: &str, batch_max: usize) -> Message {
+fn message(origin: &Origin, group: &Group, external_url: &str) -> Message {
     let all: Vec<&OutAlert> = group.alerts.values().collect();
-    let shown = &all[..all.len().min(batch_max.max(1))];
+    // All of them, as Alertmanager does without max_alerts: alerts_max bounds it.
+    let shown = &all[..];
     let is_firing = all.iter().any(|alert| !alert.is_resolved);
     let group_labels: BTreeMap<String, String> =
         [("file".to_owned(), origin.file.clone()), ("group".to_owned(), origin.group.clone())].into();
@@ -160,7 +160,7 @@ fn message(origin: &Origin, group: &Group, external_url: &str, batch_max: usize)
         external_url: external_url.to_owned(),
         version: "4",
         group_key: format!("{{}}:{{file={:?}, group={:?}}}", origin.file, origin.group),
-        truncated_alerts: all.len() - shown.len(),
+        truncated_alerts: 0,
         group_labels,
     };
     let resolved =
@@ -171,7 +171,6 @@ fn message(origin: &Origin, group: &Group, external_url: &str, batch_max: usize)
 
 impl WrittenAlert {
     fn of(alert: &OutAlert) -> Self {
-        let text = alert.labels.to_string();
         Self {
             status: if alert.is_resolved { "resolved" } else { "firing" },
             labels: owned(&alert.labels),
@@ -179,9 +178,16 @@ impl WrittenAlert {
             starts_at: time(alert.starts_at_ms),
             ends_at: if alert.is_resolved { time(alert.ends_at_ms) } else { NEVER.to_owned() },
             generator_url: alert.generator_url.to_string(),
-            fingerprint: format!("{:016x}", slot_hash(&text, "")),
+            fingerprint: format!("{:016x}", fingerprint(&alert.labels)),
         }
     }
+}
+
+/// As Alertmanager has it (FNV-1a, 64 bits).
+pub(super) fn fingerprint(labels: &Labels) -> u64 {
+    let texts = labels.iter().flat_map(|(name, value)| [name, value]);
+    let bytes = texts.flat_map(|text| text.bytes().chain([0xff]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 /// The pairs that all have.

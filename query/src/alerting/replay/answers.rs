@@ -1,5 +1,7 @@
 //! Answers of a whole stretch of time, as the HTTP APIs of Prometheus and Loki send them.
 
+use std::collections::HashMap;
+
 use serde_json::Value as Json;
 use weir_proto::metrics::Labels;
 
@@ -47,9 +49,11 @@ pub fn of_matrix(body: &[u8]) -> Result<Answer, String> {
 impl Answer {
     /// Adds the answer of the time behind it.
     pub fn extend(&mut self, later: Self) {
+        let known = self.series.iter().enumerate().map(|(at, series)| (series.labels.clone(), at));
+        let known: HashMap<Labels, usize> = known.collect();
         for series in later.series {
-            match self.series.iter_mut().find(|known| known.labels == series.labels) {
-                Some(known) => known.points.extend(series.points),
+            match known.get(&series.labels) {
+                Some(at) => self.series[*at].points.extend(series.points),
                 None => self.series.push(series),
             }
         }

@@ -119,7 +119,11 @@ impl Running {
                         return;
                     }
                     let now_moved_ms = *clock_moves.borrow_and_update();
-                    self.work().state.clock_moved(now_moved_ms - moved_ms);
+                    {
+                        let mut work = self.work();
+                        work.state.clock_moved(now_moved_ms - moved_ms);
+                        work.is_unwritten = true;
+                    }
                     moved_ms = now_moved_ms;
                     slot = self.first_slot(&shared);
                     continue;

@@ -44,6 +44,8 @@ pub(crate) struct Alert {
     pub(crate) resolved_at: i64,
     /// When it was handed on last.
     pub(crate) last_sent: i64,
+    /// Whether that was in the state that it is in.
+    pub(crate) is_handed_on: bool,
     /// Whether it is from before a restart, and nobody was told of it since.
     pub(crate) is_restored: bool,
 }
@@ -61,6 +63,7 @@ impl Alert {
             keep_firing_since: 0,
             resolved_at: 0,
             last_sent: 0,
+            is_handed_on: false,
             is_restored: false,
         }
     }
@@ -76,11 +79,7 @@ impl Alert {
 
     /// Whether nobody was told of its state yet.
     pub(crate) fn is_news(&self) -> bool {
-        match self.state {
-            AlertState::Pending => false,
-            AlertState::Firing => self.last_sent < self.fired_at || self.last_sent == 0,
-            AlertState::Inactive => self.last_sent < self.resolved_at,
-        }
+        self.state != AlertState::Pending && !self.is_handed_on
     }
 
     /// The series that says that it is there.

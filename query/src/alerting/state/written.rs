@@ -71,6 +71,7 @@ struct WrittenAlert {
     keep_firing_since: i64,
     resolved_at: i64,
     last_sent: i64,
+    is_handed_on: bool,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -145,6 +146,7 @@ impl WrittenAlert {
             keep_firing_since: alert.keep_firing_since,
             resolved_at: alert.resolved_at,
             last_sent: alert.last_sent,
+            is_handed_on: alert.is_handed_on,
         }
     }
 
@@ -165,6 +167,7 @@ impl WrittenAlert {
             keep_firing_since: self.keep_firing_since,
             resolved_at: self.resolved_at,
             last_sent: self.last_sent,
+            is_handed_on: self.is_handed_on,
             is_restored: false,
         };
         Ok((labels, alert))

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Evaluations of a test; what lies beyond is an error.
-const EVALUATIONS_MAX: i64 = 10_000_000;
+const EVALUATIONS_MAX: i64 = 1_000_000;
 
 /// Runs the tests whose names pass.
 pub fn run(file: &TestFile, rules: &[RuleFile], passes: &dyn Fn(&str) -> bool, style: Style) -> Vec<GroupReport> {

@@ -201,3 +201,17 @@ fn two_rules_for_one_series_are_told() {
     let reports = run(&file, &[rules], &|_| true, Style::Lists);
     assert_eq!(reports[0].failures, ["    rule: a, time: 0s, err: duplicate sample for timestamp"]);
 }
+
+#[test]
+fn what_would_take_for_ever_is_refused() {
+    for (tests, expected) in [
+        ("tests: [{input_series: [{series: a, values: '1x99999999999'}]}]", "a series has more than 2000000 values"),
+        (
+            "tests: [{input_series: [{series: a, values: '1x1999999 1x1999999'}]}]",
+            "a series has more than 2000000 values",
+        ),
+        ("tests: [{promql_expr_test: [{expr: a, eval_time: 100y}]}]", "more than 1000000 evaluations"),
+    ] {
+        assert_eq!(reports(tests, Style::Lists), expected);
+    }
+}

@@ -10,6 +10,9 @@ use crate::promql::{
     syntax::{self, ast::Node, duration, number::parse_float},
 };
 
+/// Values that a series may have.
+const VALUES_MAX: usize = 2_000_000;
+
 /// A series and its values, one for each step.
 #[derive(Debug, Clone)]
 pub(crate) struct Described {
@@ -78,6 +81,9 @@ fn sequence(text: &str) -> Result<Vec<Sequence>, String> {
     let mut rest = text.trim_start();
     while !rest.is_empty() {
         rest = item(rest, &mut values)?.trim_start();
+        if values.len() > VALUES_MAX {
+            return Err(format!("a series has more than {VALUES_MAX} values"));
+        }
     }
     Ok(values)
 }
@@ -86,7 +92,10 @@ fn sequence(text: &str) -> Result<Vec<Sequence>, String> {
 fn times(rest: &str) -> Result<(Option<usize>, &str), String> {
     let Some(after) = rest.strip_prefix('x') else { return Ok((None, rest)) };
     let digits = after.bytes().take_while(u8::is_ascii_digit).count();
-    let count = after[..digits].parse().map_err(|_| format!("bad repetition in {rest:?}"))?;
+    let count: usize = after[..digits].parse().map_err(|_| format!("bad repetition in {rest:?}"))?;
+    if count > VALUES_MAX {
+        return Err(format!("a series has more than {VALUES_MAX} values"));
+    }
     Ok((Some(count), &after[digits..]))
 }
 

@@ -22,6 +22,7 @@ use super::{
     series::{Series, SeriesRef},
 };
 use crate::note::Note;
+use crate::options::StoreOptions;
 
 /// Metric names that refusals are counted under; those of further ones are counted as `other`.
 const REFUSED_NAMES_MAX: usize = 1000;
@@ -68,6 +69,16 @@ impl SeriesLimits {
         families_max: usize::MAX,
         exemplars_max: usize::MAX,
     };
+
+    /// As configured.
+    pub(crate) fn of(options: &StoreOptions) -> Self {
+        Self {
+            series_max: options.series_max,
+            series_per_job_max: options.series_per_job_max,
+            families_max: options.metric_families_max,
+            exemplars_max: options.exemplars_max,
+        }
+    }
 }
 
 /// The label by which jobs are told apart.

@@ -3,6 +3,7 @@
 mod bodies;
 mod by_hand;
 mod check;
+mod cursors;
 mod damage;
 mod faults;
 mod feed;

@@ -39,7 +39,7 @@ impl KinIndex {
                     index.lengths.insert(bytes);
                     index.beginnings.entry((bytes, hash)).or_default().push(file.id);
                 }
-            } else if file.content.is_some() {
+            } else {
                 index.add_name(file);
             }
         }
@@ -115,7 +115,8 @@ impl Roster {
             if file.is_lost || file.copy_of.is_some() || !is_rotated_name(path, &file.path) {
                 continue;
             }
-            if let Some(original) = file.content.as_mut() {
+            let mut opened = None;
+            if let Some(original) = content_of(file, &mut opened) {
                 let (same, differs) = compare(content, original, 0)?;
                 if !differs && same > 0 {
                     copied = copied.max(Some((same, file.id)));
@@ -160,9 +161,21 @@ impl Roster {
     }
 }
 
+/// A file's content; opened for the moment where it is not open.
+fn content_of<'c>(file: &'c mut Tracked, opened: &'c mut Option<Content>) -> Option<&'c mut Content> {
+    if file.content.is_some() {
+        return file.content.as_mut();
+    }
+    let (content, stamp) = Content::open(&file.path).ok()??;
+    let is_it = (stamp.device, stamp.inode) == (file.stamp.device, file.stamp.inode);
+    *opened = is_it.then_some(content);
+    opened.as_mut()
+}
+
 /// Whether a copy is none: compares both as far as they go, from where it was compared to before.
 fn differs(content: &mut Content, original: &mut Tracked, copy: &mut Tracked) -> bool {
-    let (Some(of_original), Some((of, at))) = (original.content.as_mut(), copy.copy_of) else { return false };
+    let mut opened = None;
+    let (Some(of_original), Some((of, at))) = (content_of(original, &mut opened), copy.copy_of) else { return false };
     match compare(content, of_original, at) {
         Ok((same, differs)) => {
             copy.copy_of = Some((of, same));

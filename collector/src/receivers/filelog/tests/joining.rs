@@ -73,6 +73,18 @@ fn lines_of_docker_are_joined_until_their_end() {
 }
 
 #[test]
+fn lines_of_docker_that_never_have_an_end_are_lines_all_the_same() {
+    let mut world = World::new(CRI);
+    for second in 1..4 {
+        let time = format!("2026-01-01T00:00:0{second}.5Z");
+        world.append("c.log", format!("{{\"log\":\"line {second}\",\"stream\":\"stdout\",\"time\":\"{time}\"}}\n"));
+    }
+    world.shows(&["line 1", "line 2"]);
+    world.wait(6000);
+    world.shows(&["line 1", "line 2", "line 3"]);
+}
+
+#[test]
 fn the_pod_is_found_in_the_path() {
     let mut world = World::new(
         r#"{"include": ["DIR/pods/*/*/*.log"], "operators": [{"type": "container"}, {"type": "json_parser"}]}"#,

@@ -35,6 +35,36 @@ fn where_files_ended_is_known_before_anything_is_written() {
 }
 
 #[test]
+fn files_that_patterns_fit_no_more_are_left() {
+    let mut world = World::new("{}");
+    world.append("a.log", "one\n");
+    world.append("b.txt", "two\n");
+    world.shows(&["one"]);
+    world.kill();
+    let other = World::new(&format!(r#"{{"include": ["{}/*.txt"]}}"#, world.path("").display()));
+    world.config = other.config;
+    world.append("a.log", "not any more\n");
+    world.shows(&["one", "two"]);
+}
+
+#[test]
+fn folders_in_which_nothing_happens_are_looked_at_less_often() {
+    let mut world = World::new("{}");
+    world.append("a.log", "one\n");
+    world.shows(&["one"]);
+    world.wait(20_000);
+    world.shows(&["one"]);
+    world.append("a.log", "two\n");
+    world.append("b.log", "three\n");
+    // What is open is looked at each time.
+    world.shows(&["one", "two"]);
+    world.wait(1000);
+    world.shows(&["one", "two", "three"]);
+    world.append("c.log", "four\n");
+    world.shows(&["one", "two", "three", "four"]);
+}
+
+#[test]
 fn a_line_without_its_end_waits() {
     let mut world = World::new("{}");
     world.append("a.log", "one\ntw");
@@ -172,6 +202,9 @@ fn every_encoding_has_its_lines() {
     let utf16: Vec<u8> = "größe\nĊx\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     world.append("a.log", utf16);
     world.shows(&["größe", "Ċx"]);
+    let mut marked = World::new("{}");
+    marked.append("a.log", "\u{feff}one\n\u{feff}two\n");
+    marked.shows(&["one", "\u{feff}two"]);
     let mut raw = World::new(r#"{"encoding": "nop"}"#);
     raw.append("a.log", b"\xff\x00\n");
     raw.shows(&["[255, 0]"]);

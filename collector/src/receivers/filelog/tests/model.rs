@@ -75,6 +75,8 @@ fn run(seed: u64, keys: &str, kinds: u64) {
             _ => {}
         }
     }
+    // Folders in which nothing happens are not looked at with every poll.
+    world.wait(1500);
     world.poll();
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for body in world.bodies() {

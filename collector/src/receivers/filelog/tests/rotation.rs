@@ -201,6 +201,29 @@ fn files_that_gzip_made_are_read_when_they_are_asked_for() {
 }
 
 #[test]
+fn files_that_cannot_be_decompressed_are_tried_again_now_and_then() {
+    let mut world = World::new(r#"{"include": ["DIR/*.gz"], "compression": "gzip"}"#);
+    world.append("x", lines(0, 50_000));
+    world.gzip("x", "y");
+    let mut broken = fs::read(world.path("y")).expect("read");
+    let middle = broken.len() / 2;
+    broken[middle..middle + 100].fill(0xff);
+    world.append("z.gz", &broken);
+    world.poll();
+    let some = world.bodies().len();
+    world.wait(10_000);
+    world.poll();
+    assert!(some < 50_000 && world.bodies().len() - some <= 1, "{some} and {}", world.bodies().len());
+    // Put right, it is read on.
+    fs::copy(world.path("y"), world.path("z.gz")).expect("copied");
+    world.wait(10_000);
+    world.poll();
+    world.wait(10_000);
+    world.poll();
+    assert!(world.bodies().len() >= 50_000);
+}
+
+#[test]
 fn deleted() {
     let mut world = World::new("{}");
     world.append("a.log", lines(0, 10));
@@ -303,6 +326,26 @@ fn links_are_followed_within_the_folders() {
     }
     std::os::unix::fs::symlink(world.path("files/d"), world.path("links/a.log")).expect("linked");
     world.shows(&expected(4));
+}
+
+#[test]
+fn what_a_link_leads_to_is_rotated_where_it_is() {
+    live_and_down(r#"{"include": ["DIR/links/*.log"], "symlink_roots": ["DIR/files"]}"#, |world, pause| {
+        for folder in ["links", "files"] {
+            fs::create_dir(world.path(folder)).expect("made");
+        }
+        world.append("files/x-json.log", lines(0, 5));
+        std::os::unix::fs::symlink(world.path("files/x-json.log"), world.path("links/0.log")).expect("linked");
+        world.shows(&expected(5));
+        pause(world);
+        world.append("files/x-json.log", lines(5, 5));
+        world.rename("files/x-json.log", "files/x-json.log.1");
+        world.append("files/x-json.log", lines(10, 5));
+        world.rename("files/x-json.log.1", "files/x-json.log.2");
+        world.rename("files/x-json.log", "files/x-json.log.1");
+        world.append("files/x-json.log", lines(15, 5));
+        world.shows(&expected(20));
+    });
 }
 
 #[test]

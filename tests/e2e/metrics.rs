@@ -1,0 +1,85 @@
+//! Metrics through the door of Prometheus: written, asked, and asked again after `kill -9`: the same answers, byte for byte.
+
+use std::{net::SocketAddr, time::Duration};
+
+use serde_json::Value;
+use weir_benches::series::{node::Node, written};
+use weir_proto::time::Clock;
+
+use crate::{
+    fixture::{NEVER_SEAL, Weir},
+    raw_http::{post_to, raw},
+};
+
+const STEP_MS: i64 = 15_000;
+const ROUNDS: u64 = 20;
+
+/// Asks by GET; the whole answer.
+async fn get(address: SocketAddr, path: &str) -> String {
+    let request = format!("GET /prometheus{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let answer = raw(address, request.as_bytes(), Duration::from_secs(20)).await;
+    String::from_utf8(answer).expect("UTF-8")
+}
+
+/// The body of a good one.
+async fn body(address: SocketAddr, path: &str) -> String {
+    let answer = get(address, path).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+    answer.split_once("\r\n\r\n").expect("a body").1.to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_written_is_answered_alike_after_a_kill() {
+    let weir = Weir::new(1, NEVER_SEAL);
+    let server = weir.start().await;
+    let start_ms = (Clock::system().now_ns() / 1_000_000) as i64 - ROUNDS as i64 * STEP_MS;
+    let series = Node::default().series();
+    for round in 0..ROUNDS {
+        for form in [written::Form::First, written::Form::Second] {
+            let (content_type, targets) = match form {
+                written::Form::First => ("application/x-protobuf", 1),
+                written::Form::Second => ("application/x-protobuf;proto=io.prometheus.write.v2.Request", 2),
+            };
+            // The second one repeats what the first one wrote, and adds a target.
+            for (body, _) in written::bodies(form, targets, (round, start_ms + round as i64 * STEP_MS)) {
+                let headers = [("content-type", content_type), ("content-encoding", "snappy")];
+                let (status, words) = post_to("/prometheus/api/v1/write", server.query, &headers, body).await;
+                assert_eq!(status.as_u16(), 204, "{}", String::from_utf8_lossy(&words));
+            }
+        }
+    }
+    let end = (start_ms + (ROUNDS as i64 - 1) * STEP_MS) as f64 / 1e3;
+    let begin = start_ms as f64 / 1e3;
+    let paths = [
+        format!("/api/v1/query?query=count(%7Bjob%3D%22node%22%7D)&time={end}"),
+        format!(
+            "/api/v1/query_range?query=sum%20by%20(mode)(rate(node_cpu_seconds_total%5B2m%5D))&start={begin}&end={end}&step=15"
+        ),
+        format!("/api/v1/query?query=topk(3,node_memory_MemFree_bytes)&time={end}"),
+        "/api/v1/label/mode/values?match%5B%5D=node_cpu_seconds_total".to_owned(),
+        "/api/v1/series?match%5B%5D=node_load1".to_owned(),
+    ];
+    let mut before = Vec::new();
+    for path in &paths {
+        before.push(body(server.query, path).await);
+    }
+    let count: Value = serde_json::from_str(&before[0]).expect("JSON");
+    assert_eq!(count["data"]["result"][0]["value"][1], (2 * series).to_string());
+    let cpu: Value = serde_json::from_str(&before[1]).expect("JSON");
+    assert_eq!(cpu["data"]["result"].as_array().expect("series").len(), 8);
+    let shown = body(server.query, "/federate?match%5B%5D=node_load1").await;
+    assert!(
+        shown.starts_with("# TYPE node_load1 untyped\nnode_load1{instance=\"node-0000:9100\",job=\"node\"} "),
+        "{shown}"
+    );
+    let status: Value = serde_json::from_str(&body(server.query, "/api/v1/status/tsdb").await).expect("JSON");
+    assert!(status["data"]["headStats"]["numSeries"].as_u64() >= Some(2 * series as u64), "{status}");
+    let refused = get(server.query, "/api/v1/query?query=%zz").await;
+    assert!(refused.starts_with("HTTP/1.1 400 "), "{refused}");
+    assert!(refused.ends_with(r#""error":"error parsing form values: invalid URL escape \"%zz\""}"#), "{refused}");
+    server.kill().await.expect("killed");
+    let server = weir.start().await;
+    for (path, before) in paths.iter().zip(&before) {
+        assert_eq!(&body(server.query, path).await, before, "{path}");
+    }
+}
