@@ -5,6 +5,7 @@ mod collectors;
 mod files;
 mod samplers;
 mod scraping;
+mod shippers;
 
 use std::{path::Path, time::Duration};
 
