@@ -155,7 +155,8 @@ async fn a_client_that_hardly_takes_anything_is_let_go() {
 #[tokio::test]
 async fn every_route_answers() {
     let served = serve_held(held(), |_| {}).await;
-    for route in ROUTES {
+    // Those that follow lines go on without an end, where there are any.
+    for route in ROUTES.iter().filter(|route| !route.path.ends_with("/tail")) {
         let target =
             route.path.replace("{id}", &TRACE.to_string()).replace("{service}", "cart").replace("{name}", "job");
         let target = target.replace("{span}", "0000000000000001");
@@ -176,6 +177,8 @@ async fn every_route_answers() {
         assert!(response.contains("x-content-type-options: nosniff\r\n"), "{target}: {response}");
         assert!(!response.contains("access-control-"), "{target}: {response}");
     }
+    assert_eq!(status(&served.get("/api/v1/tail?query=%7Ba%3D%22b%22%7D").await), "404");
+    assert_eq!(status(&served.get("/loki/api/v1/tail?query=%7Ba%3D%22b%22%7D").await), "400");
     let page = served.get("/api").await;
     assert!(page.contains("OTEL_EXPORTER_OTLP_ENDPOINT") && page.contains(r#"href="/jaeger/api/services""#), "{page}");
 }
