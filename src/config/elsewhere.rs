@@ -270,8 +270,10 @@ const AUTH: Standing = Missing("nobody is asked who they are; put a proxy before
 /// `problems`.
 pub(super) fn take_out(node: &mut Node, id: &str, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
     let component_type = id.split('/').next().unwrap_or_default().trim();
+    // A receiver of files has nothing in common with those that listen.
+    let shared = if matches!(component_type, "filelog" | "file_log") { &[] } else { KEYS };
     let own = KEYS_OF.iter().filter(|(of, _)| *of == component_type).flat_map(|(_, keys)| keys.iter());
-    for (path, standing) in KEYS.iter().chain(own) {
+    for (path, standing) in shared.iter().chain(own) {
         let keys: Vec<&str> = path.split('.').collect();
         let Some((entry, true)) = node.innermost(&keys) else { continue };
         let at = entry.at;
