@@ -271,7 +271,7 @@ const AUTH: Standing = Missing("nobody is asked who they are; put a proxy before
 pub(super) fn take_out(node: &mut Node, id: &str, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
     let component_type = id.split('/').next().unwrap_or_default().trim();
     // A receiver of files has nothing in common with those that listen.
-    let shared = if matches!(component_type, "filelog" | "file_log") { &[] } else { KEYS };
+    let shared: &[(&str, Standing)] = if matches!(component_type, "filelog" | "file_log") { &[] } else { KEYS };
     let own = KEYS_OF.iter().filter(|(of, _)| *of == component_type).flat_map(|(_, keys)| keys.iter());
     for (path, standing) in shared.iter().chain(own) {
         let keys: Vec<&str> = path.split('.').collect();
