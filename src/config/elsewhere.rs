@@ -242,7 +242,7 @@ const KEYS: &[(&str, Standing)] = &[
     ("udp.async", Needless("messages are received while others are kept")),
 ];
 
-/// The same of `filelog` alone.
+/// The same of `filelog`, which has nothing in common with those that listen.
 const FILE_KEYS: &[(&str, Standing)] = &[
     ("storage", Needless("the journal keeps where files were read to, together with their lines")),
     ("retry_on_failure", Needless("a file is read on only as far as the journal takes its lines")),
@@ -260,8 +260,7 @@ const AUTH: Standing = Missing("nobody is asked who they are; put a proxy before
 /// `problems`.
 pub(super) fn take_out(node: &mut Node, id: &str, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
     let is_files = matches!(id.split('/').next().map(str::trim), Some("filelog" | "file_log"));
-    let of_files = FILE_KEYS.iter().filter(|_| is_files);
-    for (path, standing) in KEYS.iter().chain(of_files) {
+    for (path, standing) in if is_files { FILE_KEYS } else { KEYS } {
         let keys: Vec<&str> = path.split('.').collect();
         let Some((entry, true)) = node.innermost(&keys) else { continue };
         let at = entry.at;
