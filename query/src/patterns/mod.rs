@@ -54,7 +54,11 @@ impl Patterns {
             found.map(move |(text, counts)| Pattern { text, level: level.clone(), counts }).collect::<Vec<_>>()
         };
         let mut patterns: Vec<Pattern> = self.levels.into_iter().flat_map(of_level).collect();
-        patterns.sort_by_cached_key(|pattern| std::cmp::Reverse(pattern.counts.values().sum::<u64>()));
+        patterns.sort_by_cached_key(|pattern| {
+            let lines = pattern.counts.values().sum::<u64>();
+            let first = pattern.counts.keys().next().copied();
+            (std::cmp::Reverse(lines), first, pattern.level.clone(), pattern.text.clone())
+        });
         patterns
     }
 }
