@@ -262,7 +262,7 @@ async fn an_alert_is_pending_is_killed_fires_on_time_and_resolves() {
     hear(&told_hook, &mut heard, 2).await;
     assert_eq!(heard, ["firing", "resolved"]);
     let query = Query::new(weir.address("queries"));
-    let fired = "/prometheus/api/v1/query?query=count_over_time(ALERTS%7Balertstate%3D%22firing%22%7D%5B5m%5D)";
+    let fired = "/prometheus/api/v1/query?query=count_over_time(ALERTS%7Balertname%3D%22High%22%2Calertstate%3D%22firing%22%7D%5B5m%5D)";
     let (_, answer) = query.json(fired).await.expect("an answer");
     assert_eq!(answer["data"]["result"].as_array().map(Vec::len), Some(1), "{answer}");
 }

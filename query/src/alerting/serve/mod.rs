@@ -348,8 +348,8 @@ async fn watch_files(alerting: Alerting) {
         }
         let Ok(now) = marks(&alerting).await else { return };
         let before = known.replace(now);
-        let (Some(before), Some(now)) = (before, known.as_ref()) else { continue };
-        if before.1 != now.1 || before.0 == now.0 {
+        // The first look reads them again: they may have changed since they were read.
+        if before == known {
             continue;
         }
         match alerting.reload().await {
