@@ -255,7 +255,8 @@ async fn events_of_splunk_are_answered_with_its_codes() {
     assert_eq!(posted(raw_path, own, token, "first\nsecond\n").await.0, StatusCode::OK);
     let other: &[(&str, &str)] = &[("authorization", "Splunk other")];
     let bearer: &[(&str, &str)] = &[("authorization", "Bearer secret")];
-    let rows_of_refusals: [(&[(&str, &str)], &str, u16, u64, Option<u64>); 9] = [
+    type Refusal<'a> = (&'a [(&'a str, &'a str)], &'a str, u16, u64, Option<u64>);
+    let rows_of_refusals: [Refusal<'_>; 9] = [
         (&[], "{\"event\":\"x\"}", 401, 2, None),
         (bearer, "{\"event\":\"x\"}", 401, 3, None),
         (other, "{\"event\":\"x\"}", 403, 4, None),

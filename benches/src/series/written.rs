@@ -84,15 +84,10 @@ fn request(form: Form, body: Vec<u8>) -> Request<Full<Bytes>> {
 }
 
 /// Texts of version 2, each once. The first is empty.
+#[derive(Default)]
 struct Symbols {
     all: Vec<String>,
     places: HashMap<String, u64>,
-}
-
-impl Default for Symbols {
-    fn default() -> Self {
-        Self { all: Vec::new(), places: HashMap::new() }
-    }
 }
 
 impl Symbols {

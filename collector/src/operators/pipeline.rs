@@ -149,7 +149,8 @@ impl Pipeline {
                 [] => return,
                 [only] => at = only,
                 [first, ..] => {
-                    for other in outputs[1..].to_vec() {
+                    let others = outputs[1..].to_owned();
+                    for other in others {
                         self.run_from(other, entry.clone(), emit);
                     }
                     at = first;

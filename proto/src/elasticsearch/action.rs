@@ -62,7 +62,10 @@ fn action(reader: &mut Reader<'_>) -> Result<Option<ActionLine>, JsonError> {
     while let Some(key) = reader.key(&mut about)? {
         match &*key {
             b"_index" => read.index = Some(text(reader)?).filter(|name| !name.is_empty()),
-            b"_id" => read.id = Some(text(reader)?.into()).filter(|id: &Box<str>| !id.is_empty()),
+            b"_id" => {
+                let id = text(reader)?;
+                read.id = (!id.is_empty()).then(|| id.into());
+            }
             _ => reader.skip()?,
         }
     }

@@ -24,7 +24,7 @@ fn value(value: Option<&AnyValue>) -> String {
         Some(Value::DoubleValue(number)) => format!("{number:?}"),
         Some(Value::BoolValue(truth)) => truth.to_string(),
         Some(Value::ArrayValue(list)) => {
-            let items: Vec<String> = list.values.iter().map(|item| value_of(item)).collect();
+            let items: Vec<String> = list.values.iter().map(value_of).collect();
             format!("[{}]", items.join(" "))
         }
         Some(Value::KvlistValue(list)) => format!("{{{}}}", pairs(&list.values)),

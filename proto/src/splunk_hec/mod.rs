@@ -161,7 +161,7 @@ pub fn epoch_ns(text: &[u8]) -> Option<u64> {
     if whole.is_empty() || !are_digits(whole) || !are_digits(fraction) {
         // As JSON may write a number.
         let seconds: f64 = text.parse().ok()?;
-        return (seconds >= 0.0 && seconds < 1.8e10).then_some((seconds * 1e6).round() as u64 * 1000);
+        return (0.0..1.8e10).contains(&seconds).then_some((seconds * 1e6).round() as u64 * 1000);
     }
     let places = if whole.len() > SECONDS_DIGITS_MAX { 6 } else { 9 };
     let fraction = (0..places)

@@ -37,8 +37,8 @@ pub(crate) fn duration(ns: i64) -> String {
     if size < 1_000_000_000 {
         let text = match size {
             0 => return "0s".to_owned(),
-            ..1_000 => format!("{size}ns"),
-            ..1_000_000 => format!("{}µs", decimal(size, 1_000)),
+            1..1_000 => format!("{size}ns"),
+            1_000..1_000_000 => format!("{}µs", decimal(size, 1_000)),
             _ => format!("{}ms", decimal(size, 1_000_000)),
         };
         return format!("{sign}{text}");

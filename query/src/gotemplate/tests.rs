@@ -73,7 +73,7 @@ fn what_would_grow_is_refused() {
     assert!(written(&many).contains("nested deeper"), "{}", written(&many));
     let many = format!("{{{{ {}1{} }}}}", "(".repeat(1000), ")".repeat(1000));
     assert!(written(&many).contains("nested deeper"));
-    let many = format!("{}{{{{end}}}}", "{{if .Yes}}x{{else if .Yes}}".repeat(1) + &"{{else if .Yes}}".repeat(1000));
+    let many = format!("{}{{{{end}}}}", "{{if .Yes}}x{{else if .Yes}}".to_string() + &"{{else if .Yes}}".repeat(1000));
     assert!(written(&many).contains("nested deeper"));
     assert!(written(r#"{{define "a"}}{{template "a" .}}{{end}}{{template "a" .}}"#).contains("maximum template depth"));
     assert!(written("{{ range 9000 }}{{ range 9000 }}x{{end}}{{end}}").contains("steps"));

@@ -25,6 +25,7 @@ pub(crate) struct ValueTest {
 }
 
 /// Values of a label.
+#[expect(clippy::large_enum_variant, reason = "a few of each query, never kept in numbers")]
 #[derive(Debug)]
 pub(crate) enum Values {
     /// These, sorted.

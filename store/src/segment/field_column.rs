@@ -327,7 +327,7 @@ fn int_of(text: &[u8]) -> Option<i64> {
             }
             int = int * 10 + i64::from(byte - b'0');
         }
-        return (!digits.is_empty() && !(is_negative && int == 0)).then_some(if is_negative { -int } else { int });
+        return (!(digits.is_empty() || is_negative && int == 0)).then_some(if is_negative { -int } else { int });
     }
     std::str::from_utf8(text).ok()?.parse().ok()
 }

@@ -181,12 +181,15 @@ pub(crate) fn store_segment<S>(
     Ok(Arc::new(StoredSegment::new(segment, path, shared.disk.clone())))
 }
 
+/// What a run leaves: its segments, what it adds to the ledger, and where the sources of its items stand.
+pub(crate) type Left<'a, S> = (&'a [Arc<StoredSegment<S>>], &'a BTreeMap<TenantId, Tally>, &'a SourceCursors);
+
 /// One catalog transaction and one swap of the view; then the journal files may go.
 pub(crate) fn commit_run<A: Send + 'static, S: SegmentKind>(
     shared: &Shared,
     lane: &Lane<A>,
     (first_file, last_file): (u32, u32),
-    (segments, ledger, cursors): (&[Arc<StoredSegment<S>>], &BTreeMap<TenantId, Tally>, &SourceCursors),
+    (segments, ledger, cursors): Left<'_, S>,
     swap: impl FnOnce(),
 ) -> Result<(), SealError> {
     let _changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);

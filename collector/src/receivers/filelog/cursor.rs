@@ -46,7 +46,7 @@ impl FileCursor {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(96 + self.path.as_os_str().len());
         out.push(VERSION);
-        out.push(u8::from(self.is_lost) * LOST | u8::from(self.is_gzip) * GZIP);
+        out.push((u8::from(self.is_lost) * LOST) | (u8::from(self.is_gzip) * GZIP));
         for number in [self.device, self.inode, self.offset, self.modified_ns, self.records] {
             put(&mut out, number);
         }

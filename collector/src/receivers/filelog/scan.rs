@@ -130,10 +130,7 @@ impl Scanner {
 
     /// The names in a folder; none when it cannot be read.
     pub(super) fn list(&mut self, folder: &Path, now_ns: u64) -> Arc<Vec<Entry>> {
-        match self.try_list(folder, now_ns) {
-            Ok(entries) => entries,
-            Err(_) => Arc::default(),
-        }
+        self.try_list(folder, now_ns).unwrap_or_default()
     }
 
     fn try_list(&mut self, folder: &Path, now_ns: u64) -> io::Result<Arc<Vec<Entry>>> {

@@ -180,10 +180,8 @@ impl<D: Deliver> Tailer<D> {
                 return Ok(Err(Stopped));
             }
             let done = (file.offset - offset_before) as usize;
-            if is_end && done < read && flushes {
-                if self.lines(file, &bytes[done..], true, now_ns, turn).is_err() {
-                    return Ok(Err(Stopped));
-                }
+            if is_end && done < read && flushes && self.lines(file, &bytes[done..], true, now_ns, turn).is_err() {
+                return Ok(Err(Stopped));
             }
             if is_end {
                 file.is_read = true;

@@ -73,7 +73,7 @@ impl Recorded {
         expr.selectors(&mut selectors);
         let is_ours = |selector: &&Selector| name(selector).is_some_and(|name| self.names.contains(name));
         let ours: BTreeSet<&str> = selectors.iter().filter(|one| is_ours(one)).filter_map(|one| name(one)).collect();
-        match (ours.is_empty(), selectors.iter().all(|selector| is_ours(&selector))) {
+        match (ours.is_empty(), selectors.iter().all(is_ours)) {
             (true, _) => Source::PromQl,
             (false, true) => Source::Recorded,
             (false, false) => Source::Mixed(ours.into_iter().map(str::to_owned).collect()),

@@ -191,12 +191,11 @@ fn points(series: &[Described], start_ms: i64, step_ms: i64) -> impl Iterator<It
     })
 }
 
-/// What rules in other languages give, by the text of their queries.
-fn results(
-    test: &TestGroup,
-    groups: &[&RuleGroup],
-    step_ms: i64,
-) -> Result<HashMap<String, Vec<(Labels, i64, Point)>>, String> {
+/// Samples by the text of the query that gives them.
+type Results = HashMap<String, Vec<(Labels, i64, Point)>>;
+
+/// What rules in other languages give.
+fn results(test: &TestGroup, groups: &[&RuleGroup], step_ms: i64) -> Result<Results, String> {
     let mut results = HashMap::new();
     for result in &test.results {
         let mut rules = groups.iter().flat_map(|group| &group.rules).filter(|rule| rule.name() == result.rule);

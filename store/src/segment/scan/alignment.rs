@@ -41,8 +41,8 @@ pub(super) fn alignments(template: &Template, needle: &[u8]) -> Option<Vec<Align
     let slots = template.slots.len();
     for number in 0..=slots {
         let literal = template.literal(number);
-        for from in 0..literal.len() {
-            if literal[from] == *needle.first()? {
+        for (from, byte) in literal.iter().enumerate() {
+            if *byte == *needle.first()? {
                 search.literal(number, from, 0, &mut Vec::new())?;
             }
         }
