@@ -99,6 +99,7 @@ impl Roster {
                 None => tracing::error!(receiver, file = id, "where a file was read to is not known any more"),
             }
         }
+        lose_taken_over(&mut files);
         let inodes = files.values().filter(|file: &&Tracked| !file.is_lost);
         let by_inode = inodes.map(|file| ((file.stamp.device, file.stamp.inode), file.id)).collect();
         let next_id = files.last_key_value().map_or(1, |(id, _)| id + 1);
@@ -554,6 +555,18 @@ impl Roster {
     pub(super) fn failed(&mut self, file: &mut Tracked, error: &io::Error, now_ns: u64) {
         file.fail(now_ns);
         self.tell(&file.path.clone(), error);
+    }
+}
+
+/// Of files with one inode only the last has it: that it was taken over may have been known when the process ended, while the
+/// journal heard of the newer file only. What became of the others is then found by their content.
+fn lose_taken_over(files: &mut BTreeMap<u64, Tracked>) {
+    let mut taken = HashSet::new();
+    for file in files.values_mut().rev().filter(|file| !file.is_lost) {
+        if !taken.insert((file.stamp.device, file.stamp.inode)) {
+            file.is_lost = true;
+            file.is_dirty = true;
+        }
     }
 }
 
