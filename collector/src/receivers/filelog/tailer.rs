@@ -168,6 +168,10 @@ impl<D: Deliver> Tailer<D> {
             let read = content.read(file.offset, &mut buffer[..want])?;
             let is_end = read < want;
             let bytes = &buffer[..read];
+            // Cut since the look, and grown again perhaps: this does not follow what was read. The next look finds out.
+            if read > 0 && !file.is_gzip && file.is_cut(content)? {
+                break;
+            }
             if !self.config.encoding.has_zeros() && bytes.first() == Some(&0) {
                 match file.past_zeros(content, bytes)? {
                     true => continue,

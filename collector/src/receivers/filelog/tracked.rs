@@ -173,6 +173,12 @@ impl Tracked {
         tail.is_at(content, self.offset.saturating_sub(u64::from(tail.bytes)))
     }
 
+    /// Whether it has no longer what was read of it.
+    pub(super) fn is_cut(&self, content: &mut Content) -> io::Result<bool> {
+        let stamp = content.stamp()?;
+        Ok(!self.is_unchanged(content, &stamp)?)
+    }
+
     /// Extends what is known of its beginning.
     pub(super) fn learn_beginning(&mut self, content: &mut Content, bytes_max: u64) -> io::Result<()> {
         if u64::from(self.beginning.bytes) < bytes_max {

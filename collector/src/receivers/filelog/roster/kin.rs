@@ -115,12 +115,9 @@ impl Roster {
             if file.is_lost || file.copy_of.is_some() || !is_rotated_name(path, &file.path) {
                 continue;
             }
-            let mut opened = None;
-            if let Some(original) = content_of(file, &mut opened) {
-                let (same, differs) = compare(content, original, 0)?;
-                if !differs && same > 0 {
-                    copied = copied.max(Some((same, file.id)));
-                }
+            let same = with_content(file, |file, original| copied_bytes(content, stamp, file, original));
+            if let Some(same) = same.transpose()?.filter(|same| *same > 0) {
+                copied = copied.max(Some((same, file.id)));
             }
         }
         Ok(copied.map(|(_, id)| Kin::Copy(id)))
@@ -161,27 +158,42 @@ impl Roster {
     }
 }
 
-/// A file's content; opened for the moment where it is not open.
-fn content_of<'c>(file: &'c mut Tracked, opened: &'c mut Option<Content>) -> Option<&'c mut Content> {
-    if file.content.is_some() {
-        return file.content.as_mut();
+/// Asks a file's content, opened for the moment where it is not open; `None` when it is not there any more.
+fn with_content<R>(file: &mut Tracked, ask: impl FnOnce(&Tracked, &mut Content) -> R) -> Option<R> {
+    if let Some(mut content) = file.content.take() {
+        let answer = ask(file, &mut content);
+        file.content = Some(content);
+        return Some(answer);
     }
-    let (content, stamp) = Content::open(&file.path).ok()??;
+    let (mut content, stamp) = Content::open(&file.path).ok()??;
     let is_it = (stamp.device, stamp.inode) == (file.stamp.device, file.stamp.inode);
-    *opened = is_it.then_some(content);
-    opened.as_mut()
+    is_it.then(|| ask(file, &mut content))
+}
+
+/// How much of a content is the same as a known file's, when the one may be a copy of the other; 0 when it is none. A file may have
+/// been cut since this look came past it: a copy has what was read of it then.
+fn copied_bytes(content: &mut Content, stamp: &Stamp, file: &Tracked, original: &mut Content) -> io::Result<u64> {
+    if file.is_cut(original)? {
+        let was_read = file.beginning.bytes > 0 && file.offset > 0;
+        return Ok(if was_read && file.is_unchanged(content, stamp)? { file.offset } else { 0 });
+    }
+    let (same, differs) = compare(content, original, 0)?;
+    Ok(if differs { 0 } else { same })
 }
 
 /// Whether a copy is none: compares both as far as they go, from where it was compared to before.
 fn differs(content: &mut Content, original: &mut Tracked, copy: &mut Tracked) -> bool {
-    let mut opened = None;
-    let (Some(of_original), Some((of, at))) = (content_of(original, &mut opened), copy.copy_of) else { return false };
-    match compare(content, of_original, at) {
-        Ok((same, differs)) => {
+    let Some((of, at)) = copy.copy_of else { return false };
+    let compared = with_content(original, |file, original| {
+        // What it is a copy of is not there any more.
+        if file.is_cut(original)? { Ok((at, false)) } else { compare(content, original, at) }
+    });
+    match compared {
+        Some(Ok::<_, io::Error>((same, differs))) => {
             copy.copy_of = Some((of, same));
             differs
         }
-        Err(_) => false,
+        Some(Err(_)) | None => false,
     }
 }
 
