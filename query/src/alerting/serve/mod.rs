@@ -353,7 +353,8 @@ async fn watch_files(alerting: Alerting) {
             continue;
         }
         match alerting.reload().await {
-            Ok(()) => tracing::info!("files of rules changed and were read"),
+            Ok(()) if before.is_some() => tracing::info!("files of rules changed and were read"),
+            Ok(()) => {}
             Err(problems) => {
                 problems.iter().for_each(|problem| tracing::error!("rules stay as they were: {problem}"));
             }
