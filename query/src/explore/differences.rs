@@ -129,7 +129,8 @@ mod tests {
 
     /// So many spans, each with these attributes.
     fn side(spans: u64, attributes: &[(&str, &str)]) -> AttributeCounts {
-        let mut counts = AttributeCounts { spans, weight: spans as f64, ..AttributeCounts::default() };
+        let mut counts = AttributeCounts::default();
+        (counts.spans, counts.weight) = (spans, spans as f64);
         for (key, value) in attributes {
             let of_key = counts.keys.entry((*key).to_owned()).or_default();
             of_key.spans = spans;

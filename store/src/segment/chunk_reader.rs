@@ -18,8 +18,9 @@ use super::{
     schema::{FileColumns, Table, Unwritten},
 };
 use crate::columns::{
-    Column, ColumnSpec, DataPage, Dictionary, Entries, Kind, Packing, Values, decode_plain_bytes, decode_plain_words,
-    encoding::{BadEncoding, page, page::HEADER_BYTES_MAX, page::PageHeader},
+    BadEncoding, Column, ColumnSpec, DataPage, Dictionary, Entries, Kind, Packing, Values, decode_plain_bytes,
+    decode_plain_words,
+    page::{self, HEADER_BYTES_MAX, PageHeader},
 };
 
 /// Values of some pages of a column chunk; rows count from the row group's first.

@@ -14,10 +14,10 @@ const VACANT_NS: u64 = 3_600_000_000_000;
 
 /// A path that a file has left.
 pub(super) struct Left {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// When the file was written last while it was there.
-    modified_ns: u64,
-    stream: PathBuf,
+    pub(super) modified_ns: u64,
+    pub(super) stream: PathBuf,
 }
 
 impl Left {
