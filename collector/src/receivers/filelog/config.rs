@@ -7,7 +7,10 @@ use serde::{Deserialize, Deserializer, de};
 use weir_proto::{duration, size};
 
 use super::{encoding::Encoding, glob::Glob};
-use crate::operators::{AnyValue, OperatorConfig, Pipeline};
+use crate::{
+    operators::{AnyValue, OperatorConfig, Pipeline},
+    receivers::{Flaw, ReceiverSettings},
+};
 
 const MIB: u64 = 1 << 20;
 
@@ -215,5 +218,13 @@ impl FilelogConfig {
             Ok(_) => Ok(()),
             Err((at, problem)) => wrong("operators", &format!("operator {}: {problem}", at + 1)),
         }
+    }
+}
+
+impl ReceiverSettings for FilelogConfig {
+    const NAMES: &'static [&'static str] = &["file_log", "filelog"];
+
+    fn flaw(&self) -> Result<(), Flaw> {
+        self.check()
     }
 }

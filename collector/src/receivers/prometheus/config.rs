@@ -7,6 +7,7 @@ use weir_port::{Check, InvalidConfig};
 use weir_proto::{duration, relabel::RelabelConfig, size};
 
 use super::http_config::{Authorization, BasicAuth, HttpKeys, Secret, TlsConfig};
+use crate::receivers::{Flaw, ReceiverSettings};
 
 /// `receivers.prometheus`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -401,4 +402,12 @@ pub(super) fn check_targets(groups: &[TargetGroup], files: &[FileDiscovery]) -> 
         }
     }
     Ok(())
+}
+
+impl ReceiverSettings for PrometheusConfig {
+    const NAMES: &'static [&'static str] = &["prometheus"];
+
+    fn flaw(&self) -> Result<(), Flaw> {
+        self.check().map_err(InvalidConfig::into_parts)
+    }
 }

@@ -6,6 +6,8 @@ use serde::Deserialize;
 use weir_port::{Check, InvalidConfig};
 use weir_proto::duration;
 
+use crate::receivers::{Flaw, ReceiverSettings};
+
 const MIB: usize = 1 << 20;
 
 /// `receivers.prometheusremotewrite`. Remote write is taken on the query endpoint, whether this is there or not.
@@ -43,5 +45,13 @@ impl RemoteWriteConfig {
         check.within("inflight_mib_max", self.inflight_mib_max, 1..=1 << 20)?;
         check.within("labels_max", self.labels_max, 1..=65_536)?;
         check.positive("read_timeout", self.read_timeout)
+    }
+}
+
+impl ReceiverSettings for RemoteWriteConfig {
+    const NAMES: &'static [&'static str] = &["prometheusremotewrite"];
+
+    fn flaw(&self) -> Result<(), Flaw> {
+        self.check().map_err(InvalidConfig::into_parts)
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use weir_port::{Check, HEADER_BYTES, InvalidConfig};
 use weir_proto::{duration, endpoint};
 
-use crate::receivers::SpanLimits;
+use crate::receivers::{Flaw, Listener, ReceiverSettings, SpanLimits};
 
 const MIB: usize = 1 << 20;
 
@@ -74,5 +74,17 @@ impl SplunkHecConfig {
         check.positive("read_header_timeout", self.read_header_timeout)?;
         check.positive("read_timeout", self.read_timeout)?;
         check.positive("idle_timeout", self.idle_timeout)
+    }
+}
+
+impl ReceiverSettings for SplunkHecConfig {
+    const NAMES: &'static [&'static str] = &["splunk_hec"];
+
+    fn flaw(&self) -> Result<(), Flaw> {
+        self.check().map_err(InvalidConfig::into_parts)
+    }
+
+    fn listeners(&self) -> Vec<Listener<'_>> {
+        vec![(&["endpoint"], &self.endpoint)]
     }
 }

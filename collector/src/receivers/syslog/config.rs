@@ -7,7 +7,7 @@ use weir_proto::{
     syslog::{Options, Protocol},
 };
 
-use crate::receivers::SpanLimits;
+use crate::receivers::{Flaw, Listener, ReceiverSettings, SpanLimits};
 
 /// `receivers.syslog`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -147,5 +147,19 @@ impl SyslogConfig {
     /// How messages are read.
     pub(super) fn options(&self) -> Options {
         Options { protocol: self.protocol, offset_s: self.location }
+    }
+}
+
+impl ReceiverSettings for SyslogConfig {
+    const NAMES: &'static [&'static str] = &["syslog"];
+
+    fn flaw(&self) -> Result<(), Flaw> {
+        self.check().map_err(InvalidConfig::into_parts)
+    }
+
+    fn listeners(&self) -> Vec<Listener<'_>> {
+        // The port for datagrams is another one than that for connections.
+        let tcp = self.tcp.iter();
+        tcp.map(|tcp| (&["tcp", "listen_address"] as _, tcp.listen_address.as_str())).collect()
     }
 }
