@@ -1,9 +1,7 @@
 //! What a receiver's settings tell of it: its names, what is wrong with them, where it listens.
 
 use serde::de::DeserializeOwned;
-
-/// A key below the receiver's, and what is wrong with its value.
-pub type Flaw = (String, String);
+use weir_proto::yaml::Flaw;
 
 /// A key, from below the receiver's, and the address that it has.
 pub type Listener<'a> = (&'static [&'static str], &'a str);

@@ -13,5 +13,5 @@ pub mod splunk_hec;
 pub mod syslog;
 pub mod zipkin;
 
-pub use component::{Flaw, Listener, ReceiverSettings};
+pub use component::{Listener, ReceiverSettings};
 pub use span_limits::SpanLimits;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use weir_port::{Check, HEADER_BYTES, InvalidConfig};
-use weir_proto::{duration, endpoint};
+use weir_proto::{duration, endpoint, yaml::Flaw};
 
-use crate::receivers::{Flaw, Listener, ReceiverSettings, SpanLimits};
+use crate::receivers::{Listener, ReceiverSettings, SpanLimits};
 
 const MIB: usize = 1 << 20;
 

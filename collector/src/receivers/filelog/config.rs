@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use regex::bytes::{Regex, RegexBuilder};
 use serde::{Deserialize, Deserializer, de};
-use weir_proto::{duration, size};
+use weir_proto::{duration, size, yaml::Flaw};
 
 use super::{encoding::Encoding, glob::Glob};
 use crate::{
     operators::{AnyValue, OperatorConfig, Pipeline},
-    receivers::{Flaw, ReceiverSettings},
+    receivers::ReceiverSettings,
 };
 
 const MIB: u64 = 1 << 20;

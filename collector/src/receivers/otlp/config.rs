@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 use weir_port::{Check, CorsConfig, HEADER_BYTES, InvalidConfig};
-use weir_proto::{duration, endpoint};
+use weir_proto::{duration, endpoint, yaml::Flaw};
 
 use crate::{
     otlp_metrics::MetricsConfig,
-    receivers::{Flaw, Listener, ReceiverSettings, SpanLimits},
+    receivers::{Listener, ReceiverSettings, SpanLimits},
 };
 
 const MIB: usize = 1 << 20;

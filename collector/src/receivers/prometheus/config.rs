@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::Error};
 use weir_port::{Check, InvalidConfig};
-use weir_proto::{duration, relabel::RelabelConfig, size};
+use weir_proto::{duration, relabel::RelabelConfig, size, yaml::Flaw};
 
 use super::http_config::{Authorization, BasicAuth, HttpKeys, Secret, TlsConfig};
-use crate::receivers::{Flaw, ReceiverSettings};
+use crate::receivers::ReceiverSettings;
 
 /// `receivers.prometheus`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

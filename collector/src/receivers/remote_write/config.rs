@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use weir_port::{Check, InvalidConfig};
-use weir_proto::duration;
+use weir_proto::{duration, yaml::Flaw};
 
-use crate::receivers::{Flaw, ReceiverSettings};
+use crate::receivers::ReceiverSettings;
 
 const MIB: usize = 1 << 20;
 

@@ -5,9 +5,10 @@ use weir_port::{Check, InvalidConfig};
 use weir_proto::{
     endpoint, size,
     syslog::{Options, Protocol},
+    yaml::Flaw,
 };
 
-use crate::receivers::{Flaw, Listener, ReceiverSettings, SpanLimits};
+use crate::receivers::{Listener, ReceiverSettings, SpanLimits};
 
 /// `receivers.syslog`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
