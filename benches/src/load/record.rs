@@ -99,6 +99,11 @@ impl Record {
         self.deaf.store(deaf, Ordering::SeqCst);
     }
 
+    /// Whether acks are not heard.
+    pub fn is_deaf(&self) -> bool {
+        self.deaf.load(Ordering::SeqCst)
+    }
+
     /// Everything sent so far.
     pub fn batches(&self) -> Vec<(BatchKey, BatchFate)> {
         let batches = self.batches.lock();
