@@ -16,6 +16,7 @@ mod listeners;
 mod period;
 mod pipelines;
 mod prometheus;
+mod receivers;
 mod service;
 mod storage;
 
@@ -27,11 +28,12 @@ use weir_query::http::QueryConfig;
 
 pub(crate) use self::{
     alerting::AlertingConfig,
-    components::{ProcessorConfig, ReceiverConfig},
+    components::ProcessorConfig,
     convert::convert,
     error::ConfigError,
     pipelines::Pipelines,
     prometheus::target_groups,
+    receivers::ReceiverConfig,
     storage::{Accept, StorageConfig},
 };
 use self::{

@@ -8,18 +8,15 @@ use parquet::{
     schema::types::{Type, TypePtr},
 };
 
-use super::{
-    columns::{Origin, TableColumn, table_columns},
-    map_chunk::map_type,
-};
+use super::columns::{Origin, TableColumn, table_columns};
 use crate::{
     ask::span::Place,
+    columns::{ColumnSpec, Kind, Nature, Packing, map_type},
     segment::{
         Segment,
         attributes::ValueKind,
         manifest::ResidualKeys,
-        packing::Packing,
-        schema::{ColumnSpec, ITEM_PREFIX, Kind, NANOS_PREFIX, OWN_PREFIX, RESOURCE_PREFIX, leaf_type, lines},
+        schema::{ITEM_PREFIX, NANOS_PREFIX, OWN_PREFIX, RESOURCE_PREFIX, leaf_type, lines},
     },
 };
 
@@ -114,7 +111,7 @@ impl Plan {
     }
 
     fn make(&mut self, name: &str, kind: Kind, required: bool, making: Making) {
-        let spec = ColumnSpec { name: name.to_owned(), kind, required, packing: Packing::None };
+        let spec = ColumnSpec { name: name.to_owned(), kind, required, packing: Packing::None, nature: Nature::Plain };
         self.outputs.push(Output { spec, making });
     }
 

@@ -18,16 +18,14 @@ use parquet::{
 use super::{
     columns::TABLE_VERSION,
     gathered::Group,
-    map_chunk::Leaf,
     plan::{Making, Output, Plan},
 };
 use crate::{
+    columns::{ChunkWriter, Column, Leaf},
     disk::Disk,
     segment::{
         Segment, SegmentError,
         carry::carried,
-        chunk_writer::ChunkWriter,
-        column::Column,
         files::{FOOTER, INDEX, MANIFEST, NewDirectory, NewFile},
         manifest::{ArchivedAs, BloomCheck, Manifest},
         rows_file::{bloom_check, checked_end, write_error},
