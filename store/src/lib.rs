@@ -2,6 +2,7 @@
 //!
 //! [`Store`] is the door: receivers append to it, queries take a [`Snapshot`] from it.
 
+pub mod archive;
 mod ask;
 mod catalog;
 mod columns;
