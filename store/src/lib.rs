@@ -47,7 +47,7 @@ pub use lane::{
 pub use ledger::{Ledger, Tally};
 pub use note::Note;
 pub use offset::Offset;
-pub use options::StoreOptions;
+pub use options::{ArchiveOptions, StoreOptions};
 pub use reject::{RejectReason, Rejection};
 pub use samples::{SeriesSamples, TimedHistogram};
 pub use scan::{Scan, ScanPart};

@@ -342,7 +342,7 @@ impl<'a> ChunkReader<'a> {
         let count = header.values as usize;
         if !spec.kind.is_bytes() {
             let mut words = Vec::new();
-            decode_plain_words(spec.kind, &body, count, &mut words)?;
+            decode_plain_words(spec, &body, count, &mut words)?;
             return Ok(Entries::Words(words));
         }
         let mut dictionary = Dictionary::new();
