@@ -7,7 +7,7 @@ use weir_collector::{
     receivers::{
         elasticsearch::ElasticsearchConfig, filelog::FilelogConfig, loki::LokiConfig, otlp::OtlpConfig,
         prometheus::PrometheusConfig, remote_write::RemoteWriteConfig, splunk_hec::SplunkHecConfig,
-        syslog::SyslogConfig, zipkin::ZipkinConfig,
+        synthetic::SyntheticConfig, syslog::SyslogConfig, zipkin::ZipkinConfig,
     },
 };
 
@@ -65,6 +65,7 @@ impl Kind {
                 "prometheus",
                 "prometheusremotewrite",
                 "splunk_hec",
+                "synthetic",
                 "syslog",
                 "zipkin",
             ],
@@ -95,6 +96,8 @@ pub(crate) enum ReceiverConfig {
     Syslog(Box<SyslogConfig>),
     /// `filelog`.
     Filelog(Box<FilelogConfig>),
+    /// `synthetic`.
+    Synthetic(Box<SyntheticConfig>),
 }
 
 /// A processor as configured.
@@ -191,6 +194,10 @@ pub(super) fn receivers(root: &Node, findings: &mut Findings) -> Option<BTreeMap
             "filelog" | "file_log" => {
                 let check = |config: &FilelogConfig| config.check();
                 reading.read(&node, &steps, check).map(|config| ReceiverConfig::Filelog(Box::new(config)))
+            }
+            "synthetic" => {
+                let check = |config: &SyntheticConfig| config.check();
+                reading.read(&node, &steps, check).map(|config| ReceiverConfig::Synthetic(Box::new(config)))
             }
             "prometheus" => {
                 let check = |config: &PrometheusConfig| config.check().map_err(|error| flaw(&error.to_string()));

@@ -45,7 +45,10 @@ pub(super) fn check(
                 listeners.push((way, &loki.protocols.http.endpoint));
             }
             // One asks, the other is on the query endpoint.
-            ReceiverConfig::Prometheus(_) | ReceiverConfig::RemoteWrite(_) | ReceiverConfig::Filelog(_) => {}
+            ReceiverConfig::Prometheus(_)
+            | ReceiverConfig::RemoteWrite(_)
+            | ReceiverConfig::Filelog(_)
+            | ReceiverConfig::Synthetic(_) => {}
             ReceiverConfig::Elasticsearch(config) => {
                 listeners.push((vec!["receivers", id, "endpoint"], &config.endpoint));
             }
