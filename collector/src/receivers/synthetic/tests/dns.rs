@@ -1,4 +1,4 @@
-//! Of a name server.
+//! Probes of a name server, over UDP and TCP.
 
 use serde_json::json;
 use tokio::{

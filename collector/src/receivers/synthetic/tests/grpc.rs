@@ -1,4 +1,4 @@
-//! By gRPC's health protocol.
+//! Probes by gRPC's health protocol.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};

@@ -1,4 +1,4 @@
-//! Over HTTP.
+//! Probes over HTTP: answers, conditions, redirects, TLS.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Over TCP.
+//! Probes over TCP: lines that are expected and sent.
 
 use serde_json::json;
 use tokio::{
