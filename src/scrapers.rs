@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use anyhow::Context;
@@ -14,6 +14,7 @@ use hyper::{
     body::Bytes,
     header::{CONTENT_TYPE, HeaderValue},
 };
+use parking_lot::Mutex;
 use weir_collector::{
     Append,
     receivers::{
@@ -113,7 +114,7 @@ impl Scrapers {
         around: &Around,
         samplers: &Samplers,
     ) -> anyhow::Result<bool> {
-        let mut running = self.0.lock().expect("no panic while it is held");
+        let mut running = self.0.lock();
         let mut wanted = BTreeMap::new();
         for (id, config) in receivers {
             let folder = file.and_then(Path::parent);
@@ -155,7 +156,7 @@ impl Scrapers {
     }
 
     fn all(&self) -> Vec<Arc<Scraper>> {
-        self.0.lock().expect("no panic while it is held").values().map(|running| running.asking.scraper()).collect()
+        self.0.lock().values().map(|running| running.asking.scraper()).collect()
     }
 
     /// What the query endpoint shows of them.

@@ -4,6 +4,7 @@
 
 mod ask;
 mod catalog;
+mod columns;
 pub mod disk;
 pub mod head;
 pub mod journal;

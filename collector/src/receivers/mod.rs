@@ -1,5 +1,6 @@
 //! What speaks to the outside: one file or folder per receiver, and the intake that they share.
 
+mod component;
 pub mod elasticsearch;
 pub mod filelog;
 mod intake;
@@ -13,4 +14,5 @@ pub mod synthetic;
 pub mod syslog;
 pub mod zipkin;
 
+pub use component::{Listener, ReceiverSettings};
 pub use span_limits::SpanLimits;

@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use serde::Deserialize;
-use weir_proto::{duration, relabel::RelabelConfig};
+use weir_proto::{duration, relabel::RelabelConfig, yaml::Flaw};
 
 use super::{allow::Network, module::Module};
-use crate::receivers::prometheus::{FileDiscovery, TargetGroup};
-
-/// What is wrong: the key, below the receiver's, and why.
-type Flaw = (String, String);
+use crate::receivers::{
+    ReceiverSettings,
+    prometheus::{FileDiscovery, TargetGroup},
+};
 
 /// `receivers.synthetic`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -134,6 +134,14 @@ impl SyntheticConfig {
             }
         }
         Ok(())
+    }
+}
+
+impl ReceiverSettings for SyntheticConfig {
+    const NAMES: &'static [&'static str] = &["synthetic"];
+
+    fn flaw(&self) -> Result<(), Flaw> {
+        self.check()
     }
 }
 
