@@ -4,10 +4,11 @@ use std::{
     collections::BTreeMap,
     future::Future,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use weir_proto::{Signal, TenantId, time::Clock};
 
@@ -149,13 +150,13 @@ impl Archive {
     /// What the catalog says, once.
     pub(crate) fn learn(&self, segments: Vec<ArchivedSegment>, pins: Vec<(Signal, u64, u64)>) {
         let segments = segments.into_iter().map(|segment| (segment.id.clone(), segment));
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = segments.collect();
-        *self.pins.lock().unwrap_or_else(PoisonError::into_inner) = pins;
+        *self.known.lock() = segments.collect();
+        *self.pins.lock() = pins;
     }
 
     /// A segment that the catalog says something new of; `None`: nothing any more.
     pub(crate) fn note(&self, id: &SegmentId, segment: Option<ArchivedSegment>) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         match segment {
             Some(segment) => drop(known.insert(id.clone(), segment)),
             None => drop(known.remove(id)),
@@ -164,12 +165,12 @@ impl Archive {
 
     /// What is known of a segment.
     pub(crate) fn known(&self, id: &SegmentId) -> Option<ArchivedSegment> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        self.known.lock().get(id).cloned()
     }
 
     /// Everything that is known, oldest first within a signal and tenant.
     pub(crate) fn all_known(&self) -> Vec<ArchivedSegment> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.known.lock().values().cloned().collect()
     }
 
     /// Whether a segment may leave the local disk: its objects are there, compared, and its table says so.
@@ -179,7 +180,7 @@ impl Archive {
 
     /// Whether somebody wants what a signal has in a range of time to stay on local disk.
     pub(crate) fn is_pinned(&self, signal: Signal, (from_ns, to_ns): (u64, u64)) -> bool {
-        let pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
+        let pins = self.pins.lock();
         pins.iter().any(|&(of, from, to)| of == signal && from <= to_ns && from_ns <= to)
     }
 
@@ -217,7 +218,7 @@ impl Archive {
     /// Tests: whether the process is to have died here.
     #[cfg(test)]
     pub(crate) fn step(&self, name: &'static str) -> Result<(), ArchiveError> {
-        let stop_at = *self.stop_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let stop_at = *self.stop_at.lock();
         if stop_at == Some(name) { Err(ArchiveError::Stopped) } else { Ok(()) }
     }
 

@@ -6,9 +6,10 @@ use std::{
     io,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{Arc, LazyLock},
 };
 
+use parking_lot::Mutex;
 use prometheus::{IntCounter, IntGauge, register_int_counter, register_int_gauge};
 
 use crate::disk::Disk;
@@ -74,7 +75,7 @@ impl Cache {
     /// Reads from a block; false when it is not there.
     pub(crate) fn read(&self, key: &BlockKey, at: u64, into: &mut [u8]) -> bool {
         let file = {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.state.lock();
             state.touch(key)
         };
         // A file that cannot be read any more is as good as none.
@@ -85,7 +86,7 @@ impl Cache {
 
     /// Whether a block is there.
     pub(crate) fn has(&self, key: &BlockKey) -> bool {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).blocks.contains_key(key)
+        self.state.lock().blocks.contains_key(key)
     }
 
     /// Keeps a block, if there is room on the disk. Whoever has it does not need it from here.
@@ -94,7 +95,7 @@ impl Cache {
             return;
         }
         let number = {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.state.lock();
             state.files += 1;
             state.files
         };
@@ -108,7 +109,7 @@ impl Cache {
                 return;
             }
         };
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         state.uses += 1;
         let used = state.uses;
         let block = Block { file, number, bytes: bytes.len() as u64, used };

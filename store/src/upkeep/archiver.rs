@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, LazyLock, PoisonError},
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
@@ -163,7 +163,7 @@ fn is_pressed(shared: &Shared) -> bool {
 fn upload(shared: &Arc<Shared>, archive: &Arc<Archive>, stored: &Arc<StoredSegment>) -> Result<(), ArchiveError> {
     {
         // From here on no merge that has not ended yet may take it.
-        let _changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
+        let _changing = shared.segments_change.lock();
         stored.set_unmergeable();
     }
     let uploaded = match archive.upload(stored.segment(), &|| shared.is_stopping()) {
@@ -175,7 +175,7 @@ fn upload(shared: &Arc<Shared>, archive: &Arc<Archive>, stored: &Arc<StoredSegme
             return Err(error);
         }
     };
-    let _changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
+    let _changing = shared.segments_change.lock();
     if shared.runtime.block_on(shared.catalog.add_archived(&uploaded))? {
         tracing::info!(id = %uploaded.id, tenant = %uploaded.id.tenant, bytes = uploaded.bytes, "a segment is in the archive");
         ARCHIVED.with_label_values(&[uploaded.id.signal.name()]).inc_by(uploaded.rows);
