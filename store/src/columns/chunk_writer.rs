@@ -42,7 +42,7 @@ pub(crate) struct ChunkWriter {
     compressor: zstd::bulk::Compressor<'static>,
     planner: Planner,
     /// The content of the page under way.
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
     compressed: Vec<u8>,
 }
 
@@ -243,7 +243,7 @@ impl ChunkWriter {
     }
 
     /// Appends `self.body` as a page; returns its length, header included.
-    pub(super) fn write_page(
+    pub(crate) fn write_page(
         &mut self,
         chunk: &mut Chunk,
         dictionary: bool,
@@ -310,13 +310,13 @@ impl ChunkWriter {
 }
 
 /// The bytes of a chunk under way.
-pub(super) struct Chunk {
+pub(crate) struct Chunk {
     /// As they go to the file.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// How many they were before compression.
-    pub(super) plain_bytes: usize,
+    pub(crate) plain_bytes: usize,
     /// Whether pages are compressed.
-    pub(super) compresses: bool,
+    pub(crate) compresses: bool,
 }
 
 fn cut_pages(view: ChunkView<'_>, plan: &Plan) -> Vec<PageBounds> {

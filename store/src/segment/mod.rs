@@ -63,8 +63,8 @@ pub use merge::{merge, salvage};
 pub use open::Segment;
 pub use scan::attribute_in_json;
 pub(crate) use scan::{
-    BodyField, HeadRow, LineScanRows, ScanRows, SegmentPart, field_passes, is_string_only, last_part, passes,
-    structured_text, write_resource,
+    BodyField, HeadRow, LineScanRows, NarrowedRows, ScanRows, SegmentPart, field_passes, is_string_only, last_part,
+    passes, structured_text, write_resource,
 };
 pub use search::Searched;
 pub use write::write_segment;

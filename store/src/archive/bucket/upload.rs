@@ -64,12 +64,11 @@ impl Source {
         let read = read.await.map_err(io::Error::other).and_then(|read| read);
         read.map_err(|source| BucketError::Local { path: self.path.clone(), source })
     }
+}
 
-    /// The file's ranges of `part_bytes`, at least one.
-    fn parts(&self, part_bytes: u64) -> impl Iterator<Item = Range<u64>> + use<> {
-        let bytes = self.bytes;
-        (0..bytes.div_ceil(part_bytes).max(1)).map(move |at| at * part_bytes..((at + 1) * part_bytes).min(bytes))
-    }
+/// The ranges of `part_bytes` of something of `bytes`, at least one.
+fn ranges(bytes: u64, part_bytes: u64) -> impl Iterator<Item = Range<u64>> {
+    (0..bytes.div_ceil(part_bytes).max(1)).map(move |at| at * part_bytes..((at + 1) * part_bytes).min(bytes))
 }
 
 impl Bucket {
@@ -108,13 +107,9 @@ impl Bucket {
     }
 
     async fn put_small_file(&self, key: &str, source: &Source, crc32c: Option<u32>) -> Result<Uploaded, BucketError> {
-        let _held = self.hold(source.bytes).await;
-        let content = source.read(0..source.bytes).await?;
-        let crc = crc32c::crc32c(&content);
-        check(key, source, crc, crc32c)?;
         let mut damage = None;
         for _ in 0..UPLOADS_MAX {
-            let put = self.put_new(key, content.clone()).await?;
+            let (crc, put) = self.put_at_once(key, source, crc32c).await?;
             match self.read_back(key, source, crc).await {
                 Ok(()) => return Ok(Uploaded { bytes: source.bytes, crc32c: crc, put }),
                 Err(error @ BucketError::Corrupt { .. }) if put == Put::Written => {
@@ -125,6 +120,15 @@ impl Bucket {
             }
         }
         Err(damage.expect("each round that goes on found damage"))
+    }
+
+    /// Puts the file with one request. Its memory is given back before it is read again, which takes some too.
+    async fn put_at_once(&self, key: &str, source: &Source, crc32c: Option<u32>) -> Result<(u32, Put), BucketError> {
+        let _held = self.hold(source.bytes).await;
+        let content = source.read(0..source.bytes).await?;
+        let crc = crc32c::crc32c(&content);
+        check(key, source, crc, crc32c)?;
+        Ok((crc, self.put_new(key, content).await?))
     }
 
     /// An object of this name is there: it is ours, of an upload that was cut off, or it is another.
@@ -140,7 +144,7 @@ impl Bucket {
             return Err(conflict(format!("{bytes} bytes, not {}", source.bytes)));
         }
         let mut crc = 0;
-        for range in source.parts(self.shared.options.part_bytes) {
+        for range in ranges(source.bytes, self.shared.options.part_bytes) {
             crc = crc32c::crc32c_append(crc, &source.read(range).await?);
         }
         check(key, source, crc, crc32c)?;
@@ -158,7 +162,7 @@ impl Bucket {
         let create = || async { store.create_multipart(&path).await.map_err(|error| Failure::of(key, error)) };
         let id = self.attempt("create_upload", key, create).await?;
         let mut unfinished = Unfinished { bucket: self, path: path.clone(), id: Some(id.clone()) };
-        let ranges = source.parts(self.shared.options.part_bytes).enumerate();
+        let ranges = ranges(source.bytes, self.shared.options.part_bytes).enumerate();
         let part = |(number, range)| self.upload_part(key, &path, &id, source, number, range);
         let sending = stream::iter(ranges).map(part).buffered(self.shared.options.parts_at_once.max(1));
         let sent: Vec<(PartId, u32, usize)> = match sending.try_collect().await {
@@ -205,6 +209,13 @@ impl Bucket {
         }
     }
 
+    /// One upload in parts without a look at what is there. Whether it was ours that was completed.
+    #[cfg(test)]
+    pub(super) async fn upload_for_test(&self, key: &str, file: &FilePath) -> Result<bool, BucketError> {
+        let source = Source::open(file).await?;
+        Ok(matches!(self.upload(key, &source, None).await?, Sent::Done(_)))
+    }
+
     async fn upload_part(
         &self,
         key: &str,
@@ -247,8 +258,8 @@ impl Bucket {
             return Ok(());
         }
         match self.shared.options.read_back {
-            ReadBack::Whole if self.crc_there(key, source).await? == crc => Ok(()),
-            ReadBack::Whole if self.crc_there(key, source).await? == crc => Ok(()),
+            ReadBack::Whole if self.crc_there(key, source.bytes).await? == crc => Ok(()),
+            ReadBack::Whole if self.crc_there(key, source.bytes).await? == crc => Ok(()),
             ReadBack::Whole => Err(BucketError::Corrupt {
                 key: key.to_owned(),
                 reason: format!("its CRC32C is not the file's, {crc:08x}"),
@@ -257,11 +268,17 @@ impl Bucket {
         }
     }
 
-    /// The CRC32C of an object as long as the file.
-    async fn crc_there(&self, key: &str, source: &Source) -> Result<u32, BucketError> {
+    /// Length and CRC32C of an object, all of which is read, a part at a time.
+    pub async fn sum(&self, key: &str) -> Result<(u64, u32), BucketError> {
+        let head = self.head(key).await?;
+        Ok((head.bytes, self.crc_there(key, head.bytes).await?))
+    }
+
+    /// The CRC32C of an object of `bytes`.
+    async fn crc_there(&self, key: &str, bytes: u64) -> Result<u32, BucketError> {
         let path = self.path(key)?;
         let mut crc = 0;
-        for range in source.parts(self.shared.options.part_bytes) {
+        for range in ranges(bytes, self.shared.options.part_bytes).filter(|range| !range.is_empty()) {
             let _held = self.hold(range.end - range.start).await;
             let read = || self.read_range(key, &path, range.clone());
             crc = crc32c::crc32c_append(crc, &self.attempt("read_back", key, read).await?);

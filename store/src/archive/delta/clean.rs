@@ -22,7 +22,6 @@ impl Table {
 
     /// Writes a checkpoint of the state as it is known.
     pub async fn write_checkpoint(&mut self) -> Result<(), TableError> {
-        self.forget_removed();
         let version = self.state.version;
         let (actions, adds) = (self.state.actions(), self.state.files.len() as u64);
         let size = actions.len() as u64;
@@ -49,17 +48,6 @@ impl Table {
         put.map_err(|source| self.error(source))?;
         self.checkpoint = Some(version);
         Ok(())
-    }
-
-    /// Removed files that are vacuumed and old enough need not be in checkpoints any more.
-    fn forget_removed(&mut self) {
-        let (now_ms, steady_ms) = (self.now_ms(), self.state.steady_at(self.now_ms()));
-        let kept_ms = self.options.removed_retention.as_millis() as i64;
-        // Twice as long: first the object goes, then the memory of it.
-        let is_old = |then: i64, now: i64| now.saturating_sub(then) > kept_ms.saturating_mul(2);
-        self.state
-            .removed
-            .retain(|_, tombstone| !(is_old(tombstone.deleted_ms, now_ms) && is_old(tombstone.steady_ms, steady_ms)));
     }
 
     /// The removed files whose grace is over: nothing reads them but readers of versions older than the grace. By the

@@ -119,7 +119,7 @@ pub(super) fn empty(form: AttributeForm) -> Column {
 }
 
 /// The values of a promoted column in this form.
-fn in_form(kind: Kind, column: Column, form: AttributeForm) -> Column {
+pub(super) fn in_form(kind: Kind, column: Column, form: AttributeForm) -> Column {
     match (form, kind) {
         (AttributeForm::Text, Kind::Text | Kind::Json)
         | (AttributeForm::Bool, Kind::Bool)

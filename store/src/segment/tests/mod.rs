@@ -5,6 +5,7 @@ mod bodies_back;
 pub(crate) mod colliding;
 mod damage;
 mod figures;
+mod labels_of_fields;
 mod listing;
 mod merging;
 mod odd;
