@@ -1,10 +1,9 @@
 //! Takes the values of chosen rows out of decoded pages; rows then count from 0 in their order.
 
+use crate::columns::{Column, Dictionary, Values};
 use crate::segment::{
     SegmentError,
     chunk_reader::{Block, ChunkReader},
-    column::{Column, Values},
-    dictionary::Dictionary,
     selection::Selection,
 };
 
@@ -33,6 +32,20 @@ impl ChosenRows {
                 kept.map(|(_, row)| row).collect()
             }
         })
+    }
+
+    /// The same rows, so many at a time.
+    pub(in crate::segment) fn pieces(&self, rows_max: u32) -> Vec<Self> {
+        let size = rows_max.max(1) as usize;
+        match self {
+            Self::All(count) => {
+                let starts = (0..*count).step_by(size);
+                starts
+                    .map(|start| Self::Some((start..count.saturating_sub(start).min(rows_max) + start).collect()))
+                    .collect()
+            }
+            Self::Some(rows) => rows.chunks(size).map(|rows| Self::Some(rows.to_vec())).collect(),
+        }
     }
 
     /// How many.
