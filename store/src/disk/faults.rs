@@ -79,7 +79,7 @@ impl Faults {
     /// What was to be synced so far.
     #[cfg(test)]
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
-        self.paths.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.paths.lock().clone()
     }
 
     /// Makes the nth sync fail with EIO.
@@ -99,7 +99,7 @@ impl Faults {
             return Ok(SyncVerdict::Sync);
         }
         #[cfg(test)]
-        self.paths.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
+        self.paths.lock().push(path.to_owned());
         if nth == self.skip_sync.load(Relaxed) {
             eprintln!("weir fault: sync {nth} left out ({})", path.display());
             *self.skipped.lock() = Some(path.to_owned());
