@@ -129,7 +129,7 @@ fn mounts(plan: &Plan, shared: Shared, append: Append, door: &SampleDoor) -> Vec
 /// Remote write on the query endpoint.
 fn remote_write_mount(plan: &Plan, door: &SampleDoor) -> Mount {
     let configured = plan.config.receivers.values().find_map(|config| match config {
-        ReceiverConfig::RemoteWrite(config) => Some(config.clone()),
+        ReceiverConfig::RemoteWrite(config) => Some((**config).clone()),
         _ => None,
     });
     let config = configured.unwrap_or_else(RemoteWriteConfig::default);

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use anyhow::Context;
@@ -14,6 +14,7 @@ use hyper::{
     body::Bytes,
     header::{CONTENT_TYPE, HeaderValue},
 };
+use parking_lot::Mutex;
 use weir_collector::receivers::prometheus::{self, PrometheusConfig, Scraper, Surroundings};
 use weir_proto::metrics::Labels;
 use weir_query::{LabelTest, http::Mount};
@@ -43,7 +44,7 @@ impl Scrapers {
         own: SocketAddr,
         surroundings: &Surroundings,
     ) -> anyhow::Result<bool> {
-        let mut running = self.0.lock().expect("no panic while it is held");
+        let mut running = self.0.lock();
         let mut wanted = BTreeMap::new();
         for (id, config) in receivers {
             if let ReceiverConfig::Prometheus(config) = config {
@@ -78,7 +79,7 @@ impl Scrapers {
     }
 
     fn all(&self) -> Vec<Arc<Scraper>> {
-        self.0.lock().expect("no panic while it is held").values().map(|running| running.scraper.clone()).collect()
+        self.0.lock().values().map(|running| running.scraper.clone()).collect()
     }
 
     /// What the query endpoint shows of them.

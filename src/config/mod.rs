@@ -15,6 +15,7 @@ mod listeners;
 mod period;
 mod pipelines;
 mod prometheus;
+mod receivers;
 mod service;
 mod storage;
 
@@ -26,11 +27,12 @@ use weir_query::http::QueryConfig;
 
 pub(crate) use self::{
     alerting::AlertingConfig,
-    components::{ProcessorConfig, ReceiverConfig},
+    components::ProcessorConfig,
     convert::convert,
     error::ConfigError,
     pipelines::Pipelines,
     prometheus::target_groups,
+    receivers::ReceiverConfig,
     storage::{Accept, StorageConfig},
 };
 use self::{

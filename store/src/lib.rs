@@ -5,6 +5,7 @@
 pub mod archive;
 mod ask;
 mod catalog;
+mod columns;
 pub mod disk;
 pub mod head;
 pub mod journal;

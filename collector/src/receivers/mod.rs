@@ -1,5 +1,6 @@
 //! What speaks to the outside: one file or folder per receiver, and the intake that they share.
 
+mod component;
 pub mod elasticsearch;
 pub mod filelog;
 mod intake;
@@ -12,4 +13,5 @@ pub mod splunk_hec;
 pub mod syslog;
 pub mod zipkin;
 
+pub use component::{Listener, ReceiverSettings};
 pub use span_limits::SpanLimits;

@@ -6,10 +6,9 @@ mod resources;
 mod rows;
 mod tail;
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
+
+use parking_lot::Mutex;
 
 use weir_proto::{Signal, TenantId};
 use weir_store::{ReadBounds, ResourceTest, Scan, ScanColumn, ScanFilter, ScanPart, ScanRequest, Snapshot};
@@ -78,7 +77,7 @@ fn resource_test(matchers: &[Matcher], resources: &Arc<Mutex<Resources>>) -> Res
     let tests = matchers.iter().map(TextTest::new).collect::<Result<Vec<_>, _>>()?;
     let resources = Arc::clone(resources);
     Ok(ResourceTest::new(move |json, scope| {
-        let resource = resources.lock().unwrap_or_else(PoisonError::into_inner).of(json, scope);
+        let resource = resources.lock().of(json, scope);
         tests.iter().all(|test| resource.stream.get(test.name()).is_none_or(|value| test.fits(value)))
     }))
 }

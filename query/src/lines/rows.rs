@@ -1,11 +1,12 @@
 //! Lines of a scan's batches.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow_array::{
     Array, DictionaryArray, FixedSizeBinaryArray, Int32Array, RecordBatch, StringArray, TimestampNanosecondArray,
     cast::AsArray, types::UInt32Type,
 };
+use parking_lot::Mutex;
 use serde_json::Value;
 use weir_proto::otlp::logs::{UNKNOWN_LEVEL, level_of_severity, level_of_text, level_of_word};
 use weir_store::{Place, ScanColumn};
@@ -178,7 +179,7 @@ impl Cache {
             return Arc::clone(resource);
         }
         let resource = self.known.entry(codes).or_insert_with(|| {
-            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = all.lock();
             all.of(resources.get(row), scopes.get(row))
         });
         let resource = Arc::clone(resource);

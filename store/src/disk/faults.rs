@@ -3,11 +3,10 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
+
+use parking_lot::Mutex;
 
 /// Leaves out the nth sync (counted from 1) of the process.
 const SKIP_SYNC_ENV: &str = "WEIR_FAULT_SKIP_SYNC";
@@ -69,7 +68,7 @@ impl Faults {
 
     /// What was not synced because of [`Self::skip_sync`].
     pub fn skipped(&self) -> Option<PathBuf> {
-        self.skipped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.skipped.lock().clone()
     }
 
     /// Makes the nth sync fail with EIO.
@@ -90,7 +89,7 @@ impl Faults {
         }
         if nth == self.skip_sync.load(Relaxed) {
             eprintln!("weir fault: sync {nth} left out ({})", path.display());
-            *self.skipped.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.to_owned());
+            *self.skipped.lock() = Some(path.to_owned());
             return Ok(SyncVerdict::Skip);
         }
         if nth == self.fail_sync.load(Relaxed) {

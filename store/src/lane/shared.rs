@@ -2,13 +2,11 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{
-        Condvar, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
+use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 use weir_proto::{Signal, time::Clock};
 
@@ -133,21 +131,21 @@ impl Shared {
 
     /// Wakes the background threads.
     pub(crate) fn ring(&self) {
-        *self.bell.rings.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        *self.bell.rings.lock() += 1;
         self.bell.rung.notify_all();
     }
 
     /// Waits for a ring or the end of `tick`.
     pub(crate) fn wait(&self, tick: Duration) {
-        let rings = self.bell.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rings = self.bell.rings.lock();
         let before = *rings;
-        drop(self.bell.rung.wait_timeout_while(rings, tick, |rings| *rings == before && !self.is_stopping()));
+        self.bell.rung.wait_while_for(&mut rings, |rings| *rings == before && !self.is_stopping(), tick);
     }
 
     /// Waits for the end of `length`, or of the store, whatever rings.
     pub(crate) fn pause(&self, length: Duration) {
-        let rings = self.bell.rings.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.bell.rung.wait_timeout_while(rings, length, |_| !self.is_stopping()));
+        let mut rings = self.bell.rings.lock();
+        self.bell.rung.wait_while_for(&mut rings, |_| !self.is_stopping(), length);
     }
 }
 

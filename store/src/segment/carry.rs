@@ -7,9 +7,8 @@ use parquet::{
 };
 use weir_proto::Signal;
 
-use super::{
-    Segment, SegmentError, body_fields::BodyFields, body_tokens::Tokens, chunk_reader::ChunkReader, schema::ColumnSpec,
-};
+use super::{Segment, SegmentError, body_fields::BodyFields, body_tokens::Tokens, chunk_reader::ChunkReader};
+use crate::columns::ColumnSpec;
 
 /// A segment whose row groups may be taken over.
 #[derive(Debug)]

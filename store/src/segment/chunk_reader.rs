@@ -14,16 +14,13 @@ use parquet::{
 
 use super::{
     SegmentError,
-    column::{Column, Values},
-    data_page::{DataPage, Entries, decode_plain_bytes, decode_plain_words},
-    dictionary::Dictionary,
-    encoding::{
-        BadEncoding,
-        page::{self, HEADER_BYTES_MAX, PageHeader},
-    },
     files::ReadFile,
-    packing::Packing,
-    schema::{ColumnSpec, FileColumns, Kind, Table, Unwritten},
+    schema::{FileColumns, Table, Unwritten},
+};
+use crate::columns::{
+    BadEncoding, Column, ColumnSpec, DataPage, Dictionary, Entries, Kind, Packing, Values, decode_plain_bytes,
+    decode_plain_words,
+    page::{self, HEADER_BYTES_MAX, PageHeader},
 };
 
 /// Values of some pages of a column chunk; rows count from the row group's first.

@@ -9,13 +9,13 @@ use weir_proto::otlp::messages::{
 use super::{
     SegmentError,
     chunk_reader::{Block, ChunkReader},
-    column::Column,
     json::{self, BadJson},
     record::{attribute, shared, text},
     scan::{bodies, gather::ChosenRows},
-    schema::{BODY_PREFIX, ColumnSpec, DEFECT_NO_TIME, ITEM_PREFIX, RESOURCE_PREFIX, lines},
+    schema::{BODY_PREFIX, DEFECT_NO_TIME, ITEM_PREFIX, RESOURCE_PREFIX, lines},
 };
 use crate::ask::line::LineRecord;
+use crate::columns::{Column, ColumnSpec};
 
 /// A line on its way.
 #[derive(Debug, Default)]

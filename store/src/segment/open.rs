@@ -17,9 +17,10 @@ use super::{
     chunk_reader::ChunkReader,
     files::{INDEX, MANIFEST, ReadFile},
     manifest::{BloomCheck, Checked, Manifest},
-    schema::{ColumnSpec, FileColumns, Table, fixed, read_schema},
+    schema::{FileColumns, Table, fixed, read_schema},
     trace_index::{Extent, TraceIndex},
 };
+use crate::columns::ColumnSpec;
 use crate::ledger::Tally;
 
 /// An open segment: footer and index directory in memory, files opened for each read.

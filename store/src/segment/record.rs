@@ -11,12 +11,12 @@ use weir_proto::otlp::messages::{
 use super::{
     SegmentError,
     chunk_reader::{Block, ChunkReader},
-    column::Column,
     events,
     json::{self, BadJson},
-    schema::{ColumnSpec, ITEM_PREFIX, Kind, RESOURCE_PREFIX, fixed},
+    schema::{ITEM_PREFIX, RESOURCE_PREFIX, fixed},
 };
 use crate::ask::span::{SpanRecord, SpanState};
+use crate::columns::{Column, ColumnSpec, Kind};
 
 /// A span on its way.
 #[derive(Debug, Default)]

@@ -18,16 +18,14 @@ use super::{
     SegmentError,
     body_fields::BodyFields,
     body_tokens::BodyFilter,
-    chunk_writer::ChunkWriter,
-    column::{ChunkView, Column},
     event_tokens::ListKeys,
     files::{NewDirectory, NewFile},
     json::BadJson,
     manifest::{BloomCheck, Checked, ResidualKeys},
     operations::{ServiceList, ServiceNames},
-    packing::Packing,
-    schema::{BODY_PREFIX, ColumnSpec, Listed, Table, id_column, lines, parquet_schema},
+    schema::{BODY_PREFIX, Listed, Table, id_column, lines, parquet_schema},
 };
+use crate::columns::{ChunkView, ChunkWriter, Column, ColumnSpec, Packing};
 
 /// Rows of a row group. Few in tests of development builds, so that they meet the edges.
 pub(super) const ROW_GROUP_ROWS: u32 = if cfg!(all(test, debug_assertions)) { 1000 } else { 128 << 10 };

@@ -8,88 +8,8 @@ use parquet::{
 };
 use weir_proto::Signal;
 
-use super::{
-    body_fields::{self, BodyFields, IdColumn},
-    packing::Packing,
-};
-
-/// What a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Kind {
-    /// UTF-8.
-    Text,
-    /// JSON text.
-    Json,
-    /// true or false.
-    Bool,
-    /// 32 bits, signed.
-    Int32,
-    /// 32 bits, unsigned.
-    Uint32,
-    /// 64 bits, signed.
-    Int64,
-    /// Unix ns.
-    Time,
-    /// 64-bit float.
-    Double,
-    /// 8 bytes.
-    Id8,
-    /// 16 bytes.
-    Id16,
-}
-
-impl Kind {
-    /// Whether values are byte strings (behind codes); numbers otherwise.
-    pub(super) fn is_bytes(self) -> bool {
-        matches!(self, Self::Text | Self::Json | Self::Id16)
-    }
-
-    /// Parquet's physical type.
-    pub(super) fn physical(self) -> Physical {
-        match self {
-            Self::Text | Self::Json => Physical::BYTE_ARRAY,
-            Self::Bool => Physical::BOOLEAN,
-            Self::Int32 | Self::Uint32 => Physical::INT32,
-            Self::Int64 | Self::Time => Physical::INT64,
-            Self::Double => Physical::DOUBLE,
-            Self::Id8 | Self::Id16 => Physical::FIXED_LEN_BYTE_ARRAY,
-        }
-    }
-
-    /// Bytes of a value in PLAIN encoding, where that is fixed and whole.
-    pub(super) fn width(self) -> Option<usize> {
-        match self {
-            Self::Text | Self::Json | Self::Bool => None,
-            Self::Int32 | Self::Uint32 => Some(4),
-            Self::Int64 | Self::Time | Self::Double | Self::Id8 => Some(8),
-            Self::Id16 => Some(16),
-        }
-    }
-}
-
-/// A column of the file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct ColumnSpec {
-    /// Its name: a fixed one, `attributes.<key>` or `resource.<key>`.
-    pub(super) name: String,
-    /// What it holds.
-    pub(super) kind: Kind,
-    /// Whether every row has a value.
-    pub(super) required: bool,
-    /// How texts are stored.
-    pub(super) packing: Packing,
-}
-
-impl ColumnSpec {
-    /// Parquet's physical type.
-    pub(super) fn physical(&self) -> Physical {
-        match self.packing {
-            Packing::None => self.kind.physical(),
-            Packing::Time(_) => Physical::INT64,
-            _ => Physical::FIXED_LEN_BYTE_ARRAY,
-        }
-    }
-}
+use super::body_fields::{self, BodyFields, IdColumn};
+use crate::columns::{ColumnSpec, Kind, Nature, Packing};
 
 /// What rows have in a file that was written before there was such a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,7 +112,13 @@ impl Table {
     pub(super) fn column_specs(&self) -> Vec<ColumnSpec> {
         let specs = self.specs.iter();
         specs
-            .map(|&(name, kind, required)| ColumnSpec { name: name.into(), kind, required, packing: Packing::None })
+            .map(|&(name, kind, required)| ColumnSpec {
+                name: name.into(),
+                kind,
+                required,
+                packing: Packing::None,
+                nature: nature_of(name),
+            })
             .collect()
     }
 
@@ -400,6 +326,19 @@ fn packed_type(packing: Packing) -> Option<LogicalType> {
     }
 }
 
+/// What is known of a column's values, from its name.
+fn nature_of(name: &str) -> Nature {
+    if name == fixed::SPECS[fixed::DURATION].0 {
+        Nature::Scattered
+    } else if name == fixed::SPECS[fixed::SERVICE].0 || name == fixed::SPECS[fixed::NAME].0 {
+        Nature::Bounding
+    } else if name.starts_with(BODY_PREFIX) {
+        Nature::Field
+    } else {
+        Nature::Plain
+    }
+}
+
 /// How a column of a field holds its texts, from its type; ids and times of other columns are no texts.
 fn packing_of(leaf: &ColumnDescriptor) -> Packing {
     let is_field = leaf.name().starts_with(BODY_PREFIX);
@@ -490,7 +429,7 @@ fn spec_of(leaf: &ColumnDescriptor) -> Option<ColumnSpec> {
         _ => return None,
     };
     let required = leaf.self_type().get_basic_info().repetition() == Repetition::REQUIRED;
-    Some(ColumnSpec { name: leaf.name().to_owned(), kind, required, packing })
+    Some(ColumnSpec { name: leaf.name().to_owned(), kind, required, packing, nature: nature_of(leaf.name()) })
 }
 
 /// Longest key that becomes a column's name; longer ones stay in the residual.

@@ -4,11 +4,13 @@ use std::{
     ops::Deref,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Instant,
 };
+
+use parking_lot::Mutex;
 
 use super::{
     kind::SegmentKind,
@@ -94,7 +96,7 @@ impl<S> StoredSegment<S> {
     /// A read failed. When that is to be logged: how many did since the last line.
     pub(crate) fn read_failed(&self, now: Instant) -> Option<u64> {
         // Two numbers: a panic elsewhere cannot have left them half changed.
-        self.read_errors.lock().unwrap_or_else(PoisonError::into_inner).happened(now)
+        self.read_errors.lock().happened(now)
     }
 
     /// As [`Self::retire`], but it goes to `path`: what is left of it may be worth a look.

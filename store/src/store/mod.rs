@@ -6,10 +6,9 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    thread::JoinHandle,
-};
+use std::{sync::Arc, thread::JoinHandle};
+
+use parking_lot::Mutex;
 
 use weir_proto::{Signal, TenantId, metrics::Labels, time::Clock};
 
@@ -148,7 +147,7 @@ impl Store {
 
     /// How sampling fares. May wait some milliseconds for the sampler.
     pub fn sampling_status(&self) -> SamplingStatus {
-        self.0.shared.sampler.lock().unwrap_or_else(PoisonError::into_inner).status()
+        self.0.shared.sampler.lock().status()
     }
 
     /// Closes the journal files in use, so that what they hold can be sealed before they are full or old.
@@ -194,7 +193,7 @@ impl Store {
             inner.shared.traces.journal.shutdown();
             inner.shared.logs.journal.shutdown();
             inner.shared.metrics.journal.shutdown();
-            let threads = std::mem::take(&mut *inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
+            let threads = std::mem::take(&mut *inner.threads.lock());
             for thread in threads {
                 drop(thread.join());
             }

@@ -1,7 +1,7 @@
 //! Watches the disk and the backlog, refuses receivers in time, and deletes what retention lets go of.
 
 use std::{
-    sync::{Arc, LazyLock, PoisonError},
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
@@ -86,7 +86,7 @@ pub(crate) fn inspect(shared: &Shared) {
     HEAD_LINES.set(view.logs.head_rows() as i64);
     HEAD_SAMPLES.set(view.metrics.head_samples() as i64);
     HEAD_SERIES.set(shared.registry.series_count() as i64);
-    HEAD_PAYLOAD_BYTES.set(shared.budget.lock().unwrap_or_else(PoisonError::into_inner).bytes() as i64);
+    HEAD_PAYLOAD_BYTES.set(shared.budget.lock().bytes() as i64);
     let segments = view.retained();
     SEGMENTS.set(segments.len() as i64);
     SEGMENT_BYTES.set(segments.iter().map(|segment| segment.size_bytes() as i64).sum());
@@ -153,7 +153,7 @@ pub(crate) fn apply_retention(shared: &Shared) -> Result<(), crate::catalog::Cat
     if expired(shared, &shared.views.current()).is_empty() {
         return Ok(());
     }
-    let _changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
+    let _changing = shared.segments_change.lock();
     let gone = expired(shared, &shared.views.current());
     let ids: Vec<(SegmentId, u64)> = gone.iter().map(|segment| segment.listed()).collect();
     shared.runtime.block_on(shared.catalog.remove(&ids, false))?;

@@ -3,7 +3,7 @@
 use std::{
     cmp::Reverse,
     ops::Range,
-    sync::{Arc, LazyLock, PoisonError},
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
@@ -226,7 +226,7 @@ pub(crate) fn merge_segments<S: SegmentKind>(shared: &Arc<Shared>, inputs: &[Arc
     };
     let rows = merged.items();
     {
-        let changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
+        let changing = shared.segments_change.lock();
         // Retention may have taken an input meanwhile: then the merger would bring its rows back.
         let view = shared.views.current();
         let listed = S::of_view(&view, id.signal).get(&id.tenant).map(Vec::as_slice).unwrap_or_default();

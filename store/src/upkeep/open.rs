@@ -4,9 +4,11 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     hash::{BuildHasher, Hasher, RandomState},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
+
+use parking_lot::Mutex;
 
 use weir_proto::{Signal, TenantId, time::Clock};
 
@@ -91,7 +93,7 @@ pub(crate) async fn open(
             file
         },
     )?;
-    budget.lock().unwrap_or_else(PoisonError::into_inner).add_all_replayed(&files);
+    budget.lock().add_all_replayed(&files);
     traces.show::<SpanRows>(&catalog, &views, (&recovered, files)).await?;
     sampler.finish_replay(replaying);
     if sampling.is_some() || !verdicts_recovered.files.is_empty() {

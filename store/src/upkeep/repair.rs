@@ -1,6 +1,6 @@
 //! Saves what is left of a damaged segment, and says in the ledger what is not.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::{merger::RETRY, quarantine, sealer::store_segment};
 use crate::{
@@ -81,7 +81,7 @@ fn may_hold_rows<S: SegmentKind>(shared: &Shared, segment: &StoredSegment<S>) ->
 fn commit<S: SegmentKind>(shared: &Arc<Shared>, damaged: &Arc<StoredSegment<S>>, left: Option<Arc<StoredSegment<S>>>) {
     let (from, rows) = (damaged.segment_id(), damaged.items());
     let rows_left = left.as_ref().map_or(0, |left| left.items());
-    let changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
+    let changing = shared.segments_change.lock();
     // Retention may have taken it meanwhile.
     let view = shared.views.current();
     let listed = S::of_view(&view, from.signal).get(&from.tenant).map(Vec::as_slice).unwrap_or_default();

@@ -4,9 +4,10 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::Error};
 use weir_port::{Check, InvalidConfig};
-use weir_proto::{duration, relabel::RelabelConfig, size};
+use weir_proto::{duration, relabel::RelabelConfig, size, yaml::Flaw};
 
 use super::http_config::{Authorization, BasicAuth, HttpKeys, Secret, TlsConfig};
+use crate::receivers::ReceiverSettings;
 
 /// `receivers.prometheus`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -401,4 +402,12 @@ pub(super) fn check_targets(groups: &[TargetGroup], files: &[FileDiscovery]) -> 
         }
     }
     Ok(())
+}
+
+impl ReceiverSettings for PrometheusConfig {
+    const NAMES: &'static [&'static str] = &["prometheus"];
+
+    fn flaw(&self) -> Result<(), Flaw> {
+        self.check().map_err(InvalidConfig::into_parts)
+    }
 }

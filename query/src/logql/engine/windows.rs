@@ -2,11 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
+
+use parking_lot::Mutex;
 
 use super::{
     Limits,
@@ -143,7 +142,7 @@ pub(super) fn compute(
     let work = || {
         let result =
             read(windows, (pieces, labels.as_deref()), &selection, (parts.as_ref(), &next, &stop), limits, progress);
-        let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = all.lock();
         match (result, &mut *all) {
             (Ok(found), Ok(all)) => all.push(found),
             (Err(error), Ok(_)) => {
@@ -160,7 +159,7 @@ pub(super) fn compute(
         }
         work();
     });
-    let found = all.into_inner().unwrap_or_else(PoisonError::into_inner)?;
+    let found = all.into_inner()?;
     let merged = merge(found, limits)?;
     finish(windows, pieces, merged)
 }

@@ -8,14 +8,13 @@ use super::{
 };
 use crate::{
     ask::{request::AttributeForm, span::Place},
+    columns::{Column, Dictionary, Kind, Values},
     segment::{
         Segment, SegmentError,
         chunk_reader::ChunkReader,
-        column::{Column, Values},
-        dictionary::Dictionary,
         json::{self, BadJson},
         json_entry,
-        schema::{BODY_PREFIX, ITEM_PREFIX, Kind, RESOURCE_PREFIX, lines},
+        schema::{BODY_PREFIX, ITEM_PREFIX, RESOURCE_PREFIX, lines},
     },
 };
 

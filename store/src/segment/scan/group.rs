@@ -18,10 +18,10 @@ use crate::{
         request::{ReadBounds, ScanColumn, ScanRequest},
         span::Place,
     },
+    columns::{Column, Values},
     segment::{
         Segment, SegmentError,
         chunk_reader::ChunkReader,
-        column::{Column, Values},
         json_entry,
         schema::{ITEM_PREFIX, RESOURCE_PREFIX, fixed},
     },

@@ -2,7 +2,7 @@
 
 /// How the texts of a column are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub(super) enum Packing {
+pub(crate) enum Packing {
     /// As they are.
     #[default]
     None,
@@ -23,7 +23,7 @@ const SECONDS_OF_DAY: i64 = 86_400;
 
 impl Packing {
     /// The one that a text has.
-    pub(super) fn of(text: &[u8]) -> Self {
+    pub(crate) fn of(text: &[u8]) -> Self {
         let packing = match text.len() {
             16 => Self::Hex8,
             32 => Self::Hex16,
@@ -37,14 +37,14 @@ impl Packing {
     }
 
     /// The one that all these texts have, if there are any.
-    pub(super) fn of_all<'t>(mut texts: impl Iterator<Item = &'t [u8]>) -> Self {
+    pub(crate) fn of_all<'t>(mut texts: impl Iterator<Item = &'t [u8]>) -> Self {
         let Some(first) = texts.next() else { return Self::None };
         let packing = Self::of(first);
         if packing != Self::None && texts.all(|text| packing.fits(text)) { packing } else { Self::None }
     }
 
     /// Bytes of a stored value, where they are not the text's.
-    pub(super) fn width(self) -> Option<usize> {
+    pub(crate) fn width(self) -> Option<usize> {
         match self {
             Self::None => None,
             Self::Hex8 | Self::Time(_) => Some(8),
@@ -53,7 +53,7 @@ impl Packing {
     }
 
     /// Whether the text comes back when it was packed.
-    pub(super) fn fits(self, text: &[u8]) -> bool {
+    pub(crate) fn fits(self, text: &[u8]) -> bool {
         match self {
             Self::None => true,
             Self::Hex8 => text.len() == 16 && is_hex(text),
@@ -68,7 +68,7 @@ impl Packing {
     }
 
     /// Appends what a text that fits is stored as.
-    pub(super) fn pack(self, text: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn pack(self, text: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::None => out.extend_from_slice(text),
             Self::Hex8 | Self::Hex16 => pack_hex(text, out),
@@ -80,7 +80,7 @@ impl Packing {
     }
 
     /// The number that a time that fits is stored as.
-    pub(super) fn pack_time(self, text: &[u8]) -> u64 {
+    pub(crate) fn pack_time(self, text: &[u8]) -> u64 {
         match self {
             Self::Time(digits) => time_of(text, digits).unwrap_or_default() as u64,
             _ => 0,
@@ -88,7 +88,7 @@ impl Packing {
     }
 
     /// Appends the text of what was stored.
-    pub(super) fn unpack(self, stored: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn unpack(self, stored: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::None => out.extend_from_slice(stored),
             Self::Hex8 | Self::Hex16 => unpack_hex(stored, out),
@@ -111,7 +111,7 @@ impl Packing {
     }
 
     /// Appends the text of a time that was stored as a number.
-    pub(super) fn unpack_time(self, word: u64, out: &mut Vec<u8>) {
+    pub(crate) fn unpack_time(self, word: u64, out: &mut Vec<u8>) {
         if let Self::Time(digits) = self {
             write_time(word as i64, digits, out);
         }

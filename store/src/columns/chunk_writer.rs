@@ -20,23 +20,23 @@ use super::{
     column::{ChunkView, ValuesView},
     encoding::{bits, delta, hybrid, page, page::PageHeader},
     packing::Packing,
-    schema::{BODY_PREFIX, ColumnSpec, Kind},
+    spec::{ColumnSpec, Kind, Nature},
     statistics::{self, Bounds},
 };
 
 /// Rows of a page: what a trace's lookup decodes. Small in tests of development builds, so that they meet the edges.
-pub(super) const PAGE_ROWS: u32 = if cfg!(all(test, debug_assertions)) { 128 } else { 8192 };
+pub(crate) const PAGE_ROWS: u32 = if cfg!(all(test, debug_assertions)) { 128 } else { 8192 };
 /// A page of plain byte strings ends at this size, whatever its rows.
 const PAGE_BYTES_MAX: usize = 1 << 20;
 /// A column chunk with fewer changes of value is one page: it is small, and read by runs.
 const SINGLE_PAGE_CHANGES_MAX: usize = 512;
 /// Fewer values are looked through as fast as a filter is read. Fewer still in tests of development builds.
-pub(super) const BLOOM_VALUES_MIN: usize = if cfg!(all(test, debug_assertions)) { 64 } else { 1024 };
+pub(crate) const BLOOM_VALUES_MIN: usize = if cfg!(all(test, debug_assertions)) { 64 } else { 1024 };
 /// Compression must save this share of a sample (in 1/32) to be used.
 const SAVING_MIN_32NDS: usize = 1;
 
 /// Encodes column chunks; keeps its buffers from one to the next.
-pub(super) struct ChunkWriter {
+pub(crate) struct ChunkWriter {
     level: i32,
     compressor: zstd::bulk::Compressor<'static>,
     planner: Planner,
@@ -55,7 +55,7 @@ struct PageBounds {
 
 impl ChunkWriter {
     /// One that compresses with zstd's `level`.
-    pub(super) fn new(level: i32) -> std::io::Result<Self> {
+    pub(crate) fn new(level: i32) -> std::io::Result<Self> {
         Ok(Self {
             level,
             compressor: zstd::bulk::Compressor::new(level)?,
@@ -66,7 +66,7 @@ impl ChunkWriter {
     }
 
     /// The chunk's bytes, and what the footer says of it (offsets relative to the bytes).
-    pub(super) fn encode(
+    pub(crate) fn encode(
         &mut self,
         spec: &ColumnSpec,
         descr: ColumnDescPtr,
@@ -390,7 +390,7 @@ fn write_levels(present: &[u32], first_row: u32, rows: u32, out: &mut Vec<u8>) {
 }
 
 /// Appends a byte string in PLAIN encoding.
-pub(super) fn write_plain_bytes(spec: &ColumnSpec, value: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_plain_bytes(spec: &ColumnSpec, value: &[u8], out: &mut Vec<u8>) {
     if spec.packing != Packing::None {
         return spec.packing.pack(value, out);
     }
@@ -401,7 +401,7 @@ pub(super) fn write_plain_bytes(spec: &ColumnSpec, value: &[u8], out: &mut Vec<u
 }
 
 /// Appends numbers in PLAIN encoding.
-pub(super) fn write_plain_words(kind: Kind, words: &[u64], out: &mut Vec<u8>) {
+pub(crate) fn write_plain_words(kind: Kind, words: &[u64], out: &mut Vec<u8>) {
     match kind.width() {
         Some(8) => words.iter().for_each(|word| out.extend_from_slice(&word.to_le_bytes())),
         Some(_) => words.iter().for_each(|word| out.extend_from_slice(&(*word as u32).to_le_bytes())),
@@ -432,9 +432,7 @@ fn column_index(
 /// A filter over the values of byte strings that have no dictionary to look into.
 fn bloom_filter(spec: &ColumnSpec, view: ChunkView<'_>, plan: &Plan) -> Option<Sbbf> {
     let (Kind::Text, ValuesView::Bytes { codes, dictionary }) = (spec.kind, view.values) else { return None };
-    // Words of fields are in the filter over the bodies.
-    let is_field = spec.name.starts_with(BODY_PREFIX);
-    if matches!(plan, Plan::Dictionary { .. }) || codes.len() < BLOOM_VALUES_MIN || is_field {
+    if matches!(plan, Plan::Dictionary { .. }) || codes.len() < BLOOM_VALUES_MIN || spec.nature == Nature::Field {
         return None;
     }
     // A power of two (Arrow insists), between 3.5 and 7 bits a value: passes over fifteen to nineteen of twenty row groups.
@@ -447,7 +445,7 @@ fn bloom_filter(spec: &ColumnSpec, view: ChunkView<'_>, plan: &Plan) -> Option<S
 }
 
 /// Min and max of byte strings as Parquet's statistics.
-pub(super) fn byte_statistics(min: &[u8], max: &[u8], nulls: u64) -> Statistics {
+pub(crate) fn byte_statistics(min: &[u8], max: &[u8], nulls: u64) -> Statistics {
     let value = |bytes: &[u8]| Some(ByteArray::from(bytes.to_vec()));
     Statistics::byte_array(value(min), value(max), None, Some(nulls), false)
 }

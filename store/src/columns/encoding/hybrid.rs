@@ -6,7 +6,7 @@ use super::{BadEncoding, bits};
 const RUN_MIN: usize = 16;
 
 /// Appends `codes`, each below 2^`width`.
-pub(in crate::segment) fn encode(codes: &[u32], width: u32, out: &mut Vec<u8>) {
+pub(crate) fn encode(codes: &[u32], width: u32, out: &mut Vec<u8>) {
     let mut packed_from = 0;
     let mut at = 0;
     while at < codes.len() {
@@ -44,7 +44,7 @@ fn run_len(codes: &[u32]) -> usize {
 }
 
 /// How many neighbours are not `step` apart. Beyond `max` it stops counting.
-pub(in crate::segment) fn changes(values: &[u32], step: u32, max: usize) -> usize {
+pub(crate) fn changes(values: &[u32], step: u32, max: usize) -> usize {
     const STRETCH: usize = 1024;
     let mut count = 0;
     let mut at = 0;
@@ -58,7 +58,7 @@ pub(in crate::segment) fn changes(values: &[u32], step: u32, max: usize) -> usiz
 }
 
 /// Appends `count` times the same code.
-pub(in crate::segment) fn run(count: usize, code: u32, width: u32, out: &mut Vec<u8>) {
+pub(crate) fn run(count: usize, code: u32, width: u32, out: &mut Vec<u8>) {
     varint((count as u64) << 1, out);
     out.extend_from_slice(&code.to_le_bytes()[..width.div_ceil(8) as usize]);
 }
@@ -75,7 +75,7 @@ fn pack(codes: &[u32], width: u32, out: &mut Vec<u8>) {
 }
 
 /// Appends bits as a hybrid of width 1; `words` holds them lowest bit first.
-pub(in crate::segment) fn encode_bitmap(bitmap: &[u8], count: usize, out: &mut Vec<u8>) {
+pub(crate) fn encode_bitmap(bitmap: &[u8], count: usize, out: &mut Vec<u8>) {
     let groups = count.div_ceil(8);
     varint((groups as u64) << 1 | 1, out);
     out.extend_from_slice(&bitmap[..groups]);
@@ -83,7 +83,7 @@ pub(in crate::segment) fn encode_bitmap(bitmap: &[u8], count: usize, out: &mut V
 
 /// A stretch of decoded codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::segment) enum Stretch<'a> {
+pub(crate) enum Stretch<'a> {
     /// The same code over and over.
     Run {
         /// How often.
@@ -101,7 +101,7 @@ pub(in crate::segment) enum Stretch<'a> {
 }
 
 /// Walks the stretches of a hybrid that holds `count` codes of `width` bits.
-pub(in crate::segment) struct Stretches<'a> {
+pub(crate) struct Stretches<'a> {
     bytes: &'a [u8],
     left: usize,
     width: u32,
@@ -109,7 +109,7 @@ pub(in crate::segment) struct Stretches<'a> {
 
 impl<'a> Stretches<'a> {
     /// Over `bytes`.
-    pub(in crate::segment) fn new(bytes: &'a [u8], count: usize, width: u32) -> Result<Self, BadEncoding> {
+    pub(crate) fn new(bytes: &'a [u8], count: usize, width: u32) -> Result<Self, BadEncoding> {
         if width > 32 {
             return Err(BadEncoding("bit width"));
         }
@@ -117,7 +117,7 @@ impl<'a> Stretches<'a> {
     }
 
     /// The next stretch; `None` after the last.
-    pub(in crate::segment) fn next(&mut self) -> Result<Option<Stretch<'a>>, BadEncoding> {
+    pub(crate) fn next(&mut self) -> Result<Option<Stretch<'a>>, BadEncoding> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -148,7 +148,7 @@ impl<'a> Stretches<'a> {
 }
 
 /// Appends the `count` codes in `bytes` to `codes`; each must be below `limit`.
-pub(in crate::segment) fn decode(
+pub(crate) fn decode(
     bytes: &[u8],
     count: usize,
     width: u32,
@@ -182,7 +182,7 @@ pub(in crate::segment) fn decode(
 }
 
 /// Appends a little-endian base-128 number.
-pub(in crate::segment) fn varint(mut value: u64, out: &mut Vec<u8>) {
+pub(crate) fn varint(mut value: u64, out: &mut Vec<u8>) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -191,7 +191,7 @@ pub(in crate::segment) fn varint(mut value: u64, out: &mut Vec<u8>) {
 }
 
 /// Takes a little-endian base-128 number off the front.
-pub(in crate::segment) fn take_varint(bytes: &mut &[u8]) -> Result<u64, BadEncoding> {
+pub(crate) fn take_varint(bytes: &mut &[u8]) -> Result<u64, BadEncoding> {
     let mut value = 0u64;
     for (index, &byte) in bytes.iter().enumerate().take(10) {
         value |= u64::from(byte & 0x7f).checked_shl(7 * index as u32).unwrap_or(0);

@@ -1,12 +1,12 @@
 //! Packs numbers into a few bits each, lowest bit first, as Parquet does.
 
 /// Bits that hold every number up to `max`.
-pub(in crate::segment) fn width_of(max: u64) -> u32 {
+pub(crate) fn width_of(max: u64) -> u32 {
     64 - max.leading_zeros()
 }
 
 /// Appends each value in `width` bits (0 to 32); the last byte is filled with zeros.
-pub(in crate::segment) fn pack32(values: &[u32], width: u32, out: &mut Vec<u8>) {
+pub(crate) fn pack32(values: &[u32], width: u32, out: &mut Vec<u8>) {
     let mut accumulated = 0u64;
     let mut filled = 0;
     out.reserve(values.len() * width as usize / 8 + 8);
@@ -24,7 +24,7 @@ pub(in crate::segment) fn pack32(values: &[u32], width: u32, out: &mut Vec<u8>) 
 }
 
 /// Appends each value in `width` bits (0 to 64); the last byte is filled with zeros.
-pub(in crate::segment) fn pack64(values: &[u64], width: u32, out: &mut Vec<u8>) {
+pub(crate) fn pack64(values: &[u64], width: u32, out: &mut Vec<u8>) {
     let mut accumulated = 0u128;
     let mut filled = 0;
     for &value in values {
@@ -42,7 +42,7 @@ pub(in crate::segment) fn pack64(values: &[u64], width: u32, out: &mut Vec<u8>) 
 
 /// The value at `index` of numbers packed in `width` bits (0 to 57). Bits beyond the end are zeros.
 #[inline]
-pub(in crate::segment) fn get(bytes: &[u8], index: usize, width: u32) -> u64 {
+pub(crate) fn get(bytes: &[u8], index: usize, width: u32) -> u64 {
     let bit = index * width as usize;
     let start = bit / 8;
     let word = match bytes.get(start..start + 8) {
@@ -60,7 +60,7 @@ pub(in crate::segment) fn get(bytes: &[u8], index: usize, width: u32) -> u64 {
 
 /// The value at `index` of numbers packed in `width` bits (0 to 64).
 #[inline]
-pub(in crate::segment) fn get_wide(bytes: &[u8], index: usize, width: u32) -> u64 {
+pub(crate) fn get_wide(bytes: &[u8], index: usize, width: u32) -> u64 {
     if width <= 57 {
         return get(bytes, index, width);
     }

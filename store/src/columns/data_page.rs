@@ -9,11 +9,11 @@ use super::{
         page,
     },
     packing::Packing,
-    schema::{ColumnSpec, Kind},
+    spec::{ColumnSpec, Kind},
 };
 
 /// What a chunk's dictionary page holds.
-pub(super) enum Entries {
+pub(crate) enum Entries {
     /// There is none.
     None,
     /// Byte strings.
@@ -23,20 +23,20 @@ pub(super) enum Entries {
 }
 
 /// A data page's content, to be decoded.
-pub(super) struct DataPage<'a> {
+pub(crate) struct DataPage<'a> {
     /// Its column.
-    pub(super) spec: &'a ColumnSpec,
+    pub(crate) spec: &'a ColumnSpec,
     /// Of its values.
-    pub(super) encoding: i32,
+    pub(crate) encoding: i32,
     /// The first row.
-    pub(super) first_row: u32,
+    pub(crate) first_row: u32,
     /// How many.
-    pub(super) rows: u32,
+    pub(crate) rows: u32,
 }
 
 impl DataPage<'_> {
     /// Appends the page's values.
-    pub(super) fn decode(&self, body: &[u8], entries: &Entries, column: &mut Column) -> Result<(), BadEncoding> {
+    pub(crate) fn decode(&self, body: &[u8], entries: &Entries, column: &mut Column) -> Result<(), BadEncoding> {
         let mut values = body;
         let count = match &mut column.rows {
             None => self.rows as usize,
@@ -146,7 +146,7 @@ fn decode_packed(packing: Packing, body: &[u8], count: usize, out: &mut Dictiona
 }
 
 /// Values in PLAIN encoding; of packed texts, as they are packed.
-pub(super) fn decode_plain_bytes(
+pub(crate) fn decode_plain_bytes(
     spec: &ColumnSpec,
     mut body: &[u8],
     count: usize,
@@ -185,7 +185,7 @@ fn decode_delta_lengths(body: &[u8], count: usize, out: &mut Dictionary) -> Resu
 }
 
 /// Numbers in PLAIN encoding.
-pub(super) fn decode_plain_words(
+pub(crate) fn decode_plain_words(
     kind: Kind,
     body: &[u8],
     count: usize,

@@ -6,36 +6,36 @@ use super::{
 };
 
 /// Encoding numbers of parquet.thrift.
-pub(in crate::segment) const PLAIN: i32 = 0;
+pub(crate) const PLAIN: i32 = 0;
 /// RLE hybrid.
-pub(in crate::segment) const RLE: i32 = 3;
+pub(crate) const RLE: i32 = 3;
 /// DELTA_BINARY_PACKED.
-pub(in crate::segment) const DELTA: i32 = 5;
+pub(crate) const DELTA: i32 = 5;
 /// DELTA_LENGTH_BYTE_ARRAY.
-pub(in crate::segment) const DELTA_LENGTH: i32 = 6;
+pub(crate) const DELTA_LENGTH: i32 = 6;
 /// RLE_DICTIONARY.
-pub(in crate::segment) const DICTIONARY: i32 = 8;
+pub(crate) const DICTIONARY: i32 = 8;
 /// BYTE_STREAM_SPLIT.
-pub(in crate::segment) const SPLIT: i32 = 9;
+pub(crate) const SPLIT: i32 = 9;
 
 /// Longest header that we write.
-pub(in crate::segment) const HEADER_BYTES_MAX: usize = 48;
+pub(crate) const HEADER_BYTES_MAX: usize = 48;
 
 /// A page header. Data pages are version 1: levels and values compressed together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::segment) struct PageHeader {
+pub(crate) struct PageHeader {
     /// A dictionary page, else a data page.
-    pub(in crate::segment) dictionary: bool,
+    pub(crate) dictionary: bool,
     /// Bytes of the content before compression.
-    pub(in crate::segment) plain_bytes: u32,
+    pub(crate) plain_bytes: u32,
     /// Bytes of the content as stored.
-    pub(in crate::segment) stored_bytes: u32,
+    pub(crate) stored_bytes: u32,
     /// CRC-32 (IEEE) of the stored content.
-    pub(in crate::segment) crc: u32,
+    pub(crate) crc: u32,
     /// Values, nulls included.
-    pub(in crate::segment) values: u32,
+    pub(crate) values: u32,
     /// Encoding of the values.
-    pub(in crate::segment) encoding: i32,
+    pub(crate) encoding: i32,
 }
 
 const I32: u8 = 5;
@@ -43,7 +43,7 @@ const STRUCT: u8 = 12;
 
 impl PageHeader {
     /// Appends the header.
-    pub(in crate::segment) fn write(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
         field(1, I32, out);
         zigzag(if self.dictionary { 2 } else { 0 }, out);
         field(1, I32, out);
@@ -67,7 +67,7 @@ impl PageHeader {
     }
 
     /// Takes a header off the front. Only what [`Self::write`] writes is one.
-    pub(in crate::segment) fn take(bytes: &mut &[u8]) -> Result<Self, BadEncoding> {
+    pub(crate) fn take(bytes: &mut &[u8]) -> Result<Self, BadEncoding> {
         let kind = number(bytes, 1)?;
         if kind != 0 && kind != 2 {
             return Err(BadEncoding("page kind"));

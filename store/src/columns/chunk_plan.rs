@@ -11,7 +11,7 @@ use super::{
     dictionary::Dictionary,
     encoding::{bits, page},
     packing::Packing,
-    schema::{ColumnSpec, Kind, fixed},
+    spec::{ColumnSpec, Kind, Nature},
 };
 
 /// Largest dictionary page, ids aside: looking up one trace decodes it.
@@ -25,7 +25,7 @@ const NONE: u32 = u32::MAX;
 
 /// How a chunk's values are encoded.
 #[derive(Debug)]
-pub(super) enum Plan {
+pub(crate) enum Plan {
     /// RLE_DICTIONARY.
     Dictionary {
         /// Codes local to the chunk.
@@ -51,7 +51,7 @@ pub(super) enum Plan {
 
 impl Plan {
     /// Parquet's number for the data pages' encoding.
-    pub(super) fn encoding(&self) -> i32 {
+    pub(crate) fn encoding(&self) -> i32 {
         match self {
             Self::Dictionary { .. } => page::DICTIONARY,
             Self::Plain => page::PLAIN,
@@ -64,7 +64,7 @@ impl Plan {
 
 /// Makes plans; keeps its tables from one chunk to the next.
 #[derive(Debug, Default)]
-pub(super) struct Planner {
+pub(crate) struct Planner {
     /// From a code of the column's dictionary to the chunk's; all [`NONE`] between calls.
     local: Vec<u32>,
     /// Of each of the chunk's codes, the bytes that its value takes in PLAIN encoding.
@@ -75,7 +75,7 @@ pub(super) struct Planner {
 
 impl Planner {
     /// Decides.
-    pub(super) fn plan(&mut self, spec: &ColumnSpec, view: ChunkView<'_>) -> Plan {
+    pub(crate) fn plan(&mut self, spec: &ColumnSpec, view: ChunkView<'_>) -> Plan {
         match view.values {
             ValuesView::Bytes { codes, dictionary } => self.plan_bytes(spec, codes, dictionary),
             ValuesView::Words(words) => self.plan_words(spec, words),
@@ -83,7 +83,7 @@ impl Planner {
     }
 
     /// Takes back a plan's buffers.
-    pub(super) fn recycle(&mut self, plan: Plan) {
+    pub(crate) fn recycle(&mut self, plan: Plan) {
         if let Plan::Dictionary { codes, .. } = plan {
             self.codes = codes;
         }
@@ -148,7 +148,7 @@ impl Planner {
             Kind::Id8 if spec.required => return Plan::Plain,
             Kind::Id8 => Plan::Plain,
             Kind::Double => Plan::Split,
-            _ if spec.name == fixed::SPECS[fixed::DURATION].0 => return Plan::Split,
+            _ if spec.nature == Nature::Scattered => return Plan::Split,
             Kind::Int64 => Plan::Delta,
             _ => Plan::Plain,
         };

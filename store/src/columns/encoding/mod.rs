@@ -3,9 +3,9 @@
 pub(super) mod bits;
 pub(super) mod delta;
 pub(super) mod hybrid;
-pub(super) mod page;
+pub(crate) mod page;
 
 /// Bytes that are not what the encoder wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("bad {0}")]
-pub(super) struct BadEncoding(pub(super) &'static str);
+pub(crate) struct BadEncoding(pub(crate) &'static str);

@@ -9,7 +9,7 @@ const TRIAL_VALUES: u32 = 4096;
 
 /// Byte strings behind codes 0, 1, 2 …; an arena without an allocation per value.
 #[derive(Debug, Clone)]
-pub(super) struct Dictionary {
+pub(crate) struct Dictionary {
     arena: Vec<u8>,
     ends: Vec<u32>,
     table: HashTable<Slot>,
@@ -34,7 +34,7 @@ impl Default for Dictionary {
 
 impl Dictionary {
     /// An empty one.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             arena: Vec::new(),
             ends: Vec::new(),
@@ -48,12 +48,12 @@ impl Dictionary {
     }
 
     /// One that never looks for repeats: every value gets a code of its own.
-    pub(super) fn plain() -> Self {
+    pub(crate) fn plain() -> Self {
         Self { distinct: false, ..Self::new() }
     }
 
     /// Forgets everything, as if new; memory stays.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.arena.clear();
         self.ends.clear();
         self.table.clear();
@@ -65,7 +65,7 @@ impl Dictionary {
 
     /// The code of `value`; a new one when it is new (or when repeats are no longer looked for).
     #[inline]
-    pub(super) fn intern(&mut self, value: &[u8]) -> u32 {
+    pub(crate) fn intern(&mut self, value: &[u8]) -> u32 {
         if !self.distinct {
             return self.push(value);
         }
@@ -88,13 +88,13 @@ impl Dictionary {
 
     /// Counts a value that came again without being looked up.
     #[inline]
-    pub(super) fn note_repeat(&mut self) {
+    pub(crate) fn note_repeat(&mut self) {
         self.asked = self.asked.saturating_add(1);
     }
 
     /// As [`Self::intern`], for a value that is known to repeat: it does not count in the trial.
     #[inline]
-    pub(super) fn intern_repeated(&mut self, value: &[u8]) -> u32 {
+    pub(crate) fn intern_repeated(&mut self, value: &[u8]) -> u32 {
         if !self.distinct {
             return self.push(value);
         }
@@ -113,7 +113,7 @@ impl Dictionary {
 
     /// Appends `value` under a new code.
     #[inline]
-    pub(super) fn push(&mut self, value: &[u8]) -> u32 {
+    pub(crate) fn push(&mut self, value: &[u8]) -> u32 {
         let code = self.ends.len() as u32;
         self.arena.extend_from_slice(value);
         self.ends.push(u32::try_from(self.arena.len()).expect("builders refuse payloads that could make so much"));
@@ -122,40 +122,40 @@ impl Dictionary {
 
     /// The value behind a code.
     #[inline]
-    pub(super) fn get(&self, code: u32) -> &[u8] {
+    pub(crate) fn get(&self, code: u32) -> &[u8] {
         slice(&self.arena, &self.ends, code)
     }
 
     /// Bytes of the value behind a code.
     #[inline]
-    pub(super) fn value_len(&self, code: u32) -> usize {
+    pub(crate) fn value_len(&self, code: u32) -> usize {
         let start = if code == 0 { 0 } else { self.ends[code as usize - 1] };
         (self.ends[code as usize] - start) as usize
     }
 
     /// Codes given out.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
     /// All values, one after the other.
-    pub(super) fn all_bytes(&self) -> &[u8] {
+    pub(crate) fn all_bytes(&self) -> &[u8] {
         &self.arena
     }
 
     /// Whether equal values are known to have equal codes.
-    pub(super) fn is_distinct(&self) -> bool {
+    pub(crate) fn is_distinct(&self) -> bool {
         self.distinct
     }
 
     /// All values one after the other, and where each ends, with a 0 in front.
-    pub(super) fn into_parts(self) -> (Vec<u8>, Vec<i32>) {
+    pub(crate) fn into_parts(self) -> (Vec<u8>, Vec<i32>) {
         let ends = self.ends.iter().map(|&end| end as i32);
         (self.arena, std::iter::once(0).chain(ends).collect())
     }
 
     /// Bytes held.
-    pub(super) fn memory_bytes(&self) -> u64 {
+    pub(crate) fn memory_bytes(&self) -> u64 {
         (self.arena.capacity() + self.ends.capacity() * 4 + self.table.capacity() * 9) as u64
     }
 }

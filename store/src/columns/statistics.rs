@@ -9,7 +9,7 @@ use super::{
     chunk_writer::byte_statistics,
     column::{ChunkView, ValuesView},
     packing::Packing,
-    schema::{ColumnSpec, Kind, fixed},
+    spec::{ColumnSpec, Kind, Nature},
 };
 
 /// Longest byte string that is worth being a bound.
@@ -17,25 +17,25 @@ const BOUND_BYTES_MAX: usize = 128;
 
 /// Smallest and largest value, PLAIN encoded (byte strings without their length).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Bounds {
+pub(crate) struct Bounds {
     /// Smallest.
-    pub(super) min: Vec<u8>,
+    pub(crate) min: Vec<u8>,
     /// Largest.
-    pub(super) max: Vec<u8>,
+    pub(crate) max: Vec<u8>,
 }
 
 /// The bounds of a chunk and its pages.
-pub(super) struct ChunkBounds {
+pub(crate) struct ChunkBounds {
     kind: Kind,
     packing: Packing,
     nulls: u64,
     whole: Option<Bounds>,
     /// Of each page, `None` for one without values; `None` when the column keeps none.
-    pub(super) pages: Option<Vec<Option<Bounds>>>,
+    pub(crate) pages: Option<Vec<Option<Bounds>>>,
 }
 
 /// Bounds of the numbers, of `service` and of `name`.
-pub(super) fn of(
+pub(crate) fn of(
     spec: &ColumnSpec,
     view: ChunkView<'_>,
     plan: &Plan,
@@ -65,7 +65,7 @@ pub(super) fn of(
             bounds.whole = double_range(words);
             bounds.pages = Some(pages.map(|page| double_range(&words[page])).collect());
         }
-        (Kind::Text, ValuesView::Bytes { dictionary, .. }) if is_bounded_text(spec) => {
+        (Kind::Text, ValuesView::Bytes { dictionary, .. }) if spec.nature == Nature::Bounding => {
             if let Plan::Dictionary { codes, global, .. } = plan {
                 let text = |code: &u32| dictionary.get(global[*code as usize]);
                 if global.iter().all(|&code| dictionary.value_len(code) <= BOUND_BYTES_MAX) {
@@ -95,7 +95,7 @@ pub(super) fn of(
 
 impl ChunkBounds {
     /// For the footer.
-    pub(super) fn statistics(&self) -> Option<Statistics> {
+    pub(crate) fn statistics(&self) -> Option<Statistics> {
         let nulls = Some(self.nulls);
         let (min, max) = match &self.whole {
             Some(Bounds { min, max }) => (Some(min.as_slice()), Some(max.as_slice())),
@@ -120,10 +120,6 @@ impl ChunkBounds {
             Kind::Id8 | Kind::Id16 => Statistics::fixed_len_byte_array(None, None, None, nulls, false),
         })
     }
-}
-
-fn is_bounded_text(spec: &ColumnSpec) -> bool {
-    spec.name == fixed::SPECS[fixed::SERVICE].0 || spec.name == fixed::SPECS[fixed::NAME].0
 }
 
 fn int_range(words: &[u64]) -> Option<(i64, i64)> {

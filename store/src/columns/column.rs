@@ -4,16 +4,16 @@ use super::dictionary::Dictionary;
 
 /// A column. Rows without a value have no entry.
 #[derive(Debug, Clone)]
-pub(super) struct Column {
+pub(crate) struct Column {
     /// The row of each value, ascending; `None` when every row has one.
-    pub(super) rows: Option<Vec<u32>>,
+    pub(crate) rows: Option<Vec<u32>>,
     /// The values.
-    pub(super) values: Values,
+    pub(crate) values: Values,
 }
 
 /// Values, one after the other.
 #[derive(Debug, Clone)]
-pub(super) enum Values {
+pub(crate) enum Values {
     /// Byte strings behind codes.
     Bytes {
         /// One code a value.
@@ -27,27 +27,27 @@ pub(super) enum Values {
 
 impl Column {
     /// Byte strings on some rows.
-    pub(super) fn sparse_bytes() -> Self {
+    pub(crate) fn sparse_bytes() -> Self {
         Self { rows: Some(Vec::new()), values: Values::Bytes { codes: Vec::new(), dictionary: Dictionary::new() } }
     }
 
     /// Numbers on some rows.
-    pub(super) fn sparse_words() -> Self {
+    pub(crate) fn sparse_words() -> Self {
         Self { rows: Some(Vec::new()), values: Values::Words(Vec::new()) }
     }
 
     /// Byte strings on every row.
-    pub(super) fn dense_bytes() -> Self {
+    pub(crate) fn dense_bytes() -> Self {
         Self { rows: None, ..Self::sparse_bytes() }
     }
 
     /// Numbers on every row.
-    pub(super) fn dense_words() -> Self {
+    pub(crate) fn dense_words() -> Self {
         Self { rows: None, ..Self::sparse_words() }
     }
 
     /// An empty column that holds what `kind` holds.
-    pub(super) fn empty(kind: super::schema::Kind, required: bool) -> Self {
+    pub(crate) fn empty(kind: super::spec::Kind, required: bool) -> Self {
         match (kind.is_bytes(), required) {
             (true, true) => Self::dense_bytes(),
             (true, false) => Self::sparse_bytes(),
@@ -57,7 +57,7 @@ impl Column {
     }
 
     /// Forgets the values; memory stays.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         if let Some(rows) = &mut self.rows {
             rows.clear();
         }
@@ -72,7 +72,7 @@ impl Column {
 
     /// Adds a byte string.
     #[inline]
-    pub(super) fn push_bytes(&mut self, row: u32, value: &[u8]) {
+    pub(crate) fn push_bytes(&mut self, row: u32, value: &[u8]) {
         if let Some(rows) = &mut self.rows {
             rows.push(row);
         }
@@ -84,7 +84,7 @@ impl Column {
 
     /// The code or number of the value added last.
     #[inline]
-    pub(super) fn latest(&self) -> Option<u64> {
+    pub(crate) fn latest(&self) -> Option<u64> {
         match &self.values {
             Values::Bytes { codes, .. } => codes.last().map(|&code| u64::from(code)),
             Values::Words(words) => words.last().copied(),
@@ -93,7 +93,7 @@ impl Column {
 
     /// Adds a value that the column has already, by its code or number.
     #[inline]
-    pub(super) fn push_again(&mut self, row: u32, value: u64) {
+    pub(crate) fn push_again(&mut self, row: u32, value: u64) {
         if let Some(rows) = &mut self.rows {
             rows.push(row);
         }
@@ -108,7 +108,7 @@ impl Column {
 
     /// Adds a number.
     #[inline]
-    pub(super) fn push_word(&mut self, row: u32, value: u64) {
+    pub(crate) fn push_word(&mut self, row: u32, value: u64) {
         if let Some(rows) = &mut self.rows {
             rows.push(row);
         }
@@ -119,13 +119,13 @@ impl Column {
     }
 
     /// Values held.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.values.len()
     }
 
     /// The value at a position (not a row).
     #[inline]
-    pub(super) fn bytes(&self, position: usize) -> &[u8] {
+    pub(crate) fn bytes(&self, position: usize) -> &[u8] {
         match &self.values {
             Values::Bytes { codes, dictionary } => dictionary.get(codes[position]),
             Values::Words(_) => unreachable!("a column of numbers has no bytes"),
@@ -134,7 +134,7 @@ impl Column {
 
     /// The number at a position (not a row).
     #[inline]
-    pub(super) fn word(&self, position: usize) -> u64 {
+    pub(crate) fn word(&self, position: usize) -> u64 {
         match &self.values {
             Values::Words(words) => words[position],
             Values::Bytes { .. } => unreachable!("a column of bytes has no numbers"),
@@ -143,12 +143,12 @@ impl Column {
 
     /// The row of a position.
     #[inline]
-    pub(super) fn row(&self, position: usize) -> u32 {
+    pub(crate) fn row(&self, position: usize) -> u32 {
         self.rows.as_ref().map_or(position as u32, |rows| rows[position])
     }
 
     /// The position of a row's (first) value.
-    pub(super) fn position(&self, row: u32) -> Option<usize> {
+    pub(crate) fn position(&self, row: u32) -> Option<usize> {
         match &self.rows {
             None => Some(row as usize),
             Some(rows) => {
@@ -159,7 +159,7 @@ impl Column {
     }
 
     /// Bytes held.
-    pub(super) fn memory_bytes(&self) -> u64 {
+    pub(crate) fn memory_bytes(&self) -> u64 {
         let rows = self.rows.as_ref().map_or(0, |rows| rows.capacity() * 4) as u64;
         rows + match &self.values {
             Values::Bytes { codes, dictionary } => codes.capacity() as u64 * 4 + dictionary.memory_bytes(),
@@ -168,7 +168,7 @@ impl Column {
     }
 
     /// A view of rows `first` to `first + count`.
-    pub(super) fn slice(&self, first: u32, count: u32) -> ChunkView<'_> {
+    pub(crate) fn slice(&self, first: u32, count: u32) -> ChunkView<'_> {
         let (rows, from, to) = match &self.rows {
             None => (None, first as usize, (first + count) as usize),
             Some(rows) => {
@@ -187,7 +187,7 @@ impl Column {
 
 impl Values {
     /// How many.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Bytes { codes, .. } => codes.len(),
             Self::Words(words) => words.len(),
@@ -197,20 +197,20 @@ impl Values {
 
 /// A column's values for a run of rows, borrowed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ChunkView<'a> {
+pub(crate) struct ChunkView<'a> {
     /// First row.
-    pub(super) first: u32,
+    pub(crate) first: u32,
     /// Rows.
-    pub(super) count: u32,
+    pub(crate) count: u32,
     /// The row of each value (not relative to `first`); `None` when every row has one.
-    pub(super) rows: Option<&'a [u32]>,
+    pub(crate) rows: Option<&'a [u32]>,
     /// The values.
-    pub(super) values: ValuesView<'a>,
+    pub(crate) values: ValuesView<'a>,
 }
 
 /// Values, borrowed.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum ValuesView<'a> {
+pub(crate) enum ValuesView<'a> {
     /// Byte strings behind codes.
     Bytes {
         /// One code a value.

@@ -10,7 +10,7 @@ const MINIBLOCKS: usize = 4;
 const MINIBLOCK: usize = BLOCK / MINIBLOCKS;
 
 /// Appends `values` (the bits of INT64).
-pub(in crate::segment) fn encode(values: &[u64], out: &mut Vec<u8>) {
+pub(crate) fn encode(values: &[u64], out: &mut Vec<u8>) {
     varint(BLOCK as u64, out);
     varint(MINIBLOCKS as u64, out);
     varint(values.len() as u64, out);
@@ -47,7 +47,7 @@ pub(in crate::segment) fn encode(values: &[u64], out: &mut Vec<u8>) {
 }
 
 /// Appends the `count` values in `bytes` to `values`; returns how many bytes they took.
-pub(in crate::segment) fn decode(bytes: &[u8], count: usize, values: &mut Vec<u64>) -> Result<usize, BadEncoding> {
+pub(crate) fn decode(bytes: &[u8], count: usize, values: &mut Vec<u64>) -> Result<usize, BadEncoding> {
     let len = bytes.len();
     let mut bytes = bytes;
     let block = take_varint(&mut bytes)?;
