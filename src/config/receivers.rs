@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use weir_collector::receivers::{
     Listener, ReceiverSettings, elasticsearch::ElasticsearchConfig, filelog::FilelogConfig, loki::LokiConfig,
     otlp::OtlpConfig, prometheus::PrometheusConfig, remote_write::RemoteWriteConfig, splunk_hec::SplunkHecConfig,
-    syslog::SyslogConfig, zipkin::ZipkinConfig,
+    synthetic::SyntheticConfig, syslog::SyslogConfig, zipkin::ZipkinConfig,
 };
 
 use super::{
@@ -56,6 +56,7 @@ receivers! {
     Prometheus(PrometheusConfig);
     RemoteWrite(RemoteWriteConfig);
     SplunkHec(SplunkHecConfig);
+    Synthetic(SyntheticConfig);
     Syslog(SyslogConfig);
     Zipkin(ZipkinConfig);
 }

@@ -27,6 +27,7 @@ mod verdict;
 
 pub use ask::{
     error::ReadError,
+    field_test::{FieldFits, FieldTest},
     filter::{AttributeCondition, AttributeTest, ResourceTest, ScanFilter},
     line::{LineRecord, TraceLines},
     pruned::{Pruned, ReadCounts},
@@ -47,10 +48,10 @@ pub use lane::{
 pub use ledger::{Ledger, Tally};
 pub use note::Note;
 pub use offset::Offset;
-pub use options::StoreOptions;
+pub use options::{ArchiveOptions, StoreOptions};
 pub use reject::{RejectReason, Rejection};
 pub use samples::{SeriesSamples, TimedHistogram};
-pub use scan::{Scan, ScanPart};
+pub use scan::{Scan, ScanPart, ScanPiece};
 pub use segment::attribute_in_json;
 #[doc(hidden)]
 pub use segment::series::chunk_is_kept;

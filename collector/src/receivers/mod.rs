@@ -10,6 +10,7 @@ pub mod prometheus;
 pub mod remote_write;
 mod span_limits;
 pub mod splunk_hec;
+pub mod synthetic;
 pub mod syslog;
 pub mod zipkin;
 

@@ -5,12 +5,12 @@ mod chunk_writer;
 mod column;
 mod data_page;
 mod dictionary;
-mod encoding;
+pub(crate) mod encoding;
 mod packing;
 mod spec;
 mod statistics;
 
-pub(crate) use chunk_writer::{BLOOM_VALUES_MIN, ChunkWriter};
+pub(crate) use chunk_writer::{BLOOM_VALUES_MIN, Chunk, ChunkWriter, PAGE_ROWS};
 pub(crate) use column::{ChunkView, Column, Values, ValuesView};
 pub(crate) use data_page::{DataPage, Entries, decode_plain_bytes, decode_plain_words};
 pub(crate) use dictionary::Dictionary;

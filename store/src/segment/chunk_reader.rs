@@ -322,6 +322,21 @@ impl<'a> ChunkReader<'a> {
         Ok(page.is_none_or(|(_, body)| memchr::memmem::find(&body, &entry).is_some()))
     }
 
+    /// The texts of a chunk of byte strings, where each is kept once.
+    pub(super) fn texts(&self, group: usize, column: usize) -> Result<Option<Dictionary>, SegmentError> {
+        let spec = &self.specs[column];
+        let Some(chunk) = self.chunk(group, column).filter(|_| spec.kind.is_bytes()) else { return Ok(None) };
+        let entries = self.read_dictionary(chunk, spec).map_err(|fault| {
+            fault.or(|bad| {
+                SegmentError::damaged(format!("{}: row group {group}, column {}: {bad}", self.table.file, spec.name))
+            })
+        })?;
+        Ok(match entries {
+            Entries::Bytes(dictionary) => Some(dictionary),
+            _ => None,
+        })
+    }
+
     /// A chunk's dictionary page, if it has one: its header and content.
     fn dictionary_page(&self, chunk: &ColumnChunkMetaData) -> Result<Option<(PageHeader, Vec<u8>)>, ReadFault> {
         let Some(start) = chunk.dictionary_page_offset() else { return Ok(None) };
@@ -342,7 +357,7 @@ impl<'a> ChunkReader<'a> {
         let count = header.values as usize;
         if !spec.kind.is_bytes() {
             let mut words = Vec::new();
-            decode_plain_words(spec.kind, &body, count, &mut words)?;
+            decode_plain_words(spec, &body, count, &mut words)?;
             return Ok(Entries::Words(words));
         }
         let mut dictionary = Dictionary::new();

@@ -1,5 +1,8 @@
 //! What the store does by itself: opens, recovers, seals, merges, repairs, forgets.
 
+pub(crate) mod archive_retention;
+pub(crate) mod archived;
+pub(crate) mod archiver;
 pub(crate) mod housekeeping;
 pub(crate) mod merger;
 pub(crate) mod newer;
