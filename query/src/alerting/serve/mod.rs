@@ -10,12 +10,11 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
-use parking_lot::Mutex as AsyncMutex;
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::{Mutex as AsyncMutex, Semaphore, watch},
     task::JoinHandle,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
