@@ -89,7 +89,7 @@ pub(crate) struct ColumnSpec {
 
 impl ColumnSpec {
     /// The bytes that a value takes in PLAIN encoding, its length included where that is written.
-    pub(crate) fn stored_bytes(&self, value_bytes: usize) -> usize {
+    pub(super) fn stored_bytes(&self, value_bytes: usize) -> usize {
         match self.packing {
             Packing::IdAsHex => value_bytes * 2 + 4,
             packing => packing.width().unwrap_or(value_bytes + 4),
@@ -97,7 +97,7 @@ impl ColumnSpec {
     }
 
     /// How ids that hardly repeat are encoded.
-    pub(crate) fn plain_ids(&self) -> Plan {
+    pub(super) fn plain_ids(&self) -> Plan {
         if self.packing == Packing::IdAsHex { Plan::DeltaLength } else { Plan::Plain }
     }
 

@@ -2,17 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::map_chunk::{Entries, MapRows};
-use crate::{
-    columns::{Column, Kind, Values},
-    segment::{
-        SegmentError,
-        attributes::ValueKind,
-        chunk_reader::{Block, ChunkReader},
-        json::{self, BadJson},
-        json_entry,
-        scan::attribute::{quoted, write_text, write_word},
-    },
+use crate::columns::{Column, Kind, MapEntries, MapRows, Values};
+use crate::segment::{
+    SegmentError,
+    attributes::ValueKind,
+    chunk_reader::{Block, ChunkReader},
+    json::{self, BadJson},
+    json_entry,
+    scan::attribute::{quoted, write_text, write_word},
 };
 
 /// A row group that is read whole.
@@ -102,7 +99,7 @@ impl Group<'_> {
         residual: usize,
         taken: &[(String, ValueKind)],
     ) -> Result<MapRows, SegmentError> {
-        let mut entries = Entries::default();
+        let mut entries = MapEntries::default();
         for (number, key) in columns {
             if let Some(block) = self.column(*number)? {
                 let key = entries.key(key.as_bytes());
@@ -118,7 +115,7 @@ impl Group<'_> {
     }
 }
 
-fn add_column(entries: &mut Entries, key: u32, kind: Kind, block: &Block) {
+fn add_column(entries: &mut MapEntries, key: u32, kind: Kind, block: &Block) {
     const UNKNOWN: u32 = u32::MAX;
     match &block.column.values {
         Values::Bytes { codes, dictionary } => {
@@ -154,7 +151,7 @@ fn add_column(entries: &mut Entries, key: u32, kind: Kind, block: &Block) {
 /// The entries of one text: key and value.
 type Found = Vec<(u32, Option<u32>)>;
 
-fn add_residual(entries: &mut Entries, block: &Block, taken: &[(String, ValueKind)]) -> Result<(), BadJson> {
+fn add_residual(entries: &mut MapEntries, block: &Block, taken: &[(String, ValueKind)]) -> Result<(), BadJson> {
     let Values::Bytes { codes, dictionary } = &block.column.values else { return Ok(()) };
     // Each distinct text is taken apart once.
     let mut known: Vec<Option<Found>> = vec![None; dictionary.len()];
@@ -171,7 +168,7 @@ fn add_residual(entries: &mut Entries, block: &Block, taken: &[(String, ValueKin
     Ok(())
 }
 
-fn take_apart(entries: &mut Entries, text: &[u8], taken: &[(String, ValueKind)]) -> Result<Found, BadJson> {
+fn take_apart(entries: &mut MapEntries, text: &[u8], taken: &[(String, ValueKind)]) -> Result<Found, BadJson> {
     let mut raw = Vec::new();
     json_entry::for_each(text, |key, value| {
         raw.push((key, value));

@@ -5,7 +5,6 @@
 
 mod columns;
 mod gathered;
-mod map_chunk;
 mod plan;
 mod stub;
 mod write;

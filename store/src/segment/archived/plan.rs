@@ -8,13 +8,10 @@ use parquet::{
     schema::types::{Type, TypePtr},
 };
 
-use super::{
-    columns::{Origin, TableColumn, table_columns},
-    map_chunk::map_type,
-};
+use super::columns::{Origin, TableColumn, table_columns};
 use crate::{
     ask::span::Place,
-    columns::{ColumnSpec, Kind, Nature, Packing},
+    columns::{ColumnSpec, Kind, Nature, Packing, map_type},
     segment::{
         Segment,
         attributes::ValueKind,

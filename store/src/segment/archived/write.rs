@@ -18,11 +18,10 @@ use parquet::{
 use super::{
     columns::TABLE_VERSION,
     gathered::Group,
-    map_chunk::Leaf,
     plan::{Making, Output, Plan},
 };
 use crate::{
-    columns::{ChunkWriter, Column},
+    columns::{ChunkWriter, Column, Leaf},
     disk::Disk,
     segment::{
         Segment, SegmentError,

@@ -50,7 +50,7 @@ impl StillStore {
     }
 
     fn stop_at(&self, step: Option<&'static str>) {
-        *self.shared.archive.as_ref().expect("there is one").stop_at.lock().expect("not poisoned") = step;
+        *self.shared.archive.as_ref().expect("there is one").stop_at.lock() = step;
     }
 
     fn stages(&self) -> Vec<(SegmentId, Stage)> {

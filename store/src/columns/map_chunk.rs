@@ -11,8 +11,9 @@ use parquet::{
     schema::types::{ColumnDescPtr, Type, TypePtr},
 };
 
-use crate::columns::{
-    Chunk, ChunkWriter, Dictionary, PAGE_ROWS,
+use super::{
+    chunk_writer::{Chunk, ChunkWriter, PAGE_ROWS},
+    dictionary::Dictionary,
     encoding::{bits, delta, hybrid, page},
 };
 
@@ -21,7 +22,7 @@ const NO_VALUE: u32 = u32::MAX;
 
 /// Entries of the rows of a row group, in any order of rows at first.
 #[derive(Debug, Default)]
-pub(super) struct Entries {
+pub(crate) struct Entries {
     /// Row, key, value: codes of the dictionaries.
     pushed: Vec<(u32, u32, u32)>,
     keys: Dictionary,
@@ -30,7 +31,7 @@ pub(super) struct Entries {
 
 /// The same by rows.
 #[derive(Debug)]
-pub(super) struct MapRows {
+pub(crate) struct MapRows {
     /// Where each row's entries begin; one more at the end.
     starts: Vec<u32>,
     /// Key and value of each entry.
@@ -41,7 +42,7 @@ pub(super) struct MapRows {
 
 /// Which of the two columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Leaf {
+pub(crate) enum Leaf {
     /// The keys.
     Key,
     /// The values.
@@ -49,7 +50,7 @@ pub(super) enum Leaf {
 }
 
 /// The type of such a column.
-pub(super) fn map_type(name: &str) -> Result<TypePtr, ParquetError> {
+pub(crate) fn map_type(name: &str) -> Result<TypePtr, ParquetError> {
     let leaf = |name: &str, repetition| {
         Type::primitive_type_builder(name, Physical::BYTE_ARRAY)
             .with_repetition(repetition)
@@ -68,22 +69,22 @@ pub(super) fn map_type(name: &str) -> Result<TypePtr, ParquetError> {
 
 impl Entries {
     /// The code of a key.
-    pub(super) fn key(&mut self, key: &[u8]) -> u32 {
+    pub(crate) fn key(&mut self, key: &[u8]) -> u32 {
         self.keys.intern_repeated(key)
     }
 
     /// The code of a value.
-    pub(super) fn value(&mut self, value: &[u8]) -> u32 {
+    pub(crate) fn value(&mut self, value: &[u8]) -> u32 {
         self.values.intern_repeated(value)
     }
 
     /// Adds an entry; of a row's entries with one key the first stays.
-    pub(super) fn push(&mut self, row: u32, key: u32, value: Option<u32>) {
+    pub(crate) fn push(&mut self, row: u32, key: u32, value: Option<u32>) {
         self.pushed.push((row, key, value.unwrap_or(NO_VALUE)));
     }
 
     /// Sorts them by row. `may_repeat` says whether a row may have a key twice.
-    pub(super) fn by_row(self, rows: u32, may_repeat: bool) -> MapRows {
+    pub(crate) fn by_row(self, rows: u32, may_repeat: bool) -> MapRows {
         let mut starts = vec![0u32; rows as usize + 1];
         for &(row, ..) in &self.pushed {
             starts[row as usize + 1] += 1;
@@ -131,7 +132,7 @@ impl MapRows {
     }
 
     /// The chunk of one of the two columns.
-    pub(super) fn encode(
+    pub(crate) fn encode(
         &self,
         writer: &mut ChunkWriter,
         leaf: Leaf,
