@@ -229,6 +229,7 @@ impl Cursor {
     fn next_record(&mut self, place: Place<'_>, damaged: u64) -> u64 {
         let align = u64::from(ALIGN_BYTES);
         let salt = place.salt.to_le_bytes();
+        let finder = memchr::memmem::Finder::new(&salt);
         let mut position = damaged + align;
         while position < self.limit {
             let window = self.fetch(place.file, position, ALIGN_BYTES as usize);
@@ -237,7 +238,7 @@ impl Cursor {
             let chunk = self.chunk.slice(from.min(self.chunk.len())..);
             drop(window);
             let mut searched = 0;
-            while let Some(found) = memchr::memmem::find(&chunk[searched..], &salt) {
+            while let Some(found) = finder.find(&chunk[searched..]) {
                 let candidate = position + (searched + found) as u64;
                 if candidate.is_multiple_of(align) && candidate < self.limit && self.is_header(place, candidate) {
                     return candidate;

@@ -2,11 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{
-    super::{options, temp_folder},
-    still::StillMetrics,
-    *,
-};
+use super::{super::temp_folder, still::StillMetrics, *};
 use crate::disk::recorder::{Recorder, Unsynced};
 
 const CATALOG: [&str; 2] = ["catalog.sqlite-wal", "catalog.sqlite"];
@@ -16,6 +12,11 @@ const CUTS_MAX: usize = 22;
 
 /// What the lane has of the data folder.
 const LANE: [&str; 2] = ["journal/metrics", "segments/metrics"];
+
+/// Small files: what a file takes at once is copied, and looked through, for each moment.
+fn options(folder: &Path) -> StoreOptions {
+    StoreOptions { metrics_file_bytes_max: 64 << 10, ..super::super::options(folder) }
+}
 
 struct Life {
     recorder: Recorder,
