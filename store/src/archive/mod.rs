@@ -15,7 +15,7 @@ mod publish;
 
 use std::{io, path::PathBuf};
 
-pub(crate) use archive::Archive;
+pub(crate) use archive::{Archive, Outgoing};
 pub(crate) use found::{FoundSegment, covers};
 pub(crate) use layout::Keys;
 pub(crate) use owner::RENEW_NS;
