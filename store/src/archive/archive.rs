@@ -16,9 +16,10 @@ use super::{
     ArchiveError,
     bucket::{Bucket, BucketOptions, RetryBounds, Surroundings},
     cache::Cache,
+    check::ArchiveCheck,
     layout::{Keys, name_of, table_name},
     object::Object,
-    owner::Owner,
+    owner::{Owner, RENEWAL},
 };
 use crate::{
     catalog::{ArchivedSegment, Stage},
@@ -60,6 +61,8 @@ pub(crate) struct Archive {
     known: Mutex<BTreeMap<SegmentId, ArchivedSegment>>,
     /// Ranges whose segments stay on local disk.
     pins: Mutex<Vec<(Signal, u64, u64)>>,
+    checking: Mutex<ArchiveCheck>,
+    taken: Mutex<Option<String>>,
     /// Tests: stops at a step, as if the process had died there.
     #[cfg(test)]
     pub(crate) stop_at: Mutex<Option<&'static str>>,
@@ -111,6 +114,8 @@ impl Archive {
             clock: clock.clone(),
             known: Mutex::default(),
             pins: Mutex::default(),
+            checking: Mutex::default(),
+            taken: Mutex::default(),
             #[cfg(test)]
             stop_at: Mutex::default(),
         })
@@ -125,6 +130,16 @@ impl Archive {
         self.runtime().block_on(work)
     }
 
+    /// Begins something that nobody waits for.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        drop(self.runtime().spawn(work));
+    }
+
+    /// The check under way.
+    pub(super) fn checking(&self) -> parking_lot::MutexGuard<'_, ArchiveCheck> {
+        self.checking.lock()
+    }
+
     /// The same for somebody who need not keep a thread.
     pub(crate) async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
         self.runtime().spawn(work).await.expect("the archive's work does not panic")
@@ -136,10 +151,36 @@ impl Archive {
         self.run(async move { owner.claim(&bucket, &clock).await }).await
     }
 
-    /// Says that this process is still there.
-    pub(crate) fn renew(&self) -> Result<(), ArchiveError> {
-        let (owner, bucket, clock) = (self.owner.clone(), self.reading.clone(), self.clock.clone());
-        self.wait(async move { owner.renew(&bucket, &clock).await })
+    /// Says from now on that this process is still there, however long an upload takes.
+    pub(crate) fn keep_claim(self: &Arc<Self>) {
+        let (archive, owner) = (Arc::downgrade(self), self.owner.clone());
+        let (bucket, clock) = (self.reading.clone(), self.clock.clone());
+        self.spawn(async move {
+            loop {
+                tokio::time::sleep(RENEWAL).await;
+                let claimed = owner.claim(&bucket, &clock).await;
+                let Some(archive) = archive.upgrade() else { return };
+                match claimed {
+                    Err(error @ ArchiveError::InUse(_)) => {
+                        *archive.taken.lock() = Some(error.to_string());
+                        return;
+                    }
+                    Err(error) => tracing::warn!(%error, "cannot say that this process writes to the archive"),
+                    Ok(()) => {}
+                }
+            }
+        });
+    }
+
+    /// Why this process may not write there any more: somebody else does.
+    pub(crate) fn taken(&self) -> Option<String> {
+        self.taken.lock().clone()
+    }
+
+    /// From when on the age of the newest segment of a signal counts, Unix ns.
+    pub(crate) fn newest_ns(&self, signal: Signal) -> Option<u64> {
+        let known = self.known.lock();
+        known.values().filter(|known| known.id.signal == signal).map(|known| known.age_from_ns).max()
     }
 
     /// Lets the next one have the prefix.
@@ -152,7 +193,7 @@ impl Archive {
     pub(crate) fn learn(&self, segments: Vec<ArchivedSegment>, pins: Vec<(Signal, u64, u64)>) {
         let segments = segments.into_iter().map(|segment| (segment.id.clone(), segment));
         *self.known.lock() = segments.collect();
-        *self.pins.lock() = pins;
+        self.set_pins(pins);
     }
 
     /// A segment that the catalog says something new of; `None`: nothing any more.
@@ -183,6 +224,16 @@ impl Archive {
     pub(crate) fn is_pinned(&self, signal: Signal, (from_ns, to_ns): (u64, u64)) -> bool {
         let pins = self.pins.lock();
         pins.iter().any(|&(of, from, to)| of == signal && from <= to_ns && from_ns <= to)
+    }
+
+    /// Those ranges.
+    pub(crate) fn all_pins(&self) -> Vec<(Signal, u64, u64)> {
+        self.pins.lock().clone()
+    }
+
+    /// They have changed.
+    pub(crate) fn set_pins(&self, pins: Vec<(Signal, u64, u64)>) {
+        *self.pins.lock() = pins;
     }
 
     /// Whether nothing of a tenant's is deleted.

@@ -25,8 +25,7 @@ pub(crate) fn believed_now_ns(view: &View, archive: &Archive, signal: Signal) ->
         .filter(|segment| segment.listed().0.signal == signal)
         .map(|segment| segment.counts_from_ns())
         .max();
-    let newest_known =
-        archive.all_known().iter().filter(|known| known.id.signal == signal).map(|known| known.age_from_ns).max();
+    let newest_known = archive.newest_ns(signal);
     let newest = newest_in_view.max(newest_known).unwrap_or(0);
     archive.now_ns().min(newest.saturating_add(AHEAD_MAX.as_nanos() as u64))
 }
@@ -88,6 +87,8 @@ pub(crate) fn delete_objects(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Re
         archive.step("object deleted")?;
     }
     shared.runtime.block_on(shared.catalog.forget_archived(&segment.id))?;
+    // A process that died before had no time for it.
+    let _ = shared.disk.remove_folder(&archive.path_of(&segment.id));
     archive.note(&segment.id, None);
     tracing::info!(id = %segment.id, tenant = %segment.id.tenant, "a segment's objects are deleted");
     Ok(true)

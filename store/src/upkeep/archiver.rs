@@ -13,7 +13,7 @@ use weir_proto::{Signal, TenantId, time::SECOND_NS};
 
 use super::merger;
 use crate::{
-    archive::{Archive, ArchiveError, Keys, RENEW_NS, delta::DataFile},
+    archive::{Archive, ArchiveError, Keys, delta::DataFile},
     catalog::{ArchivedSegment, Stage},
     lane::shared::Shared,
     segment::{Segment, SegmentError, series::SeriesSegment},
@@ -61,7 +61,7 @@ struct Patience {
 pub(crate) fn run(shared: &Arc<Shared>) {
     let Some(archive) = shared.archive.clone() else { return };
     let mut patience = Patience::default();
-    let mut renewed_ns = archive.now_ns();
+    archive.keep_claim();
     while !shared.is_stopping() {
         let now_ns = archive.now_ns();
         measure(shared, &archive);
@@ -69,13 +69,10 @@ pub(crate) fn run(shared: &Arc<Shared>) {
             shared.pause(TICK);
             continue;
         }
-        if now_ns.saturating_sub(renewed_ns) >= RENEW_NS {
-            renewed_ns = now_ns;
-            if let Err(error @ ArchiveError::InUse(_)) = archive.renew() {
-                // Whatever it was, two writers would take from each other.
-                shared.fail(error.to_string());
-                return;
-            }
+        if let Some(reason) = archive.taken() {
+            // Whatever it was, two writers would take from each other.
+            shared.fail(reason);
+            return;
         }
         match step(shared, &archive) {
             Ok(true) => patience = Patience::default(),
@@ -250,27 +247,31 @@ pub(crate) fn publish_all(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Resul
 
 /// Says how far behind it is.
 fn measure(shared: &Shared, archive: &Archive) {
-    let view = shared.views.current();
-    let now_ns = archive.now_ns();
     let known = archive.all_known();
-    let retained = view.retained();
     for signal in Signal::ALL {
-        let waiting = retained
-            .iter()
-            .filter(|segment| {
-                let (id, items) = segment.listed();
-                id.signal == signal && items > 0 && !archive.is_safe(&id)
-            })
-            .map(|segment| segment.counts_from_ns())
-            .min();
-        let due_ns = archive.options.segment_age_max.saturating_add(archive.options.commit_interval).as_nanos() as u64;
-        let overdue_ns = waiting.map_or(0, |since| now_ns.saturating_sub(since).saturating_sub(due_ns));
-        LAG.with_label_values(&[signal.name()]).set((overdue_ns / SECOND_NS) as i64);
+        LAG.with_label_values(&[signal.name()]).set(lag_s(shared, archive, signal) as i64);
         for stage in [Stage::Uploaded, Stage::Committed, Stage::Removed] {
             let count = known.iter().filter(|segment| segment.id.signal == signal && segment.stage == stage).count();
             SEGMENTS.with_label_values(&[signal.name(), stage.name()]).set(count as i64);
         }
     }
+}
+
+/// Seconds that a signal's oldest item which its table does not have is overdue.
+pub(crate) fn lag_s(shared: &Shared, archive: &Archive, signal: Signal) -> u64 {
+    let retained = shared.views.current().retained();
+    let waiting = retained
+        .iter()
+        .filter(|segment| {
+            let (id, items) = segment.listed();
+            id.signal == signal && items > 0 && !archive.is_safe(&id)
+        })
+        .map(|segment| segment.counts_from_ns())
+        .min();
+    let due = archive.options.segment_age_max.saturating_add(archive.options.commit_interval);
+    let due_ns = u64::try_from(due.as_nanos()).unwrap_or(u64::MAX);
+    let overdue_ns = waiting.map_or(0, |since| archive.now_ns().saturating_sub(since).saturating_sub(due_ns));
+    overdue_ns / SECOND_NS
 }
 
 /// The keys of a segment's objects, the manifest first: a start that finds none knows nothing of the others.
