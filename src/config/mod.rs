@@ -4,6 +4,7 @@
 //! rest looked at all the same, so that one run says everything. docs/configuration.md lists every key.
 
 mod alerting;
+mod archive;
 mod bytes;
 mod check;
 mod components;

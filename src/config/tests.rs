@@ -113,6 +113,7 @@ service: {drain_max: 12s}
         retention_logs: Some(Duration::from_secs(5 * 24 * 3600)),
         retention_metrics: Some(Duration::from_secs(6 * 24 * 3600)),
         size_bytes_max: Some(100 << 30),
+        archive: None,
         line_ids: IdNames::USUAL,
     };
     assert_eq!(format!("{options:?}"), format!("{expected:?}"));

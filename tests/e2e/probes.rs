@@ -1,11 +1,12 @@
 //! Six locations probe a site: what they find is asked by PromQL, each probe is a trace with the site's own spans below, and half of the
 //! locations being down pages.
 
+use parking_lot::Mutex;
 use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -67,14 +68,14 @@ impl Site {
             let mut line = String::new();
             reader.read_line(&mut line).ok()?;
             if let Some(parent) = line.to_lowercase().strip_prefix("traceparent: ") {
-                *self.parent.lock().expect("no panic") = parent.trim().to_owned();
+                *self.parent.lock() = parent.trim().to_owned();
             }
             if line.trim().is_empty() {
                 break;
             }
         }
         let location = first.split(['/', ' ']).nth(2)?.to_owned();
-        let status = if self.down.lock().expect("no panic").contains(&location) { "503 Down" } else { "200 OK" };
+        let status = if self.down.lock().contains(&location) { "503 Down" } else { "200 OK" };
         (&mut &*stream).write_all(format!("HTTP/1.1 {status}\r\ncontent-length: 2\r\n\r\nhi").as_bytes()).ok()
     }
 }
@@ -157,7 +158,7 @@ async fn six_locations_probe_and_half_of_them_down_pages() {
 
     // Its trace, with the site's own span below the root.
     let parent = wait_for("a traceparent", async || {
-        let parent = site.parent.lock().expect("no panic").clone();
+        let parent = site.parent.lock().clone();
         (!parent.is_empty()).then_some(parent)
     });
     let parent = parent.await;
@@ -184,10 +185,10 @@ async fn six_locations_probe_and_half_of_them_down_pages() {
     assert_eq!(below, ["GET /", "connect", "processing", "resolve", "transfer"]);
 
     // Two of six are no reason, three are.
-    site.down.lock().expect("no panic").extend(["fra".to_owned(), "gru".to_owned()]);
+    site.down.lock().extend(["fra".to_owned(), "gru".to_owned()]);
     wait_for("two down", async || (asked(&query, "probe_success==0").await.len() == 2).then_some(())).await;
     assert_eq!(alert(&query).await, None);
-    site.down.lock().expect("no panic").insert("syd".to_owned());
+    site.down.lock().insert("syd".to_owned());
     let firing = wait_for("firing", async || alert(&query).await.filter(|alert| alert["state"] == "firing")).await;
     assert_eq!(firing["annotations"]["summary"], "down in 3 of 6");
     assert_eq!(firing["labels"], json!({"alertname": "ProbeDownInLocations", "instance": "shop", "job": "shop"}));

@@ -5,11 +5,13 @@
 //! they came, in a scope named [`SCOPE`]; structured metadata become the line's attributes.
 
 mod json;
+mod label_name;
 mod labels;
 mod protobuf;
 mod service;
 mod stream;
 
+pub use label_name::{label_of_field, may_have_label, push_label_name};
 pub use labels::BadLabels;
 pub use service::{SERVICE_LABELS, UNKNOWN_SERVICE};
 

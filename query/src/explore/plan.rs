@@ -116,7 +116,7 @@ impl Plan {
 
     /// The same with nothing left to the store: for telling, of rows that were read, which of them fulfil it.
     pub(crate) fn by_rows(self) -> Self {
-        // The last two are of lines only.
+        // The last three are of lines only.
         let ScanFilter {
             trace_ids,
             services,
@@ -128,6 +128,7 @@ impl Plan {
             attributes,
             body_contains: _,
             resources: _,
+            fields: _,
         } = self.filter;
         let mut rest = self.rest;
         let one_of = |column, texts| RowTest::Text(column, TextTest::In(texts));

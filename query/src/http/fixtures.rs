@@ -257,7 +257,7 @@ impl Parts for NoLines {
     fn read(
         &self,
         _: usize,
-        _: Bounds,
+        _: &Bounds<'_>,
         _: &mut dyn FnMut(&Record<'_>) -> Result<(), LogqlError>,
     ) -> Result<(), LogqlError> {
         Ok(())

@@ -1,33 +1,45 @@
 //! The store's log records as LogQL sees them: streams with labels, lines, and what came beside them.
 //!
-//! [`resources`] makes streams of resources, [`rows`] lines of a scan's batches, [`tail`] follows those that arrive.
+//! [`resources`] makes streams of resources, [`wanted`] says what is read, [`rows`] makes lines of a scan's batches, [`tail`] follows those that arrive.
 
+mod classes;
 mod resources;
 mod rows;
 mod tail;
+mod wanted;
 
 use std::{sync::Arc, time::Instant};
 
 use parking_lot::Mutex;
 
 use weir_proto::{Signal, TenantId};
-use weir_store::{ReadBounds, ResourceTest, Scan, ScanColumn, ScanFilter, ScanPart, ScanRequest, Snapshot};
+use weir_store::{FieldTest, ReadBounds, ResourceTest, Scan, ScanColumn, ScanFilter, ScanPart, ScanRequest, Snapshot};
 
 pub(crate) use self::tail::LineTail;
-use self::{
-    resources::Resources,
-    rows::{Rows, columns},
-};
+use self::{resources::Resources, wanted::Wanted};
 use crate::logql::{
     LogqlError,
-    ast::Matcher,
+    ast::{Matcher, Unit},
     engine::{Bounds, Lines, Parts, Selection},
     labels::StreamLabels,
-    pipeline::{Record, TextTest, selects},
+    pipeline::{Filter, Record, TextTest, number_fits, selects},
 };
 
-/// Rows that are read at a time: lines are long.
-const PIECE_ROWS_MAX: u32 = if cfg!(test) { 100 } else { 16_384 };
+/// Labels that a line may have from elsewhere than its body, whatever its attributes are.
+const ALWAYS_BESIDE: [&str; 12] = [
+    "service_name",
+    "detected_level",
+    "severity_number",
+    "severity_text",
+    "scope_name",
+    "scope_version",
+    "event_name",
+    "trace_id",
+    "span_id",
+    "observed_timestamp",
+    "__error__",
+    "__error_details__",
+];
 
 /// A tenant's lines, as of a moment.
 #[derive(Debug)]
@@ -67,9 +79,36 @@ fn request(
         start_ns: *start_ns..=end_ns.saturating_sub(1),
         body_contains: needles,
         resources: Some(resource_test(matchers, resources)?),
+        fields: selection.conditions.iter().filter_map(field_test).collect(),
         ..ScanFilter::default()
     };
     Ok(ScanRequest { columns, filter })
+}
+
+/// Leaves out lines by a condition on a label that a JSON parser finds.
+fn field_test(condition: &Filter) -> Option<FieldTest> {
+    let name = condition.label()?;
+    if ALWAYS_BESIDE.contains(&name) || name.ends_with("_extracted") {
+        return None;
+    }
+    Some(match condition.clone() {
+        Filter::Text(test) => {
+            let only = test.only_text().map(str::to_owned);
+            let fits = FieldTest::new(name, move |text| test.fits(text.unwrap_or_default()));
+            match only {
+                Some(text) => fits.with_text(&text),
+                None => fits,
+            }
+        }
+        Filter::Number { op, unit, value, .. } => {
+            // What is no number is an error, and stays.
+            let fits =
+                move |text: Option<&str>| text.is_some_and(|text| number_fits(text, op, unit, value).unwrap_or(true));
+            let test = FieldTest::new(name, fits);
+            if unit == Unit::Number { test.with_numbers(move |number| op.holds(number, value)) } else { test }
+        }
+        _ => return None,
+    })
 }
 
 /// Leaves out the streams that have a label which does not fit. What a stream does not have may lie beside a line.
@@ -84,10 +123,13 @@ fn resource_test(matchers: &[Matcher], resources: &Arc<Mutex<Resources>>) -> Res
 
 impl Lines for SnapshotLines {
     fn parts<'a>(&'a self, selection: &Selection<'_>) -> Result<Box<dyn Parts + 'a>, LogqlError> {
-        let rows = Rows::wanted(selection, self.detects_levels);
-        let scan = self.scan(columns(&rows), selection)?;
-        let scan = if rows.needs_text || rows.needs_beside { scan.split(PIECE_ROWS_MAX) } else { scan };
-        Ok(Box::new(SnapshotParts { lines: self, scan, rows }))
+        let wanted = Wanted::of(selection, self.detects_levels);
+        let scan = self.scan(wanted.columns(), selection)?;
+        Ok(Box::new(SnapshotParts { lines: self, scan, wanted }))
+    }
+
+    fn tests_needles(&self) -> bool {
+        true
     }
 }
 
@@ -103,16 +145,24 @@ impl SnapshotLines {
             return Ok(());
         }
         let fits = selects(matchers)?;
-        let rows = Rows { needs_text: false, needs_beside: false, detects_levels: false };
-        let selection =
-            Selection { matchers, needles: Vec::new(), start_ns, end_ns, needs_text: false, labels: Some(Vec::new()) };
-        let scan = self.scan(columns(&rows), &selection)?;
+        let wanted = Wanted::streams();
+        let selection = Selection {
+            matchers,
+            needles: Vec::new(),
+            conditions: Vec::new(),
+            start_ns,
+            end_ns,
+            needs_text: false,
+            labels: Some(Vec::new()),
+            fields: None,
+        };
+        let scan = self.scan(wanted.columns(), &selection)?;
         for part in scan.parts() {
             if Instant::now() >= self.deadline {
                 return Err(LogqlError::TimedOut);
             }
             let batch = scan.read(part);
-            for resource in rows.resources(&batch, &self.resources)? {
+            for resource in wanted.resources(&batch, &self.resources) {
                 if fits(&resource.stream) {
                     found(&resource.stream)?;
                 }
@@ -125,7 +175,7 @@ impl SnapshotLines {
 struct SnapshotParts<'a> {
     lines: &'a SnapshotLines,
     scan: Scan,
-    rows: Rows,
+    wanted: Wanted,
 }
 
 impl SnapshotParts<'_> {
@@ -150,12 +200,23 @@ impl Parts for SnapshotParts<'_> {
     fn read(
         &self,
         part: usize,
-        bounds: Bounds,
+        bounds: &Bounds<'_>,
         each: &mut dyn FnMut(&Record<'_>) -> Result<(), LogqlError>,
     ) -> Result<(), LogqlError> {
-        let bounds = ReadBounds { start_min_ns: bounds.time_min_ns, ..ReadBounds::default() };
-        let batch = self.scan.read_within(self.part(part), &bounds);
-        self.rows.each(&batch, &self.lines.resources, each)
+        let of_part = ReadBounds { start_min_ns: bounds.time_min_ns, ..ReadBounds::default() };
+        let pieces = self.scan.pieces(self.part(part), &of_part, self.wanted.rows_max());
+        let mut order: Vec<usize> = (0..pieces.len()).collect();
+        if bounds.newest_first {
+            order.reverse();
+        }
+        for number in order {
+            let piece = &pieces[number];
+            if (bounds.is_wanted)(piece.time_ns()) {
+                let batch = self.scan.read_piece(piece);
+                self.wanted.each((&batch, (number as u64) << 32), &self.lines.resources, each)?;
+            }
+        }
+        Ok(())
     }
 
     fn is_partial(&self) -> bool {

@@ -3,71 +3,28 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, DictionaryArray, FixedSizeBinaryArray, Int32Array, RecordBatch, StringArray, TimestampNanosecondArray,
-    cast::AsArray, types::UInt32Type,
+    Array, BooleanArray, DictionaryArray, FixedSizeBinaryArray, Int32Array, RecordBatch, StringArray,
+    TimestampNanosecondArray, cast::AsArray, types::UInt32Type,
 };
 use parking_lot::Mutex;
 use serde_json::Value;
 use weir_proto::otlp::logs::{UNKNOWN_LEVEL, level_of_severity, level_of_text, level_of_word};
-use weir_store::{Place, ScanColumn};
+use weir_store::ScanColumn;
 
-use super::resources::{Resource, Resources, flatten};
+use super::{
+    classes::Classes,
+    resources::{Resource, Resources, flatten},
+    wanted::{Text, Wanted},
+};
 use crate::logql::{
     LogqlError,
-    engine::Selection,
     labels::LabelSet,
-    pipeline::{Beside, Record},
+    pipeline::{Beside, Fields, Record},
 };
-
-/// Which columns come first, whatever is wanted.
-const TIME: usize = 0;
-const SCOPE_NAME: usize = 1;
-const RESOURCE: usize = 2;
-
-/// What is read of lines.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rows {
-    pub(super) needs_text: bool,
-    pub(super) needs_beside: bool,
-    pub(super) detects_levels: bool,
-}
-
-impl Rows {
-    /// What a selection needs.
-    pub(super) fn wanted(selection: &Selection<'_>, detects_levels: bool) -> Self {
-        let needs_level = selection.needs_label("detected_level");
-        Self {
-            needs_text: selection.needs_text || (detects_levels && needs_level),
-            needs_beside: selection.needs_beside(),
-            detects_levels: detects_levels && needs_level,
-        }
-    }
-}
-
-/// The scan's columns for that.
-pub(super) fn columns(rows: &Rows) -> Vec<ScanColumn> {
-    let mut columns = vec![ScanColumn::Time, ScanColumn::ScopeName, ScanColumn::Attributes(Place::Resource)];
-    if rows.needs_text {
-        columns.push(ScanColumn::Body);
-    }
-    if rows.needs_beside || rows.detects_levels {
-        columns.extend([
-            ScanColumn::Attributes(Place::Span),
-            ScanColumn::SeverityNumber,
-            ScanColumn::SeverityText,
-            ScanColumn::TraceId,
-            ScanColumn::SpanId,
-            ScanColumn::ScopeVersion,
-            ScanColumn::EventName,
-            ScanColumn::ObservedTime,
-        ]);
-    }
-    columns
-}
 
 /// Texts behind codes.
 #[derive(Clone, Copy)]
-struct Texts<'b> {
+pub(super) struct Texts<'b> {
     codes: &'b DictionaryArray<UInt32Type>,
     values: &'b StringArray,
 }
@@ -78,113 +35,165 @@ impl<'b> Texts<'b> {
         Self { codes, values: codes.values().as_string::<i32>() }
     }
 
+    fn find(&self, row: usize) -> Option<&'b str> {
+        self.codes.is_valid(row).then(|| self.values.value(self.codes.keys().value(row) as usize))
+    }
+
     /// Nothing where there is no text.
     fn get(&self, row: usize) -> &'b str {
-        if self.codes.is_null(row) { "" } else { self.values.value(self.codes.keys().value(row) as usize) }
+        self.find(row).unwrap_or_default()
     }
 
-    /// Equal texts have equal codes.
-    fn code(&self, row: usize) -> u32 {
-        if self.codes.is_null(row) { u32::MAX } else { self.codes.keys().value(row) }
+    /// Equal codes stand for equal texts; the last of all stands for none.
+    pub(super) fn code(&self, row: usize) -> u32 {
+        if self.codes.is_null(row) { self.values.len() as u32 } else { self.codes.keys().value(row) }
+    }
+
+    /// How many codes there are.
+    pub(super) fn count(&self) -> u32 {
+        self.values.len() as u32 + 1
     }
 }
 
-/// The columns beside text.
-struct BesideColumns<'b> {
-    attributes: Texts<'b>,
-    severity_number: &'b Int32Array,
-    severity_text: Texts<'b>,
-    trace_id: &'b FixedSizeBinaryArray,
-    span_id: &'b FixedSizeBinaryArray,
+/// The columns of a batch, as far as they were wanted.
+struct Columns<'b> {
+    time: &'b TimestampNanosecondArray,
     scope_name: Texts<'b>,
-    scope_version: Texts<'b>,
-    event_name: Texts<'b>,
-    observed: &'b TimestampNanosecondArray,
+    resource: Texts<'b>,
+    body: Option<Texts<'b>>,
+    has_fields: Option<&'b BooleanArray>,
+    body_level: Option<Texts<'b>>,
+    attributes: Option<Texts<'b>>,
+    severity_number: Option<&'b Int32Array>,
+    severity_text: Option<Texts<'b>>,
+    trace_id: Option<&'b FixedSizeBinaryArray>,
+    span_id: Option<&'b FixedSizeBinaryArray>,
+    scope_version: Option<Texts<'b>>,
+    event_name: Option<Texts<'b>>,
+    observed: Option<&'b TimestampNanosecondArray>,
+    fields: Vec<(&'b str, Texts<'b>)>,
 }
 
-impl Rows {
-    /// The distinct resources of a batch.
-    pub(super) fn resources(
-        &self,
-        batch: &RecordBatch,
-        known: &Mutex<Resources>,
-    ) -> Result<Vec<Arc<Resource>>, LogqlError> {
-        let mut found: Vec<Arc<Resource>> = Vec::new();
-        let mut cache = Cache::default();
-        let (scopes, resources) = (Texts::of(batch, SCOPE_NAME), Texts::of(batch, RESOURCE));
-        for row in 0..batch.num_rows() {
-            if cache.is_new(&scopes, &resources, row) {
-                found.push(cache.of(&scopes, &resources, row, known));
-            }
+impl<'b> Columns<'b> {
+    fn of(batch: &'b RecordBatch, wanted: &'b [ScanColumn]) -> Self {
+        let at = |column: &ScanColumn| wanted.iter().position(|known| known == column);
+        let texts = |column| at(column).map(|at| Texts::of(batch, at));
+        let always = |column| texts(column).expect("every scan of lines has it");
+        let attributes = |column: &ScanColumn| {
+            matches!(column, ScanColumn::AttributesNamed(_))
+                || *column == ScanColumn::Attributes(weir_store::Place::Span)
+        };
+        let fields = wanted.iter().enumerate().filter_map(|(at, column)| match column {
+            ScanColumn::Field(label) => Some((label.as_str(), Texts::of(batch, at))),
+            _ => None,
+        });
+        Self {
+            time: batch.column(at(&ScanColumn::Time).expect("every scan of lines has it")).as_primitive(),
+            scope_name: always(&ScanColumn::ScopeName),
+            resource: always(&ScanColumn::Attributes(weir_store::Place::Resource)),
+            body: texts(&ScanColumn::Body).or_else(|| texts(&ScanColumn::PlainBody)),
+            has_fields: at(&ScanColumn::HasFields).map(|at| batch.column(at).as_boolean()),
+            body_level: texts(&ScanColumn::BodyLevel),
+            attributes: wanted.iter().position(attributes).map(|at| Texts::of(batch, at)),
+            severity_number: at(&ScanColumn::SeverityNumber).map(|at| batch.column(at).as_primitive()),
+            severity_text: texts(&ScanColumn::SeverityText),
+            trace_id: at(&ScanColumn::TraceId).map(|at| batch.column(at).as_fixed_size_binary()),
+            span_id: at(&ScanColumn::SpanId).map(|at| batch.column(at).as_fixed_size_binary()),
+            scope_version: texts(&ScanColumn::ScopeVersion),
+            event_name: texts(&ScanColumn::EventName),
+            observed: at(&ScanColumn::ObservedTime).map(|at| batch.column(at).as_primitive()),
+            fields: fields.collect(),
         }
-        Ok(found)
     }
 
-    /// Gives each line of a batch.
+    /// Rows that differ in nothing but their time, where whole texts and ids are not looked at.
+    fn classes(&self, resources: &Classes) -> Option<Classes> {
+        let has_ids = self.trace_id.is_some() || self.span_id.is_some() || self.observed.is_some();
+        if has_ids || (self.body.is_some() && self.has_fields.is_none()) {
+            return None;
+        }
+        let mut classes = resources.clone();
+        let texts = [self.body_level, self.attributes, self.severity_text, self.scope_version, self.event_name];
+        for texts in texts.iter().flatten().chain(self.fields.iter().map(|(_, texts)| texts)) {
+            classes.split(texts.count(), |row| texts.code(row))?;
+        }
+        if let Some(numbers) = self.severity_number {
+            // OTLP's go to 24; what is beyond them is not looked at alike.
+            let is_usual = numbers.values().iter().all(|number| (0..=24).contains(number));
+            is_usual.then_some(())?;
+            classes.split(25, |row| numbers.value(row) as u32)?;
+        }
+        Some(classes)
+    }
+}
+
+impl Wanted {
+    /// The distinct resources of a batch.
+    pub(super) fn resources(&self, batch: &RecordBatch, known: &Mutex<Resources>) -> Vec<Arc<Resource>> {
+        let wanted = self.columns();
+        let columns = Columns::of(batch, &wanted);
+        resources_of(&columns, batch.num_rows(), known).0
+    }
+
+    /// Gives each line of a batch; the first one has this number.
     pub(super) fn each(
         &self,
-        batch: &RecordBatch,
+        (batch, first): (&RecordBatch, u64),
         known: &Mutex<Resources>,
         each: &mut dyn FnMut(&Record<'_>) -> Result<(), LogqlError>,
     ) -> Result<(), LogqlError> {
-        let times: &TimestampNanosecondArray = batch.column(TIME).as_primitive();
-        let (scopes, resources) = (Texts::of(batch, SCOPE_NAME), Texts::of(batch, RESOURCE));
-        let mut next = RESOURCE + 1;
-        let mut column = || {
-            next += 1;
-            next - 1
-        };
-        let texts = self.needs_text.then(|| Texts::of(batch, column()));
-        let beside = (self.needs_beside || self.detects_levels).then(|| BesideColumns {
-            attributes: Texts::of(batch, column()),
-            severity_number: batch.column(column()).as_primitive(),
-            severity_text: Texts::of(batch, column()),
-            trace_id: batch.column(column()).as_fixed_size_binary(),
-            span_id: batch.column(column()).as_fixed_size_binary(),
-            scope_name: scopes,
-            scope_version: Texts::of(batch, column()),
-            event_name: Texts::of(batch, column()),
-            observed: batch.column(column()).as_primitive(),
-        });
-        let mut cache = Cache::default();
-        for row in 0..batch.num_rows() {
-            let resource = cache.of(&scopes, &resources, row, known);
-            let text = texts.map_or("", |texts| texts.get(row));
-            let besides = RowBeside { row, text, resource: &resource, columns: beside.as_ref(), rows: *self };
+        let wanted = self.columns();
+        let columns = Columns::of(batch, &wanted);
+        let rows = batch.num_rows();
+        let (resources, of_row) = resources_of(&columns, rows, known);
+        let classes = columns.classes(&of_row);
+        let mut row_fields = RowFields { row: 0, fields: &columns.fields };
+        for row in 0..rows {
+            let resource = &resources[of_row.of(row) as usize];
+            let has_fields = columns.has_fields.is_some_and(|told| told.value(row));
+            let text = columns.body.map_or("", |texts| texts.get(row));
+            // Texts that have to be looked at differ.
+            let class =
+                classes.as_ref().filter(|_| has_fields || self.text == Text::None).map(|classes| classes.of(row));
+            row_fields.row = row;
+            let besides = RowBeside { row, text, has_fields, resource, columns: &columns, wanted: self };
             // Times beyond the year 2262 are shown as its end: no line is negative.
-            let time_ns = times.value(row).max(0) as u64;
-            each(&Record { time_ns, text, stream: &resource.stream, beside: &besides })?;
+            let time_ns = columns.time.value(row).max(0) as u64;
+            each(&Record {
+                time_ns,
+                number: first + row as u64,
+                text,
+                stream: &resource.stream,
+                beside: &besides,
+                fields: has_fields.then_some(&row_fields as &dyn Fields),
+                class,
+            })?;
         }
         Ok(())
     }
 }
 
-/// The resource of each pair of codes in a batch.
-#[derive(Default)]
-struct Cache {
-    known: std::collections::HashMap<(u32, u32), Arc<Resource>, foldhash::fast::FixedState>,
-    last: Option<((u32, u32), Arc<Resource>)>,
+/// The resources of a batch's rows, and each row's number among them.
+fn resources_of(columns: &Columns<'_>, rows: usize, known: &Mutex<Resources>) -> (Vec<Arc<Resource>>, Classes) {
+    let mut of_row = Classes::new(rows);
+    let (scopes, resources) = (columns.scope_name, columns.resource);
+    of_row.split_any(scopes.count(), |row| scopes.code(row));
+    of_row.split_any(resources.count(), |row| resources.code(row));
+    let mut known = known.lock();
+    let found = of_row.firsts().iter().map(|&row| known.of(resources.get(row as usize), scopes.get(row as usize)));
+    (found.collect(), of_row)
 }
 
-impl Cache {
-    fn is_new(&self, scopes: &Texts<'_>, resources: &Texts<'_>, row: usize) -> bool {
-        !self.known.contains_key(&(scopes.code(row), resources.code(row)))
-    }
+/// The fields of a line.
+struct RowFields<'b> {
+    row: usize,
+    fields: &'b [(&'b str, Texts<'b>)],
+}
 
-    fn of(&mut self, scopes: &Texts<'_>, resources: &Texts<'_>, row: usize, all: &Mutex<Resources>) -> Arc<Resource> {
-        let codes = (scopes.code(row), resources.code(row));
-        if let Some((known, resource)) = &self.last
-            && *known == codes
-        {
-            return Arc::clone(resource);
-        }
-        let resource = self.known.entry(codes).or_insert_with(|| {
-            let mut all = all.lock();
-            all.of(resources.get(row), scopes.get(row))
-        });
-        let resource = Arc::clone(resource);
-        self.last = Some((codes, Arc::clone(&resource)));
-        resource
+impl Fields for RowFields<'_> {
+    fn get(&self, label: &str) -> Option<&str> {
+        let (_, texts) = self.fields.iter().find(|(known, _)| *known == label)?;
+        texts.find(self.row)
     }
 }
 
@@ -192,77 +201,78 @@ impl Cache {
 struct RowBeside<'r, 'b> {
     row: usize,
     text: &'r str,
+    has_fields: bool,
     resource: &'r Resource,
-    columns: Option<&'r BesideColumns<'b>>,
-    rows: Rows,
+    columns: &'r Columns<'b>,
+    wanted: &'r Wanted,
 }
 
 impl Beside for RowBeside<'_, '_> {
     fn add_to(&self, labels: &mut LabelSet) {
-        let Some(columns) = self.columns else { return };
         let row = self.row;
-        let json = columns.attributes.get(row);
-        if !json.is_empty()
-            && self.rows.needs_beside
-            && let Ok(Value::Object(attributes)) = serde_json::from_str(json)
-        {
-            let mut flat = Vec::new();
-            for (key, value) in &attributes {
-                flatten(key, value, &mut flat);
+        if self.wanted.needs_beside {
+            let json = self.columns.attributes.map_or("", |texts| texts.get(row));
+            if !json.is_empty()
+                && let Ok(Value::Object(attributes)) = serde_json::from_str(json)
+            {
+                let mut flat = Vec::new();
+                for (key, value) in &attributes {
+                    flatten(key, value, &mut flat);
+                }
+                flat.iter().for_each(|(name, value)| labels.add_metadata(name, value));
             }
-            flat.iter().for_each(|(name, value)| labels.add_metadata(name, value));
-        }
-        if self.rows.needs_beside {
             self.resource.rest.iter().for_each(|(name, value)| labels.add_metadata(name, value));
             if !self.resource.is_pushed {
-                self.add_otlp(columns, labels);
+                self.add_otlp(labels);
             }
         }
-        if self.rows.detects_levels && labels.get("detected_level").is_none() {
-            labels.add_metadata("detected_level", self.level(columns));
+        if self.wanted.detects_levels && labels.get("detected_level").is_none() {
+            labels.add_metadata("detected_level", self.level());
         }
     }
 }
 
 impl RowBeside<'_, '_> {
     /// What an OTLP record has beside its attributes, under the names that Loki gives it.
-    fn add_otlp(&self, columns: &BesideColumns<'_>, labels: &mut LabelSet) {
-        let row = self.row;
-        let number = columns.severity_number.value(row);
-        if number != 0 {
+    fn add_otlp(&self, labels: &mut LabelSet) {
+        let (row, columns) = (self.row, self.columns);
+        if let Some(number) = columns.severity_number.map(|numbers| numbers.value(row)).filter(|number| *number != 0) {
             labels.add_metadata("severity_number", &number.to_string());
         }
         for (name, texts) in [
             ("severity_text", columns.severity_text),
-            ("scope_name", columns.scope_name),
+            ("scope_name", Some(columns.scope_name)),
             ("scope_version", columns.scope_version),
             ("event_name", columns.event_name),
         ] {
-            let text = texts.get(row);
+            let text = texts.map_or("", |texts| texts.get(row));
             if !text.is_empty() {
                 labels.add_metadata(name, text);
             }
         }
         for (name, ids) in [("trace_id", columns.trace_id), ("span_id", columns.span_id)] {
-            if ids.is_valid(row) {
+            if let Some(ids) = ids.filter(|ids| ids.is_valid(row)) {
                 let hex: String = ids.value(row).iter().map(|byte| format!("{byte:02x}")).collect();
                 labels.add_metadata(name, &hex);
             }
         }
-        if columns.observed.is_valid(row) {
-            labels.add_metadata("observed_timestamp", &columns.observed.value(row).to_string());
+        if let Some(observed) = columns.observed.filter(|observed| observed.is_valid(row)) {
+            labels.add_metadata("observed_timestamp", &observed.value(row).to_string());
         }
     }
 
-    fn level(&self, columns: &BesideColumns<'_>) -> &'static str {
-        let row = self.row;
-        let by_severity = level_of_severity(columns.severity_number.value(row))
-            .or_else(|| level_of_word(columns.severity_text.get(row).as_bytes()));
-        if let Some(level) = by_severity {
+    fn level(&self) -> &str {
+        let (row, columns) = (self.row, self.columns);
+        let number = columns.severity_number.map_or(0, |numbers| numbers.value(row));
+        let word = columns.severity_text.map_or("", |texts| texts.get(row));
+        if let Some(level) = level_of_severity(number).or_else(|| level_of_word(word.as_bytes())) {
             return level;
         }
-        let texts = [columns.attributes.get(row), self.resource.json.as_str(), self.text];
+        let attributes = columns.attributes.map_or("", |texts| texts.get(row));
+        let texts = [attributes, self.resource.json.as_str(), self.text];
         let levels = texts.into_iter().filter(|text| !text.is_empty()).map(|text| level_of_text(text.as_bytes()));
-        levels.into_iter().find(|level| *level != UNKNOWN_LEVEL).unwrap_or(UNKNOWN_LEVEL)
+        let level = levels.into_iter().find(|level| *level != UNKNOWN_LEVEL);
+        let of_fields = || columns.body_level.filter(|_| self.has_fields).and_then(|levels| levels.find(row));
+        level.or_else(of_fields).unwrap_or(UNKNOWN_LEVEL)
     }
 }

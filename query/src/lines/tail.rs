@@ -6,11 +6,7 @@ use parking_lot::Mutex;
 
 use weir_store::LineFeed;
 
-use super::{
-    request,
-    resources::Resources,
-    rows::{Rows, columns},
-};
+use super::{request, resources::Resources, wanted::Wanted};
 use crate::logql::{
     LogqlError,
     ast::LogExpr,
@@ -24,7 +20,7 @@ const TAKEN_ROWS_MAX: u64 = if cfg!(test) { 10 } else { 2000 };
 /// Lines of a tenant that a query may want, as they arrive.
 pub(crate) struct LineTail {
     feed: LineFeed,
-    rows: Rows,
+    wanted: Wanted,
     request: weir_store::ScanRequest,
     resources: Arc<Mutex<Resources>>,
 }
@@ -44,15 +40,17 @@ impl LineTail {
         let selection = Selection {
             matchers: &log.matchers,
             needles: needles(log),
+            conditions: Vec::new(),
             start_ns: 0,
             end_ns: u64::MAX,
             needs_text: true,
             labels: None,
+            fields: None,
         };
         let resources = Arc::default();
-        let rows = Rows::wanted(&selection, detects_levels);
-        let request = request(columns(&rows), &selection, &resources)?;
-        Ok(Self { feed, rows, request, resources })
+        let wanted = Wanted::of(&selection, detects_levels);
+        let request = request(wanted.columns(), &selection, &resources)?;
+        Ok(Self { feed, wanted, request, resources })
     }
 
     /// Completes once something arrived; false when nothing more will.
@@ -67,7 +65,7 @@ impl LineTail {
     ) -> Result<Taken, LogqlError> {
         let arrived = self.feed.arrived(self.request.clone(), TAKEN_ROWS_MAX);
         for part in arrived.scan.parts() {
-            self.rows.each(&arrived.scan.read(part), &self.resources, each)?;
+            self.wanted.each((&arrived.scan.read(part), 0), &self.resources, each)?;
         }
         let has_gap = arrived.has_gap || arrived.scan.is_partial();
         Ok(Taken { has_gap, has_more: arrived.has_more })

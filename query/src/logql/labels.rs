@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, fmt::Write, sync::Arc};
 
+pub(crate) use weir_proto::loki::push_label_name as push_name;
+
 /// Where a label comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Origin {
@@ -260,15 +262,6 @@ impl LabelSet {
 /// FNV-1a: names are short.
 fn hash_of(name: &str) -> u32 {
     name.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
-}
-
-/// Appends a key as the name of a label: what may not be in one becomes `_`; a digit does not come first in a whole name.
-pub(crate) fn push_name(key: &str, out: &mut String) {
-    let key = key.trim();
-    if out.is_empty() && key.starts_with(|first: char| first.is_ascii_digit()) {
-        out.push('_');
-    }
-    out.extend(key.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }));
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{fmt, ops::RangeInclusive, sync::Arc};
 
 use weir_proto::TraceId;
 
-use super::{request::AttributeForm, span::Place};
+use super::{field_test::FieldTest, request::AttributeForm, span::Place};
 
 /// What rows must fulfil.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +29,8 @@ pub struct ScanFilter {
     pub body_contains: Vec<String>,
     /// What the resource and the name of the scope must fulfil: of lines only.
     pub resources: Option<ResourceTest>,
+    /// What leaves lines out by fields of their bodies; lines that only their bodies tell of stay.
+    pub fields: Vec<FieldTest>,
 }
 
 /// Asked about each resource's attributes, as [`ScanColumn::Attributes`](crate::ask::request::ScanColumn::Attributes) writes them (nothing without any), and the name
@@ -75,6 +77,7 @@ impl Default for ScanFilter {
             attributes: Vec::new(),
             body_contains: Vec::new(),
             resources: None,
+            fields: Vec::new(),
         }
     }
 }
@@ -173,6 +176,7 @@ impl fmt::Display for ScanFilter {
             conditions.push(format!("{place:?} {key:?} {test:?}").to_lowercase());
         }
         conditions.extend(self.resources.iter().map(|_| "resource fits".to_owned()));
+        conditions.extend(self.fields.iter().map(|test| format!("field {:?} fits", test.label())));
         conditions.extend(self.body_contains.iter().map(|needle| format!("body contains {needle:?}")));
         write!(f, "[{}]", conditions.join(" and "))
     }

@@ -1,6 +1,7 @@
 //! The words of a question: what is sought, which columns, within which bounds; and of its answer: spans, lines, what was passed over.
 
 pub(crate) mod error;
+pub(crate) mod field_test;
 pub(crate) mod filter;
 pub(crate) mod line;
 pub(crate) mod pruned;

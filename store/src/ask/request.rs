@@ -73,6 +73,16 @@ pub enum ScanColumn {
     },
     /// All attributes of the item or of its resource as JSON text, sorted by key; null without any.
     Attributes(Place),
+    /// The same of a line, of those that may have one of these labels: [`weir_proto::loki::may_have_label`].
+    AttributesNamed(Vec<String>),
+    /// Whether a line's body need not be read to know its fields: they are in [`Self::Field`].
+    HasFields,
+    /// As [`Self::Body`], of the other lines.
+    PlainBody,
+    /// Of a body that has fields, the first one that LogQL's parser makes this label of, as the parser writes it; null without one.
+    Field(String),
+    /// Of a body that has fields, the level that it tells: [`weir_proto::otlp::logs::level_of_text`].
+    BodyLevel,
 }
 
 /// What an attribute's value is read as.
@@ -110,7 +120,7 @@ impl ScanColumn {
             Self::Flags => DataType::UInt32,
             Self::AdjustedCount => DataType::Float64,
             Self::Attribute { form: AttributeForm::Number, .. } => DataType::Float64,
-            Self::BodyIsJson | Self::Attribute { form: AttributeForm::Bool, .. } => DataType::Boolean,
+            Self::BodyIsJson | Self::HasFields | Self::Attribute { form: AttributeForm::Bool, .. } => DataType::Boolean,
             _ => DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8)),
         }
     }
@@ -131,7 +141,8 @@ impl ScanColumn {
             | Self::State
             | Self::Time
             | Self::SeverityNumber
-            | Self::BodyIsJson => false,
+            | Self::BodyIsJson
+            | Self::HasFields => false,
             _ => true,
         }
     }
@@ -171,7 +182,11 @@ impl ScanColumn {
             Self::ScopeName => "scope_name",
             Self::ScopeVersion => "scope_version",
             Self::Attributes(Place::Resource) => "resource",
-            Self::Attributes(_) => "attributes",
+            Self::Attributes(_) | Self::AttributesNamed(_) => "attributes",
+            Self::HasFields => "has_fields",
+            Self::PlainBody => "plain_body",
+            Self::BodyLevel => "body_level",
+            Self::Field(label) => return format!("body.{label}"),
             Self::Attribute { place, key, .. } => {
                 let whose = if *place == Place::Resource { "resource" } else { "attributes" };
                 return format!("{whose}.{key}");

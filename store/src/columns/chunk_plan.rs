@@ -92,6 +92,7 @@ impl Planner {
     fn plan_bytes(&mut self, spec: &ColumnSpec, codes: &[u32], dictionary: &Dictionary) -> Plan {
         let plain = match (spec.kind, spec.packing) {
             (_, Packing::Time(_)) => Plan::Delta,
+            (_, Packing::IdAsHex) => Plan::DeltaLength,
             (Kind::Id16, _) | (_, Packing::Hex8 | Packing::Hex16 | Packing::Uuid) => Plan::Plain,
             _ => Plan::DeltaLength,
         };
@@ -115,7 +116,7 @@ impl Planner {
                 if *local == NONE {
                     *local = global.len() as u32;
                     global.push(code);
-                    let value_bytes = spec.packing.width().unwrap_or_else(|| dictionary.value_len(code) + 4);
+                    let value_bytes = spec.stored_bytes(dictionary.value_len(code));
                     dictionary_bytes += value_bytes;
                     self.plain_bytes.push(value_bytes as u32);
                 }
@@ -145,8 +146,8 @@ impl Planner {
         let otherwise = match spec.kind {
             Kind::Bool => return Plan::Plain,
             Kind::Time => return Plan::Delta,
-            Kind::Id8 if spec.required => return Plan::Plain,
-            Kind::Id8 => Plan::Plain,
+            Kind::Id8 if spec.required => return spec.plain_ids(),
+            Kind::Id8 => spec.plain_ids(),
             Kind::Double => Plan::Split,
             _ if spec.nature == Nature::Scattered => return Plan::Split,
             Kind::Int64 => Plan::Delta,
@@ -156,7 +157,7 @@ impl Planner {
             Some((codes, distinct)) => {
                 let width = bits::width_of(distinct.len().saturating_sub(1) as u64);
                 let mut page = Vec::with_capacity(distinct.len() * 8);
-                write_plain_words(spec.kind, &distinct, &mut page);
+                write_plain_words(spec, &distinct, &mut page);
                 let count = distinct.len() as u32;
                 Plan::Dictionary { codes, width, page, count, global: Vec::new() }
             }

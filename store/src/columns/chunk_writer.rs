@@ -37,10 +37,12 @@ const SAVING_MIN_32NDS: usize = 1;
 
 /// Encodes column chunks; keeps its buffers from one to the next.
 pub(crate) struct ChunkWriter {
-    level: i32,
+    /// Of zstd.
+    pub(crate) level: i32,
     compressor: zstd::bulk::Compressor<'static>,
     planner: Planner,
-    body: Vec<u8>,
+    /// The content of the page under way.
+    pub(crate) body: Vec<u8>,
     compressed: Vec<u8>,
 }
 
@@ -73,7 +75,7 @@ impl ChunkWriter {
         view: ChunkView<'_>,
     ) -> Result<(Bytes, ColumnCloseResult), ParquetError> {
         let mut plan = match self.are_ids_best_plain(spec, view)? {
-            true => Plan::Plain,
+            true => spec.plain_ids(),
             false => self.planner.plan(spec, view),
         };
         let pages = cut_pages(view, &plan);
@@ -120,7 +122,7 @@ impl ChunkWriter {
         }
         let pages = cut_pages(view, &Plan::Plain);
         let Some(&first) = pages.first() else { return Ok(false) };
-        let (plain_bytes, zstd_bytes) = self.try_page(spec, view, &Plan::Plain, first, pages.len())?;
+        let (plain_bytes, zstd_bytes) = self.try_page(spec, view, &spec.plain_ids(), first, pages.len())?;
         let mut ids: Vec<u64> = match view.values {
             ValuesView::Bytes { codes, .. } => {
                 codes[first.from..first.to].iter().map(|&code| u64::from(code)).collect()
@@ -131,7 +133,8 @@ impl ChunkWriter {
         ids.sort_unstable();
         ids.dedup();
         let width = bits::width_of((ids.len() * pages.len()) as u64) as usize;
-        let id_bytes = spec.kind.width().unwrap_or(0);
+        let width_bytes = spec.kind.width().unwrap_or(0);
+        let id_bytes = if spec.packing == Packing::None { width_bytes } else { spec.stored_bytes(width_bytes) };
         Ok(zstd_bytes.min(plain_bytes) <= ids.len() * id_bytes + values * width / 8)
     }
 
@@ -143,7 +146,7 @@ impl ChunkWriter {
         plan: &mut Plan,
         pages: &[PageBounds],
     ) -> std::io::Result<bool> {
-        if spec.kind == Kind::Id8 && matches!(plan, Plan::Plain) && spec.required {
+        if spec.kind == Kind::Id8 && matches!(plan, Plan::Plain) && spec.required && spec.packing == Packing::None {
             return Ok(false);
         }
         let Some(first) = pages.first() else { return Ok(false) };
@@ -209,11 +212,10 @@ impl ChunkWriter {
             (_, ValuesView::Bytes { codes, dictionary }) => {
                 let codes = &codes[bounds.from..bounds.to];
                 if matches!(plan, Plan::DeltaLength) {
-                    let lengths: Vec<u64> = codes.iter().map(|&code| dictionary.value_len(code) as u64).collect();
-                    delta::encode(&lengths, body);
-                    for &code in codes {
-                        body.extend_from_slice(dictionary.get(code));
-                    }
+                    let is_hex = spec.packing == Packing::IdAsHex;
+                    let length = |&code: &u32| (dictionary.value_len(code) << u8::from(is_hex)) as u64;
+                    delta::encode(&codes.iter().map(length).collect::<Vec<u64>>(), body);
+                    codes.iter().for_each(|&code| spec.packing.pack(dictionary.get(code), body));
                 } else if matches!(plan, Plan::Delta) {
                     let times: Vec<u64> =
                         codes.iter().map(|&code| spec.packing.pack_time(dictionary.get(code))).collect();
@@ -224,6 +226,11 @@ impl ChunkWriter {
                     }
                 }
             }
+            (Plan::DeltaLength, ValuesView::Words(words)) => {
+                let words = &words[bounds.from..bounds.to];
+                delta::encode(&vec![16; words.len()], body);
+                words.iter().for_each(|word| spec.packing.pack(&word.to_le_bytes(), body));
+            }
             (Plan::Delta, ValuesView::Words(words)) => delta::encode(&words[bounds.from..bounds.to], body),
             (Plan::Split, ValuesView::Words(words)) => {
                 let words = &words[bounds.from..bounds.to];
@@ -231,12 +238,12 @@ impl ChunkWriter {
                     body.extend(words.iter().map(|word| (word >> (8 * byte)) as u8));
                 }
             }
-            (_, ValuesView::Words(words)) => write_plain_words(spec.kind, &words[bounds.from..bounds.to], body),
+            (_, ValuesView::Words(words)) => write_plain_words(spec, &words[bounds.from..bounds.to], body),
         }
     }
 
     /// Appends `self.body` as a page; returns its length, header included.
-    fn write_page(
+    pub(crate) fn write_page(
         &mut self,
         chunk: &mut Chunk,
         dictionary: bool,
@@ -303,10 +310,13 @@ impl ChunkWriter {
 }
 
 /// The bytes of a chunk under way.
-struct Chunk {
-    bytes: Vec<u8>,
-    plain_bytes: usize,
-    compresses: bool,
+pub(crate) struct Chunk {
+    /// As they go to the file.
+    pub(crate) bytes: Vec<u8>,
+    /// How many they were before compression.
+    pub(crate) plain_bytes: usize,
+    /// Whether pages are compressed.
+    pub(crate) compresses: bool,
 }
 
 fn cut_pages(view: ChunkView<'_>, plan: &Plan) -> Vec<PageBounds> {
@@ -391,8 +401,13 @@ fn write_levels(present: &[u32], first_row: u32, rows: u32, out: &mut Vec<u8>) {
 
 /// Appends a byte string in PLAIN encoding.
 pub(crate) fn write_plain_bytes(spec: &ColumnSpec, value: &[u8], out: &mut Vec<u8>) {
-    if spec.packing != Packing::None {
-        return spec.packing.pack(value, out);
+    match spec.packing {
+        Packing::None => {}
+        Packing::IdAsHex => {
+            out.extend_from_slice(&(value.len() as u32 * 2).to_le_bytes());
+            return spec.packing.pack(value, out);
+        }
+        _ => return spec.packing.pack(value, out),
     }
     if spec.kind != Kind::Id16 {
         out.extend_from_slice(&(value.len() as u32).to_le_bytes());
@@ -401,8 +416,11 @@ pub(crate) fn write_plain_bytes(spec: &ColumnSpec, value: &[u8], out: &mut Vec<u
 }
 
 /// Appends numbers in PLAIN encoding.
-pub(crate) fn write_plain_words(kind: Kind, words: &[u64], out: &mut Vec<u8>) {
-    match kind.width() {
+pub(crate) fn write_plain_words(spec: &ColumnSpec, words: &[u64], out: &mut Vec<u8>) {
+    if spec.packing == Packing::IdAsHex {
+        return words.iter().for_each(|word| write_plain_bytes(spec, &word.to_le_bytes(), out));
+    }
+    match spec.kind.width() {
         Some(8) => words.iter().for_each(|word| out.extend_from_slice(&word.to_le_bytes())),
         Some(_) => words.iter().for_each(|word| out.extend_from_slice(&(*word as u32).to_le_bytes())),
         None => {

@@ -57,6 +57,9 @@ impl DataPage<'_> {
             (Values::Bytes { codes, dictionary }, _) => {
                 codes.extend(dictionary.len() as u32..dictionary.len() as u32 + count as u32);
                 match self.encoding {
+                    page::DELTA_LENGTH if self.spec.packing == Packing::IdAsHex => {
+                        decode_hex_ids(delta_lengths(values, count)?, dictionary)
+                    }
                     page::DELTA_LENGTH => decode_delta_lengths(values, count, dictionary),
                     page::PLAIN => decode_plain_bytes(self.spec, values, count, dictionary),
                     page::DELTA => decode_times(self.spec.packing, values, count, dictionary),
@@ -72,7 +75,10 @@ impl DataPage<'_> {
             (Values::Words(words), _) => match self.encoding {
                 page::DELTA => delta::decode(values, count, words).map(|_| ()),
                 page::SPLIT => decode_split(self.spec.kind, values, count, words),
-                page::PLAIN => decode_plain_words(self.spec.kind, values, count, words),
+                page::PLAIN => decode_plain_words(self.spec, values, count, words),
+                page::DELTA_LENGTH if self.spec.packing == Packing::IdAsHex => {
+                    decode_hex_words(delta_lengths(values, count)?, words)
+                }
                 _ => Err(BadEncoding("encoding")),
             },
         }
@@ -152,6 +158,9 @@ pub(crate) fn decode_plain_bytes(
     count: usize,
     out: &mut Dictionary,
 ) -> Result<(), BadEncoding> {
+    if spec.packing == Packing::IdAsHex {
+        return decode_hex_ids(plain_texts(body, count)?, out);
+    }
     if spec.packing != Packing::None {
         return decode_packed(spec.packing, body, count, out);
     }
@@ -172,25 +181,76 @@ pub(crate) fn decode_plain_bytes(
 }
 
 fn decode_delta_lengths(body: &[u8], count: usize, out: &mut Dictionary) -> Result<(), BadEncoding> {
+    for value in delta_lengths(body, count)? {
+        out.push(value);
+    }
+    Ok(())
+}
+
+/// Texts behind their lengths.
+fn delta_lengths(body: &[u8], count: usize) -> Result<Vec<&[u8]>, BadEncoding> {
     let mut lengths = Vec::new();
     let used = delta::decode(body, count, &mut lengths)?;
     let mut body = &body[used..];
+    let mut texts = Vec::with_capacity(count.min(body.len() + 1));
     for length in lengths {
         let length = usize::try_from(length).map_err(|_| BadEncoding("byte string"))?;
         let (value, rest) = body.split_at_checked(length).ok_or(BadEncoding("byte string"))?;
         body = rest;
-        out.push(value);
+        texts.push(value);
     }
-    if body.is_empty() { Ok(()) } else { Err(BadEncoding("byte strings")) }
+    if body.is_empty() { Ok(texts) } else { Err(BadEncoding("byte strings")) }
+}
+
+/// Texts, each with its length before it.
+fn plain_texts(mut body: &[u8], count: usize) -> Result<Vec<&[u8]>, BadEncoding> {
+    let mut texts = Vec::with_capacity(count.min(body.len() + 1));
+    for _ in 0..count {
+        let (len, rest) = body.split_first_chunk::<4>().ok_or(BadEncoding("byte string"))?;
+        let (value, rest) =
+            rest.split_at_checked(u32::from_le_bytes(*len) as usize).ok_or(BadEncoding("byte string"))?;
+        body = rest;
+        texts.push(value);
+    }
+    if body.is_empty() { Ok(texts) } else { Err(BadEncoding("byte strings")) }
+}
+
+/// Ids of 16 bytes that are stored as their hex digits.
+fn decode_hex_ids(texts: Vec<&[u8]>, out: &mut Dictionary) -> Result<(), BadEncoding> {
+    let mut id = Vec::with_capacity(16);
+    for text in texts {
+        if text.len() != 32 {
+            return Err(BadEncoding("id"));
+        }
+        id.clear();
+        Packing::IdAsHex.unpack(text, &mut id);
+        out.push(&id);
+    }
+    Ok(())
+}
+
+/// The same of 8 bytes.
+fn decode_hex_words(texts: Vec<&[u8]>, words: &mut Vec<u64>) -> Result<(), BadEncoding> {
+    let mut id = Vec::with_capacity(8);
+    for text in texts {
+        id.clear();
+        Packing::IdAsHex.unpack(text, &mut id);
+        words.push(u64::from_le_bytes(*id.first_chunk().filter(|_| text.len() == 16).ok_or(BadEncoding("id"))?));
+    }
+    Ok(())
 }
 
 /// Numbers in PLAIN encoding.
 pub(crate) fn decode_plain_words(
-    kind: Kind,
+    spec: &ColumnSpec,
     body: &[u8],
     count: usize,
     words: &mut Vec<u64>,
 ) -> Result<(), BadEncoding> {
+    if spec.packing == Packing::IdAsHex {
+        return decode_hex_words(plain_texts(body, count)?, words);
+    }
+    let kind = spec.kind;
     let Some(width) = kind.width() else {
         if body.len() != count.div_ceil(8) {
             return Err(BadEncoding("booleans"));

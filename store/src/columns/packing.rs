@@ -12,6 +12,8 @@ pub(crate) enum Packing {
     Hex16,
     /// A UUID in lower case (RFC 9562, section 4), as 16 bytes.
     Uuid,
+    /// Of a column of ids, the other way round: each id is stored as its lower-case hex digits, for others to read.
+    IdAsHex,
     /// A time as RFC 3339 writes it, in UTC, with a `T`, a `Z` and so many digits behind the second: 3, 6 or 9; as 64 bits since 1970.
     Time(u8),
 }
@@ -46,7 +48,7 @@ impl Packing {
     /// Bytes of a stored value, where they are not the text's.
     pub(crate) fn width(self) -> Option<usize> {
         match self {
-            Self::None => None,
+            Self::None | Self::IdAsHex => None,
             Self::Hex8 | Self::Time(_) => Some(8),
             Self::Hex16 | Self::Uuid => Some(16),
         }
@@ -55,7 +57,7 @@ impl Packing {
     /// Whether the text comes back when it was packed.
     pub(crate) fn fits(self, text: &[u8]) -> bool {
         match self {
-            Self::None => true,
+            Self::None | Self::IdAsHex => true,
             Self::Hex8 => text.len() == 16 && is_hex(text),
             Self::Hex16 => text.len() == 32 && is_hex(text),
             Self::Uuid => {
@@ -71,6 +73,7 @@ impl Packing {
     pub(crate) fn pack(self, text: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::None => out.extend_from_slice(text),
+            Self::IdAsHex => unpack_hex(text, out),
             Self::Hex8 | Self::Hex16 => pack_hex(text, out),
             Self::Uuid => uuid_parts(text).into_iter().for_each(|part| pack_hex(part, out)),
             Self::Time(digits) => {
@@ -91,6 +94,7 @@ impl Packing {
     pub(crate) fn unpack(self, stored: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::None => out.extend_from_slice(stored),
+            Self::IdAsHex => pack_hex(stored, out),
             Self::Hex8 | Self::Hex16 => unpack_hex(stored, out),
             Self::Uuid => {
                 let mut from = 0;

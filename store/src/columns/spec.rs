@@ -2,7 +2,7 @@
 
 use parquet::basic::Type as Physical;
 
-use super::packing::Packing;
+use super::{chunk_plan::Plan, packing::Packing};
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,11 +88,25 @@ pub(crate) struct ColumnSpec {
 }
 
 impl ColumnSpec {
+    /// The bytes that a value takes in PLAIN encoding, its length included where that is written.
+    pub(super) fn stored_bytes(&self, value_bytes: usize) -> usize {
+        match self.packing {
+            Packing::IdAsHex => value_bytes * 2 + 4,
+            packing => packing.width().unwrap_or(value_bytes + 4),
+        }
+    }
+
+    /// How ids that hardly repeat are encoded.
+    pub(super) fn plain_ids(&self) -> Plan {
+        if self.packing == Packing::IdAsHex { Plan::DeltaLength } else { Plan::Plain }
+    }
+
     /// Parquet's physical type.
     pub(crate) fn physical(&self) -> Physical {
         match self.packing {
             Packing::None => self.kind.physical(),
             Packing::Time(_) => Physical::INT64,
+            Packing::IdAsHex => Physical::BYTE_ARRAY,
             _ => Physical::FIXED_LEN_BYTE_ARRAY,
         }
     }

@@ -103,6 +103,7 @@ impl ChunkBounds {
         };
         Some(match self.kind {
             _ if matches!(self.packing, Packing::Time(_)) => Statistics::int64(None, None, None, nulls, false),
+            _ if self.packing == Packing::IdAsHex => Statistics::byte_array(None, None, None, nulls, false),
             _ if self.packing != Packing::None => Statistics::fixed_len_byte_array(None, None, None, nulls, false),
             Kind::Int32 | Kind::Uint32 => {
                 Statistics::int32(min.map(|b| int(b) as i32), max.map(|b| int(b) as i32), None, nulls, false)

@@ -21,6 +21,9 @@ pub struct Faults {
     fail_sync: AtomicU64,
     space_bytes: AtomicU64,
     skipped: Mutex<Option<PathBuf>>,
+    /// Of all syncs, in their order.
+    #[cfg(test)]
+    paths: Mutex<Vec<PathBuf>>,
 }
 
 /// What to do about a sync.
@@ -40,6 +43,8 @@ impl Default for Faults {
             fail_sync: AtomicU64::new(0),
             space_bytes: AtomicU64::new(u64::MAX),
             skipped: Mutex::default(),
+            #[cfg(test)]
+            paths: Mutex::default(),
         }
     }
 }
@@ -71,6 +76,12 @@ impl Faults {
         self.skipped.lock().clone()
     }
 
+    /// What was to be synced so far.
+    #[cfg(test)]
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        self.paths.lock().clone()
+    }
+
     /// Makes the nth sync fail with EIO.
     pub fn fail_sync(&self, nth: u64) {
         self.fail_sync.store(nth, Relaxed);
@@ -87,6 +98,8 @@ impl Faults {
         if !cfg!(any(test, debug_assertions)) {
             return Ok(SyncVerdict::Sync);
         }
+        #[cfg(test)]
+        self.paths.lock().push(path.to_owned());
         if nth == self.skip_sync.load(Relaxed) {
             eprintln!("weir fault: sync {nth} left out ({})", path.display());
             *self.skipped.lock() = Some(path.to_owned());

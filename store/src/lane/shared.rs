@@ -16,6 +16,7 @@ use super::{
     metrics::SentFrame,
 };
 use crate::{
+    archive::Archive,
     catalog::Catalog,
     disk::Disk,
     head::{LineRows, PayloadBudget, Registry, SpanRows},
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     /// Held while the list of segments changes: one of sealer, merger and retention at a time.
     pub(crate) segments_change: Mutex<()>,
     pub(crate) budget: std::sync::Arc<Mutex<PayloadBudget>>,
+    /// Where segments go for longer, if anywhere.
+    pub(crate) archive: Option<std::sync::Arc<Archive>>,
     pub(crate) failure: watch::Sender<Option<String>>,
     stopping: AtomicBool,
     bell: Bell,
@@ -90,6 +93,7 @@ impl Shared {
             runtime: tokio::runtime::Handle::current(),
             segments_change: Mutex::new(()),
             budget,
+            archive: None,
             failure: watch::Sender::new(None),
             stopping: AtomicBool::new(false),
             bell: Bell::default(),

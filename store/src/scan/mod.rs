@@ -10,4 +10,4 @@ mod plan;
 pub(crate) use head::HeadPart;
 pub(crate) use lines::LinesPart;
 
-pub use plan::{Scan, ScanPart};
+pub use plan::{Scan, ScanPart, ScanPiece};

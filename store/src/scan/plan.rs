@@ -11,7 +11,7 @@ use crate::{
         pruned::{Pruned, ReadCounts},
         request::{ReadBounds, ScanColumn, ScanRequest},
     },
-    segment::SegmentPart,
+    segment::{NarrowedRows, SegmentPart},
     snapshot::{asked::Snapshot, stored::StoredSegment},
 };
 
@@ -40,6 +40,26 @@ enum Source {
     Segment(Arc<StoredSegment>, SegmentPart),
     Head(HeadPart),
     HeadLines(LinesPart),
+}
+
+/// Rows of a part, to be read.
+#[derive(Debug, Clone)]
+pub struct ScanPiece {
+    time_ns: (u64, u64),
+    source: Rows,
+}
+
+#[derive(Debug, Clone)]
+enum Rows {
+    Narrowed(Arc<StoredSegment>, NarrowedRows),
+    Unread(ScanPart, ReadBounds),
+}
+
+impl ScanPiece {
+    /// No row lies before or after these in time, Unix ns.
+    pub fn time_ns(&self) -> (u64, u64) {
+        self.time_ns
+    }
 }
 
 impl ScanPart {
@@ -196,6 +216,61 @@ impl Scan {
             }
         };
         Self { parts: self.parts.iter().flat_map(split).collect(), ..self.clone() }
+    }
+
+    /// The rows of a part that fulfil the filter, in pieces of at most some `rows_max`, in the order of arrival: the part is narrowed now, columns are read
+    /// piece by piece. A part that cannot be read is reported, counted and empty.
+    pub fn pieces(&self, part: &ScanPart, bounds: &ReadBounds, rows_max: u32) -> Vec<ScanPiece> {
+        match &part.source {
+            Source::Segment(segment, rows) => {
+                match segment.narrow_part(rows, &self.request, bounds, (rows_max, &self.counts)) {
+                    Ok(pieces) => pieces
+                        .into_iter()
+                        .map(|rows| ScanPiece { time_ns: rows.time_ns, source: Rows::Narrowed(segment.clone(), rows) })
+                        .collect(),
+                    Err(error) => {
+                        segment.report(&error);
+                        ReadCounts::add(&self.counts.damaged, 1);
+                        Vec::new()
+                    }
+                }
+            }
+            Source::Head(_) => vec![ScanPiece { time_ns: part.start_ns, source: Rows::Unread(part.clone(), *bounds) }],
+            Source::HeadLines(rows) => {
+                let pieces = rows.split(rows_max).into_iter().rev();
+                let piece = |rows: LinesPart| {
+                    let time_ns = rows.time_ns;
+                    let source = Source::HeadLines(rows);
+                    ScanPiece { time_ns, source: Rows::Unread(ScanPart { source, ..part.clone() }, *bounds) }
+                };
+                pieces.map(piece).collect()
+            }
+        }
+    }
+
+    /// The rows of a piece.
+    pub fn read_piece(&self, piece: &ScanPiece) -> RecordBatch {
+        match &piece.source {
+            Rows::Unread(part, bounds) => self.read_within(part, bounds),
+            Rows::Narrowed(segment, rows) => segment.read_narrowed(rows, &self.request).unwrap_or_else(|error| {
+                segment.report(&error);
+                ReadCounts::add(&self.counts.damaged, 1);
+                RecordBatch::new_empty(self.request.schema(self.signal))
+            }),
+        }
+    }
+
+    /// The objects of the archive that are read, each once.
+    pub fn objects(&self) -> Vec<&str> {
+        let mut objects: Vec<&str> = Vec::new();
+        for part in self.parts.iter() {
+            if let Source::Segment(segment, _) = &part.source {
+                objects.extend(segment.object());
+            }
+        }
+        objects.sort_unstable();
+        objects.dedup();
+        objects
     }
 
     /// Whose rows they are.

@@ -406,6 +406,7 @@ impl Merge {
             event_keys: Some(written.event_keys),
             link_keys: Some(written.link_keys),
             bodies: self.bodies,
+            archived: None,
         };
         directory.write(MANIFEST, &manifest.to_bytes())
     }

@@ -3,6 +3,7 @@
 //! [`SpanBuilder`] gathers journalled spans into columns, [`write_segment`] writes them, [`Segment`] answers queries, [`merge`]
 //! makes one segment of several. The files are described in docs/formats.md.
 
+pub(crate) mod archived;
 mod attributes;
 mod body_fields;
 mod body_table;
@@ -51,6 +52,7 @@ pub(crate) mod tests;
 
 pub use builder::{ChosenSpan, SpanBuilder};
 pub use error::SegmentError;
+pub(crate) use files::ReadObject;
 pub use gathering::{Builder, Gathering, PAYLOAD_BYTES_MAX};
 pub use id::{InvalidSegmentName, SegmentId};
 pub use line_builder::LineBuilder;
@@ -61,8 +63,8 @@ pub use merge::{merge, salvage};
 pub use open::Segment;
 pub use scan::attribute_in_json;
 pub(crate) use scan::{
-    BodyField, HeadRow, LineScanRows, ScanRows, SegmentPart, field_passes, is_string_only, last_part, passes,
-    structured_text, write_resource,
+    BodyField, HeadRow, LineScanRows, NarrowedRows, ScanRows, SegmentPart, field_passes, is_string_only, last_part,
+    passes, structured_text, write_resource,
 };
 pub use search::Searched;
 pub use write::write_segment;

@@ -118,6 +118,7 @@ fn write_files(
         event_keys: Some(written.event_keys),
         link_keys: Some(written.link_keys),
         bodies,
+        archived: None,
     };
     directory.write(MANIFEST, &manifest.to_bytes())
 }

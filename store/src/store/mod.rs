@@ -1,5 +1,6 @@
 //! The store's door: open, append, snapshot, shut down.
 
+mod archive;
 mod feed;
 mod status;
 
@@ -13,6 +14,7 @@ use parking_lot::Mutex;
 use weir_proto::{Signal, TenantId, metrics::Labels, time::Clock};
 
 pub use self::{
+    archive::{ArchiveStatus, ArchivedSignal, SegmentPlace, Share},
     feed::{Arrived, LineFeed},
     status::{SignalStatus, StoreStatus},
 };
@@ -30,7 +32,7 @@ use crate::{
     options::StoreOptions,
     sampling::{ReloadError, Sampling, SamplingStatus},
     snapshot::asked::Snapshot,
-    upkeep::{housekeeping, merger, open, sampler, seal_samples, sealer},
+    upkeep::{archiver, housekeeping, merger, open, sampler, seal_samples, sealer},
 };
 
 /// Admitted spans.
@@ -73,7 +75,7 @@ impl Store {
                 .spawn(move || run_or_fail(&shared, run))
                 .map_err(|source| OpenError::Io { path: name.into(), source })
         };
-        let threads = vec![
+        let mut threads = vec![
             start("weir-sampler", sampler::run)?,
             start("weir-sealer", sealer::run::<SpanRows>)?,
             start("weir-sealer-logs", sealer::run::<LineRows>)?,
@@ -81,6 +83,9 @@ impl Store {
             start("weir-merger", merger::run)?,
             start("weir-keeper", housekeeping::run)?,
         ];
+        if shared.archive.is_some() {
+            threads.push(start("weir-archiver", archiver::run)?);
+        }
         Ok(Self(Arc::new(Inner { shared, threads: Mutex::new(threads) })))
     }
 

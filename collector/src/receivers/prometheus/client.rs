@@ -28,6 +28,9 @@ const REDIRECTS_MAX: usize = 10;
 /// A connection that nobody uses for this long is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// So many of one address are kept, as by Prometheus: one proxy or gateway may stand before many targets.
+const IDLE_PER_HOST_MAX: usize = 1000;
+
 /// A connection that is not there by then never comes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -96,7 +99,7 @@ impl Client {
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(2)
+            .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
             .build(connector);
         Ok(Self { pool, follow_redirects: config.follow_redirects, identity: Identity::new(config)? })
     }

@@ -98,9 +98,7 @@ pub fn level_of_text(text: &[u8]) -> &'static str {
         let mut found = Found::default();
         let read = fields(text, FieldLimits::default(), |name, value| match &value {
             FieldValue::Text(word) => found.offer(name, || level_of_word(word)),
-            FieldValue::Number(digits) => {
-                found.offer(name, || level_of_number(std::str::from_utf8(digits).ok()?.parse().ok()?))
-            }
+            FieldValue::Number(digits) => found.offer(name, || level_of_digits(digits)),
             _ => {}
         });
         if let (Ok(()), Some(level)) = (read, found.level()) {
@@ -112,6 +110,17 @@ pub fn level_of_text(text: &[u8]) -> &'static str {
     }
     let head = &text[..text.len().min(HEAD_BYTES)];
     level_of_pair(head).or_else(|| first_word(head)).unwrap_or(UNKNOWN_LEVEL)
+}
+
+/// Where a field of this name stands among those that hold a level: one with a lesser number goes before others.
+pub fn level_rank(name: &[u8]) -> Option<usize> {
+    let is_long_enough = (3..=13).contains(&name.len());
+    LEVEL_FIELDS.iter().position(|known| known.as_bytes().eq_ignore_ascii_case(name)).filter(|_| is_long_enough)
+}
+
+/// The level that a field of numbers says.
+pub fn level_of_digits(digits: &[u8]) -> Option<&'static str> {
+    level_of_number(std::str::from_utf8(digits).ok()?.parse().ok()?)
 }
 
 /// Levels as pino and bunyan number them.
@@ -133,12 +142,7 @@ struct Found(Option<(usize, &'static str)>);
 
 impl Found {
     fn offer(&mut self, name: &[u8], level: impl FnOnce() -> Option<&'static str>) {
-        if !(3..=13).contains(&name.len()) {
-            return;
-        }
-        let Some(rank) = LEVEL_FIELDS.iter().position(|known| known.as_bytes().eq_ignore_ascii_case(name)) else {
-            return;
-        };
+        let Some(rank) = level_rank(name) else { return };
         if self.0.is_none_or(|(best, _)| rank < best)
             && let Some(level) = level()
         {

@@ -10,7 +10,10 @@ mod views;
 mod written;
 
 pub use ids::{IdNames, LineIds};
-pub use level::{LEVEL_FIELDS, UNKNOWN_LEVEL, detected_level, level_of_severity, level_of_text, level_of_word};
+pub use level::{
+    LEVEL_FIELDS, UNKNOWN_LEVEL, detected_level, level_of_digits, level_of_severity, level_of_text, level_of_word,
+    level_rank,
+};
 pub use severity::{severity_of_level, severity_of_syslog, severity_of_word};
 pub use views::{LineView, ScannedLine};
 pub use written::{Members, Pairs, RequestWriter, Written};

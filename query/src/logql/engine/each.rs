@@ -9,7 +9,7 @@ use super::{
 use crate::logql::{
     LogqlError,
     ast::LogExpr,
-    pipeline::{Pipeline, Record, Working, needles},
+    pipeline::{Pipeline, Record, Working, conditions, needles},
 };
 
 /// Lines between looks at the clock.
@@ -31,16 +31,25 @@ pub(crate) fn each_line(
     // What stages look at is theirs to say; without stages there is nothing else.
     let wanted = log.stages.is_empty().then(|| labels.iter().map(|label| (*label).to_owned()).collect());
     let matchers = &log.matchers;
-    let selection = Selection { matchers, needles: needles(log), start_ns, end_ns, needs_text: true, labels: wanted };
+    let selection = Selection {
+        matchers,
+        needles: needles(log),
+        conditions: conditions(log),
+        start_ns,
+        end_ns,
+        needs_text: true,
+        labels: wanted,
+        fields: None,
+    };
     let parts = lines.parts(&selection)?;
     let mut order: Vec<usize> = (0..parts.len()).collect();
     order.sort_by_key(|&part| Reverse((parts.time_ns(part).1, parts.arrival(part))));
-    let mut pipeline = Pipeline::new(log, None)?;
+    let mut pipeline = Pipeline::new(log, None, false)?;
     let mut working = Working::new(limits.now_ns);
     let (mut looked_at, mut is_over) = (0_u64, false);
     for part in order {
-        let bounds = Bounds { time_min_ns: start_ns };
-        let read = parts.read(part, bounds, &mut |record| {
+        let bounds = Bounds { newest_first: true, ..Bounds::from(start_ns) };
+        let read = parts.read(part, &bounds, &mut |record| {
             looked_at += 1;
             if looked_at.is_multiple_of(LINES_PER_LOOK) {
                 limits.check_time()?;

@@ -1,16 +1,21 @@
 //! Log queries: the newest or the oldest lines that come out of a pipeline, up to a limit.
 
-use std::cmp::Reverse;
+use std::{
+    cmp::Reverse,
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+};
+
+use parking_lot::Mutex;
 
 use super::{
     Limits,
-    lines::{Bounds, Lines, Progress, Selection, Tally},
+    lines::{Bounds, Lines, Parts, Progress, Selection, Tally},
 };
 use crate::logql::{
     LogqlError,
     ast::LogExpr,
     labels::{LabelSet, Origin, StreamLabels},
-    pipeline::{Pipeline, Record, Working, needles},
+    pipeline::{Pipeline, Record, Working, conditions, needles},
 };
 
 /// Lines between looks at the clock.
@@ -82,10 +87,12 @@ pub(crate) fn entries(
     let selection = Selection {
         matchers: &query.log.matchers,
         needles: needles(query.log),
+        conditions: conditions(query.log),
         start_ns: query.start_ns,
         end_ns: query.end_ns,
         needs_text: true,
         labels: None,
+        fields: None,
     };
     if query.start_ns >= query.end_ns || query.limit == 0 {
         return Ok(Entries::default());
@@ -96,51 +103,131 @@ pub(crate) fn entries(
         Direction::Backward => order.sort_by_key(|&part| Reverse((parts.time_ns(part).1, parts.arrival(part)))),
         Direction::Forward => order.sort_by_key(|&part| (parts.time_ns(part).0, parts.arrival(part))),
     }
-    let mut kept = Kept { held: Vec::new(), direction: query.direction, limit: query.limit, bound_ns: None };
-    let mut pipeline = Pipeline::new(query.log, None)?;
-    let mut working = Working::new(limits.now_ns);
-    for part in order {
-        limits.check_time()?;
-        let (min_ns, max_ns) = parts.time_ns(part);
-        let ends = kept.bound_ns.is_some_and(|bound_ns| match query.direction {
-            Direction::Backward => max_ns < bound_ns,
-            Direction::Forward => min_ns > bound_ns,
-        });
-        if ends {
-            break;
-        }
-        let floor_ns = match query.direction {
-            Direction::Backward => kept.bound_ns.unwrap_or(0).max(query.start_ns),
-            Direction::Forward => query.start_ns,
+    let search = Search {
+        query,
+        has_needles: lines.tests_needles(),
+        parts: parts.as_ref(),
+        order: &order,
+        next: AtomicUsize::new(0),
+        bound_ns: AtomicU64::new(query.direction.boundless()),
+    };
+    // Mostly the first part is enough.
+    let mut kept = search.run(limits, progress, 1)?;
+    if search.next.load(Ordering::Relaxed) < order.len() {
+        let rest: Mutex<Result<Vec<Held>, LogqlError>> = Mutex::new(Ok(Vec::new()));
+        let work = || {
+            let found = search.run(limits, progress, usize::MAX);
+            if found.is_err() {
+                search.next.store(order.len(), Ordering::Relaxed);
+            }
+            let mut rest = rest.lock();
+            match (found, &mut *rest) {
+                (Ok(mut found), Ok(rest)) => rest.append(&mut found.held),
+                (Err(error), Ok(_)) => *rest = Err(error),
+                (_, Err(_)) => {}
+            }
         };
-        let mut tally = Tally::default();
-        let mut number = 0u64;
-        let result = parts.read(part, Bounds { time_min_ns: floor_ns }, &mut |record| {
-            number += 1;
-            tally.lines += 1;
-            tally.bytes += record.text.len() as u64;
-            if tally.lines % LINES_PER_LOOK == 0 {
-                limits.check_time()?;
+        std::thread::scope(|scope| {
+            for _ in 1..limits.threads.min(order.len() - 1) {
+                scope.spawn(work);
             }
-            let is_outside = record.time_ns < query.start_ns || record.time_ns >= query.end_ns;
-            if is_outside || kept.is_beyond(record.time_ns) || !pipeline.run(record, &mut working) {
-                return Ok(());
-            }
-            tally.passed += 1;
-            kept.push(Held {
-                time_ns: record.time_ns,
-                order: (parts.arrival(part), number),
-                entry: entry(record, &working),
-            });
-            Ok(())
+            work();
         });
-        progress.add(tally);
-        result?;
+        kept.held.append(&mut rest.into_inner()?);
         kept.cut();
     }
-    kept.cut();
     let entries = kept.held.into_iter().map(|held| held.entry).collect();
     Ok(Entries { entries, is_partial: parts.is_partial() })
+}
+
+impl Direction {
+    /// A time beyond which nothing lies.
+    fn boundless(self) -> u64 {
+        match self {
+            Self::Backward => 0,
+            Self::Forward => u64::MAX,
+        }
+    }
+
+    /// Whether nothing between these times is as good as this one.
+    fn is_beyond(self, (min_ns, max_ns): (u64, u64), bound_ns: u64) -> bool {
+        match self {
+            Self::Backward => max_ns < bound_ns,
+            Self::Forward => min_ns > bound_ns,
+        }
+    }
+}
+
+/// What threads share that look for the best lines.
+struct Search<'q> {
+    query: &'q LogQuery<'q>,
+    has_needles: bool,
+    parts: &'q dyn Parts,
+    /// Parts, the best first.
+    order: &'q [usize],
+    next: AtomicUsize,
+    /// As many lines as are asked for are known that are no worse than this time.
+    bound_ns: AtomicU64,
+}
+
+impl Search<'_> {
+    /// Reads parts, some at most, until no part that is left can have a better line.
+    fn run(&self, limits: &Limits, progress: &Progress, parts_max: usize) -> Result<Kept, LogqlError> {
+        let LogQuery { log, start_ns, end_ns, direction, limit } = *self.query;
+        let mut kept = Kept { held: Vec::new(), direction, limit };
+        let mut pipeline = Pipeline::new(log, None, self.has_needles)?;
+        let mut working = Working::new(limits.now_ns);
+        for _ in 0..parts_max {
+            let Some(&part) = self.order.get(self.next.fetch_add(1, Ordering::Relaxed)) else { break };
+            limits.check_time()?;
+            let bound_ns = || self.bound_ns.load(Ordering::Relaxed);
+            if direction.is_beyond(self.parts.time_ns(part), bound_ns()) {
+                // So are all behind it.
+                self.next.store(self.order.len(), Ordering::Relaxed);
+                break;
+            }
+            let bounds = Bounds {
+                time_min_ns: if direction == Direction::Backward { bound_ns().max(start_ns) } else { start_ns },
+                newest_first: direction == Direction::Backward,
+                is_wanted: &|times| !direction.is_beyond(times, bound_ns()),
+            };
+            let mut tally = Tally::default();
+            let result = self.parts.read(part, &bounds, &mut |record| {
+                tally.lines += 1;
+                tally.bytes += record.text.len() as u64;
+                if tally.lines % LINES_PER_LOOK == 0 {
+                    limits.check_time()?;
+                }
+                let time_ns = record.time_ns;
+                let is_outside = time_ns < start_ns || time_ns >= end_ns;
+                if is_outside
+                    || direction.is_beyond((time_ns, time_ns), bound_ns())
+                    || !pipeline.run(record, &mut working)
+                {
+                    return Ok(());
+                }
+                tally.passed += 1;
+                let order = (self.parts.arrival(part), record.number);
+                if let Some(known_ns) = kept.push(Held { time_ns, order, entry: entry(record, &working) }) {
+                    self.tighten(known_ns);
+                }
+                Ok(())
+            });
+            progress.add(tally);
+            result?;
+            if let Some(known_ns) = kept.cut() {
+                self.tighten(known_ns);
+            }
+        }
+        Ok(kept)
+    }
+
+    fn tighten(&self, known_ns: u64) {
+        match self.query.direction {
+            Direction::Backward => self.bound_ns.fetch_max(known_ns, Ordering::Relaxed),
+            Direction::Forward => self.bound_ns.fetch_min(known_ns, Ordering::Relaxed),
+        };
+    }
 }
 
 /// The best lines so far.
@@ -148,36 +235,24 @@ struct Kept {
     held: Vec<Held>,
     direction: Direction,
     limit: usize,
-    /// The time of the last that is good enough, when there are enough.
-    bound_ns: Option<u64>,
 }
 
 impl Kept {
-    /// Whether a line of this time is not good enough for certain.
-    fn is_beyond(&self, time_ns: u64) -> bool {
-        self.bound_ns.is_some_and(|bound_ns| match self.direction {
-            Direction::Backward => time_ns < bound_ns,
-            Direction::Forward => time_ns > bound_ns,
-        })
-    }
-
-    fn push(&mut self, held: Held) {
+    /// Adds a line; answers as [`Self::cut`] does, when it is time for that.
+    fn push(&mut self, held: Held) -> Option<u64> {
         self.held.push(held);
         // Cut now and then: sorting is dear, lines are large.
-        if self.held.len() >= self.limit.saturating_mul(2).max(1024) {
-            self.cut();
-        }
+        if self.held.len() >= self.limit.saturating_mul(2).max(1024) { self.cut() } else { None }
     }
 
-    fn cut(&mut self) {
+    /// Leaves out what is not good enough; answers with the time of the last line that is, when there are enough.
+    fn cut(&mut self) -> Option<u64> {
         match self.direction {
             Direction::Backward => self.held.sort_by_key(|held| Reverse((held.time_ns, held.order))),
             Direction::Forward => self.held.sort_by_key(|held| (held.time_ns, held.order)),
         }
         self.held.truncate(self.limit);
-        if self.held.len() == self.limit {
-            self.bound_ns = self.held.last().map(|held| held.time_ns);
-        }
+        self.held.last().filter(|_| self.held.len() == self.limit).map(|held| held.time_ns)
     }
 }
 

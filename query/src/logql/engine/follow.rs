@@ -16,7 +16,7 @@ pub(crate) struct Following {
 impl Following {
     /// Begins at `now_ns`.
     pub(crate) fn new(log: &LogExpr, now_ns: u64) -> Result<Self, LogqlError> {
-        Ok(Self { pipeline: Pipeline::new(log, None)?, working: Working::new(now_ns) })
+        Ok(Self { pipeline: Pipeline::new(log, None, false)?, working: Working::new(now_ns) })
     }
 
     /// What becomes of a line; `None` when it is not wanted.

@@ -2,7 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::logql::{LogqlError, ast::Matcher, pipeline::Record};
+use crate::logql::{
+    LogqlError,
+    ast::Matcher,
+    pipeline::{Filter, Record},
+};
 
 /// Which lines are asked for. Whoever gives them may give more: the engine tests every line itself.
 #[derive(Debug, Clone)]
@@ -11,6 +15,8 @@ pub(crate) struct Selection<'q> {
     pub(crate) matchers: &'q [Matcher],
     /// Texts that are in every line.
     pub(crate) needles: Vec<String>,
+    /// What every line fulfils that comes out, of labels that a JSON parser finds in its text.
+    pub(crate) conditions: Vec<Filter>,
     /// The first moment, Unix ns.
     pub(crate) start_ns: u64,
     /// The moment behind the last, Unix ns.
@@ -19,6 +25,8 @@ pub(crate) struct Selection<'q> {
     pub(crate) needs_text: bool,
     /// The labels that are looked at; `None` where all are.
     pub(crate) labels: Option<Vec<String>>,
+    /// The labels that a JSON parser is asked for, where nothing else looks at the text: these fields will do instead of it.
+    pub(crate) fields: Option<Vec<String>>,
 }
 
 impl Selection<'_> {
@@ -37,13 +45,28 @@ impl Selection<'_> {
 pub(crate) trait Lines: Sync {
     /// The parts that may hold such lines.
     fn parts<'a>(&'a self, selection: &Selection<'_>) -> Result<Box<dyn Parts + 'a>, LogqlError>;
+
+    /// Whether every line that is given has the needles in it: then nobody has to look again.
+    fn tests_needles(&self) -> bool {
+        false
+    }
 }
 
 /// What of a part is needed.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Bounds {
+pub(crate) struct Bounds<'b> {
     /// Lines before this are not needed, Unix ns.
     pub(crate) time_min_ns: u64,
+    /// Whether newer lines come first, where a part is read in pieces; lines of a piece come as they arrived.
+    pub(crate) newest_first: bool,
+    /// Whether lines between these times are needed, asked before a piece is read.
+    pub(crate) is_wanted: &'b dyn Fn((u64, u64)) -> bool,
+}
+
+impl Bounds<'_> {
+    /// All lines from this time on.
+    pub(crate) fn from(time_min_ns: u64) -> Self {
+        Self { time_min_ns, newest_first: false, is_wanted: &|_| true }
+    }
 }
 
 /// Lines in parts, which threads may read at the same time.
@@ -59,11 +82,11 @@ pub(crate) trait Parts: Sync {
         part as u64
     }
 
-    /// Gives each line of a part, lines of the same time in the order of their arrival. Ends early when it says so.
+    /// Gives each line of a part, with numbers that tell the order of arrival. Ends early when it says so.
     fn read(
         &self,
         part: usize,
-        bounds: Bounds,
+        bounds: &Bounds<'_>,
         each: &mut dyn FnMut(&Record<'_>) -> Result<(), LogqlError>,
     ) -> Result<(), LogqlError>;
 

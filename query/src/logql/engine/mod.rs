@@ -12,6 +12,8 @@ mod evaluate;
 mod follow;
 mod groups;
 mod lines;
+mod pieces;
+mod reader;
 mod series;
 mod windows;
 

@@ -20,6 +20,11 @@ impl Wanted {
         Self(names)
     }
 
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Whether a field of this name is one.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|wanted| wanted == name)

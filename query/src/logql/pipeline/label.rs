@@ -45,6 +45,14 @@ impl TextTest {
         &self.name
     }
 
+    /// The only text that fits.
+    pub(crate) fn only_text(&self) -> Option<&str> {
+        match &self.wanted {
+            Wanted::Text(text) if !self.negated => Some(text),
+            _ => None,
+        }
+    }
+
     /// Whether a value fits; an absent one is empty.
     pub(crate) fn fits(&self, value: &str) -> bool {
         let fits = match &self.wanted {
@@ -109,6 +117,15 @@ impl Filter {
         })
     }
 
+    /// The label, of a condition on one.
+    pub(crate) fn label(&self) -> Option<&str> {
+        match self {
+            Self::And(..) | Self::Or(..) => None,
+            Self::Text(test) => Some(test.name()),
+            Self::Number { name, .. } | Self::Ip { name, .. } => Some(name),
+        }
+    }
+
     /// Whether the labels fit; what cannot be read as a number is noted, and stays.
     pub(crate) fn passes(&self, labels: &mut LabelSet) -> bool {
         match self {
@@ -138,6 +155,39 @@ pub(crate) fn names(filter: &LabelFilter, out: &mut Vec<String>) {
     }
 }
 
+/// Adds conditions on one label that all must hold; no number behind what may have been an error.
+pub(super) fn conditions(filter: &LabelFilter, is_parsed: bool, may_have_error: &mut bool, out: &mut Vec<Filter>) {
+    match filter {
+        LabelFilter::And(left, right) => {
+            conditions(left, is_parsed, may_have_error, out);
+            conditions(right, is_parsed, may_have_error, out);
+        }
+        LabelFilter::Or(left, right) => {
+            // Which of them were asked about is not known.
+            conditions(left, false, may_have_error, out);
+            conditions(right, false, may_have_error, out);
+        }
+        LabelFilter::Text(_) if is_parsed => out.extend(Filter::new(filter).ok()),
+        LabelFilter::Number { .. } => {
+            if is_parsed && !*may_have_error {
+                out.extend(Filter::new(filter).ok());
+            }
+            *may_have_error = true;
+        }
+        LabelFilter::Text(_) | LabelFilter::Ip { .. } => {}
+    }
+}
+
+/// Whether a text is a number that fits; `None` when it is none.
+pub(crate) fn number_fits(text: &str, op: Compare, unit: Unit, value: f64) -> Option<bool> {
+    let number = match unit {
+        Unit::Number => text.parse::<f64>().ok(),
+        Unit::Duration => units::duration_ns(text).map(|ns| ns as f64 / 1e9),
+        Unit::Bytes => units::bytes(text),
+    };
+    number.map(|number| op.holds(number, value))
+}
+
 /// Only conditions on texts leave out a line with an error.
 fn number_passes(labels: &mut LabelSet, name: &str, op: Compare, unit: Unit, value: f64) -> bool {
     if labels.has_error() {
@@ -146,14 +196,14 @@ fn number_passes(labels: &mut LabelSet, name: &str, op: Compare, unit: Unit, val
     let Some(text) = labels.get(name) else {
         return false;
     };
-    let (number, kind) = match unit {
-        Unit::Number => (text.parse::<f64>().ok(), "number"),
-        Unit::Duration => (units::duration_ns(text).map(|ns| ns as f64 / 1e9), "duration"),
-        Unit::Bytes => (units::bytes(text), "size"),
-    };
-    match number {
-        Some(number) => op.holds(number, value),
+    match number_fits(text, op, unit, value) {
+        Some(fits) => fits,
         None => {
+            let kind = match unit {
+                Unit::Number => "number",
+                Unit::Duration => "duration",
+                Unit::Bytes => "size",
+            };
             let details = format!("the value of {name} is no {kind}: {text:?}");
             labels.set_error(FILTER_ERROR, &details);
             true

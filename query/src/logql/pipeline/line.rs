@@ -60,6 +60,11 @@ impl Step for LineTest {
     }
 }
 
+/// Whether a filter asks for one text and nothing else.
+pub(super) fn is_text(op: LineOp, wanted: &[Needle]) -> bool {
+    op == LineOp::Contains && matches!(wanted, [needle] if !needle.is_ip)
+}
+
 /// Adds the texts without which no line passes.
 pub(super) fn needles(op: LineOp, wanted: &[Needle], out: &mut Vec<String>) {
     let [needle] = wanted else { return };

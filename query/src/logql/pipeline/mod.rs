@@ -17,7 +17,7 @@ use super::{
     labels::{LabelSet, StreamLabels},
 };
 
-pub(crate) use label::{Filter, TextTest, names};
+pub(crate) use label::{Filter, TextTest, names, number_fits};
 use line::LineTest;
 
 /// A line as it is stored.
@@ -25,12 +25,24 @@ use line::LineTest;
 pub(crate) struct Record<'a> {
     /// Unix ns.
     pub(crate) time_ns: u64,
-    /// What it says.
+    /// Of the lines of a part one with a smaller number arrived before.
+    pub(crate) number: u64,
+    /// What it says; nothing where there are fields instead.
     pub(crate) text: &'a str,
     /// Its stream's labels.
     pub(crate) stream: &'a Arc<StreamLabels>,
     /// What came beside it.
     pub(crate) beside: &'a dyn Beside,
+    /// The fields of its text, where these are known without it.
+    pub(crate) fields: Option<&'a dyn Fields>,
+    /// Lines of a batch with the same number differ in nothing that is looked at but their time.
+    pub(crate) class: Option<u32>,
+}
+
+/// Fields of a text that is a JSON object.
+pub(crate) trait Fields {
+    /// What the JSON parser finds for a label that was asked for.
+    fn get(&self, label: &str) -> Option<&str>;
 }
 
 /// What came beside a line: asked for lines that pass the first filters only.
@@ -111,10 +123,13 @@ impl std::fmt::Debug for Pipeline {
 
 impl Pipeline {
     /// The stages of a query.
-    /// Of labels that stages find only those in `labels` are kept, where that is given.
-    pub(crate) fn new(log: &LogExpr, labels: Option<&[String]>) -> Result<Self, LogqlError> {
+    /// Of labels that stages find only those in `labels` are kept, where that is given. Whether every line has the [`needles`] may be known.
+    pub(crate) fn new(log: &LogExpr, labels: Option<&[String]>, has_needles: bool) -> Result<Self, LogqlError> {
         let matchers = log.matchers.iter().map(TextTest::new).collect::<Result<_, _>>()?;
-        let mut stages = log.stages.iter().peekable();
+        let known = if has_needles { log.stages.iter().take_while(|stage| !rewrites(stage)).count() } else { 0 };
+        let stages = log.stages.iter().enumerate();
+        let stages = stages.filter(|(at, stage)| *at >= known || !is_needle(stage)).map(|(_, stage)| stage);
+        let mut stages = stages.peekable();
         let mut first = Vec::new();
         while let Some(Stage::Line { op, needles }) = stages.peek() {
             first.push(LineTest::new(*op, needles)?);
@@ -187,12 +202,41 @@ pub(crate) fn needles(log: &LogExpr) -> Vec<String> {
     for stage in &log.stages {
         match stage {
             Stage::Line { op, needles: wanted } => line::needles(*op, wanted, &mut needles),
-            // Behind these the text is another.
-            Stage::LineFormat(_) | Stage::Unpack | Stage::Decolorize => break,
+            stage if rewrites(stage) => break,
             _ => {}
         }
     }
     needles
+}
+
+/// Whether the text is another behind it.
+fn rewrites(stage: &Stage) -> bool {
+    matches!(stage, Stage::LineFormat(_) | Stage::Unpack | Stage::Decolorize)
+}
+
+/// Whether a stage is nothing but one of the [`needles`].
+pub(crate) fn is_needle(stage: &Stage) -> bool {
+    matches!(stage, Stage::Line { op, needles } if line::is_text(*op, needles))
+}
+
+/// What every line that comes out fulfils, of labels that the first stage finds that parses: when it is JSON's, and nothing else finds or renames
+/// labels before the condition.
+pub(crate) fn conditions(log: &LogExpr) -> Vec<Filter> {
+    let mut found = Vec::new();
+    // Behind one that cannot be read conditions on numbers let everything pass.
+    let mut may_have_error = false;
+    let mut is_parsed = false;
+    for stage in &log.stages {
+        match stage {
+            Stage::Line { .. } => {}
+            Stage::Json(fields) if fields.is_empty() && !is_parsed => is_parsed = true,
+            Stage::Label(filter) => {
+                label::conditions(filter, is_parsed, &mut may_have_error, &mut found);
+            }
+            _ => break,
+        }
+    }
+    found
 }
 
 /// The labels that stages look at: `None` where one may look at any.

@@ -60,6 +60,14 @@ struct JsonWanted(Wanted);
 
 impl Step for JsonWanted {
     fn apply(&mut self, record: &Record<'_>, working: &mut Working) -> bool {
+        if let Some(fields) = record.fields.filter(|_| !working.is_rewritten) {
+            for name in self.0.iter() {
+                if let Some(value) = fields.get(name) {
+                    working.labels.add_parsed(name, value);
+                }
+            }
+            return true;
+        }
         let (text, labels, _) = parts(record, working);
         // Whether it is JSON at all is looked at even when nothing of it is wanted.
         let mut add = |name: &str, value: &str| labels.add_parsed(name, value);

@@ -58,14 +58,15 @@ impl Parts for HeldParts<'_> {
     fn read(
         &self,
         part: usize,
-        bounds: Bounds,
+        bounds: &Bounds<'_>,
         each: &mut dyn FnMut(&Record<'_>) -> Result<(), LogqlError>,
     ) -> Result<(), LogqlError> {
-        for (time_ns, text, stream, metadata) in self.0[part] {
+        for (number, (time_ns, text, stream, metadata)) in (0..).zip(self.0[part]) {
             if *time_ns < bounds.time_min_ns {
                 continue;
             }
-            each(&Record { time_ns: *time_ns, text, stream, beside: metadata })?;
+            let time_ns = *time_ns;
+            each(&Record { time_ns, number, text, stream, beside: metadata, fields: None, class: None })?;
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Parquet's encodings, by hand: pages from codes and back (parquet-format's Encodings.md).
 
-pub(super) mod bits;
-pub(super) mod delta;
-pub(super) mod hybrid;
+pub(crate) mod bits;
+pub(crate) mod delta;
+pub(crate) mod hybrid;
 pub(crate) mod page;
 
 /// Bytes that are not what the encoder wrote.

@@ -29,6 +29,16 @@ pub(super) enum Source {
     Body,
 }
 
+impl Source {
+    /// The column that it is, if it is one.
+    pub(super) fn column(self) -> Option<usize> {
+        match self {
+            Self::Column(column) | Self::Residual(column) => Some(column),
+            Self::Body => None,
+        }
+    }
+}
+
 /// The sources of a key, in the order in which a row's value is looked for.
 pub(super) fn sources(segment: &Segment, place: Place, key: &str) -> Vec<Source> {
     let mut sources = Vec::new();
@@ -72,7 +82,7 @@ fn body_sources(segment: &Segment, key: &str) -> Vec<Source> {
 }
 
 /// A key as it is written in JSON text, with its quotes.
-pub(super) fn quoted(key: &str) -> Vec<u8> {
+pub(in crate::segment) fn quoted(key: &str) -> Vec<u8> {
     let mut quoted = Vec::new();
     json::write_text(key.as_bytes(), &mut quoted);
     quoted
@@ -119,7 +129,7 @@ pub(super) fn empty(form: AttributeForm) -> Column {
 }
 
 /// The values of a promoted column in this form.
-fn in_form(kind: Kind, column: Column, form: AttributeForm) -> Column {
+pub(super) fn in_form(kind: Kind, column: Column, form: AttributeForm) -> Column {
     match (form, kind) {
         (AttributeForm::Text, Kind::Text | Kind::Json)
         | (AttributeForm::Bool, Kind::Bool)
@@ -172,7 +182,7 @@ pub(super) fn word_of_text(text: &[u8], form: AttributeForm) -> Option<u64> {
     }
 }
 
-pub(super) fn write_word(kind: Kind, word: u64, out: &mut Vec<u8>) {
+pub(in crate::segment) fn write_word(kind: Kind, word: u64, out: &mut Vec<u8>) {
     match kind {
         Kind::Bool => json::write_bool(word != 0, out),
         Kind::Double => write_double(f64::from_bits(word), out),
@@ -259,7 +269,7 @@ pub(super) fn is_scalar(value: &[u8]) -> bool {
 }
 
 /// Appends a value's text; false for an empty value.
-pub(super) fn write_text(value: &[u8], out: &mut Vec<u8>) -> Result<bool, BadJson> {
+pub(in crate::segment) fn write_text(value: &[u8], out: &mut Vec<u8>) -> Result<bool, BadJson> {
     match value.first() {
         Some(b'"') => out.extend_from_slice(json::Reader::new(value).string()?.as_bytes()),
         Some(b'n') => return Ok(false),

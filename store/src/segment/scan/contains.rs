@@ -1,6 +1,6 @@
 //! Which bodies that have templates contain a text: asked of literal text and of the columns of fields, without rebuilding a body.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use memchr::memmem::Finder;
 
@@ -8,7 +8,7 @@ use super::{
     alignment::{Alignment, Must, alignments},
     gather::{self, ChosenRows},
 };
-use crate::columns::{Column, ColumnSpec, Kind, Packing, Values};
+use crate::columns::{Column, ColumnSpec, Dictionary, Kind, Packing, Values};
 use crate::segment::{
     SegmentError,
     chunk_reader::ChunkReader,
@@ -26,7 +26,8 @@ pub(super) fn rows_with(
 ) -> Result<Option<Vec<bool>>, SegmentError> {
     let templates = gather::read(reader, group, lines::BODY_TEMPLATE, rows)?;
     let Values::Bytes { codes, dictionary } = &templates.values else { unreachable!("templates are text") };
-    let mut asked = Asked { reader, group, rows, needle, columns: HashMap::new(), numbers: HashMap::new() };
+    let mut asked =
+        Asked { reader, group, rows, needle, columns: HashMap::new(), texts: HashMap::new(), numbers: HashMap::new() };
     let mut ways: Vec<Option<Vec<Vec<usize>>>> = vec![None; dictionary.len()];
     let mut number_of = HashMap::new();
     for &code in codes {
@@ -57,7 +58,8 @@ pub(super) fn rows_with(
     for (at, &code) in codes.iter().enumerate() {
         let row = templates.row(at) as usize;
         let ways = ways[code as usize].as_deref().unwrap_or_default();
-        found[row] = ways.iter().any(|way| way.iter().all(|&question| answers[question][row]));
+        let is_so = |&question: &usize| answers[question].get(row).copied().unwrap_or(false);
+        found[row] = ways.iter().any(|way| way.iter().all(is_so));
     }
     Ok(Some(found))
 }
@@ -76,6 +78,8 @@ struct Asked<'a> {
     rows: &'a ChosenRows,
     needle: &'a [u8],
     columns: HashMap<usize, Column>,
+    /// Of columns that keep each text once, these texts.
+    texts: HashMap<usize, Option<Dictionary>>,
     /// Of each field its column's number.
     numbers: HashMap<Box<[u8]>, usize>,
 }
@@ -104,44 +108,54 @@ impl Asked<'_> {
         Some(questions)
     }
 
-    /// Of each row whether it is so.
+    /// Of each row whether it is so; nothing where it is so of none.
     fn answer(&mut self, question: &Question) -> Result<Vec<bool>, SegmentError> {
         let Question { column: number, slot, must } = question;
+        let part = &self.needle[must.part()];
+        let finder = Finder::new(part);
+        let mut text = Vec::new();
+        let mut is_so = |value: &[u8]| {
+            let value = match slot {
+                Slot::Raw => value,
+                Slot::Text(escaping) => {
+                    text.clear();
+                    escaping.write(value, &mut text);
+                    &text
+                }
+            };
+            match must {
+                Must::Contain(_) => finder.find(value).is_some(),
+                Must::End(_) => value.ends_with(part),
+                Must::Begin(_) => value.starts_with(part),
+                Must::Be(_) => value == part,
+            }
+        };
         if !self.columns.contains_key(number) {
+            // Where the texts are kept once each, they often tell that none is it.
+            let texts = match self.texts.entry(*number) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(self.reader.texts(self.group, *number)?),
+            };
+            if let Some(texts) = texts
+                && !(0..texts.len() as u32).any(|code| is_so(texts.get(code)))
+            {
+                return Ok(Vec::new());
+            }
             self.columns.insert(*number, gather::read(self.reader, self.group, *number, self.rows)?);
         }
         let column = &self.columns[number];
-        let part = &self.needle[must.part()];
-        let finder = Finder::new(part);
-        let is_so = |value: &[u8]| match must {
-            Must::Contain(_) => finder.find(value).is_some(),
-            Must::End(_) => value.ends_with(part),
-            Must::Begin(_) => value.starts_with(part),
-            Must::Be(_) => value == part,
-        };
         let mut answers = vec![false; self.rows.len() as usize];
-        let mut text = Vec::new();
         match &column.values {
             Values::Bytes { codes, dictionary } => {
                 let mut known: Vec<Option<bool>> = vec![None; dictionary.len()];
                 for (at, &code) in codes.iter().enumerate() {
-                    let known = &mut known[code as usize];
-                    let answer = known.get_or_insert_with(|| {
-                        let value = dictionary.get(code);
-                        match slot {
-                            Slot::Raw => is_so(value),
-                            Slot::Text(escaping) => {
-                                text.clear();
-                                escaping.write(value, &mut text);
-                                is_so(&text)
-                            }
-                        }
-                    });
+                    let answer = known[code as usize].get_or_insert_with(|| is_so(dictionary.get(code)));
                     answers[column.row(at) as usize] = *answer;
                 }
             }
             Values::Words(words) => {
                 let kind = self.reader.specs[*number].kind;
+                let mut text = Vec::new();
                 for (at, &word) in words.iter().enumerate() {
                     text.clear();
                     write_word(kind, word, &mut text);

@@ -34,6 +34,20 @@ impl ChosenRows {
         })
     }
 
+    /// The same rows, so many at a time.
+    pub(in crate::segment) fn pieces(&self, rows_max: u32) -> Vec<Self> {
+        let size = rows_max.max(1) as usize;
+        match self {
+            Self::All(count) => {
+                let starts = (0..*count).step_by(size);
+                starts
+                    .map(|start| Self::Some((start..count.saturating_sub(start).min(rows_max) + start).collect()))
+                    .collect()
+            }
+            Self::Some(rows) => rows.chunks(size).map(|rows| Self::Some(rows.to_vec())).collect(),
+        }
+    }
+
     /// How many.
     pub(in crate::segment) fn len(&self) -> u32 {
         match self {

@@ -1,11 +1,14 @@
 //! Reads one part of a segment: some or all rows of a row group.
 
+use std::cell::OnceCell;
+
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use weir_proto::Signal;
+use weir_proto::{Signal, loki::may_have_label};
 
 use super::{
     arrays, attribute, bodies,
     entries::{write_json, write_sorted},
+    fields::TemplatedRows,
     fixed_column,
     gather::{self, ChosenRows},
     narrow::Narrowing,
@@ -27,6 +30,15 @@ use crate::{
     },
 };
 
+/// Rows of a part that fulfil a filter.
+#[derive(Debug, Clone)]
+pub(crate) struct NarrowedRows {
+    group: usize,
+    rows: ChosenRows,
+    /// Smallest and largest time, Unix ns.
+    pub(crate) time_ns: (u64, u64),
+}
+
 impl Segment {
     /// The rows of a part that fulfil the request's filter, as far as they are needed.
     pub(crate) fn read_part(
@@ -36,20 +48,73 @@ impl Segment {
         bounds: &ReadBounds,
         counts: &ReadCounts,
     ) -> Result<RecordBatch, SegmentError> {
+        let rows = self.narrow(part, request, bounds, counts)?;
+        if rows.len() == 0 {
+            return Ok(RecordBatch::new_empty(request.schema(self.table().signal)));
+        }
+        self.batch_of(part.group, &rows, request)
+    }
+
+    fn narrow(
+        &self,
+        part: &SegmentPart,
+        request: &ScanRequest,
+        bounds: &ReadBounds,
+        counts: &ReadCounts,
+    ) -> Result<ChosenRows, SegmentError> {
         ReadCounts::add(&counts.row_groups, 1);
         let file = self.open_rows()?;
         let reader = self.reader(&file);
         let narrowing = Narrowing::new(self, &reader, part.group, part.rows.clone(), counts);
         let rows = narrowing.run(&request.filter, bounds.start_min_ns)?;
         let rows = enough(&reader, part.group, rows, bounds)?;
-        if rows.len() == 0 {
-            ReadCounts::add(&counts.row_groups_by_values, 1);
-            return Ok(RecordBatch::new_empty(request.schema(self.table().signal)));
-        }
-        ReadCounts::add(&counts.rows, u64::from(rows.len()));
-        let group = GroupRows { segment: self, reader: &reader, group: part.group, rows: &rows };
+        let counter = if rows.len() == 0 { &counts.row_groups_by_values } else { &counts.rows };
+        ReadCounts::add(counter, u64::from(rows.len().max(1)));
+        Ok(rows)
+    }
+
+    fn batch_of(&self, group: usize, rows: &ChosenRows, request: &ScanRequest) -> Result<RecordBatch, SegmentError> {
+        let file = self.open_rows()?;
+        let reader = self.reader(&file);
+        let group = GroupRows { segment: self, reader: &reader, group, rows, templated: OnceCell::new() };
+        group.prefetch(&request.columns);
         let columns = request.columns.iter().map(|column| group.array(column)).collect::<Result<Vec<_>, _>>()?;
         batch(request, self.table().signal, columns, rows.len())
+    }
+
+    /// As [`Self::read_part`], of a part that is narrowed as a whole and then read in pieces of some rows, in the order of its rows.
+    pub(crate) fn narrow_part(
+        &self,
+        part: &SegmentPart,
+        request: &ScanRequest,
+        bounds: &ReadBounds,
+        (rows_max, counts): (u32, &ReadCounts),
+    ) -> Result<Vec<NarrowedRows>, SegmentError> {
+        let rows = self.narrow(part, request, bounds, counts)?;
+        let narrowed = |rows, time_ns| NarrowedRows { group: part.group, rows, time_ns };
+        match rows {
+            _ if rows.len() == 0 => Ok(Vec::new()),
+            rows if rows.len() <= rows_max => Ok(vec![narrowed(rows, part.start_ns)]),
+            rows => {
+                let file = self.open_rows()?;
+                let times = gather::read(&self.reader(&file), part.group, self.table().time, &rows)?;
+                let Values::Words(times) = times.values else { unreachable!("times are numbers") };
+                let pieces = rows.pieces(rows_max).into_iter().zip(times.chunks(rows_max as usize));
+                let bounds = |times: &[u64]| {
+                    times.iter().fold((u64::MAX, 0), |(min, max), &time| (min.min(time), max.max(time)))
+                };
+                Ok(pieces.map(|(rows, times)| narrowed(rows, bounds(times))).collect())
+            }
+        }
+    }
+
+    /// Reads rows that were narrowed.
+    pub(crate) fn read_narrowed(
+        &self,
+        narrowed: &NarrowedRows,
+        request: &ScanRequest,
+    ) -> Result<RecordBatch, SegmentError> {
+        self.batch_of(narrowed.group, &narrowed.rows, request)
     }
 }
 
@@ -91,9 +156,40 @@ struct GroupRows<'a> {
     reader: &'a ChunkReader<'a>,
     group: usize,
     rows: &'a ChosenRows,
+    /// Read for the first column that asks for it.
+    templated: OnceCell<TemplatedRows<'a>>,
 }
 
-impl GroupRows<'_> {
+impl<'a> GroupRows<'a> {
+    /// Asks for what these columns take, where that is elsewhere.
+    fn prefetch(&self, columns: &[ScanColumn]) {
+        if !self.reader.file.is_elsewhere() {
+            return;
+        }
+        let of_column = |column: &ScanColumn| match column {
+            ScanColumn::Attribute { place, key, .. } => attribute::sources(self.segment, *place, key)
+                .into_iter()
+                .filter_map(attribute::Source::column)
+                .collect(),
+            ScanColumn::EndTime => Vec::from_iter([self.reader.table.time]),
+            fixed => Vec::from_iter(fixed_column(self.reader.table, fixed)),
+        };
+        let numbers: Vec<usize> = columns.iter().flat_map(of_column).collect();
+        let rows: Vec<u32> = match self.rows {
+            ChosenRows::All(count) => (0..*count).collect(),
+            ChosenRows::Some(rows) => rows.clone(),
+        };
+        self.reader.prefetch(self.group, numbers.into_iter(), &rows);
+    }
+
+    fn templated(&self) -> Result<&TemplatedRows<'a>, SegmentError> {
+        if let Some(templated) = self.templated.get() {
+            return Ok(templated);
+        }
+        let templated = TemplatedRows::read(self.reader, self.group, self.rows)?;
+        Ok(self.templated.get_or_init(|| templated))
+    }
+
     fn array(&self, column: &ScanColumn) -> Result<ArrayRef, SegmentError> {
         let values = match column {
             ScanColumn::EndTime => self.ends()?,
@@ -104,7 +200,12 @@ impl GroupRows<'_> {
                 attribute::read(self.reader, self.group, &sources, key, *form, self.rows)?
             }
             ScanColumn::Attributes(Place::Resource) => resources::read(self.reader, self.group, self.rows)?,
-            ScanColumn::Attributes(place) => self.attributes(*place)?,
+            ScanColumn::Attributes(place) => self.attributes(*place, &|_| true)?,
+            ScanColumn::AttributesNamed(labels) => self.attributes(Place::Span, &|key| may_have_label(key, labels))?,
+            ScanColumn::HasFields => self.templated()?.told(),
+            ScanColumn::PlainBody => self.templated()?.plain_bodies()?,
+            ScanColumn::Field(label) => self.templated()?.field(label)?,
+            ScanColumn::BodyLevel => self.templated()?.levels()?,
             fixed => {
                 let number = fixed_column(self.reader.table, fixed);
                 self.fixed(number.ok_or_else(|| SegmentError::damaged(format!("no column {}", fixed.name())))?)?
@@ -133,18 +234,28 @@ impl GroupRows<'_> {
         Ok(Column { rows: None, values: Values::Words(ends) })
     }
 
-    /// Every attribute of the rows, as JSON objects sorted by key.
-    fn attributes(&self, place: Place) -> Result<Column, SegmentError> {
+    /// The attributes of the rows whose keys are `wanted`, as JSON objects sorted by key.
+    fn attributes(&self, place: Place, wanted: &dyn Fn(&str) -> bool) -> Result<Column, SegmentError> {
         let (prefix, residual) = match place {
             Place::Resource => (RESOURCE_PREFIX, self.reader.table.resource_other),
             _ => (ITEM_PREFIX, self.reader.table.attributes_other),
         };
+        let keys = match place {
+            Place::Resource => &self.segment.manifest.resource_other,
+            _ => &self.segment.manifest.attributes_other,
+        };
+        let has_others = keys.cut || keys.keys.iter().any(|listed| wanted(&listed.key));
+        let columns = self.reader.specs.iter().enumerate().filter_map(|(number, spec)| {
+            let key = spec.name.strip_prefix(prefix)?;
+            let is_own = number >= self.reader.table.len() && !self.reader.is_empty(self.group, number);
+            (is_own && wanted(key)).then_some((number, spec, key))
+        });
+        let columns: Vec<_> = columns.collect();
+        if columns.is_empty() && (!has_others || self.reader.is_empty(self.group, residual)) {
+            return Ok(Column::sparse_bytes());
+        }
         let mut entries: Vec<Vec<(Vec<u8>, Vec<u8>)>> = vec![Vec::new(); self.rows.len() as usize];
-        for (number, spec) in self.reader.specs.iter().enumerate() {
-            let Some(key) = spec.name.strip_prefix(prefix) else { continue };
-            if number < self.reader.table.len() || self.reader.is_empty(self.group, number) {
-                continue;
-            }
+        for (number, spec, key) in columns {
             let column = self.fixed(number)?;
             for at in 0..column.len() {
                 let mut text = Vec::new();
@@ -152,11 +263,18 @@ impl GroupRows<'_> {
                 entries[column.row(at) as usize].push((attribute::quoted(key), text));
             }
         }
-        let others = self.fixed(residual)?;
+        let others = if has_others { self.fixed(residual)? } else { Column::sparse_bytes() };
+        // Few keys have escapes in them.
+        let is_wanted = |quoted: &[u8]| match std::str::from_utf8(&quoted[1..quoted.len() - 1]) {
+            Ok(key) if !key.contains('\\') => wanted(key),
+            _ => true,
+        };
         for at in 0..others.len() {
             let row = &mut entries[others.row(at) as usize];
             let all = |key: &[u8], value: &[u8]| {
-                row.push((key.to_vec(), value.to_vec()));
+                if is_wanted(key) {
+                    row.push((key.to_vec(), value.to_vec()));
+                }
                 true
             };
             json_entry::for_each(others.bytes(at), all).map_err(|error| {

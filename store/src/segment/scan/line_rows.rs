@@ -13,7 +13,7 @@ use super::{
     arrays, attribute,
     body::{self, BodyField},
     fixed_column, group,
-    rows::{push_attribute, write_attributes},
+    rows::{push_attribute, write_attributes, write_attributes_named},
 };
 use crate::{
     ask::{
@@ -105,7 +105,9 @@ impl<'r> LineScanRows<'r> {
 fn empty(wanted: &ScanColumn) -> Column {
     match wanted {
         ScanColumn::Attribute { form, .. } => attribute::empty(*form),
-        ScanColumn::Attributes(_) => Column::sparse_bytes(),
+        ScanColumn::Attributes(_) | ScanColumn::AttributesNamed(_) => Column::sparse_bytes(),
+        ScanColumn::PlainBody | ScanColumn::Field(_) | ScanColumn::BodyLevel => Column::sparse_bytes(),
+        ScanColumn::HasFields => Column::dense_words(),
         column => {
             let number = fixed_column(&lines::TABLE, column).expect("the others are columns of the file");
             let (_, kind, required) = lines::SPECS[number];
@@ -147,7 +149,10 @@ fn push_payload(
             let lists = [own, of_resource].into_iter().flatten();
             return push_attribute(lists, key, |value| attribute::push_view(column, row, value, *form, text));
         }
-        ScanColumn::Body => match &line.body {
+        // Here every body has to be read.
+        ScanColumn::HasFields => return column.push_word(row, 0),
+        ScanColumn::Field(_) | ScanColumn::BodyLevel => return,
+        ScanColumn::Body | ScanColumn::PlainBody => match &line.body {
             ValueView::Empty => return,
             // An empty text is a body, too.
             ValueView::Str(body) => return column.push_bytes(row, body),
@@ -161,6 +166,10 @@ fn push_payload(
                 Place::Resource => write_attributes(scanned.resource.attributes, None, text),
                 _ => write_attributes(line.attributes, None, text),
             }
+            text
+        }
+        ScanColumn::AttributesNamed(labels) => {
+            write_attributes_named(line.attributes, labels, text);
             text
         }
         ScanColumn::SeverityText => line.severity_text,

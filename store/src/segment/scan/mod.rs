@@ -4,11 +4,12 @@
 
 mod alignment;
 mod arrays;
-mod attribute;
+pub(super) mod attribute;
 pub(super) mod bodies;
 mod body;
 mod contains;
 mod entries;
+mod fields;
 pub(super) mod gather;
 mod group;
 mod line_rows;
@@ -20,6 +21,7 @@ mod rows;
 
 pub use attribute::attribute_in_json;
 pub(crate) use body::{BodyField, last_part, passes as field_passes, structured_text};
+pub(crate) use group::NarrowedRows;
 pub(crate) use line_rows::{LineScanRows, write_resource};
 pub(crate) use passing::{is_string_only, passes};
 pub(crate) use prune::SegmentPart;
@@ -33,6 +35,8 @@ use crate::ask::request::ScanColumn;
 fn fixed_column(table: &Table, column: &ScanColumn) -> Option<usize> {
     match column {
         ScanColumn::EndTime | ScanColumn::State | ScanColumn::Attribute { .. } | ScanColumn::Attributes(_) => None,
+        ScanColumn::AttributesNamed(_) | ScanColumn::HasFields | ScanColumn::PlainBody => None,
+        ScanColumn::Field(_) | ScanColumn::BodyLevel => None,
         fixed => table.number(&fixed.name()),
     }
 }

@@ -4,16 +4,20 @@ use std::ops::Range;
 
 use memchr::memmem::Finder;
 use parquet::bloom_filter::Sbbf;
+use weir_proto::loki::may_have_label;
 
 use super::{
     attribute::{self, Source},
-    bodies, contains, fixed_column,
+    bodies, contains,
+    fields::{FieldAsked, TemplatedRows},
+    fixed_column,
     gather::{self, ChosenRows},
     passing,
     resources::{self, Classes, position},
 };
 use crate::{
     ask::{
+        field_test::FieldTest,
         filter::{AttributeCondition, AttributeTest, ResourceTest, ScanFilter},
         pruned::ReadCounts,
         request::ScanColumn,
@@ -23,7 +27,7 @@ use crate::{
         Segment, SegmentError,
         body_tokens::{NeedleHashes, Tokens},
         chunk_reader::{Block, ChunkReader},
-        schema::{BODY_PREFIX, lines},
+        schema::{BODY_PREFIX, ITEM_PREFIX, RESOURCE_PREFIX, lines},
         selection::Selection,
     },
 };
@@ -76,6 +80,9 @@ impl<'a> Narrowing<'a> {
         }
         if let Some(test) = &filter.resources {
             self.resources(test)?;
+        }
+        for test in &filter.fields {
+            self.field(test)?;
         }
         self.bodies(&filter.body_contains)?;
         Ok(ChosenRows::of(&self.selection, self.segment.group_rows(self.group)))
@@ -202,6 +209,51 @@ impl<'a> Narrowing<'a> {
         Ok(())
     }
 
+    /// Leaves out rows whose body has a field that does not fit, where fields tell.
+    fn field(&mut self, test: &FieldTest) -> Result<(), SegmentError> {
+        if self.selection.is_empty()
+            || self.reader.is_empty(self.group, lines::BODY_TEMPLATE)
+            || self.may_be_attribute(test.label())
+        {
+            return Ok(());
+        }
+        let rows = ChosenRows::of(&self.selection, self.segment.group_rows(self.group));
+        let templated = TemplatedRows::read(self.reader, self.group, &rows)?;
+        let numbers: Vec<u32> = self.selection.iter().collect();
+        let is_nowhere = match test.only_text() {
+            Some(text) => !self.body_words_allow(&[text])?,
+            None => false,
+        };
+        let mut out = self.none();
+        if is_nowhere {
+            (0..).zip(&numbers).filter(|(at, _)| templated.is_told(*at)).for_each(|(_, &row)| out.insert(row));
+        } else {
+            let asked = FieldAsked {
+                text: &|text| text.map_or_else(|| test.fits_none(), |text| test.fits_text(text)),
+                number: &|number| test.fits_number(number),
+            };
+            templated.test(test.label(), &asked, |at, passes| {
+                if !passes {
+                    out.insert(numbers[at as usize]);
+                }
+            })?;
+        }
+        self.selection.leave_out(&out);
+        Ok(())
+    }
+
+    /// Whether a row may have this label from elsewhere than its body.
+    fn may_be_attribute(&self, label: &str) -> bool {
+        let labels = [label.to_owned()];
+        let manifest = &self.segment.manifest;
+        let residuals = [&manifest.attributes_other, &manifest.resource_other];
+        residuals.iter().any(|keys| keys.cut || keys.keys.iter().any(|listed| may_have_label(&listed.key, &labels)))
+            || self.reader.specs.iter().any(|spec| {
+                let key = [ITEM_PREFIX, RESOURCE_PREFIX].iter().find_map(|prefix| spec.name.strip_prefix(prefix));
+                key.is_some_and(|key| may_have_label(key, &labels))
+            })
+    }
+
     /// Texts that must occur in the body: what a filter over its words knows comes before all that reads.
     fn bodies(&mut self, needles: &[String]) -> Result<(), SegmentError> {
         if needles.is_empty() || self.selection.is_empty() {
@@ -296,13 +348,23 @@ impl<'a> Narrowing<'a> {
 
     /// False when a column is of a field of bodies, and the filter over their words says that it is none of the texts.
     fn words_allow_value(&self, column: usize, texts: &[String]) -> Result<bool, SegmentError> {
-        let manifest = &self.segment.manifest;
-        let tokens = manifest.tokens();
-        if tokens == Tokens::OfRuns || !self.reader.specs[column].name.starts_with(BODY_PREFIX) {
+        if !self.reader.specs[column].name.starts_with(BODY_PREFIX) {
+            return Ok(true);
+        }
+        self.body_words_allow(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// False when the filter over the words of the bodies says that none of the texts is the value of a field in a column.
+    fn body_words_allow(&self, texts: &[&str]) -> Result<bool, SegmentError> {
+        let tokens = self.segment.manifest.tokens();
+        if tokens == Tokens::OfRuns {
             return Ok(true);
         }
         let hashes: Vec<NeedleHashes> =
             texts.iter().map(|text| NeedleHashes::of_value(text.as_bytes(), tokens)).collect();
+        if hashes.iter().any(NeedleHashes::is_empty) {
+            return Ok(true);
+        }
         self.filter_allows(|filter| hashes.iter().any(|hashes| hashes.may_be_in(filter)))
     }
 

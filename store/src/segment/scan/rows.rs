@@ -3,6 +3,7 @@
 use arrow_array::RecordBatch;
 use weir_proto::{
     Signal, TraceId,
+    loki::may_have_label,
     otlp::traces::{Attributes, ScannedSpan, ValueView},
 };
 
@@ -203,6 +204,11 @@ fn push_payload(
         | ScanColumn::SeverityText
         | ScanColumn::Body
         | ScanColumn::BodyIsJson
+        | ScanColumn::AttributesNamed(_)
+        | ScanColumn::HasFields
+        | ScanColumn::PlainBody
+        | ScanColumn::Field(_)
+        | ScanColumn::BodyLevel
         | ScanColumn::EventName => unreachable!("spans have no such column"),
     };
     if !bytes.is_empty() {
@@ -223,6 +229,22 @@ pub(super) fn push_attribute<'a>(
             }
             return;
         }
+    }
+}
+
+/// Writes those attributes as an object sorted by key that may have one of these labels; nothing when there are none.
+pub(super) fn write_attributes_named(attributes: Attributes<'_>, labels: &[String], out: &mut Vec<u8>) {
+    let mut entries: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    for entry in attributes.iter() {
+        if std::str::from_utf8(entry.key).is_ok_and(|key| may_have_label(key, labels)) {
+            let (mut key, mut value) = (Vec::new(), Vec::new());
+            json::write_text(entry.key, &mut key);
+            json::write_value(&entry.value, &mut value);
+            entries.push((key, value));
+        }
+    }
+    if !write_sorted(&mut entries, out) {
+        out.clear();
     }
 }
 

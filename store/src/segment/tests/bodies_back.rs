@@ -112,7 +112,7 @@ fn object(rng: &mut Rng, depth: u64, out: &mut String) {
 }
 
 /// Line `number`: usual ones, odd ones, and what is no JSON at all.
-fn line(number: u64, seed: u64) -> String {
+pub(super) fn line(number: u64, seed: u64) -> String {
     let mut rng = Rng::new(mix(seed) ^ number);
     let mut out = String::new();
     match rng.below(10) {
@@ -140,11 +140,11 @@ fn line(number: u64, seed: u64) -> String {
     out
 }
 
-fn id(first_file: u32, last_file: u32, generation: u32) -> SegmentId {
+pub(super) fn id_of_lines(first_file: u32, last_file: u32, generation: u32) -> SegmentId {
     SegmentId { signal: Signal::Logs, tenant: TenantId::default(), first_file, last_file, generation }
 }
 
-fn sealed(folder: &std::path::Path, file: u32, texts: &[String]) -> Arc<Segment> {
+pub(super) fn sealed(folder: &std::path::Path, file: u32, texts: &[String]) -> Arc<Segment> {
     let log_records = texts.iter().zip(1..).map(|(text, time_unix_nano)| LogRecord {
         time_unix_nano,
         body: Some(AnyValue { value: Some(Value::StringValue(text.clone())) }),
@@ -155,7 +155,7 @@ fn sealed(folder: &std::path::Path, file: u32, texts: &[String]) -> Arc<Segment>
         ExportLogsServiceRequest { resource_logs: vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }] };
     let mut builder = LineBuilder::new();
     builder.push_payload(&request.encode_to_vec(), &[], 1).expect("canonical");
-    let segment = write_segment(&Disk::system(), folder, &id(file, file, 0), &builder, Tally::default(), 1);
+    let segment = write_segment(&Disk::system(), folder, &id_of_lines(file, file, 0), &builder, Tally::default(), 1);
     Arc::new(segment.expect("written"))
 }
 
@@ -195,11 +195,12 @@ fn every_line_comes_back_sealed_and_merged() {
             assert_eq!(texts(&segment), all[from..to], "seed {seed}");
             inputs.push(segment);
         }
-        let merged = merge(&Disk::system(), folder.path(), &id(1, 4, 1), &inputs, 1, &|| false).expect("merged");
+        let merged =
+            merge(&Disk::system(), folder.path(), &id_of_lines(1, 4, 1), &inputs, 1, &|| false).expect("merged");
         assert_eq!(texts(&merged), all, "seed {seed}");
         assert!(kept_as_text(&merged) < 3000, "{} of 3700 are kept as texts", kept_as_text(&merged));
         let again = [Arc::new(merged)];
-        let again = merge(&Disk::system(), folder.path(), &id(1, 4, 2), &again, 1, &|| false).expect("merged");
+        let again = merge(&Disk::system(), folder.path(), &id_of_lines(1, 4, 2), &again, 1, &|| false).expect("merged");
         assert_eq!(texts(&again), all, "seed {seed}");
         let mut rng = Rng::new(seed);
         for _ in 0..200 {
@@ -235,7 +236,7 @@ fn lines_of_services_are_kept_without_their_text() {
     let inputs: Vec<Arc<Segment>> =
         (0..3u32).map(|run| sealed(folder.path(), run + 1, &all[run as usize * 1000..][..1000])).collect();
     assert!(inputs.iter().all(|segment| kept_as_text(segment) == 0));
-    let merged = merge(&Disk::system(), folder.path(), &id(1, 3, 1), &inputs, 1, &|| false).expect("merged");
+    let merged = merge(&Disk::system(), folder.path(), &id_of_lines(1, 3, 1), &inputs, 1, &|| false).expect("merged");
     assert_eq!((kept_as_text(&merged), texts(&merged) == all), (0, true));
     let ids = merged.manifest.bodies.iter().flat_map(|bodies| &bodies.fields).filter(|field| field.same_as.is_some());
     assert_eq!(ids.map(|field| field.name.as_str()).collect::<Vec<_>>(), ["span_id", "trace_id"]);

@@ -1,9 +1,11 @@
 //! Segments, written and read back.
 
+mod archived;
 mod bodies_back;
 pub(crate) mod colliding;
 mod damage;
 mod figures;
+mod labels_of_fields;
 mod listing;
 mod merging;
 mod odd;

@@ -1,0 +1,91 @@
+//! Rows in classes, which columns split further and further: what is true of one row of a class is true of all.
+
+use std::collections::HashMap;
+
+/// Largest table of pairs of a class and a code.
+const PAIRS_MAX: u64 = 1 << 18;
+
+/// The classes of a batch's rows.
+#[derive(Debug, Clone)]
+pub(super) struct Classes {
+    of_row: Vec<u32>,
+    /// The first row of each class.
+    firsts: Vec<u32>,
+}
+
+impl Classes {
+    /// All of so many rows in one.
+    pub(super) fn new(rows: usize) -> Self {
+        Self { of_row: vec![0; rows], firsts: if rows == 0 { Vec::new() } else { vec![0] } }
+    }
+
+    /// The class of a row.
+    #[inline]
+    pub(super) fn of(&self, row: usize) -> u32 {
+        self.of_row[row]
+    }
+
+    /// The first row of each class.
+    pub(super) fn firsts(&self) -> &[u32] {
+        &self.firsts
+    }
+
+    /// Parts rows whose codes, all below `codes`, differ; `None` when there may be too many to be worth it.
+    pub(super) fn split(&mut self, codes: u32, code: impl Fn(usize) -> u32) -> Option<()> {
+        if codes <= 1 {
+            return Some(());
+        }
+        let pairs = self.firsts.len() as u64 * u64::from(codes);
+        if pairs > PAIRS_MAX {
+            return None;
+        }
+        let mut known = vec![u32::MAX; pairs as usize];
+        let mut firsts = Vec::new();
+        for (row, class) in self.of_row.iter_mut().enumerate() {
+            let known = &mut known[*class as usize * codes as usize + code(row) as usize];
+            if *known == u32::MAX {
+                *known = firsts.len() as u32;
+                firsts.push(row as u32);
+            }
+            *class = *known;
+        }
+        self.firsts = firsts;
+        Some(())
+    }
+
+    /// The same, however many there are.
+    pub(super) fn split_any(&mut self, codes: u32, code: impl Fn(usize) -> u32) {
+        if self.split(codes, &code).is_some() {
+            return;
+        }
+        let mut known: HashMap<(u32, u32), u32, foldhash::fast::FixedState> = HashMap::default();
+        let mut firsts = Vec::new();
+        for (row, class) in self.of_row.iter_mut().enumerate() {
+            *class = *known.entry((*class, code(row))).or_insert_with(|| {
+                firsts.push(row as u32);
+                firsts.len() as u32 - 1
+            });
+        }
+        self.firsts = firsts;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_part_where_their_codes_do() {
+        let (a, b) = ([0u32, 0, 1, 1, 0], [2u32, 3, 2, 2, 2]);
+        let mut classes = Classes::new(5);
+        classes.split(2, |row| a[row]).expect("few");
+        let mut any = classes.clone();
+        classes.split(4, |row| b[row]).expect("few");
+        any.split_any(1 << 20, |row| b[row]);
+        for classes in [classes, any] {
+            assert_eq!(classes.of_row, [0, 1, 2, 2, 0]);
+            assert_eq!(classes.firsts(), [0, 1, 2]);
+        }
+        assert!(Classes::new(5).split(1 << 20, |row| b[row]).is_none());
+    }
+}

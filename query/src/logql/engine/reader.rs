@@ -1,0 +1,244 @@
+//! One thread's pipeline over lines, and the pieces of windows that it fills.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Limits,
+    accumulator::Accumulator,
+    groups::{Groups, Key, key_of},
+    pieces::{Piece, Pieces},
+    windows::{Windows, too_many_samples, too_many_series},
+};
+use crate::logql::{
+    LogqlError,
+    ast::{Conversion, Grouping, RangeOp, Unwrap},
+    labels::{ERROR, ERROR_DETAILS, LabelSet, write_labels},
+    pipeline::{Filter, Pipeline, Record, Working},
+    units,
+};
+
+/// What one thread found.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) groups: Groups,
+    /// Of each series.
+    pub(super) pieces: Vec<BTreeMap<i64, Accumulator>>,
+    pub(super) samples: usize,
+}
+
+/// A thread's work.
+pub(super) struct Reader<'q> {
+    op: RangeOp,
+    pieces: Pieces,
+    pipeline: Pipeline,
+    working: Working,
+    unwrap: Option<(&'q Unwrap, Vec<Filter>)>,
+    key: Key,
+    limits: &'q Limits,
+    found: Found,
+    /// Of each series the piece that its latest line was in, and what is of that so far.
+    latest: Vec<Option<(i64, Accumulator)>>,
+    /// The piece of the latest line.
+    piece: Option<Piece>,
+    classes: Known,
+}
+
+/// What became of the first line of each class of a batch: the others do as it did.
+#[derive(Default)]
+struct Known {
+    batch: u64,
+    became: Vec<Option<Became>>,
+}
+
+/// What becomes of a line.
+#[derive(Debug, Clone, Copy)]
+enum Became {
+    Nothing,
+    Sample { series: usize, value: f64 },
+}
+
+impl Known {
+    /// What became of this class's first line; where nobody knows it, the place to note it.
+    fn of(&mut self, number: u64, class: u32) -> &mut Option<Became> {
+        // The upper half of a line's number is that of its batch.
+        if self.batch != number >> 32 {
+            self.batch = number >> 32;
+            self.became.clear();
+        }
+        if self.became.len() <= class as usize {
+            self.became.resize(class as usize + 1, None);
+        }
+        &mut self.became[class as usize]
+    }
+}
+
+impl<'q> Reader<'q> {
+    pub(super) fn new(
+        windows: &'q Windows<'_>,
+        (pieces, labels): (Pieces, Option<&[String]>),
+        has_needles: bool,
+        limits: &'q Limits,
+    ) -> Result<Self, LogqlError> {
+        let unwrap = match &windows.range.unwrap {
+            Some(unwrap) => {
+                let filters = unwrap.filters.iter().map(Filter::new).collect::<Result<Vec<_>, _>>()?;
+                Some((unwrap, filters))
+            }
+            None => None,
+        };
+        let unwrapped = windows.range.unwrap.as_ref().map(|unwrap| unwrap.label.clone());
+        let key = match (&windows.grouping, &windows.key) {
+            (Some(Grouping { without: false, labels }), _) => Key::By(labels.clone()),
+            (Some(Grouping { without: true, labels }), _) => {
+                Key::Without(labels.iter().cloned().chain(unwrapped).collect())
+            }
+            (None, Some(Key::By(labels))) => Key::By(labels.clone()),
+            (None, Some(Key::Without(labels))) => Key::Without(labels.iter().cloned().chain(unwrapped).collect()),
+            (None, None) => Key::Without(unwrapped.into_iter().collect()),
+        };
+        Ok(Self {
+            op: windows.op,
+            pieces,
+            pipeline: Pipeline::new(&windows.range.log, labels, has_needles)?,
+            working: Working::new(limits.now_ns),
+            unwrap,
+            key,
+            limits,
+            found: Found::default(),
+            latest: Vec::new(),
+            piece: None,
+            classes: Known::default(),
+        })
+    }
+
+    /// The lines that follow are of another part.
+    pub(super) fn begin_part(&mut self) {
+        self.classes = Known::default();
+    }
+
+    /// Whether the line counts.
+    pub(super) fn take(&mut self, record: &Record<'_>) -> Result<bool, LogqlError> {
+        let known = record.class.and_then(|class| *self.classes.of(record.number, class));
+        let became = match known {
+            Some(became) => became,
+            None => {
+                let became = self.became(record)?;
+                if let Some(class) = record.class {
+                    *self.classes.of(record.number, class) = Some(became);
+                }
+                became
+            }
+        };
+        match became {
+            Became::Nothing => Ok(false),
+            Became::Sample { series, value } => self.add(series, record.time_ns, value).map(|()| true),
+        }
+    }
+
+    fn became(&mut self, record: &Record<'_>) -> Result<Became, LogqlError> {
+        let Self { pipeline, working, .. } = self;
+        if !pipeline.run(record, working) {
+            return Ok(Became::Nothing);
+        }
+        let value = match &self.unwrap {
+            None => match self.op {
+                RangeOp::Bytes | RangeOp::BytesRate => working.text(record).len() as f64,
+                _ => 1.0,
+            },
+            Some((unwrap, filters)) => {
+                let Some(value) = unwrapped(unwrap, &mut working.labels) else {
+                    return Ok(Became::Nothing);
+                };
+                if !filters.iter().all(|filter| filter.passes(&mut working.labels)) {
+                    return Ok(Became::Nothing);
+                }
+                value
+            }
+        };
+        if self.working.labels.has_error() {
+            return Err(pipeline_error(&mut self.working.labels));
+        }
+        let mut labels = Vec::new();
+        key_of(&self.key, &self.working.labels, &mut labels);
+        let series = self.found.groups.number(&labels) as usize;
+        if series >= self.found.pieces.len() {
+            if series >= self.limits.series_max {
+                return Err(too_many_series(self.limits));
+            }
+            self.found.pieces.push(BTreeMap::new());
+            self.latest.push(None);
+        }
+        Ok(Became::Sample { series, value })
+    }
+
+    fn add(&mut self, series: usize, time_ns: u64, value: f64) -> Result<(), LogqlError> {
+        if Accumulator::holds_samples(self.op) {
+            self.found.samples += 1;
+            if self.found.samples > self.limits.samples_max {
+                return Err(too_many_samples(self.limits));
+            }
+        }
+        let at_ns = i64::try_from(time_ns).unwrap_or(i64::MAX);
+        // Lines beside each other are mostly of one piece.
+        let piece = match self.piece {
+            Some(piece) if piece.holds(at_ns) => piece,
+            _ => *self.piece.insert(self.pieces.piece(at_ns)),
+        };
+        match &mut self.latest[series] {
+            Some((number, latest)) if *number == piece.number => latest.add(time_ns, value),
+            latest => {
+                let before = latest.replace((piece.number, Accumulator::of(self.op, time_ns, value)));
+                settle(&mut self.found.pieces[series], before);
+            }
+        }
+        Ok(())
+    }
+
+    /// All that was found.
+    pub(super) fn finish(mut self) -> Found {
+        for (pieces, latest) in self.found.pieces.iter_mut().zip(self.latest) {
+            settle(pieces, latest);
+        }
+        self.found
+    }
+}
+
+fn settle(pieces: &mut BTreeMap<i64, Accumulator>, latest: Option<(i64, Accumulator)>) {
+    let Some((number, latest)) = latest else { return };
+    match pieces.get_mut(&number) {
+        Some(known) => known.merge(&latest),
+        None => {
+            pieces.insert(number, latest);
+        }
+    }
+}
+
+/// The value of the label; `None` where there is none, which leaves the line out.
+fn unwrapped(unwrap: &Unwrap, labels: &mut LabelSet) -> Option<f64> {
+    let text = labels.get(&unwrap.label)?;
+    let value = match unwrap.conversion {
+        Conversion::None => text.parse::<f64>().ok(),
+        Conversion::Duration | Conversion::DurationSeconds => units::duration_ns(text).map(|ns| ns as f64 / 1e9),
+        Conversion::Bytes => units::bytes(text),
+    };
+    if value.is_none() {
+        let details = format!("the value of {} cannot be unwrapped: {text:?}", unwrap.label);
+        labels.set_error("SampleExtractionErr", &details);
+    }
+    Some(value.unwrap_or(0.0))
+}
+
+fn pipeline_error(labels: &mut LabelSet) -> LogqlError {
+    let error = labels.get(ERROR).unwrap_or_default().to_owned();
+    let sorted = labels.sorted();
+    let shown = sorted.iter().filter(|(name, ..)| *name != ERROR_DETAILS).map(|(name, value, _)| (*name, *value));
+    let mut series = String::new();
+    write_labels(&mut series, shown).expect("writing to a String never fails");
+    // A line may have thousands of labels.
+    let mut end = series.len().min(1000);
+    while !series.is_char_boundary(end) {
+        end -= 1;
+    }
+    series.truncate(end);
+    LogqlError::Pipeline { error, series }
+}

@@ -1,0 +1,320 @@
+//! Fields of bodies that are kept as templates, under the names of labels: read from their columns, without a body.
+
+use std::collections::HashMap;
+
+use weir_proto::{
+    loki::label_of_field,
+    otlp::logs::{UNKNOWN_LEVEL, level_of_digits, level_of_word, level_rank},
+};
+
+use super::{
+    attribute::{empty, in_form},
+    bodies,
+    gather::{self, ChosenRows},
+};
+use crate::{
+    ask::request::AttributeForm,
+    columns::{Column, Kind, Values},
+    segment::{
+        SegmentError,
+        chunk_reader::ChunkReader,
+        field_column::write_word,
+        schema::{BODY_PREFIX, lines},
+        template::{Slot, Template},
+    },
+};
+
+/// Of a row whose body its fields do not tell.
+const UNTOLD: u32 = u32::MAX;
+
+/// Some rows of a row group, and the templates of their bodies.
+pub(super) struct TemplatedRows<'a> {
+    reader: &'a ChunkReader<'a>,
+    group: usize,
+    rows: &'a ChosenRows,
+    /// The template of each row.
+    codes: Vec<u32>,
+    /// By their codes, those that rows have.
+    templates: Vec<Option<Template>>,
+    /// Whether a row has a template of which the labels are not known.
+    has_odd: bool,
+}
+
+/// Where a row of some template has a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    column: usize,
+    slot: Slot,
+}
+
+impl<'a> TemplatedRows<'a> {
+    pub(super) fn read(reader: &'a ChunkReader<'a>, group: usize, rows: &'a ChosenRows) -> Result<Self, SegmentError> {
+        let mut read = Self {
+            reader,
+            group,
+            rows,
+            codes: vec![UNTOLD; rows.len() as usize],
+            templates: Vec::new(),
+            has_odd: false,
+        };
+        if reader.is_empty(group, lines::BODY_TEMPLATE) {
+            return Ok(read);
+        }
+        let column = gather::read(reader, group, lines::BODY_TEMPLATE, rows)?;
+        let Values::Bytes { codes, dictionary } = &column.values else { unreachable!("templates are text") };
+        let mut asked = vec![false; dictionary.len()];
+        read.templates.resize_with(dictionary.len(), || None);
+        for (at, &code) in codes.iter().enumerate() {
+            if !std::mem::replace(&mut asked[code as usize], true) {
+                let template = Template::parse(dictionary.get(code));
+                let is_plain = |template: &Template| template.names.iter().all(|name| label_of_field(name).is_some());
+                read.templates[code as usize] = template.filter(is_plain);
+            }
+            match read.templates[code as usize] {
+                Some(_) => read.codes[column.row(at) as usize] = code,
+                None => read.has_odd = true,
+            }
+        }
+        Ok(read)
+    }
+
+    /// Whether the fields of a row, by position, tell all of its body.
+    #[inline]
+    pub(super) fn is_told(&self, position: u32) -> bool {
+        self.codes[position as usize] != UNTOLD
+    }
+
+    /// Of each row whether it is so.
+    pub(super) fn told(&self) -> Column {
+        let mut column = Column::dense_words();
+        (0..).zip(&self.codes).for_each(|(row, &code)| column.push_word(row, u64::from(code != UNTOLD)));
+        column
+    }
+
+    /// The bodies of the other rows.
+    pub(super) fn plain_bodies(&self) -> Result<Column, SegmentError> {
+        if !self.has_odd {
+            return gather::read(self.reader, self.group, lines::BODY, self.rows);
+        }
+        let all = bodies::read(self.reader, self.group, self.rows)?;
+        let mut plain = Column::sparse_bytes();
+        for at in 0..all.len() {
+            if !self.is_told(all.row(at)) {
+                plain.push_bytes(all.row(at), all.bytes(at));
+            }
+        }
+        Ok(plain)
+    }
+
+    /// Of each template, by code, where the fields lie that `is_wanted`, in the order that it gives them.
+    fn places(&self, is_wanted: impl Fn(&[u8]) -> Option<usize>) -> Result<Vec<Vec<Place>>, SegmentError> {
+        let mut numbers: HashMap<&[u8], usize> = HashMap::new();
+        for (number, spec) in self.reader.specs.iter().enumerate() {
+            if let Some(name) = spec.name.strip_prefix(BODY_PREFIX) {
+                numbers.insert(name.as_bytes(), number);
+            }
+        }
+        let mut all = vec![Vec::new(); self.templates.len()];
+        for (places, template) in all.iter_mut().zip(&self.templates) {
+            let Some(template) = template else { continue };
+            let mut found: Vec<(usize, Place)> = Vec::new();
+            for (name, &slot) in template.names.iter().zip(&template.slots) {
+                let Some(rank) = is_wanted(name) else { continue };
+                let column = *numbers.get(&**name).ok_or_else(|| self.missing())?;
+                found.push((rank, Place { column, slot }));
+            }
+            // Of equal ranks the first in the body comes first.
+            found.sort_by_key(|(rank, _)| *rank);
+            places.extend(found.into_iter().map(|(_, place)| place));
+        }
+        Ok(all)
+    }
+
+    fn missing(&self) -> SegmentError {
+        SegmentError::damaged(format!("row group {}, column body_template: a field is missing", self.group))
+    }
+
+    /// The columns of these places, which then name them by their numbers here.
+    fn columns(&self, places: &mut [Vec<Place>]) -> Result<Vec<FieldValues>, SegmentError> {
+        let (mut columns, mut numbers) = (Vec::new(), HashMap::new());
+        for place in places.iter_mut().flatten() {
+            if !numbers.contains_key(&place.column) {
+                let column = gather::read(self.reader, self.group, place.column, self.rows)?;
+                let kind = self.reader.specs[place.column].kind;
+                numbers.insert(place.column, columns.len());
+                columns.push(FieldValues { kind, column, at: 0, known: Vec::new() });
+            }
+            place.column = numbers[&place.column];
+        }
+        Ok(columns)
+    }
+
+    /// The first field of each row that has this label, as text. Rows that are not told may have anything.
+    pub(super) fn field(&self, label: &str) -> Result<Column, SegmentError> {
+        let mut places = self.places(|name| (label_of_field(name).as_deref() == Some(label)).then_some(0))?;
+        if let Some(column) = self.only_column(&places) {
+            let kind = self.reader.specs[column].kind;
+            let values = gather::read(self.reader, self.group, column, self.rows)?;
+            return Ok(in_form(kind, values, AttributeForm::Text));
+        }
+        let mut columns = self.columns(&mut places)?;
+        let mut out = empty(AttributeForm::Text);
+        let mut text = Vec::new();
+        for (row, &code) in (0..).zip(&self.codes) {
+            let Some(places) = places.get(code as usize) else { continue };
+            for place in places {
+                let column = &mut columns[place.column];
+                if let Some(text) = column.text(row, place.slot, &mut text) {
+                    out.push_bytes(row, text);
+                    break;
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// The column that every template has the field in, and nothing else, where lists are not among its values.
+    fn only_column(&self, places: &[Vec<Place>]) -> Option<usize> {
+        let mut only = None;
+        for (places, template) in places.iter().zip(&self.templates) {
+            if template.is_none() {
+                continue;
+            }
+            let [place] = places.as_slice() else { return None };
+            let is_plain = place.slot != Slot::Raw
+                || matches!(self.reader.specs[place.column].kind, Kind::Int64 | Kind::Double | Kind::Bool);
+            if !is_plain || *only.get_or_insert(place.column) != place.column {
+                return None;
+            }
+        }
+        only
+    }
+
+    /// Calls `keep` with each row that is told, and whether it passes: by the text of the first field that has this label, or by a number.
+    pub(super) fn test(
+        &self,
+        label: &str,
+        test: &FieldAsked<'_>,
+        mut keep: impl FnMut(u32, bool),
+    ) -> Result<(), SegmentError> {
+        let mut places = self.places(|name| (label_of_field(name).as_deref() == Some(label)).then_some(0))?;
+        let mut columns = self.columns(&mut places)?;
+        let passes_none = (test.text)(None);
+        let mut text = Vec::new();
+        for (row, &code) in (0..).zip(&self.codes) {
+            if code == UNTOLD {
+                continue;
+            }
+            let mut passes = passes_none;
+            for place in &places[code as usize] {
+                let column = &mut columns[place.column];
+                let Some(position) = column.position(row) else { continue };
+                let FieldValues { kind, column, known, .. } = column;
+                let found = match &column.values {
+                    Values::Bytes { codes, dictionary } => {
+                        let value = dictionary.get(codes[position]);
+                        if is_list(*kind, place.slot, value) {
+                            continue;
+                        }
+                        known.resize(dictionary.len(), None);
+                        *known[codes[position] as usize].get_or_insert_with(|| (test.text)(Some(value)))
+                    }
+                    Values::Words(words) => {
+                        let word = words[position];
+                        let number = match kind {
+                            Kind::Int64 => Some(word as i64 as f64),
+                            Kind::Double => Some(f64::from_bits(word)),
+                            _ => None,
+                        };
+                        number.and_then(|number| (test.number)(number)).unwrap_or_else(|| {
+                            text.clear();
+                            write_word(*kind, word, &mut text);
+                            (test.text)(Some(&text))
+                        })
+                    }
+                };
+                passes = found;
+                break;
+            }
+            keep(row, passes);
+        }
+        Ok(())
+    }
+
+    /// The level that each told row's body tells.
+    pub(super) fn levels(&self) -> Result<Column, SegmentError> {
+        let mut places = self.places(level_rank)?;
+        let mut columns = self.columns(&mut places)?;
+        let mut out = Column::sparse_bytes();
+        let mut text = Vec::new();
+        for (row, &code) in (0..).zip(&self.codes) {
+            if code == UNTOLD {
+                continue;
+            }
+            let mut level = None;
+            for place in &places[code as usize] {
+                let Some(text) = columns[place.column].text(row, place.slot, &mut text) else { continue };
+                level = match place.slot {
+                    Slot::Raw => level_of_digits(text),
+                    Slot::Text(_) => level_of_word(text),
+                };
+                if level.is_some() {
+                    break;
+                }
+            }
+            out.push_bytes(row, level.unwrap_or(UNKNOWN_LEVEL).as_bytes());
+        }
+        Ok(out)
+    }
+}
+
+/// What is asked of a field.
+pub(super) struct FieldAsked<'f> {
+    /// Of its text, or of its absence.
+    pub(super) text: &'f dyn Fn(Option<&[u8]>) -> bool,
+    /// Of a number, where its text need not be asked.
+    pub(super) number: &'f dyn Fn(f64) -> Option<bool>,
+}
+
+/// Lists and empty objects are no labels.
+#[inline]
+fn is_list(kind: Kind, slot: Slot, value: &[u8]) -> bool {
+    kind == Kind::Json || (slot == Slot::Raw && matches!(value.first(), Some(b'[' | b'{')))
+}
+
+/// The values of a field, asked row by row, ascending.
+struct FieldValues {
+    kind: Kind,
+    column: Column,
+    at: usize,
+    /// What is known of each of its texts.
+    known: Vec<Option<bool>>,
+}
+
+impl FieldValues {
+    #[inline]
+    fn position(&mut self, row: u32) -> Option<usize> {
+        let Some(rows) = &self.column.rows else { return Some(row as usize) };
+        while rows.get(self.at).is_some_and(|&present| present < row) {
+            self.at += 1;
+        }
+        (rows.get(self.at) == Some(&row)).then_some(self.at)
+    }
+
+    /// A row's value as the body has it, unless it is a list.
+    #[inline]
+    fn text<'t>(&'t mut self, row: u32, slot: Slot, buffer: &'t mut Vec<u8>) -> Option<&'t [u8]> {
+        let position = self.position(row)?;
+        match &self.column.values {
+            Values::Bytes { codes, dictionary } => {
+                let value = dictionary.get(codes[position]);
+                (!is_list(self.kind, slot, value)).then_some(value)
+            }
+            Values::Words(words) => {
+                buffer.clear();
+                write_word(self.kind, words[position], buffer);
+                Some(buffer)
+            }
+        }
+    }
+}
