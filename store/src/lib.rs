@@ -25,6 +25,7 @@ mod store;
 mod upkeep;
 mod verdict;
 
+pub use archive::{ArchiveCheck, ArchiveFinding};
 pub use ask::{
     error::ReadError,
     field_test::{FieldFits, FieldTest},
@@ -60,4 +61,7 @@ pub use snapshot::{
     statistics::{Ranked, SeriesStatistics},
     stored_series::StoredSeries,
 };
-pub use store::{Arrived, LineFeed, SignalStatus, Store, StoreStatus, TracesBatch};
+pub use store::{
+    ArchiveStatus, ArchivedSignal, Arrived, LineFeed, SegmentPlace, Share, SignalStatus, Store, StoreStatus,
+    TracesBatch,
+};

@@ -16,9 +16,10 @@ use super::{
     ArchiveError,
     bucket::{Bucket, BucketOptions, RetryBounds, Surroundings},
     cache::Cache,
+    check::ArchiveCheck,
     layout::{Keys, name_of, table_name},
     object::Object,
-    owner::Owner,
+    owner::{Owner, RENEWAL},
 };
 use crate::{
     catalog::{ArchivedSegment, Stage},
@@ -27,6 +28,7 @@ use crate::{
     segment::{
         Segment, SegmentError, SegmentId,
         archived::{ArchivedManifest, WrittenFiles, write_archived, write_stub},
+        series::{SeriesSegment, write_archived_series, write_series_stub},
     },
 };
 
@@ -59,6 +61,8 @@ pub(crate) struct Archive {
     known: Mutex<BTreeMap<SegmentId, ArchivedSegment>>,
     /// Ranges whose segments stay on local disk.
     pins: Mutex<Vec<(Signal, u64, u64)>>,
+    checking: Mutex<ArchiveCheck>,
+    taken: Mutex<Option<String>>,
     /// Tests: stops at a step, as if the process had died there.
     #[cfg(test)]
     pub(crate) stop_at: Mutex<Option<&'static str>>,
@@ -110,6 +114,8 @@ impl Archive {
             clock: clock.clone(),
             known: Mutex::default(),
             pins: Mutex::default(),
+            checking: Mutex::default(),
+            taken: Mutex::default(),
             #[cfg(test)]
             stop_at: Mutex::default(),
         })
@@ -124,6 +130,16 @@ impl Archive {
         self.runtime().block_on(work)
     }
 
+    /// Begins something that nobody waits for.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        drop(self.runtime().spawn(work));
+    }
+
+    /// The check under way.
+    pub(super) fn checking(&self) -> parking_lot::MutexGuard<'_, ArchiveCheck> {
+        self.checking.lock()
+    }
+
     /// The same for somebody who need not keep a thread.
     pub(crate) async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
         self.runtime().spawn(work).await.expect("the archive's work does not panic")
@@ -135,10 +151,36 @@ impl Archive {
         self.run(async move { owner.claim(&bucket, &clock).await }).await
     }
 
-    /// Says that this process is still there.
-    pub(crate) fn renew(&self) -> Result<(), ArchiveError> {
-        let (owner, bucket, clock) = (self.owner.clone(), self.reading.clone(), self.clock.clone());
-        self.wait(async move { owner.renew(&bucket, &clock).await })
+    /// Says from now on that this process is still there, however long an upload takes.
+    pub(crate) fn keep_claim(self: &Arc<Self>) {
+        let (archive, owner) = (Arc::downgrade(self), self.owner.clone());
+        let (bucket, clock) = (self.reading.clone(), self.clock.clone());
+        self.spawn(async move {
+            loop {
+                tokio::time::sleep(RENEWAL).await;
+                let claimed = owner.claim(&bucket, &clock).await;
+                let Some(archive) = archive.upgrade() else { return };
+                match claimed {
+                    Err(error @ ArchiveError::InUse(_)) => {
+                        *archive.taken.lock() = Some(error.to_string());
+                        return;
+                    }
+                    Err(error) => tracing::warn!(%error, "cannot say that this process writes to the archive"),
+                    Ok(()) => {}
+                }
+            }
+        });
+    }
+
+    /// Why this process may not write there any more: somebody else does.
+    pub(crate) fn taken(&self) -> Option<String> {
+        self.taken.lock().clone()
+    }
+
+    /// From when on the age of the newest segment of a signal counts, Unix ns.
+    pub(crate) fn newest_ns(&self, signal: Signal) -> Option<u64> {
+        let known = self.known.lock();
+        known.values().filter(|known| known.id.signal == signal).map(|known| known.age_from_ns).max()
     }
 
     /// Lets the next one have the prefix.
@@ -151,7 +193,7 @@ impl Archive {
     pub(crate) fn learn(&self, segments: Vec<ArchivedSegment>, pins: Vec<(Signal, u64, u64)>) {
         let segments = segments.into_iter().map(|segment| (segment.id.clone(), segment));
         *self.known.lock() = segments.collect();
-        *self.pins.lock() = pins;
+        self.set_pins(pins);
     }
 
     /// A segment that the catalog says something new of; `None`: nothing any more.
@@ -184,6 +226,16 @@ impl Archive {
         pins.iter().any(|&(of, from, to)| of == signal && from <= to_ns && from_ns <= to)
     }
 
+    /// Those ranges.
+    pub(crate) fn all_pins(&self) -> Vec<(Signal, u64, u64)> {
+        self.pins.lock().clone()
+    }
+
+    /// They have changed.
+    pub(crate) fn set_pins(&self, pins: Vec<(Signal, u64, u64)>) {
+        *self.pins.lock() = pins;
+    }
+
     /// Whether nothing of a tenant's is deleted.
     pub(crate) fn is_held(&self, tenant: &TenantId) -> bool {
         self.options.hold.iter().any(|held| held == tenant.as_str())
@@ -210,6 +262,21 @@ impl Archive {
         Segment::open_archived(&path, self.object(keys.rows, rows_bytes))
     }
 
+    /// Opens a segment of metrics whose chunks are in the bucket, from what is here of it.
+    pub(crate) fn open_series(&self, archived: &ArchivedSegment) -> Result<SeriesSegment, SegmentError> {
+        let bytes = self.manifest_of(archived)?.chunks_bytes();
+        let bytes = bytes.ok_or_else(|| SegmentError::Encode(format!("{}: no manifest of series", archived.id)))?;
+        let keys = Keys::of(&archived.id, &archived.name);
+        SeriesSegment::open_archived(&self.path_of(&archived.id), self.object(keys.chunks, bytes))
+    }
+
+    /// The manifest that is here of a segment in the bucket.
+    pub(super) fn manifest_of(&self, archived: &ArchivedSegment) -> Result<ArchivedManifest, SegmentError> {
+        let path = self.path_of(&archived.id).join("manifest.json");
+        let bytes = std::fs::read(&path).map_err(|source| SegmentError::Io { path, source })?;
+        ArchivedManifest::read(&bytes)
+    }
+
     /// Where it is opened from.
     pub(crate) fn path_of(&self, id: &SegmentId) -> PathBuf {
         self.folder_of(id).join(id.to_string())
@@ -233,15 +300,14 @@ impl Archive {
     /// comes to the same.
     pub(crate) fn upload(
         &self,
-        segment: &Arc<Segment>,
+        segment: Outgoing<'_>,
         should_stop: &dyn Fn() -> bool,
     ) -> Result<ArchivedSegment, ArchiveError> {
         let id = segment.id();
         let parent = self.folder_of(id);
         self.disk.make_folders(&parent).map_err(|source| ArchiveError::Io { path: parent.clone(), source })?;
-        let folder = write_archived(&self.disk, &parent, segment, ZSTD_LEVEL, should_stop)?;
+        let files = segment.write(&self.disk, &parent, should_stop)?;
         self.step("written")?;
-        let files = WrittenFiles::of(&folder, segment);
         let io = |path: &Path| {
             let path = path.to_owned();
             move |source| ArchiveError::Io { path, source }
@@ -250,8 +316,7 @@ impl Archive {
         let name = name_of(id, crc32c);
         let keys = Keys::of(id, &name);
         let manifest = std::fs::read(&files.manifest).map_err(io(&files.manifest))?;
-        let (rows_bytes, index_bytes) = ArchivedManifest::read(&manifest)?.bytes();
-        let bytes = rows_bytes + index_bytes + manifest.len() as u64;
+        let bytes = ArchivedManifest::read(&manifest)?.objects_bytes() + manifest.len() as u64;
         let (bucket, rows_key, rows) = (self.bucket.clone(), keys.rows, files.rows.clone());
         self.wait(async move { bucket.put_file(&rows_key, &rows, Some(crc32c)).await })?;
         self.step("rows uploaded")?;
@@ -259,12 +324,18 @@ impl Archive {
             let (bucket, key) = (self.bucket.clone(), keys.index);
             self.wait(async move { bucket.put_file(&key, &index, None).await })?;
         }
+        if let Some(chunks) = files.chunks.clone() {
+            let (bucket, key) = (self.bucket.clone(), keys.chunks);
+            self.wait(async move { bucket.put_file(&key, &chunks, None).await })?;
+        }
         self.step("index uploaded")?;
         // The last: who finds it finds all of it.
         let (bucket, key) = (self.bucket.clone(), keys.manifest);
         self.wait(async move { bucket.put_new(&key, manifest.into()).await })?;
         self.step("uploaded")?;
-        self.disk.unlink(&files.rows).map_err(io(&files.rows))?;
+        for path in [Some(&files.rows), files.chunks.as_ref()].into_iter().flatten() {
+            self.disk.unlink(path).map_err(io(path))?;
+        }
         let (age_from_ns, since_ns) = (segment.age_from_ns(), self.clock.now_ns());
         let rows = segment.rows();
         Ok(ArchivedSegment { id: id.clone(), name, rows, bytes, age_from_ns, stage: Stage::Uploaded, since_ns })
@@ -305,6 +376,12 @@ async fn fetch(
     if *manifest.id() != id {
         return Err(ArchiveError::Foreign(keys.manifest));
     }
+    if manifest.chunks_bytes().is_some() {
+        let index = bucket.get(&keys.index).await?;
+        disk.make_folders(&parent).map_err(|source| ArchiveError::Io { path: parent.clone(), source })?;
+        write_series_stub(&disk, &parent, &bytes, &index)?;
+        return Ok(manifest);
+    }
     let footer = bucket.get_ranges(&keys.rows, &[manifest.footer()]).await?.concat();
     let index = match manifest.has_index() {
         true => Some(bucket.get(&keys.index).await?),
@@ -313,6 +390,52 @@ async fn fetch(
     disk.make_folders(&parent).map_err(|source| ArchiveError::Io { path: parent.clone(), source })?;
     write_stub(&disk, &parent, &bytes, index.as_deref(), &footer)?;
     Ok(manifest)
+}
+
+/// A segment that goes out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Outgoing<'a> {
+    /// Spans or lines.
+    Rows(&'a Arc<Segment>),
+    /// Metrics.
+    Series(&'a SeriesSegment),
+}
+
+impl Outgoing<'_> {
+    fn id(&self) -> &SegmentId {
+        match self {
+            Self::Rows(segment) => segment.id(),
+            Self::Series(segment) => segment.id(),
+        }
+    }
+
+    fn rows(&self) -> u64 {
+        match self {
+            Self::Rows(segment) => segment.rows(),
+            Self::Series(segment) => segment.samples(),
+        }
+    }
+
+    fn age_from_ns(&self) -> u64 {
+        match self {
+            Self::Rows(segment) => segment.age_from_ns(),
+            Self::Series(segment) => segment.age_from_ns(),
+        }
+    }
+
+    /// Writes its copy below `parent`.
+    fn write(&self, disk: &Disk, parent: &Path, stop: &dyn Fn() -> bool) -> Result<WrittenFiles, SegmentError> {
+        match self {
+            Self::Rows(segment) => {
+                let folder = write_archived(disk, parent, segment, ZSTD_LEVEL, stop)?;
+                Ok(WrittenFiles::of(&folder, segment))
+            }
+            Self::Series(segment) => {
+                let folder = write_archived_series(disk, parent, segment, ZSTD_LEVEL, stop)?;
+                Ok(WrittenFiles::of_series(&folder))
+            }
+        }
+    }
 }
 
 fn bucket_options(options: &ArchiveOptions) -> BucketOptions {

@@ -6,6 +6,7 @@
 mod archive;
 pub mod bucket;
 mod cache;
+mod check;
 pub mod delta;
 mod found;
 mod layout;
@@ -15,10 +16,10 @@ mod publish;
 
 use std::{io, path::PathBuf};
 
-pub(crate) use archive::Archive;
+pub(crate) use archive::{Archive, Outgoing};
+pub use check::{ArchiveCheck, ArchiveFinding};
 pub(crate) use found::{FoundSegment, covers};
 pub(crate) use layout::Keys;
-pub(crate) use owner::RENEW_NS;
 
 use crate::{catalog::CatalogError, segment::SegmentError};
 

@@ -3,6 +3,8 @@
 //! The owner says so in an object, and says it again while it runs. Somebody else takes over when the owner released it, when it is
 //! a process of this machine that is not there any more, or when it has not been heard of for [`LEASE_NS`].
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use weir_proto::time::{Clock, SECOND_NS};
 
@@ -16,7 +18,7 @@ use super::{
 const LEASE_NS: u64 = 90 * SECOND_NS;
 
 /// So often it says that it is there.
-pub(crate) const RENEW_NS: u64 = 30 * SECOND_NS;
+pub(super) const RENEWAL: Duration = Duration::from_secs(30);
 
 /// A process that writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +51,7 @@ impl Owner {
         }
     }
 
-    /// Takes the prefix, or refuses because of the one that has it.
+    /// Takes the prefix, or says again that it has it, or refuses because of the one that has it.
     pub(crate) async fn claim(&self, bucket: &Bucket, clock: &Clock) -> Result<(), ArchiveError> {
         let mine = Self { renewed_ns: clock.now_ns(), ..self.clone() };
         let found = match read(bucket).await? {
@@ -69,13 +71,6 @@ impl Owner {
         }
         bucket.put(OWNER, mine.bytes()).await?;
         self.check(bucket).await
-    }
-
-    /// Says that it is there.
-    pub(crate) async fn renew(&self, bucket: &Bucket, clock: &Clock) -> Result<(), ArchiveError> {
-        self.check(bucket).await?;
-        let mine = Self { renewed_ns: clock.now_ns(), ..self.clone() };
-        Ok(bucket.put(OWNER, mine.bytes()).await?)
     }
 
     /// Lets go.
@@ -100,7 +95,7 @@ impl Owner {
 
     /// Whether `found` is gone, as far as can be told. A data folder has one process: the one before is not there any more.
     fn may_follow(&self, found: &Self, now_ns: u64) -> bool {
-        if found.released || found.instance == self.instance {
+        if found.released || found.instance == self.instance || found.is(self) {
             return true;
         }
         let is_gone = found.machine == self.machine

@@ -174,6 +174,29 @@ impl<'a> ChunkReader<'a> {
         self.read_pages(group, column, Some(needle), |first, end| holds_any(rows, first, end))
     }
 
+    /// Of rows that are elsewhere: asks at once for all that reading these columns at these rows (ascending) will ask for.
+    pub(super) fn prefetch(&self, group: usize, columns: impl Iterator<Item = usize>, rows: &[u32]) {
+        if !self.file.is_elsewhere() {
+            return;
+        }
+        let group_rows = self.metadata.row_group(group).num_rows() as u32;
+        let mut ranges = Vec::new();
+        for column in columns.filter(|&column| !self.is_empty(group, column)) {
+            let Some(chunk) = self.chunk(group, column) else { continue };
+            let dictionary = chunk.dictionary_page_offset().zip(Some(chunk.data_page_offset()));
+            if let Some((Ok(start), Ok(end))) =
+                dictionary.map(|(start, end)| (u64::try_from(start), u64::try_from(end)))
+            {
+                ranges.push(start..end);
+            }
+            let Some(pages) = self.pages(group, column) else { continue };
+            let ends = pages.iter().skip(1).map(|next| next.first_row).chain([group_rows]);
+            let wanted = pages.iter().zip(ends).filter(|(page, end)| holds_any(rows, page.first_row, *end));
+            ranges.extend(wanted.map(|(page, _)| page.start..page.start + page.len as u64));
+        }
+        self.file.prefetch(&ranges);
+    }
+
     /// What rows have in a column that the file was written without.
     fn unwritten(&self, column: usize, rows: Range<u32>) -> Block {
         let spec = &self.specs[column];

@@ -34,6 +34,7 @@ pub(super) fn read(reader: &ChunkReader<'_>, group: usize, rows: &[u32]) -> Resu
     let mut drafts: Vec<Draft> = rows.iter().map(|_| Draft::default()).collect();
     let damaged =
         |name: &str, error: BadJson| SegmentError::damaged(format!("row group {group}, column {name}: {error}"));
+    reader.prefetch(group, 0..reader.specs.len(), rows);
     for (number, spec) in reader.specs.iter().enumerate() {
         if reader.is_empty(group, number) {
             continue;

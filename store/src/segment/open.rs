@@ -140,6 +140,11 @@ impl Segment {
         self.elsewhere.is_some()
     }
 
+    /// The object that its rows are, where they are in the archive only.
+    pub(crate) fn object(&self) -> Option<&str> {
+        self.elsewhere.as_ref().map(|object| object.name())
+    }
+
     /// Row groups.
     pub(crate) fn groups(&self) -> usize {
         self.group_starts.len()

@@ -33,6 +33,7 @@ struct Draft {
 /// The spans at these rows (ascending) of a row group.
 pub(super) fn read(reader: &ChunkReader<'_>, group: usize, rows: &[u32]) -> Result<Vec<SpanRecord>, SegmentError> {
     let mut drafts: Vec<Draft> = rows.iter().map(|_| Draft::default()).collect();
+    reader.prefetch(group, 0..reader.specs.len(), rows);
     for (number, spec) in reader.specs.iter().enumerate() {
         if reader.is_empty(group, number) {
             continue;

@@ -1,5 +1,6 @@
 //! The store's door: open, append, snapshot, shut down.
 
+mod archive;
 mod feed;
 mod status;
 
@@ -13,6 +14,7 @@ use parking_lot::Mutex;
 use weir_proto::{Signal, TenantId, metrics::Labels, time::Clock};
 
 pub use self::{
+    archive::{ArchiveStatus, ArchivedSignal, SegmentPlace, Share},
     feed::{Arrived, LineFeed},
     status::{SignalStatus, StoreStatus},
 };

@@ -88,6 +88,11 @@ impl Archived {
         state.first_unsealed_file = Some(first_unsealed);
     }
 
+    /// Whether a segment that is not here any more is there.
+    pub(crate) fn has(&self, id: &SegmentId) -> bool {
+        self.archive.known(id).is_some_and(|known| known.stage != Stage::Removed)
+    }
+
     /// Opens the segments whose rows are in the archive only. One that cannot be opened is missing from answers.
     pub(crate) async fn open_segments<S: SegmentKind>(
         &self,

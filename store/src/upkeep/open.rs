@@ -197,7 +197,7 @@ impl<S: SegmentKind> Opening<S> {
             }
             catalog.rebuild(signal, &state).await?;
         }
-        let mut segments = open_segments(signal, &options.path, disk, catalog, &mut state).await?;
+        let mut segments = open_segments(signal, &options.path, disk, catalog, (&mut state, archived)).await?;
         if let Some(archived) = archived {
             archived.open_segments(signal, disk, &mut segments).await;
         }
@@ -435,7 +435,7 @@ async fn open_segments<S: SegmentKind>(
     data: &Path,
     disk: &Disk,
     catalog: &Catalog,
-    state: &mut CatalogState,
+    (state, archived): (&mut CatalogState, Option<&Archived>),
 ) -> Result<SegmentsByTenant<S>, OpenError> {
     let mut listed: HashMap<SegmentId, u64> = state.segments.iter().cloned().collect();
     let mut segments: BTreeMap<TenantId, Vec<Arc<StoredSegment<S>>>> = BTreeMap::new();
@@ -457,7 +457,11 @@ async fn open_segments<S: SegmentKind>(
         }
     }
     // What is listed and not there any more was acknowledged and is lost: the ledger says so.
-    let lost: Vec<(SegmentId, u64)> = listed.into_iter().collect();
+    let is_elsewhere = |id: &SegmentId| archived.is_some_and(|archived| archived.has(id));
+    let (elsewhere, lost): (Vec<(SegmentId, u64)>, Vec<_>) = listed.into_iter().partition(|(id, _)| is_elsewhere(id));
+    if !elsewhere.is_empty() {
+        catalog.remove(&elsewhere, false).await?;
+    }
     if !lost.is_empty() {
         catalog.remove(&lost, true).await?;
         for (id, rows) in &lost {

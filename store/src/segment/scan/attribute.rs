@@ -29,6 +29,16 @@ pub(super) enum Source {
     Body,
 }
 
+impl Source {
+    /// The column that it is, if it is one.
+    pub(super) fn column(self) -> Option<usize> {
+        match self {
+            Self::Column(column) | Self::Residual(column) => Some(column),
+            Self::Body => None,
+        }
+    }
+}
+
 /// The sources of a key, in the order in which a row's value is looked for.
 pub(super) fn sources(segment: &Segment, place: Place, key: &str) -> Vec<Source> {
     let mut sources = Vec::new();

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Segments go out as they are, and are committed at once.
-fn archived(folder: &Path, bucket: &Path) -> StoreOptions {
+pub(super) fn archived(folder: &Path, bucket: &Path) -> StoreOptions {
     let archive = ArchiveOptions {
         segment_bytes_min: 0,
         commit_interval: Duration::ZERO,
@@ -287,6 +287,90 @@ async fn background_threads_archive_and_commit_by_themselves() {
     let anew = temp_folder();
     let store = open_archived(anew.path(), bucket.path()).await;
     assert!(store.stages().iter().all(|(_, stage)| *stage == Stage::Committed));
+    store.shows_all(&tenant("default"), &sent);
+    store.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_damaged_here_is_whole_there() {
+    let (folder, bucket) = (temp_folder(), temp_folder());
+    let store = open_archived(folder.path(), bucket.path()).await;
+    let sent = segments(&store, 0..30).await;
+    store.archive().await.expect("archived");
+    let here = folder.path().join("segments/traces/default");
+    let of_segment = |number: usize| {
+        let mut names = files_below(&here);
+        names.retain(|name| name.ends_with("spans.parquet"));
+        here.join(&names[number])
+    };
+    // One is damaged while it runs, one is gone at the next start.
+    let damaged = of_segment(0);
+    let mut bytes = std::fs::read(&damaged).expect("there");
+    bytes[..400].fill(0x55);
+    std::fs::write(&damaged, bytes).expect("written");
+    let traces = sent.iter().map(|&n| store.snapshot().trace_up_to(&tenant("default"), spans::trace_of(n), 100));
+    assert!(traces.filter(|trace| trace.as_ref().is_ok_and(|trace| trace.is_damaged)).count() > 0);
+    assert!(store.repair().await, "nobody saw it");
+    assert_eq!(store.archived_segments(), 1);
+    store.shows_all(&tenant("default"), &sent);
+    let gone = of_segment(1);
+    store.leave().await;
+    std::fs::remove_dir_all(gone.parent().expect("a folder")).expect("removed");
+    let store = open_archived(folder.path(), bucket.path()).await;
+    assert_eq!((store.segments(), store.archived_segments()), (3, 2));
+    store.shows_all(&tenant("default"), &sent);
+    store.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_names_what_is_missing_and_what_was_changed() {
+    let (folder, bucket) = (temp_folder(), temp_folder());
+    let store = open_archived(folder.path(), bucket.path()).await;
+    segments(&store, 0..30).await;
+    store.archive().await.expect("archived");
+    let archive = store.shared.archive.clone().expect("there is one");
+    let look = |deep| {
+        let archive = archive.clone();
+        async move {
+            archive.begin_check(deep);
+            until("checked", || !archive.check_status().running).await;
+            archive.check_status()
+        }
+    };
+    let whole = look(true).await;
+    assert_eq!((whole.checked, whole.rows, whole.findings, whole.failed), (3, 30, Vec::new(), None));
+    let table = bucket.path().join("default/spans");
+    let mut files = files_below(&table);
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "parquet"));
+    std::fs::remove_file(table.join(&files[0])).expect("removed");
+    let mut bytes = std::fs::read(table.join(&files[1])).expect("there");
+    bytes[100] ^= 1;
+    std::fs::write(table.join(&files[1]), bytes).expect("written");
+    let shallow = look(false).await;
+    assert_eq!(shallow.findings.len(), 1, "{shallow:?}");
+    assert!(shallow.findings[0].object.contains("0000000001-"), "{shallow:?}");
+    let deep = look(true).await;
+    assert_eq!(deep.findings.len(), 2, "{deep:?}");
+    store.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_bucket_is_away_nothing_goes_and_at_the_size_receivers_are_refused() {
+    let (folder, bucket) = (temp_folder(), temp_folder());
+    let options = StoreOptions { size_bytes_max: Some(1), ..archived(folder.path(), bucket.path()) };
+    let store = StillStore::open_with(options, Disk::default(), clock()).await;
+    let sent = segments(&store, 0..20).await;
+    store.stop_at(Some("written"));
+    store.archive().await.expect_err("away");
+    store.apply_retention().await;
+    store.step(|shared| crate::upkeep::housekeeping::inspect(shared)).await;
+    assert!(matches!(store.shared.traces.refusal(), Some(AppendError::DiskFull)));
+    store.shows_all(&tenant("default"), &sent);
+    store.stop_at(None);
+    store.archive().await.expect("back");
+    store.apply_retention().await;
+    store.step(|shared| crate::upkeep::housekeeping::inspect(shared)).await;
+    assert!(store.shared.traces.refusal().is_none());
     store.shows_all(&tenant("default"), &sent);
     store.leave().await;
 }
