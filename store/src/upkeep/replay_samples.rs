@@ -40,7 +40,7 @@ pub(crate) fn replay(journal: &Arc<JournalFile>, registry: &Registry) -> Result<
         let (file, cleared) = (&*file, &cleared);
         let running: Vec<_> =
             taking.into_iter().map(|taking| scope.spawn(move || give(taking, file, threads, cleared))).collect();
-        let (series, blocks) = (Series::default(), Vec::new());
+        let (series, blocks) = (DefinedSeries::default(), Vec::new());
         let mut replay = Replay { registry, file, series, blocks, gathered: 0, handed: 0, givers, cleared };
         let read = replay.read(journal);
         drop(replay);
@@ -114,7 +114,7 @@ impl From<(Gathered, i64)> for Recovered {
 struct Replay<'a> {
     registry: &'a Registry,
     file: &'a SeriesFile,
-    series: Series,
+    series: DefinedSeries,
     /// What is gathered, by the series' places.
     blocks: Vec<Block>,
     gathered: usize,
@@ -225,7 +225,7 @@ impl Replay<'_> {
 
 /// The series that the file defines.
 #[derive(Debug, Default)]
-struct Series {
+struct DefinedSeries {
     /// With whose they are.
     all: Vec<(TenantId, SeriesRef)>,
     /// By the numbers of the file, where in `all`.
@@ -234,7 +234,7 @@ struct Series {
     by_known: SeriesPlaces,
 }
 
-impl Series {
+impl DefinedSeries {
     fn define(&mut self, registry: &Registry, tenant: &TenantId, payload: &Payload) {
         if payload.series.is_empty() {
             return;

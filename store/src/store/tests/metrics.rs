@@ -107,6 +107,32 @@ async fn samples_are_visible_once_they_are_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_stop_the_same_of_a_float_and_a_histogram_counts() {
+    let folder = temp_folder();
+    let store = open(options(folder.path())).await;
+    let tenant = tenant("default");
+    let histogram = |time_ms: i64, series: &str| HistogramSample {
+        series: store.series(&tenant, &labels(series)).expect("taken"),
+        time_ms,
+        start_ms: 0,
+        histogram: Box::new(Histogram { count: time_ms as f64, ..Histogram::default() }),
+    };
+    // In one frame floats come first; a later frame comes too late whatever it brings.
+    let mut both = batch(&store, &tenant, &[("__name__=a", 1, 1.0), ("__name__=b", 3, 3.0)]);
+    both.histograms = vec![histogram(1, "__name__=a"), histogram(2, "__name__=a"), histogram(1, "__name__=b")];
+    assert_eq!(store.append_metrics(both).await.expect("appended").conflicts, [SampleIndex::Histogram(0)]);
+    let late = batch(&store, &tenant, &[("__name__=a", 3, 3.0), ("__name__=b", 2, 2.0)]);
+    store.append_metrics(late).await.expect("appended");
+    let all = "a 1=1 3=3 2:2\nb 2=2 3=3 1:1\n";
+    assert_eq!(shown(&store.snapshot(), &tenant, &[], ALWAYS), all);
+    store.shutdown().await;
+    drop(store);
+    let store = open(options(folder.path())).await;
+    assert_eq!(shown(&store.snapshot(), &tenant, &[], ALWAYS), all);
+    store.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_of_a_time_counts() {
     let folder = temp_folder();
     let store = open(options(folder.path())).await;
