@@ -19,6 +19,7 @@ mod prometheus;
 mod receivers;
 mod service;
 mod storage;
+mod synthetic;
 
 use std::{collections::BTreeMap, fmt::Write, path::Path, sync::Arc, time::Duration};
 

@@ -125,7 +125,8 @@ const DISCOVERIES: &[&str] = &[
     "vultr_sd_configs",
 ];
 
-fn take(node: &mut Node, above: &[Step], way: &[Step], standing: Standing, findings: &mut Findings) {
+/// Takes out one key, if it is there, and says how it stands.
+pub(super) fn take(node: &mut Node, above: &[Step], way: &[Step], standing: Standing, findings: &mut Findings) {
     let Some((last, parent)) = way.split_last() else { return };
     let Step::Key(key) = last else { return };
     let Some(at) = node.at(parent).and_then(|parent| parent.get(key)).map(|entry| entry.at) else { return };

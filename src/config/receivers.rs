@@ -11,7 +11,7 @@ use weir_collector::receivers::{
 use super::{
     check::Findings,
     components::{Kind, usable},
-    elsewhere, prometheus,
+    elsewhere, prometheus, synthetic,
     yaml::{Node, Reading, Step, Value},
 };
 
@@ -70,6 +70,7 @@ pub(super) fn receivers(root: &Node, findings: &mut Findings) -> Option<BTreeMap
         let mut node = entry.node.clone();
         elsewhere::take_out(&mut node, &entry.key, &mut findings.problems, &mut findings.warnings);
         prometheus::take_out(&mut node, &steps, findings);
+        synthetic::take_out(&mut node, &steps, findings);
         let mut reading = Reading { problems: &mut findings.problems };
         let name = id.split('/').next().unwrap_or_default();
         if let Some(config) = ReceiverConfig::read(name, &node, &steps, &mut reading) {

@@ -3,6 +3,7 @@
 mod alerting;
 mod collectors;
 mod files;
+mod probing;
 mod samplers;
 mod scraping;
 mod shippers;

@@ -51,7 +51,7 @@ pub fn targets(scrapers: &[Arc<Scraper>], query: &str, hostname: &str) -> String
                     "lastScrape": rfc3339(status.last_scrape_ns),
                     "lastScrapeDuration": status.last_duration.as_secs_f64(),
                     "health": health,
-                    "scrapeInterval": in_words(target.interval),
+                    "scrapeInterval": in_words(target.interval * target.samples_per_probe),
                     "scrapeTimeout": in_words(target.timeout),
                 }));
             }

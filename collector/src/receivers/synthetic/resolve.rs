@@ -1,14 +1,23 @@
 //! From a host's name to the one address that is probed, looked at before anything is sent there.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
+};
 
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, task::spawn_blocking, time::Instant};
 
 use super::{
     allow::{self, Network},
     findings::Findings,
     module::IpProtocol,
 };
+
+/// Look-ups under way at once. One whose probe has ended goes on in its thread until the system's resolver gives up: a resolver that does
+/// not answer must not take all threads that others work on.
+const LOOK_UPS_MAX: usize = 64;
+
+static LOOK_UPS: Semaphore = Semaphore::const_new(LOOK_UPS_MAX);
 
 /// Which addresses a module takes.
 #[derive(Debug, Clone, Copy)]
@@ -66,8 +75,8 @@ async fn look_up(host: &str, wanted: Wanted) -> Result<IpAddr, String> {
     let found: Vec<IpAddr> = match host.parse() {
         Ok(address) => vec![address],
         Err(_) if host.is_empty() => return Err("error resolving address: the target names no host".into()),
-        Err(_) => match tokio::net::lookup_host((host, 0)).await {
-            Ok(found) => found.map(|socket: SocketAddr| socket.ip()).collect(),
+        Err(_) => match by_system(host.to_owned()).await {
+            Ok(found) => found,
             Err(error) => return Err(format!("error resolving address: lookup {host}: {error}")),
         },
     };
@@ -77,6 +86,17 @@ async fn look_up(host: &str, wanted: Wanted) -> Result<IpAddr, String> {
         let version = if wanted.protocol == IpProtocol::Ip4 { "IPv4" } else { "IPv6" };
         format!("error resolving address: unable to find ip; no fallback: {host} has no address of {version}")
     })
+}
+
+/// What the system's resolver knows of a name.
+async fn by_system(host: String) -> io::Result<Vec<IpAddr>> {
+    let turn = LOOK_UPS.acquire().await.map_err(io::Error::other)?;
+    let asking = spawn_blocking(move || {
+        let found = (host.as_str(), 0).to_socket_addrs()?.map(|socket: SocketAddr| socket.ip()).collect();
+        drop(turn);
+        Ok(found)
+    });
+    asking.await.map_err(io::Error::other)?
 }
 
 /// FNV-1a with 32 bits, as blackbox_exporter's gauge has it.
