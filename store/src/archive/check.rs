@@ -143,6 +143,9 @@ impl Archive {
         if index_bytes.is_some() {
             self.check_length(bucket, &keys.index, index_bytes).await?;
         }
+        if let chunks_bytes @ Some(_) = manifest.as_ref().and_then(ArchivedManifest::chunks_bytes) {
+            self.check_length(bucket, &keys.chunks, chunks_bytes).await?;
+        }
         if let (true, true, Some(bytes)) = (deep, is_there, rows_bytes) {
             self.check_bytes(bucket, segment, &keys.rows, bytes).await?;
         }
