@@ -7,7 +7,7 @@ use crate::{
     archive::{ArchiveCheck, Keys},
     catalog::{ArchivedSegment, Stage},
     segment::SegmentId,
-    snapshot::{kind::SegmentKind, stored::Retained},
+    snapshot::stored::Retained,
 };
 
 /// Where a segment is.
@@ -109,7 +109,7 @@ impl Store {
             let of_archive = known(&id);
             let name = (Signal::Metrics, id.to_string());
             let mut place = place_of(of_archive.as_ref(), name, segment.samples(), segment.time_ns());
-            place.local_bytes = (!segment.is_elsewhere()).then(|| segment.size_bytes());
+            place.local_bytes = (!segment.is_archived()).then(|| segment.size_bytes());
             place.pinned = archive.is_some_and(|archive| archive.is_pinned(Signal::Metrics, segment.time_ns()));
             places.push(place);
         }
@@ -133,8 +133,7 @@ impl Store {
             };
             for segment in &retained {
                 let (id, items) = segment.listed();
-                let is_ours = id.signal == signal && id.tenant == *tenant;
-                if is_ours && items > 0 && archive.known(&id).is_none() {
+                if id.signal == signal && id.tenant == *tenant && items > 0 && archive.known(&id).is_none() {
                     status.waiting.add(items, segment.size_bytes());
                 }
             }

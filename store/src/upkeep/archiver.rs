@@ -284,11 +284,14 @@ fn report_clock(shared: &Shared, archive: &Archive, signal: Signal) {
 /// Seconds that a signal's oldest item which its table does not have is overdue.
 pub(crate) fn lag_s(shared: &Shared, archive: &Archive, signal: Signal) -> u64 {
     let retained = shared.views.current().retained();
-    let waiting = retained.iter().filter(|segment| {
-        let (id, items) = segment.listed();
-        id.signal == signal && items > 0 && !archive.is_safe(&id)
-    });
-    let waiting = waiting.map(|segment| segment.counts_from_ns()).min();
+    let waiting = retained
+        .iter()
+        .filter(|segment| {
+            let (id, items) = segment.listed();
+            id.signal == signal && items > 0 && !archive.is_safe(&id)
+        })
+        .map(|segment| segment.counts_from_ns())
+        .min();
     let due = archive.options.segment_age_max.saturating_add(archive.options.commit_interval);
     let due_ns = u64::try_from(due.as_nanos()).unwrap_or(u64::MAX);
     let overdue_ns = waiting.map_or(0, |since| archive.now_ns().saturating_sub(since).saturating_sub(due_ns));
