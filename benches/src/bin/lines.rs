@@ -1,10 +1,12 @@
 //! Takes JSON lines in and seals them in one thread, without a server: CPU time per million lines for each form and stage, and bytes of disk.
+//! `ask` asks a server about stored lines.
 
 use std::{path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use clap::Parser;
 use weir_benches::{
+    line_questions,
     lines::{LineForm, Lines},
     process,
 };
@@ -49,6 +51,27 @@ struct Cli {
     /// Where to write: a disk, not tmpfs.
     #[arg(long, default_value = "target")]
     folder: PathBuf,
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Fills a server of its own, unless the folder was filled before, and asks it about its lines.
+    Ask {
+        /// The binary.
+        #[arg(long, default_value = "target/release/weir")]
+        weir: PathBuf,
+        /// Its folder, which stays: a disk, not tmpfs.
+        #[arg(long, default_value = "target/lines-ask")]
+        data: PathBuf,
+        /// Lines in all.
+        #[arg(long, default_value_t = 20_000_000)]
+        count: u64,
+        /// How often each question is asked, after the first time.
+        #[arg(long, default_value_t = 5)]
+        rounds: u64,
+    },
 }
 
 /// CPU seconds of each stage.
@@ -62,6 +85,11 @@ struct Spent {
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
+    if let Some(What::Ask { weir, data, count, rounds }) = &cli.what {
+        let data = std::path::absolute(data)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        return runtime.block_on(line_questions::ask(weir, &data, *count, (*rounds).max(1)));
+    }
     for form in LineForm::ALL {
         measure(&cli, form)?;
     }

@@ -116,7 +116,7 @@ impl Plan {
 
     /// The same with nothing left to the store: for telling, of rows that were read, which of them fulfil it.
     pub(crate) fn by_rows(self) -> Self {
-        // The last three are of lines only.
+        // The last ones are of lines only.
         let ScanFilter {
             trace_ids,
             services,
@@ -127,8 +127,11 @@ impl Plan {
             duration_ns,
             attributes,
             body_contains: _,
+            body_any: _,
+            body_lacks: _,
             resources: _,
             fields: _,
+            beside: _,
         } = self.filter;
         let mut rest = self.rest;
         let one_of = |column, texts| RowTest::Text(column, TextTest::In(texts));

@@ -22,11 +22,11 @@ use crate::logql::{
     ast::{Matcher, Unit},
     engine::{Bounds, Lines, Parts, Selection},
     labels::StreamLabels,
-    pipeline::{Filter, Record, TextTest, number_fits, selects},
+    pipeline::{Filter, Needles, Record, TextTest, number_fits, selects},
 };
 
-/// Labels that a line may have from elsewhere than its body, whatever its attributes are.
-const ALWAYS_BESIDE: [&str; 12] = [
+/// Labels that a line may have from elsewhere than its body, whatever its attributes are, and the store does not look for.
+const ALWAYS_BESIDE: [&str; 10] = [
     "service_name",
     "detected_level",
     "severity_number",
@@ -34,8 +34,6 @@ const ALWAYS_BESIDE: [&str; 12] = [
     "scope_name",
     "scope_version",
     "event_name",
-    "trace_id",
-    "span_id",
     "observed_timestamp",
     "__error__",
     "__error_details__",
@@ -72,14 +70,17 @@ fn request(
     resources: &Arc<Mutex<Resources>>,
 ) -> Result<ScanRequest, LogqlError> {
     let Selection { matchers, needles, start_ns, end_ns, .. } = selection;
-    let mut needles = needles.clone();
-    needles.retain(|needle| !needle.is_empty());
-    needles.dedup();
+    let mut body_contains = needles.all.clone();
+    body_contains.retain(|needle| !needle.is_empty());
+    body_contains.dedup();
     let filter = ScanFilter {
         start_ns: *start_ns..=end_ns.saturating_sub(1),
-        body_contains: needles,
+        body_contains,
+        body_any: needles.any.clone(),
+        body_lacks: needles.none.clone(),
         resources: Some(resource_test(matchers, resources)?),
         fields: selection.conditions.iter().filter_map(field_test).collect(),
+        beside: selection.beside.iter().filter_map(field_test).collect(),
         ..ScanFilter::default()
     };
     Ok(ScanRequest { columns, filter })
@@ -148,8 +149,9 @@ impl SnapshotLines {
         let wanted = Wanted::streams();
         let selection = Selection {
             matchers,
-            needles: Vec::new(),
+            needles: Needles::default(),
             conditions: Vec::new(),
+            beside: Vec::new(),
             start_ns,
             end_ns,
             needs_text: false,
@@ -223,3 +225,6 @@ impl Parts for SnapshotParts<'_> {
         self.scan.is_partial()
     }
 }
+
+#[cfg(test)]
+mod tests;

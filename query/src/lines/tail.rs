@@ -41,6 +41,7 @@ impl LineTail {
             matchers: &log.matchers,
             needles: needles(log),
             conditions: Vec::new(),
+            beside: Vec::new(),
             start_ns: 0,
             end_ns: u64::MAX,
             needs_text: true,

@@ -122,7 +122,8 @@ impl Wanted {
             _ if cfg!(test) => 100,
             Text::Whole => 16_384,
             _ if self.labels.is_none() => 16_384,
-            _ => 65_536,
+            // Row groups as they are.
+            _ => 131_072,
         }
     }
 }

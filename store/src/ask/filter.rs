@@ -27,10 +27,16 @@ pub struct ScanFilter {
     pub attributes: Vec<AttributeCondition>,
     /// Each of these occurs in the body's text, byte for byte: of lines only.
     pub body_contains: Vec<String>,
+    /// Of each of these lists one text occurs there: of lines only.
+    pub body_any: Vec<Vec<String>>,
+    /// None of these occurs there, or there is no body: of lines only.
+    pub body_lacks: Vec<String>,
     /// What the resource and the name of the scope must fulfil: of lines only.
     pub resources: Option<ResourceTest>,
     /// What leaves lines out by fields of their bodies; lines that only their bodies tell of stay.
     pub fields: Vec<FieldTest>,
+    /// The same by what lies beside bodies: attributes, and the ids under the labels `trace_id` and `span_id`.
+    pub beside: Vec<FieldTest>,
 }
 
 /// Asked about each resource's attributes, as [`ScanColumn::Attributes`](crate::ask::request::ScanColumn::Attributes) writes them (nothing without any), and the name
@@ -76,8 +82,11 @@ impl Default for ScanFilter {
             duration_ns: 0..=u64::MAX,
             attributes: Vec::new(),
             body_contains: Vec::new(),
+            body_any: Vec::new(),
+            body_lacks: Vec::new(),
             resources: None,
             fields: Vec::new(),
+            beside: Vec::new(),
         }
     }
 }
@@ -176,8 +185,11 @@ impl fmt::Display for ScanFilter {
             conditions.push(format!("{place:?} {key:?} {test:?}").to_lowercase());
         }
         conditions.extend(self.resources.iter().map(|_| "resource fits".to_owned()));
+        conditions.extend(self.beside.iter().map(|test| format!("label {:?} fits", test.label())));
         conditions.extend(self.fields.iter().map(|test| format!("field {:?} fits", test.label())));
         conditions.extend(self.body_contains.iter().map(|needle| format!("body contains {needle:?}")));
+        conditions.extend(self.body_any.iter().map(|needles| format!("body contains one of {needles:?}")));
+        conditions.extend(self.body_lacks.iter().map(|needle| format!("body lacks {needle:?}")));
         write!(f, "[{}]", conditions.join(" and "))
     }
 }

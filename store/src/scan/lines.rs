@@ -131,6 +131,8 @@ impl LinesPart {
         let mut rows = LineScanRows::new(request);
         let asks_payload = !filter.attributes.is_empty()
             || !filter.body_contains.is_empty()
+            || !filter.body_any.is_empty()
+            || !filter.body_lacks.is_empty()
             || filter.services.is_some()
             || filter.resources.is_some();
         let needs_payload = asks_payload || rows.needs_payload();
@@ -212,6 +214,8 @@ struct Conditions<'f> {
     /// Each with the field that a body may have.
     attributes: Vec<(&'f AttributeCondition, Option<BodyField<'f>>)>,
     body_contains: Vec<Finder<'f>>,
+    body_any: Vec<Vec<Finder<'f>>>,
+    body_lacks: Vec<Finder<'f>>,
     resources: Option<&'f ResourceTest>,
 }
 
@@ -249,27 +253,41 @@ impl<'f> Conditions<'f> {
             (condition, field)
         };
         let attributes = filter.attributes.iter().map(with_field).collect();
-        let body_contains = filter.body_contains.iter().map(Finder::new).collect();
-        Self { services: filter.services.as_deref(), attributes, body_contains, resources: filter.resources.as_ref() }
+        let any_of = |needles: &'f Vec<String>| needles.iter().map(Finder::new).collect();
+        Self {
+            services: filter.services.as_deref(),
+            attributes,
+            body_contains: any_of(&filter.body_contains),
+            body_any: filter.body_any.iter().map(any_of).collect(),
+            body_lacks: any_of(&filter.body_lacks),
+            resources: filter.resources.as_ref(),
+        }
     }
 
     fn hold(&self, scanned: &ScannedLine<'_>) -> bool {
         let service = scanned.resource.service;
         self.services.is_none_or(|services| services.iter().any(|wanted| wanted.as_bytes() == service))
             && self.attributes.iter().all(|(condition, field)| holds(condition, field.as_ref(), scanned))
-            && (self.body_contains.is_empty() || self.are_in(&scanned.line.body))
+            && self.holds_body(&scanned.line.body)
     }
 
-    /// Whether the body is a text, or written as JSON one, with all of the needles in it.
-    fn are_in(&self, body: &ValueView<'_>) -> bool {
-        match body {
-            ValueView::Str(text) => self.body_contains.iter().all(|finder| finder.find(text).is_some()),
-            ValueView::Empty => false,
-            structured => {
-                let text = structured_text(structured);
-                self.body_contains.iter().all(|finder| finder.find(&text).is_some())
-            }
+    /// Whether the body is a text, or written as JSON one, with the needles in it that have to be, and none of the others.
+    fn holds_body(&self, body: &ValueView<'_>) -> bool {
+        if self.body_contains.is_empty() && self.body_any.is_empty() && self.body_lacks.is_empty() {
+            return true;
         }
+        match body {
+            ValueView::Str(text) => self.holds_text(text),
+            ValueView::Empty => self.body_contains.is_empty() && self.body_any.is_empty(),
+            structured => self.holds_text(&structured_text(structured)),
+        }
+    }
+
+    fn holds_text(&self, text: &[u8]) -> bool {
+        let is_in = |finder: &Finder<'_>| finder.find(text).is_some();
+        self.body_contains.iter().all(is_in)
+            && self.body_any.iter().all(|finders| finders.iter().any(is_in))
+            && !self.body_lacks.iter().any(is_in)
     }
 }
 

@@ -11,7 +11,10 @@ use prometheus::{
 };
 use weir_proto::{Signal, TenantId, time::SECOND_NS};
 
-use super::merger;
+use super::{
+    archive_retention::{believed_now_ns, newest_ns},
+    merger,
+};
 use crate::{
     archive::{Archive, ArchiveError, Keys, delta::DataFile},
     catalog::{ArchivedSegment, Stage},
@@ -44,6 +47,11 @@ static FAILURES: LazyLock<IntCounter> = LazyLock::new(|| {
 static LAG: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     let text = "Seconds that the oldest item that is not in its table yet is overdue, by signal; 0 when none is.";
     register_int_gauge_vec!("weir_archive_lag_seconds", text, &["signal"]).expect("registered once")
+});
+static CLOCK_AHEAD: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    let text =
+        "Seconds that the clock is ahead of what deleting goes by, by signal: it was set wrong, or nothing arrives.";
+    register_int_gauge_vec!("weir_archive_clock_ahead_seconds", text, &["signal"]).expect("registered once")
 });
 static SEGMENTS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     let text = "Segments in the archive, by signal and stage (uploaded, committed, removed).";
@@ -250,11 +258,27 @@ fn measure(shared: &Shared, archive: &Archive) {
     let known = archive.all_known();
     for signal in Signal::ALL {
         LAG.with_label_values(&[signal.name()]).set(lag_s(shared, archive, signal) as i64);
+        report_clock(shared, archive, signal);
         for stage in [Stage::Uploaded, Stage::Committed, Stage::Removed] {
             let count = known.iter().filter(|segment| segment.id.signal == signal && segment.stage == stage).count();
             SEGMENTS.with_label_values(&[signal.name(), stage.name()]).set(count as i64);
         }
     }
+}
+
+/// Says when the clock is not what deleting goes by.
+fn report_clock(shared: &Shared, archive: &Archive, signal: Signal) {
+    let Some(newest_ns) = newest_ns(&shared.views.current(), archive, signal) else { return };
+    let believed_ns = believed_now_ns(&shared.views.current(), archive, signal);
+    let ahead_s = (archive.now_ns().saturating_sub(believed_ns) / SECOND_NS) as i64;
+    let gauge = CLOCK_AHEAD.with_label_values(&[signal.name()]);
+    if ahead_s > 0 && gauge.get() == 0 {
+        tracing::warn!(
+            %signal, ahead_s, newest_ns,
+            "the clock is more than a day ahead of everything that arrived: it was set wrong, or nothing arrives; nothing is deleted for it"
+        );
+    }
+    gauge.set(ahead_s);
 }
 
 /// Seconds that a signal's oldest item which its table does not have is overdue.

@@ -9,7 +9,7 @@ use super::{
 use crate::logql::{
     LogqlError,
     ast::LogExpr,
-    pipeline::{Pipeline, Record, Working, conditions, needles},
+    pipeline::{Pipeline, Record, Working, beside, conditions, needles},
 };
 
 /// Lines between looks at the clock.
@@ -35,6 +35,7 @@ pub(crate) fn each_line(
         matchers,
         needles: needles(log),
         conditions: conditions(log),
+        beside: beside(log),
         start_ns,
         end_ns,
         needs_text: true,

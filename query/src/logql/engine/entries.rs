@@ -15,7 +15,7 @@ use crate::logql::{
     LogqlError,
     ast::LogExpr,
     labels::{LabelSet, Origin, StreamLabels},
-    pipeline::{Pipeline, Record, Working, conditions, needles},
+    pipeline::{Pipeline, Record, Working, beside, conditions, needles},
 };
 
 /// Lines between looks at the clock.
@@ -88,6 +88,7 @@ pub(crate) fn entries(
         matchers: &query.log.matchers,
         needles: needles(query.log),
         conditions: conditions(query.log),
+        beside: beside(query.log),
         start_ns: query.start_ns,
         end_ns: query.end_ns,
         needs_text: true,

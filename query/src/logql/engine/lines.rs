@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::logql::{
     LogqlError,
     ast::Matcher,
-    pipeline::{Filter, Record},
+    pipeline::{Filter, Needles, Record},
 };
 
 /// Which lines are asked for. Whoever gives them may give more: the engine tests every line itself.
@@ -13,10 +13,12 @@ use crate::logql::{
 pub(crate) struct Selection<'q> {
     /// All must hold.
     pub(crate) matchers: &'q [Matcher],
-    /// Texts that are in every line.
-    pub(crate) needles: Vec<String>,
+    /// Texts that are in every line, or in none.
+    pub(crate) needles: Needles,
     /// What every line fulfils that comes out, of labels that a JSON parser finds in its text.
     pub(crate) conditions: Vec<Filter>,
+    /// The same, of labels that lines have before anything is found in their texts.
+    pub(crate) beside: Vec<Filter>,
     /// The first moment, Unix ns.
     pub(crate) start_ns: u64,
     /// The moment behind the last, Unix ns.

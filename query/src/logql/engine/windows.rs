@@ -19,7 +19,7 @@ use super::{
 use crate::logql::{
     LogqlError,
     ast::{Grouping, LogRange, RangeOp, Stage},
-    pipeline::{conditions, is_needle, labels_named, names as filter_names, needles},
+    pipeline::{beside, conditions, is_needle, labels_named, names as filter_names, needles},
 };
 
 /// Lines between looks at the clock.
@@ -66,6 +66,7 @@ pub(super) fn compute(
         matchers: &windows.range.log.matchers,
         needles: needles(&windows.range.log),
         conditions: conditions(&windows.range.log),
+        beside: beside(&windows.range.log),
         start_ns: from_ns.max(0) as u64,
         end_ns: (to_ns as u64).saturating_add(1),
         needs_text,

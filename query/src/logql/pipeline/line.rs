@@ -2,7 +2,7 @@
 
 use memchr::memmem::Finder;
 
-use super::{Record, Step, Working};
+use super::{Needles, Record, Step, Working, required};
 use crate::logql::{
     ast::{LineOp, Needle},
     error::LogqlError,
@@ -60,27 +60,48 @@ impl Step for LineTest {
     }
 }
 
-/// Whether a filter asks for one text and nothing else.
+/// Whether a filter asks for texts and nothing else: [`needles`] say all of it.
 pub(super) fn is_text(op: LineOp, wanted: &[Needle]) -> bool {
-    op == LineOp::Contains && matches!(wanted, [needle] if !needle.is_ip)
+    let is_negated = op.is_negated();
+    matches!(op, LineOp::Contains | LineOp::NotContains)
+        && wanted.iter().all(|needle| !needle.is_ip && !(is_negated && needle.text.is_empty()))
 }
 
-/// Adds the texts without which no line passes.
-pub(super) fn needles(op: LineOp, wanted: &[Needle], out: &mut Vec<String>) {
-    let [needle] = wanted else { return };
-    match op {
-        LineOp::Contains if !needle.is_ip => out.push(needle.text.clone()),
-        LineOp::Regex if is_plain(&needle.text) => out.push(needle.text.clone()),
-        LineOp::Pattern => {
+/// Adds what a filter says of texts in a line.
+pub(super) fn needles(op: LineOp, wanted: &[Needle], out: &mut Needles) {
+    let texts = || wanted.iter().map(|needle| needle.text.clone());
+    match (op, wanted) {
+        (LineOp::Contains, _) if is_text(op, wanted) => out.add(texts().collect()),
+        (LineOp::NotContains, _) if is_text(op, wanted) => out.none.extend(texts()),
+        (LineOp::Regex, _) if !wanted.iter().any(|needle| needle.is_ip) => {
+            let branches: Option<Vec<Vec<String>>> =
+                wanted.iter().map(|needle| required::branches(&needle.text)).collect();
+            match branches.map(|branches| branches.concat()).as_deref() {
+                // All of what one expression without alternatives requires.
+                Some([_]) if wanted.len() == 1 => out.all.extend(required::of(&wanted[0].text)),
+                Some(branches) => out.add(branches.to_vec()),
+                None => {}
+            }
+        }
+        (LineOp::Pattern, [needle]) => {
             if let Ok(pattern) = PatternExpr::filter(&needle.text) {
-                out.extend(pattern.literals().map(str::to_owned));
+                out.all.extend(pattern.literals().map(str::to_owned));
             }
         }
         _ => {}
     }
 }
 
-/// Whether an expression only stands for itself.
-fn is_plain(regex: &str) -> bool {
-    !regex.contains(['\\', '.', '+', '*', '?', '(', ')', '|', '[', ']', '{', '}', '^', '$'])
+impl Needles {
+    /// One of these is there.
+    fn add(&mut self, mut one_of: Vec<String>) {
+        if one_of.iter().any(String::is_empty) {
+            return;
+        }
+        match one_of.len() {
+            0 => {}
+            1 => self.all.append(&mut one_of),
+            _ => self.any.push(one_of),
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod format;
 mod label;
 mod line;
 mod parse;
+mod required;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -196,9 +197,20 @@ fn step(stage: &Stage, wanted: Option<&Wanted>) -> Result<Box<dyn Step>, LogqlEr
     })
 }
 
-/// Texts that every line that comes out contains, as it is stored: what may prune.
-pub(crate) fn needles(log: &LogExpr) -> Vec<String> {
-    let mut needles = Vec::new();
+/// Texts that are, or are not, in every line that comes out, as it is stored: what may prune.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Needles {
+    /// Each is there.
+    pub(crate) all: Vec<String>,
+    /// Of each list one is there.
+    pub(crate) any: Vec<Vec<String>>,
+    /// None is there.
+    pub(crate) none: Vec<String>,
+}
+
+/// The needles of a query.
+pub(crate) fn needles(log: &LogExpr) -> Needles {
+    let mut needles = Needles::default();
     for stage in &log.stages {
         match stage {
             Stage::Line { op, needles: wanted } => line::needles(*op, wanted, &mut needles),
@@ -217,6 +229,20 @@ fn rewrites(stage: &Stage) -> bool {
 /// Whether a stage is nothing but one of the [`needles`].
 pub(crate) fn is_needle(stage: &Stage) -> bool {
     matches!(stage, Stage::Line { op, needles } if line::is_text(*op, needles))
+}
+
+/// What every line that comes out fulfils, of labels that it has before anything is found in its text: texts only.
+pub(crate) fn beside(log: &LogExpr) -> Vec<Filter> {
+    let mut found: Vec<Filter> =
+        log.matchers.iter().filter_map(|one| TextTest::new(one).ok().map(Filter::Text)).collect();
+    for stage in &log.stages {
+        match stage {
+            Stage::Line { .. } => {}
+            Stage::Label(filter) => label::conditions(filter, true, &mut true, &mut found),
+            _ => break,
+        }
+    }
+    found
 }
 
 /// What every line that comes out fulfils, of labels that the first stage finds that parses: when it is JSON's, and nothing else finds or renames

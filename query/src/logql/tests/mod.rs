@@ -38,7 +38,7 @@ struct HeldParts<'a>(Vec<&'a [HeldLine]>);
 
 impl Lines for Held {
     fn parts<'a>(&'a self, selection: &Selection<'_>) -> Result<Box<dyn Parts + 'a>, LogqlError> {
-        for needle in &selection.needles {
+        for needle in &selection.needles.all {
             assert!(!needle.contains('\0'));
         }
         Ok(Box::new(HeldParts(self.0.chunks(3).collect())))

@@ -1,6 +1,6 @@
 //! Reads one part of a segment: some or all rows of a row group.
 
-use std::cell::OnceCell;
+use std::{cell::OnceCell, sync::Arc};
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use weir_proto::{Signal, loki::may_have_label};
@@ -35,6 +35,8 @@ use crate::{
 pub(crate) struct NarrowedRows {
     group: usize,
     rows: ChosenRows,
+    /// Their resources, where these are known.
+    resources: Option<Arc<Column>>,
     /// Smallest and largest time, Unix ns.
     pub(crate) time_ns: (u64, u64),
 }
@@ -48,11 +50,11 @@ impl Segment {
         bounds: &ReadBounds,
         counts: &ReadCounts,
     ) -> Result<RecordBatch, SegmentError> {
-        let rows = self.narrow(part, request, bounds, counts)?;
+        let (rows, resources) = self.narrow(part, request, bounds, counts)?;
         if rows.len() == 0 {
             return Ok(RecordBatch::new_empty(request.schema(self.table().signal)));
         }
-        self.batch_of(part.group, &rows, request)
+        self.batch_of(part.group, (&rows, resources.as_ref()), request)
     }
 
     fn narrow(
@@ -61,22 +63,29 @@ impl Segment {
         request: &ScanRequest,
         bounds: &ReadBounds,
         counts: &ReadCounts,
-    ) -> Result<ChosenRows, SegmentError> {
+    ) -> Result<(ChosenRows, Option<Column>), SegmentError> {
         ReadCounts::add(&counts.row_groups, 1);
         let file = self.open_rows()?;
         let reader = self.reader(&file);
         let narrowing = Narrowing::new(self, &reader, part.group, part.rows.clone(), counts);
-        let rows = narrowing.run(&request.filter, bounds.start_min_ns)?;
-        let rows = enough(&reader, part.group, rows, bounds)?;
+        let (narrowed, resources) = narrowing.run(&request.filter, bounds.start_min_ns)?;
+        let before = narrowed.len();
+        let rows = enough(&reader, part.group, narrowed, bounds)?;
+        let resources = resources.filter(|_| rows.len() == before);
         let counter = if rows.len() == 0 { &counts.row_groups_by_values } else { &counts.rows };
         ReadCounts::add(counter, u64::from(rows.len().max(1)));
-        Ok(rows)
+        Ok((rows, resources))
     }
 
-    fn batch_of(&self, group: usize, rows: &ChosenRows, request: &ScanRequest) -> Result<RecordBatch, SegmentError> {
+    fn batch_of(
+        &self,
+        group: usize,
+        (rows, resources): (&ChosenRows, Option<&Column>),
+        request: &ScanRequest,
+    ) -> Result<RecordBatch, SegmentError> {
         let file = self.open_rows()?;
         let reader = self.reader(&file);
-        let group = GroupRows { segment: self, reader: &reader, group, rows, templated: OnceCell::new() };
+        let group = GroupRows { segment: self, reader: &reader, group, rows, resources, templated: OnceCell::new() };
         group.prefetch(&request.columns);
         let columns = request.columns.iter().map(|column| group.array(column)).collect::<Result<Vec<_>, _>>()?;
         batch(request, self.table().signal, columns, rows.len())
@@ -90,11 +99,13 @@ impl Segment {
         bounds: &ReadBounds,
         (rows_max, counts): (u32, &ReadCounts),
     ) -> Result<Vec<NarrowedRows>, SegmentError> {
-        let rows = self.narrow(part, request, bounds, counts)?;
-        let narrowed = |rows, time_ns| NarrowedRows { group: part.group, rows, time_ns };
+        let (rows, resources) = self.narrow(part, request, bounds, counts)?;
+        let narrowed = |rows, time_ns| NarrowedRows { group: part.group, rows, resources: None, time_ns };
         match rows {
             _ if rows.len() == 0 => Ok(Vec::new()),
-            rows if rows.len() <= rows_max => Ok(vec![narrowed(rows, part.start_ns)]),
+            rows if rows.len() <= rows_max => {
+                Ok(vec![NarrowedRows { resources: resources.map(Arc::new), ..narrowed(rows, part.start_ns) }])
+            }
             rows => {
                 let file = self.open_rows()?;
                 let times = gather::read(&self.reader(&file), part.group, self.table().time, &rows)?;
@@ -114,7 +125,7 @@ impl Segment {
         narrowed: &NarrowedRows,
         request: &ScanRequest,
     ) -> Result<RecordBatch, SegmentError> {
-        self.batch_of(narrowed.group, &narrowed.rows, request)
+        self.batch_of(narrowed.group, (&narrowed.rows, narrowed.resources.as_deref()), request)
     }
 }
 
@@ -156,6 +167,7 @@ struct GroupRows<'a> {
     reader: &'a ChunkReader<'a>,
     group: usize,
     rows: &'a ChosenRows,
+    resources: Option<&'a Column>,
     /// Read for the first column that asks for it.
     templated: OnceCell<TemplatedRows<'a>>,
 }
@@ -199,7 +211,10 @@ impl<'a> GroupRows<'a> {
                 let sources = attribute::sources(self.segment, *place, key);
                 attribute::read(self.reader, self.group, &sources, key, *form, self.rows)?
             }
-            ScanColumn::Attributes(Place::Resource) => resources::read(self.reader, self.group, self.rows)?,
+            ScanColumn::Attributes(Place::Resource) => match self.resources {
+                Some(known) => known.clone(),
+                None => resources::read(self.reader, self.group, self.rows)?,
+            },
             ScanColumn::Attributes(place) => self.attributes(*place, &|_| true)?,
             ScanColumn::AttributesNamed(labels) => self.attributes(Place::Span, &|key| may_have_label(key, labels))?,
             ScanColumn::HasFields => self.templated()?.told(),
@@ -293,6 +308,18 @@ impl<'a> GroupRows<'a> {
         }
         Ok(column)
     }
+}
+
+/// The attributes of some rows, as JSON objects, that may have a label.
+pub(super) fn attributes_named(
+    segment: &Segment,
+    reader: &ChunkReader<'_>,
+    (group, rows): (usize, &ChosenRows),
+    label: &str,
+) -> Result<Column, SegmentError> {
+    let labels = [label.to_owned()];
+    let group = GroupRows { segment, reader, group, rows, resources: None, templated: OnceCell::new() };
+    group.attributes(Place::Span, &|key| may_have_label(key, &labels))
 }
 
 /// What is sealed was kept.

@@ -12,6 +12,7 @@ mod entries;
 mod fields;
 pub(super) mod gather;
 mod group;
+mod labels;
 mod line_rows;
 mod narrow;
 mod passing;

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use memchr::memmem::Finder;
 use parquet::bloom_filter::Sbbf;
-use weir_proto::loki::may_have_label;
 
 use super::{
     attribute::{self, Source},
@@ -12,7 +11,8 @@ use super::{
     fields::{FieldAsked, TemplatedRows},
     fixed_column,
     gather::{self, ChosenRows},
-    passing,
+    group::attributes_named,
+    labels, passing,
     resources::{self, Classes, position},
 };
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
         Segment, SegmentError,
         body_tokens::{NeedleHashes, Tokens},
         chunk_reader::{Block, ChunkReader},
-        schema::{BODY_PREFIX, ITEM_PREFIX, RESOURCE_PREFIX, lines},
+        schema::{BODY_PREFIX, lines},
         selection::Selection,
     },
 };
@@ -39,6 +39,8 @@ pub(super) struct Narrowing<'a> {
     group: usize,
     counts: &'a ReadCounts,
     selection: Selection,
+    /// The resources of all rows, where they were read.
+    resources: Option<Column>,
 }
 
 impl<'a> Narrowing<'a> {
@@ -58,11 +60,15 @@ impl<'a> Narrowing<'a> {
             within.for_each(|row| some.insert(row));
             some
         };
-        Self { segment, reader, group, counts, selection }
+        Self { segment, reader, group, counts, selection, resources: None }
     }
 
-    /// The rows that fulfil the filter and start at or after `start_min_ns`.
-    pub(super) fn run(mut self, filter: &ScanFilter, start_min_ns: u64) -> Result<ChosenRows, SegmentError> {
+    /// The rows that fulfil the filter and start at or after `start_min_ns`; their resources, where these were read and no row was left out.
+    pub(super) fn run(
+        mut self,
+        filter: &ScanFilter,
+        start_min_ns: u64,
+    ) -> Result<(ChosenRows, Option<Column>), SegmentError> {
         if let Some(ids) = &filter.trace_ids {
             self.bytes(self.reader.table.trace_id, |id| ids.iter().any(|wanted| wanted.0 == *id))?;
         }
@@ -81,11 +87,24 @@ impl<'a> Narrowing<'a> {
         if let Some(test) = &filter.resources {
             self.resources(test)?;
         }
+        for test in &filter.beside {
+            self.keep_beside(test)?;
+        }
         for test in &filter.fields {
             self.field(test)?;
         }
-        self.bodies(&filter.body_contains)?;
-        Ok(ChosenRows::of(&self.selection, self.segment.group_rows(self.group)))
+        let single = filter.body_contains.iter().map(std::slice::from_ref);
+        let wanted: Vec<&[String]> = single.chain(filter.body_any.iter().map(Vec::as_slice)).collect();
+        self.bodies(&wanted)?;
+        for needle in &filter.body_lacks {
+            let all = self.selection.clone();
+            self.bodies(&[std::slice::from_ref(needle)])?;
+            let with_it = std::mem::replace(&mut self.selection, all);
+            self.selection.leave_out(&with_it);
+        }
+        let rows = ChosenRows::of(&self.selection, self.segment.group_rows(self.group));
+        let resources = self.resources.filter(|_| matches!(rows, ChosenRows::All(_)));
+        Ok((rows, resources))
     }
 
     /// Asks about each resource within each scope once.
@@ -116,6 +135,8 @@ impl<'a> Narrowing<'a> {
             let kept = (0..).zip(self.selection.iter()).filter(|(at, _)| passes[classes.of(*at) as usize]);
             kept.for_each(|(_, row)| found.insert(row));
             self.selection.keep(&found);
+        } else if matches!(rows, ChosenRows::All(_)) {
+            self.resources = Some(resources);
         }
         Ok(())
     }
@@ -211,10 +232,8 @@ impl<'a> Narrowing<'a> {
 
     /// Leaves out rows whose body has a field that does not fit, where fields tell.
     fn field(&mut self, test: &FieldTest) -> Result<(), SegmentError> {
-        if self.selection.is_empty()
-            || self.reader.is_empty(self.group, lines::BODY_TEMPLATE)
-            || self.may_be_attribute(test.label())
-        {
+        let is_empty = self.selection.is_empty() || self.reader.is_empty(self.group, lines::BODY_TEMPLATE);
+        if is_empty || labels::may_be_attribute(self.segment, test.label()) {
             return Ok(());
         }
         let rows = ChosenRows::of(&self.selection, self.segment.group_rows(self.group));
@@ -238,46 +257,59 @@ impl<'a> Narrowing<'a> {
                 }
             })?;
         }
+        if !out.is_empty() {
+            out.leave_out(&labels::rows_with_id(self.segment, self.reader, (self.group, &rows), test)?);
+        }
         self.selection.leave_out(&out);
         Ok(())
     }
 
-    /// Whether a row may have this label from elsewhere than its body.
-    fn may_be_attribute(&self, label: &str) -> bool {
-        let labels = [label.to_owned()];
-        let manifest = &self.segment.manifest;
-        let residuals = [&manifest.attributes_other, &manifest.resource_other];
-        residuals.iter().any(|keys| keys.cut || keys.keys.iter().any(|listed| may_have_label(&listed.key, &labels)))
-            || self.reader.specs.iter().any(|spec| {
-                let key = [ITEM_PREFIX, RESOURCE_PREFIX].iter().find_map(|prefix| spec.name.strip_prefix(prefix));
-                key.is_some_and(|key| may_have_label(key, &labels))
-            })
+    /// Keeps rows that have a label beside their body that fits.
+    fn keep_beside(&mut self, test: &FieldTest) -> Result<(), SegmentError> {
+        // Rows without the label would have to be told from others.
+        if self.selection.is_empty() || test.fits_none() || labels::may_be_of_resource(self.segment, test.label()) {
+            return Ok(());
+        }
+        let rows = ChosenRows::of(&self.selection, self.segment.group_rows(self.group));
+        let mut found = labels::rows_with_id(self.segment, self.reader, (self.group, &rows), test)?;
+        if labels::may_be_of_item(self.segment, test.label()) {
+            let numbers: Vec<u32> = self.selection.iter().collect();
+            let attributes = attributes_named(self.segment, self.reader, (self.group, &rows), test.label())?;
+            labels::positions_with_attribute(&attributes, test).for_each(|at| found.insert(numbers[at as usize]));
+        }
+        self.selection.keep(&found);
+        Ok(())
     }
 
-    /// Texts that must occur in the body: what a filter over its words knows comes before all that reads.
-    fn bodies(&mut self, needles: &[String]) -> Result<(), SegmentError> {
-        if needles.is_empty() || self.selection.is_empty() {
+    /// Texts of which one of each list must occur in the body: what a filter over its words knows comes before all that reads.
+    fn bodies(&mut self, wanted: &[&[String]]) -> Result<(), SegmentError> {
+        if wanted.is_empty() || self.selection.is_empty() {
             return Ok(());
         }
         let is_empty = |column| self.reader.is_empty(self.group, column);
-        if (is_empty(lines::BODY) && is_empty(lines::BODY_TEMPLATE)) || !self.words_allow(needles)? {
+        if (is_empty(lines::BODY) && is_empty(lines::BODY_TEMPLATE)) || !self.words_allow(wanted)? {
             self.selection = self.none();
             return Ok(());
         }
-        let finders: Vec<Finder<'_>> = needles.iter().map(Finder::new).collect();
-        let longest = finders.iter().max_by_key(|finder| finder.needle().len()).expect("there is one");
+        let finders = |needles: &&[String]| needles.iter().map(|needle| Finder::new(needle).into_owned()).collect();
+        let wanted: Vec<Vec<Finder<'static>>> = wanted.iter().map(finders).collect();
         let rows: Vec<u32> = self.selection.iter().collect();
         let mut found = self.none();
         if !is_empty(lines::BODY_TEMPLATE) {
-            self.rebuilt(&finders, &rows, &mut found)?;
+            self.rebuilt(&wanted, &rows, &mut found)?;
         }
-        let block = self.reader.read_rows_with(self.group, lines::BODY, &rows, longest)?;
+        // Pages without a text that must be there need not be taken apart.
+        let only = wanted.iter().filter_map(|finders| finders.first().filter(|_| finders.len() == 1));
+        let block = match only.max_by_key(|finder| finder.needle().len()) {
+            Some(longest) => self.reader.read_rows_with(self.group, lines::BODY, &rows, longest)?,
+            None => self.reader.read_rows(self.group, lines::BODY, &rows)?,
+        };
         let Values::Bytes { codes, dictionary } = &block.column.values else { return Ok(()) };
         let mut last = None;
         for (position, &code) in codes.iter().enumerate() {
             let passes = match last {
                 Some((known, passed)) if known == code => passed,
-                _ => finders.iter().all(|finder| finder.find(dictionary.get(code)).is_some()),
+                _ => has_one_of_each(&wanted, dictionary.get(code)),
             };
             last = Some((code, passes));
             if passes {
@@ -288,19 +320,18 @@ impl<'a> Narrowing<'a> {
         Ok(())
     }
 
-    /// Bodies that are not kept as texts, in which all these occur.
-    fn rebuilt(&self, finders: &[Finder<'_>], rows: &[u32], found: &mut Selection) -> Result<(), SegmentError> {
+    /// Bodies that are not kept as texts, in which one of each list occurs.
+    fn rebuilt(
+        &self,
+        wanted: &[Vec<Finder<'static>>],
+        rows: &[u32],
+        found: &mut Selection,
+    ) -> Result<(), SegmentError> {
         let mut chosen = ChosenRows::of(&self.selection, self.segment.group_rows(self.group));
         let mut left: Vec<u32> = rows.to_vec();
         let mut is_told = true;
-        for finder in finders {
-            // An empty needle is in every body, and in a missing one not: a later one, or the bodies, tell.
-            let needle = finder.needle();
-            let here = match needle.is_empty() {
-                true => None,
-                false => contains::rows_with(self.reader, self.group, &chosen, needle)?,
-            };
-            let Some(here) = here else {
+        for finders in wanted {
+            let Some(here) = self.rows_with_one(&chosen, finders)? else {
                 is_told = false;
                 continue;
             };
@@ -313,22 +344,44 @@ impl<'a> Narrowing<'a> {
         }
         let bodies = bodies::read_rebuilt(self.reader, self.group, &chosen)?;
         for at in 0..bodies.len() {
-            if finders.iter().all(|finder| finder.find(bodies.bytes(at)).is_some()) {
+            if has_one_of_each(wanted, bodies.bytes(at)) {
                 found.insert(left[bodies.row(at) as usize]);
             }
         }
         Ok(())
     }
 
-    /// False when the filter over the words of the bodies says that one of the needles is in none.
-    fn words_allow(&self, needles: &[String]) -> Result<bool, SegmentError> {
+    /// Which of the rows have a body with a template in which one of these occurs; `None` when only the bodies can tell.
+    fn rows_with_one(
+        &self,
+        chosen: &ChosenRows,
+        finders: &[Finder<'static>],
+    ) -> Result<Option<Vec<bool>>, SegmentError> {
+        let mut any = vec![false; chosen.len() as usize];
+        for finder in finders {
+            // An empty needle is in every body, and in a missing one not: a later one, or the bodies, tell.
+            let needle = finder.needle();
+            if needle.is_empty() {
+                return Ok(None);
+            }
+            let Some(here) = contains::rows_with(self.reader, self.group, chosen, needle)? else { return Ok(None) };
+            any.iter_mut().zip(here).for_each(|(any, here)| *any |= here);
+        }
+        Ok(Some(any))
+    }
+
+    /// False when the filter over the words of the bodies says that of one of the lists none is in any.
+    fn words_allow(&self, wanted: &[&[String]]) -> Result<bool, SegmentError> {
         let tokens = self.segment.manifest.tokens();
-        let hashes: Vec<NeedleHashes> =
-            needles.iter().map(|needle| NeedleHashes::of(needle.as_bytes(), tokens)).collect();
-        if hashes.iter().all(NeedleHashes::is_empty) {
+        let hashes = |needles: &&[String]| -> Vec<NeedleHashes> {
+            needles.iter().map(|needle| NeedleHashes::of(needle.as_bytes(), tokens)).collect()
+        };
+        let mut lists: Vec<Vec<NeedleHashes>> = wanted.iter().map(hashes).collect();
+        lists.retain(|list| !list.iter().any(NeedleHashes::is_empty));
+        if lists.is_empty() {
             return Ok(true);
         }
-        self.filter_allows(|filter| hashes.iter().all(|hashes| hashes.may_be_in(filter)))
+        self.filter_allows(|filter| lists.iter().all(|list| list.iter().any(|hashes| hashes.may_be_in(filter))))
     }
 
     /// Asks the filter over the words of the bodies, if there is one.
@@ -384,4 +437,9 @@ impl<'a> Narrowing<'a> {
         ReadCounts::add(&self.counts.row_groups_by_bloom, 1);
         Ok(false)
     }
+}
+
+/// Whether of each list one occurs in a body.
+fn has_one_of_each(wanted: &[Vec<Finder<'static>>], body: &[u8]) -> bool {
+    wanted.iter().all(|finders| finders.iter().any(|finder| finder.find(body).is_some()))
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use parquet::file::statistics::Statistics;
 use weir_proto::{Signal, TraceId};
 
-use super::{attribute, fixed_column, passing};
+use super::{attribute, fixed_column, labels, passing};
 use crate::{
     ask::{filter::ScanFilter, pruned::Pruned, request::ScanColumn},
     segment::{Segment, SegmentError, chunk_reader::ChunkReader, trace_index::joined},
@@ -63,8 +63,12 @@ impl Segment {
             pruned.segments_by_attribute += 1;
             return Ok(Vec::new());
         }
+        // A label that is an id, and nothing else in this segment, is looked up as well.
+        let beside = filter.beside.iter().filter(|test| !labels::may_be_attribute(self, test.label()));
+        let beside: Vec<TraceId> = beside.filter_map(labels::trace_of).take(1).collect();
         let extents = match &filter.trace_ids {
             Some(traces) => Some(self.rows_of_traces(traces, gives_up)?),
+            None if !beside.is_empty() => Some(self.rows_of_traces(&beside, gives_up)?),
             None => None,
         };
         if extents.as_ref().is_some_and(Vec::is_empty) {

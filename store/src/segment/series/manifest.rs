@@ -16,11 +16,11 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::segment) struct SeriesManifest {
     pub(in crate::segment) format: u32,
-    tenant: String,
-    journal: String,
-    first_file: u32,
-    last_file: u32,
-    generation: u32,
+    pub(super) tenant: String,
+    pub(super) journal: String,
+    pub(super) first_file: u32,
+    pub(super) last_file: u32,
+    pub(super) generation: u32,
     /// What it adds to the ledger.
     #[serde(default)]
     pub(in crate::segment) tally: Tally,
