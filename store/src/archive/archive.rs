@@ -341,7 +341,8 @@ impl Archive {
         let name = name_of(id, crc32c);
         let keys = Keys::of(id, &name);
         let manifest = std::fs::read(&files.manifest).map_err(io(&files.manifest))?;
-        let bytes = ArchivedManifest::read(&manifest)?.objects_bytes() + manifest.len() as u64;
+        let written = ArchivedManifest::read(&manifest)?;
+        let bytes = written.objects_bytes() + manifest.len() as u64;
         let (bucket, rows_key, rows) = (self.bucket.clone(), keys.rows, files.rows.clone());
         self.wait_or_stop(async move { bucket.put_file(&rows_key, &rows, Some(crc32c)).await })??;
         self.step("rows uploaded")?;
@@ -351,7 +352,8 @@ impl Archive {
         }
         if let Some(chunks) = files.chunks.clone() {
             let (bucket, key) = (self.bucket.clone(), keys.chunks);
-            self.wait_or_stop(async move { bucket.put_file(&key, &chunks, None).await })??;
+            let crc32c = written.chunks_crc32c();
+            self.wait_or_stop(async move { bucket.put_file(&key, &chunks, crc32c).await })??;
         }
         self.step("index uploaded")?;
         // The last: who finds it finds all of it.
