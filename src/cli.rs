@@ -92,7 +92,7 @@ pub(crate) struct PinOptions {
     /// When it ends.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "now")]
     pub(crate) to: String,
-    /// traces or logs; left out: both.
+    /// traces, logs or metrics; left out: all.
     #[arg(long, value_name = "SIGNAL")]
     pub(crate) signal: Option<String>,
     /// Take back what was said of exactly this range.

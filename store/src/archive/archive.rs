@@ -9,7 +9,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::runtime::Runtime;
+use tokio::{runtime::Runtime, sync::watch};
 use weir_proto::{Signal, TenantId, time::Clock};
 
 use super::{
@@ -63,6 +63,7 @@ pub(crate) struct Archive {
     pins: Mutex<Vec<(Signal, u64, u64)>>,
     checking: Mutex<ArchiveCheck>,
     taken: Mutex<Option<String>>,
+    stopped: watch::Sender<bool>,
     /// Tests: stops at a step, as if the process had died there.
     #[cfg(test)]
     pub(crate) stop_at: Mutex<Option<&'static str>>,
@@ -116,6 +117,7 @@ impl Archive {
             pins: Mutex::default(),
             checking: Mutex::default(),
             taken: Mutex::default(),
+            stopped: watch::Sender::new(false),
             #[cfg(test)]
             stop_at: Mutex::default(),
         })
@@ -128,6 +130,25 @@ impl Archive {
     /// Does something on the archive's threads, while the calling thread waits: not one that answers others.
     pub(crate) fn wait<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
         self.runtime().block_on(work)
+    }
+
+    /// As [`Self::wait`], but no longer than until the store stops: what was done of it by then is done again by the next start.
+    pub(crate) fn wait_or_stop<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, ArchiveError> {
+        let mut stopped = self.stopped.subscribe();
+        self.wait(async move {
+            tokio::select! {
+                done = work => Ok(done),
+                _ = stopped.wait_for(|stopped| *stopped) => Err(ArchiveError::Stopped),
+            }
+        })
+    }
+
+    /// The store stops: no upload goes on.
+    pub(crate) fn stop(&self) {
+        self.stopped.send_replace(true);
     }
 
     /// Begins something that nobody waits for.
@@ -158,6 +179,10 @@ impl Archive {
         self.spawn(async move {
             loop {
                 tokio::time::sleep(RENEWAL).await;
+                // Once it ends it lets go, and does not take it again.
+                if archive.upgrade().is_none_or(|archive| *archive.stopped.borrow()) {
+                    return;
+                }
                 let claimed = owner.claim(&bucket, &clock).await;
                 let Some(archive) = archive.upgrade() else { return };
                 match claimed {
@@ -316,22 +341,24 @@ impl Archive {
         let name = name_of(id, crc32c);
         let keys = Keys::of(id, &name);
         let manifest = std::fs::read(&files.manifest).map_err(io(&files.manifest))?;
-        let bytes = ArchivedManifest::read(&manifest)?.objects_bytes() + manifest.len() as u64;
+        let written = ArchivedManifest::read(&manifest)?;
+        let bytes = written.objects_bytes() + manifest.len() as u64;
         let (bucket, rows_key, rows) = (self.bucket.clone(), keys.rows, files.rows.clone());
-        self.wait(async move { bucket.put_file(&rows_key, &rows, Some(crc32c)).await })?;
+        self.wait_or_stop(async move { bucket.put_file(&rows_key, &rows, Some(crc32c)).await })??;
         self.step("rows uploaded")?;
         if let Some(index) = files.index {
             let (bucket, key) = (self.bucket.clone(), keys.index);
-            self.wait(async move { bucket.put_file(&key, &index, None).await })?;
+            self.wait_or_stop(async move { bucket.put_file(&key, &index, None).await })??;
         }
         if let Some(chunks) = files.chunks.clone() {
             let (bucket, key) = (self.bucket.clone(), keys.chunks);
-            self.wait(async move { bucket.put_file(&key, &chunks, None).await })?;
+            let crc32c = written.chunks_crc32c();
+            self.wait_or_stop(async move { bucket.put_file(&key, &chunks, crc32c).await })??;
         }
         self.step("index uploaded")?;
         // The last: who finds it finds all of it.
         let (bucket, key) = (self.bucket.clone(), keys.manifest);
-        self.wait(async move { bucket.put_new(&key, manifest.into()).await })?;
+        self.wait_or_stop(async move { bucket.put_new(&key, manifest.into()).await })??;
         self.step("uploaded")?;
         for path in [Some(&files.rows), files.chunks.as_ref()].into_iter().flatten() {
             self.disk.unlink(path).map_err(io(path))?;

@@ -143,10 +143,17 @@ impl Archive {
         if index_bytes.is_some() {
             self.check_length(bucket, &keys.index, index_bytes).await?;
         }
-        let chunks_bytes = manifest.as_ref().and_then(ArchivedManifest::chunks_bytes);
-        if chunks_bytes.is_some() && self.check_length(bucket, &keys.chunks, chunks_bytes).await? && deep {
-            if let Err(error) = bucket.sum(&keys.chunks).await {
-                self.not_there(&keys.chunks, error)?;
+        let chunks = manifest.as_ref().and_then(|manifest| Some((manifest.chunks_bytes()?, manifest.chunks_crc32c()?)));
+        if let Some((bytes, crc32c)) = chunks
+            && self.check_length(bucket, &keys.chunks, Some(bytes)).await?
+            && deep
+        {
+            match bucket.sum(&keys.chunks).await {
+                Ok((_, found)) if found == crc32c => {}
+                Ok((_, found)) => {
+                    self.checking().found(&keys.chunks, format!("has the checksum {found:08x}, not {crc32c:08x}"))
+                }
+                Err(error) => self.not_there(&keys.chunks, error)?,
             }
         }
         if let (true, true, Some(bytes)) = (deep, is_there, rows_bytes) {

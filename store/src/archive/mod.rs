@@ -55,7 +55,7 @@ pub(crate) enum ArchiveError {
     /// Something that no Weir writes.
     #[error("{0} is none of ours")]
     Foreign(String),
-    /// Tests: as if the process had died.
+    /// The store stops; in tests, as if the process had died.
     #[error("stopped")]
     Stopped,
 }

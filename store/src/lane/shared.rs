@@ -119,6 +119,9 @@ impl Shared {
     /// Tells the threads to end.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
+        if let Some(archive) = &self.archive {
+            archive.stop();
+        }
         self.ring();
     }
 

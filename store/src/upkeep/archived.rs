@@ -38,7 +38,16 @@ pub(crate) async fn open(
     clock: &Clock,
     catalog: &Catalog,
 ) -> Result<Option<Archived>, OpenError> {
-    let Some(of_archive) = options.archive.clone() else { return Ok(None) };
+    let Some(of_archive) = options.archive.clone() else {
+        let known = catalog.archived().await?.len();
+        if known > 0 {
+            tracing::warn!(
+                known,
+                "segments are in an archive, and storage.archive.url does not say where: answers lack them"
+            );
+        }
+        return Ok(None);
+    };
     let chosen = RandomState::new().build_hasher().finish() as i64;
     let instance = catalog.instance(chosen).await?.to_string();
     let archive = Arc::new(Archive::open(of_archive, (&options.path, &instance), disk, clock)?);
@@ -107,7 +116,9 @@ impl Archived {
                 here.set_unmergeable();
                 continue;
             }
-            if archived.stage == Stage::Removed {
+            // What it was merged into here has its rows, too.
+            if archived.stage == Stage::Removed || of_tenant.iter().any(|here| covers(here.segment_id(), &archived.id))
+            {
                 continue;
             }
             match self.open_segment::<S>(&archived).await {

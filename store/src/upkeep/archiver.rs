@@ -26,6 +26,9 @@ use crate::{
 /// How often it looks when nobody rings.
 const TICK: Duration = Duration::from_millis(500);
 
+/// The last commit takes no longer.
+const END_MAX: Duration = Duration::from_secs(10);
+
 /// Waits after failures: the first, and the longest.
 const RETRY_S: (u64, u64) = (1, 60);
 
@@ -89,9 +92,29 @@ pub(crate) fn run(shared: &Arc<Shared>) {
             Err(error) => patience.failed(now_ns, &error),
         }
     }
-    let is_failed = shared.failure.borrow().is_some();
-    if !is_failed && let Err(error) = publish_all(shared, &archive).and_then(|_| archive.release()) {
-        tracing::warn!(%error, "the archive has not all that was uploaded in its tables: the next start goes on");
+    if shared.failure.borrow().is_none() {
+        end(shared, &archive);
+    }
+}
+
+/// The last commit, within a bound: a bucket that does not answer must not keep the process from ending.
+fn end(shared: &Arc<Shared>, archive: &Arc<Archive>) {
+    let (sender, ended) = std::sync::mpsc::channel();
+    let (of_thread, archive) = (shared.clone(), archive.clone());
+    let ending = move || drop(sender.send(publish_all(&of_thread, &archive).and_then(|_| archive.release())));
+    let begun = std::thread::Builder::new().name("weir-archive-end".into()).spawn(ending);
+    let outcome = match begun {
+        Ok(_) => ended.recv_timeout(END_MAX).map_err(|_| "the bucket does not answer".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    match outcome {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "not all that was uploaded is in the archive's tables: the next start goes on")
+        }
+        Err(error) => {
+            tracing::warn!(error, "not all that was uploaded is in the archive's tables: the next start goes on")
+        }
     }
 }
 
@@ -108,7 +131,7 @@ impl Patience {
 /// Does one thing that there is to do; false when there is none.
 pub(crate) fn step(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Result<bool, ArchiveError> {
     // Before more is uploaded, what is overdue becomes visible to the table's readers.
-    if is_commit_due(archive) && publish_all(shared, archive)? {
+    if is_commit_due(shared, archive) && publish_all(shared, archive)? {
         return Ok(true);
     }
     for signal in Signal::ALL {
@@ -150,7 +173,10 @@ pub(crate) fn next_due<S: SegmentKind>(
     tenants.sort_unstable();
     for tenant in tenants {
         let is_waiting = |segment: &&Arc<StoredSegment<S>>| {
-            !segment.is_elsewhere() && segment.items() > 0 && archive.known(segment.segment_id()).is_none()
+            // What cannot be read, and not be saved either, keeps nobody back.
+            let is_hopeless = segment.has_damage() && !segment.is_damaged();
+            let is_here = !segment.is_elsewhere() && segment.items() > 0 && !is_hopeless;
+            is_here && archive.known(segment.segment_id()).is_none()
         };
         let waiting: Vec<&Arc<StoredSegment<S>>> = by_tenant[tenant].iter().filter(is_waiting).collect();
         let is_due = |segment: &&Arc<StoredSegment<S>>| is_due(shared, archive, &**segment.segment(), now_ns);
@@ -212,13 +238,14 @@ fn upload<S: SegmentKind>(
 }
 
 /// Whether something that was uploaded has waited long enough for its commit.
-fn is_commit_due(archive: &Archive) -> bool {
+fn is_commit_due(shared: &Shared, archive: &Archive) -> bool {
     let now_ns = archive.now_ns();
     let waits = |segment: &ArchivedSegment| {
         // A clock that was set back says nothing.
         let age_ns = now_ns.checked_sub(segment.since_ns);
-        segment.stage == Stage::Uploaded
-            && age_ns.is_none_or(|age_ns| Duration::from_nanos(age_ns) >= archive.options.commit_interval)
+        // And what is not in its table cannot leave the disk.
+        let has_waited = age_ns.is_none_or(|age_ns| Duration::from_nanos(age_ns) >= archive.options.commit_interval);
+        segment.stage == Stage::Uploaded && (has_waited || is_pressed(shared))
     };
     archive.all_known().iter().any(waits)
 }

@@ -198,8 +198,10 @@ impl<S: SegmentKind> Opening<S> {
             catalog.rebuild(signal, &state).await?;
         }
         let mut segments = open_segments(signal, &options.path, disk, catalog, (&mut state, archived)).await?;
-        if let Some(archived) = archived {
-            archived.open_segments(signal, disk, &mut segments).await;
+        match archived {
+            Some(archived) => archived.open_segments(signal, disk, &mut segments).await,
+            // Its files there would not be what a merge made of it here.
+            None => keep_as_archived(catalog, &segments).await?,
         }
         let first_unsealed = state.first_unsealed_file.unwrap_or(1);
         Ok(Self { signal, state, segments, first_unsealed })
@@ -238,6 +240,15 @@ impl<S: SegmentKind> Opening<S> {
             ..JournalOptions::new(journal_path(&options.path, self.signal), RandomState::new().build_hasher().finish())
         }
     }
+}
+
+/// Segments that are in an archive are not merged while there is none, either.
+async fn keep_as_archived<S: SegmentKind>(catalog: &Catalog, segments: &SegmentsByTenant<S>) -> Result<(), OpenError> {
+    for archived in catalog.archived().await? {
+        let of_tenant = segments.get(&archived.id.tenant).into_iter().flatten();
+        of_tenant.filter(|here| *here.segment_id() == archived.id).for_each(|here| here.set_unmergeable());
+    }
+    Ok(())
 }
 
 impl Opening<Segment> {

@@ -28,7 +28,7 @@ use object_store::path::Path;
 use tokio::sync::Semaphore;
 
 pub use error::BucketError;
-pub use options::{BreakerBounds, BucketOptions, ReadBack, RetryBounds, Surroundings};
+pub use options::{BreakerBounds, BucketOptions, ReadBack, RetryBounds, Surroundings, Wait};
 pub use put::Put;
 pub use read::Head;
 pub use upload::Uploaded;

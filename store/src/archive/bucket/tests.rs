@@ -206,9 +206,13 @@ async fn a_refusal_is_not_tried_again() {
 
 #[tokio::test]
 async fn an_upload_that_is_dropped_is_given_up() {
-    let storm = storm(1, 3, 100);
+    let mut storm = storm(1, 3, 100);
     let file = storm.file("large", &content(PART_BYTES as usize * 4, 1));
-    storm.store.plan(Plan { away_until_ns: 0, ..Plan::default() });
+    // A bandwidth that no part gets through, and waiting that does not end.
+    let options = BucketOptions { bandwidth_bytes_per_s: Some(1), ..storm.bucket.shared.options.clone() };
+    let wait: Wait = Arc::new(|_| Box::pin(std::future::pending()));
+    let surroundings = Surroundings { wait, ..Surroundings::simulated(storm.clock.clone()) };
+    storm.bucket = Bucket::over(storm.store.clone(), Path::from("a/b"), true, options, surroundings);
     {
         let upload = storm.bucket.put_file("large", &file, None);
         tokio::pin!(upload);

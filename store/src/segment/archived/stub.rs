@@ -75,6 +75,14 @@ impl ArchivedManifest {
         }
     }
 
+    /// Their CRC32C.
+    pub(crate) fn chunks_crc32c(&self) -> Option<u32> {
+        match &self.manifest {
+            Kind::Rows(_) => None,
+            Kind::Series(_, archived) => Some(archived.chunks_crc32c),
+        }
+    }
+
     /// Bytes of all objects but the manifest.
     pub(crate) fn objects_bytes(&self) -> u64 {
         let (rows, index) = self.bytes();

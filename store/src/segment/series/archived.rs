@@ -59,6 +59,8 @@ pub(in crate::segment) struct SeriesArchivedAs {
     /// The least and the greatest metric.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::segment) metrics: Option<(String, String)>,
+    /// Of all of the chunks.
+    pub(in crate::segment) chunks_crc32c: u32,
 }
 
 /// Writes a segment's copy as a folder of its name below `parent`. `should_stop` is asked between row groups.
@@ -141,22 +143,25 @@ fn write_files(
     let (samples, metrics) = (table.samples, table.metrics);
     drop(table.writer);
     let rows = checked_end(directory, SAMPLES, &metadata)?;
-    copy(directory, CHUNKS, &segment.chunks)?;
+    let chunks_crc32c = copy(directory, CHUNKS, &segment.chunks)?;
     copy(directory, INDEX, &segment.index)?;
-    let archived = Some(SeriesArchivedAs { table_version: TABLE_VERSION, rows, samples, metrics });
-    directory.write(MANIFEST, &SeriesManifest { archived, ..segment.manifest().clone() }.to_bytes())
+    let archived = SeriesArchivedAs { table_version: TABLE_VERSION, rows, samples, metrics, chunks_crc32c };
+    directory.write(MANIFEST, &segment.manifest().archived_as(archived).to_bytes())
 }
 
-fn copy(directory: &NewDirectory, name: &str, from: &ReadFile) -> Result<(), SegmentError> {
+/// Copies a file; its CRC32C.
+fn copy(directory: &NewDirectory, name: &str, from: &ReadFile) -> Result<u32, SegmentError> {
     let mut file = directory.file(name)?;
-    let (mut start, bytes) = (0, from.len()?);
+    let (mut start, mut crc, bytes) = (0, 0, from.len()?);
     while start < bytes {
         let part = from.read(start, COPIED_BYTES.min(bytes - start) as usize)?;
         file.write_all(&part).map_err(|source| write_error(source.into()))?;
+        crc = crc32c::crc32c_append(crc, &part);
         start += part.len() as u64;
     }
     file.flush().map_err(|source| write_error(source.into()))?;
-    directory.sync(name)
+    directory.sync(name)?;
+    Ok(crc)
 }
 
 /// The file's columns: docs/tables.md.

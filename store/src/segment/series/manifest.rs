@@ -89,6 +89,11 @@ impl SeriesManifest {
         Ok(SegmentId { signal, tenant, first_file, last_file, generation })
     }
 
+    /// Of the archive's copy.
+    pub(super) fn archived_as(&self, archived: SeriesArchivedAs) -> Self {
+        Self { archived: Some(archived), ..self.clone() }
+    }
+
     /// The file's bytes.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         with_checksum(serde_json::to_vec(self).expect("plain structs become JSON"))

@@ -95,9 +95,9 @@ async fn samples_answer_from_the_archive_when_everything_here_is_gone() {
     assert_eq!(rows.len(), 304);
     let first = rows.iter().find(|row| row.contains("metric=\"b\"")).expect("a row");
     let expected =
-        "metric=\"b\" labels={\"job\" -> \"y\", \"zone\" -> \"z\"} time=1970-01-01 00:00:00.007 +00:00 value=-1.5";
+        "metric=\"b\" labels={\"job\" -> \"y\", \"zone\" -> \"z\"} time=1970-01-01 00:00:00.007 +00:00 value=-1.5E0";
     assert_eq!(first.replace("000 +00:00", " +00:00").replace("  ", " "), expected);
-    let histograms = rows.iter().filter(|row| row.contains("metric=\"h\"") && row.contains("histogram_count=12"));
+    let histograms = rows.iter().filter(|row| row.contains("metric=\"h\"") && row.contains("histogram_count=1.2E1"));
     assert_eq!(histograms.count(), 2);
     let archive = store.shared().archive.clone().expect("there is one");
     let table = archive.open_table(Signal::Metrics, tenant.clone()).await.expect("opens");
