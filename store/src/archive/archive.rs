@@ -179,6 +179,10 @@ impl Archive {
         self.spawn(async move {
             loop {
                 tokio::time::sleep(RENEWAL).await;
+                // Once it ends it lets go, and does not take it again.
+                if archive.upgrade().is_none_or(|archive| *archive.stopped.borrow()) {
+                    return;
+                }
                 let claimed = owner.claim(&bucket, &clock).await;
                 let Some(archive) = archive.upgrade() else { return };
                 match claimed {

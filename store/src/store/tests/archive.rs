@@ -374,3 +374,58 @@ async fn while_the_bucket_is_away_nothing_goes_and_at_the_size_receivers_are_ref
     store.shows_all(&tenant("default"), &sent);
     store.leave().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn small_neighbours_that_are_old_become_one_first() {
+    let (folder, bucket) = (temp_folder(), temp_folder());
+    let clock = Clock::fixed(spans::start_ns(30));
+    let mut options = archived(folder.path(), bucket.path());
+    let of_archive = options.archive.as_mut().expect("there is one");
+    of_archive.segment_bytes_min = u64::MAX;
+    of_archive.segment_age_max = Duration::from_nanos(1000 * spans::STEP_NS);
+    let store = StillStore::open_with(options, Disk::default(), clock.clone()).await;
+    let mut sent = segments(&store, 0..20).await;
+    store.archive().await.expect("nothing is due");
+    assert!(!store.merge().await && store.stages().is_empty());
+    clock.set(spans::start_ns(1040));
+    sent.extend(segments(&store, 1030..1040).await);
+    store.archive().await.expect("they wait for their merge");
+    assert!(store.stages().is_empty());
+    assert!(store.merge().await && !store.merge().await);
+    store.archive().await.expect("archived");
+    assert_eq!((store.stages().len(), store.segments(), store.table_rows().await), (1, 2, 20));
+    store.shows_all(&tenant("default"), &sent);
+    // What goes there later is not merged with what is there.
+    clock.set(spans::start_ns(3000));
+    assert!(!store.merge().await);
+    store.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_pinned_or_held_stays() {
+    let (folder, bucket) = (temp_folder(), temp_folder());
+    let mut options = archived(folder.path(), bucket.path());
+    options.size_bytes_max = Some(0);
+    let of_archive = options.archive.as_mut().expect("there is one");
+    of_archive.retention_traces = Some(Duration::from_nanos(1));
+    of_archive.hold = vec!["default".to_owned()];
+    let store = StillStore::open_with(options.clone(), Disk::default(), clock()).await;
+    let sent = segments(&store, 0..20).await;
+    store.archive().await.expect("archived");
+    let archive = store.shared.archive.clone().expect("there is one");
+    let range = (spans::start_ns(12), spans::start_ns(13));
+    store.shared.catalog.pin(Signal::Traces, range.0, range.1).await.expect("noted");
+    archive.set_pins(store.shared.catalog.pins().await.expect("read"));
+    store.apply_retention().await;
+    assert_eq!((store.segments(), store.archived_segments()), (2, 1));
+    store.archive().await.expect("nothing goes");
+    assert_eq!(store.table_rows().await, 20);
+    store.shows_all(&tenant("default"), &sent);
+    drop(archive);
+    store.leave().await;
+    let store = StillStore::open_with(options, Disk::default(), clock()).await;
+    store.apply_retention().await;
+    assert_eq!(store.archived_segments(), 1, "a pin outlives a start");
+    assert!(store.shared.catalog.unpin(Signal::Traces, range.0, range.1).await.expect("noted"));
+    store.leave().await;
+}
