@@ -1,14 +1,11 @@
 //! Rules and notifications: what the configuration says, made into what alerting runs with.
 
-use std::{
-    net::SocketAddr,
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::{Context, anyhow};
 use http_body_util::Full;
 use hyper::{Response, StatusCode, body::Bytes};
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weir_collector::receivers::prometheus::ToldPeers;
@@ -63,7 +60,7 @@ impl Alerts {
         hostname: &str,
     ) -> anyhow::Result<()> {
         let version = {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = self.known.lock();
             if (&known.0.alertmanagers, &known.0.webhooks)
                 != (&config.alerting.alertmanagers, &config.alerting.webhooks)
             {

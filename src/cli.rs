@@ -54,6 +54,53 @@ pub(crate) enum Command {
     /// Check files of rules, run their unit tests, or see what they would have done.
     #[command(subcommand, after_help = RULES_EXAMPLES)]
     Rules(RulesCommand),
+    /// Ask a running weir how its archive fares, whether it is whole, or to keep a time on local disk.
+    #[command(subcommand, after_help = ARCHIVE_EXAMPLES)]
+    Archive(ArchiveCommand),
+}
+
+/// What to do with the archive.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ArchiveCommand {
+    /// What is on local disk only, what the bucket has, what its tables have.
+    Status {
+        /// The weir that is asked: its `query.endpoint`.
+        #[arg(long, alias = "endpoint", value_name = "URL", default_value = "http://127.0.0.1:4320")]
+        url: String,
+    },
+    /// Look whether the bucket has everything that it should have, and name what it has not.
+    ///
+    /// Exits with 1 when something is missing or wrong.
+    Verify {
+        /// Read every byte and compare its checksum.
+        #[arg(long)]
+        deep: bool,
+        /// The weir that is asked: its `query.endpoint`.
+        #[arg(long, alias = "endpoint", value_name = "URL", default_value = "http://127.0.0.1:4320")]
+        url: String,
+    },
+    /// Keep what lies in a range of time on local disk, whatever retention says.
+    Pin(PinOptions),
+}
+
+/// Options of `weir archive pin`.
+#[derive(Debug, Args)]
+pub(crate) struct PinOptions {
+    /// When it begins: -7d, 2026-01-31T12:00:00Z, or Unix seconds.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) from: String,
+    /// When it ends.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, default_value = "now")]
+    pub(crate) to: String,
+    /// traces or logs; left out: both.
+    #[arg(long, value_name = "SIGNAL")]
+    pub(crate) signal: Option<String>,
+    /// Take back what was said of exactly this range.
+    #[arg(long)]
+    pub(crate) remove: bool,
+    /// The weir that is asked: its `query.endpoint`.
+    #[arg(long, alias = "endpoint", value_name = "URL", default_value = "http://127.0.0.1:4320")]
+    pub(crate) url: String,
 }
 
 /// What to do with rules.
@@ -263,6 +310,12 @@ Examples:
   weir sql --format csv \"SELECT * FROM spans WHERE status_code = 'error' LIMIT 100\" > errors.csv
   weir sql --endpoint http://weir.example:4320 - < query.sql
   weir sql \"EXPLAIN ANALYZE SELECT count(*) FROM spans WHERE service = 'cart'\"";
+
+const ARCHIVE_EXAMPLES: &str = "\
+Examples:
+  weir archive status
+  weir archive verify --deep
+  weir archive pin --from 2026-01-31T00:00:00Z --to 2026-02-01T00:00:00Z   the day of an incident";
 
 const RULES_EXAMPLES: &str = "\
 Examples:

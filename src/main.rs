@@ -2,6 +2,7 @@
 
 mod alerting;
 mod allocator;
+mod archive;
 mod banner;
 mod cli;
 mod config;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Convert { file, output } => convert(&file, output.as_deref()),
         Command::Sql(options) => sql::run(&options),
         Command::Rules(command) => return ended(rules::run(&command)),
+        Command::Archive(command) => return ended(archive::run(&command)),
     };
     ended(outcome.map(|()| ExitCode::SUCCESS))
 }

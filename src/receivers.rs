@@ -64,7 +64,7 @@ pub(crate) async fn open(
                 otlp::start(config, rules, clock, append, door.clone(), everybody(), tracker, stop).await
             }
             // Started when the query endpoint listens, or mounted on it.
-            ReceiverConfig::Prometheus(_) | ReceiverConfig::RemoteWrite(_) => continue,
+            ReceiverConfig::Prometheus(_) | ReceiverConfig::Synthetic(_) | ReceiverConfig::RemoteWrite(_) => continue,
             ReceiverConfig::Filelog(config) => {
                 let around = filelog::Surroundings {
                     receiver: id.clone(),
@@ -129,7 +129,7 @@ fn mounts(plan: &Plan, shared: Shared, append: Append, door: &SampleDoor) -> Vec
 /// Remote write on the query endpoint.
 fn remote_write_mount(plan: &Plan, door: &SampleDoor) -> Mount {
     let configured = plan.config.receivers.values().find_map(|config| match config {
-        ReceiverConfig::RemoteWrite(config) => Some(config.clone()),
+        ReceiverConfig::RemoteWrite(config) => Some((**config).clone()),
         _ => None,
     });
     let config = configured.unwrap_or_else(RemoteWriteConfig::default);
@@ -153,7 +153,7 @@ fn documents(plan: &Plan, config: &ElasticsearchConfig, append: Append) -> Elast
 }
 
 /// What makes a span acceptable: the receiver's bounds, and the times that storage takes; and what is done with it.
-fn admission_rules(limits: SpanLimits, storage: &StorageConfig, processing: Processing) -> AdmissionRules {
+pub(crate) fn admission_rules(limits: SpanLimits, storage: &StorageConfig, processing: Processing) -> AdmissionRules {
     let (accept_past, accept_future) = match storage.accept {
         Accept::Any => (None, None),
         Accept::Window { past, future } => (Some(past), Some(future)),

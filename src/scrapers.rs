@@ -1,10 +1,10 @@
-//! The scrapers of a running weir: started once the query endpoint listens, changed on SIGHUP, shown by the API.
+//! The scrapers and probers of a running weir: started once the query endpoint listens, changed on SIGHUP, shown by the API.
 
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use anyhow::Context;
@@ -14,11 +14,23 @@ use hyper::{
     body::Bytes,
     header::{CONTENT_TYPE, HeaderValue},
 };
-use weir_collector::receivers::prometheus::{self, PrometheusConfig, Scraper, Surroundings};
+use parking_lot::Mutex;
+use weir_collector::{
+    Append,
+    receivers::{
+        SpanLimits,
+        prometheus::{self, PrometheusConfig, Scraper, Surroundings},
+        synthetic::{ProbeSurroundings, Prober, SyntheticConfig},
+    },
+};
 use weir_proto::metrics::Labels;
 use weir_query::{LabelTest, http::Mount};
 
-use crate::config::ReceiverConfig;
+use crate::{
+    config::{ReceiverConfig, StorageConfig},
+    receivers::admission_rules,
+    samplers::Samplers,
+};
 
 /// The job by which Weir scrapes itself, as configs/all_in_one.yaml writes it.
 const OWN_JOB: &str = "weir";
@@ -29,8 +41,66 @@ const OWN_TARGET: &str = "127.0.0.1:4320";
 pub(crate) struct Scrapers(Arc<Mutex<BTreeMap<String, Running>>>);
 
 struct Running {
-    scraper: Arc<Scraper>,
-    config: PrometheusConfig,
+    asking: Asking,
+    config: Wanted,
+}
+
+enum Asking {
+    Scraper(Arc<Scraper>),
+    Prober(Prober),
+}
+
+#[derive(Clone, PartialEq)]
+enum Wanted {
+    Prometheus(PrometheusConfig),
+    Synthetic(SyntheticConfig),
+}
+
+/// What starting another one takes.
+pub(crate) struct Around {
+    pub(crate) scraping: Surroundings,
+    /// Where traces of probes go.
+    pub(crate) append: Append,
+    pub(crate) storage: StorageConfig,
+}
+
+impl Around {
+    fn start(&self, id: &str, config: &Wanted, samplers: &Samplers) -> anyhow::Result<Asking> {
+        Ok(match config {
+            Wanted::Prometheus(config) => Asking::Scraper(Arc::new(Scraper::start(config, self.scraping.clone())?)),
+            Wanted::Synthetic(config) => {
+                let (scraping, append) = (self.scraping.clone(), self.append.clone());
+                let rules = admission_rules(SpanLimits::default(), &self.storage, samplers.processing(id));
+                Asking::Prober(Prober::start(config, ProbeSurroundings { scraping, append, rules })?)
+            }
+        })
+    }
+}
+
+impl Asking {
+    /// Takes on another configuration; one of the other kind cannot come.
+    fn reload(&self, config: &Wanted) -> anyhow::Result<()> {
+        match (self, config) {
+            (Self::Scraper(scraper), Wanted::Prometheus(config)) => Ok(scraper.reload(config)?),
+            (Self::Prober(prober), Wanted::Synthetic(config)) => Ok(prober.reload(config)?),
+            (Self::Scraper(scraper), Wanted::Synthetic(_)) => Ok(scraper.reload(&PrometheusConfig::default())?),
+            (Self::Prober(prober), Wanted::Prometheus(_)) => Ok(prober.reload(&SyntheticConfig::default())?),
+        }
+    }
+
+    fn end(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Scraper(scraper) => Ok(scraper.reload(&PrometheusConfig::default())?),
+            Self::Prober(prober) => Ok(prober.reload(&SyntheticConfig::default())?),
+        }
+    }
+
+    fn scraper(&self) -> Arc<Scraper> {
+        match self {
+            Self::Scraper(scraper) => scraper.clone(),
+            Self::Prober(prober) => prober.scraper(),
+        }
+    }
 }
 
 impl Scrapers {
@@ -41,35 +111,43 @@ impl Scrapers {
         receivers: &BTreeMap<String, ReceiverConfig>,
         file: Option<&Path>,
         own: SocketAddr,
-        surroundings: &Surroundings,
+        around: &Around,
+        samplers: &Samplers,
     ) -> anyhow::Result<bool> {
-        let mut running = self.0.lock().expect("no panic while it is held");
+        let mut running = self.0.lock();
         let mut wanted = BTreeMap::new();
         for (id, config) in receivers {
-            if let ReceiverConfig::Prometheus(config) = config {
-                let mut config = at_own(config, own);
-                if let Some(folder) = file.and_then(Path::parent) {
-                    config.resolve_files(folder);
+            let folder = file.and_then(Path::parent);
+            match config {
+                ReceiverConfig::Prometheus(config) => {
+                    let mut config = at_own(config, own);
+                    folder.into_iter().for_each(|folder| config.resolve_files(folder));
+                    wanted.insert(id.clone(), Wanted::Prometheus(config));
                 }
-                wanted.insert(id.clone(), config);
+                ReceiverConfig::Synthetic(config) => {
+                    let mut config = (**config).clone();
+                    folder.into_iter().for_each(|folder| config.resolve_files(folder));
+                    wanted.insert(id.clone(), Wanted::Synthetic(config));
+                }
+                _ => {}
             }
         }
         let mut is_changed = false;
         for (_, gone) in running.extract_if(.., |id, _| !wanted.contains_key(id)) {
-            gone.scraper.reload(&PrometheusConfig::default()).context("ending jobs")?;
+            gone.asking.end().context("ending jobs")?;
             is_changed = true;
         }
         for (id, config) in wanted {
             match running.get_mut(&id) {
                 Some(known) if known.config == config => continue,
                 Some(known) => {
-                    known.scraper.reload(&config).with_context(|| format!("receiver {id}"))?;
+                    known.asking.reload(&config).with_context(|| format!("receiver {id}"))?;
                     known.config = config;
                 }
                 None => {
-                    let scraper = Scraper::start(&config, surroundings.clone());
-                    let scraper = Arc::new(scraper.with_context(|| format!("receiver {id}"))?);
-                    running.insert(id, Running { scraper, config });
+                    let started = around.start(&id, &config, samplers);
+                    let asking = started.with_context(|| format!("receiver {id}"))?;
+                    running.insert(id, Running { asking, config });
                 }
             }
             is_changed = true;
@@ -78,7 +156,7 @@ impl Scrapers {
     }
 
     fn all(&self) -> Vec<Arc<Scraper>> {
-        self.0.lock().expect("no panic while it is held").values().map(|running| running.scraper.clone()).collect()
+        self.0.lock().values().map(|running| running.asking.scraper()).collect()
     }
 
     /// What the query endpoint shows of them.

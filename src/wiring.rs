@@ -23,7 +23,7 @@ use crate::{
     demo::Shop,
     receivers::{self, Opened},
     samplers::Samplers,
-    scrapers::Scrapers,
+    scrapers::{Around, Scrapers},
     shutdown::{Asked, Signals},
 };
 
@@ -94,7 +94,7 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
 /// The scrapers, with what starting another one takes.
 struct Scraping {
     scrapers: Scrapers,
-    surroundings: Surroundings,
+    around: Around,
     /// Where the query endpoint listens.
     own: SocketAddr,
     alerts: Alerts,
@@ -123,7 +123,7 @@ async fn start(
     };
     let door = SampleDoor::new(store, accept_window(plan.config.storage.accept));
     let Opened { ports: receivers, mounts: pushed } =
-        receivers::open(plan, append, store, &door, samplers, tracker, stop).await?;
+        receivers::open(plan, append.clone(), store, &door, samplers, tracker, stop).await?;
     let hostname = hostname();
     let scrapers = Scrapers::default();
     let mut mounts = scrapers.mounts(&hostname);
@@ -151,7 +151,7 @@ async fn start(
     )
     .await
     .with_context(|| format!("cannot listen on query.endpoint {}", query.endpoint))?;
-    let surroundings = Surroundings {
+    let scraping = Surroundings {
         tenant: TenantId::default(),
         door,
         clock: Clock::system(),
@@ -160,10 +160,11 @@ async fn start(
         tracker: tracker.clone(),
         stop: stop.clone(),
     };
+    let around = Around { scraping, append, storage: plan.config.storage.clone() };
     scrapers
-        .set(&plan.config.receivers, plan.config_file.as_deref(), address, &surroundings)
+        .set(&plan.config.receivers, plan.config_file.as_deref(), address, &around, samplers)
         .context("cannot start scraping")?;
-    let hostname = &surroundings.hostname;
+    let hostname = &around.scraping.hostname;
     alerts.set(&plan.config, plan.config_file.as_deref(), address, hostname).await.context("cannot use the rules")?;
     let banner = banner::text(plan.config_file.as_deref(), &plan.data, &receivers, address);
     // Whoever started it may have closed stdout: no reason to stop.
@@ -173,7 +174,7 @@ async fn start(
         let address = otlp_http.context("the demo needs a receiver that speaks OTLP over HTTP")?.address;
         tokio::spawn(shop.clone().open(address, stop.clone()));
     }
-    Ok(Scraping { scrapers, surroundings, own: address, alerts })
+    Ok(Scraping { scrapers, around, own: address, alerts })
 }
 
 /// The one place where callers get their tenant, on every port: who names none has the default one.
@@ -258,12 +259,12 @@ async fn reload(plan: &Plan, samplers: &mut Samplers, scraping: &Scraping, store
         warn!("SIGHUP: {warning}");
     }
     let file = file.display();
-    let Scraping { scrapers, surroundings, own, alerts } = scraping;
+    let Scraping { scrapers, around, own, alerts } = scraping;
     let in_words = |error: anyhow::Error| format!("{error:#}");
     // Rules first: their files are what may be wrong.
-    alerts.set(&next, plan.config_file.as_deref(), *own, &surroundings.hostname).await.map_err(in_words)?;
+    alerts.set(&next, plan.config_file.as_deref(), *own, &around.scraping.hostname).await.map_err(in_words)?;
     let scrapes_otherwise =
-        scrapers.set(&next.receivers, plan.config_file.as_deref(), *own, surroundings).map_err(in_words)?;
+        scrapers.set(&next.receivers, plan.config_file.as_deref(), *own, around, samplers).map_err(in_words)?;
     if scrapes_otherwise {
         info!("SIGHUP: {file}: its scrape configs hold from now on");
     }

@@ -4,6 +4,8 @@
 #   cc                a C compiler: SQLite, zstd and mimalloc are compiled in; without it there is no test run
 #   mkfs.ext4, mount  the power-cut test's file system, which is run as root only
 #   python3 + venv    the OpenTelemetry SDK as a client, DuckDB as a reader (tests/requirements.txt)
+#                     deltalake, Polars and another DuckDB as readers of tables (tests/requirements-tables.txt)
+#   versitygw         a real S3 server for the archive's store, when go is there
 #   node + npm        the same client for JavaScript (tests/package.json), and the web UI, when node is there: it is not installed
 #   chromium          the web UI's tests in a browser, when node is there
 #   alertmanager      Prometheus', which alerts are sent to
@@ -69,6 +71,29 @@ if [[ -f tests/requirements.txt ]]; then
     else
       say "no OpenTelemetry SDK and no DuckDB for Python: the tests that use them do not run"
     fi
+  fi
+fi
+
+if [[ -f tests/requirements-tables.txt ]]; then
+  venv=${CARGO_TARGET_DIR:-target}/test-venv-tables
+  if ! cmp -s tests/requirements-tables.txt "$venv/requirements.txt" || ! "$venv/bin/python3" -c 'import deltalake, duckdb_extension_delta, polars' 2>/dev/null; then
+    say "installing tests/requirements-tables.txt into $venv"
+    if python3 -m venv --clear "$venv" &&
+      timeout --kill-after=10 300 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-input -r tests/requirements-tables.txt; then
+      cp tests/requirements-tables.txt "$venv/requirements.txt"
+    else
+      say "no deltalake, Polars and DuckDB for tables: what others read of them is not tested"
+    fi
+  fi
+fi
+
+if command -v go >/dev/null; then
+  mkdir -p "${CARGO_TARGET_DIR:-target}/test-bin"
+  bin=$(cd "${CARGO_TARGET_DIR:-target}/test-bin" && pwd)
+  if [[ ! -x $bin/versitygw ]]; then
+    say "installing versitygw into $bin"
+    GOBIN=$bin GOFLAGS= timeout --kill-after=10 600 go install github.com/versity/versitygw/cmd/versitygw@v1.8.0 >/dev/null 2>&1 ||
+      say "no versitygw: the archive's store is tested without a real S3 server"
   fi
 fi
 

@@ -1,11 +1,6 @@
 //! The load generator against a server made for it, which keeps spans in memory and can be told to lie.
 
-use std::{
-    convert::Infallible,
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
@@ -19,6 +14,7 @@ use opentelemetry_proto::tonic::{
     collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse},
     trace::v1::{ResourceSpans, ScopeSpans},
 };
+use parking_lot::Mutex;
 use prost::Message;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -99,7 +95,7 @@ impl Fake {
     }
 
     fn export(&self, request: ExportTraceServiceRequest, grpc: bool) -> Result<Answer, std::io::Error> {
-        let mut kept = self.requests.lock().expect("no panic while held");
+        let mut kept = self.requests.lock();
         kept.0 += 1;
         let mut spans = request.resource_spans;
         let mut response = ExportTraceServiceResponse::default();
@@ -148,7 +144,7 @@ impl Fake {
 
     fn trace(&self, id: &str) -> Answer {
         let mut found = Vec::new();
-        for of in &self.requests.lock().expect("no panic while held").1 {
+        for of in &self.requests.lock().1 {
             for scope in &of.scope_spans {
                 let hex = |span: &[u8]| span.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
                 let spans: Vec<_> = scope.spans.iter().filter(|span| hex(&span.trace_id) == id).cloned().collect();
@@ -163,7 +159,7 @@ impl Fake {
     }
 
     fn ledger(&self) -> Answer {
-        let kept = self.requests.lock().expect("no panic while held");
+        let kept = self.requests.lock();
         let spans = kept.1.iter().flat_map(|of| &of.scope_spans).map(|of| of.spans.len() as u64).sum::<u64>();
         let accepted = spans + u64::from(self.lie == Lie::MiscountsTheLedger);
         let tally = json!({ "accepted": accepted, "kept": spans, "pending": 0, "dropped": {}, "damaged": 0 });

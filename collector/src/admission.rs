@@ -2,14 +2,11 @@
 
 mod lines;
 
-use std::{
-    fmt::Write,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt::Write, time::Duration};
 
 use bytes::Bytes;
 pub use lines::admit_lines;
+use parking_lot::Mutex;
 use weir_proto::{
     Signal, SpanId, TenantId, TraceId,
     otlp::{
@@ -239,7 +236,7 @@ fn rewrite(signal: Signal, payload: &[u8]) -> Result<Bytes, AdmissionError> {
     if payload.len() > REWRITTEN_BYTES_MAX {
         return Err(AdmissionError::UnusualOrder);
     }
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = ONE_AT_A_TIME.lock();
     let canonical = match signal {
         Signal::Traces => traces::canonical,
         Signal::Logs => logs::canonical,

@@ -30,6 +30,13 @@ pub struct InvalidConfig {
     problem: String,
 }
 
+impl InvalidConfig {
+    /// The key below the receiver's, and what is wrong with its value.
+    pub fn into_parts(self) -> (String, String) {
+        (self.key.to_owned(), self.problem)
+    }
+}
+
 /// Checks the values of the receiver of this type.
 #[derive(Debug, Clone, Copy)]
 pub struct Check(pub &'static str);

@@ -9,6 +9,7 @@ use weir_proto::nearest::unknown;
 use super::{
     AlertingConfig, Config, StorageConfig, components, listeners,
     pipelines::{self, Connected},
+    receivers,
     service::{self, Name},
     yaml::{Node, Position, Problem, Reading, Step, Value},
 };
@@ -48,7 +49,7 @@ pub(super) fn check(root: &Node, findings: &mut Findings) -> Config {
     for entry in root.entries().filter(|entry| !SECTIONS.contains(&entry.key.as_str())) {
         findings.problem(entry.at, &[&entry.key], unknown("key", &entry.key, SECTIONS));
     }
-    let receivers = components::receivers(root, findings);
+    let receivers = receivers::receivers(root, findings);
     let receivers = receivers.unwrap_or_else(|| Config::built_in().receivers);
     let blocks = components::processors(root, findings);
     components::others(root, findings);

@@ -1,14 +1,7 @@
 //! The components that a configuration can name: receivers and processors, and those of the Collector that are not here.
 
-use std::collections::BTreeMap;
-
-use weir_collector::{
-    processors::{probabilistic_sampler::ProbabilisticSamplerConfig, tail_sampling::TailSamplingConfig},
-    receivers::{
-        elasticsearch::ElasticsearchConfig, filelog::FilelogConfig, loki::LokiConfig, otlp::OtlpConfig,
-        prometheus::PrometheusConfig, remote_write::RemoteWriteConfig, splunk_hec::SplunkHecConfig,
-        syslog::SyslogConfig, zipkin::ZipkinConfig,
-    },
+use weir_collector::processors::{
+    probabilistic_sampler::ProbabilisticSamplerConfig, tail_sampling::TailSamplingConfig,
 };
 
 use weir_proto::nearest::unknown;
@@ -16,7 +9,7 @@ use weir_proto::nearest::unknown;
 use super::{
     check::Findings,
     elsewhere::{self, Standing},
-    prometheus,
+    receivers,
     yaml::{Entry, Node, Position, Problem, Reading, Step, Value},
 };
 
@@ -54,47 +47,13 @@ impl Kind {
     }
 
     /// The types that exist here.
-    fn types(self) -> &'static [&'static str] {
+    fn types(self) -> Vec<&'static str> {
         match self {
-            Self::Receiver => &[
-                "elasticsearch_bulk",
-                "file_log",
-                "filelog",
-                "loki",
-                "otlp",
-                "prometheus",
-                "prometheusremotewrite",
-                "splunk_hec",
-                "syslog",
-                "zipkin",
-            ],
-            Self::Processor => &["probabilistic_sampler", "tail_sampling"],
-            Self::Exporter | Self::Connector | Self::Extension => &[],
+            Self::Receiver => receivers::TYPES.concat(),
+            Self::Processor => PROCESSORS.iter().map(|(name, _)| *name).collect(),
+            Self::Exporter | Self::Connector | Self::Extension => Vec::new(),
         }
     }
-}
-
-/// A receiver of one of the types, with its settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ReceiverConfig {
-    /// `otlp`.
-    Otlp(Box<OtlpConfig>),
-    /// `prometheus`.
-    Prometheus(Box<PrometheusConfig>),
-    /// `prometheusremotewrite`.
-    RemoteWrite(RemoteWriteConfig),
-    /// `zipkin`.
-    Zipkin(ZipkinConfig),
-    /// `loki`.
-    Loki(LokiConfig),
-    /// `elasticsearch_bulk`.
-    Elasticsearch(ElasticsearchConfig),
-    /// `splunk_hec`.
-    SplunkHec(SplunkHecConfig),
-    /// `syslog`.
-    Syslog(Box<SyslogConfig>),
-    /// `filelog`.
-    Filelog(Box<FilelogConfig>),
 }
 
 /// A processor as configured.
@@ -112,6 +71,20 @@ pub(crate) enum ProcessorConfig {
     TailSampling(Box<TailSamplingConfig>),
 }
 
+/// Reads settings that stand there; `None` when something is wrong with them, and said.
+type ReadProcessor = fn(&Node, &[Step], &mut Reading<'_>) -> Option<ProcessorConfig>;
+
+/// The types of processors: a row each.
+const PROCESSORS: &[(&str, ReadProcessor)] = &[
+    ("probabilistic_sampler", |node, steps, reading| {
+        reading.read(node, steps, |_| Ok(())).map(ProcessorConfig::ProbabilisticSampler)
+    }),
+    ("tail_sampling", |node, steps, reading| {
+        let check = |config: &TailSamplingConfig| config.check().map_err(|problem| (String::new(), problem));
+        reading.read(node, steps, check).map(|config| ProcessorConfig::TailSampling(Box::new(config)))
+    }),
+];
+
 /// A component's id as the Collector writes it, `type` or `type/name`, without the blanks around.
 pub(super) fn id_of(text: &str) -> String {
     match text.split_once('/') {
@@ -121,7 +94,7 @@ pub(super) fn id_of(text: &str) -> String {
 }
 
 /// The components of a section whose type exists here; what is wrong with the others is said.
-fn usable<'n>(root: &'n Node, kind: Kind, findings: &mut Findings) -> Vec<(String, &'n Entry)> {
+pub(super) fn usable<'n>(root: &'n Node, kind: Kind, findings: &mut Findings) -> Vec<(String, &'n Entry)> {
     let Some(section) = root.get(kind.section()) else { return Vec::new() };
     if !matches!(section.node.value, Value::Map(_) | Value::Null) {
         findings.problem(
@@ -151,71 +124,10 @@ fn usable<'n>(root: &'n Node, kind: Kind, findings: &mut Findings) -> Vec<(Strin
             Some(Standing::Missing(words)) => {
                 findings.problem(entry.at, &way, format!("{word} `{id}` is not there yet: {words}"));
             }
-            None => findings.problem(entry.at, &way, unknown(word, component_type, kind.types())),
+            None => findings.problem(entry.at, &way, unknown(word, component_type, &kind.types())),
         }
     }
     usable
-}
-
-/// `receivers`, by id; `None` when the file says nothing of them.
-pub(super) fn receivers(root: &Node, findings: &mut Findings) -> Option<BTreeMap<String, ReceiverConfig>> {
-    root.get("receivers").filter(|section| !matches!(section.node.value, Value::Null))?;
-    let mut receivers = BTreeMap::new();
-    for (id, entry) in usable(root, Kind::Receiver, findings) {
-        let steps = [Step::Key("receivers".into()), Step::Key(entry.key.clone())];
-        let mut node = entry.node.clone();
-        elsewhere::take_out(&mut node, &entry.key, &mut findings.problems, &mut findings.warnings);
-        prometheus::take_out(&mut node, &steps, findings);
-        let mut reading = Reading { problems: &mut findings.problems };
-        let config = match id.split('/').next().unwrap_or_default() {
-            "zipkin" => {
-                let check = |config: &ZipkinConfig| config.check().map_err(|error| flaw(&error.to_string()));
-                reading.read(&node, &steps, check).map(ReceiverConfig::Zipkin)
-            }
-            "loki" => {
-                let check = |config: &LokiConfig| config.check().map_err(|error| flaw(&error.to_string()));
-                reading.read(&node, &steps, check).map(ReceiverConfig::Loki)
-            }
-            "elasticsearch_bulk" => {
-                let check = |config: &ElasticsearchConfig| config.check().map_err(|error| flaw(&error.to_string()));
-                reading.read(&node, &steps, check).map(ReceiverConfig::Elasticsearch)
-            }
-            "splunk_hec" => {
-                let check = |config: &SplunkHecConfig| config.check().map_err(|error| flaw(&error.to_string()));
-                reading.read(&node, &steps, check).map(ReceiverConfig::SplunkHec)
-            }
-            "syslog" => {
-                let check = |config: &SyslogConfig| config.check().map_err(|error| flaw(&error.to_string()));
-                reading.read(&node, &steps, check).map(|config| ReceiverConfig::Syslog(Box::new(config)))
-            }
-            "filelog" | "file_log" => {
-                let check = |config: &FilelogConfig| config.check();
-                reading.read(&node, &steps, check).map(|config| ReceiverConfig::Filelog(Box::new(config)))
-            }
-            "prometheus" => {
-                let check = |config: &PrometheusConfig| config.check().map_err(|error| flaw(&error.to_string()));
-                reading.read(&node, &steps, check).map(|config| ReceiverConfig::Prometheus(Box::new(config)))
-            }
-            "prometheusremotewrite" => {
-                let check = |config: &RemoteWriteConfig| config.check().map_err(|error| flaw(&error.to_string()));
-                reading.read(&node, &steps, check).map(ReceiverConfig::RemoteWrite)
-            }
-            _ => {
-                let check = |config: &OtlpConfig| config.check().map_err(|error| flaw(&error.to_string()));
-                reading.read(&node, &steps, check).map(|config| ReceiverConfig::Otlp(Box::new(config)))
-            }
-        };
-        if let Some(config) = config {
-            receivers.insert(id, config);
-        }
-    }
-    Some(receivers)
-}
-
-/// `receivers.TYPE.KEY: PROBLEM` in its parts.
-fn flaw(message: &str) -> (String, String) {
-    let parts = message.split_once(": ").and_then(|(path, problem)| Some((path.splitn(3, '.').nth(2)?, problem)));
-    parts.map_or_else(|| (String::new(), message.to_owned()), |(key, problem)| (key.to_owned(), problem.to_owned()))
 }
 
 /// `processors`, in the order written.
@@ -224,13 +136,9 @@ pub(super) fn processors(root: &Node, findings: &mut Findings) -> Vec<ProcessorB
     for (id, entry) in usable(root, Kind::Processor, findings) {
         let steps = [Step::Key("processors".into()), Step::Key(entry.key.clone())];
         let mut reading = Reading { problems: &mut findings.problems };
-        let config = if id.split('/').next() == Some("probabilistic_sampler") {
-            reading.read(&entry.node, &steps, |_| Ok(())).map(ProcessorConfig::ProbabilisticSampler)
-        } else {
-            let check = |config: &TailSamplingConfig| config.check().map_err(|problem| (String::new(), problem));
-            reading.read(&entry.node, &steps, check).map(|config| ProcessorConfig::TailSampling(Box::new(config)))
-        };
-        if let Some(config) = config {
+        let name = id.split('/').next();
+        let row = PROCESSORS.iter().find(|(of, _)| Some(*of) == name);
+        if let Some(config) = row.and_then(|(_, read)| read(&entry.node, &steps, &mut reading)) {
             blocks.push(ProcessorBlock { id, at: entry.at, config });
         }
     }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use weir_collector::receivers::otlp::OtlpConfig;
 use weir_proto::endpoint::with_host;
 
 use super::{
@@ -30,33 +29,8 @@ pub(super) fn check(
 ) {
     let mut listeners = Vec::new();
     for (id, config) in receivers {
-        match config {
-            ReceiverConfig::Otlp(otlp) => {
-                let OtlpConfig { protocols, .. } = otlp.as_ref();
-                if let Some(grpc) = &protocols.grpc {
-                    listeners.push((vec!["receivers", id, "protocols", "grpc", "endpoint"], grpc.endpoint.as_str()));
-                }
-                if let Some(http) = &protocols.http {
-                    listeners.push((vec!["receivers", id, "protocols", "http", "endpoint"], &http.endpoint));
-                }
-            }
-            ReceiverConfig::Loki(loki) => {
-                let way = vec!["receivers", id, "protocols", "http", "endpoint"];
-                listeners.push((way, &loki.protocols.http.endpoint));
-            }
-            // One asks, the other is on the query endpoint.
-            ReceiverConfig::Prometheus(_) | ReceiverConfig::RemoteWrite(_) | ReceiverConfig::Filelog(_) => {}
-            ReceiverConfig::Elasticsearch(config) => {
-                listeners.push((vec!["receivers", id, "endpoint"], &config.endpoint));
-            }
-            ReceiverConfig::SplunkHec(config) => listeners.push((vec!["receivers", id, "endpoint"], &config.endpoint)),
-            // Its port for datagrams is another one than that for connections.
-            ReceiverConfig::Syslog(config) => {
-                if let Some(tcp) = &config.tcp {
-                    listeners.push((vec!["receivers", id, "tcp", "listen_address"], &tcp.listen_address));
-                }
-            }
-            ReceiverConfig::Zipkin(zipkin) => listeners.push((vec!["receivers", id, "endpoint"], &zipkin.endpoint)),
+        for (key, endpoint) in config.listeners() {
+            listeners.push(([["receivers", id].as_slice(), key].concat(), endpoint));
         }
     }
     listeners.push((vec!["query", "endpoint"], query_endpoint));

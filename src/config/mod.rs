@@ -4,6 +4,7 @@
 //! rest looked at all the same, so that one run says everything. docs/configuration.md lists every key.
 
 mod alerting;
+mod archive;
 mod bytes;
 mod check;
 mod components;
@@ -15,6 +16,7 @@ mod listeners;
 mod period;
 mod pipelines;
 mod prometheus;
+mod receivers;
 mod service;
 mod storage;
 
@@ -26,11 +28,12 @@ use weir_query::http::QueryConfig;
 
 pub(crate) use self::{
     alerting::AlertingConfig,
-    components::{ProcessorConfig, ReceiverConfig},
+    components::ProcessorConfig,
     convert::convert,
     error::ConfigError,
     pipelines::Pipelines,
     prometheus::target_groups,
+    receivers::ReceiverConfig,
     storage::{Accept, StorageConfig},
 };
 use self::{
@@ -130,10 +133,11 @@ impl Config {
         // By name, so that a field added to a configuration is placed in a section before this compiles.
         // Alerting takes on another configuration as it runs, as scraping does, but for two keys.
         let Self { receivers, processors, storage, query, alerting, drain_max, warnings: _, shown: _ } = self;
-        // Scraping takes on another configuration as it runs.
+        // Scraping and probing take on another configuration as they run.
         let others = |receivers: &BTreeMap<String, ReceiverConfig>| {
             let mut receivers = receivers.clone();
-            receivers.retain(|_, config| !matches!(config, ReceiverConfig::Prometheus(_)));
+            receivers
+                .retain(|_, config| !matches!(config, ReceiverConfig::Prometheus(_) | ReceiverConfig::Synthetic(_)));
             receivers
         };
         let sections = [

@@ -55,6 +55,7 @@ fn required(path: &str) -> &'static str {
         "processors.tail_sampling" => "policies: [{name: all, type: always_sample}]",
         "receivers.syslog" => "udp: {listen_address: '127.0.0.1:514'}",
         "receivers.filelog" => "include: [/x]",
+        "receivers.synthetic.modules.NAME" => "prober: http",
         "processors.probabilistic_sampler" => "sampling_percentage: 1",
         _ => "",
     }
@@ -69,6 +70,9 @@ fn complete(path: &str, inner: &str) -> String {
         }
         "receivers.syslog.line_limits" => {
             text.replacen("{line_limits", &format!("{{{}, line_limits", required("receivers.syslog")), 1)
+        }
+        _ if path.starts_with("receivers.synthetic.modules.NAME.") => {
+            text.replacen("{NAME: {", "{NAME: {prober: http, ", 1)
         }
         _ if required(path).is_empty() => text,
         _ => nested(path, &format!("{}, {inner}", required(path))),

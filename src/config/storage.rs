@@ -11,6 +11,7 @@ use weir_proto::otlp::logs::IdNames;
 use weir_store::StoreOptions;
 
 use super::{
+    archive::ArchiveConfig,
     bytes::ByteSize,
     or_default,
     period::{Period, Retention},
@@ -55,6 +56,8 @@ pub(crate) struct StorageConfig {
     merge: MergeConfig,
     #[serde(deserialize_with = "or_default")]
     logs: LogsConfig,
+    #[serde(deserialize_with = "or_default")]
+    archive: ArchiveConfig,
 }
 
 impl Default for StorageConfig {
@@ -74,6 +77,7 @@ impl Default for StorageConfig {
             seal: SealConfig::default(),
             merge: MergeConfig::default(),
             logs: LogsConfig::default(),
+            archive: ArchiveConfig::default(),
         }
     }
 }
@@ -285,6 +289,7 @@ impl StorageConfig {
             retention_metrics: self.retention.metrics.0,
             size_bytes_max: self.size_max.map(|size| size.0),
             line_ids: self.line_ids(),
+            archive: self.archive.options(),
         }
     }
 

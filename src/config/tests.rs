@@ -113,6 +113,7 @@ service: {drain_max: 12s}
         retention_logs: Some(Duration::from_secs(5 * 24 * 3600)),
         retention_metrics: Some(Duration::from_secs(6 * 24 * 3600)),
         size_bytes_max: Some(100 << 30),
+        archive: None,
         line_ids: IdNames::USUAL,
     };
     assert_eq!(format!("{options:?}"), format!("{expected:?}"));
@@ -171,11 +172,11 @@ fn a_wrong_name_says_where_and_what_to_write() {
         ),
         (
             "receivers:\n  kafkaesque: {}\n",
-            "weir.yaml:2:3: unknown receiver `kafkaesque`. Known here: elasticsearch_bulk, file_log, filelog, loki, otlp, prometheus, prometheusremotewrite, splunk_hec, syslog, zipkin",
+            "weir.yaml:2:3: unknown receiver `kafkaesque`. Known here: elasticsearch_bulk, file_log, filelog, loki, otlp, prometheus, prometheusremotewrite, splunk_hec, synthetic, syslog, zipkin",
         ),
         (
             "receivers:\n  otpl: {}\n",
-            "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: elasticsearch_bulk, file_log, filelog, loki, otlp, prometheus, prometheusremotewrite, splunk_hec, syslog, zipkin",
+            "weir.yaml:2:3: unknown receiver `otpl`; did you mean `otlp`? Known here: elasticsearch_bulk, file_log, filelog, loki, otlp, prometheus, prometheusremotewrite, splunk_hec, synthetic, syslog, zipkin",
         ),
         ("receivers:\n  otlp/: {}\n", "weir.yaml:2:3: `otlp/` has no name after the /"),
         ("receivers: {otlp: {}, otlp: {}}\n", "weir.yaml:1:23: the key `otlp` is there twice"),

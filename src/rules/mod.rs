@@ -1,9 +1,9 @@
 //! `weir rules`: checks files of rules, runs their unit tests, and says what they would have done.
 
 mod check;
-mod moment;
+pub(crate) mod moment;
 mod replay;
-mod server;
+pub(crate) mod server;
 mod test;
 mod write;
 

@@ -3,7 +3,7 @@
 use weir_query::alerting::replay;
 
 /// Unix ms of a time.
-pub(super) fn read(text: &str, now_ms: i64) -> Result<i64, String> {
+pub(crate) fn read(text: &str, now_ms: i64) -> Result<i64, String> {
     if text == "now" {
         return Ok(now_ms);
     }
@@ -19,12 +19,12 @@ pub(super) fn read(text: &str, now_ms: i64) -> Result<i64, String> {
 }
 
 /// In RFC 3339, UTC.
-pub(super) fn shown(ms: i64) -> String {
+pub(crate) fn shown(ms: i64) -> String {
     replay::moment_text(ms)
 }
 
 /// `1d 2h`, the two largest units.
-pub(super) fn length(ms: i64) -> String {
+pub(crate) fn length(ms: i64) -> String {
     let seconds = ms / 1000;
     let units = [("d", seconds / 86_400), ("h", seconds / 3_600 % 24), ("m", seconds / 60 % 60), ("s", seconds % 60)];
     let parts: Vec<String> = units

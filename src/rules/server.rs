@@ -1,8 +1,10 @@
 //! Asks a running weir over HTTP, one question after the other.
 
+use std::time::Duration;
+
 use anyhow::{Context, bail};
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, Uri, body::Bytes, client::conn::http1, header};
+use hyper::{Method, Request, Uri, body::Bytes, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, runtime::Runtime};
 
@@ -10,7 +12,7 @@ use tokio::{net::TcpStream, runtime::Runtime};
 const ANSWER_BYTES_MAX: usize = 1 << 30;
 
 /// A running weir.
-pub(super) struct Server {
+pub(crate) struct Server {
     url: String,
     address: String,
     path: String,
@@ -18,13 +20,13 @@ pub(super) struct Server {
 }
 
 /// What it answered.
-pub(super) struct Answered {
-    pub(super) status: u16,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Server {
-    pub(super) fn new(url: &str) -> anyhow::Result<Self> {
+    pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
         let uri: Uri = url.parse().with_context(|| format!("--url {url}: not a URL"))?;
         if uri.scheme_str() != Some("http") {
             bail!("--url {url}: write it as http://HOST:PORT");
@@ -36,13 +38,28 @@ impl Server {
     }
 
     /// Posts a body, and waits for the whole answer.
-    pub(super) fn post(&self, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> anyhow::Result<Answered> {
+    pub(crate) fn post(&self, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> anyhow::Result<Answered> {
+        self.ask(Method::POST, path, headers, body)
+    }
+
+    /// Asks for what is at a path.
+    pub(crate) fn get(&self, path: &str) -> anyhow::Result<Answered> {
+        self.ask(Method::GET, path, &[], Vec::new())
+    }
+
+    /// Waits between two questions.
+    pub(crate) fn wait(&self, length: Duration) {
+        self.runtime.block_on(tokio::time::sleep(length));
+    }
+
+    fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> anyhow::Result<Answered> {
         self.runtime.block_on(async {
             let stream = TcpStream::connect(self.address.as_str()).await;
             let stream = stream.with_context(|| format!("cannot reach {}; is `weir run` running there?", self.url))?;
             let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
             tokio::spawn(connection);
-            let mut request = Request::post(format!("{}{path}", self.path)).header(header::HOST, &self.address);
+            let request = Request::builder().method(method).uri(format!("{}{path}", self.path));
+            let mut request = request.header(header::HOST, &self.address);
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }
@@ -62,7 +79,7 @@ impl Server {
     }
 
     /// Posts a form.
-    pub(super) fn form(&self, path: &str, fields: &[(&str, &str)]) -> anyhow::Result<Answered> {
+    pub(crate) fn form(&self, path: &str, fields: &[(&str, &str)]) -> anyhow::Result<Answered> {
         let mut body = String::new();
         for (name, value) in fields {
             if !body.is_empty() {

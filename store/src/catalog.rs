@@ -2,6 +2,8 @@
 //!
 //! SQLite behind SQL that PostgreSQL understands too. Every change is one transaction, durable when it returns.
 
+mod archived;
+
 use std::{collections::BTreeMap, path::Path, str::FromStr};
 
 use sqlx::{
@@ -10,6 +12,8 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use weir_proto::{Signal, TenantId};
+
+pub(crate) use archived::{ArchivedSegment, Stage};
 
 use crate::{journal::SourceCursors, ledger::Tally, segment::SegmentId};
 
@@ -32,6 +36,12 @@ CREATE TABLE IF NOT EXISTS journal_runs (
     journal TEXT NOT NULL, first_file BIGINT NOT NULL, shift_ns BIGINT NOT NULL, PRIMARY KEY (journal, first_file));
 CREATE TABLE IF NOT EXISTS source_cursors (
     journal TEXT NOT NULL, source BLOB NOT NULL, cursor BLOB NOT NULL, PRIMARY KEY (journal, source));
+CREATE TABLE IF NOT EXISTS archived (
+    journal TEXT NOT NULL, tenant TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, rows_count BIGINT NOT NULL,
+    bytes BIGINT NOT NULL, age_from_ns BIGINT NOT NULL, stage TEXT NOT NULL, since_ns BIGINT NOT NULL,
+    PRIMARY KEY (journal, tenant, id));
+CREATE TABLE IF NOT EXISTS pins (
+    journal TEXT NOT NULL, from_ns BIGINT NOT NULL, to_ns BIGINT NOT NULL, PRIMARY KEY (journal, from_ns, to_ns));
 ";
 
 /// The catalog could not be read or changed.
@@ -345,6 +355,15 @@ impl Catalog {
             add_items(&mut change.connection, (damaged.signal, &damaged.tenant), outcome, "", items).await?;
         }
         change.commit().await
+    }
+
+    /// A number that no other data folder has.
+    pub(crate) async fn instance(&self, chosen: i64) -> Result<i64, CatalogError> {
+        sqlx::query("INSERT INTO catalog VALUES ('instance', $1) ON CONFLICT DO NOTHING")
+            .bind(chosen)
+            .execute(&self.0)
+            .await?;
+        Ok(sqlx::query_scalar("SELECT value FROM catalog WHERE key = 'instance'").fetch_one(&self.0).await?)
     }
 
     /// Closes the database.

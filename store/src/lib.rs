@@ -2,8 +2,10 @@
 //!
 //! [`Store`] is the door: receivers append to it, queries take a [`Snapshot`] from it.
 
+pub mod archive;
 mod ask;
 mod catalog;
+mod columns;
 pub mod disk;
 pub mod head;
 pub mod journal;
@@ -23,6 +25,7 @@ mod store;
 mod upkeep;
 mod verdict;
 
+pub use archive::{ArchiveCheck, ArchiveFinding};
 pub use ask::{
     error::ReadError,
     field_test::{FieldFits, FieldTest},
@@ -46,7 +49,7 @@ pub use lane::{
 pub use ledger::{Ledger, Tally};
 pub use note::Note;
 pub use offset::Offset;
-pub use options::StoreOptions;
+pub use options::{ArchiveOptions, StoreOptions};
 pub use reject::{RejectReason, Rejection};
 pub use samples::{SeriesSamples, TimedHistogram};
 pub use scan::{Scan, ScanPart, ScanPiece};
@@ -58,4 +61,7 @@ pub use snapshot::{
     statistics::{Ranked, SeriesStatistics},
     stored_series::StoredSeries,
 };
-pub use store::{Arrived, LineFeed, SignalStatus, Store, StoreStatus, TracesBatch};
+pub use store::{
+    ArchiveStatus, ArchivedSignal, Arrived, LineFeed, SegmentPlace, Share, SignalStatus, Store, StoreStatus,
+    TracesBatch,
+};

@@ -1,6 +1,6 @@
 //! Where and how to keep things: every bound of the store, with its default.
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use weir_proto::{Signal, otlp::logs::IdNames};
 
@@ -59,6 +59,102 @@ pub struct StoreOptions {
     pub size_bytes_max: Option<u64>,
     /// Where lines' ids are looked for when the journal is read again. Those of lines that arrive were found before.
     pub line_ids: IdNames,
+    /// Where segments go for longer; `None`: they stay here alone.
+    pub archive: Option<ArchiveOptions>,
+}
+
+/// The archive: segments as files of open tables in a bucket.
+#[derive(Clone)]
+pub struct ArchiveOptions {
+    /// `s3://bucket/prefix`, `gs://…`, `az://…` or `file:///folder`.
+    pub url: String,
+    /// Another address than the provider's own.
+    pub endpoint: Option<String>,
+    /// S3's region.
+    pub region: Option<String>,
+    /// Whether S3's bucket is the first part of the path and not of the host's name.
+    pub path_style: bool,
+    /// Whether unencrypted HTTP is allowed.
+    pub allow_http: bool,
+    /// Who asks; without one the environment says it.
+    pub access_key_id: Option<String>,
+    /// The secret to it.
+    pub secret_access_key: Option<String>,
+    /// S3's session token.
+    pub session_token: Option<String>,
+    /// The process's environment: credentials.
+    pub environment: Vec<(String, String)>,
+    /// A segment of this size goes out.
+    pub segment_bytes_min: u64,
+    /// And so does one whose newest item is this old.
+    pub segment_age_max: Duration,
+    /// What was uploaded is committed to its table at least so often.
+    pub commit_interval: Duration,
+    /// Traces older than this leave the archive; `None` keeps them forever.
+    pub retention_traces: Option<Duration>,
+    /// The same of lines.
+    pub retention_logs: Option<Duration>,
+    /// The same of samples.
+    pub retention_metrics: Option<Duration>,
+    /// Objects that left a table stay so long for its readers.
+    pub grace: Duration,
+    /// Tenants of whom nothing is deleted.
+    pub hold: Vec<String>,
+    /// Bytes of what was read from the archive that stay on local disk.
+    pub cache_bytes_max: u64,
+    /// Bytes a second that uploads may take.
+    pub upload_bytes_per_s: Option<u64>,
+    /// Bytes that uploads may hold in memory.
+    pub upload_memory_bytes_max: u64,
+}
+
+impl ArchiveOptions {
+    /// The defaults, at `url`.
+    pub fn new(url: impl Into<String>) -> Self {
+        const MIB: u64 = 1 << 20;
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        Self {
+            url: url.into(),
+            endpoint: None,
+            region: None,
+            path_style: false,
+            allow_http: false,
+            access_key_id: None,
+            secret_access_key: None,
+            session_token: None,
+            environment: Vec::new(),
+            segment_bytes_min: 128 * MIB,
+            segment_age_max: DAY,
+            commit_interval: Duration::from_secs(300),
+            retention_traces: None,
+            retention_logs: None,
+            retention_metrics: None,
+            grace: 7 * DAY,
+            hold: Vec::new(),
+            cache_bytes_max: 10 * 1024 * MIB,
+            upload_bytes_per_s: None,
+            upload_memory_bytes_max: 64 * MIB,
+        }
+    }
+
+    /// How long a signal stays in the archive; `None` for ever.
+    pub fn retention(&self, signal: Signal) -> Option<Duration> {
+        match signal {
+            Signal::Traces => self.retention_traces,
+            Signal::Logs => self.retention_logs,
+            Signal::Metrics => self.retention_metrics,
+        }
+    }
+}
+
+/// Without the secrets: options may be printed.
+impl fmt::Debug for ArchiveOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ArchiveOptions")
+            .field("url", &self.url)
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
 }
 
 impl StoreOptions {
@@ -101,6 +197,7 @@ impl StoreOptions {
             retention_metrics: Some(Duration::from_secs(15 * 24 * 3600)),
             size_bytes_max: None,
             line_ids: IdNames::USUAL,
+            archive: None,
         }
     }
 }

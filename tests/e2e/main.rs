@@ -20,6 +20,7 @@ mod loki;
 mod metrics;
 mod parts;
 mod power_cut;
+mod probes;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../process/mod.rs"]
 mod process;

@@ -112,9 +112,9 @@ fn the_root_is_the_only_meeting_place() {
 }
 
 /// The store's rooms from the ground up: each may use those before it, never one after it.
-const FLOORS: [&str; 20] = [
+const FLOORS: [&str; 22] = [
     "note", "offset", "reject", "options", "disk", "labels", "journal", "ledger", "samples", "verdict", "ask",
-    "segment", "head", "catalog", "snapshot", "scan", "sampling", "lane", "upkeep", "store",
+    "columns", "segment", "head", "catalog", "archive", "snapshot", "scan", "sampling", "lane", "upkeep", "store",
 ];
 
 /// The floor that a file of the store, or a path in it, is on.

@@ -17,6 +17,7 @@ use weir_benches::{
 };
 
 use crate::{
+    beside::Beside,
     disk_image::DiskImage,
     fixture::{SMALL, Weir},
     totals::Totals,
@@ -39,6 +40,7 @@ pub(crate) struct Campaign {
     pub(crate) rng: Rng,
     pub(crate) disk: Option<DiskImage>,
     pub(crate) totals: Totals,
+    pub(crate) beside: Beside,
     name: String,
     oracle: Option<Oracle>,
     chapters: u64,
@@ -60,7 +62,8 @@ impl Campaign {
         // A machine under other load, too.
         weir.options.ready_max = Duration::from_secs(300);
         let rng = Rng::new(seed);
-        let mut campaign = Self { weir, rng, disk, totals: Totals::default(), name, oracle, chapters: 0 };
+        let mut campaign =
+            Self { weir, rng, disk, totals: Totals::default(), beside: Beside::new(0), name, oracle, chapters: 0 };
         campaign.weir.traffic = campaign.traffic();
         campaign
     }
@@ -85,6 +88,7 @@ impl Campaign {
         self.settle(server).await;
         let query = Query::new(server.query);
         self.look(server, None).await;
+        self.beside.conclude(&query, &self.name, &mut self.totals).await;
         let batches = self.weir.record.batches();
         let acked = batches.iter().filter(|(_, fate)| *fate == BatchFate::Acked).count() as u64;
         self.totals.acked += acked * self.weir.traffic.spans_per_batch() as u64;

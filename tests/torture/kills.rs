@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weir_benches::load::Plan;
+use weir_benches::{load::Plan, server::Server};
 
 use crate::{
     campaign::Campaign,
@@ -21,8 +21,7 @@ pub(crate) async fn kills(campaign: &mut Campaign, rounds: u64) {
     let mut chapter_end = CHAPTER_ROUNDS;
     while campaign.totals.kills < rounds {
         let server = campaign.next_life().await;
-        killed_under_load(&campaign.weir, server, &mut campaign.rng, ACKS_MAX).await;
-        campaign.totals.kills += 1;
+        killed(campaign, server).await;
         if campaign.rng.percent(30) && campaign.totals.kills < rounds {
             killed_while_it_starts(&campaign.weir, &mut campaign.rng).await;
             campaign.totals.kills += 1;
@@ -38,9 +37,7 @@ pub(crate) async fn kills(campaign: &mut Campaign, rounds: u64) {
 pub(crate) async fn cuts(campaign: &mut Campaign, rounds: u64) {
     while campaign.totals.cuts < rounds {
         let server = campaign.next_life().await;
-        let disk = campaign.disk.as_ref().expect("made on a disk");
-        cut_under_load(&campaign.weir, server, disk, &mut campaign.rng, ACKS_MAX).await;
-        campaign.totals.cuts += 1;
+        cut(campaign, server).await;
         if campaign.totals.cuts.is_multiple_of(CHAPTER_ROUNDS) || campaign.totals.cuts >= rounds {
             conclude(campaign).await;
         }
@@ -70,18 +67,27 @@ pub(crate) async fn with_open_traces(campaign: &mut Campaign, traces: u64) {
     }
     for _ in 1..OPEN_ROUNDS {
         let server = campaign.next_life().await;
-        match &campaign.disk {
-            Some(disk) => {
-                cut_under_load(&campaign.weir, server, disk, &mut campaign.rng, ACKS_MAX).await;
-                campaign.totals.cuts += 1;
-            }
-            None => {
-                killed_under_load(&campaign.weir, server, &mut campaign.rng, ACKS_MAX).await;
-                campaign.totals.kills += 1;
-            }
+        match campaign.disk {
+            Some(_) => cut(campaign, server).await,
+            None => killed(campaign, server).await,
         }
     }
     conclude(campaign).await;
+}
+
+async fn killed(campaign: &mut Campaign, server: Server) {
+    let Campaign { weir, rng, beside, .. } = campaign;
+    let address = server.query;
+    beside.during(address, &weir.record, killed_under_load(weir, server, rng, ACKS_MAX)).await;
+    campaign.totals.kills += 1;
+}
+
+async fn cut(campaign: &mut Campaign, server: Server) {
+    let Campaign { weir, rng, beside, disk, .. } = campaign;
+    let address = server.query;
+    let disk = disk.as_ref().expect("made on a disk");
+    beside.during(address, &weir.record, cut_under_load(weir, server, disk, rng, ACKS_MAX)).await;
+    campaign.totals.cuts += 1;
 }
 
 async fn conclude(campaign: &mut Campaign) {

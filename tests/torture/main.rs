@@ -17,6 +17,7 @@ mod fixture;
 #[path = "../e2e/rounds.rs"]
 mod rounds;
 
+mod beside;
 mod campaign;
 mod kills;
 mod soak;
@@ -25,7 +26,7 @@ mod totals;
 use campaign::Campaign;
 use totals::Totals;
 
-/// Kills servers, cuts the power, injects faults, and counts what became of every acknowledged span.
+/// Kills servers, cuts the power, injects faults, and counts what became of every acknowledged span, line and sample.
 #[derive(Debug, Clone, Parser)]
 struct Options {
     /// Rounds that end with `kill -9`.

@@ -84,6 +84,7 @@ async fn life(campaign: &mut Campaign, rate: f64) {
         stop_when_lost: true,
         ..Plan::new(server.grpc)
     };
+    let query = server.query;
     let weir = &campaign.weir;
     let disk = campaign.disk.as_ref();
     let end = async {
@@ -123,7 +124,8 @@ async fn life(campaign: &mut Campaign, rate: f64) {
             }
         }
     };
-    let (report, ended) = tokio::join!(timeout(length + Duration::from_secs(120), weir.load(plan)), end);
+    let load = async { tokio::join!(timeout(length + Duration::from_secs(120), weir.load(plan)), end) };
+    let (report, ended) = campaign.beside.during(query, &weir.record, load).await;
     if matches!(fault, Fault::PowerCut) {
         disk.expect("chosen on a disk only").boot();
         weir.record.set_deaf(false);

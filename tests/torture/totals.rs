@@ -18,7 +18,9 @@ pub(crate) struct Totals {
     pub(crate) looks: u64,
     /// Spans that were acknowledged.
     pub(crate) acked: u64,
-    /// Of these, those that must be kept (without sampling, all).
+    /// Lines and samples that were acknowledged; of them all must be there.
+    pub(crate) items_acked: u64,
+    /// Of the spans, those that must be kept (without sampling, all).
     pub(crate) due: u64,
     /// Of these, those that were there.
     pub(crate) found: u64,
@@ -50,6 +52,7 @@ impl Totals {
         self.faults += other.faults;
         self.looks += other.looks;
         self.acked += other.acked;
+        self.items_acked += other.items_acked;
         self.due += other.due;
         self.found += other.found;
         self.lost += other.lost;
@@ -73,6 +76,7 @@ impl fmt::Display for Totals {
         let Self { kills, cuts, faults, looks, acked, due, found, lost, duplicated, .. } = self;
         writeln!(f, "{} rounds: {kills} kills, {cuts} power cuts, {faults} other faults", kills + cuts + faults)?;
         writeln!(f, "{acked} acknowledged spans, {due} of them to be kept, in {looks} looks")?;
+        writeln!(f, "{} acknowledged lines and samples", self.items_acked)?;
         writeln!(f, "found = {found}, lost = {lost}, duplicated = {duplicated}")?;
         let (wrong, verdicts, ledger) = (self.wrong, self.wrong_verdicts, self.ledger_faults);
         writeln!(f, "foreign, changed or torn = {wrong}, wrong verdicts = {verdicts}, ledger faults = {ledger}")?;

@@ -2,10 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use bytes::Bytes;
@@ -13,6 +10,7 @@ use http::{HeaderMap, Request, header};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use parking_lot::Mutex;
 
 use super::{Encoding, Outcome, open, rejected};
 use crate::shop::HEAD_LEN;
@@ -38,14 +36,14 @@ impl Grpc {
 
     pub(super) async fn export(&self, message: Bytes, encoding: Encoding) -> Result<Outcome, hyper::Error> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.senders.len();
-        let mut sender = self.senders[turn].lock().expect("no panic while held").clone();
+        let mut sender = self.senders[turn].lock().clone();
         if sender.is_closed() {
             // The request has not been sent yet: a new connection is not a retry.
             match handshake(self.address).await {
                 Ok(fresh) => sender = fresh,
                 Err(error) => return Ok(Outcome::Lost(error.to_string())),
             }
-            *self.senders[turn].lock().expect("no panic while held") = sender.clone();
+            *self.senders[turn].lock() = sender.clone();
         }
         let mut request = Request::post(format!("http://{}{PATH}", self.address))
             .header(header::CONTENT_TYPE, "application/grpc")

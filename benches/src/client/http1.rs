@@ -1,12 +1,13 @@
 //! HTTP/1.1 with keep-alive: OTLP/HTTP, and the queries that verify.
 
-use std::{net::SocketAddr, sync::Mutex};
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 
 use super::{Encoding, Outcome, open, rejected};
 
@@ -47,7 +48,7 @@ impl Http1 {
         let response = sender.send_request(request).await.map_err(std::io::Error::other)?;
         let status = response.status();
         let body = response.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
-        self.idle.lock().expect("no panic while held").push(sender);
+        self.idle.lock().push(sender);
         Ok((status, body))
     }
 
@@ -67,7 +68,7 @@ impl Http1 {
 
     async fn sender(&self) -> std::io::Result<SendRequest<Full<Bytes>>> {
         loop {
-            let idle = self.idle.lock().expect("no panic while held").pop();
+            let idle = self.idle.lock().pop();
             let Some(mut sender) = idle else { break };
             if sender.ready().await.is_ok() {
                 return Ok(sender);

@@ -1,8 +1,9 @@
 //! Payload buffers: reused, framed for gRPC, compressed when asked.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use crate::shop::HEAD_LEN;
 
@@ -43,11 +44,11 @@ const BUFFERS_MAX: usize = 64;
 
 impl Pool {
     fn take(&self) -> Vec<u8> {
-        self.0.lock().expect("no panic while held").pop().unwrap_or_default()
+        self.0.lock().pop().unwrap_or_default()
     }
 
     fn give(&self, buffer: Vec<u8>) {
-        let mut buffers = self.0.lock().expect("no panic while held");
+        let mut buffers = self.0.lock();
         if buffers.len() < BUFFERS_MAX {
             buffers.push(buffer);
         }

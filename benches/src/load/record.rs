@@ -8,13 +8,11 @@ use std::{
     fs::File,
     io::{BufRead, BufReader, Write},
     path::Path,
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use anyhow::{Context, bail};
+use parking_lot::Mutex;
 
 use crate::shop::{BatchKey, Traffic};
 
@@ -101,15 +99,20 @@ impl Record {
         self.deaf.store(deaf, Ordering::SeqCst);
     }
 
+    /// Whether acks are not heard.
+    pub fn is_deaf(&self) -> bool {
+        self.deaf.load(Ordering::SeqCst)
+    }
+
     /// Everything sent so far.
     pub fn batches(&self) -> Vec<(BatchKey, BatchFate)> {
-        let batches = self.batches.lock().expect("no panic while held");
+        let batches = self.batches.lock();
         batches.iter().map(|(&number, &(base_ns, fate))| (BatchKey { number, base_ns }, fate)).collect()
     }
 
     /// Batches sent.
     pub fn len(&self) -> usize {
-        self.batches.lock().expect("no panic while held").len()
+        self.batches.lock().len()
     }
 
     /// Whether nothing was sent.
@@ -119,7 +122,7 @@ impl Record {
 
     /// Batches acknowledged whole.
     pub fn acked_len(&self) -> usize {
-        let batches = self.batches.lock().expect("no panic while held");
+        let batches = self.batches.lock();
         batches.values().filter(|(_, fate)| *fate == BatchFate::Acked).count()
     }
 
@@ -129,11 +132,11 @@ impl Record {
     }
 
     fn note(&self, batch: BatchKey, fate: BatchFate) {
-        self.batches.lock().expect("no panic while held").insert(batch.number, (batch.base_ns, fate));
+        self.batches.lock().insert(batch.number, (batch.base_ns, fate));
     }
 
     fn settle(&self, number: u64, fate: BatchFate) {
-        if let Some(batch) = self.batches.lock().expect("no panic while held").get_mut(&number) {
+        if let Some(batch) = self.batches.lock().get_mut(&number) {
             batch.1 = fate;
         }
     }
@@ -141,7 +144,7 @@ impl Record {
     fn line(&self, line: std::fmt::Arguments<'_>) -> std::io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         // One write: after a kill of this process a line is whole or torn, never mixed.
-        file.lock().expect("no panic while held").write_all(line.to_string().as_bytes())
+        file.lock().write_all(line.to_string().as_bytes())
     }
 }
 

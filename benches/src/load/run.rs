@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -12,6 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use hdrhistogram::Histogram;
+use parking_lot::Mutex;
 use tokio::{
     sync::Semaphore,
     task::JoinSet,
@@ -131,7 +132,7 @@ impl Load {
             Some(rate) => load.on_schedule(rate).await?,
             None => load.flat_out().await?,
         }
-        let counts = load.counts.lock().expect("no panic while held");
+        let counts = load.counts.lock();
         Ok(LoadReport {
             sent: counts.requests * spans_per_batch,
             acked: counts.acked,
@@ -208,7 +209,7 @@ impl Load {
             self.record.acked(number, rejected)?;
         }
         let spans = self.traffic.spans_per_batch() as u64;
-        let mut counts = self.counts.lock().expect("no panic while held");
+        let mut counts = self.counts.lock();
         counts.requests += 1;
         counts.bytes += len;
         match outcome {

@@ -35,6 +35,18 @@ pub fn bodies(form: Form, targets: u64, time: (u64, i64)) -> Vec<(Vec<u8>, u64)>
     all.chunks(SAMPLES).map(|some| (body(form, &node, some, time), some.len() as u64)).collect()
 }
 
+/// A request of version 1.0 with samples (value, time in Unix ms) of one series, whose labels are in order.
+pub fn one_series(labels: &[(&str, &str)], samples: &[(f64, i64)]) -> Request<Full<Bytes>> {
+    let mut one = Vec::new();
+    for (name, label) in labels {
+        put(&mut one, 1, &pair(name, label));
+    }
+    samples.iter().for_each(|&(value, time_ms)| put(&mut one, 2, &sample(value, time_ms)));
+    let mut whole = Vec::new();
+    put(&mut whole, 1, &one);
+    request(Form::First, snap::raw::Encoder::new().compress_vec(&whole).expect("it is not too large"))
+}
+
 fn body(form: Form, node: &Node, series: &[(u64, usize)], (round, time_ms): (u64, i64)) -> Vec<u8> {
     let mut message = Vec::new();
     let mut symbols = Symbols::default();
@@ -45,10 +57,7 @@ fn body(form: Form, node: &Node, series: &[(u64, usize)], (round, time_ms): (u64
         match form {
             Form::First => {
                 for (name, label) in labels.iter() {
-                    let mut pair = Vec::new();
-                    put(&mut pair, 1, name.as_bytes());
-                    put(&mut pair, 2, label.as_bytes());
-                    put(&mut one, 1, &pair);
+                    put(&mut one, 1, &pair(name, label));
                 }
                 put(&mut one, 2, &sample(value, time_ms));
                 put(&mut message, 1, &one);
@@ -103,6 +112,13 @@ impl Symbols {
         self.places.insert(text.to_owned(), place);
         place
     }
+}
+
+fn pair(name: &str, label: &str) -> Vec<u8> {
+    let mut pair = Vec::new();
+    put(&mut pair, 1, name.as_bytes());
+    put(&mut pair, 2, label.as_bytes());
+    pair
 }
 
 fn sample(value: f64, time_ms: i64) -> Vec<u8> {

@@ -1,5 +1,6 @@
 //! What speaks to the outside: one file or folder per receiver, and the intake that they share.
 
+mod component;
 pub mod elasticsearch;
 pub mod filelog;
 mod intake;
@@ -9,7 +10,9 @@ pub mod prometheus;
 pub mod remote_write;
 mod span_limits;
 pub mod splunk_hec;
+pub mod synthetic;
 pub mod syslog;
 pub mod zipkin;
 
+pub use component::{Listener, ReceiverSettings};
 pub use span_limits::SpanLimits;

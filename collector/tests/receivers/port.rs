@@ -1,16 +1,13 @@
 //! Receivers on ports of their own, with a journal that records or refuses; and clients for them.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use parking_lot::Mutex;
 use prost::Message;
 use tokio::{
     net::TcpStream,
@@ -52,18 +49,18 @@ pub(crate) struct Journal {
 
 impl Journal {
     pub(crate) fn len(&self) -> usize {
-        self.batches.lock().expect("no panic").len()
+        self.batches.lock().len()
     }
 
     async fn append(&self, arrival: Arrival) -> Result<(), AppendError> {
         self.begun.notify_one();
         let _pass = self.gate.acquire().await.expect("never closed");
-        if let Some(refusal) = self.refusal.lock().expect("no panic").clone() {
+        if let Some(refusal) = self.refusal.lock().clone() {
             return Err(refusal);
         }
         match arrival {
-            Arrival::Spans(batch) => self.batches.lock().expect("no panic").push(batch),
-            Arrival::Lines(batch) => self.lines.lock().expect("no panic").push(batch),
+            Arrival::Spans(batch) => self.batches.lock().push(batch),
+            Arrival::Lines(batch) => self.lines.lock().push(batch),
         }
         Ok(())
     }
@@ -194,7 +191,7 @@ impl Receiver {
     }
 
     pub(crate) fn refuse(&self, refusal: Option<AppendError>) {
-        *self.journal.refusal.lock().expect("no panic") = refusal;
+        *self.journal.refusal.lock() = refusal;
     }
 }
 

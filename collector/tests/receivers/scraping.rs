@@ -1,11 +1,8 @@
 //! Targets scraped over real connections, into a store.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -65,8 +62,8 @@ impl Target {
                             continue;
                         }
                         let head = String::from_utf8_lossy(&std::mem::take(&mut request)).to_lowercase();
-                        serving.asked.lock().expect("no panic").push(head);
-                        let answer = serving.answer.lock().expect("no panic").clone();
+                        serving.asked.lock().push(head);
+                        let answer = serving.answer.lock().clone();
                         if socket.write_all(&answer).await.is_err() {
                             return;
                         }
@@ -79,11 +76,11 @@ impl Target {
     }
 
     fn say(&self, next: Vec<u8>) {
-        *self.answer.lock().expect("no panic") = next;
+        *self.answer.lock() = next;
     }
 
     fn count(&self) -> usize {
-        self.asked.lock().expect("no panic").len()
+        self.asked.lock().len()
     }
 
     /// Until it was asked twice more: what it said before, or says now, is in the store then.
@@ -173,7 +170,7 @@ async fn a_target_is_scraped_fails_and_comes_back() {
     let config = job(&target, json!({"basic_auth": {"username": "u", "password": "p"}, "params": {"x": ["y"]}}));
     let bench = Bench::start(&config).await;
     target.twice_more().await;
-    let asked = target.asked.lock().expect("no panic")[0].clone();
+    let asked = target.asked.lock()[0].clone();
     for header in [
         "get /metrics?x=y http/1.1",
         "accept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,",
@@ -270,8 +267,8 @@ async fn credentials_stay_with_the_targets_host() {
     let bench = Bench::start(&config).await;
     other.twice_more().await;
     bench.last("up", "1").await;
-    assert!(target.asked.lock().expect("no panic")[0].contains("authorization: bearer secret"));
-    let asked = other.asked.lock().expect("no panic")[0].clone();
+    assert!(target.asked.lock()[0].contains("authorization: bearer secret"));
+    let asked = other.asked.lock()[0].clone();
     assert!(asked.starts_with("get /elsewhere ") && !asked.contains("authorization"), "{asked}");
     bench.scraper.reload(&parsed(&job(&target, json!({"follow_redirects": false})))).expect("no files");
     bench.last("up", "0").await;

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use weir_store::sampling::POLICY_ATTRIBUTE;
+
 use super::attributes::{AttributeCounts, KeyCounts, Value};
 
 /// Fewer spans on one side say nothing.
@@ -52,8 +54,8 @@ pub(crate) fn differences(a: &AttributeCounts, b: &AttributeCounts, asked: &Hash
     let mut found = Differences { enough: a.spans >= SPANS_MIN && b.spans >= SPANS_MIN, ..Differences::default() };
     let keys: BTreeSet<&String> = a.keys.keys().chain(b.keys.keys()).collect();
     for key in keys {
-        // The service is a field, too.
-        if asked.contains(key) || key == "service.name" {
+        // The service is a field, too; and which policy kept a span says what sampling thinks of it, which follows from what it is.
+        if asked.contains(key) || key == "service.name" || key == POLICY_ATTRIBUTE {
             continue;
         }
         let (of_a, of_b) = (a.keys.get(key), b.keys.get(key));
@@ -118,5 +120,31 @@ impl ValueShares {
         let share = (self.a * a_spans + self.b * b_spans + 1.0) / (a_spans + b_spans + 2.0);
         let deviation = (share * (1.0 - share).max(0.0) * (1.0 / a_spans + 1.0 / b_spans)).sqrt();
         ((self.a - self.b).abs() - DEVIATIONS * deviation).max(0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many spans, each with these attributes.
+    fn side(spans: u64, attributes: &[(&str, &str)]) -> AttributeCounts {
+        let mut counts = AttributeCounts::default();
+        (counts.spans, counts.weight) = (spans, spans as f64);
+        for (key, value) in attributes {
+            let of_key = counts.keys.entry((*key).to_owned()).or_default();
+            of_key.spans = spans;
+            of_key.weight = spans as f64;
+            of_key.values.insert(Value::Text((*value).to_owned()), (spans, spans as f64));
+        }
+        counts
+    }
+
+    #[test]
+    fn what_follows_from_a_difference_is_none() {
+        let a = side(100, &[("service.version", "1.8.0"), (POLICY_ATTRIBUTE, "errors")]);
+        let b = side(100, &[("service.version", "1.7.9"), (POLICY_ATTRIBUTE, "a share of all")]);
+        let found = differences(&a, &b, &HashSet::new());
+        assert_eq!(found.list.iter().map(|found| found.key.as_str()).collect::<Vec<_>>(), ["service.version"]);
     }
 }

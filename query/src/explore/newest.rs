@@ -2,15 +2,13 @@
 
 use std::{
     collections::HashSet,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
     time::Instant,
 };
 
 use arrow_array::{FixedSizeBinaryArray, RecordBatch, cast::AsArray, types::TimestampNanosecondType};
+use parking_lot::Mutex;
 use weir_proto::TraceId;
 use weir_store::{NewestTraces, ReadBounds, ScanColumn};
 
@@ -73,7 +71,7 @@ fn newest(
     let parts = batches.parts_rows_max().len();
     let newest = Mutex::new(NewestTraces::new(limit));
     let (next, is_late) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let lock = || newest.lock().unwrap_or_else(PoisonError::into_inner);
+    let lock = || newest.lock();
     let work = || {
         loop {
             let part = next.fetch_add(1, Ordering::Relaxed);
@@ -101,7 +99,7 @@ fn newest(
     }
     page.is_late |= is_late.into_inner();
     page.is_damaged |= batches.is_partial();
-    let newest = newest.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let newest = newest.into_inner();
     newest.into_newest().into_iter().map(|(id, start_ns)| (start_ns, id)).collect()
 }
 

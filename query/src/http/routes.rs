@@ -58,6 +58,8 @@ enum Action {
     Form(fn(&Call, &dyn View) -> Result<Answer, Failure>),
     /// The same, and asks about the process besides.
     Ask(fn(&Call, &dyn Source) -> Result<Answer, Failure>),
+    /// Changes something, by POST alone; the parameters may come as a form.
+    Change(fn(&Call, &dyn Source) -> Result<Answer, Failure>),
     /// As [`Self::Read`]; the parameters may come as a JSON body, by POST.
     Search(fn(&Call, &dyn View) -> Result<Answer, Failure>),
     /// Says something about the process: open to everybody, at once.
@@ -85,6 +87,14 @@ impl Route {
         ask: fn(&Call, &dyn Source) -> Result<Answer, Failure>,
     ) -> Self {
         Self { path, about, links, action: Action::Ask(ask) }
+    }
+
+    const fn change(
+        path: &'static str,
+        about: &'static str,
+        change: fn(&Call, &dyn Source) -> Result<Answer, Failure>,
+    ) -> Self {
+        Self { path, about, links: false, action: Action::Change(change) }
     }
 
     const fn search(
@@ -115,8 +125,10 @@ impl Route {
         Self { path, about, links: false, action: Action::Follow(follow) }
     }
 
-    fn methods(&self) -> &'static str {
-        if matches!(self.action, Action::Stream(_) | Action::Search(_) | Action::Form(_)) {
+    pub(super) fn methods(&self) -> &'static str {
+        if matches!(self.action, Action::Change(_)) {
+            "POST"
+        } else if matches!(self.action, Action::Stream(_) | Action::Search(_) | Action::Form(_)) {
             "GET,HEAD,POST"
         } else {
             "GET,HEAD"
@@ -205,6 +217,14 @@ pub(super) const ROUTES: &[Route] = &[
         api::sql,
     ),
     Route::follow("/api/v1/tail", "Lines of ?query= as they arrive, as server-sent events.", tail::events),
+    Route::ask("/api/v1/segments", true, "What lies where: every segment, here and in the archive.", api::segments),
+    Route::ask("/api/v1/archive", true, "How the archive fares.", api::archive),
+    Route::change(
+        "/api/v1/archive/check",
+        "POST: looks whether the archive is whole; ?deep=true reads all of it.",
+        api::check_archive,
+    ),
+    Route::change("/api/v1/archive/pin", "POST: keeps what lies from ?from= to &amp;to= on local disk.", api::pin),
     Route::read("/api/v1/ledger", true, "What became of everything that was received.", api::ledger),
     Route::tell(
         "/api/v1/sampling",
@@ -307,7 +327,11 @@ pub(super) fn router(app: &App) -> Router {
     for route in ROUTES {
         let app = app.clone();
         let serve = move |request: Request| serve(app, route, request);
-        let methods = if route.methods().contains("POST") { get(serve.clone()).post(serve) } else { get(serve) };
+        let methods = match route.methods() {
+            "POST" => post(serve),
+            both if both.contains("POST") => get(serve.clone()).post(serve),
+            _ => get(serve),
+        };
         router = router.route(route.path, methods);
     }
     for mount in app.mounts.iter() {
@@ -379,6 +403,10 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
         }
         Action::Read(read) => answer(&app, move |call, source| read(call, source.view().as_ref()), request, None).await,
         Action::Ask(ask) => answer(&app, ask, request, None).await,
+        Action::Change(change) => {
+            let posted: Posted = |body| Ok(form::pairs(body));
+            answer(&app, change, request, Some(posted)).await
+        }
         Action::Search(read) => {
             let posted: Posted = jaeger_v3::parameters;
             answer(&app, move |call, source| read(call, source.view().as_ref()), request, Some(posted)).await

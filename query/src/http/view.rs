@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Instant};
 
 use weir_proto::{Signal, SpanId, TenantId, TraceId};
 use weir_store::{
-    AppendError, Ledger, LineFeed, Operations, ReadError, Room, ScanRequest, SearchLimits, SearchResult,
-    SeriesStatistics, Snapshot, SpanFilter, Store, StoreStatus, TraceLines, TraceRows,
+    AppendError, ArchiveCheck, ArchiveStatus, Ledger, LineFeed, Operations, ReadError, Room, ScanRequest, SearchLimits,
+    SearchResult, SegmentPlace, SeriesStatistics, Snapshot, SpanFilter, Store, StoreStatus, TraceLines, TraceRows,
     sampling::{RememberedVerdict, SamplingStatus},
 };
 
@@ -45,6 +45,26 @@ pub(super) trait Source: Send + Sync {
 
     /// How much there is of what, where there is a store.
     fn store_status(&self, tenant: &TenantId) -> Option<StoreStatus>;
+
+    /// What lies where.
+    fn segments(&self, _tenant: &TenantId) -> Vec<SegmentPlace> {
+        Vec::new()
+    }
+
+    /// How the archive fares, where there is one.
+    fn archive_status(&self, _tenant: &TenantId) -> Option<ArchiveStatus> {
+        None
+    }
+
+    /// Begins to look whether the archive is whole.
+    fn check_archive(&self, _deep: bool) -> Option<ArchiveCheck> {
+        None
+    }
+
+    /// Keeps a range of time on local disk, or no more.
+    fn pin(&self, _signal: Signal, _range_ns: (u64, u64), _is_wanted: bool) -> Option<Result<(), String>> {
+        None
+    }
 }
 
 /// One immutable view; all methods may block on files. See [`Snapshot`].
@@ -125,6 +145,22 @@ impl Source for Store {
 
     fn store_status(&self, tenant: &TenantId) -> Option<StoreStatus> {
         Some(Store::status(self, tenant))
+    }
+
+    fn segments(&self, tenant: &TenantId) -> Vec<SegmentPlace> {
+        Store::segments(self, tenant)
+    }
+
+    fn archive_status(&self, tenant: &TenantId) -> Option<ArchiveStatus> {
+        Store::archive_status(self, tenant)
+    }
+
+    fn check_archive(&self, deep: bool) -> Option<ArchiveCheck> {
+        Store::check_archive(self, deep)
+    }
+
+    fn pin(&self, signal: Signal, range_ns: (u64, u64), is_wanted: bool) -> Option<Result<(), String>> {
+        Store::pin(self, signal, range_ns, is_wanted)
     }
 }
 

@@ -8,10 +8,9 @@ mod rows;
 mod tail;
 mod wanted;
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
+
+use parking_lot::Mutex;
 
 use weir_proto::{Signal, TenantId};
 use weir_store::{FieldTest, ReadBounds, ResourceTest, Scan, ScanColumn, ScanFilter, ScanPart, ScanRequest, Snapshot};
@@ -118,7 +117,7 @@ fn resource_test(matchers: &[Matcher], resources: &Arc<Mutex<Resources>>) -> Res
     let tests = matchers.iter().map(TextTest::new).collect::<Result<Vec<_>, _>>()?;
     let resources = Arc::clone(resources);
     Ok(ResourceTest::new(move |json, scope| {
-        let resource = resources.lock().unwrap_or_else(PoisonError::into_inner).of(json, scope);
+        let resource = resources.lock().of(json, scope);
         tests.iter().all(|test| resource.stream.get(test.name()).is_none_or(|value| test.fits(value)))
     }))
 }

@@ -1,11 +1,12 @@
 //! Lines of a scan's batches.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow_array::{
     Array, BooleanArray, DictionaryArray, FixedSizeBinaryArray, Int32Array, RecordBatch, StringArray,
     TimestampNanosecondArray, cast::AsArray, types::UInt32Type,
 };
+use parking_lot::Mutex;
 use serde_json::Value;
 use weir_proto::otlp::logs::{UNKNOWN_LEVEL, level_of_severity, level_of_text, level_of_word};
 use weir_store::ScanColumn;
@@ -178,7 +179,7 @@ fn resources_of(columns: &Columns<'_>, rows: usize, known: &Mutex<Resources>) ->
     let (scopes, resources) = (columns.scope_name, columns.resource);
     of_row.split_any(scopes.count(), |row| scopes.code(row));
     of_row.split_any(resources.count(), |row| resources.code(row));
-    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut known = known.lock();
     let found = of_row.firsts().iter().map(|&row| known.of(resources.get(row as usize), scopes.get(row as usize)));
     (found.collect(), of_row)
 }

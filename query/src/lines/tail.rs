@@ -1,6 +1,8 @@
 //! Follows lines as they arrive, as LogQL sees them.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use weir_store::LineFeed;
 

@@ -1,6 +1,6 @@
 //! What a query's answer comes with: warnings and remarks, in the words of Prometheus.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::{
     format,
@@ -52,10 +52,15 @@ impl Corrections {
             format::shortest(self.buckets.1),
             two_digits(self.difference_max),
             self.count,
-            super::functions::date::rfc3339(self.times_ms.0),
-            super::functions::date::rfc3339(self.times_ms.1),
+            super::functions::date::rfc3339(whole_seconds(self.times_ms.0)),
+            super::functions::date::rfc3339(whole_seconds(self.times_ms.1)),
         )
     }
+}
+
+/// Without the fraction of a second, in ms.
+fn whole_seconds(time_ms: i64) -> i64 {
+    time_ms.div_euclid(1000) * 1000
 }
 
 /// `%.2g`
@@ -67,7 +72,8 @@ fn two_digits(value: f64) -> String {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Notes {
     notes: Vec<Note>,
-    known: HashSet<(String, usize)>,
+    /// Where each message is in `notes`: said of several places of a query it is said of one.
+    known: HashMap<String, usize>,
 }
 
 impl Notes {
@@ -94,20 +100,33 @@ impl Notes {
     }
 
     fn add(&mut self, note: Note) {
-        if self.known.insert((note.message.clone(), note.extent.start)) {
+        let Some(&at) = self.known.get(&note.message) else {
+            self.known.insert(note.message.clone(), self.notes.len());
             self.notes.push(note);
             return;
-        }
-        let Some(new) = note.corrections else { return };
-        let same = |known: &&mut Note| known.message == note.message && known.extent == note.extent;
-        if let Some(Corrections { times_ms, buckets, difference_max, count }) =
-            self.notes.iter_mut().find(same).and_then(|known| known.corrections.as_mut())
-        {
+        };
+        let known = &mut self.notes[at];
+        let Some(new) = note.corrections else {
+            if note.extent.is_said_after(known.extent) {
+                known.extent = note.extent;
+            }
+            return;
+        };
+        if let Some(Corrections { times_ms, buckets, difference_max, count }) = &mut known.corrections {
             *times_ms = (times_ms.0.min(new.times_ms.0), times_ms.1.max(new.times_ms.1));
             *buckets = (buckets.0.min(new.buckets.0), buckets.1.max(new.buckets.1));
             *difference_max = difference_max.max(new.difference_max);
             *count += new.count;
         }
+    }
+}
+
+impl Extent {
+    /// Whether Prometheus comes to this place later: to what is around another, and to what is right of it. The last one counts.
+    fn is_said_after(self, other: Self) -> bool {
+        let is_around = self.start <= other.start && self.end >= other.end;
+        let is_within = other.start <= self.start && other.end >= self.end;
+        is_around || (!is_within && self.start > other.start)
     }
 }
 

@@ -3,11 +3,10 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
+
+use parking_lot::Mutex;
 
 /// Leaves out the nth sync (counted from 1) of the process.
 const SKIP_SYNC_ENV: &str = "WEIR_FAULT_SKIP_SYNC";
@@ -22,6 +21,9 @@ pub struct Faults {
     fail_sync: AtomicU64,
     space_bytes: AtomicU64,
     skipped: Mutex<Option<PathBuf>>,
+    /// Of all syncs, in their order.
+    #[cfg(test)]
+    paths: Mutex<Vec<PathBuf>>,
 }
 
 /// What to do about a sync.
@@ -41,6 +43,8 @@ impl Default for Faults {
             fail_sync: AtomicU64::new(0),
             space_bytes: AtomicU64::new(u64::MAX),
             skipped: Mutex::default(),
+            #[cfg(test)]
+            paths: Mutex::default(),
         }
     }
 }
@@ -69,7 +73,13 @@ impl Faults {
 
     /// What was not synced because of [`Self::skip_sync`].
     pub fn skipped(&self) -> Option<PathBuf> {
-        self.skipped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.skipped.lock().clone()
+    }
+
+    /// What was to be synced so far.
+    #[cfg(test)]
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        self.paths.lock().clone()
     }
 
     /// Makes the nth sync fail with EIO.
@@ -88,9 +98,11 @@ impl Faults {
         if !cfg!(any(test, debug_assertions)) {
             return Ok(SyncVerdict::Sync);
         }
+        #[cfg(test)]
+        self.paths.lock().push(path.to_owned());
         if nth == self.skip_sync.load(Relaxed) {
             eprintln!("weir fault: sync {nth} left out ({})", path.display());
-            *self.skipped.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.to_owned());
+            *self.skipped.lock() = Some(path.to_owned());
             return Ok(SyncVerdict::Skip);
         }
         if nth == self.fail_sync.load(Relaxed) {

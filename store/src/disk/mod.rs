@@ -19,6 +19,7 @@ use std::{
 };
 
 pub use faults::{Faults, SyncVerdict};
+use rustix::fs::{CWD, RenameFlags};
 
 /// Slices one gathering write may have (Linux: UIO_MAXIOV).
 const SLICES_MAX: usize = 1024;
@@ -69,6 +70,23 @@ impl Disk {
     /// Renames a file or folder, replacing a file of that name. Both folders must be synced for it to last.
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)?;
+        self.record(|recorder| recorder.rename(from, to));
+        Ok(())
+    }
+
+    /// Renames a file to a name that nothing has, in one step; `AlreadyExists` when something has it. Both folders must be
+    /// synced for it to last.
+    pub fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        use rustix::io::Errno;
+        let renamed = rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE);
+        match renamed {
+            // File systems that do not know it (NFS) know a second name.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                std::fs::hard_link(from, to)?;
+                std::fs::remove_file(from)?;
+            }
+            renamed => renamed?,
+        }
         self.record(|recorder| recorder.rename(from, to));
         Ok(())
     }

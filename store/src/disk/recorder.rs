@@ -8,8 +8,10 @@ use std::{
     ffi::OsString,
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::Arc,
 };
+
+use parking_lot::{Mutex, MutexGuard};
 
 /// Unsynced writes are kept or lost in pieces of this size, as a disk does.
 const SECTOR_BYTES: usize = 512;
@@ -205,7 +207,7 @@ impl Recorder {
     }
 
     fn lock(&self) -> MutexGuard<'_, Recording> {
-        let mut recording = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut recording = self.0.lock();
         recording.look_at_foreign();
         recording
     }

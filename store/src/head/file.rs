@@ -7,10 +7,11 @@ use std::{
     fmt::Debug,
     hash::{BuildHasher, BuildHasherDefault, Hasher},
     ops::Deref,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 use foldhash::quality::RandomState;
+use parking_lot::{Mutex, MutexGuard};
 use weir_proto::{Signal, TenantId, TraceId};
 
 use super::payload::Payload;
@@ -345,7 +346,7 @@ impl<R: Rows> HeadFile<R> {
 
     /// A panic while the lock was held leaves counts, not memory, in doubt: go on.
     pub(super) fn lock(&self) -> MutexGuard<'_, FileIndex<R>> {
-        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+        self.index.lock()
     }
 }
 

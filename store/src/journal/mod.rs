@@ -26,11 +26,12 @@ mod writer;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{oneshot, watch};
 use weir_proto::time::Clock;
 
@@ -379,7 +380,7 @@ impl<A> Journal<A> {
     /// Refuses further appends, commits what waits, writes the mark and ends the thread; blocks.
     pub fn shutdown(&self) {
         self.shared.queue.stop();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.thread.lock().take();
         if let Some(thread) = thread
             && thread.join().is_err()
         {
@@ -409,11 +410,11 @@ impl<A> Drop for Journal<A> {
 
 impl<A> Shared<A> {
     fn lock_files(&self) -> MutexGuard<'_, Vec<Arc<JournalFile>>> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+        self.files.lock()
     }
 
     fn lock_spares(&self) -> MutexGuard<'_, Spares> {
-        self.spares.lock().unwrap_or_else(PoisonError::into_inner)
+        self.spares.lock()
     }
 
     fn add_file(&self, file: Arc<JournalFile>) {

@@ -2,10 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 use super::{Entry, JournalAppendError, writer::Writable};
@@ -167,10 +167,10 @@ impl<A> Queue<A> {
             if pressing || due.is_some_and(|due| due <= now) {
                 break;
             }
-            state = match [due, deadline].into_iter().flatten().min() {
-                Some(until) => self.news.wait_timeout(state, until - now).unwrap_or_else(PoisonError::into_inner).0,
-                None => self.news.wait(state).unwrap_or_else(PoisonError::into_inner),
-            };
+            match [due, deadline].into_iter().flatten().min() {
+                Some(until) => drop(self.news.wait_until(&mut state, until)),
+                None => self.news.wait(&mut state),
+            }
         }
         let mut bytes = 0;
         // What came during the last sync goes into the next one, rather than into several.
@@ -186,6 +186,6 @@ impl<A> Queue<A> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<A>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{catalog::CatalogError, offset::Offset, segment::SegmentError};
+use crate::{archive::ArchiveError, catalog::CatalogError, offset::Offset, segment::SegmentError};
 
 /// Why nothing was appended.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -61,6 +61,15 @@ pub enum OpenError {
     /// The catalog cannot be used.
     #[error("cannot open the catalog: {0}")]
     Catalog(String),
+    /// The archive cannot be used.
+    #[error("storage.archive: {0}")]
+    Archive(String),
+}
+
+impl From<ArchiveError> for OpenError {
+    fn from(error: ArchiveError) -> Self {
+        Self::Archive(error.to_string())
+    }
 }
 
 impl From<crate::catalog::CatalogError> for OpenError {

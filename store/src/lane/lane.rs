@@ -1,9 +1,8 @@
 //! A lane: one signal's own way from its journal to its segments, with its own refusal. Disk, catalog, budgets and the view are shared.
 
-use std::{
-    ops::Deref,
-    sync::{Mutex, PoisonError},
-};
+use std::ops::Deref;
+
+use parking_lot::Mutex;
 
 use weir_proto::{Signal, TenantId, otlp::ScanError};
 
@@ -153,13 +152,13 @@ impl<A: Send + 'static> Lane<A> {
 
     /// Why appends are refused just now.
     pub(crate) fn refusal(&self) -> Option<AppendError> {
-        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.refusal.lock().clone()
     }
 
     /// Refuses appends from now on, or takes them again.
     pub(crate) fn set_refusal(&self, refusal: Option<AppendError>) {
         let signal = self.signal;
-        let mut current = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.refusal.lock();
         match (&*current, &refusal) {
             (None, Some(reason)) => tracing::warn!(%signal, %reason, "receivers are refused"),
             (Some(_), None) => tracing::info!(%signal, "receivers are taken again"),
@@ -170,11 +169,11 @@ impl<A: Send + 'static> Lane<A> {
 
     /// Journal files below are sealed.
     pub(crate) fn first_unsealed(&self) -> u32 {
-        *self.first_unsealed.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.first_unsealed.lock()
     }
 
     pub(crate) fn set_first_unsealed(&self, file: u32) {
-        *self.first_unsealed.lock().unwrap_or_else(PoisonError::into_inner) = file;
+        *self.first_unsealed.lock() = file;
     }
 }
 

@@ -1,6 +1,8 @@
 //! Makes committed frames visible: into the head, to the sampler, then one swap of the view.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use weir_proto::otlp::{
     Checks,
@@ -61,7 +63,7 @@ fn publish<L: Laned>(
     let mut files = L::of_view(&views.current()).files.clone();
     let known_files = files.len();
     let mut projected = Offset::default();
-    let mut budget = budget.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut budget = budget.lock();
     for (in_group, frame) in (0..).zip(committed) {
         let file = match files.last() {
             Some(file) if file.number() == frame.file.number() => file.clone(),

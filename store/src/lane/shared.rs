@@ -2,13 +2,11 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{
-        Condvar, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
+use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 use weir_proto::{Signal, time::Clock};
 
@@ -18,6 +16,7 @@ use super::{
     metrics::SentFrame,
 };
 use crate::{
+    archive::Archive,
     catalog::Catalog,
     disk::Disk,
     head::{LineRows, PayloadBudget, Registry, SpanRows},
@@ -46,6 +45,8 @@ pub(crate) struct Shared {
     /// Held while the list of segments changes: one of sealer, merger and retention at a time.
     pub(crate) segments_change: Mutex<()>,
     pub(crate) budget: std::sync::Arc<Mutex<PayloadBudget>>,
+    /// Where segments go for longer, if anywhere.
+    pub(crate) archive: Option<std::sync::Arc<Archive>>,
     pub(crate) failure: watch::Sender<Option<String>>,
     stopping: AtomicBool,
     bell: Bell,
@@ -92,6 +93,7 @@ impl Shared {
             runtime: tokio::runtime::Handle::current(),
             segments_change: Mutex::new(()),
             budget,
+            archive: None,
             failure: watch::Sender::new(None),
             stopping: AtomicBool::new(false),
             bell: Bell::default(),
@@ -133,21 +135,21 @@ impl Shared {
 
     /// Wakes the background threads.
     pub(crate) fn ring(&self) {
-        *self.bell.rings.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        *self.bell.rings.lock() += 1;
         self.bell.rung.notify_all();
     }
 
     /// Waits for a ring or the end of `tick`.
     pub(crate) fn wait(&self, tick: Duration) {
-        let rings = self.bell.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rings = self.bell.rings.lock();
         let before = *rings;
-        drop(self.bell.rung.wait_timeout_while(rings, tick, |rings| *rings == before && !self.is_stopping()));
+        self.bell.rung.wait_while_for(&mut rings, |rings| *rings == before && !self.is_stopping(), tick);
     }
 
     /// Waits for the end of `length`, or of the store, whatever rings.
     pub(crate) fn pause(&self, length: Duration) {
-        let rings = self.bell.rings.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.bell.rung.wait_timeout_while(rings, length, |_| !self.is_stopping()));
+        let mut rings = self.bell.rings.lock();
+        self.bell.rung.wait_while_for(&mut rings, |_| !self.is_stopping(), length);
     }
 }
 

@@ -1,9 +1,8 @@
 //! The builder of the run sealed last, kept for the next one: it has memory of the right size, which a new one would have to grow.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::segment::Builder;
 
@@ -59,8 +58,8 @@ impl<B: Builder> SpareBuilder<B> {
         }
     }
 
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Spare<B>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slot(&self) -> parking_lot::MutexGuard<'_, Option<Spare<B>>> {
+        self.0.lock()
     }
 }
 

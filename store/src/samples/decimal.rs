@@ -11,12 +11,13 @@ const POWERS: [f64; SCALE_MAX as usize + 1] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6
 /// The integer of which `value` is the 10^`scale`th part; `None` when dividing would not give back its bits.
 #[inline]
 pub(crate) fn at_scale(value: f64, scale: u8) -> Option<i64> {
-    let scaled = (value * POWERS[usize::from(scale)]).round_ties_even();
+    let scaled = value * POWERS[usize::from(scale)];
     // NaN is not below either.
     if scaled.is_nan() || scaled.abs() >= INTEGER_MAX {
         return None;
     }
-    let integer = scaled as i64;
+    // To the nearest: a call of a library without SSE 4.1, and what is checked below holds for either neighbour.
+    let integer = if scale == 0 { scaled as i64 } else { (scaled + 0.5_f64.copysign(scaled)) as i64 };
     (self::value(integer, scale).to_bits() == value.to_bits()).then_some(integer)
 }
 

@@ -32,6 +32,9 @@ const STARTS_NONE: u8 = 0;
 /// Each as what it differs from the one before.
 const STARTS_EACH: u8 = 1;
 
+/// [`put_signed`] of 1.
+const PUT_ONE: u8 = 2;
+
 /// A sample's place in time, of a numbered series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Row<V> {
@@ -165,11 +168,18 @@ pub(crate) struct Payload {
 impl Payload {
     /// Reads a payload; `None` when its bytes make no sense.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let mut columns = FloatColumns::default();
+        let mut payload = Self::read_apart(bytes, &mut columns)?;
+        payload.floats = columns.rows().collect();
+        Some(payload)
+    }
+
+    /// The same, with the floats in columns, which keep their memory from one payload to the next. After `None` they mean nothing.
+    pub(crate) fn read_apart(bytes: &[u8], floats: &mut FloatColumns) -> Option<Self> {
         let mut fields = Fields(bytes);
         let has_notes = bytes.first() == Some(&VERSION_NOTES);
         let (series, metadata) = definitions(&mut fields)?;
-        let floats = times(&mut fields)?;
-        let floats: Option<Vec<_>> = floats.into_iter().map(|row| Some(row.with(float(&mut fields)?))).collect();
+        floats.read(&mut fields)?;
         let histograms = times(&mut fields)?;
         let histograms: Option<Vec<_>> =
             histograms.into_iter().map(|row| Some(row.with(Box::new(histogram(&mut fields)?)))).collect();
@@ -177,14 +187,13 @@ impl Payload {
         let exemplars: Option<Vec<_>> = (0..exemplars).map(|_| exemplar(&mut fields)).collect();
         let exemplars = exemplars?;
         let notes = if has_notes { read_notes(&mut fields)? } else { Vec::new() };
-        fields.0.is_empty().then_some(Self {
-            series,
-            metadata,
-            floats: floats?,
-            histograms: histograms?,
-            exemplars,
-            notes,
-        })
+        let floats = Vec::new();
+        fields.0.is_empty().then_some(Self { series, metadata, floats, histograms: histograms?, exemplars, notes })
+    }
+
+    /// Only what goes before the columns.
+    pub(crate) fn read_definitions(bytes: &[u8]) -> Option<Definitions> {
+        definitions(&mut Fields(bytes))
     }
 
     /// The bytes again.
@@ -206,6 +215,68 @@ impl Payload {
     }
 }
 
+/// A payload's floats, column by column.
+#[derive(Debug, Default)]
+pub(crate) struct FloatColumns {
+    /// Whose.
+    pub(crate) numbers: Vec<u64>,
+    /// Unix ms.
+    pub(crate) times_ms: Vec<i64>,
+    /// Unix ms; empty where nobody said.
+    pub(crate) starts_ms: Vec<i64>,
+    /// The floats.
+    pub(crate) values: Vec<f64>,
+}
+
+impl FloatColumns {
+    fn read(&mut self, fields: &mut Fields<'_>) -> Option<()> {
+        // A number and a value at least.
+        let rows = count(fields, 9)?;
+        self.numbers.clear();
+        self.times_ms.clear();
+        self.starts_ms.clear();
+        self.values.clear();
+        let mut number = 0_u64;
+        for _ in 0..rows {
+            // Nearly always: the series behind the one before.
+            if let Some((&PUT_ONE, rest)) = fields.0.split_first() {
+                fields.0 = rest;
+                number = number.wrapping_add(1);
+            } else {
+                number = number.wrapping_add(signed(fields)? as u64);
+            }
+            self.numbers.push(number);
+        }
+        if rows == 0 {
+            return Some(());
+        }
+        match fields.u8()? {
+            TIMES_SAME => self.times_ms.resize(rows, signed(fields)?),
+            TIMES_EACH => differences(fields, rows, |time_ms| self.times_ms.push(time_ms))?,
+            _ => return None,
+        }
+        match fields.u8()? {
+            STARTS_NONE => {}
+            STARTS_EACH => differences(fields, rows, |start_ms| self.starts_ms.push(start_ms))?,
+            _ => return None,
+        }
+        let values = fields.bytes(rows.checked_mul(8)?)?;
+        self.values.extend(values.as_chunks::<8>().0.iter().map(|&bits| f64::from_bits(u64::from_le_bytes(bits))));
+        Some(())
+    }
+
+    /// As rows.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Row<f64>> {
+        let samples = self.numbers.iter().zip(&self.times_ms).zip(&self.values).enumerate();
+        samples.map(|(index, ((&series, &time_ms), &value))| Row {
+            series,
+            time_ms,
+            start_ms: self.starts_ms.get(index).copied().unwrap_or(0),
+            value,
+        })
+    }
+}
+
 impl<V> Row<V> {
     fn with<W>(&self, value: W) -> Row<W> {
         Row { series: self.series, time_ms: self.time_ms, start_ms: self.start_ms, value }
@@ -213,7 +284,7 @@ impl<V> Row<V> {
 }
 
 /// Numbers with the series that they stand for, and what is known of families.
-type Definitions = (Vec<(u64, Labels)>, Vec<Metadata>);
+pub(crate) type Definitions = (Vec<(u64, Labels)>, Vec<Metadata>);
 
 fn definitions(fields: &mut Fields<'_>) -> Option<Definitions> {
     if !matches!(fields.u8()?, VERSION | VERSION_NOTES) {
@@ -262,22 +333,31 @@ fn times(fields: &mut Fields<'_>) -> Option<Vec<Row<()>>> {
             let time_ms = signed(fields)?;
             times.iter_mut().for_each(|row| row.time_ms = time_ms);
         }
-        TIMES_EACH => differences(fields, &mut times, |row| &mut row.time_ms)?,
+        TIMES_EACH => differences_into(fields, times.iter_mut().map(|row| &mut row.time_ms))?,
         _ => return None,
     }
     match fields.u8()? {
         STARTS_NONE => {}
-        STARTS_EACH => differences(fields, &mut times, |row| &mut row.start_ms)?,
+        STARTS_EACH => differences_into(fields, times.iter_mut().map(|row| &mut row.start_ms))?,
         _ => return None,
     }
     Some(times)
 }
 
-fn differences(fields: &mut Fields<'_>, rows: &mut [Row<()>], column: fn(&mut Row<()>) -> &mut i64) -> Option<()> {
+fn differences_into<'a>(fields: &mut Fields<'_>, mut column: impl ExactSizeIterator<Item = &'a mut i64>) -> Option<()> {
+    let rows = column.len();
+    differences(fields, rows, |number| {
+        if let Some(place) = column.next() {
+            *place = number;
+        }
+    })
+}
+
+fn differences(fields: &mut Fields<'_>, rows: usize, mut each: impl FnMut(i64)) -> Option<()> {
     let mut before = 0_i64;
-    for row in rows {
+    for _ in 0..rows {
         before = before.wrapping_add(signed(fields)?);
-        *column(row) = before;
+        each(before);
     }
     Some(())
 }

@@ -1,10 +1,8 @@
 //! What waits for the sampler, in journal order: frames, reloads; and which of its verdicts are durable.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::Sampling;
 use crate::{
@@ -113,12 +111,12 @@ impl Inbox {
 
     /// Waits for [`Self::wake`], or `tick`.
     pub(super) fn pause(&self, tick: Duration) {
-        let waiting = self.lock();
-        let woken = self.news.wait_timeout_while(waiting, tick, |waiting| !waiting.is_woken);
-        woken.unwrap_or_else(PoisonError::into_inner).0.is_woken = false;
+        let mut waiting = self.lock();
+        self.news.wait_while_for(&mut waiting, |waiting| !waiting.is_woken, tick);
+        waiting.is_woken = false;
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock()
     }
 }

@@ -3,11 +3,13 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
+
+use parking_lot::{Mutex, MutexGuard};
 
 use weir_proto::TenantId;
 
@@ -75,7 +77,7 @@ impl SampledState {
 
     /// What spans are marked with now.
     pub(crate) fn marking(&self) -> Marking<'_> {
-        self.sampling.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sampling.lock()
     }
 
     /// Hands sampled frames to the sampler, once a view shows them, in the configuration that they were marked in.
@@ -157,7 +159,7 @@ impl SampledState {
         update: impl FnOnce(&mut SampledTallies),
         change: &mut dyn FnMut(&mut View),
     ) {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _changing = self.changing.lock();
         // Nobody else changes them while this lock is held.
         let mut sampled = views.current().sampled.as_ref().clone();
         update(&mut sampled);
@@ -177,7 +179,7 @@ impl SampledState {
         views: &Views,
         change: impl FnOnce(&View, &mut SampledTallies) -> (crate::verdict::outcome::VerdictNo, Offset),
     ) {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _changing = self.changing.lock();
         let view = views.current();
         let mut sampled = view.sampled.as_ref().clone();
         let (verdicts, undecided_from) = change(&view, &mut sampled);

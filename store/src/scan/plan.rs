@@ -260,6 +260,19 @@ impl Scan {
         }
     }
 
+    /// The objects of the archive that are read, each once.
+    pub fn objects(&self) -> Vec<&str> {
+        let mut objects: Vec<&str> = Vec::new();
+        for part in self.parts.iter() {
+            if let Source::Segment(segment, _) = &part.source {
+                objects.extend(segment.object());
+            }
+        }
+        objects.sort_unstable();
+        objects.dedup();
+        objects
+    }
+
     /// Whose rows they are.
     pub fn signal(&self) -> Signal {
         self.signal

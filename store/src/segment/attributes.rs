@@ -6,7 +6,8 @@ use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
 use weir_proto::otlp::traces::{AttributeView, RawAttribute, ValueView};
 
-use super::{column::Column, json, schema::Kind, shapes::Shapes};
+use super::{json, shapes::Shapes};
+use crate::columns::{Column, Kind};
 
 /// Most keys (with types) that get a column while a segment is built; further ones go to [`AttributeTable::overflow`].
 const COLUMNS_MAX: usize = 16_384;

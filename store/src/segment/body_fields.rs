@@ -8,10 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    packing::Packing,
-    schema::{BODY_PREFIX, ColumnSpec, KEY_BYTES_MAX, Kind},
-};
+use super::schema::{BODY_PREFIX, KEY_BYTES_MAX};
+use crate::columns::{ColumnSpec, Kind, Nature, Packing};
 
 /// Most names that are told apart in a segment; with more, any name may be in a body.
 pub(super) const NAMES_MAX: usize = 4096;
@@ -122,7 +120,7 @@ pub(super) fn choose(fields: &mut [BodyField], rows: u64) {
 
 /// The column of a field.
 pub(super) fn spec(name: &str, kind: Kind, packing: Packing) -> ColumnSpec {
-    ColumnSpec { name: format!("{BODY_PREFIX}{name}"), kind, required: false, packing }
+    ColumnSpec { name: format!("{BODY_PREFIX}{name}"), kind, required: false, packing, nature: Nature::Field }
 }
 
 /// The fields of several segments, merged into one of `rows` rows, and the specs of the columns that it gets: fields that templates have, and those

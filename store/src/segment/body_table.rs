@@ -8,13 +8,11 @@ use weir_proto::json::{FieldLimits, FieldValue, NoFields, fields_at};
 
 use super::{
     body_fields::{BodyFields, NAMES_MAX, choose, spec},
-    column::{Column, Values},
     field_column::{FieldColumn, FieldText, RowIds},
-    packing::Packing,
     rebuild::Rebuilder,
-    schema::{ColumnSpec, Kind},
     template::{Found, Slot, Template, template_of},
 };
+use crate::columns::{Column, ColumnSpec, Kind, Packing, Values};
 
 /// Names whose columns are kept for the next segment.
 const NAMES_KEPT: usize = 256;

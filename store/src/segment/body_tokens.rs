@@ -11,13 +11,10 @@
 use parquet::bloom_filter::Sbbf;
 
 use super::{
-    chunk_writer::BLOOM_VALUES_MIN,
-    column::{ChunkView, ValuesView},
     field_column::write_word,
-    packing::Packing,
-    schema::{ColumnSpec, Kind},
     template::{Escaping, Slot, Template},
 };
+use crate::columns::{BLOOM_VALUES_MIN, ChunkView, ColumnSpec, Kind, Packing, ValuesView};
 
 /// Shorter words are in nearly every row group: they are not looked for either.
 const WORD_BYTES_MIN: usize = 3;
@@ -413,7 +410,7 @@ fn mix(mut k: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::segment::column::Column;
+    use crate::columns::Column;
 
     fn filter_of(bodies: &[String]) -> Sbbf {
         let mut column = Column::sparse_bytes();

@@ -11,13 +11,13 @@ use weir_proto::{
 };
 
 use super::{
-    column::{Column, Values},
     events,
     gathering::{Builder, Gathering, push_some_bytes, push_some_word},
     manifest::OPERATIONS_MAX,
     operations::listed,
     schema::{DEFECT_BEYOND, DEFECT_ENDS_BEFORE_START, DEFECT_NO_END, DEFECT_NO_START, DEFECT_PARENT_ID, fixed},
 };
+use crate::columns::{Column, Values};
 use crate::{
     ask::span::Operation,
     reject::Rejection,

@@ -4,12 +4,12 @@ use bytes::Bytes;
 use parquet::{
     column::writer::ColumnCloseResult,
     file::metadata::{ColumnChunkMetaData, OffsetIndexBuilder, ParquetMetaData},
+    schema::types::ColumnDescPtr,
 };
 use weir_proto::Signal;
 
-use super::{
-    Segment, SegmentError, body_fields::BodyFields, body_tokens::Tokens, chunk_reader::ChunkReader, schema::ColumnSpec,
-};
+use super::{Segment, SegmentError, body_fields::BodyFields, body_tokens::Tokens, chunk_reader::ChunkReader};
+use crate::columns::ColumnSpec;
 
 /// A segment whose row groups may be taken over.
 #[derive(Debug)]
@@ -66,39 +66,54 @@ impl Carrier {
     ) -> Result<Option<(Bytes, ColumnCloseResult)>, SegmentError> {
         let Some(column) = self.sources[output] else { return Ok(None) };
         let Some(chunk) = reader.chunk(group, column) else { return Ok(None) };
-        let damaged = || {
-            let name = &reader.specs[column].name;
-            SegmentError::damaged(format!("{}: row group {group}, column {name}: indexes", reader.table.file))
-        };
-        let bytes = reader.checked_bytes(group, column)?;
-        let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
-        let in_file = reader.number_in_file(column).ok_or_else(damaged)?;
-        let column_index = self.indexes.column_index().and_then(|index| index.get(group)?.get(in_file)).cloned();
-        let offsets =
-            self.indexes.offset_index().and_then(|index| index.get(group)?.get(in_file)).ok_or_else(damaged)?;
-        let locations = offsets.page_locations();
-        let ends = locations.iter().skip(1).map(|next| next.first_row_index);
-        let group_rows = reader.metadata.row_group(group).num_rows();
-        let mut offset_index = OffsetIndexBuilder::new();
-        for (location, end) in locations.iter().zip(ends.chain([group_rows])) {
-            offset_index.append_offset_and_size(location.offset - start, location.compressed_page_size);
-            offset_index.append_row_count(end - location.first_row_index);
-        }
-        let close = ColumnCloseResult {
-            bytes_written: bytes.len() as u64,
-            rows_written: group_rows as u64,
-            metadata: relative(chunk, start).map_err(|_| damaged())?,
-            bloom_filter: input.bloom_filter(reader, group, column)?,
-            column_index,
-            offset_index: Some(offset_index.build()),
-        };
-        Ok(Some((Bytes::from(bytes), close)))
+        carried(input, &self.indexes, reader, (group, column), chunk.column_descr_ptr()).map(Some)
     }
 }
 
+/// A chunk's bytes, and what the footer says of it, now of a column of another file. `indexes` are the input's.
+pub(super) fn carried(
+    input: &Segment,
+    indexes: &ParquetMetaData,
+    reader: &ChunkReader<'_>,
+    (group, column): (usize, usize),
+    descr: ColumnDescPtr,
+) -> Result<(Bytes, ColumnCloseResult), SegmentError> {
+    let chunk = reader.chunk(group, column).ok_or_else(|| SegmentError::damaged("no such chunk"))?;
+    let damaged = || {
+        let name = &reader.specs[column].name;
+        SegmentError::damaged(format!("{}: row group {group}, column {name}: indexes", reader.table.file))
+    };
+    let bytes = reader.checked_bytes(group, column)?;
+    let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+    let in_file = reader.number_in_file(column).ok_or_else(damaged)?;
+    let column_index = indexes.column_index().and_then(|index| index.get(group)?.get(in_file)).cloned();
+    let offsets = indexes.offset_index().and_then(|index| index.get(group)?.get(in_file)).ok_or_else(damaged)?;
+    let locations = offsets.page_locations();
+    let ends = locations.iter().skip(1).map(|next| next.first_row_index);
+    let group_rows = reader.metadata.row_group(group).num_rows();
+    let mut offset_index = OffsetIndexBuilder::new();
+    for (location, end) in locations.iter().zip(ends.chain([group_rows])) {
+        offset_index.append_offset_and_size(location.offset - start, location.compressed_page_size);
+        offset_index.append_row_count(end - location.first_row_index);
+    }
+    let close = ColumnCloseResult {
+        bytes_written: bytes.len() as u64,
+        rows_written: group_rows as u64,
+        metadata: relative(chunk, start, descr).map_err(|_| damaged())?,
+        bloom_filter: input.bloom_filter(reader, group, column)?,
+        column_index,
+        offset_index: Some(offset_index.build()),
+    };
+    Ok((Bytes::from(bytes), close))
+}
+
 /// What the footer says of a chunk, as if the chunk were the file.
-fn relative(chunk: &ColumnChunkMetaData, start: i64) -> Result<ColumnChunkMetaData, parquet::errors::ParquetError> {
-    let mut builder = ColumnChunkMetaData::builder(chunk.column_descr_ptr())
+fn relative(
+    chunk: &ColumnChunkMetaData,
+    start: i64,
+    descr: ColumnDescPtr,
+) -> Result<ColumnChunkMetaData, parquet::errors::ParquetError> {
+    let mut builder = ColumnChunkMetaData::builder(descr)
         .set_compression(chunk.compression())
         .set_encodings(chunk.encodings().collect())
         .set_total_compressed_size(chunk.compressed_size())

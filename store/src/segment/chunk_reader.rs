@@ -14,16 +14,13 @@ use parquet::{
 
 use super::{
     SegmentError,
-    column::{Column, Values},
-    data_page::{DataPage, Entries, decode_plain_bytes, decode_plain_words},
-    dictionary::Dictionary,
-    encoding::{
-        BadEncoding,
-        page::{self, HEADER_BYTES_MAX, PageHeader},
-    },
     files::ReadFile,
-    packing::Packing,
-    schema::{ColumnSpec, FileColumns, Kind, Table, Unwritten},
+    schema::{FileColumns, Table, Unwritten},
+};
+use crate::columns::{
+    BadEncoding, Column, ColumnSpec, DataPage, Dictionary, Entries, Kind, Packing, Values, decode_plain_bytes,
+    decode_plain_words,
+    page::{self, HEADER_BYTES_MAX, PageHeader},
 };
 
 /// Values of some pages of a column chunk; rows count from the row group's first.
@@ -175,6 +172,29 @@ impl<'a> ChunkReader<'a> {
             return Ok(self.unwritten(column, span_of(rows)));
         }
         self.read_pages(group, column, Some(needle), |first, end| holds_any(rows, first, end))
+    }
+
+    /// Of rows that are elsewhere: asks at once for all that reading these columns at these rows (ascending) will ask for.
+    pub(super) fn prefetch(&self, group: usize, columns: impl Iterator<Item = usize>, rows: &[u32]) {
+        if !self.file.is_elsewhere() {
+            return;
+        }
+        let group_rows = self.metadata.row_group(group).num_rows() as u32;
+        let mut ranges = Vec::new();
+        for column in columns.filter(|&column| !self.is_empty(group, column)) {
+            let Some(chunk) = self.chunk(group, column) else { continue };
+            let dictionary = chunk.dictionary_page_offset().zip(Some(chunk.data_page_offset()));
+            if let Some((Ok(start), Ok(end))) =
+                dictionary.map(|(start, end)| (u64::try_from(start), u64::try_from(end)))
+            {
+                ranges.push(start..end);
+            }
+            let Some(pages) = self.pages(group, column) else { continue };
+            let ends = pages.iter().skip(1).map(|next| next.first_row).chain([group_rows]);
+            let wanted = pages.iter().zip(ends).filter(|(page, end)| holds_any(rows, page.first_row, *end));
+            ranges.extend(wanted.map(|(page, _)| page.start..page.start + page.len as u64));
+        }
+        self.file.prefetch(&ranges);
     }
 
     /// What rows have in a column that the file was written without.
@@ -360,7 +380,7 @@ impl<'a> ChunkReader<'a> {
         let count = header.values as usize;
         if !spec.kind.is_bytes() {
             let mut words = Vec::new();
-            decode_plain_words(spec.kind, &body, count, &mut words)?;
+            decode_plain_words(spec, &body, count, &mut words)?;
             return Ok(Entries::Words(words));
         }
         let mut dictionary = Dictionary::new();

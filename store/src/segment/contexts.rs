@@ -1,6 +1,6 @@
 //! Resources and scopes: each distinct one is kept once, and rows refer to it in runs.
 
-use super::{column::Column, dictionary::Dictionary};
+use crate::columns::{Column, Dictionary};
 
 const NONE: u32 = u32::MAX;
 

@@ -8,13 +8,12 @@ use parquet::bloom_filter::Sbbf;
 
 use super::{
     attributes::ValueKind,
-    chunk_writer::BLOOM_VALUES_MIN,
-    column::{ChunkView, ValuesView},
     json::{BadJson, Reader},
     json_entry,
     manifest::{RESIDUAL_KEYS_MAX, ResidualKey, ResidualKeys},
     promotion::residual_keys,
 };
+use crate::columns::{BLOOM_VALUES_MIN, ChunkView, ValuesView};
 
 /// Longer entries count by their key alone: a stack trace is not what is searched for.
 const TOKEN_BYTES_MAX: usize = 256;
@@ -229,7 +228,7 @@ fn kind_of(value: &[u8]) -> ValueKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::segment::column::Column;
+    use crate::columns::Column;
 
     const EVENTS: &[u8] = br#"[{"time":1,"name":"exception","attributes":{"exception.type":"Declined","tries":3}},{"attributes":{"tries":0.5,"\"":[1,{"tries":true}]}}]"#;
 

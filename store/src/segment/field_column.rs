@@ -6,11 +6,9 @@ use weir_proto::{SpanId, TraceId};
 
 use super::{
     body_fields::{BodyField, IdColumn},
-    column::{Column, Values},
     json,
-    packing::Packing,
-    schema::Kind,
 };
+use crate::columns::{Column, Kind, Packing, Values};
 
 /// A value as it stands in a body.
 #[derive(Debug, Clone, Copy)]

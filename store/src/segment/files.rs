@@ -3,8 +3,10 @@
 use std::{
     fs::File,
     io::{self, BufWriter, Write},
+    ops::Range,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{SegmentError, manifest::Checked};
@@ -12,6 +14,8 @@ use crate::disk::{Disk, DiskFile, DiskWriter};
 
 /// The trace-id index.
 pub(super) const INDEX: &str = "traces.idx";
+/// The end of an archived segment's Parquet file, which is elsewhere.
+pub(super) const FOOTER: &str = "footer";
 /// The manifest.
 pub(super) const MANIFEST: &str = "manifest.json";
 
@@ -92,11 +96,33 @@ impl NewDirectory {
     }
 }
 
+/// A file that is not on the local disk.
+pub(crate) trait ReadObject: std::fmt::Debug + Send + Sync {
+    /// What it is called.
+    fn name(&self) -> &str;
+
+    /// Bytes in it.
+    fn len(&self) -> u64;
+
+    /// Reads the bytes at `start`. May be called on any thread that may wait. What is not there any more is
+    /// [`io::ErrorKind::NotFound`].
+    fn read_at(&self, start: u64, into: &mut [u8]) -> io::Result<()>;
+
+    /// These will be asked for: better at once than one after the other.
+    fn prefetch(&self, ranges: &[Range<u64>]);
+}
+
 /// A file of a segment, open for reading.
 #[derive(Debug)]
 pub(super) struct ReadFile {
     path: PathBuf,
-    file: File,
+    file: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    File(File),
+    Object(Arc<dyn ReadObject>),
 }
 
 impl ReadFile {
@@ -104,7 +130,7 @@ impl ReadFile {
     pub(super) fn open(directory: &Path, name: &str) -> Result<Self, SegmentError> {
         let path = directory.join(name);
         match File::open(&path) {
-            Ok(file) => Ok(Self { path, file }),
+            Ok(file) => Ok(Self { path, file: Source::File(file) }),
             Err(source) if source.kind() == io::ErrorKind::NotFound => {
                 Err(SegmentError::damaged(format!("{} is missing", path.display())))
             }
@@ -112,9 +138,43 @@ impl ReadFile {
         }
     }
 
+    /// One that is elsewhere.
+    pub(super) fn elsewhere(object: Arc<dyn ReadObject>) -> Self {
+        Self { path: PathBuf::from(object.name()), file: Source::Object(object) }
+    }
+
+    /// These ranges will be read: of what is elsewhere, all come with one request.
+    pub(super) fn prefetch(&self, ranges: &[Range<u64>]) {
+        if let Source::Object(object) = &self.file {
+            object.prefetch(ranges);
+        }
+    }
+
+    /// Whether it is elsewhere.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        matches!(self.file, Source::Object(_))
+    }
+
     /// Its length in bytes.
     pub(super) fn len(&self) -> Result<u64, SegmentError> {
-        self.file.metadata().map(|metadata| metadata.len()).map_err(|source| SegmentError::io(&self.path, source))
+        match &self.file {
+            Source::File(file) => file.metadata().map(|metadata| metadata.len()),
+            Source::Object(object) => Ok(object.len()),
+        }
+        .map_err(|source| SegmentError::io(&self.path, source))
+    }
+
+    fn read_exact_at(&self, into: &mut [u8], start: u64) -> Result<(), SegmentError> {
+        let read = match &self.file {
+            Source::File(file) => file.read_exact_at(into, start),
+            Source::Object(object) => object.read_at(start, into),
+        };
+        read.map_err(|source| match (source.kind(), &self.file) {
+            (io::ErrorKind::UnexpectedEof, _) => SegmentError::damaged(format!("{} ends early", self.path.display())),
+            // What cannot be reached is missing from the answer like what is damaged, and the answer says so.
+            (_, Source::Object(_)) => SegmentError::damaged(format!("{}: {source}", self.path.display())),
+            _ => SegmentError::io(&self.path, source),
+        })
     }
 
     /// Reads the bytes at the end that are under a checksum, when the file has the length that it must have.
@@ -132,13 +192,7 @@ impl ReadFile {
     /// Reads `len` bytes at `start`, which somebody knows to be there: one call instead of two.
     pub(super) fn read_there(&self, start: u64, len: usize, into: &mut Vec<u8>) -> Result<(), SegmentError> {
         into.resize(len, 0);
-        match self.file.read_exact_at(into, start) {
-            Ok(()) => Ok(()),
-            Err(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
-                Err(SegmentError::damaged(format!("{} ends early", self.path.display())))
-            }
-            Err(source) => Err(SegmentError::io(&self.path, source)),
-        }
+        self.read_exact_at(into, start)
     }
 
     /// Reads `len` bytes at `start`. No memory is taken for more than there is.
@@ -149,10 +203,7 @@ impl ReadFile {
             return Err(ends_early());
         }
         let mut bytes = vec![0; len];
-        match self.file.read_exact_at(&mut bytes, start) {
-            Ok(()) => Ok(bytes),
-            Err(source) if source.kind() == io::ErrorKind::UnexpectedEof => Err(ends_early()),
-            Err(source) => Err(SegmentError::io(&self.path, source)),
-        }
+        self.read_exact_at(&mut bytes, start)?;
+        Ok(bytes)
     }
 }

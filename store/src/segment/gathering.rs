@@ -5,13 +5,13 @@ use weir_proto::otlp::{ResourceView, ScopeView, wire::WireError};
 use super::{
     attributes::AttributeTable,
     body_table::BodyTable,
-    column::{Column, Values},
     contexts::Contexts,
     json,
     schema::{Origin, Table},
     trace_rows::TraceRows,
 };
 use crate::ask::span::Operation;
+use crate::columns::{Column, Values};
 
 /// Most payload bytes that a builder takes: its arenas count in 32 bits, and JSON text may be six times as long as what it tells.
 pub const PAYLOAD_BYTES_MAX: u64 = 512 << 20;

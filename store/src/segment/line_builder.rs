@@ -10,12 +10,12 @@ use weir_proto::{
 
 use super::{
     body_table::Pushed,
-    column::{Column, Values},
     field_column::RowIds,
     gathering::{Builder, Gathering, push_some_bytes, push_some_word},
     json,
     schema::{DEFECT_BODY, DEFECT_NO_TIME, DEFECT_SPAN_ID, DEFECT_TRACE_ID, lines},
 };
+use crate::columns::{Column, Values};
 use crate::reject::Rejection;
 
 /// Builds one segment: takes journalled payloads in journal order, keeps their lines as columns.

@@ -9,13 +9,13 @@ use weir_proto::otlp::messages::{
 use super::{
     SegmentError,
     chunk_reader::{Block, ChunkReader},
-    column::Column,
     json::{self, BadJson},
     record::{attribute, shared, text},
     scan::{bodies, gather::ChosenRows},
-    schema::{BODY_PREFIX, ColumnSpec, DEFECT_NO_TIME, ITEM_PREFIX, RESOURCE_PREFIX, lines},
+    schema::{BODY_PREFIX, DEFECT_NO_TIME, ITEM_PREFIX, RESOURCE_PREFIX, lines},
 };
 use crate::ask::line::LineRecord;
+use crate::columns::{Column, ColumnSpec};
 
 /// A line on its way.
 #[derive(Debug, Default)]
@@ -34,6 +34,7 @@ pub(super) fn read(reader: &ChunkReader<'_>, group: usize, rows: &[u32]) -> Resu
     let mut drafts: Vec<Draft> = rows.iter().map(|_| Draft::default()).collect();
     let damaged =
         |name: &str, error: BadJson| SegmentError::damaged(format!("row group {group}, column {name}: {error}"));
+    reader.prefetch(group, 0..reader.specs.len(), rows);
     for (number, spec) in reader.specs.iter().enumerate() {
         if reader.is_empty(group, number) {
             continue;

@@ -114,6 +114,18 @@ pub(super) struct Manifest {
     /// Fields of the bodies that are JSON objects; absent in segments of spans, and in those written before fields were looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) bodies: Option<BodyFields>,
+    /// Of the archive's copy of a segment: what its columns are called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) archived: Option<ArchivedAs>,
+}
+
+/// How the Parquet file of an archived segment, which is a file of an open table, names the segment's columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ArchivedAs {
+    /// Of the table's columns.
+    pub(super) table_version: u32,
+    /// The name in the file and the name in a segment, of each column that is read.
+    pub(super) columns: Vec<(String, String)>,
 }
 
 /// A file's length, and the checksum of the part that says where everything else is.

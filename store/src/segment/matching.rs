@@ -7,10 +7,8 @@ use weir_proto::otlp::{
     traces::ValueView,
 };
 
-use super::{
-    json::{self, BadJson},
-    schema::Kind,
-};
+use super::json::{self, BadJson};
+use crate::columns::Kind;
 
 /// A wanted text, ready to be compared with values of each type.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,7 +9,6 @@ use super::{
     body_fields::{self, BodyFields},
     carry::Carrier,
     chunk_reader::{Block, ChunkReader},
-    column::{Column, Values},
     field_column::texts_of,
     files::{INDEX, MANIFEST, NewDirectory},
     manifest::{Checked, Manifest, format_of},
@@ -19,10 +18,11 @@ use super::{
     promotion::TypedKey,
     rows_file::{ROW_GROUP_ROWS, RowsFile},
     scan::{bodies, gather, gather::ChosenRows},
-    schema::{BODY_PREFIX, ColumnSpec, ITEM_PREFIX, Kind, RESOURCE_PREFIX, Table, id_column, lines},
+    schema::{BODY_PREFIX, ITEM_PREFIX, RESOURCE_PREFIX, Table, id_column, lines},
     trace_rows::TraceRows,
     write::attribute_spec,
 };
+use crate::columns::{Column, ColumnSpec, Kind, Values};
 use crate::{ask::span::Operations, disk::Disk, ledger::Tally};
 
 /// A row group under way is written early when it holds so many bytes.
@@ -406,6 +406,7 @@ impl Merge {
             event_keys: Some(written.event_keys),
             link_keys: Some(written.link_keys),
             bodies: self.bodies,
+            archived: None,
         };
         directory.write(MANIFEST, &manifest.to_bytes())
     }

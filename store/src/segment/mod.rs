@@ -3,20 +3,15 @@
 //! [`SpanBuilder`] gathers journalled spans into columns, [`write_segment`] writes them, [`Segment`] answers queries, [`merge`]
 //! makes one segment of several. The files are described in docs/formats.md.
 
+pub(crate) mod archived;
 mod attributes;
 mod body_fields;
 mod body_table;
 mod body_tokens;
 mod builder;
 mod carry;
-mod chunk_plan;
 mod chunk_reader;
-mod chunk_writer;
-mod column;
 mod contexts;
-mod data_page;
-mod dictionary;
-mod encoding;
 mod error;
 mod event_tokens;
 mod events;
@@ -34,7 +29,6 @@ mod merge;
 mod moves;
 mod open;
 mod operations;
-mod packing;
 mod place_plan;
 mod promotion;
 mod rebuild;
@@ -46,7 +40,6 @@ mod search;
 mod selection;
 pub(crate) mod series;
 mod shapes;
-mod statistics;
 mod tags;
 mod template;
 mod trace_index;
@@ -59,6 +52,7 @@ pub(crate) mod tests;
 
 pub use builder::{ChosenSpan, SpanBuilder};
 pub use error::SegmentError;
+pub(crate) use files::ReadObject;
 pub use gathering::{Builder, Gathering, PAYLOAD_BYTES_MAX};
 pub use id::{InvalidSegmentName, SegmentId};
 pub use line_builder::LineBuilder;

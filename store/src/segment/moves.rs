@@ -11,10 +11,10 @@ use super::{
     SegmentError,
     attributes::ValueKind,
     chunk_reader::{Block, ChunkReader},
-    column::Column,
     json::{self, Reader},
     promotion::{TypedKey, write_entry},
 };
+use crate::columns::Column;
 
 /// What one input must move, for its spans' or its resources' attributes.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -15,11 +16,12 @@ use weir_proto::{Signal, TraceId};
 use super::{
     SegmentError, SegmentId,
     chunk_reader::ChunkReader,
-    files::{INDEX, MANIFEST, ReadFile},
+    files::{FOOTER, INDEX, MANIFEST, ReadFile, ReadObject},
     manifest::{BloomCheck, Checked, Manifest},
-    schema::{ColumnSpec, FileColumns, Table, fixed, read_schema},
+    schema::{FileColumns, Table, fixed, read_schema},
     trace_index::{Extent, TraceIndex},
 };
+use crate::columns::ColumnSpec;
 use crate::ledger::Tally;
 
 /// An open segment: footer and index directory in memory, files opened for each read.
@@ -27,9 +29,11 @@ use crate::ledger::Tally;
 pub struct Segment {
     id: SegmentId,
     directory: PathBuf,
+    /// The rows of an archived segment.
+    elsewhere: Option<Arc<dyn ReadObject>>,
     pub(super) manifest: Manifest,
     pub(super) metadata: ParquetMetaData,
-    file_columns: FileColumns,
+    pub(super) file_columns: FileColumns,
     /// Column numbers by name.
     pub(super) columns: HashMap<String, usize>,
     /// First row of each row group.
@@ -41,6 +45,15 @@ pub struct Segment {
 impl Segment {
     /// Opens a directory, checking manifest, footer and index header.
     pub fn open(directory: &Path) -> Result<Self, SegmentError> {
+        Self::open_at(directory, None)
+    }
+
+    /// Opens an archived segment, of which `directory` has everything but the rows: those are `rows`.
+    pub(crate) fn open_archived(directory: &Path, rows: Arc<dyn ReadObject>) -> Result<Self, SegmentError> {
+        Self::open_at(directory, Some(rows))
+    }
+
+    fn open_at(directory: &Path, elsewhere: Option<Arc<dyn ReadObject>>) -> Result<Self, SegmentError> {
         let manifest_file = ReadFile::open(directory, MANIFEST)?;
         let mut manifest = Manifest::read(&manifest_file.read(0, manifest_file.len()? as usize)?)?;
         let id = manifest.id()?;
@@ -49,12 +62,18 @@ impl Segment {
         }
         let table = Table::of(id.signal);
         let name = table.file;
-        let rows_file = ReadFile::open(directory, name)?;
         let tail_start = manifest.spans.bytes.saturating_sub(manifest.spans.checked_bytes);
-        let tail = read_checked(&rows_file, name, tail_start, &manifest.spans)?;
+        let tail = match &elsewhere {
+            None => read_checked(&ReadFile::open(directory, name)?, name, tail_start, &manifest.spans)?,
+            // The footer, whole, is a file of its own here.
+            Some(_) => {
+                let checked = Checked { bytes: manifest.spans.checked_bytes, ..manifest.spans.clone() };
+                read_checked(&ReadFile::open(directory, FOOTER)?, FOOTER, 0, &checked)?
+            }
+        };
         let tail = Tail { start: tail_start, bytes: Bytes::from(tail) };
         let metadata = read_footer(name, tail, PageIndexPolicy::Skip)?;
-        let mut file_columns = read_schema(table, metadata.file_metadata().schema_descr())
+        let mut file_columns = read_schema(table, metadata.file_metadata().schema_descr(), manifest.archived.as_ref())
             .ok_or_else(|| SegmentError::damaged(format!("{name}: schema")))?;
         if let Some(bodies) = &manifest.bodies {
             file_columns.add_ids_as_fields(bodies);
@@ -87,7 +106,8 @@ impl Segment {
         let names = file_columns.specs.iter().enumerate();
         let columns = names.map(|(number, spec)| (spec.name.clone(), number)).collect();
         let directory = directory.to_owned();
-        let mut segment = Self { id, directory, manifest, metadata, file_columns, columns, group_starts, index };
+        let mut segment =
+            Self { id, directory, elsewhere, manifest, metadata, file_columns, columns, group_starts, index };
         if segment.manifest.start_max_ns.is_none() {
             segment.manifest.start_max_ns = Some(segment.start_max_of_groups()?);
         }
@@ -115,6 +135,16 @@ impl Segment {
         &self.directory
     }
 
+    /// Whether its rows are in the archive only.
+    pub(crate) fn is_archived(&self) -> bool {
+        self.elsewhere.is_some()
+    }
+
+    /// The object that its rows are, where they are in the archive only.
+    pub(crate) fn object(&self) -> Option<&str> {
+        self.elsewhere.as_ref().map(|object| object.name())
+    }
+
     /// Row groups.
     pub(crate) fn groups(&self) -> usize {
         self.group_starts.len()
@@ -133,6 +163,11 @@ impl Segment {
     /// Bytes on disk, the manifest's aside.
     pub fn bytes(&self) -> u64 {
         self.manifest.spans.bytes + self.manifest.index.as_ref().map_or(0, |index| index.bytes)
+    }
+
+    /// Bytes of the file with the rows.
+    pub(crate) fn rows_bytes(&self) -> u64 {
+        self.manifest.spans.bytes
     }
 
     /// Smallest and largest start in Unix ns; `None` without rows.
@@ -191,7 +226,10 @@ impl Segment {
 
     /// Opens the rows.
     pub(super) fn open_rows(&self) -> Result<ReadFile, SegmentError> {
-        ReadFile::open(&self.directory, self.table().file)
+        match &self.elsewhere {
+            Some(object) => Ok(ReadFile::elsewhere(object.clone())),
+            None => ReadFile::open(&self.directory, self.table().file),
+        }
     }
 
     /// Reads columns from the opened rows.

@@ -8,13 +8,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 use weir_proto::Signal;
 
-use super::{
-    Segment, SegmentError,
-    column::{ChunkView, Values, ValuesView},
-    manifest::OPERATIONS_MAX,
-    schema::fixed,
-};
+use super::{Segment, SegmentError, manifest::OPERATIONS_MAX, schema::fixed};
 use crate::ask::span::{Operation, Operations};
+use crate::columns::{ChunkView, Values, ValuesView};
 
 /// Most services listed. Few in tests of development builds.
 const SERVICES_MAX: usize = if cfg!(all(test, debug_assertions)) { 40 } else { 10_000 };

@@ -11,9 +11,10 @@ use super::{
     manifest::{ResidualKey, ResidualKeys},
     moves::Moves,
     promotion::{TypedKey, choose, residual_keys},
-    schema::{ColumnSpec, ITEM_PREFIX},
+    schema::ITEM_PREFIX,
     write::attribute_spec,
 };
+use crate::columns::ColumnSpec;
 
 /// The attributes of spans, or of resources.
 pub(super) struct PlacePlan {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{
     attributes::{AttributeTable, ValueKind},
-    column::Column,
     json,
     manifest::{RESIDUAL_KEYS_MAX, ResidualKey, ResidualKeys},
     schema::{PROMOTED_MAX, is_promoted},
 };
+use crate::columns::Column;
 
 /// A key with one of its types.
 pub(super) type TypedKey = (Vec<u8>, ValueKind);

@@ -1,11 +1,10 @@
 //! Brings JSON bodies back from their templates and the columns of their fields.
 
 use super::{
-    column::{Column, Values},
     field_column::write_word,
-    schema::Kind,
     template::{Slot, Template},
 };
+use crate::columns::{Column, Kind, Values};
 
 /// Rebuilds bodies, row by row in ascending order.
 #[derive(Debug)]

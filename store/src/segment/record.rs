@@ -11,12 +11,12 @@ use weir_proto::otlp::messages::{
 use super::{
     SegmentError,
     chunk_reader::{Block, ChunkReader},
-    column::Column,
     events,
     json::{self, BadJson},
-    schema::{ColumnSpec, ITEM_PREFIX, Kind, RESOURCE_PREFIX, fixed},
+    schema::{ITEM_PREFIX, RESOURCE_PREFIX, fixed},
 };
 use crate::ask::span::{SpanRecord, SpanState};
+use crate::columns::{Column, ColumnSpec, Kind};
 
 /// A span on its way.
 #[derive(Debug, Default)]
@@ -33,6 +33,7 @@ struct Draft {
 /// The spans at these rows (ascending) of a row group.
 pub(super) fn read(reader: &ChunkReader<'_>, group: usize, rows: &[u32]) -> Result<Vec<SpanRecord>, SegmentError> {
     let mut drafts: Vec<Draft> = rows.iter().map(|_| Draft::default()).collect();
+    reader.prefetch(group, 0..reader.specs.len(), rows);
     for (number, spec) in reader.specs.iter().enumerate() {
         if reader.is_empty(group, number) {
             continue;

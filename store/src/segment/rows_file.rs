@@ -9,6 +9,7 @@ use parquet::{
     column::writer::ColumnCloseResult,
     errors::ParquetError,
     file::{
+        metadata::ParquetMetaData,
         properties::{BloomFilterPosition, WriterProperties, WriterVersion},
         writer::SerializedFileWriter,
     },
@@ -18,16 +19,14 @@ use super::{
     SegmentError,
     body_fields::BodyFields,
     body_tokens::BodyFilter,
-    chunk_writer::ChunkWriter,
-    column::{ChunkView, Column},
     event_tokens::ListKeys,
     files::{NewDirectory, NewFile},
     json::BadJson,
     manifest::{BloomCheck, Checked, ResidualKeys},
     operations::{ServiceList, ServiceNames},
-    packing::Packing,
-    schema::{BODY_PREFIX, ColumnSpec, Listed, Table, id_column, lines, parquet_schema},
+    schema::{BODY_PREFIX, Listed, Table, id_column, lines, parquet_schema},
 };
+use crate::columns::{ChunkView, ChunkWriter, Column, ColumnSpec, Packing};
 
 /// Rows of a row group. Few in tests of development builds, so that they meet the edges.
 pub(super) const ROW_GROUP_ROWS: u32 = if cfg!(all(test, debug_assertions)) { 1000 } else { 128 << 10 };
@@ -201,22 +200,9 @@ impl RowsFile {
     pub(super) fn finish(mut self, directory: &NewDirectory) -> Result<RowsWritten, SegmentError> {
         let metadata = self.writer.finish().map_err(write_error)?;
         drop(self.writer);
-        directory.sync(self.table.file)?;
-        let file = directory.read(self.table.file)?;
-        let bytes = file.len()?;
-        // The page indexes come after the bloom filters and before the footer: one checksum covers both.
-        let end = file.read(bytes.saturating_sub(8), 8)?;
-        let footer_bytes = end.first_chunk::<4>().map_or(0, |len| u64::from(u32::from_le_bytes(*len)));
-        let mut checked_from = bytes.saturating_sub(8 + footer_bytes);
-        for chunk in metadata.row_groups().iter().flat_map(|group| group.columns()) {
-            for offset in [chunk.column_index_offset(), chunk.offset_index_offset()].into_iter().flatten() {
-                checked_from = checked_from.min(offset as u64);
-            }
-        }
-        let checked_bytes = bytes - checked_from;
-        let tail = file.read(checked_from, checked_bytes as usize)?;
+        let checked = checked_end(directory, self.table.file, &metadata)?;
         Ok(RowsWritten {
-            checked: Checked { bytes, checked_bytes, crc32c: crc32c::crc32c(&tail) },
+            checked,
             blooms: self.blooms,
             event_keys: self.event_keys.finish(),
             link_keys: self.link_keys.finish(),
@@ -225,7 +211,31 @@ impl RowsFile {
     }
 }
 
-fn bloom_check(filter: &Sbbf, row_group: u32, column: u32) -> Result<BloomCheck, ParquetError> {
+/// Makes a written file durable, and answers what is under its checksum: the page indexes, which come after the bloom filters,
+/// and the footer.
+pub(super) fn checked_end(
+    directory: &NewDirectory,
+    name: &str,
+    metadata: &ParquetMetaData,
+) -> Result<Checked, SegmentError> {
+    directory.sync(name)?;
+    let file = directory.read(name)?;
+    let bytes = file.len()?;
+    let end = file.read(bytes.saturating_sub(8), 8)?;
+    let footer_bytes = end.first_chunk::<4>().map_or(0, |len| u64::from(u32::from_le_bytes(*len)));
+    let mut checked_from = bytes.saturating_sub(8 + footer_bytes);
+    for chunk in metadata.row_groups().iter().flat_map(|group| group.columns()) {
+        for offset in [chunk.column_index_offset(), chunk.offset_index_offset()].into_iter().flatten() {
+            checked_from = checked_from.min(offset as u64);
+        }
+    }
+    let checked_bytes = bytes - checked_from;
+    let tail = file.read(checked_from, checked_bytes as usize)?;
+    Ok(Checked { bytes, checked_bytes, crc32c: crc32c::crc32c(&tail) })
+}
+
+/// The checksum of a filter.
+pub(super) fn bloom_check(filter: &Sbbf, row_group: u32, column: u32) -> Result<BloomCheck, ParquetError> {
     let mut bits = Vec::new();
     filter.write_bitset(&mut bits)?;
     Ok(BloomCheck { row_group, column, crc32c: crc32c::crc32c(&bits) })

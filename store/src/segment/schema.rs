@@ -1,6 +1,6 @@
 //! The columns of segments, a table for each signal: the fixed ones, and how attributes become columns of their own.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use parquet::{
     basic::{LogicalType, Repetition, TimeUnit, Type as Physical},
@@ -10,86 +10,9 @@ use weir_proto::Signal;
 
 use super::{
     body_fields::{self, BodyFields, IdColumn},
-    packing::Packing,
+    manifest::ArchivedAs,
 };
-
-/// What a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Kind {
-    /// UTF-8.
-    Text,
-    /// JSON text.
-    Json,
-    /// true or false.
-    Bool,
-    /// 32 bits, signed.
-    Int32,
-    /// 32 bits, unsigned.
-    Uint32,
-    /// 64 bits, signed.
-    Int64,
-    /// Unix ns.
-    Time,
-    /// 64-bit float.
-    Double,
-    /// 8 bytes.
-    Id8,
-    /// 16 bytes.
-    Id16,
-}
-
-impl Kind {
-    /// Whether values are byte strings (behind codes); numbers otherwise.
-    pub(super) fn is_bytes(self) -> bool {
-        matches!(self, Self::Text | Self::Json | Self::Id16)
-    }
-
-    /// Parquet's physical type.
-    pub(super) fn physical(self) -> Physical {
-        match self {
-            Self::Text | Self::Json => Physical::BYTE_ARRAY,
-            Self::Bool => Physical::BOOLEAN,
-            Self::Int32 | Self::Uint32 => Physical::INT32,
-            Self::Int64 | Self::Time => Physical::INT64,
-            Self::Double => Physical::DOUBLE,
-            Self::Id8 | Self::Id16 => Physical::FIXED_LEN_BYTE_ARRAY,
-        }
-    }
-
-    /// Bytes of a value in PLAIN encoding, where that is fixed and whole.
-    pub(super) fn width(self) -> Option<usize> {
-        match self {
-            Self::Text | Self::Json | Self::Bool => None,
-            Self::Int32 | Self::Uint32 => Some(4),
-            Self::Int64 | Self::Time | Self::Double | Self::Id8 => Some(8),
-            Self::Id16 => Some(16),
-        }
-    }
-}
-
-/// A column of the file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct ColumnSpec {
-    /// Its name: a fixed one, `attributes.<key>` or `resource.<key>`.
-    pub(super) name: String,
-    /// What it holds.
-    pub(super) kind: Kind,
-    /// Whether every row has a value.
-    pub(super) required: bool,
-    /// How texts are stored.
-    pub(super) packing: Packing,
-}
-
-impl ColumnSpec {
-    /// Parquet's physical type.
-    pub(super) fn physical(&self) -> Physical {
-        match self.packing {
-            Packing::None => self.kind.physical(),
-            Packing::Time(_) => Physical::INT64,
-            _ => Physical::FIXED_LEN_BYTE_ARRAY,
-        }
-    }
-}
+use crate::columns::{ColumnSpec, Kind, Nature, Packing};
 
 /// What rows have in a file that was written before there was such a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,7 +115,13 @@ impl Table {
     pub(super) fn column_specs(&self) -> Vec<ColumnSpec> {
         let specs = self.specs.iter();
         specs
-            .map(|&(name, kind, required)| ColumnSpec { name: name.into(), kind, required, packing: Packing::None })
+            .map(|&(name, kind, required)| ColumnSpec {
+                name: name.into(),
+                kind,
+                required,
+                packing: Packing::None,
+                nature: nature_of(name),
+            })
             .collect()
     }
 
@@ -359,6 +288,11 @@ pub(super) const DEFECT_SPAN_ID: u64 = 4;
 /// Bit of a line's `defects`: the body begins as a JSON object and is none, or has too many fields: it is text.
 pub(super) const DEFECT_BODY: u64 = 8;
 
+/// Before the names of columns of the archive's files that are in no table.
+pub(super) const OWN_PREFIX: &str = "_weir_";
+/// The same of texts that are times of ns, stored as plain numbers.
+pub(super) const NANOS_PREFIX: &str = "_weir_nanos_";
+
 /// Before the key of an item's attribute.
 pub(super) const ITEM_PREFIX: &str = "attributes.";
 /// Before a resource attribute's key.
@@ -368,31 +302,34 @@ pub(super) const BODY_PREFIX: &str = "body.";
 
 /// Parquet's schema for these columns.
 pub(super) fn parquet_schema(row: &str, specs: &[ColumnSpec]) -> Result<TypePtr, parquet::errors::ParquetError> {
-    let mut fields = Vec::with_capacity(specs.len());
-    for spec in specs {
-        let logical = match spec.kind {
-            _ if spec.packing != Packing::None => packed_type(spec.packing),
-            Kind::Text => Some(LogicalType::String),
-            Kind::Json => Some(LogicalType::Json),
-            Kind::Uint32 => Some(LogicalType::integer(32, false)),
-            Kind::Time => Some(LogicalType::timestamp(true, TimeUnit::NANOS)),
-            _ => None,
-        };
-        let mut builder = Type::primitive_type_builder(&spec.name, spec.physical())
-            .with_repetition(if spec.required { Repetition::REQUIRED } else { Repetition::OPTIONAL })
-            .with_logical_type(logical);
-        if spec.physical() == Physical::FIXED_LEN_BYTE_ARRAY {
-            builder = builder.with_length(spec.packing.width().or(spec.kind.width()).expect("ids have one") as i32);
-        }
-        fields.push(Arc::new(builder.build()?));
-    }
+    let fields = specs.iter().map(leaf_type).collect::<Result<Vec<_>, _>>()?;
     Ok(Arc::new(Type::group_type_builder(row).with_fields(fields).build()?))
+}
+
+/// Parquet's type of a column.
+pub(super) fn leaf_type(spec: &ColumnSpec) -> Result<TypePtr, parquet::errors::ParquetError> {
+    let logical = match spec.kind {
+        _ if spec.packing != Packing::None => packed_type(spec.packing),
+        Kind::Text => Some(LogicalType::String),
+        Kind::Json => Some(LogicalType::Json),
+        Kind::Uint32 => Some(LogicalType::integer(32, false)),
+        Kind::Time => Some(LogicalType::timestamp(true, TimeUnit::NANOS)),
+        _ => None,
+    };
+    let mut builder = Type::primitive_type_builder(&spec.name, spec.physical())
+        .with_repetition(if spec.required { Repetition::REQUIRED } else { Repetition::OPTIONAL })
+        .with_logical_type(logical);
+    if spec.physical() == Physical::FIXED_LEN_BYTE_ARRAY {
+        builder = builder.with_length(spec.packing.width().or(spec.kind.width()).expect("ids have one") as i32);
+    }
+    Ok(Arc::new(builder.build()?))
 }
 
 /// What a packed text is to others.
 fn packed_type(packing: Packing) -> Option<LogicalType> {
     match packing {
         Packing::Uuid => Some(LogicalType::Uuid),
+        Packing::IdAsHex => Some(LogicalType::String),
         Packing::Time(3) => Some(LogicalType::timestamp(true, TimeUnit::MILLIS)),
         Packing::Time(6) => Some(LogicalType::timestamp(true, TimeUnit::MICROS)),
         Packing::Time(_) => Some(LogicalType::timestamp(true, TimeUnit::NANOS)),
@@ -400,9 +337,26 @@ fn packed_type(packing: Packing) -> Option<LogicalType> {
     }
 }
 
+/// What is known of a column's values, from its name.
+fn nature_of(name: &str) -> Nature {
+    if name == fixed::SPECS[fixed::DURATION].0 {
+        Nature::Scattered
+    } else if name == fixed::SPECS[fixed::SERVICE].0 || name == fixed::SPECS[fixed::NAME].0 {
+        Nature::Bounding
+    } else if name.starts_with(BODY_PREFIX) {
+        Nature::Field
+    } else {
+        Nature::Plain
+    }
+}
+
 /// How a column of a field holds its texts, from its type; ids and times of other columns are no texts.
 fn packing_of(leaf: &ColumnDescriptor) -> Packing {
-    let is_field = leaf.name().starts_with(BODY_PREFIX);
+    let name = leaf.name();
+    if name.starts_with(NANOS_PREFIX) {
+        return Packing::Time(9);
+    }
+    let is_field = name.strip_prefix(OWN_PREFIX).unwrap_or(name).starts_with(BODY_PREFIX);
     match (leaf.physical_type(), leaf.logical_type_ref()) {
         _ if !is_field => Packing::None,
         (Physical::FIXED_LEN_BYTE_ARRAY, Some(LogicalType::Uuid)) if leaf.type_length() == 16 => Packing::Uuid,
@@ -429,6 +383,24 @@ pub(super) struct FileColumns {
 }
 
 impl FileColumns {
+    /// A column of the archive's copy that a segment calls `name`; `None` when it has another type than that.
+    fn add_archived(&mut self, number: usize, name: &str, leaf: &ColumnDescriptor) -> Option<()> {
+        let spec = ColumnSpec { name: name.to_owned(), nature: nature_of(name), ..spec_of(leaf)? };
+        let Some(known) = self.table.number(name) else {
+            self.specs.push(spec);
+            self.in_file.push(Some(number));
+            return Some(());
+        };
+        let of_table = &mut self.specs[known];
+        match (of_table.kind, spec.kind) {
+            (Kind::Id8 | Kind::Id16, Kind::Text) => of_table.packing = Packing::IdAsHex,
+            (Kind::Time, Kind::Int64) => {}
+            (wanted, found) if wanted == found => {}
+            _ => return None,
+        }
+        (self.in_file[known].replace(number).is_none() && spec.required == of_table.required).then_some(())
+    }
+
     /// Fields of bodies that are a column of ids wherever that has a value: they are read from there, as their hex digits.
     pub(super) fn add_ids_as_fields(&mut self, bodies: &BodyFields) {
         for field in &bodies.fields {
@@ -450,11 +422,24 @@ pub(super) fn id_column(id: IdColumn) -> (usize, Packing) {
 
 /// Finds the columns in a file's schema, by name; columns that this program does not know are passed over. `None` when the file is
 /// not ours: one that every file has is missing, or one has another type than its name has always had.
-pub(super) fn read_schema(table: &'static Table, schema: &SchemaDescriptor) -> Option<FileColumns> {
+///
+/// In the archive's copy of a segment columns have the names that `archived` gives them, ids are hex digits, times plain numbers.
+pub(super) fn read_schema(
+    table: &'static Table,
+    schema: &SchemaDescriptor,
+    archived: Option<&ArchivedAs>,
+) -> Option<FileColumns> {
     let mut columns = FileColumns { table, specs: table.column_specs(), in_file: vec![None; table.len()] };
+    let names: Option<HashMap<&str, &str>> =
+        archived.map(|archived| archived.columns.iter().map(|(file, here)| (file.as_str(), here.as_str())).collect());
     for (number, leaf) in schema.columns().iter().enumerate() {
         // A column in a group is none that we know, whatever its own name is.
         let [name] = leaf.path().parts() else { continue };
+        if let Some(names) = &names {
+            let Some(&name) = names.get(name.as_str()) else { continue };
+            columns.add_archived(number, name, leaf)?;
+            continue;
+        }
         if let Some(known) = table.number(name) {
             let is_first = columns.in_file[known].replace(number).is_none();
             if !is_first || spec_of(leaf).as_ref() != Some(&columns.specs[known]) {
@@ -490,7 +475,7 @@ fn spec_of(leaf: &ColumnDescriptor) -> Option<ColumnSpec> {
         _ => return None,
     };
     let required = leaf.self_type().get_basic_info().repetition() == Repetition::REQUIRED;
-    Some(ColumnSpec { name: leaf.name().to_owned(), kind, required, packing })
+    Some(ColumnSpec { name: leaf.name().to_owned(), kind, required, packing, nature: nature_of(leaf.name()) })
 }
 
 /// Longest key that becomes a column's name; longer ones stay in the residual.

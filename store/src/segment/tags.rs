@@ -5,16 +5,16 @@ use memchr::memmem::Finder;
 use super::{
     Segment, SegmentError,
     chunk_reader::{Block, ChunkReader},
-    column::Values,
     event_tokens::{self, Inside},
     json::{self, BadJson},
     json_entry,
     manifest::ResidualKeys,
     matching::Wanted,
-    schema::{ITEM_PREFIX, Kind, RESOURCE_PREFIX, fixed},
+    schema::{ITEM_PREFIX, RESOURCE_PREFIX, fixed},
     selection::Selection,
 };
 use crate::ask::span::{DroppedItems, Sought, SpanState, SpanText, TagFilter};
+use crate::columns::{Kind, Values};
 
 /// A tag's places in one segment.
 pub(super) struct TagPlan<'f> {

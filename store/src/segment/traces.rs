@@ -7,7 +7,6 @@ use weir_proto::{SpanId, TraceId};
 use super::{
     Segment, SegmentError,
     chunk_reader::{Block, ChunkReader},
-    column::Values,
     line_record, record,
     scan::within,
     schema::fixed,
@@ -16,6 +15,7 @@ use crate::ask::{
     line::LineRecord,
     span::{Room, SpanRecord, TraceRows},
 };
+use crate::columns::Values;
 
 /// Where rows of a row group take more than this on average, some of them may be large: they are read a few at a time.
 const MEAN_ROW_BYTES_LARGE: u64 = 512;

@@ -9,17 +9,16 @@ use super::{
     Segment, SegmentError, SegmentId,
     body_fields::BodyFields,
     body_table::FinishedBodies,
-    column::{ChunkView, Column, Values, ValuesView},
     contexts::{Contexts, Spread},
     field_column::RowIds,
     files::{INDEX, MANIFEST, NewDirectory},
     gathering::{Builder, Gathering},
     manifest::{Checked, Manifest, SegmentTally, format_of},
-    packing::Packing,
     promotion::Promotion,
     rows_file::{ROW_GROUP_ROWS, RowsFile},
-    schema::{ColumnSpec, ITEM_PREFIX, Origin, RESOURCE_PREFIX, lines},
+    schema::{ITEM_PREFIX, Origin, RESOURCE_PREFIX, lines},
 };
+use crate::columns::{ChunkView, Column, ColumnSpec, Nature, Packing, Values, ValuesView};
 use crate::disk::Disk;
 
 /// Writes the builder's rows as segment `id` below `parent` and opens it. Every file is durable, and so is the directory's
@@ -119,6 +118,7 @@ fn write_files(
         event_keys: Some(written.event_keys),
         link_keys: Some(written.link_keys),
         bodies,
+        archived: None,
     };
     directory.write(MANIFEST, &manifest.to_bytes())
 }
@@ -201,6 +201,7 @@ pub(super) fn attribute_spec(prefix: &str, key: &[u8], kind: super::attributes::
         kind,
         required: false,
         packing: Packing::None,
+        nature: Nature::Plain,
     }
 }
 

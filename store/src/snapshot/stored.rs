@@ -4,11 +4,13 @@ use std::{
     ops::Deref,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Instant,
 };
+
+use parking_lot::Mutex;
 
 use super::{
     kind::SegmentKind,
@@ -16,8 +18,10 @@ use super::{
     view::{View, Views},
 };
 use crate::{
+    archive::Archive,
+    catalog::ArchivedSegment,
     disk::Disk,
-    segment::{Segment, SegmentId},
+    segment::{Segment, SegmentError, SegmentId},
 };
 
 /// A segment, its directory, and whether the catalog has let go of it.
@@ -49,6 +53,14 @@ impl<S> StoredSegment<S> {
             set_aside: OnceLock::new(),
             read_errors: Mutex::default(),
         }
+    }
+
+    /// One whose rows are in the archive, and what else there is of it at `path`. Nobody merges or mends it here.
+    pub(crate) fn archived(segment: S, path: PathBuf, disk: &Disk) -> Self {
+        let stored = Self::new(segment, path, disk.clone());
+        stored.set_unmergeable();
+        stored.set_unrepairable();
+        stored
     }
 
     /// The segment itself, for merging.
@@ -94,7 +106,7 @@ impl<S> StoredSegment<S> {
     /// A read failed. When that is to be logged: how many did since the last line.
     pub(crate) fn read_failed(&self, now: Instant) -> Option<u64> {
         // Two numbers: a panic elsewhere cannot have left them half changed.
-        self.read_errors.lock().unwrap_or_else(PoisonError::into_inner).happened(now)
+        self.read_errors.lock().happened(now)
     }
 
     /// As [`Self::retire`], but it goes to `path`: what is left of it may be worth a look.
@@ -136,8 +148,14 @@ pub(crate) trait Retained {
     /// Bytes on disk.
     fn size_bytes(&self) -> u64;
 
+    /// Its first and last moment, Unix ns.
+    fn time_ns(&self) -> (u64, u64);
+
     /// Takes it out of the view; it is deleted when the last snapshot that names it is gone.
     fn let_go(&self, views: &Views);
+
+    /// The same, but the archive's copy takes its place in the same moment.
+    fn make_way(&self, views: &Views, archive: &Archive, archived: &ArchivedSegment) -> Result<(), SegmentError>;
 }
 
 impl<S: SegmentKind> Retained for StoredSegment<S> {
@@ -151,6 +169,25 @@ impl<S: SegmentKind> Retained for StoredSegment<S> {
 
     fn size_bytes(&self) -> u64 {
         self.segment.disk_bytes()
+    }
+
+    fn time_ns(&self) -> (u64, u64) {
+        self.segment.moments_ns()
+    }
+
+    fn make_way(&self, views: &Views, archive: &Archive, archived: &ArchivedSegment) -> Result<(), SegmentError> {
+        let stand_in =
+            StoredSegment::archived(S::open_archived(archive, archived)?, archive.path_of(&archived.id), &self.disk);
+        let id = self.segment.segment_id();
+        let stand_in = Arc::new(stand_in);
+        views.change(|view: &mut View| {
+            let segments = S::of_view_mut(view, id.signal).entry(id.tenant.clone()).or_default();
+            segments.retain(|segment| segment.segment.segment_id() != id);
+            segments.push(stand_in.clone());
+            segments.sort_by_key(|segment| segment.segment_id().first_file);
+        });
+        self.retire();
+        Ok(())
     }
 
     fn let_go(&self, views: &Views) {

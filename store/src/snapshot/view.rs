@@ -19,7 +19,7 @@ use crate::{
     journal::SourceCursors,
     ledger::Tally,
     offset::Offset,
-    segment::Segment,
+    segment::{Segment, SegmentId},
     verdict::{names::PolicyNames, outcome::VerdictNo},
 };
 
@@ -164,9 +164,10 @@ impl View {
         Signal::WITH_ROWS.into_iter().flat_map(|signal| self.segments(signal).values().flatten())
     }
 
-    /// Every segment of whatever kind.
+    /// Every segment on local disk, of whatever kind.
     pub(crate) fn retained(&self) -> Vec<Arc<dyn Retained>> {
-        let rows = self.all_segments().map(|segment| segment.clone() as Arc<dyn Retained>);
+        let here = self.all_segments().filter(|segment| !segment.is_archived());
+        let rows = here.map(|segment| segment.clone() as Arc<dyn Retained>);
         let series = self.metrics.segments.values().flatten().map(|segment| segment.clone() as Arc<dyn Retained>);
         rows.chain(series).collect()
     }
@@ -229,6 +230,18 @@ impl Views {
             }
             next
         });
+    }
+
+    /// Takes segments out whose rows are in the archive; what is here of them goes with the last reader.
+    pub(crate) fn forget_archived(&self, ids: &[SegmentId]) {
+        let view = self.current();
+        let is_one = |segment: &&Arc<StoredSegment>| segment.is_archived() && ids.contains(segment.id());
+        let gone: Vec<Arc<StoredSegment>> = view.all_segments().filter(is_one).cloned().collect();
+        for segment in gone {
+            let id = segment.id().clone();
+            self.change_segments((id.signal, &id.tenant), std::slice::from_ref(&segment), &[]);
+            segment.retire();
+        }
     }
 
     /// Swaps segments: `removed` by `added`.

@@ -1,19 +1,20 @@
 //! The store's door: open, append, snapshot, shut down.
 
+mod archive;
 mod feed;
 mod status;
 
 #[cfg(test)]
 mod tests;
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    thread::JoinHandle,
-};
+use std::{sync::Arc, thread::JoinHandle};
+
+use parking_lot::Mutex;
 
 use weir_proto::{Signal, TenantId, metrics::Labels, time::Clock};
 
 pub use self::{
+    archive::{ArchiveStatus, ArchivedSignal, SegmentPlace, Share},
     feed::{Arrived, LineFeed},
     status::{SignalStatus, StoreStatus},
 };
@@ -31,7 +32,7 @@ use crate::{
     options::StoreOptions,
     sampling::{ReloadError, Sampling, SamplingStatus},
     snapshot::asked::Snapshot,
-    upkeep::{housekeeping, merger, open, sampler, seal_samples, sealer},
+    upkeep::{archiver, housekeeping, merger, open, sampler, seal_samples, sealer},
 };
 
 /// Admitted spans.
@@ -74,7 +75,7 @@ impl Store {
                 .spawn(move || run_or_fail(&shared, run))
                 .map_err(|source| OpenError::Io { path: name.into(), source })
         };
-        let threads = vec![
+        let mut threads = vec![
             start("weir-sampler", sampler::run)?,
             start("weir-sealer", sealer::run::<SpanRows>)?,
             start("weir-sealer-logs", sealer::run::<LineRows>)?,
@@ -82,6 +83,9 @@ impl Store {
             start("weir-merger", merger::run)?,
             start("weir-keeper", housekeeping::run)?,
         ];
+        if shared.archive.is_some() {
+            threads.push(start("weir-archiver", archiver::run)?);
+        }
         Ok(Self(Arc::new(Inner { shared, threads: Mutex::new(threads) })))
     }
 
@@ -148,7 +152,7 @@ impl Store {
 
     /// How sampling fares. May wait some milliseconds for the sampler.
     pub fn sampling_status(&self) -> SamplingStatus {
-        self.0.shared.sampler.lock().unwrap_or_else(PoisonError::into_inner).status()
+        self.0.shared.sampler.lock().status()
     }
 
     /// Closes the journal files in use, so that what they hold can be sealed before they are full or old.
@@ -194,7 +198,7 @@ impl Store {
             inner.shared.traces.journal.shutdown();
             inner.shared.logs.journal.shutdown();
             inner.shared.metrics.journal.shutdown();
-            let threads = std::mem::take(&mut *inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
+            let threads = std::mem::take(&mut *inner.threads.lock());
             for thread in threads {
                 drop(thread.join());
             }

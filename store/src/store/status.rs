@@ -81,7 +81,7 @@ impl Store {
 
     /// What was decided of a trace; `None` when that is not known any more, or not yet. May wait some milliseconds for the sampler.
     pub fn verdict(&self, tenant: &TenantId, trace: TraceId) -> Option<RememberedVerdict> {
-        let sampler = self.0.shared.sampler.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let sampler = self.0.shared.sampler.lock();
         sampler.remembered(tenant, trace)
     }
 }

@@ -1,15 +1,16 @@
 //! Watches the disk and the backlog, refuses receivers in time, and deletes what retention lets go of.
 
 use std::{
-    sync::{Arc, LazyLock, PoisonError},
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
 use prometheus::{IntGauge, IntGaugeVec, register_int_gauge, register_int_gauge_vec};
 use weir_proto::Signal;
 
-use super::merger;
+use super::{archive_retention::believed_now_ns, merger};
 use crate::{
+    archive::Archive,
     head::Rows,
     lane::{errors::AppendError, lane::Lane, shared::Shared},
     options::StoreOptions,
@@ -86,7 +87,7 @@ pub(crate) fn inspect(shared: &Shared) {
     HEAD_LINES.set(view.logs.head_rows() as i64);
     HEAD_SAMPLES.set(view.metrics.head_samples() as i64);
     HEAD_SERIES.set(shared.registry.series_count() as i64);
-    HEAD_PAYLOAD_BYTES.set(shared.budget.lock().unwrap_or_else(PoisonError::into_inner).bytes() as i64);
+    HEAD_PAYLOAD_BYTES.set(shared.budget.lock().bytes() as i64);
     let segments = view.retained();
     SEGMENTS.set(segments.len() as i64);
     SEGMENT_BYTES.set(segments.iter().map(|segment| segment.size_bytes() as i64).sum());
@@ -98,7 +99,7 @@ pub(crate) fn inspect(shared: &Shared) {
     let debts = Signal::ALL.map(|signal| merger::debt_bytes(shared, signal));
     MERGE_DEBT_BYTES.set(debts.iter().sum::<u64>() as i64);
     let [traces_debt_bytes, logs_debt_bytes, debt_bytes] = debts;
-    let is_full = free_bytes < shared.options.free_bytes_min;
+    let is_full = free_bytes < shared.options.free_bytes_min || is_over_size(shared, &view);
     // Verdicts have no space although receivers left them some.
     let is_stuck = shared.sampled.is_stuck();
     let falls_behind = shared.sampled.has_fallen_behind().then_some(AppendError::Busy("sampling has fallen behind"));
@@ -153,29 +154,59 @@ pub(crate) fn apply_retention(shared: &Shared) -> Result<(), crate::catalog::Cat
     if expired(shared, &shared.views.current()).is_empty() {
         return Ok(());
     }
-    let _changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
+    let _changing = shared.segments_change.lock();
     let gone = expired(shared, &shared.views.current());
     let ids: Vec<(SegmentId, u64)> = gone.iter().map(|segment| segment.listed()).collect();
     shared.runtime.block_on(shared.catalog.remove(&ids, false))?;
     for segment in &gone {
-        segment.let_go(&shared.views);
+        let archived = shared.archive.as_ref().and_then(|archive| Some((archive, archive.known(&segment.listed().0)?)));
+        let stands_in = archived.map(|(archive, archived)| segment.make_way(&shared.views, archive, &archived));
+        match stands_in {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                let id = &segment.listed().0;
+                tracing::error!(%id, %error, "a segment that is in the archive cannot be opened there: the next start tries again");
+                segment.let_go(&shared.views);
+            }
+            None => segment.let_go(&shared.views),
+        }
     }
     Ok(())
+}
+
+/// Whether a segment may leave the local disk although there is an archive: it is there, or does not go there, and nobody wants it here.
+fn may_leave(archive: &Archive, segment: &dyn Retained) -> bool {
+    let (id, rows) = segment.listed();
+    let goes_there = id.signal != Signal::Metrics && rows > 0;
+    (!goes_there || archive.is_safe(&id)) && !archive.is_pinned(id.signal, segment.time_ns())
+}
+
+/// Whether segments take more of the disk than they may, and none may go: the archive does not have them yet.
+fn is_over_size(shared: &Shared, view: &View) -> bool {
+    let (Some(bytes_max), true) = (shared.options.size_bytes_max, shared.archive.is_some()) else { return false };
+    let bytes: u64 = view.retained().iter().map(|segment| segment.size_bytes()).sum();
+    bytes > bytes_max && expired(shared, view).is_empty()
 }
 
 fn expired(shared: &Shared, view: &View) -> Vec<Arc<dyn Retained>> {
     let mut segments = view.retained();
     segments.sort_by_key(|segment| segment.counts_from_ns());
-    let now_ns = shared.clock.now_ns();
+    let now_ns = Signal::ALL.map(|signal| match &shared.archive {
+        Some(archive) => believed_now_ns(view, archive, signal),
+        None => shared.clock.now_ns(),
+    });
     let is_too_old = |segment: &dyn Retained| {
+        let now_ns = now_ns[segment.listed().0.signal as usize];
         let age = shared.options.retention(segment.listed().0.signal);
         let age_ns = age.map(|age| u64::try_from(age.as_nanos()).unwrap_or(u64::MAX));
         age_ns.is_some_and(|age_ns| segment.counts_from_ns() < now_ns.saturating_sub(age_ns))
     };
     // Those that are too old, of whatever signal, then the oldest of the others.
-    let (mut gone, kept): (Vec<_>, Vec<_>) = segments.into_iter().partition(|segment| is_too_old(&**segment));
+    let may_go = |segment: &dyn Retained| shared.archive.as_ref().is_none_or(|archive| may_leave(archive, segment));
+    let (mut gone, kept): (Vec<_>, Vec<_>) =
+        segments.into_iter().partition(|segment| is_too_old(&**segment) && may_go(&**segment));
     let mut bytes: u64 = kept.iter().map(|segment| segment.size_bytes()).sum();
-    for segment in kept {
+    for segment in kept.into_iter().filter(|segment| may_go(&**segment)) {
         if bytes <= shared.options.size_bytes_max.unwrap_or(u64::MAX) {
             break;
         }

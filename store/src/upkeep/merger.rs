@@ -3,7 +3,7 @@
 use std::{
     cmp::Reverse,
     ops::Range,
-    sync::{Arc, LazyLock, PoisonError},
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
@@ -112,7 +112,13 @@ pub(crate) fn next_merge(shared: &Shared) -> Option<Vec<Arc<StoredSegment>>> {
     // The lane that is nearer to its refusal first.
     let mut signals = Signal::WITH_ROWS;
     signals.sort_by_key(|&signal| Reverse(debt_bytes(shared, signal)));
-    signals.into_iter().find_map(|signal| next_of(shared, signal))
+    signals.into_iter().find_map(|signal| next_of(shared, signal)).or_else(|| {
+        // Small ones are not left behind when they go to the archive.
+        let view = shared.views.current();
+        let all =
+            signals.into_iter().flat_map(|signal| view.segments(signal).keys().map(move |tenant| (signal, tenant)));
+        all.into_iter().find_map(|(signal, tenant)| next_of_old(shared, signal, tenant))
+    })
 }
 
 /// The same of metrics.
@@ -130,6 +136,32 @@ fn next_of<S: SegmentKind>(shared: &Shared, signal: Signal) -> Option<Vec<Arc<St
         let range = plan(&candidates(segments), S::merge_limits(&shared.options)).into_iter().next()?;
         Some(segments[range].to_vec())
     })
+}
+
+/// Neighbours of a signal with rows that are old enough for the archive and wait to become one segment before they go there.
+pub(crate) fn next_of_old(shared: &Shared, signal: Signal, tenant: &TenantId) -> Option<Vec<Arc<StoredSegment>>> {
+    let archive = shared.archive.as_ref()?;
+    let age_ns = u64::try_from(archive.options.segment_age_max.as_nanos()).unwrap_or(u64::MAX);
+    let oldest_ns = archive.now_ns().checked_sub(age_ns)?;
+    let view = shared.views.current();
+    let segments = view.segments(signal).get(tenant)?;
+    let range = old_neighbours(&candidates(segments), Segment::merge_limits(&shared.options), oldest_ns)?;
+    Some(segments[range].to_vec())
+}
+
+/// The first run of two or more neighbours whose age counts from before `oldest_ns`, as long as may be.
+fn old_neighbours(segments: &[Candidate], limits: MergeLimits, oldest_ns: u64) -> Option<Range<usize>> {
+    let mut start = 0;
+    while start < segments.len() {
+        let end = run_end(segments, start, u32::MAX, limits);
+        let old = segments[start..end].iter().take_while(|segment| segment.age_from_ns <= oldest_ns).count();
+        if old > 1 {
+            return Some(start..start + old);
+        }
+        // What ends a run may begin the next.
+        start += 1;
+    }
+    None
 }
 
 fn candidates<S: SegmentKind>(segments: &[Arc<StoredSegment<S>>]) -> Vec<Candidate> {
@@ -226,12 +258,13 @@ pub(crate) fn merge_segments<S: SegmentKind>(shared: &Arc<Shared>, inputs: &[Arc
     };
     let rows = merged.items();
     {
-        let changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
+        let changing = shared.segments_change.lock();
         // Retention may have taken an input meanwhile: then the merger would bring its rows back.
         let view = shared.views.current();
         let listed = S::of_view(&view, id.signal).get(&id.tenant).map(Vec::as_slice).unwrap_or_default();
         let all_listed = inputs.iter().all(|input| listed.iter().any(|segment| Arc::ptr_eq(segment, input)));
-        if !all_listed {
+        // And the archive may be about to take one as it is.
+        if !all_listed || !inputs.iter().all(|input| input.is_mergeable()) {
             merged.retire();
             return;
         }

@@ -1,13 +1,18 @@
 //! What the store does by itself: opens, recovers, seals, merges, repairs, forgets.
 
+pub(crate) mod archive_retention;
+pub(crate) mod archived;
+pub(crate) mod archiver;
 pub(crate) mod housekeeping;
 pub(crate) mod merger;
 pub(crate) mod newer;
 pub(crate) mod open;
 pub(crate) mod quarantine;
 pub(crate) mod repair;
+mod replay_blocks;
 pub(crate) mod replay_samples;
 pub(crate) mod run;
 pub(crate) mod sampler;
 pub(crate) mod seal_samples;
 pub(crate) mod sealer;
+mod series_places;

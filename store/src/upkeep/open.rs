@@ -4,13 +4,19 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     hash::{BuildHasher, Hasher, RandomState},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
+use parking_lot::Mutex;
+
 use weir_proto::{Signal, TenantId, time::Clock};
 
-use super::{newer, replay_samples, run::RUN_BYTES_MAX};
+use super::{
+    archived::{self, Archived},
+    newer, replay_samples,
+    run::RUN_BYTES_MAX,
+};
 use crate::{
     catalog::{Catalog, CatalogError, CatalogState},
     disk::Disk,
@@ -63,9 +69,10 @@ pub(crate) async fn open(
     let lock = folder::open(&options.path, &disk)?;
     newer::refuse(&options.path)?;
     let catalog = open_catalog(&options.path, &disk).await?;
-    let mut traces = Opening::of(Signal::Traces, &options, &disk, &catalog).await?;
-    let mut logs = Opening::of(Signal::Logs, &options, &disk, &catalog).await?;
-    let mut metrics = Opening::of(Signal::Metrics, &options, &disk, &catalog).await?;
+    let archived = archived::open(&options, &disk, &clock, &catalog).await?;
+    let mut traces = Opening::of(Signal::Traces, &options, &disk, &catalog, archived.as_ref()).await?;
+    let mut logs = Opening::of(Signal::Logs, &options, &disk, &catalog, archived.as_ref()).await?;
+    let mut metrics = Opening::of(Signal::Metrics, &options, &disk, &catalog, archived.as_ref()).await?;
 
     let sampled = Arc::new(SampledState::new(sampling.clone()));
     // Higher than the numbers of any run before: what recovery copies may go on in a file of this one.
@@ -91,7 +98,7 @@ pub(crate) async fn open(
             file
         },
     )?;
-    budget.lock().unwrap_or_else(PoisonError::into_inner).add_all_replayed(&files);
+    budget.lock().add_all_replayed(&files);
     traces.show::<SpanRows>(&catalog, &views, (&recovered, files)).await?;
     sampler.finish_replay(replaying);
     if sampling.is_some() || !verdicts_recovered.files.is_empty() {
@@ -116,7 +123,9 @@ pub(crate) async fn open(
         RowsLane::new(logs_journal, logs.first_unsealed),
         Lane::new(Signal::Metrics, metrics_journal, metrics.first_unsealed),
     );
-    Ok(Shared::new((options, clock, disk, lock), lanes, catalog, (views, sampled), sampler, budget))
+    let mut shared = Shared::new((options, clock, disk, lock), lanes, catalog, (views, sampled), sampler, budget);
+    shared.archive = archived.map(|archived| archived.archive);
+    Ok(shared)
 }
 
 /// Opens the journal of metrics, and reads it into the head.
@@ -172,14 +181,26 @@ struct Opening<S> {
 
 impl<S: SegmentKind> Opening<S> {
     /// What catalog and folders say of a signal. A folder from before there was such a signal says nothing, and goes on with it.
-    async fn of(signal: Signal, options: &StoreOptions, disk: &Disk, catalog: &Catalog) -> Result<Self, OpenError> {
+    async fn of(
+        signal: Signal,
+        options: &StoreOptions,
+        disk: &Disk,
+        catalog: &Catalog,
+        archived: Option<&Archived>,
+    ) -> Result<Self, OpenError> {
         let mut state = catalog.state(signal).await?;
         if state.first_unsealed_file.is_none() || is_behind(signal, &options.path, disk, &state)? {
             state = rebuild::<S>(signal, &options.path, disk)?;
             state.cursors = read_cursors(&journal_path(&options.path, signal));
+            if let Some(archived) = archived {
+                archived.add_to(signal, &mut state);
+            }
             catalog.rebuild(signal, &state).await?;
         }
-        let segments = open_segments(signal, &options.path, disk, catalog, &mut state).await?;
+        let mut segments = open_segments(signal, &options.path, disk, catalog, (&mut state, archived)).await?;
+        if let Some(archived) = archived {
+            archived.open_segments(signal, disk, &mut segments).await;
+        }
         let first_unsealed = state.first_unsealed_file.unwrap_or(1);
         Ok(Self { signal, state, segments, first_unsealed })
     }
@@ -414,7 +435,7 @@ async fn open_segments<S: SegmentKind>(
     data: &Path,
     disk: &Disk,
     catalog: &Catalog,
-    state: &mut CatalogState,
+    (state, archived): (&mut CatalogState, Option<&Archived>),
 ) -> Result<SegmentsByTenant<S>, OpenError> {
     let mut listed: HashMap<SegmentId, u64> = state.segments.iter().cloned().collect();
     let mut segments: BTreeMap<TenantId, Vec<Arc<StoredSegment<S>>>> = BTreeMap::new();
@@ -436,7 +457,11 @@ async fn open_segments<S: SegmentKind>(
         }
     }
     // What is listed and not there any more was acknowledged and is lost: the ledger says so.
-    let lost: Vec<(SegmentId, u64)> = listed.into_iter().collect();
+    let is_elsewhere = |id: &SegmentId| archived.is_some_and(|archived| archived.has(id));
+    let (elsewhere, lost): (Vec<(SegmentId, u64)>, Vec<_>) = listed.into_iter().partition(|(id, _)| is_elsewhere(id));
+    if !elsewhere.is_empty() {
+        catalog.remove(&elsewhere, false).await?;
+    }
     if !lost.is_empty() {
         catalog.remove(&lost, true).await?;
         for (id, rows) in &lost {

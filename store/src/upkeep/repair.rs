@@ -1,15 +1,16 @@
 //! Saves what is left of a damaged segment, and says in the ledger what is not.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::{merger::RETRY, quarantine, sealer::store_segment};
 use crate::{
+    catalog::Stage,
     disk,
     lane::shared::Shared,
     segment::{SegmentError, SegmentId, series::SeriesSegment},
     snapshot::{
         kind::{NewSegment, SegmentKind, Soundness},
-        stored::StoredSegment,
+        stored::{Retained, StoredSegment},
         view::View,
     },
 };
@@ -42,10 +43,35 @@ pub(crate) fn find_damaged<S: SegmentKind>(
     is_any
 }
 
+/// Lets the archive's copy take a damaged segment's place, where it has one.
+fn is_whole_elsewhere<S: SegmentKind>(shared: &Arc<Shared>, damaged: &Arc<StoredSegment<S>>) -> bool {
+    let Some(archive) = &shared.archive else { return false };
+    let id = damaged.segment_id();
+    let Some(archived) = archive.known(id).filter(|archived| archived.stage != Stage::Removed) else { return false };
+    let _changing = shared.segments_change.lock();
+    let listed = [damaged.listed()];
+    if let Err(error) = shared.runtime.block_on(shared.catalog.remove(&listed, false)) {
+        tracing::error!(%id, %error, "the archive's copy cannot take a damaged segment's place; trying again later");
+        damaged.set_unrepairable();
+        return true;
+    }
+    match damaged.make_way(&shared.views, archive, &archived) {
+        Ok(()) => tracing::error!(%id, "a segment is damaged; the archive's copy takes its place"),
+        Err(error) => {
+            tracing::error!(%id, %error, "a segment is damaged, and the archive's copy cannot be opened: the next start tries again");
+            damaged.set_unrepairable();
+        }
+    }
+    true
+}
+
 /// Puts a segment of the sound row groups in its place, or nothing when there are none. Its other rows count as damaged. The damaged
 /// one is set aside once nobody reads it.
 pub(crate) fn repair<S: SegmentKind>(shared: &Arc<Shared>, damaged: &Arc<StoredSegment<S>>) {
     let from = damaged.segment_id();
+    if is_whole_elsewhere(shared, damaged) {
+        return;
+    }
     let id = SegmentId { generation: from.generation + 1, ..from.clone() };
     let saved = store_segment(shared, &id, |parent| {
         let new = NewSegment { disk: &shared.disk, parent, id: &id };
@@ -81,7 +107,7 @@ fn may_hold_rows<S: SegmentKind>(shared: &Shared, segment: &StoredSegment<S>) ->
 fn commit<S: SegmentKind>(shared: &Arc<Shared>, damaged: &Arc<StoredSegment<S>>, left: Option<Arc<StoredSegment<S>>>) {
     let (from, rows) = (damaged.segment_id(), damaged.items());
     let rows_left = left.as_ref().map_or(0, |left| left.items());
-    let changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
+    let changing = shared.segments_change.lock();
     // Retention may have taken it meanwhile.
     let view = shared.views.current();
     let listed = S::of_view(&view, from.signal).get(&from.tenant).map(Vec::as_slice).unwrap_or_default();

@@ -1,206 +1,259 @@
 //! Reads a recovered journal file of metrics into the head: frames are gathered, then each series takes its samples at once.
+//!
+//! One thread reads frames, others give what was gathered to its series meanwhile.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+};
 
-use weir_proto::{TenantId, metrics::Labels};
+use parking_lot::Mutex;
+use weir_proto::TenantId;
 
+use super::{
+    replay_blocks::{BLOCK_SERIES, Block, Gathered, GatheredHistogram, Ordered},
+    series_places::SeriesPlaces,
+};
 use crate::{
-    head::{Arrival, Arrived, Registry, SeriesFile, SeriesRef, Taken},
+    head::{Arrival, Arrived, Recovered, Registry, SeriesFile, SeriesRef, Taken},
     journal::{JournalFile, Newer, StoredFrame},
-    samples::payload::{Payload, Row},
+    samples::payload::{FloatColumns, Payload},
 };
 
 /// So many floats are gathered: one after the other they would find each series' memory cold.
-const GATHERED_MAX: usize = if cfg!(test) { 100 } else { 1 << 21 };
+const GATHERED_MAX: usize = if cfg!(test) { 100 } else { 2 << 20 };
+
+/// A histogram counts as so many.
+const HISTOGRAM_FLOATS: usize = 16;
 
 /// Threads that series take their samples on, at most.
 const THREADS_MAX: usize = 4;
 
 /// The samples go to their series, which are made where need be. Files are read in their order.
 pub(crate) fn replay(journal: &Arc<JournalFile>, registry: &Registry) -> Result<Arc<SeriesFile>, Newer> {
-    let mut replay = Replay {
-        registry,
-        file: Arc::new(SeriesFile::new(journal.clone(), registry.limits())),
-        series: Vec::new(),
-        places: HashMap::default(),
-        places_of_known: HashMap::default(),
-        gathered: Vec::new(),
-    };
-    let mut frames = journal.frames();
-    for frame in &mut frames {
-        let frame = match frame {
-            Ok(frame) => frame,
-            Err(damage) => {
-                Newer::of_damage(journal, &damage)?;
-                tracing::error!(file = journal.number(), %damage, "damaged frames in the journal; the rest is read");
-                continue;
-            }
-        };
-        replay.add(&frame);
-        if replay.gathered.len() >= GATHERED_MAX {
-            replay.hand_out();
+    let file = Arc::new(SeriesFile::new(journal.clone(), registry.limits()));
+    // Beside this thread, which reads.
+    let threads = thread::available_parallelism().map_or(1, usize::from).saturating_sub(1).clamp(1, THREADS_MAX);
+    let cleared = Mutex::default();
+    thread::scope(|scope| {
+        let (givers, taking): (Vec<_>, Vec<_>) = (0..threads).map(|_| mpsc::sync_channel(0)).unzip();
+        let (file, cleared) = (&*file, &cleared);
+        let running: Vec<_> =
+            taking.into_iter().map(|taking| scope.spawn(move || give(taking, file, threads, cleared))).collect();
+        let (series, blocks) = (Series::default(), Vec::new());
+        let mut replay = Replay { registry, file, series, blocks, gathered: 0, handed: 0, givers, cleared };
+        let read = replay.read(journal);
+        drop(replay);
+        running.into_iter().for_each(|thread| thread.join().expect("replay does not panic"));
+        read
+    })?;
+    Ok(file)
+}
+
+/// A block on its way to its series.
+struct Handful {
+    index: usize,
+    /// Its series that were not there the last time, with whose they are.
+    new: Vec<(TenantId, SeriesRef)>,
+    block: Block,
+}
+
+/// Takes every `threads`th block until there is no more, and gives its rows to their series.
+fn give(taking: mpsc::Receiver<Vec<Handful>>, file: &SeriesFile, threads: usize, cleared: &Mutex<Vec<Block>>) {
+    let mut blocks: Vec<Vec<(TenantId, SeriesRef)>> = Vec::new();
+    let mut ordered = Ordered::default();
+    for Handful { index, new, mut block } in taking.into_iter().flatten() {
+        let at = index / threads;
+        if at >= blocks.len() {
+            blocks.resize_with(at + 1, Vec::new);
+        }
+        blocks[at].extend(new);
+        ordered.put(&mut block, blocks[at].len());
+        give_block(&block, &ordered, &blocks[at], file);
+        cleared.lock().push(block.cleared());
+    }
+}
+
+fn give_block(block: &Block, ordered: &Ordered, all: &[(TenantId, SeriesRef)], file: &SeriesFile) {
+    let mut stored = Vec::with_capacity(all.len());
+    let mut histograms = block.histograms().peekable();
+    for (place, (tenant, series)) in all.iter().enumerate() {
+        let mut rows = ordered.rows(block, place).map(Recovered::from).peekable();
+        let mut samples = 0;
+        // In the order of their frames; in one, floats come first.
+        while let Some(histogram) = histograms.next_if(|histogram| histogram.place as usize == place) {
+            let position = histogram.position;
+            let before = std::iter::from_fn(|| rows.next_if(|row| row.position <= position));
+            samples += series.0.add_recovered(file.number(), before);
+            samples += u64::from(histogram.add_to(series, file.number()) == Taken::Stored);
+        }
+        if rows.peek().is_some() {
+            samples += series.0.add_recovered(file.number(), rows);
+        }
+        if samples > 0 {
+            stored.push((tenant, series.0.is_first_in(file.number()).then_some(series), samples));
         }
     }
-    replay.hand_out();
-    replay.file.add_damaged(&frames.damaged());
-    Ok(replay.file)
+    file.add_series(stored.into_iter());
+}
+
+impl GatheredHistogram {
+    fn add_to(&self, series: &SeriesRef, file: u32) -> Taken {
+        // No snapshot is older.
+        let arrival = Arrival { file, position: self.position, seen: self.position };
+        series.0.add_histogram(arrival, (self.time_ms, self.start_ms), &self.histogram)
+    }
+}
+
+impl From<(Gathered, i64)> for Recovered {
+    fn from((row, start_ms): (Gathered, i64)) -> Self {
+        Self { position: row.position, time_ms: row.time_ms, start_ms, value: row.value }
+    }
 }
 
 struct Replay<'a> {
     registry: &'a Registry,
-    file: Arc<SeriesFile>,
-    /// The series that the file defines, and whose they are.
-    series: Vec<(TenantId, SeriesRef)>,
-    /// By number, where in `series`.
-    places: HashMap<u64, u32, foldhash::fast::RandomState>,
-    /// The same by the number that the registry gave.
-    places_of_known: HashMap<u64, u32, foldhash::fast::RandomState>,
-    gathered: Vec<Gathered>,
-}
-
-/// A float that waits for its neighbours.
-#[derive(Debug, Clone, Copy)]
-struct Gathered {
-    /// In `series`.
-    place: u32,
-    /// Of its frame.
-    position: u32,
-    time_ms: i64,
-    start_ms: i64,
-    value: f64,
+    file: &'a SeriesFile,
+    series: Series,
+    /// What is gathered, by the series' places.
+    blocks: Vec<Block>,
+    gathered: usize,
+    /// Series that were handed over.
+    handed: usize,
+    givers: Vec<mpsc::SyncSender<Vec<Handful>>>,
+    /// Blocks to be used again.
+    cleared: &'a Mutex<Vec<Block>>,
 }
 
 impl Replay<'_> {
-    fn add(&mut self, frame: &StoredFrame) {
+    fn read(&mut self, journal: &Arc<JournalFile>) -> Result<(), Newer> {
+        let mut frames = journal.frames();
+        let mut columns = FloatColumns::default();
+        for frame in &mut frames {
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(damage) => {
+                    Newer::of_damage(journal, &damage)?;
+                    tracing::error!(file = journal.number(), %damage, "damaged frames in the journal; the rest is read");
+                    continue;
+                }
+            };
+            self.add(&frame, &mut columns);
+            if self.gathered >= GATHERED_MAX {
+                self.hand_out();
+            }
+        }
+        self.hand_out();
+        self.file.add_damaged(&frames.damaged());
+        Ok(())
+    }
+
+    fn add(&mut self, frame: &StoredFrame, columns: &mut FloatColumns) {
         let position = frame.offset.position();
         // No snapshot is older.
         let arrival = Arrival { file: frame.offset.file(), position, seen: position };
         let tenant = &frame.header.tenant;
-        let Some(payload) = Payload::read(&frame.payload) else {
+        let Some(payload) = Payload::read_apart(&frame.payload, columns) else {
             tracing::error!(offset = %frame.offset, "a journalled payload cannot be read");
             let damaged = frame.header.accepted();
             self.file.add(arrival, &frame.header, Arrived { damaged, ..Arrived::default() });
             return;
         };
-        payload.series.iter().for_each(|(number, labels)| self.define(tenant, *number, labels));
-        self.registry.tenant(tenant).learn(&payload.metadata, self.registry.limits());
-        self.registry.tenant(tenant).note(&payload.notes);
+        self.series.define(self.registry, tenant, &payload);
+        let of_tenant = self.registry.tenant(tenant);
+        of_tenant.learn(&payload.metadata, self.registry.limits());
+        of_tenant.note(&payload.notes);
         let mut arrived = Arrived { metadata: payload.metadata, ..Arrived::default() };
-        for &Row { series, time_ms, start_ms, value } in &payload.floats {
-            match self.places.get(&series) {
-                Some(&place) => self.gathered.push(Gathered { place, position, time_ms, start_ms, value }),
-                // What defined it is damaged.
-                None => arrived.damaged += 1,
-            }
-        }
-        for row in &payload.histograms {
-            let Some(series) = self.find(row.series) else {
+        arrived.damaged += self.gather(columns, position);
+        for row in payload.histograms {
+            let Some(place) = self.series.by_number.get(row.series) else {
                 arrived.damaged += 1;
                 continue;
             };
-            if series.0.add_histogram(arrival, (row.time_ms, row.start_ms), &row.value) == Taken::Stored {
-                arrived.count(series, arrival.file);
-            }
+            self.gathered += HISTOGRAM_FLOATS;
+            self.blocks[place as usize / BLOCK_SERIES].push_histogram(GatheredHistogram {
+                place: place % BLOCK_SERIES as u32,
+                position,
+                time_ms: row.time_ms,
+                start_ms: row.start_ms,
+                histogram: row.value,
+            });
         }
         let exemplars = payload.exemplars.into_iter();
         arrived.exemplars =
-            exemplars.filter_map(|(number, exemplar)| Some((self.find(number)?.clone(), exemplar))).collect();
+            exemplars.filter_map(|(number, exemplar)| Some((self.series.find(number)?.clone(), exemplar))).collect();
         self.file.add(arrival, &frame.header, arrived);
     }
 
-    fn define(&mut self, tenant: &TenantId, number: u64, labels: &Labels) {
-        let series = self.registry.recovered(tenant, labels);
-        // A file in which two runs wrote may define a label set twice: it is one series all the same.
-        let next = self.series.len() as u32;
-        let place = *self.places_of_known.entry(series.0.number).or_insert(next);
-        if place == next {
-            self.series.push((tenant.clone(), series));
+    /// Answers how many samples are of series that nothing defines: what did is damaged.
+    fn gather(&mut self, columns: &FloatColumns, position: u32) -> u64 {
+        let mut lost = 0;
+        let blocks = self.series.all.len().div_ceil(BLOCK_SERIES);
+        if self.blocks.len() < blocks {
+            let mut cleared = self.cleared.lock();
+            self.blocks.resize_with(blocks, || cleared.pop().unwrap_or_default());
         }
-        self.places.insert(number, place);
+        let samples = columns.numbers.iter().zip(&columns.times_ms).zip(&columns.values);
+        for (index, ((&number, &time_ms), &value)) in samples.enumerate() {
+            let Some(place) = self.series.by_number.get(number) else {
+                lost += 1;
+                continue;
+            };
+            let start_ms = columns.starts_ms.get(index).copied().unwrap_or(0);
+            let row = Gathered { value, time_ms, position, place: place % BLOCK_SERIES as u32 };
+            self.blocks[place as usize / BLOCK_SERIES].push(row, start_ms);
+        }
+        self.gathered += columns.numbers.len();
+        lost
+    }
+
+    /// Hands over what is gathered. A series is always given its samples by the same thread: they stay in their order.
+    fn hand_out(&mut self) {
+        let mut parts: Vec<Vec<Handful>> = self.givers.iter().map(|_| Vec::new()).collect();
+        for (index, block) in self.blocks.drain(..).enumerate() {
+            let until = ((index + 1) * BLOCK_SERIES).min(self.series.all.len());
+            let new = self.series.all[(index * BLOCK_SERIES).max(self.handed).min(until)..until].to_vec();
+            parts[index % self.givers.len()].push(Handful { index, new, block });
+        }
+        for (part, giver) in parts.into_iter().zip(&self.givers) {
+            // They take until this end is gone.
+            let _ = giver.send(part);
+        }
+        (self.gathered, self.handed) = (0, self.series.all.len());
+    }
+}
+
+/// The series that the file defines.
+#[derive(Debug, Default)]
+struct Series {
+    /// With whose they are.
+    all: Vec<(TenantId, SeriesRef)>,
+    /// By the numbers of the file, where in `all`.
+    by_number: SeriesPlaces,
+    /// The same by those that the registry gave.
+    by_known: SeriesPlaces,
+}
+
+impl Series {
+    fn define(&mut self, registry: &Registry, tenant: &TenantId, payload: &Payload) {
+        if payload.series.is_empty() {
+            return;
+        }
+        let mut numbers = payload.series.iter().map(|(number, _)| *number);
+        registry.recovered(tenant, payload.series.iter().map(|(_, labels)| labels), |series| {
+            // A file in which two runs wrote may define a label set twice: it is one series all the same.
+            let known = series.0.number;
+            let place = self.by_known.get(known).unwrap_or_else(|| {
+                self.all.push((tenant.clone(), series));
+                self.all.len() as u32 - 1
+            });
+            self.by_known.set(known, place);
+            let number = numbers.next().expect("one for each");
+            self.by_number.set(number, place);
+        });
     }
 
     fn find(&self, number: u64) -> Option<&SeriesRef> {
-        self.places.get(&number).map(|&place| &self.series[place as usize].1)
-    }
-
-    /// Hands the gathered samples to their series, on several threads: each has series of its own.
-    fn hand_out(&mut self) {
-        let by_place = ByPlace::new(&self.gathered, self.series.len());
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-        let (file, gathered, series) = (self.file.number(), &self.gathered, &self.series);
-        let arrived: Vec<_> = std::thread::scope(|scope| {
-            let parts = by_place.parts(threads).into_iter();
-            let give = |part: Range<usize>| {
-                let mut stored = Vec::new();
-                for place in part {
-                    let rows = by_place.of(place).iter().map(|&row| gathered[row as usize]);
-                    let samples = give_to(&series[place].1, file, rows);
-                    if samples > 0 {
-                        stored.push((place, samples));
-                    }
-                }
-                stored
-            };
-            let running: Vec<_> = parts.map(|part| scope.spawn(move || give(part))).collect();
-            running.into_iter().flat_map(|thread| thread.join().expect("replay does not panic")).collect()
-        });
-        for (place, samples) in arrived {
-            let (tenant, series) = &self.series[place];
-            self.file.add_series(tenant, series.0.is_first_in(file).then_some(series), samples);
-        }
-        self.gathered.clear();
-    }
-}
-
-/// Gives a series its samples; answers how many are new.
-fn give_to(series: &SeriesRef, file: u32, rows: impl Iterator<Item = Gathered>) -> u64 {
-    let mut stored = 0;
-    for Gathered { position, time_ms, start_ms, value, .. } in rows {
-        let arrival = Arrival { file, position, seen: position };
-        stored += u64::from(series.0.add_float(arrival, (time_ms, start_ms), value) == Taken::Stored);
-    }
-    stored
-}
-
-/// Rows by their series, each series' in the order in which they came.
-struct ByPlace {
-    /// Where each series' rows begin in `rows`; one more at the end.
-    starts: Vec<u32>,
-    rows: Vec<u32>,
-}
-
-impl ByPlace {
-    fn new(gathered: &[Gathered], places: usize) -> Self {
-        let mut starts = vec![0_u32; places + 1];
-        gathered.iter().for_each(|row| starts[row.place as usize + 1] += 1);
-        for place in 0..places {
-            starts[place + 1] += starts[place];
-        }
-        let mut next = starts.clone();
-        let mut rows = vec![0_u32; gathered.len()];
-        for (index, row) in (0..).zip(gathered) {
-            let at = &mut next[row.place as usize];
-            rows[*at as usize] = index;
-            *at += 1;
-        }
-        Self { starts, rows }
-    }
-
-    fn of(&self, place: usize) -> &[u32] {
-        &self.rows[self.starts[place] as usize..self.starts[place + 1] as usize]
-    }
-
-    /// Neighbouring series, with about as many rows in each part.
-    fn parts(&self, parts: usize) -> Vec<Range<usize>> {
-        let places = self.starts.len() - 1;
-        let mut ranges = Vec::with_capacity(parts);
-        let mut from = 0;
-        for part in 1..=parts {
-            let until = (self.rows.len() * part / parts) as u32;
-            let to = if part == parts { places } else { self.starts[..places].partition_point(|&start| start < until) };
-            ranges.push(from..to.max(from));
-            from = to.max(from);
-        }
-        ranges
+        self.by_number.get(number).map(|place| &self.all[place as usize].1)
     }
 }

@@ -1,7 +1,7 @@
 //! Runs the sampler: its turns, and what it does now and then beside them.
 
 use std::{
-    sync::{Arc, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -80,5 +80,5 @@ pub(crate) fn checkpoint(shared: &Shared) {
 }
 
 fn with_sampler<T>(shared: &Shared, call: impl FnOnce(&mut Sampler) -> T) -> T {
-    call(&mut shared.sampler.lock().unwrap_or_else(PoisonError::into_inner))
+    call(&mut shared.sampler.lock())
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, LazyLock, PoisonError},
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
@@ -192,7 +192,7 @@ pub(crate) fn commit_run<A: Send + 'static, S: SegmentKind>(
     (segments, ledger, cursors): Left<'_, S>,
     swap: impl FnOnce(),
 ) -> Result<(), SealError> {
-    let _changing = shared.segments_change.lock().unwrap_or_else(PoisonError::into_inner);
+    let _changing = shared.segments_change.lock();
     let rows: Vec<_> = segments.iter().map(|segment| segment.listed()).collect();
     let from = lane.first_unsealed();
     debug_assert!(from <= first_file);
@@ -244,6 +244,6 @@ fn commit<L: Laned>(
     }
     let run = (first_file, last_file);
     commit_run(shared, L::lane(shared), run, (&segments, &ledger, &cursors), || L::swap(shared, swap, share))?;
-    shared.budget.lock().unwrap_or_else(PoisonError::into_inner).forget_before(L::SIGNAL, last_file + 1);
+    shared.budget.lock().forget_before(L::SIGNAL, last_file + 1);
     Ok(())
 }

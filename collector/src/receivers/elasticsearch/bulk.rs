@@ -1,7 +1,6 @@
 //! Bulk requests on their way in: transcoded as the port asks, with what each document came to kept beside.
 
-use std::sync::{Mutex, PoisonError};
-
+use parking_lot::Mutex;
 use weir_port::Refusal;
 use weir_proto::elasticsearch::{Bulk, BulkError, BulkOptions, EXPANSION_MAX, transcode_bulk, transcode_document};
 
@@ -36,7 +35,7 @@ impl BulkFormat {
 
     /// What the body came to, without the payload; `None` when it was not read.
     pub(super) fn came_to(&self) -> Option<Result<Bulk, BulkError>> {
-        self.came_to.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.came_to.lock().take()
     }
 }
 
@@ -65,7 +64,7 @@ impl Transcode for BulkFormat {
                 (Err(refusal), Err(error))
             }
         };
-        *came_to.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        *came_to.lock() = Some(kept);
         answer
     }
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use weir_port::{Check, HEADER_BYTES, InvalidConfig};
-use weir_proto::{duration, endpoint};
+use weir_proto::{duration, endpoint, yaml::Flaw};
 
-use crate::receivers::SpanLimits;
+use crate::receivers::{Listener, ReceiverSettings, SpanLimits};
 
 const MIB: usize = 1 << 20;
 
@@ -75,5 +75,17 @@ impl ElasticsearchConfig {
         check.positive("read_header_timeout", self.read_header_timeout)?;
         check.positive("read_timeout", self.read_timeout)?;
         check.positive("idle_timeout", self.idle_timeout)
+    }
+}
+
+impl ReceiverSettings for ElasticsearchConfig {
+    const NAMES: &'static [&'static str] = &["elasticsearch_bulk"];
+
+    fn flaw(&self) -> Result<(), Flaw> {
+        self.check().map_err(InvalidConfig::into_parts)
+    }
+
+    fn listeners(&self) -> Vec<Listener<'_>> {
+        vec![(&["endpoint"], &self.endpoint)]
     }
 }

@@ -4,10 +4,13 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use regex::bytes::{Regex, RegexBuilder};
 use serde::{Deserialize, Deserializer, de};
-use weir_proto::{duration, size};
+use weir_proto::{duration, size, yaml::Flaw};
 
 use super::{encoding::Encoding, glob::Glob};
-use crate::operators::{AnyValue, OperatorConfig, Pipeline};
+use crate::{
+    operators::{AnyValue, OperatorConfig, Pipeline},
+    receivers::ReceiverSettings,
+};
 
 const MIB: u64 = 1 << 20;
 
@@ -215,5 +218,13 @@ impl FilelogConfig {
             Ok(_) => Ok(()),
             Err((at, problem)) => wrong("operators", &format!("operator {}: {problem}", at + 1)),
         }
+    }
+}
+
+impl ReceiverSettings for FilelogConfig {
+    const NAMES: &'static [&'static str] = &["file_log", "filelog"];
+
+    fn flaw(&self) -> Result<(), Flaw> {
+        self.check()
     }
 }

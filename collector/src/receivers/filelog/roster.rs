@@ -1,7 +1,9 @@
 //! Which files there are, and which of them are those that were read before: under another name, as a copy, out of gzip.
 
+mod gone;
 mod keep;
 mod kin;
+mod left;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -11,11 +13,11 @@ use std::{
     sync::Arc,
 };
 
-use self::kin::KinIndex;
+use self::{gone::lose_taken_over, kin::KinIndex, left::Left};
 use super::{
     config::{Compression, FilelogConfig, StartAt},
     content::{Content, Stamp},
-    cursor::{FileCursor, file_of, is_rotated_name},
+    cursor::{FileCursor, file_of},
     labels::Labels,
     metrics::EVENTS,
     scan::Scanner,
@@ -25,17 +27,11 @@ use super::{
 /// The number of what is no file: that the journal knows it says that files were looked at before.
 pub(super) const NO_FILE: u64 = 0;
 
-/// A file that nothing leads to is closed when it has not grown for so long.
-const GONE_OPEN_NS: u64 = 60_000_000_000;
-
 /// While nothing is found in folders that was not there before, they are looked at only so often.
 const CALM_SCAN_NS: u64 = 1_000_000_000;
 
 /// So long after something was found they are looked at with every poll.
 const STIRRED_NS: u64 = 10_000_000_000;
-
-/// A path that a file has left, and no other has taken, is looked after for so long.
-const VACANT_NS: u64 = 3_600_000_000_000;
 
 /// The files of one receiver.
 pub(super) struct Roster {
@@ -66,14 +62,6 @@ struct Stranger {
     stamp: Stamp,
     /// Where it was written first; `None` when a pattern leads to it, and it is that path.
     stream: Option<PathBuf>,
-}
-
-/// A path that a file has left.
-struct Left {
-    path: PathBuf,
-    /// When the file was written last while it was there.
-    modified_ns: u64,
-    stream: PathBuf,
 }
 
 /// What a file with known content is.
@@ -271,155 +259,6 @@ impl Roster {
         strangers.push(found);
     }
 
-    /// Files that no pattern leads to any more: those that are open are read on, others are looked for beside where they were.
-    fn look_after_gone(&mut self, now_ns: u64, left: &mut Vec<Left>) {
-        let gone: Vec<u64> = {
-            let is_gone = |file: &&Tracked| file.seen_in != self.looks && !file.is_lost;
-            self.files.values().filter(is_gone).map(|file| file.id).collect()
-        };
-        for id in gone {
-            let Some(file) = self.files.get_mut(&id) else { continue };
-            let is_new = file.gone_since_ns.is_none();
-            let since_ns = *file.gone_since_ns.get_or_insert(now_ns);
-            if is_new || self.looks == 1 {
-                left.push(Left::of(file));
-            }
-            let stamp = file.content.as_ref().map(Content::stamp);
-            match stamp {
-                Some(Ok(stamp)) => {
-                    if (stamp.bytes, stamp.modified_ns) != (file.stamp.bytes, file.stamp.modified_ns) {
-                        let found = Stranger { path: file.path.clone(), stamp, stream: Some(file.stream.clone()) };
-                        if self.is_same(id, &found) {
-                            if let Some(file) = self.files.get_mut(&id) {
-                                note_growth(file, stamp, now_ns);
-                            }
-                        } else {
-                            self.replaced(id, found, &mut Vec::new(), left);
-                        }
-                        continue;
-                    }
-                    let is_idle = now_ns.saturating_sub(since_ns.max(file.grown_at_ns)) > GONE_OPEN_NS;
-                    if is_idle && (file.is_read || !file.has_more()) {
-                        file.content = None;
-                    }
-                    if stamp.links == 0 && file.content.is_none() {
-                        self.lose(id);
-                    }
-                }
-                Some(Err(_)) => file.content = None,
-                None if is_new || self.looks == 1 => self.find_gone(id, now_ns),
-                None => {}
-            }
-        }
-    }
-
-    /// Looks beside where a file was for where it is now.
-    fn find_gone(&mut self, id: u64, now_ns: u64) {
-        let Some(file) = self.files.get(&id) else { return };
-        let inode = (file.stamp.device, file.stamp.inode);
-        for place in places(&file.path) {
-            let folder = place.parent().unwrap_or(Path::new("/")).to_owned();
-            for entry in self.scanner.list(&folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
-                let path = folder.join(&entry.name);
-                let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
-                let stamp = Stamp::of(&metadata);
-                if (stamp.device, stamp.inode) != inode || !metadata.is_file() {
-                    continue;
-                }
-                // It has not moved: it is the patterns that are others now.
-                let has_moved = self.files.get(&id).is_some_and(|file| file.path != path || file.stream != path);
-                if !has_moved {
-                    return;
-                }
-                let found = Stranger { path, stamp, stream: None };
-                match self.is_same(id, &found) {
-                    true => return self.found_gone(id, found, now_ns),
-                    false => return self.lose(id),
-                }
-            }
-        }
-        self.lose(id);
-    }
-
-    /// A file is where no pattern leads to.
-    fn found_gone(&mut self, id: u64, found: Stranger, now_ns: u64) {
-        if let Some(file) = self.files.get_mut(&id) {
-            file.path = found.path;
-            file.labels = Labels::of(&file.path, &self.config);
-            file.is_wanted = true;
-            file.is_dirty = true;
-            note_growth(file, found.stamp, now_ns);
-            EVENTS.with_label_values(&[self.receiver.as_str(), "moved"]).inc();
-        }
-    }
-
-    /// Nothing is left of a file but what may have been made of it.
-    fn lose(&mut self, id: u64) {
-        if let Some(file) = self.files.get_mut(&id) {
-            self.by_inode.remove(&(file.stamp.device, file.stamp.inode));
-            file.is_lost = true;
-            file.is_dirty = true;
-            file.content = None;
-        }
-    }
-
-    /// Paths that files have left and no other has taken: what comes there may be gone from there at the next look.
-    fn add_vacant(&self, now_ns: u64, left: &mut Vec<Left>) {
-        let mut vacant: HashMap<&Path, u64> = HashMap::new();
-        for file in self.files.values() {
-            let is_recent = |since| now_ns.saturating_sub(since) < VACANT_NS;
-            if file.path != file.stream || file.gone_since_ns.is_some_and(is_recent) {
-                let modified_ns = vacant.entry(&file.stream).or_default();
-                *modified_ns = file.stamp.modified_ns.max(*modified_ns);
-            }
-        }
-        if vacant.is_empty() {
-            return;
-        }
-        for file in self.files.values().filter(|file| file.seen_in == self.looks) {
-            vacant.remove(&*file.path);
-        }
-        for (path, modified_ns) in vacant {
-            left.push(Left { path: path.to_owned(), modified_ns, stream: path.to_owned() });
-        }
-    }
-
-    /// Of paths that files have left: what rotation made of them since, and no pattern leads to.
-    fn add_rotated(&mut self, left: &[Left], now_ns: u64, strangers: &mut Vec<Stranger>) {
-        for Left { path, modified_ns, stream } in left {
-            for original in places(path) {
-                self.add_rotated_of(&original, *modified_ns, stream, now_ns, strangers);
-            }
-        }
-    }
-
-    fn add_rotated_of(
-        &mut self,
-        original: &Path,
-        modified_ns: u64,
-        stream: &Path,
-        now_ns: u64,
-        strangers: &mut Vec<Stranger>,
-    ) {
-        let folder = original.parent().unwrap_or(Path::new("/"));
-        for entry in self.scanner.list(folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
-            let path = folder.join(&entry.name);
-            if !is_rotated_name(&path, original) || self.scanner.is_excluded(&path) {
-                continue;
-            }
-            if strangers.iter().any(|known| known.path == path) {
-                continue;
-            }
-            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
-            let stamp = Stamp::of(&metadata);
-            let is_known = self.by_inode.contains_key(&(stamp.device, stamp.inode));
-            // What is older was there before.
-            if metadata.is_file() && !is_known && stamp.modified_ns >= modified_ns {
-                strangers.push(Stranger { path, stamp, stream: Some(stream.to_owned()) });
-            }
-        }
-    }
-
     /// Makes a stranger known: as a file that was read before, as a copy of one, or as a new one.
     fn introduce(&mut self, stranger: Stranger, index: &mut KinIndex, now_ns: u64) {
         let Stranger { path, stamp, stream } = stranger;
@@ -558,18 +397,6 @@ impl Roster {
     }
 }
 
-/// Of files with one inode only the last has it: that it was taken over may have been known when the process ended, while the
-/// journal heard of the newer file only. What became of the others is then found by their content.
-fn lose_taken_over(files: &mut BTreeMap<u64, Tracked>) {
-    let mut taken = HashSet::new();
-    for file in files.values_mut().rev().filter(|file| !file.is_lost) {
-        if !taken.insert((file.stamp.device, file.stamp.inode)) {
-            file.is_lost = true;
-            file.is_dirty = true;
-        }
-    }
-}
-
 /// A path, and where it leads when it is a link: rotation happens there.
 fn places(path: &Path) -> Vec<PathBuf> {
     let target = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_symlink());
@@ -585,10 +412,4 @@ fn note_growth(file: &mut Tracked, stamp: Stamp, now_ns: u64) {
     file.stamp = stamp;
     file.is_read = false;
     file.grown_at_ns = now_ns;
-}
-
-impl Left {
-    fn of(file: &Tracked) -> Self {
-        Self { path: file.path.clone(), modified_ns: file.stamp.modified_ns, stream: file.stream.clone() }
-    }
 }

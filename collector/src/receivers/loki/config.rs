@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use weir_port::{Check, CorsConfig, HEADER_BYTES, InvalidConfig};
-use weir_proto::{duration, endpoint, loki::SERVICE_LABELS};
+use weir_proto::{duration, endpoint, loki::SERVICE_LABELS, yaml::Flaw};
 
-use crate::receivers::SpanLimits;
+use crate::receivers::{Listener, ReceiverSettings, SpanLimits};
 
 const MIB: usize = 1 << 20;
 
@@ -111,5 +111,17 @@ impl LokiConfig {
         check.positive("protocols.http.read_header_timeout", http.read_header_timeout)?;
         check.positive("protocols.http.read_timeout", http.read_timeout)?;
         check.positive("protocols.http.idle_timeout", http.idle_timeout)
+    }
+}
+
+impl ReceiverSettings for LokiConfig {
+    const NAMES: &'static [&'static str] = &["loki"];
+
+    fn flaw(&self) -> Result<(), Flaw> {
+        self.check().map_err(InvalidConfig::into_parts)
+    }
+
+    fn listeners(&self) -> Vec<Listener<'_>> {
+        vec![(&["protocols", "http", "endpoint"], &self.protocols.http.endpoint)]
     }
 }

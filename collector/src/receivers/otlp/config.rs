@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 use weir_port::{Check, CorsConfig, HEADER_BYTES, InvalidConfig};
-use weir_proto::{duration, endpoint};
+use weir_proto::{duration, endpoint, yaml::Flaw};
 
-use crate::{otlp_metrics::MetricsConfig, receivers::SpanLimits};
+use crate::{
+    otlp_metrics::MetricsConfig,
+    receivers::{Listener, ReceiverSettings, SpanLimits},
+};
 
 const MIB: usize = 1 << 20;
 
@@ -243,5 +246,20 @@ impl OtlpConfig {
             }
         }
         Ok(())
+    }
+}
+
+impl ReceiverSettings for OtlpConfig {
+    const NAMES: &'static [&'static str] = &["otlp"];
+
+    fn flaw(&self) -> Result<(), Flaw> {
+        self.check().map_err(InvalidConfig::into_parts)
+    }
+
+    fn listeners(&self) -> Vec<Listener<'_>> {
+        let Protocols { grpc, http } = &self.protocols;
+        let grpc = grpc.iter().map(|grpc| (&["protocols", "grpc", "endpoint"] as _, grpc.endpoint.as_str()));
+        let http = http.iter().map(|http| (&["protocols", "http", "endpoint"] as _, http.endpoint.as_str()));
+        grpc.chain(http).collect()
     }
 }

@@ -28,6 +28,9 @@ const REDIRECTS_MAX: usize = 10;
 /// A connection that nobody uses for this long is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// So many of one address are kept, as by Prometheus: one proxy or gateway may stand before many targets.
+const IDLE_PER_HOST_MAX: usize = 1000;
+
 /// A connection that is not there by then never comes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -36,11 +39,24 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 #[error("{0}")]
 pub struct ClientError(pub(super) String);
 
+impl ClientError {
+    /// The same, with the place that it is about in front.
+    pub(in crate::receivers) fn of(self, place: &str) -> Self {
+        Self(format!("{place}: {}", self.0))
+    }
+}
+
 /// Speaks for all targets of a job.
 #[derive(Clone)]
 pub(super) struct Client {
     pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
     follow_redirects: bool,
+    identity: Identity,
+}
+
+/// Who asks: a credential, and further headers.
+#[derive(Clone)]
+pub(in crate::receivers) struct Identity {
     credential: Credential,
     headers: Vec<(HeaderName, Value)>,
 }
@@ -83,10 +99,9 @@ impl Client {
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(2)
+            .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
             .build(connector);
-        let headers = headers(config)?;
-        Ok(Self { pool, follow_redirects: config.follow_redirects, credential: Credential::of(config), headers })
+        Ok(Self { pool, follow_redirects: config.follow_redirects, identity: Identity::new(config)? })
     }
 
     /// The answer, whatever its status, after redirects. Credentials go to the target's own host only.
@@ -138,20 +153,38 @@ impl Client {
         *request.method_mut() = Method::GET;
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = headers.clone();
-        if !with_credential {
-            return Ok(request);
+        if with_credential {
+            self.identity.mark(request.headers_mut())?;
         }
+        Ok(request)
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    /// As configured. Fails where a header cannot be sent.
+    pub(in crate::receivers) fn new(config: &HttpKeys<'_>) -> Result<Self, ClientError> {
+        Ok(Self { credential: Credential::of(config), headers: headers(config)? })
+    }
+
+    /// Adds its headers; files are read now.
+    pub(in crate::receivers) fn mark(&self, to: &mut HeaderMap) -> Result<(), String> {
         for (name, value) in &self.headers {
             let value = match value {
                 Value::Text(value) => value.clone(),
                 Value::File(file) => header_value(&Text::File(file.clone()).read()?)?,
             };
-            request.headers_mut().append(name, value);
+            to.append(name, value);
         }
         if let Some(credential) = self.credential.header()? {
-            request.headers_mut().insert(AUTHORIZATION, credential);
+            to.insert(AUTHORIZATION, credential);
         }
-        Ok(request)
+        Ok(())
     }
 }
 
@@ -232,14 +265,14 @@ fn header_value(text: &str) -> Result<HeaderValue, String> {
 }
 
 /// Whether credentials for `first` may go to `other`: the same host, and no step from TLS into the open.
-fn is_same_place(first: &Uri, other: &Uri) -> bool {
+pub(in crate::receivers) fn is_same_place(first: &Uri, other: &Uri) -> bool {
     first.host() == other.host()
         && first.port_u16() == other.port_u16()
         && (first.scheme_str() == other.scheme_str() || other.scheme_str() == Some("https"))
 }
 
 /// Where a redirect leads.
-fn resolved(from: &Uri, location: &str) -> Result<Uri, String> {
+pub(in crate::receivers) fn resolved(from: &Uri, location: &str) -> Result<Uri, String> {
     let scheme = from.scheme_str().unwrap_or("http");
     let authority = from.authority().map_or("", |authority| authority.as_str());
     let text = if location.contains("://") {

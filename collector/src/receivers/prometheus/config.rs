@@ -4,9 +4,10 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::Error};
 use weir_port::{Check, InvalidConfig};
-use weir_proto::{duration, relabel::RelabelConfig, size};
+use weir_proto::{duration, relabel::RelabelConfig, size, yaml::Flaw};
 
 use super::http_config::{Authorization, BasicAuth, HttpKeys, Secret, TlsConfig};
+use crate::receivers::ReceiverSettings;
 
 /// `receivers.prometheus`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -199,6 +200,12 @@ pub struct ScrapeConfig {
 }
 
 impl ScrapeConfig {
+    /// One that says nothing but its name.
+    pub(in crate::receivers) fn named(job_name: &str) -> Self {
+        let written = serde_json::json!({"job_name": job_name});
+        serde_json::from_value(written).expect("the one key that has to be there")
+    }
+
     pub(super) fn http_keys(&self) -> HttpKeys<'_> {
         HttpKeys {
             basic_auth: self.basic_auth.as_ref(),
@@ -393,6 +400,11 @@ pub(super) fn check_targets(groups: &[TargetGroup], files: &[FileDiscovery]) -> 
             return Err(format!("{bad:?} is not a valid hostname"));
         }
     }
+    check_files(files)
+}
+
+/// What is wrong with the names of files with targets.
+pub(in crate::receivers) fn check_files(files: &[FileDiscovery]) -> Result<(), String> {
     for file in files.iter().flat_map(|discovery| &discovery.files) {
         let last = file.rsplit('/').next().unwrap_or_default();
         let is_known = [".json", ".yml", ".yaml"].iter().any(|ending| last.ends_with(ending));
@@ -401,4 +413,12 @@ pub(super) fn check_targets(groups: &[TargetGroup], files: &[FileDiscovery]) -> 
         }
     }
     Ok(())
+}
+
+impl ReceiverSettings for PrometheusConfig {
+    const NAMES: &'static [&'static str] = &["prometheus"];
+
+    fn flaw(&self) -> Result<(), Flaw> {
+        self.check().map_err(InvalidConfig::into_parts)
+    }
 }

@@ -8,13 +8,21 @@ use http::{
 use weir_port::{Budget, Encoding, Refusal, Reservation, collect, decompress};
 use weir_proto::exposition::TextFormat;
 
-use super::{client::status_error, job::Job, media, target::Target};
+use super::{
+    client::status_error,
+    job::{Job, Source},
+    media,
+    probing::{ProbeAsked, Probed, Probing},
+    target::Target,
+};
 
 /// What a target exposed.
 #[derive(Debug)]
 pub(super) struct Body {
     pub(super) bytes: Bytes,
     pub(super) format: TextFormat,
+    /// Why the target is down although there is a body: a probe failed.
+    pub(super) failure: Option<String>,
     /// Holds them of the budget.
     _reservation: Reservation,
 }
@@ -23,8 +31,12 @@ const AGENT: &str = concat!("Weir/", env!("CARGO_PKG_VERSION"));
 
 /// Asks the target. The error is what its page shows.
 pub(super) async fn fetch(job: &Job, target: &Target, budget: &Budget) -> Result<Body, String> {
+    let client = match &job.source {
+        Source::Scraped(client) => client,
+        Source::Probed(probing) => return Ok(Body::of_probe(ask(probing, job, target).await, budget)),
+    };
     let asked = async {
-        let response = job.client.get(&target.url, &headers(job, target)).await?;
+        let response = client.get(&target.url, &headers(job, target)).await?;
         if response.status() != StatusCode::OK {
             return Err(status_error(response.status()));
         }
@@ -46,12 +58,31 @@ pub(super) async fn fetch(job: &Job, target: &Target, budget: &Budget) -> Result
         } else {
             media::format(text(CONTENT_TYPE), job.config.fallback_scrape_protocol)?
         };
-        Ok(Body { bytes, format, _reservation: reservation })
+        Ok(Body { bytes, format, failure: None, _reservation: reservation })
     };
     match tokio::time::timeout(target.timeout, asked).await {
         Ok(result) => result,
         Err(_) => Err(format!("Get {:?}: context deadline exceeded", target.url)),
     }
+}
+
+impl Body {
+    /// What a probe found, or found before.
+    pub(super) fn of_probe(probed: Probed, budget: &Budget) -> Self {
+        let Probed { body, failure } = probed;
+        Self { bytes: body, format: TextFormat::Prometheus, failure, _reservation: budget.open() }
+    }
+}
+
+/// Probes a target; its time is the prober's to keep.
+async fn ask(probing: &Probing, job: &Job, target: &Target) -> Probed {
+    let asked = ProbeAsked {
+        job: job.name().to_owned(),
+        module: target.module.clone(),
+        target: target.url.clone(),
+        timeout: target.timeout,
+    };
+    (probing.probe)(asked).await
 }
 
 fn in_words(refusal: Refusal) -> String {

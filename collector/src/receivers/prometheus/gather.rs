@@ -76,6 +76,7 @@ pub(super) fn gather(
         first: before.0,
     };
     gathering.batch.floats.reserve(memory.lines.len() + 8);
+    memory.lines.fetch();
     let mut walk = memory.lines.walk();
     let result = gathering.read(body, format, &mut walk, &mut memory.families, &mut memory.exemplars);
     let (counts, rejected) = (gathering.counts, gathering.rejected);

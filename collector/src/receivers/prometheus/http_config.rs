@@ -8,20 +8,20 @@ use super::config::HeaderValues;
 
 /// All keys about how somebody is spoken to, wherever they stand.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct HttpKeys<'a> {
-    pub(super) basic_auth: Option<&'a BasicAuth>,
-    pub(super) authorization: Option<&'a Authorization>,
-    pub(super) bearer_token: Option<&'a Secret>,
-    pub(super) bearer_token_file: Option<&'a String>,
-    pub(super) http_headers: &'a BTreeMap<String, HeaderValues>,
-    pub(super) tls_config: Option<&'a TlsConfig>,
-    pub(super) follow_redirects: bool,
-    pub(super) enable_http2: bool,
+pub(in crate::receivers) struct HttpKeys<'a> {
+    pub(in crate::receivers) basic_auth: Option<&'a BasicAuth>,
+    pub(in crate::receivers) authorization: Option<&'a Authorization>,
+    pub(in crate::receivers) bearer_token: Option<&'a Secret>,
+    pub(in crate::receivers) bearer_token_file: Option<&'a String>,
+    pub(in crate::receivers) http_headers: &'a BTreeMap<String, HeaderValues>,
+    pub(in crate::receivers) tls_config: Option<&'a TlsConfig>,
+    pub(in crate::receivers) follow_redirects: bool,
+    pub(in crate::receivers) enable_http2: bool,
 }
 
 impl HttpKeys<'_> {
     /// What is wrong with them.
-    pub(super) fn check(&self) -> Result<(), &'static str> {
+    pub(in crate::receivers) fn check(&self) -> Result<(), &'static str> {
         let ways = [
             self.basic_auth.is_some(),
             self.authorization.is_some(),
@@ -138,7 +138,7 @@ pub enum TlsVersion {
 }
 
 impl TlsConfig {
-    fn check(&self) -> Result<(), &'static str> {
+    pub(in crate::receivers) fn check(&self) -> Result<(), &'static str> {
         let twice = |text: bool, file: bool| text && file;
         if twice(self.ca.is_some(), self.ca_file.is_some()) {
             return Err("at most one of ca and ca_file must be configured");

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     client::{Client, ClientError},
     config::{GlobalConfig, PrometheusConfig, ScrapeConfig, ScrapeProtocol},
+    probing::Probing,
 };
 
 /// What a target may at most send; 0 is no limit of the user's own.
@@ -23,14 +24,23 @@ pub(super) struct Limits {
 
 /// A job. One is replaced by another when its configuration changes; its targets go on.
 #[derive(Debug)]
-pub(super) struct Job {
+pub(in crate::receivers) struct Job {
     pub(super) config: ScrapeConfig,
     pub(super) interval: Duration,
     pub(super) timeout: Duration,
     pub(super) limits: Limits,
     pub(super) targets_max: usize,
     pub(super) accept: String,
-    pub(super) client: Client,
+    pub(super) source: Source,
+}
+
+/// Where a job's samples come from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// Targets expose them.
+    Scraped(Client),
+    /// Probes of targets find them.
+    Probed(Probing),
 }
 
 /// What Prometheus 3 asks for by default.
@@ -47,24 +57,34 @@ const FIRST_WEIGHT: usize = 6;
 impl Job {
     /// Fails where files of the TLS configuration cannot be used.
     pub(super) fn new(config: &ScrapeConfig, whole: &PrometheusConfig) -> Result<Arc<Self>, ClientError> {
+        Ok(Self::from(config, whole, Source::Scraped(Client::new(&config.http_keys())?)))
+    }
+
+    /// A job of targets that are probed.
+    pub(in crate::receivers) fn probed(config: &ScrapeConfig, whole: &PrometheusConfig, probing: Probing) -> Arc<Self> {
+        Self::from(config, whole, Source::Probed(probing))
+    }
+
+    fn from(config: &ScrapeConfig, whole: &PrometheusConfig, source: Source) -> Arc<Self> {
         let global = &whole.config.global;
         let interval = config.scrape_interval.unwrap_or(global.scrape_interval);
         let default_timeout = global.scrape_timeout.unwrap_or(Duration::from_secs(10)).min(interval);
         let protocols = config.scrape_protocols.as_ref().or(global.scrape_protocols.as_ref());
-        Ok(Arc::new(Self {
+        Arc::new(Self {
             interval,
             timeout: config.scrape_timeout.unwrap_or(default_timeout),
             limits: limits(config, global, whole),
             targets_max: whole.targets_max,
             accept: accept(protocols.map_or(&PROTOCOLS[..], Vec::as_slice)),
-            client: Client::new(&config.http_keys())?,
+            source,
             config: config.clone(),
-        }))
+        })
     }
 
-    /// Whether another one would do the same.
+    /// Whether another one would do the same. How a job probes cannot be compared.
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        self.config == other.config
+        matches!((&self.source, &other.source), (Source::Scraped(_), Source::Scraped(_)))
+            && self.config == other.config
             && (self.interval, self.timeout, self.limits, self.targets_max)
                 == (other.interval, other.timeout, other.limits, other.targets_max)
             && self.accept == other.accept

@@ -14,6 +14,7 @@ mod metrics;
 mod names;
 mod peers;
 mod pool;
+mod probing;
 mod report;
 mod said;
 mod schedule;
@@ -33,6 +34,14 @@ pub use http_config::{Authorization, BasicAuth, Secret, TlsConfig, TlsVersion};
 pub use peers::{PeerAddresses, PeersConfig, ToldPeers, WebhookConfig};
 pub use scraper::{Scraper, Surroundings};
 pub use shown::{scrape_pools, targets, targets_metadata};
+
+// What probes share with scraping.
+pub(super) use client::{Identity, is_same_place, resolved};
+pub(super) use config::check_files;
+pub(super) use http_config::HttpKeys;
+pub(super) use job::Job;
+pub(super) use probing::{ProbeAsked, Probed, Probing};
+pub(super) use tls::client_config;
 
 #[cfg(test)]
 mod tests;

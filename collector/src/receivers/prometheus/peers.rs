@@ -1,11 +1,6 @@
 //! Alertmanagers and webhooks: found as targets are, spoken to as targets are, but told instead of asked.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -14,6 +9,7 @@ use http::{
     header::{CONTENT_TYPE, USER_AGENT},
 };
 use http_body_util::{BodyExt, Limited};
+use parking_lot::Mutex;
 use serde::Deserialize;
 use weir_proto::{
     duration,
@@ -265,7 +261,7 @@ impl ToldPeers {
             Found::Url(url) => return PeerAddresses { active: vec![url.clone()], dropped: Vec::new() },
             Found::Discovered { config, files, read_yaml } => (config, files, *read_yaml),
         };
-        let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut files = files.lock();
         files.refresh(&config.file_sd_configs, read_yaml, false);
         let mut addresses = PeerAddresses::default();
         for group in config.static_configs.iter().chain(files.groups().map(|(_, group)| group)) {

@@ -12,9 +12,23 @@ const TOLERANCE_MS: i64 = 2;
 /// The time to wait from `now_ns` until a target's place in the interval.
 pub(super) fn offset(target: impl Hash, interval: Duration, now_ns: u64) -> Duration {
     let interval_ns = interval.as_nanos() as u64;
-    let place_ns = FixedState::with_seed(0).hash_one(target) % interval_ns;
+    let place_ns = place_ns(target, interval_ns);
     let here_ns = now_ns % interval_ns;
     Duration::from_nanos((place_ns + interval_ns - here_ns) % interval_ns)
+}
+
+fn place_ns(target: impl Hash, interval_ns: u64) -> u64 {
+    FixedState::with_seed(0).hash_one(target) % interval_ns
+}
+
+/// Whether a target whose samples lie `interval / samples` apart is asked at this one of them: at its place in the
+/// interval, or next to it.
+pub(super) fn is_turn(target: impl Hash, interval: Duration, samples: u32, time_ms: i64) -> bool {
+    let interval_ns = interval.as_nanos() as i128;
+    let step_ns = interval_ns / i128::from(samples.max(1));
+    let place_ns = i128::from(place_ns(target, interval_ns as u64));
+    let since_ns = (i128::from(time_ms) * 1_000_000 - place_ns + step_ns / 2).rem_euclid(interval_ns);
+    since_ns < step_ns
 }
 
 /// Times that follow one another at an interval.
@@ -77,6 +91,22 @@ mod tests {
         let mut fast = Aligned::from(0);
         assert_eq!(fast.at(101, Duration::from_millis(100)), 100, "1 % of the interval");
         assert_eq!(fast.at(202, Duration::from_millis(100)), 202);
+    }
+
+    #[test]
+    fn of_samples_one_is_asked_for() {
+        let interval = Duration::from_secs(300);
+        let step = interval / 3;
+        let begin_ns = 1_700_000_000_123_456_789_u64;
+        for target in ["a", "b", "c", "d"] {
+            let first_ns = begin_ns + offset(target, step, begin_ns).as_nanos() as u64;
+            let turns: Vec<bool> = (0..30)
+                .map(|index| (first_ns + index * step.as_nanos() as u64) / 1_000_000)
+                .map(|time_ms| is_turn(target, interval, 3, time_ms as i64))
+                .collect();
+            assert_eq!(turns.iter().filter(|is_turn| **is_turn).count(), 10, "{turns:?}");
+            assert!(turns.windows(3).all(|three| three.iter().filter(|is_turn| **is_turn).count() == 1));
+        }
     }
 
     #[test]

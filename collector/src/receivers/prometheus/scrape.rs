@@ -2,7 +2,7 @@
 
 #![allow(clippy::mutable_key_type, reason = "what a series is equal to and hashed by never changes")]
 
-use std::{sync::Arc, time::Duration};
+use std::{hash::Hash, sync::Arc, time::Duration};
 
 use foldhash::HashSet;
 use parking_lot::Mutex;
@@ -19,8 +19,9 @@ use super::{
     gather::{Context, Counts, Memory, gather, stale},
     job::Job,
     metrics::{DUPLICATES, SCRAPES},
+    probing::Probed,
     report::Report,
-    schedule::{Aligned, offset},
+    schedule::{Aligned, is_turn, offset},
     scraper::Shared,
     target::Target,
 };
@@ -60,6 +61,8 @@ pub(super) struct TargetLoop {
     report: Report,
     /// Series that were live when their names began to be made in another way.
     orphans: Vec<SeriesRef>,
+    /// What the last probe found, said again until the next one.
+    found: Option<Probed>,
     aligned: Aligned,
     next: Instant,
 }
@@ -81,6 +84,7 @@ impl TargetLoop {
             memory: Memory::default(),
             report: Report::default(),
             orphans: Vec::new(),
+            found: None,
             aligned: Aligned::from(0),
             next: Instant::now(),
         }
@@ -92,7 +96,7 @@ impl TargetLoop {
         if at_once {
             // Few targets need no spreading, and whoever starts Weir wants to see something.
             let time_ms = self.now_ms();
-            if self.scrape(time_ms).await.is_stopping() {
+            if self.scrape(time_ms, true).await.is_stopping() {
                 return;
             }
         }
@@ -110,7 +114,7 @@ impl TargetLoop {
                 () = sleep_until(self.next) => {
                     let interval = self.plan.target.interval;
                     let time_ms = self.aligned.at(self.now_ms(), interval);
-                    match self.scrape(time_ms).await {
+                    match self.scrape(time_ms, at_once).await {
                         Scraped::Done => {}
                         Scraped::Removed => break,
                         Scraped::Stopping => return,
@@ -134,10 +138,25 @@ impl TargetLoop {
     fn schedule(&mut self) {
         let target = &self.plan.target;
         let now_ns = self.shared.clock.now_ns();
-        let wait = offset((target.labels.as_bytes(), &target.url, &self.shared.hostname), target.interval, now_ns);
+        let wait = offset(self.name(), target.interval, now_ns);
         self.next = Instant::now() + wait;
         let first_ns = now_ns + wait.as_nanos() as u64;
         self.aligned = Aligned::from((first_ns / 1_000_000) as i64);
+    }
+
+    /// What its place in the interval comes from.
+    fn name(&self) -> impl Hash + '_ {
+        let target = &self.plan.target;
+        (target.labels.as_bytes(), &target.url, &self.shared.hostname)
+    }
+
+    /// Whether the target is asked now; else what it said is said again.
+    fn is_its_turn(&self, time_ms: i64, at_once: bool) -> bool {
+        let Target { interval, samples_per_probe, .. } = self.plan.target;
+        let whole = interval * samples_per_probe;
+        samples_per_probe == 1
+            || (at_once && self.found.is_none())
+            || is_turn(self.name(), whole, samples_per_probe, time_ms)
     }
 
     /// The job's configuration is another one.
@@ -150,18 +169,26 @@ impl TargetLoop {
         if names_differ {
             self.orphans.extend(self.memory.lines.take());
         }
-        if before.target.interval != self.plan.target.interval {
+        let spread = |plan: &Plan| (plan.target.interval, plan.target.samples_per_probe);
+        if spread(&before) != spread(&self.plan) {
             self.schedule();
         }
     }
 
     /// One scrape, from its request to its frame.
-    async fn scrape(&mut self, time_ms: i64) -> Scraped {
+    async fn scrape(&mut self, time_ms: i64, at_once: bool) -> Scraped {
+        let is_turn = self.is_its_turn(time_ms, at_once);
+        if !is_turn && self.found.is_none() {
+            // Its first probe comes at its place in the interval.
+            return Scraped::Done;
+        }
         let (begin, begin_ns) = (Instant::now(), self.shared.clock.now_ns());
         let plan = self.plan.clone();
-        let fetched = match &plan.forced_error {
-            Some(error) => Err(error.clone()),
-            None => tokio::select! {
+        let again = self.found.clone().filter(|_| !is_turn);
+        let fetched = match (&plan.forced_error, again) {
+            (Some(error), _) => Err(error.clone()),
+            (None, Some(found)) => Ok(Body::of_probe(found, &self.shared.budget)),
+            (None, None) => tokio::select! {
                 biased;
                 () = self.shared.stop.cancelled() => return Scraped::Stopping,
                 () = self.removed.cancelled() => return Scraped::Removed,
@@ -169,9 +196,14 @@ impl TargetLoop {
             },
         };
         let mut batch = MetricsBatch::new(self.shared.tenant.clone(), begin_ns);
+        let mut failure = None;
         let (counts, result) = match fetched {
             Ok(body) if body.bytes.is_empty() => (Counts::default(), Err(String::new())),
             Ok(body) => {
+                failure = body.failure.clone();
+                if plan.target.samples_per_probe > 1 {
+                    self.found = Some(Probed { body: body.bytes.clone(), failure: body.failure.clone() });
+                }
                 let (read, counts, result) = self.read(body, batch, time_ms).await;
                 batch = read;
                 (counts, result)
@@ -190,7 +222,11 @@ impl TargetLoop {
             DUPLICATES.with_label_values(&[plan.job.name()]).inc_by(counts.duplicates as u64);
         }
         let is_up = error.is_empty();
-        self.show(error, begin_ns, duration, &batch.metadata);
+        // A probe that failed is read well: the target is up as Prometheus means it, and its page says what is wrong.
+        let shown = if is_up { failure.unwrap_or_default() } else { error };
+        if is_turn {
+            self.show(shown, begin_ns, duration, &batch.metadata);
+        }
         if self.append(batch).await {
             SCRAPES.with_label_values(&[if is_up { "ok" } else { "failed" }]).inc();
         }

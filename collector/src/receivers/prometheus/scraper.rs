@@ -90,26 +90,41 @@ struct Running {
 impl Scraper {
     /// Starts every job. Fails where files of a TLS configuration cannot be used.
     pub fn start(config: &PrometheusConfig, surroundings: Surroundings) -> Result<Self, ClientError> {
-        let Surroundings { tenant, door, clock, read_yaml, hostname, tracker, stop } = surroundings;
-        let budget = Budget::new(config.inflight_mib_max * MIB);
-        let (alive, said) = (Mutex::default(), Said::default());
-        let shared = Shared { tenant, door, clock, read_yaml, hostname, tracker, stop, budget, alive, said };
-        let scraper = Self { shared: Arc::new(shared), pools: Mutex::default() };
+        let scraper = Self::without_jobs(surroundings, config.inflight_mib_max * MIB);
         scraper.reload(config)?;
         Ok(scraper)
+    }
+
+    /// One whose jobs somebody else makes.
+    pub(in crate::receivers) fn of_jobs(surroundings: Surroundings) -> Self {
+        Self::without_jobs(surroundings, 0)
+    }
+
+    fn without_jobs(surroundings: Surroundings, inflight_bytes_max: usize) -> Self {
+        let Surroundings { tenant, door, clock, read_yaml, hostname, tracker, stop } = surroundings;
+        let budget = Budget::new(inflight_bytes_max);
+        let (alive, said) = (Mutex::default(), Said::default());
+        let shared = Shared { tenant, door, clock, read_yaml, hostname, tracker, stop, budget, alive, said };
+        Self { shared: Arc::new(shared), pools: Mutex::default() }
     }
 
     /// Takes on another configuration: targets that are in both go on without a gap. After an error nothing has changed.
     /// `inflight_mib_max` holds from the next start on.
     pub fn reload(&self, config: &PrometheusConfig) -> Result<(), ClientError> {
-        let mut pools = self.pools.lock();
         let mut next = Vec::new();
         for scrape_config in &config.config.scrape_configs {
-            let known = pools.get(&scrape_config.job_name).map(|pool| pool.job.clone());
+            let known = self.pools.lock().get(&scrape_config.job_name).map(|pool| pool.job.clone());
             let job = Job::new(scrape_config, config)?;
             // A job that says the same keeps its connections.
             next.push(known.filter(|known| known.is_like(&job)).unwrap_or(job));
         }
+        self.set_jobs(next);
+        Ok(())
+    }
+
+    /// Takes on these jobs.
+    pub(in crate::receivers) fn set_jobs(&self, next: Vec<Arc<Job>>) {
+        let mut pools = self.pools.lock();
         let mut before = std::mem::take(&mut *pools);
         for job in next {
             let name = job.name().to_owned();
@@ -128,7 +143,6 @@ impl Scraper {
         for running in before.into_values() {
             running.removed.cancel();
         }
-        Ok(())
     }
 
     fn begin(&self, job: Arc<Job>) -> Running {

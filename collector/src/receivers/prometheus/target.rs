@@ -8,7 +8,10 @@ use weir_proto::{
     relabel::{LabelSet, relabel},
 };
 
-use super::job::Job;
+use super::{
+    job::{Job, Source},
+    probing::Probing,
+};
 
 /// A target that is scraped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,9 +20,14 @@ pub(super) struct Target {
     pub(super) discovered: BTreeMap<String, String>,
     /// What its series get.
     pub(super) labels: Labels,
-    /// Where.
+    /// Where; of a probed one as it stands in the configuration.
     pub(super) url: String,
+    /// Between two samples.
     pub(super) interval: Duration,
+    /// How it is probed; of a scraped one empty.
+    pub(super) module: String,
+    /// Samples for each time that it is asked: 1, but for probes that are far apart.
+    pub(super) samples_per_probe: u32,
     pub(super) timeout: Duration,
 }
 
@@ -28,6 +36,7 @@ pub(super) struct Target {
 pub(super) struct TargetKey {
     labels: Labels,
     url: String,
+    module: String,
 }
 
 /// What became of a discovered one.
@@ -40,7 +49,7 @@ pub(super) enum Populated {
 
 impl Target {
     pub(super) fn key(&self) -> TargetKey {
-        TargetKey { labels: self.labels.clone(), url: self.url.clone() }
+        TargetKey { labels: self.labels.clone(), url: self.url.clone(), module: self.module.clone() }
     }
 
     /// Relabels one address of a group. The error says what is wrong with the address or its labels.
@@ -56,13 +65,14 @@ impl Target {
         }
         let interval = in_words(job.interval);
         let timeout = in_words(job.timeout);
-        let defaults = [
-            ("job", job.name()),
-            ("__scrape_interval__", &interval),
-            ("__scrape_timeout__", &timeout),
-            ("__metrics_path__", &job.config.metrics_path),
-            ("__scheme__", job.config.scheme.name()),
-        ];
+        let own: [(&str, &str); 2] = match &job.source {
+            Source::Scraped(_) => {
+                [("__metrics_path__", &job.config.metrics_path), ("__scheme__", job.config.scheme.name())]
+            }
+            Source::Probed(probing) => [("__param_module", &probing.module), ("location", &probing.location)],
+        };
+        let every = [("job", job.name()), ("__scrape_interval__", &interval), ("__scrape_timeout__", &timeout)];
+        let defaults = every.into_iter().chain(own);
         for (name, value) in defaults {
             if labels.get(name).is_empty() {
                 labels.set(name, value);
@@ -80,13 +90,6 @@ impl Target {
         if !relabel(&mut labels, &job.config.relabel_configs) {
             return Ok(Populated::Dropped(discovered));
         }
-        let address = labels.get("__address__").to_owned();
-        if address.is_empty() {
-            return Err("no address".into());
-        }
-        if address.contains('/') {
-            return Err(format!("{address:?} is not a valid hostname"));
-        }
         let interval = period(&labels, "__scrape_interval__", "scrape interval")?;
         let timeout = period(&labels, "__scrape_timeout__", "scrape timeout")?;
         if timeout > interval {
@@ -96,15 +99,58 @@ impl Target {
                 labels.get("__scrape_interval__")
             ));
         }
-        let url = url(job, &labels, &address)?;
+        let Place { url, instance, module } = match &job.source {
+            Source::Scraped(_) => scraped(job, &labels)?,
+            Source::Probed(probing) => probed(probing, &labels)?,
+        };
+        let samples_per_probe = match &job.source {
+            Source::Scraped(_) => 1,
+            Source::Probed(probing) => probing.samples_per_probe(interval),
+        };
+        let interval = interval / samples_per_probe;
         if labels.get("instance").is_empty() {
-            labels.set("instance", address);
+            labels.set("instance", instance);
         }
         // What begins so is for relabelling alone; a metric's name is no target's.
         labels.retain(|name| !name.starts_with("__") && name != METRIC_NAME);
         let labels = labels.labels().map_err(|error| error.to_string())?;
-        Ok(Populated::Active(Box::new(Self { discovered, labels, url, interval, timeout })))
+        let target = Self { discovered, labels, url, interval, module, samples_per_probe, timeout };
+        Ok(Populated::Active(Box::new(target)))
     }
+}
+
+/// Where a target is, and what it is called.
+struct Place {
+    url: String,
+    instance: String,
+    module: String,
+}
+
+fn scraped(job: &Job, labels: &LabelSet) -> Result<Place, String> {
+    let address = labels.get("__address__").to_owned();
+    if address.is_empty() {
+        return Err("no address".into());
+    }
+    if address.contains('/') {
+        return Err(format!("{address:?} is not a valid hostname"));
+    }
+    Ok(Place { url: url(job, labels, &address)?, instance: address, module: String::new() })
+}
+
+/// What files for blackbox_exporter write, works: there relabelling puts the target into `__param_target`, and the
+/// exporter's own address into the target's place.
+fn probed(probing: &Probing, labels: &LabelSet) -> Result<Place, String> {
+    let written = Some(labels.get("__param_target")).filter(|target| !target.is_empty());
+    let target = written.unwrap_or_else(|| labels.get("__address__")).to_owned();
+    if target.is_empty() {
+        return Err("no address".into());
+    }
+    let module = labels.get("__param_module").to_owned();
+    if !probing.modules.contains(&module) {
+        let known: Vec<&str> = probing.modules.iter().map(String::as_str).collect();
+        return Err(weir_proto::nearest::unknown("module", &module, &known));
+    }
+    Ok(Place { instance: target.clone(), url: target, module })
 }
 
 fn period(labels: &LabelSet, name: &str, what: &str) -> Result<Duration, String> {

@@ -35,7 +35,8 @@ pub(super) fn connector(
     Ok(if with_http2 { builder.enable_http2().wrap_connector(connector) } else { builder.wrap_connector(connector) })
 }
 
-fn client_config(config: &TlsConfig) -> Result<ClientConfig, ClientError> {
+/// Files are read.
+pub(in crate::receivers) fn client_config(config: &TlsConfig) -> Result<ClientConfig, ClientError> {
     let failed = |error: rustls::Error| ClientError(format!("tls_config: {error}"));
     let is_spoken = |version: TlsVersion| {
         config.min_version.is_none_or(|min| version >= min) && config.max_version.is_none_or(|max| version <= max)

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use weir_port::{Check, InvalidConfig};
-use weir_proto::duration;
+use weir_proto::{duration, yaml::Flaw};
+
+use crate::receivers::ReceiverSettings;
 
 const MIB: usize = 1 << 20;
 
@@ -43,5 +45,13 @@ impl RemoteWriteConfig {
         check.within("inflight_mib_max", self.inflight_mib_max, 1..=1 << 20)?;
         check.within("labels_max", self.labels_max, 1..=65_536)?;
         check.positive("read_timeout", self.read_timeout)
+    }
+}
+
+impl ReceiverSettings for RemoteWriteConfig {
+    const NAMES: &'static [&'static str] = &["prometheusremotewrite"];
+
+    fn flaw(&self) -> Result<(), Flaw> {
+        self.check().map_err(InvalidConfig::into_parts)
     }
 }

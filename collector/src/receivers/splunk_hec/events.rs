@@ -1,7 +1,6 @@
 //! Events on their way in: transcoded as the port asks, with why they are refused kept beside.
 
-use std::sync::{Mutex, PoisonError};
-
+use parking_lot::Mutex;
 use weir_port::Refusal;
 use weir_proto::splunk_hec::{EXPANSION_MAX, EventsError, Metadata, transcode_events, transcode_raw};
 
@@ -24,7 +23,7 @@ impl EventsFormat {
 
     /// Why the events were refused, if it was for what they are.
     pub(super) fn refused(&self) -> Option<EventsError> {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.refused.lock().take()
     }
 }
 
@@ -40,7 +39,7 @@ impl Transcode for EventsFormat {
                 EventsError::TooLarge { .. } => Refusal::TooLarge { what: "the request as protobuf", bytes_max },
                 _ => Refusal::Malformed(error.to_string()),
             };
-            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            *self.refused.lock() = Some(error);
             refusal
         })
     }

@@ -5,9 +5,10 @@ use weir_port::{Check, InvalidConfig};
 use weir_proto::{
     endpoint, size,
     syslog::{Options, Protocol},
+    yaml::Flaw,
 };
 
-use crate::receivers::SpanLimits;
+use crate::receivers::{Listener, ReceiverSettings, SpanLimits};
 
 /// `receivers.syslog`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -147,5 +148,19 @@ impl SyslogConfig {
     /// How messages are read.
     pub(super) fn options(&self) -> Options {
         Options { protocol: self.protocol, offset_s: self.location }
+    }
+}
+
+impl ReceiverSettings for SyslogConfig {
+    const NAMES: &'static [&'static str] = &["syslog"];
+
+    fn flaw(&self) -> Result<(), Flaw> {
+        self.check().map_err(InvalidConfig::into_parts)
+    }
+
+    fn listeners(&self) -> Vec<Listener<'_>> {
+        // The port for datagrams is another one than that for connections.
+        let tcp = self.tcp.iter();
+        tcp.map(|tcp| (&["tcp", "listen_address"] as _, tcp.listen_address.as_str())).collect()
     }
 }

@@ -1,13 +1,9 @@
 //! Who is told: receivers as they are configured, the addresses they have at the moment, a sender for each.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use axum::body::Bytes;
+use parking_lot::Mutex;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weir_proto::{relabel::RelabelConfig, time::Clock};
 
@@ -154,7 +150,7 @@ impl Receivers {
         for running in &self.running {
             let steps = &running.receiver.relabel;
             let own: Vec<_> = out.iter().filter_map(|alert| alert.relabelled(steps)).collect();
-            let addresses = running.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+            let addresses = running.addresses.lock();
             for (feed, _) in addresses.feeds.values() {
                 feed.push((origin, slot_ms), own.iter().cloned());
             }
@@ -165,7 +161,7 @@ impl Receivers {
     pub(crate) fn alertmanagers(&self) -> PeerList {
         let mut all = PeerList::default();
         for running in self.running.iter().filter(|running| running.receiver.kind == ReceiverKind::Alertmanager) {
-            let addresses = running.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+            let addresses = running.addresses.lock();
             all.active.extend(addresses.list.active.iter().cloned());
             all.dropped.extend(addresses.list.dropped.iter().cloned());
         }
@@ -181,7 +177,7 @@ impl Receivers {
 impl Running {
     fn refresh(&self, clock: &Clock, tracker: &TaskTracker, stop: &CancellationToken) {
         let list = self.receiver.peers.list();
-        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut addresses = self.addresses.lock();
         if stop.is_cancelled() {
             return;
         }

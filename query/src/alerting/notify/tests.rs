@@ -1,7 +1,8 @@
 //! Queues, messages and senders against addresses that misbehave.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -113,13 +114,13 @@ fn news_are_known_when_all_webhooks_know_them() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let told: Told = {
         let heard = Arc::clone(&heard);
-        Arc::new(move |_: &Origin, slot_ms| heard.lock().expect("unbroken").push(slot_ms))
+        Arc::new(move |_: &Origin, slot_ms| heard.lock().push(slot_ms))
     };
     let knowledge = told::Knowledge::new(2, told);
     for (webhook, slot_ms) in [(0, 1000), (1, 1000), (1, 3000), (0, 2000)] {
         knowledge.learn(webhook, &origin(), slot_ms);
     }
-    assert_eq!(*heard.lock().expect("unbroken"), [1000, 1000, 2000]);
+    assert_eq!(*heard.lock(), [1000, 1000, 2000]);
 }
 
 #[test]
@@ -166,8 +167,8 @@ impl Peers for Arc<Fake> {
         }
         let json: Value = serde_json::from_slice(&body).expect("JSON");
         let names: Vec<_> = json.as_array().expect("a list").iter().map(|alert| alert["endsAt"].to_string()).collect();
-        let answer = self.answers.lock().expect("unbroken").pop().unwrap_or(Ok(200));
-        self.told.lock().expect("unbroken").push(format!("{url} {} {answer:?}", names.join(" ")));
+        let answer = self.answers.lock().pop().unwrap_or(Ok(200));
+        self.told.lock().push(format!("{url} {} {answer:?}", names.join(" ")));
         self.more.notify_one();
         Box::pin(async move { answer.map(|status| Posted { status, said: String::new() }) })
     }
@@ -175,7 +176,7 @@ impl Peers for Arc<Fake> {
 
 async fn told(fake: &Arc<Fake>, count: usize) -> Vec<String> {
     loop {
-        let told = fake.told.lock().expect("unbroken").clone();
+        let told = fake.told.lock().clone();
         if told.len() >= count {
             return told;
         }

@@ -1,9 +1,8 @@
 //! Up to which moment webhooks know of a group's news: what a restart must not tell again.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
+
+use parking_lot::Mutex;
 
 use super::Origin;
 
@@ -27,7 +26,7 @@ impl Knowledge {
     /// A webhook knows a group's news up to a moment.
     pub(super) fn learn(&self, webhook: usize, origin: &Origin, slot_ms: i64) {
         let all = {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = self.known.lock();
             let of_group = known.entry(origin.clone()).or_default();
             of_group.insert(webhook, slot_ms);
             (of_group.len() == self.webhooks).then(|| of_group.values().copied().min()).flatten()

@@ -104,7 +104,7 @@ fn mistakes_are_said_in_prometheus_words_with_their_places() {
             "{alert: a, expr: b, labels: {c: '{{ $x }}'}}",
             "r.yml:4:34: group \"g\", rule 1, \"a\": label \"c\": template: __alert_a:1: undefined variable \"$x\"",
         ),
-        ("{alert: a, expr: b, for: 5 m}", "r.yml:4:30: for: not a valid duration string: \"5 m\""),
+        ("{alert: a, expr: b, for: 5 m}", "r.yml:4:30: for: unknown unit \" m\" in duration \"5 m\""),
         (
             "{alert: a, exp: b}",
             "r.yml:4:5: group \"g\", rule 1, \"a\": field 'expr' must be set in rule|r.yml:4:16: unknown key `exp`; did \

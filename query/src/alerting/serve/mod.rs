@@ -10,14 +10,9 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use tokio::{
     sync::{Mutex as AsyncMutex, Semaphore, watch},
     task::JoinHandle,
@@ -174,7 +169,7 @@ impl Alerting {
 
     /// The groups, by file and name.
     pub(crate) fn groups(&self) -> Vec<Arc<ShownGroup>> {
-        let groups = self.0.groups.read().unwrap_or_else(PoisonError::into_inner);
+        let groups = self.0.groups.read();
         groups.values().map(|running| running.shown()).collect()
     }
 
@@ -184,7 +179,7 @@ impl Alerting {
     }
 
     fn patterns(&self) -> MutexGuard<'_, Vec<String>> {
-        self.0.patterns.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.patterns.lock()
     }
 
     async fn read(&self, patterns: &[String]) -> Result<Vec<RuleFile>, Vec<String>> {
@@ -215,7 +210,7 @@ impl Alerting {
         let receivers = options.receivers.clone();
         let (shared, tracker) = (&self.0.shared, &self.0.tracker);
         let new = Receivers::start(receivers, (options.limits, links), self.told(), &shared.clock, tracker, stop);
-        let mut place = self.0.shared.receivers.write().unwrap_or_else(PoisonError::into_inner);
+        let mut place = self.0.shared.receivers.write();
         if let Some(old) = place.replace(new) {
             old.end();
         }
@@ -254,7 +249,7 @@ impl Alerting {
                 wanted.insert(Origin { file: file.path.clone(), group: group.name.clone() }, group);
             }
         }
-        let known = self.0.groups.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = self.0.groups.read().clone();
         let mut left: Vec<(Origin, Restored)> = std::mem::take(&mut current.restored);
         let mut staying = BTreeMap::new();
         for (origin, running) in known {
@@ -287,7 +282,7 @@ impl Alerting {
         }
         metrics::GROUPS.set(staying.len() as i64);
         metrics::RULES.set(staying.values().map(|running| running.group.rules.len() as i64).sum());
-        *self.0.groups.write().unwrap_or_else(PoisonError::into_inner) = staying;
+        *self.0.groups.write() = staying;
         for (origin, restored) in left {
             let interval_ms = restored.interval_ms.unwrap_or(settings.interval_ms);
             self.0.tracker.spawn(self.clone().end_series(origin, restored, interval_ms));
@@ -303,7 +298,7 @@ impl Alerting {
             () = self.0.stop.cancelled() => return,
         }
         let others: Vec<Arc<Running>> = {
-            let groups = self.0.groups.read().unwrap_or_else(PoisonError::into_inner);
+            let groups = self.0.groups.read();
             if groups.contains_key(&origin) {
                 return;
             }

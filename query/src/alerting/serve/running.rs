@@ -1,10 +1,11 @@
 //! A group at work: waits for its next moment, evaluates, stores, tells.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use weir_proto::time::Clock;
@@ -39,7 +40,7 @@ impl Shared {
     }
 
     pub(super) fn receivers(&self) -> Option<Arc<Receivers>> {
-        self.receivers.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.receivers.read().clone()
     }
 }
 
@@ -85,12 +86,12 @@ impl Running {
     }
 
     fn work(&self) -> MutexGuard<'_, Work> {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+        self.work.lock()
     }
 
     /// As it was after the last evaluation.
     pub(super) fn shown(&self) -> Arc<ShownGroup> {
-        self.shown.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shown.read().clone()
     }
 
     /// What it is evaluated with.
@@ -181,7 +182,7 @@ impl Running {
                 }
             }
             let shown = ShownGroup::of(&self.file, &self.group, &work.state, (seconds, began_ns));
-            *self.shown.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(shown);
+            *self.shown.write() = Arc::new(shown);
         }
         if let Some(receivers) = shared.receivers() {
             receivers.send(&self.origin, slot, &evaluation.sent);

@@ -1,5 +1,6 @@
 //! Weir's own API under `/api/v1`.
 
+mod archive;
 mod asked;
 mod attributes;
 mod bottlenecks;
@@ -21,6 +22,7 @@ mod status;
 mod trace;
 mod within;
 
+pub(super) use archive::{archive, check as check_archive, pin, segments};
 pub(super) use attributes::attributes;
 pub(super) use bottlenecks::bottlenecks;
 pub(super) use columns::columns;

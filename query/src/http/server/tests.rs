@@ -156,7 +156,7 @@ async fn a_client_that_hardly_takes_anything_is_let_go() {
 async fn every_route_answers() {
     let served = serve_held(held(), |_| {}).await;
     // Those that follow lines go on without an end, where there are any.
-    for route in ROUTES.iter().filter(|route| !route.path.ends_with("/tail")) {
+    for route in ROUTES.iter().filter(|route| !route.path.ends_with("/tail") && route.methods() != "POST") {
         let target =
             route.path.replace("{id}", &TRACE.to_string()).replace("{service}", "cart").replace("{name}", "job");
         let target = target.replace("{span}", "0000000000000001");

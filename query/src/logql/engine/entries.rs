@@ -2,11 +2,10 @@
 
 use std::{
     cmp::Reverse,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
 };
+
+use parking_lot::Mutex;
 
 use super::{
     Limits,
@@ -122,7 +121,7 @@ pub(crate) fn entries(
             if found.is_err() {
                 search.next.store(order.len(), Ordering::Relaxed);
             }
-            let mut rest = rest.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut rest = rest.lock();
             match (found, &mut *rest) {
                 (Ok(mut found), Ok(rest)) => rest.append(&mut found.held),
                 (Err(error), Ok(_)) => *rest = Err(error),
@@ -135,7 +134,7 @@ pub(crate) fn entries(
             }
             work();
         });
-        kept.held.append(&mut rest.into_inner().unwrap_or_else(PoisonError::into_inner)?);
+        kept.held.append(&mut rest.into_inner()?);
         kept.cut();
     }
     let entries = kept.held.into_iter().map(|held| held.entry).collect();

@@ -2,11 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
+
+use parking_lot::Mutex;
 
 use super::{
     Limits,
@@ -87,7 +86,7 @@ pub(super) fn compute(
             limits,
             progress,
         );
-        let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = all.lock();
         match (result, &mut *all) {
             (Ok(found), Ok(all)) => all.push(found),
             (Err(error), Ok(_)) => {
@@ -104,7 +103,7 @@ pub(super) fn compute(
         }
         work();
     });
-    let found = all.into_inner().unwrap_or_else(PoisonError::into_inner)?;
+    let found = all.into_inner()?;
     let merged = merge(found, limits)?;
     finish(windows, pieces, merged)
 }

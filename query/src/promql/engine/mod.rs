@@ -223,7 +223,7 @@ impl<'a> Evaluator<'a> {
             Node::Paren(inner) => self.rows(inner, steps, sink),
             Node::Unary { is_negative: false, operand } => self.rows(operand, steps, sink),
             Node::Unary { operand, .. } => self.rows(operand, steps, &mut |row| sink(binary::negated(row))),
-            Node::Selector(selector) => self.selector(selector, select::Wanted::Value, steps, sink),
+            Node::Selector(selector) => self.selector((selector, expr.extent), select::Wanted::Value, steps, sink),
             Node::Call(call) => self.call(call, steps, sink),
             Node::Aggregate(aggregate) => self.aggregate(aggregate, expr.extent, steps, sink),
             Node::Binary(binary) => self.binary(binary, expr.extent, steps, sink),

@@ -51,7 +51,11 @@ impl Evaluator<'_> {
             }
         }
         let range = range.ok_or_else(|| failed("a range vector is missing"))?;
-        let extent = call.arguments[0].unwrapped().extent;
+        // As in Prometheus a subquery, once it was evaluated, stands nowhere.
+        let extent = match &call.arguments[0].unwrapped().node {
+            Node::Subquery(_) => Extent::default(),
+            _ => call.arguments[0].unwrapped().extent,
+        };
         match &range.node {
             Node::Range(selector) => self.of_selector(call.function, selector, scalars, extent, steps, sink),
             Node::Subquery(subquery) => self.of_subquery(call.function, subquery, scalars, extent, steps, sink),
@@ -274,9 +278,6 @@ impl Slide<'_> {
             if looked_at > CHECK_SAMPLES {
                 looked_at = 0;
                 budget.check()?;
-            }
-            if self.edges != Edges::Plain && !histograms.is_empty() {
-                return Err(failed("smoothed and anchored modifiers do not work with native histograms"));
             }
             scalars.iter_mut().zip(&self.scalars).for_each(|(scalar, values)| *scalar = values[step]);
             let time = self.steps.time(step);

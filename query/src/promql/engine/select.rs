@@ -4,17 +4,18 @@ use std::{borrow::Cow, sync::Arc};
 
 use weir_proto::metrics::{Histogram, LabelMatcher, ResetHint, is_stale};
 
-use super::{Budget, Evaluator, QueryError, Sink, Steps, failed};
+use super::{Budget, Evaluator, QueryError, Sink, Steps, failed, range};
 use crate::promql::{
-    functions::{Track, interpolated},
+    functions::{Track, interpolated, interpolated_histogram},
     histogram,
     notes::Notes,
-    source::{Samples, Series},
+    source::{HistogramSample, Samples, Series},
     syntax::{
         ast::{Edges, Selector},
         regex,
+        token::Extent,
     },
-    value::{ABSENT, Row},
+    value::{ABSENT, Point, Row},
 };
 
 /// What of a sample is wanted.
@@ -23,6 +24,8 @@ pub(super) enum Wanted {
     Value,
     /// When it was taken, in seconds.
     Time,
+    /// When what it counts began, in seconds; 0 when nobody said.
+    Start,
 }
 
 /// Values that the rows of one block may have: what is in memory at once.
@@ -83,7 +86,7 @@ impl Evaluator<'_> {
 
     pub(super) fn selector(
         &self,
-        selector: &Selector,
+        (selector, extent): (&Selector, Extent),
         wanted: Wanted,
         steps: Steps,
         sink: Sink<'_>,
@@ -93,17 +96,17 @@ impl Evaluator<'_> {
         let from = selector.shift.apply(steps.start_ms).saturating_sub(lookback).saturating_add(1);
         let to = selector.shift.apply(steps.last()).saturating_add(ahead);
         let series = self.series(&selector.matchers, from, to)?;
-        let look = Look { selector, wanted, steps, lookback };
+        let look = Look { selector, extent, wanted, steps, lookback };
         self.each_series(
             &series,
             steps.count,
-            &|series, track, _| {
+            &|series, track, notes| {
                 track.samples.clear();
                 series.read(from, to, &mut track.samples)?;
                 if selector.finds_resets {
                     find_resets(&mut track.samples);
                 }
-                look.row(series, &track.samples)
+                look.row(series, &track.samples, notes)
             },
             sink,
         )
@@ -146,13 +149,20 @@ pub(super) fn find_resets(samples: &mut Samples) {
 /// How a series is looked at.
 struct Look<'a> {
     selector: &'a Selector,
+    /// Where it stands.
+    extent: Extent,
     wanted: Wanted,
     steps: Steps,
     lookback: i64,
 }
 
 impl Look<'_> {
-    fn row<'s>(&self, series: &'s dyn Series, samples: &Samples) -> Result<Option<Row<'s>>, QueryError> {
+    fn row<'s>(
+        &self,
+        series: &'s dyn Series,
+        samples: &Samples,
+        notes: &mut Notes,
+    ) -> Result<Option<Row<'s>>, QueryError> {
         if samples.len() == 0 {
             return Ok(None);
         }
@@ -163,7 +173,7 @@ impl Look<'_> {
             histograms: Vec::new(),
         };
         if self.selector.edges == Edges::Smoothed {
-            self.smooth(samples, &mut row)?;
+            self.smooth(samples, series.labels().metric_name(), &mut row, notes);
         } else if samples.histograms.is_empty() {
             self.floats(samples, &mut row);
         } else {
@@ -184,6 +194,9 @@ impl Look<'_> {
             let value = match next.checked_sub(1) {
                 Some(last) if times[last] > time - self.lookback => match self.wanted {
                     Wanted::Time if !is_stale(values[last]) => times[last] as f64 / 1e3,
+                    Wanted::Start if !is_stale(values[last]) => {
+                        samples.starts.get(last).copied().unwrap_or(0) as f64 / 1e3
+                    }
                     _ => values[last],
                 },
                 _ => ABSENT,
@@ -211,39 +224,76 @@ impl Look<'_> {
             if is_stale(sample.histogram.sum) {
                 continue;
             }
-            if self.wanted == Wanted::Time {
-                row.floats[step] = sample.time_ms as f64 / 1e3;
-            } else {
-                row.histograms[step] = Some(Arc::clone(&sample.histogram));
+            match self.wanted {
+                Wanted::Time => row.floats[step] = sample.time_ms as f64 / 1e3,
+                Wanted::Start => row.floats[step] = sample.start_ms as f64 / 1e3,
+                Wanted::Value => row.histograms[step] = Some(Arc::clone(&sample.histogram)),
             }
         }
     }
 
     /// Values between samples on a line; after the last one, its value.
-    fn smooth(&self, samples: &Samples, row: &mut Row<'_>) -> Result<(), QueryError> {
-        let kept: Vec<_> = samples
-            .times
-            .iter()
-            .copied()
-            .zip(samples.values.iter().copied())
-            .filter(|&(_, value)| !is_stale(value))
-            .collect();
+    fn smooth(&self, samples: &Samples, metric: &str, row: &mut Row<'_>, notes: &mut Notes) {
+        let mut samples = samples.clone();
+        range::strip(&mut samples);
+        let (times, values, histograms) = (&samples.times[..], &samples.values[..], &samples.histograms[..]);
+        row.floats = vec![ABSENT; self.steps.count];
         for step in 0..self.steps.count {
             let time = self.selector.shift.apply(self.steps.time(step));
-            let is_near = |at: i64| at > time - self.lookback && at <= time + self.lookback;
-            if samples.histograms.iter().any(|sample| is_near(sample.time_ms)) {
-                return Err(failed("smoothed and anchored modifiers do not work with native histograms"));
+            let (from, to) = (time - self.lookback, time + self.lookback);
+            let near = |count: usize, at: &dyn Fn(usize) -> i64| {
+                let index = |is_before: &dyn Fn(i64) -> bool| {
+                    (0..count).collect::<Vec<_>>().partition_point(|&index| is_before(at(index)))
+                };
+                (index(&|time| time <= from), index(&|at| at < time), index(&|time| time <= to))
+            };
+            let floats = near(times.len(), &|index| times[index]);
+            let (first, next, end) = near(histograms.len(), &|index| histograms[index].time_ms);
+            if floats.0 < floats.2 && first < end {
+                notes.mixed_floats_and_histograms(self.extent, metric);
+                continue;
             }
-            let at = kept.partition_point(|&(at, _)| at < time);
-            let next = kept.get(at).filter(|&&(at, _)| is_near(at));
-            let before = at.checked_sub(1).map(|at| &kept[at]).filter(|&&(at, _)| is_near(at));
-            row.floats.push(match (before, next) {
-                (_, Some(&(at, value))) if at == time => value,
-                (Some(&before), Some(&next)) => interpolated(before, next, time, false),
-                (Some(&(_, value)), None) => value,
-                (None, _) => ABSENT,
-            });
+            if first < end {
+                let point = self.smooth_histogram(&histograms[first..end], next - first, time, metric, notes);
+                point.into_iter().for_each(|histogram| row.set(step, Point::Histogram(Arc::new(histogram))));
+                continue;
+            }
+            let (first, next, end) = floats;
+            let sample = |index: usize| (times[index], values[index]);
+            row.floats[step] = match (next > first, next < end) {
+                (_, true) if times[next] == time => values[next],
+                (true, true) => interpolated(sample(next - 1), sample(next), time, false),
+                (true, false) => values[next - 1],
+                (false, _) => ABSENT,
+            };
         }
-        Ok(())
+    }
+
+    /// `next` is the index of the first one that is not before the time.
+    fn smooth_histogram(
+        &self,
+        near: &[HistogramSample],
+        next: usize,
+        time: i64,
+        metric: &str,
+        notes: &mut Notes,
+    ) -> Option<Histogram> {
+        let extent = self.extent;
+        if let Some(exact) = near.get(next).filter(|sample| sample.time_ms == time) {
+            return Some(Histogram::clone(&exact.histogram));
+        }
+        let before = &near[next.checked_sub(1)?];
+        let Some(after) = near.get(next) else {
+            return Some(Histogram { reset_hint: ResetHint::Unknown, ..Histogram::clone(&before.histogram) });
+        };
+        let is_gauge = |sample: &HistogramSample| sample.histogram.reset_hint == ResetHint::Gauge;
+        let is_counter = !is_gauge(before) || !is_gauge(after);
+        let are_alike = histogram::is_custom(&before.histogram) == histogram::is_custom(&after.histogram);
+        let made =
+            are_alike.then(|| interpolated_histogram(before, after, time, is_counter, (extent, notes)).ok()).flatten();
+        if made.is_none() {
+            notes.mixed_schemas(extent, metric);
+        }
+        made
     }
 }

@@ -15,10 +15,17 @@ pub(crate) struct Date {
 
 const DAY_S: i64 = 86_400;
 
+/// Seconds from the year in which Go begins to count to 1970.
+const GO_EPOCH_S: i128 = 9_223_371_966_579_724_800;
+
 impl Date {
     /// Of a Unix time in whole seconds.
     pub(crate) fn of(unix_s: i64) -> Self {
-        let days = unix_s.div_euclid(DAY_S);
+        // Go counts seconds without sign from a year before all others: what lies before that comes after the last one.
+        let unix_s = i128::from(unix_s);
+        let unix_s = if unix_s < -GO_EPOCH_S { unix_s + (1 << 64) } else { unix_s };
+        let second_of_day = unix_s.rem_euclid(i128::from(DAY_S)) as i64;
+        let days = unix_s.div_euclid(i128::from(DAY_S)) as i64;
         // Years that begin in March have their leap day at the end (Hinnant, "chrono-compatible low-level date algorithms").
         let shifted = days + 719_468;
         let era = shifted.div_euclid(146_097);
@@ -29,13 +36,14 @@ impl Date {
         let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
         let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
         let year = year_of_era + era * 400 + i64::from(month <= 2);
-        Self { days, second_of_day: unix_s.rem_euclid(DAY_S), year, month, day }
+        Self { days, second_of_day, year, month, day }
     }
 
     /// Of a float, whose fraction is cut off.
     pub(crate) fn of_float(unix_s: f64) -> Self {
-        // What is outside of every calendar is brought to its edge.
-        Self::of((unix_s as i64).clamp(-(1 << 55), 1 << 55))
+        // What has no whole number of 64 bits is the lowest one, as where Go runs on x86-64.
+        let is_within = (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&unix_s);
+        Self::of(if is_within { unix_s as i64 } else { i64::MIN })
     }
 
     fn is_leap(self) -> bool {

@@ -90,7 +90,6 @@ pub(crate) fn bucket_fraction(lower: f64, upper: f64, buckets: &mut Vec<BucketRo
     if !prepare(buckets) {
         return f64::NAN;
     }
-    raise(buckets);
     let count = buckets.last().map_or(0.0, |last| last.count);
     if count == 0.0 || lower.is_nan() || upper.is_nan() {
         return f64::NAN;

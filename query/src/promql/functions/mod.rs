@@ -2,6 +2,7 @@
 
 mod clamp;
 pub(crate) mod date;
+mod edges;
 mod histogram;
 mod math;
 mod over_time;
@@ -10,9 +11,9 @@ mod quantile;
 mod rate;
 mod window;
 
+pub(crate) use edges::{interpolated, interpolated_histogram};
 pub(crate) use histogram::{BucketRow, bucket_fraction, bucket_quantile};
 pub(crate) use quantile::quantile;
-pub(crate) use rate::interpolated;
 pub(crate) use window::{Track, Window};
 
 use weir_proto::metrics::Histogram;
@@ -75,6 +76,7 @@ pub(crate) enum Own {
     SortByLabelDesc,
     SortDesc,
     Start,
+    StartTimestamp,
     Step,
     Time,
     Timestamp,
@@ -209,6 +211,7 @@ static FUNCTIONS: &[Function] = &[
     own("sort_desc", &[Vector], Vector, Own::SortDesc),
     each("sqrt", f64::sqrt),
     own("start", &[], Scalar, Own::Start),
+    own("start_timestamp", &[Vector], Vector, Own::StartTimestamp),
     range("stddev_over_time", over_time::stddev),
     range("stdvar_over_time", over_time::stdvar),
     own("step", &[], Scalar, Own::Step),

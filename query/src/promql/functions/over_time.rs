@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use weir_proto::metrics::Histogram;
 
-use super::{quantile::quantile as quantile_of, window::Window};
+use super::{
+    quantile::quantile as quantile_of,
+    window::{Window, is_restart},
+};
 use crate::promql::{
     histogram::{self, HistogramMean, HistogramSum},
     notes::Notes,
@@ -210,39 +213,37 @@ pub(super) fn stddev(window: &Window<'_>, _: &[f64], notes: &mut Notes) -> Resul
     of_floats(window, notes, |values| variance(values).sqrt())
 }
 
-/// How often two neighbours differ in that way.
-fn count_pairs(
-    window: &Window<'_>,
-    of_floats: impl Fn(f64, f64) -> bool,
-    of_histograms: impl Fn(&Histogram, &Histogram) -> bool,
-) -> Result {
-    let (times, values, histograms) = (window.times(), window.values(), window.histograms());
-    let first = match anchor(window, times) {
-        Some(first) => first,
-        None => return Ok(None),
-    };
-    if values.is_empty() && histograms.is_empty() {
-        return Ok(None);
-    }
+/// One of a window's samples of both kinds.
+#[derive(Clone, Copy)]
+struct OneOf<'a> {
+    start_ms: i64,
+    time_ms: i64,
+    /// Nothing where it is a histogram.
+    value: f64,
+    histogram: Option<&'a Histogram>,
+}
+
+/// How often two neighbours differ in that way; those of two kinds always do.
+fn count_pairs(window: &Window<'_>, differ: impl Fn(&OneOf<'_>, &OneOf<'_>) -> bool) -> Result {
+    let Some((mut float, mut histogram)) = anchors(window) else { return Ok(None) };
+    let (times, histograms) = (window.times(), window.histograms());
     let mut count = 0_u64;
-    let (mut float, mut histogram) = (first, 0);
-    let mut before: Option<Point> = None;
-    while float < values.len() || histogram < histograms.len() {
+    let mut before: Option<OneOf<'_>> = None;
+    while float < times.len() || histogram < histograms.len() {
         let is_float =
-            histogram >= histograms.len() || (float < values.len() && times[float] < histograms[histogram].time_ms);
+            histogram >= histograms.len() || (float < times.len() && times[float] < histograms[histogram].time_ms);
         let now = if is_float {
+            let (start_ms, time_ms) = window.start_and_time(float);
             float += 1;
-            Point::Float(values[float - 1])
+            OneOf { start_ms, time_ms, value: window.values()[float - 1], histogram: None }
         } else {
+            let HistogramSample { start_ms, time_ms, histogram: one } = &histograms[histogram];
             histogram += 1;
-            Point::Histogram(Arc::clone(&histograms[histogram - 1].histogram))
+            OneOf { start_ms: *start_ms, time_ms: *time_ms, value: 0.0, histogram: Some(one) }
         };
-        count += match (&before, &now) {
-            (None, _) => 0,
-            (Some(Point::Float(before)), Point::Float(now)) => u64::from(of_floats(*before, *now)),
-            (Some(Point::Histogram(before)), Point::Histogram(now)) => u64::from(of_histograms(before, now)),
-            _ => 1,
-        };
+        let differs =
+            |before: OneOf<'_>| before.histogram.is_some() != now.histogram.is_some() || differ(&before, &now);
+        count += u64::from(before.is_some_and(differs));
         before = Some(now);
     }
     float_count(count)
@@ -252,26 +253,44 @@ fn float_count(count: u64) -> Result {
     float(count as f64)
 }
 
-/// The first float to look at: the last one at or before the range's begin, where the range is anchored there.
-fn anchor(window: &Window<'_>, times: &[i64]) -> Option<usize> {
-    if window.edges != Edges::Anchored {
-        return Some(0);
-    }
-    if times.last().is_none_or(|&last| last <= window.from_ms) {
+/// The first float and the first histogram to look at. Where the range is anchored at its begin that is the last sample at or before it,
+/// of either kind, and what comes after; nothing when nothing does.
+fn anchors(window: &Window<'_>) -> Option<(usize, usize)> {
+    let (times, histograms) = (window.times(), window.histograms());
+    if times.is_empty() && histograms.is_empty() {
         return None;
     }
-    let after = times[..times.len() - 1].partition_point(|&time| time <= window.from_ms);
-    Some(after.saturating_sub(1))
+    if window.edges != Edges::Anchored {
+        return Some((0, 0));
+    }
+    let floats = times.partition_point(|&time| time <= window.from_ms);
+    let of_histograms = histograms.partition_point(|sample| sample.time_ms <= window.from_ms);
+    if floats == times.len() && of_histograms == histograms.len() {
+        return None;
+    }
+    let last_float = floats.checked_sub(1);
+    let last_histogram = of_histograms.checked_sub(1);
+    Some(match (last_float, last_histogram) {
+        (None, None) => (0, 0),
+        (Some(float), None) => (float, of_histograms),
+        (Some(float), Some(histogram)) if times[float] >= histograms[histogram].time_ms => (float, of_histograms),
+        (_, Some(histogram)) => (floats, histogram),
+    })
 }
 
 pub(super) fn changes(window: &Window<'_>, _: &[f64], _: &mut Notes) -> Result {
-    count_pairs(
-        window,
-        |before, now| before != now && !(before.is_nan() && now.is_nan()),
-        |before, now| !histogram::equal(before, now),
-    )
+    count_pairs(window, |before, now| match (before.histogram, now.histogram) {
+        (Some(before), Some(now)) => !histogram::equal(before, now),
+        _ => before.value != now.value && !(before.value.is_nan() && now.value.is_nan()),
+    })
 }
 
 pub(super) fn resets(window: &Window<'_>, _: &[f64], _: &mut Notes) -> Result {
-    count_pairs(window, |before, now| now < before, histogram::is_reset)
+    count_pairs(window, |before, now| {
+        let falls = match (before.histogram, now.histogram) {
+            (Some(before), Some(now)) => histogram::is_reset(before, now),
+            _ => now.value < before.value,
+        };
+        falls || is_restart((before.start_ms, before.time_ms), (now.start_ms, now.time_ms))
+    })
 }

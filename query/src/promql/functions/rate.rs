@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use weir_proto::metrics::{Histogram, ResetHint};
 
-use super::window::{Window, is_restart};
+use super::{
+    edges,
+    window::{Window, is_restart},
+};
 use crate::promql::{
     histogram::{self, arithmetic},
     notes::Notes,
@@ -17,7 +20,7 @@ type Result = std::result::Result<Option<Point>, String>;
 
 /// What of the rise is wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Delta,
     Increase,
     Rate,
@@ -37,12 +40,12 @@ pub(super) fn rate(window: &Window<'_>, _: &[f64], notes: &mut Notes) -> Result 
 
 /// The rise from the first to the last sample, carried on to the range's edges where a series seems to fill it.
 fn extrapolated(window: &Window<'_>, kind: Kind, notes: &mut Notes) -> Option<Point> {
-    if window.edges != Edges::Plain {
-        return at_the_edges(window, kind).map(Point::Float);
-    }
     if window.is_mixed() {
         notes.mixed_floats_and_histograms(window.extent, window.metric());
         return None;
+    }
+    if window.edges != Edges::Plain {
+        return edges::rise(window, kind, notes);
     }
     let is_counter = kind != Kind::Delta;
     if window.histograms.len() > 1 {
@@ -94,58 +97,8 @@ fn factor(window: &Window<'_>, kind: Kind, (first, last): (i64, i64), count: usi
     if kind == Kind::Rate { factor / (window.range_ms as f64 / 1e3) } else { factor }
 }
 
-/// The rise between the range's edges, whose values are taken from samples around them.
-fn at_the_edges(window: &Window<'_>, kind: Kind) -> Option<f64> {
-    let (times, values) = (window.times(), window.values());
-    let (from, to) = (window.from_ms, window.to_ms);
-    let is_smoothed = window.edges == Edges::Smoothed;
-    let is_counter = kind != Kind::Delta;
-    let mut last = times.len().checked_sub(1)?;
-    let mut first = times[..last].partition_point(|&time| time <= from).saturating_sub(1);
-    if is_smoothed {
-        last = times[..last].partition_point(|&time| time < to);
-    }
-    if times[last] <= from {
-        return None;
-    }
-    let sample = |index: usize| (times[index], values[index]);
-    let left = if is_smoothed && times[first] < from {
-        interpolated(sample(first), sample(first + 1), from, is_counter)
-    } else {
-        values[first]
-    };
-    let right = if is_smoothed && last > 0 && times[last] > to {
-        interpolated(sample(last - 1), sample(last), to, is_counter)
-    } else {
-        values[last]
-    };
-    let mut rise = right - left;
-    if is_counter {
-        // The edges' values know of resets beside them.
-        first += usize::from(times[first] <= from);
-        let end = if times[last] >= to { last } else { last + 1 };
-        let mut before = left;
-        for &value in values.get(first..end).unwrap_or_default().iter().chain([&right]) {
-            if value < before {
-                rise += before;
-            }
-            before = value;
-        }
-    }
-    if kind == Kind::Rate {
-        rise /= window.range_ms as f64 / 1e3;
-    }
-    Some(rise)
-}
-
-/// The value at a time between two samples; a counter that fell began at zero.
-pub(crate) fn interpolated(one: (i64, f64), other: (i64, f64), at_ms: i64, is_counter: bool) -> f64 {
-    let begin = if is_counter && other.1 < one.1 { 0.0 } else { one.1 };
-    begin + (other.1 - begin) * (at_ms - one.0) as f64 / (other.0 - one.0) as f64
-}
-
 /// Whether counting began anew between two histograms.
-fn began_anew(before: &HistogramSample, now: &HistogramSample) -> bool {
+pub(super) fn began_anew(before: &HistogramSample, now: &HistogramSample) -> bool {
     is_restart((before.start_ms, before.time_ms), (now.start_ms, now.time_ms))
         || histogram::is_reset(&before.histogram, &now.histogram)
 }

@@ -37,11 +37,11 @@ impl Track {
 /// Whether start times say that counting began anew between two samples, each a start and a time.
 pub(crate) fn is_restart(before: (i64, i64), now: (i64, i64)) -> bool {
     let (start, time) = now;
-    if start == 0 || start > time || start < before.1 {
+    if start == 0 || start >= time || start < before.1 {
         return false;
     }
     // A start at the sample before is that of deltas, or of a series whose start nobody knows.
-    start > before.1 || before.0 != 0
+    start > before.1 || (before.0 != 0 && before.0 < before.1)
 }
 
 /// Samples after one time up to another.

@@ -1,6 +1,7 @@
 //! Native histograms: what is computed of them and with them.
 
 pub(crate) mod arithmetic;
+mod bounds;
 mod fold;
 mod fraction;
 mod quantile;
@@ -81,8 +82,7 @@ pub(crate) fn exponential_bound(schema: i8, index: i32) -> f64 {
     if part == 0 && power == 1024 {
         return f64::MAX;
     }
-    let fraction = if part == 0 { 1.0 } else { (f64::from(part) / f64::from(per_power)).exp2() };
-    fraction * 2_f64.powi(power.clamp(-1100, 1100))
+    bounds::fraction(schema, part) * 2_f64.powi(power.clamp(-1100, 1100))
 }
 
 /// Lower and upper bound of a bucket of positive values.

@@ -26,7 +26,8 @@ pub(crate) fn quantile(q: f64, histogram: &Histogram, metric: &str, extent: Exte
     let mut rank = if is_forward { q * histogram.count } else { (1.0 - q) * histogram.count };
     let mut count = 0.0;
     let mut found = None;
-    for bucket in buckets {
+    let mut buckets = buckets.into_iter();
+    for bucket in buckets.by_ref() {
         if bucket.count == 0.0 {
             continue;
         }
@@ -56,10 +57,17 @@ pub(crate) fn quantile(q: f64, histogram: &Histogram, metric: &str, extent: Exte
     if count < rank {
         return if has_nans { nan(metric, extent, notes) } else { bucket.upper };
     }
-    if has_nans {
-        notes.quantile_is_skewed(extent, metric);
-    }
     rank = if is_forward { rank - (count - bucket.count) } else { count - rank };
+    if has_nans {
+        // As in Prometheus 3.14 the last bucket is the one that is interpolated in.
+        for last in buckets {
+            count += last.count;
+            bucket = last;
+        }
+        if count < histogram.count {
+            notes.quantile_is_skewed(extent, metric);
+        }
+    }
     let fraction = rank / bucket.count;
     let (lower, upper) = (bucket.lower, bucket.upper);
     if is_custom(histogram) || (lower <= 0.0 && upper >= 0.0) {

@@ -163,13 +163,28 @@ impl Length {
 #[derive(Debug, Clone)]
 pub(crate) enum DurationExpr {
     Number(Number, Extent),
-    Step,
-    Range,
-    Negative(Box<DurationExpr>),
+    Step(Extent),
+    Range(Extent),
+    /// With where its sign stands.
+    Negative(Box<DurationExpr>, usize),
     Paren(Box<DurationExpr>),
     Min(Box<DurationExpr>, Box<DurationExpr>),
     Max(Box<DurationExpr>, Box<DurationExpr>),
     Binary(Operator, Box<DurationExpr>, Box<DurationExpr>),
+}
+
+impl DurationExpr {
+    /// From its first to its last number.
+    pub(crate) fn extent(&self) -> Extent {
+        match self {
+            Self::Number(_, extent) | Self::Step(extent) | Self::Range(extent) => *extent,
+            Self::Negative(inner, start) => Extent::new(*start, inner.extent().end),
+            Self::Paren(inner) => inner.extent(),
+            Self::Min(left, right) | Self::Max(left, right) | Self::Binary(_, left, right) => {
+                left.extent().to(right.extent())
+            }
+        }
+    }
 }
 
 /// All samples of a stretch of time.

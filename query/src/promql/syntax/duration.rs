@@ -28,18 +28,25 @@ pub(crate) fn parse(text: &str) -> Result<i64, String> {
     }
     let bad = || format!("not a valid duration string: {}", quoted(text));
     let mut rest = text;
-    let mut units = UNITS.iter();
+    let mut longest = 0;
     let mut total = 0_i64;
     while !rest.is_empty() {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let (number, after) = rest.split_at(digits);
-        let letters = after.bytes().take_while(u8::is_ascii_lowercase).count();
+        let letters = after.bytes().take_while(|byte| !byte.is_ascii_digit()).count();
         let (unit, after) = after.split_at(letters);
-        let (_, ms, _) = units.find(|(name, ..)| *name == unit).ok_or_else(bad)?;
-        if number.is_empty() {
+        if number.is_empty() || unit.is_empty() {
             return Err(bad());
         }
-        let part = number.parse::<i64>().ok().and_then(|number| number.checked_mul(*ms));
+        let Some(at) = UNITS.iter().position(|(name, ..)| *name == unit) else {
+            return Err(format!("unknown unit {} in duration {}", quoted(unit), quoted(text)));
+        };
+        if at < longest {
+            return Err(bad());
+        }
+        longest = at + 1;
+        let ms = UNITS[at].1;
+        let part = number.parse::<i64>().ok().and_then(|number| number.checked_mul(ms));
         total = part
             .and_then(|part| total.checked_add(part))
             .filter(|&ms| ms <= i64::MAX / 1_000_000)
@@ -82,21 +89,31 @@ pub(crate) struct QueryTimes {
 pub(crate) fn known(length: &Length, times: QueryTimes, may_be_negative: bool) -> Result<i64, String> {
     let Length::Computed(expr) = length else { return Ok(length.ms()) };
     let seconds = seconds(expr, times)?;
-    if !may_be_negative && seconds <= 0.0 {
-        return Err("duration must be greater than 0".to_owned());
+    let failed = |what: &str| Err(at(expr, &format!("duration {what}")));
+    if !seconds.is_finite() {
+        return failed("is NaN or infinite");
     }
-    if seconds.is_nan() || seconds.abs() > i64::MAX as f64 / 1e9 {
-        return Err("duration is out of range".to_owned());
+    if !may_be_negative && seconds <= 0.0 {
+        return failed("must be greater than 0");
+    }
+    if seconds.abs() > i64::MAX as f64 / 1e9 {
+        return failed("is out of range");
     }
     Ok((seconds * 1e3) as i64)
+}
+
+/// What is wrong, behind where the expression begins and ends in bytes.
+fn at(expr: &DurationExpr, what: &str) -> String {
+    let extent = expr.extent();
+    format!("{}:{}: {what}", extent.start, extent.end)
 }
 
 fn seconds(expr: &DurationExpr, times: QueryTimes) -> Result<f64, String> {
     Ok(match expr {
         DurationExpr::Number(number, _) => number.value,
-        DurationExpr::Step => times.step_ms as f64 / 1e3,
-        DurationExpr::Range => times.range_ms as f64 / 1e3,
-        DurationExpr::Negative(inner) => -seconds(inner, times)?,
+        DurationExpr::Step(_) => times.step_ms as f64 / 1e3,
+        DurationExpr::Range(_) => times.range_ms as f64 / 1e3,
+        DurationExpr::Negative(inner, _) => -seconds(inner, times)?,
         DurationExpr::Paren(inner) => seconds(inner, times)?,
         DurationExpr::Min(left, right) => seconds(left, times)?.min(seconds(right, times)?),
         DurationExpr::Max(left, right) => seconds(left, times)?.max(seconds(right, times)?),
@@ -106,9 +123,9 @@ fn seconds(expr: &DurationExpr, times: QueryTimes) -> Result<f64, String> {
                 Operator::Add => left + right,
                 Operator::Sub => left - right,
                 Operator::Mul => left * right,
-                Operator::Div if right == 0.0 => return Err("division by zero".to_owned()),
+                Operator::Div if right == 0.0 => return Err(at(expr, "division by zero")),
                 Operator::Div => left / right,
-                Operator::Mod if right == 0.0 => return Err("modulo by zero".to_owned()),
+                Operator::Mod if right == 0.0 => return Err(at(expr, "modulo by zero")),
                 Operator::Mod => left % right,
                 _ => left.powf(right),
             }

@@ -271,14 +271,13 @@ impl<'a> Lexer<'a> {
         kind.ok_or_else(|| format!("unexpected character: {}, expected {}", quoted_letter(letter), quoted_letter(':')))
     }
 
-    /// `step`, `range`, `min` or `max`, whose first letter was taken.
+    /// `step`, `range`, `min_of` or `max_of`, whose first letter was taken.
     fn duration_word(&mut self) -> Option<Kind> {
         while self.peek_is(is_alpha) {
             self.position += 1;
         }
         match keyword(self.so_far())? {
-            kind @ (Kind::Step | Kind::Range) => Some(kind),
-            kind @ Kind::Aggregator(super::token::Aggregator::Min | super::token::Aggregator::Max) => Some(kind),
+            kind @ (Kind::Step | Kind::Range | Kind::MinOf | Kind::MaxOf) => Some(kind),
             _ => None,
         }
     }

@@ -221,12 +221,12 @@ fn length_text(length: &Length) -> String {
 fn duration_text(expr: &DurationExpr) -> String {
     match expr {
         DurationExpr::Number(number, _) => number_text(*number),
-        DurationExpr::Step => "step()".to_owned(),
-        DurationExpr::Range => "range()".to_owned(),
-        DurationExpr::Negative(inner) => format!("-{}", duration_text(inner)),
+        DurationExpr::Step(_) => "step()".to_owned(),
+        DurationExpr::Range(_) => "range()".to_owned(),
+        DurationExpr::Negative(inner, _) => format!("-{}", duration_text(inner)),
         DurationExpr::Paren(inner) => format!("({})", duration_text(inner)),
-        DurationExpr::Min(left, right) => format!("min({}, {})", duration_text(left), duration_text(right)),
-        DurationExpr::Max(left, right) => format!("max({}, {})", duration_text(left), duration_text(right)),
+        DurationExpr::Min(left, right) => format!("min_of({}, {})", duration_text(left), duration_text(right)),
+        DurationExpr::Max(left, right) => format!("max_of({}, {})", duration_text(left), duration_text(right)),
         DurationExpr::Binary(operator, left, right) => {
             format!("{} {} {}", duration_text(left), operator.text(), duration_text(right))
         }

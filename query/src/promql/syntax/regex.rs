@@ -14,15 +14,22 @@ pub(crate) fn translate(pattern: &str) -> Result<String, String> {
     out.push_str("(?s:");
     let mut rest = pattern;
     // How many repetitions the last ones were: Go refuses two at once.
+    let mut begins = true;
     let mut last_repeats = false;
     while let Some(letter) = rest.chars().next() {
         let after = &rest[letter.len_utf8()..];
         let mut repeats = false;
+        // At its beginning, and behind what opens a group or another branch, there is nothing to repeat.
+        if matches!(letter, '*' | '+' | '?') && (begins || out.ends_with('|')) {
+            return Err(format!("missing argument to repetition operator: `{letter}`"));
+        }
+        begins = letter == '(';
         rest = match letter {
             '\\' => escape(after, &mut out, false)?,
             '[' => class(after, &mut out)?,
             '{' => match repetition(rest) {
                 Some(after) => {
+                    check_counts(&rest[..rest.len() - after.len()])?;
                     repeats = true;
                     out.push_str(&rest[..rest.len() - after.len()]);
                     lazy(after, &mut out)
@@ -71,19 +78,45 @@ fn repetition(rest: &str) -> Option<&str> {
     (is_number(from) && (to.is_empty() || is_number(to))).then_some(after)
 }
 
+/// Go repeats at most a thousand times.
+fn check_counts(repetition: &str) -> Result<(), String> {
+    let counts = repetition.trim_matches(['{', '}']);
+    let (from, to) = counts.split_once(',').unwrap_or((counts, counts));
+    let number = |text: &str| text.parse::<u32>().unwrap_or(u32::MAX);
+    let is_open = to.is_empty();
+    if number(from) > 1000 || (!is_open && (number(to) > 1000 || number(to) < number(from))) {
+        return Err(format!("invalid repeat count: `{repetition}`"));
+    }
+    Ok(())
+}
+
 /// Groups pass, but for the mode with comments, which Go has not.
 fn group<'a>(rest: &'a str, out: &mut String) -> Result<&'a str, String> {
     out.push('(');
     let Some(flags) = rest.strip_prefix('?') else { return Ok(rest) };
-    if flags.starts_with("P<") || flags.starts_with('<') {
-        return Ok(rest);
+    if let Some(name) = flags.strip_prefix("P<").or_else(|| flags.strip_prefix('<')) {
+        let invalid = |what: &str| Err(format!("invalid named capture: `({what}`"));
+        let Some(end) = name.find('>') else { return invalid(rest) };
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if end == 0 || !name[..end].bytes().all(is_word) {
+            return invalid(&rest[..=rest.len() - name.len() + end]);
+        }
+        let after = &name[end + 1..];
+        out.push_str(&rest[..rest.len() - after.len()]);
+        return Ok(after);
     }
-    let end = flags.find([':', ')']).ok_or_else(|| "missing closing ): `".to_owned() + rest + "`")?;
+    let foreign = flags.find(|letter: char| !"imsU-:)".contains(letter));
+    let end = match (foreign, flags.find([':', ')'])) {
+        (None, Some(end)) => end,
+        (Some(foreign), Some(end)) if end < foreign => end,
+        (foreign, _) => {
+            let length = foreign.map_or(flags.len(), |at| at + flags[at..].chars().next().map_or(0, char::len_utf8));
+            return Err(format!("invalid or unsupported Perl syntax: `(?{}`", &flags[..length]));
+        }
+    };
     if flags[..end].is_empty() && flags.starts_with(':') {
-        return Ok(rest);
-    }
-    if !flags[..end].bytes().all(|byte| b"imsU-".contains(&byte)) {
-        return Err(format!("invalid or unsupported Perl syntax: `(?{}`", &flags[..end]));
+        out.push_str("?:");
+        return Ok(&flags[1..]);
     }
     out.push('?');
     out.push_str(&flags[..=end]);
@@ -113,6 +146,16 @@ fn escape<'a>(rest: &'a str, out: &mut String, in_class: bool) -> Result<&'a str
             return Ok(after);
         }
         'E' if !in_class => {}
+        'x' | 'p' | 'P' if after.starts_with('{') => {
+            let end = after.find('}').map_or(after.len(), |end| end + 1);
+            if letter == 'x'
+                && u32::from_str_radix(after[1..end].trim_end_matches('}'), 16).map_or(true, |code| code > 0x10_ffff)
+            {
+                return Err(format!("invalid escape sequence: `\\{letter}{}`", after[..end].trim_end_matches('}')));
+            }
+            let _ = write!(out, "\\{letter}{}", &after[..end]);
+            return Ok(&after[end..]);
+        }
         'a' | 'f' | 't' | 'n' | 'r' | 'v' | 'x' | 'p' | 'P' => {
             out.push('\\');
             out.push(letter);
@@ -134,6 +177,12 @@ fn escape<'a>(rest: &'a str, out: &mut String, in_class: bool) -> Result<&'a str
     }
     Ok(after)
 }
+
+/// Classes of letters with names.
+const CLASSES: [&str; 14] = [
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "word",
+    "xdigit",
+];
 
 /// What is between brackets: there Go knows no sets in sets.
 fn class<'a>(rest: &'a str, out: &mut String) -> Result<&'a str, String> {
@@ -160,7 +209,11 @@ fn class<'a>(rest: &'a str, out: &mut String) -> Result<&'a str, String> {
             '\\' => escape(after, out, true)?,
             '[' if after.starts_with(':') => match after.find(":]") {
                 Some(end) => {
-                    out.push_str(&left[..end + 3]);
+                    let name = &left[..end + 3];
+                    if !CLASSES.contains(&name[2..name.len() - 2].trim_start_matches('^')) {
+                        return Err(format!("invalid character class range: `{name}`"));
+                    }
+                    out.push_str(name);
                     &left[end + 3..]
                 }
                 None => return Err(missing()),
@@ -171,6 +224,12 @@ fn class<'a>(rest: &'a str, out: &mut String) -> Result<&'a str, String> {
                 after
             }
             letter => {
+                let mut range = after.chars();
+                if range.next() == Some('-')
+                    && let Some(to) = range.next().filter(|to| !"]\\[".contains(*to) && *to < letter)
+                {
+                    return Err(format!("invalid character class range: `{letter}-{to}`"));
+                }
                 out.push(letter);
                 after
             }
@@ -185,7 +244,8 @@ pub(crate) fn whole(pattern: &str) -> Result<Regex, String> {
         let text = error.to_string();
         let reason = text.lines().last().unwrap_or(&text).trim_start_matches("error: ").to_owned();
         match reason.as_str() {
-            "unclosed group" => format!("missing closing ): `^(?s:{pattern})$`"),
+            "unclosed group" => format!("missing closing ): `{pattern}`"),
+            "unopened group" => format!("unexpected ): `{pattern}`"),
             _ => format!("{reason}: `{pattern}`"),
         }
     })
@@ -264,14 +324,35 @@ mod tests {
             (r"\_\<", "_<", true),
             (r"\101", "A", true),
             (r"[[:alpha:]]+", "abc", true),
+            (r"\p{Greek}\x{3b2}", "αβ", true),
+            (r"[\p{L}]", "β", true),
+            (r"(?P<one>a)(?<two>b)*c?", "abb", true),
             (r"(?P<n>a)(?:b)", "ab", true),
             ("a|b", "b", true),
             ("", "", true),
         ] {
             assert_eq!(whole(pattern).expect(pattern).is_match(text), matches, "{pattern} {text}");
         }
-        for pattern in ["(.*", "a**", "(?x)a", r"\y", "[a", r"\1"] {
-            assert!(whole(pattern).is_err(), "{pattern}");
+        for (pattern, error) in [
+            ("(.*", "missing closing ): `(.*`"),
+            ("b)", "unexpected ): `b)`"),
+            ("a**", "invalid nested repetition operator: `**`"),
+            ("*b", "missing argument to repetition operator: `*`"),
+            ("a|+", "missing argument to repetition operator: `+`"),
+            ("(?x)a", "invalid or unsupported Perl syntax: `(?x`"),
+            ("(?=b)", "invalid or unsupported Perl syntax: `(?=`"),
+            ("(?i", "invalid or unsupported Perl syntax: `(?i`"),
+            ("(?P<b)", "invalid named capture: `(?P<b)`"),
+            ("(?P<b c>d)", "invalid named capture: `(?P<b c>`"),
+            (r"\y", r"invalid escape sequence: `\y`"),
+            ("[a", "missing closing ]: `[a`"),
+            ("[z-a]", "invalid character class range: `z-a`"),
+            ("[[:foo:]]", "invalid character class range: `[:foo:]`"),
+            ("b{1001}", "invalid repeat count: `{1001}`"),
+            ("b{2,1}", "invalid repeat count: `{2,1}`"),
+            (r"\1", r"invalid escape sequence: `\1`"),
+        ] {
+            assert_eq!(whole(pattern).expect_err(pattern), error, "{pattern}");
         }
     }
 }

@@ -85,6 +85,8 @@ pub(crate) enum Kind {
     Finish,
     Step,
     Range,
+    MinOf,
+    MaxOf,
 }
 
 /// What stands between two operands.
@@ -270,6 +272,8 @@ pub(crate) fn keyword(word: &str) -> Option<Kind> {
         "end" => Kind::Finish,
         "step" => Kind::Step,
         "range" => Kind::Range,
+        "min_of" => Kind::MinOf,
+        "max_of" => Kind::MaxOf,
         "inf" | "nan" => Kind::Number,
         _ => return None,
     })

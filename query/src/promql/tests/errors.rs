@@ -28,9 +28,18 @@ const ERRORS: &[(&str, &str)] = &[
     (r#"foo{a="\x"}"#, r#"1:7: parse error: illegal character U+0022 '"' in escape sequence"#),
     ("foo[5m", "1:7: parse error: unclosed left bracket"),
     ("foo[5m:", "1:8: parse error: unclosed left bracket"),
-    ("foo[5m] offset", "1:15: parse error: unexpected end of input in offset, expected duration"),
-    ("foo offset", "1:11: parse error: unexpected end of input in offset, expected duration"),
-    ("foo offset bar", r#"1:12: parse error: unexpected identifier "bar" in offset, expected duration"#),
+    (
+        "foo[5m] offset",
+        "1:15: parse error: unexpected end of input in offset, expected number, duration, step(), or range()",
+    ),
+    (
+        "foo offset",
+        "1:11: parse error: unexpected end of input in offset, expected number, duration, step(), or range()",
+    ),
+    (
+        "foo offset bar",
+        r#"1:12: parse error: unexpected identifier "bar" in offset, expected number, duration, step(), or range()"#,
+    ),
     ("foo offset 5m offset 5m", "1:1: parse error: offset may not be set multiple times"),
     ("foo @", "1:6: parse error: unexpected end of input in @, expected timestamp"),
     ("foo @ bar", r#"1:7: parse error: unexpected identifier "bar" in @, expected timestamp"#),

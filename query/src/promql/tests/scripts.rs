@@ -6,13 +6,14 @@ use crate::promql::script;
 
 const OURS: &[(&str, &str, usize)] = &[
     ("choose", include_str!("choose.test"), 13),
-    ("durations", include_str!("durations.test"), 14),
-    ("extended", include_str!("extended.test"), 15),
+    ("durations", include_str!("durations.test"), 18),
+    ("extended", include_str!("extended.test"), 27),
     ("fill", include_str!("fill.test"), 13),
     ("functions", include_str!("functions.test"), 63),
     ("info", include_str!("info.test"), 10),
     ("names", include_str!("names.test"), 10),
-    ("starts", include_str!("starts.test"), 4),
+    ("places", include_str!("places.test"), 16),
+    ("starts", include_str!("starts.test"), 7),
     ("trigonometry", include_str!("trigonometry.test"), 15),
 ];
 

@@ -32,6 +32,9 @@ use super::{
     parts::{PartReader, Queues, read_aside},
 };
 
+/// Objects of the archive that a plan names.
+const OBJECTS_SHOWN: usize = 20;
+
 /// The metric that counts what could not be read.
 pub(in crate::sql) const PARTS_DAMAGED: &str = "parts_damaged";
 
@@ -174,6 +177,12 @@ impl DisplayAs for SpansExec {
         write!(f, "{}: columns=[{}], {}", self.name(), names.join(", "), self.scan.pruned())?;
         if !self.scan.request().filter.is_empty() {
             write!(f, ", filter={}", self.scan.request().filter)?;
+        }
+        let objects = self.scan.objects();
+        if !objects.is_empty() {
+            let shown = objects[..objects.len().min(OBJECTS_SHOWN)].join(", ");
+            let more = if objects.len() > OBJECTS_SHOWN { ", …" } else { "" };
+            write!(f, ", archive_objects={} [{shown}{more}]", objects.len())?;
         }
         if let Some(newest) = self.newest {
             write!(f, ", newest={newest}")?;

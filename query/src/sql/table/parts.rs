@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -17,6 +17,7 @@ use datafusion::{
         memory_pool::{MemoryConsumer, MemoryReservation},
     },
 };
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use weir_store::{ReadBounds, Scan, ScanPart};
 
@@ -37,7 +38,7 @@ struct Runs {
 impl Queues {
     /// The queue of this partition's next run.
     fn of(&self, partition: usize) -> Arc<AtomicUsize> {
-        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.0.lock();
         let Runs { begun, queues } = &mut *guard;
         let run = begun.entry(partition).or_default();
         *run += 1;

@@ -36,6 +36,19 @@ pub(crate) struct Arrival {
     pub(crate) seen: u32,
 }
 
+/// A float that the journal had.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recovered {
+    /// Its frame's position in its file.
+    pub(crate) position: u32,
+    /// Unix ms.
+    pub(crate) time_ms: i64,
+    /// Unix ms, or 0.
+    pub(crate) start_ms: i64,
+    /// The value.
+    pub(crate) value: f64,
+}
+
 /// Samples in the order of their files.
 #[derive(Debug, Default)]
 pub(super) struct SeriesData {
@@ -89,6 +102,24 @@ impl Series {
         }
         data.add_float(arrival, (time_ms, start_ms), value);
         Taken::Stored
+    }
+
+    /// Adds floats of a file that is read again, when there is no snapshot yet; answers how many are new.
+    pub(crate) fn add_recovered(&self, file: u32, rows: impl Iterator<Item = Recovered>) -> u64 {
+        let mut data = self.data.lock();
+        let mut last_ms = self.last_ms();
+        let mut stored = 0;
+        for Recovered { position, time_ms, start_ms, value } in rows {
+            if time_ms > last_ms {
+                last_ms = time_ms;
+            } else if data.float_at(time_ms).is_some() || data.histogram_at(time_ms).is_some() {
+                continue;
+            }
+            data.add_float(Arrival { file, position, seen: position }, (time_ms, start_ms), value);
+            stored += 1;
+        }
+        self.last_ms.store(last_ms, Ordering::Relaxed);
+        stored
     }
 
     /// Adds a histogram.

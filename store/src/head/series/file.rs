@@ -115,15 +115,17 @@ impl SeriesFile {
         }
     }
 
-    /// Adds samples that recovery gave to a series; the series itself, when they are its first in the file.
-    pub(crate) fn add_series(&self, tenant: &TenantId, new: Option<&SeriesRef>, samples: u64) {
+    /// Adds samples that recovery gave to series; a series itself, when they are its first in the file.
+    pub(crate) fn add_series<'s>(&self, stored: impl Iterator<Item = (&'s TenantId, Option<&'s SeriesRef>, u64)>) {
         let mut state = self.state.lock();
-        let of_tenant = match state.tenants.get_mut(tenant) {
-            Some(of_tenant) => of_tenant,
-            None => state.tenants.entry(tenant.clone()).or_default(),
-        };
-        of_tenant.series.extend(new.cloned());
-        of_tenant.samples += samples;
+        for (tenant, new, samples) in stored {
+            let of_tenant = match state.tenants.get_mut(tenant) {
+                Some(of_tenant) => of_tenant,
+                None => state.tenants.entry(tenant.clone()).or_default(),
+            };
+            of_tenant.series.extend(new.cloned());
+            of_tenant.samples += samples;
+        }
     }
 
     /// Counts samples that were acknowledged, or rejected, and that recovery could not find.

@@ -27,30 +27,33 @@ pub(crate) struct SeriesIndex {
     order: Mutex<Arc<Vec<u32>>>,
 }
 
+/// A label set's hash in one index.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LabelsHash(u64);
+
 /// Slots, ascending, by the value of one label.
 type ByValue = BTreeMap<Box<str>, Vec<u32>>;
 
 impl SeriesIndex {
-    /// The series, if it is known.
-    pub(super) fn find(&self, labels: &Labels) -> Option<&Arc<Series>> {
-        let slot = self.by_labels.find(self.hash(labels), |&slot| self.slots[slot as usize].labels == *labels)?;
+    /// The series, if it is known. `hash` is that of the labels.
+    pub(super) fn find(&self, labels: &Labels, hash: LabelsHash) -> Option<&Arc<Series>> {
+        let slot = self.by_labels.find(hash.0, |&slot| self.slots[slot as usize].labels == *labels)?;
         Some(&self.slots[*slot as usize])
     }
 
-    /// Adds a series that is not known.
-    pub(super) fn add(&mut self, series: Arc<Series>) {
+    /// Adds a series that is not known. `hash` is that of its labels.
+    pub(super) fn add(&mut self, series: Arc<Series>, LabelsHash(hash): LabelsHash) {
         let slot = self.slots.len() as u32;
         for (name, value) in series.labels.iter() {
-            if !self.names.contains_key(name) {
-                self.names.insert(name.into(), ByValue::default());
-            }
-            let by_value = self.names.get_mut(name).expect("inserted just now");
+            let by_value = match self.names.get_mut(name) {
+                Some(by_value) => by_value,
+                None => self.names.entry(name.into()).or_default(),
+            };
             match by_value.get_mut(value) {
                 Some(slots) => slots.push(slot),
                 None => drop(by_value.insert(value.into(), vec![slot])),
             }
         }
-        let hash = self.hash(&series.labels);
         self.slots.push(series);
         let (slots, hasher) = (&self.slots, &self.hasher);
         self.by_labels.insert_unique(hash, slot, |&slot| hasher.hash_one(&slots[slot as usize].labels));
@@ -166,8 +169,9 @@ impl SeriesIndex {
         (names + self.slots.capacity() * 8 + self.by_labels.capacity() * 5) as u64
     }
 
-    fn hash(&self, labels: &Labels) -> u64 {
-        self.hasher.hash_one(labels)
+    /// The hash that its series are found by.
+    pub(super) fn hash(&self, labels: &Labels) -> LabelsHash {
+        LabelsHash(self.hasher.hash_one(labels))
     }
 }
 

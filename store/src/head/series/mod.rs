@@ -12,7 +12,7 @@ mod registry;
 #[allow(clippy::module_inception)] // The thing itself.
 mod series;
 
-pub(crate) use data::{Arrival, Taken};
+pub(crate) use data::{Arrival, Recovered, Taken};
 pub(crate) use file::{Arrived, SeriesFile, TenantFile};
 pub(crate) use index::SeriesIndex;
 pub(crate) use reading::HeadCut;

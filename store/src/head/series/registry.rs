@@ -128,38 +128,53 @@ impl Registry {
     /// Finds or makes a series.
     pub(crate) fn series(&self, tenant: &TenantId, labels: &Labels) -> Result<SeriesRef, SeriesRefused> {
         let of_tenant = self.tenant(tenant);
-        if let Some(known) = of_tenant.index.read().find(labels) {
+        let index = of_tenant.index.read();
+        let hash = index.hash(labels);
+        if let Some(known) = index.find(labels, hash) {
             return Ok(SeriesRef(known.clone()));
         }
-        self.add(&of_tenant, labels, self.limits).inspect_err(|_| self.count_refused(labels.metric_name()))
-    }
-
-    /// The same of a series that is in the journal: it was taken once.
-    pub(crate) fn recovered(&self, tenant: &TenantId, labels: &Labels) -> SeriesRef {
-        let of_tenant = self.tenant(tenant);
-        if let Some(known) = of_tenant.index.read().find(labels) {
-            return SeriesRef(known.clone());
-        }
-        self.add(&of_tenant, labels, SeriesLimits::NONE).expect("there is no limit")
-    }
-
-    fn add(&self, of_tenant: &TenantSeries, labels: &Labels, limits: SeriesLimits) -> Result<SeriesRef, SeriesRefused> {
+        drop(index);
         let mut index = of_tenant.index.write();
+        self.find_or_add(&mut index, labels, self.limits).inspect_err(|_| self.count_refused(labels.metric_name()))
+    }
+
+    /// The same of series that are in the journal: they were taken once.
+    pub(crate) fn recovered<'l>(
+        &self,
+        tenant: &TenantId,
+        labels: impl Iterator<Item = &'l Labels>,
+        mut each: impl FnMut(SeriesRef),
+    ) {
+        let of_tenant = self.tenant(tenant);
+        let mut index = of_tenant.index.write();
+        for labels in labels {
+            each(self.find_or_add(&mut index, labels, SeriesLimits::NONE).expect("there is no limit"));
+        }
+    }
+
+    fn find_or_add(
+        &self,
+        index: &mut SeriesIndex,
+        labels: &Labels,
+        limits: SeriesLimits,
+    ) -> Result<SeriesRef, SeriesRefused> {
+        let hash = index.hash(labels);
         // Somebody may have been faster.
-        if let Some(known) = index.find(labels) {
+        if let Some(known) = index.find(labels, hash) {
             return Ok(SeriesRef(known.clone()));
         }
         if index.len() >= limits.series_max {
             return Err(SeriesRefused::Tenant(limits.series_max));
         }
-        if let Some(job) = labels.get(JOB)
+        if limits.series_per_job_max < usize::MAX
+            && let Some(job) = labels.get(JOB)
             && index.series_with(JOB, job) >= limits.series_per_job_max
         {
             return Err(SeriesRefused::Job { job: job.to_owned(), series_max: limits.series_per_job_max });
         }
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let series = Arc::new(Series::new(number, labels.clone()));
-        index.add(series.clone());
+        index.add(series.clone(), hash);
         Ok(SeriesRef(series))
     }
 

@@ -23,6 +23,11 @@ impl SeriesRef {
     pub fn labels(&self) -> &Labels {
         &self.0.labels
     }
+
+    /// The time of its latest sample that is not sealed, Unix ms; the lowest number without any.
+    pub fn last_ms(&self) -> i64 {
+        self.0.last_ms()
+    }
 }
 
 /// Two are equal when they are one: a store has one for each tenant and label set.

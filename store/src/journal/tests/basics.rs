@@ -9,7 +9,7 @@ fn what_is_acknowledged_was_published_and_is_there_after_reopening() {
     assert!(opened.journal.files().is_empty());
     for n in 0..100 {
         opened.append(n).expect("appended");
-        let published = opened.published.lock().expect("no panic");
+        let published = opened.published.lock();
         assert_eq!(published.last().map(|&(attachment, _)| attachment), Some(n), "published before the ack");
     }
     let files = opened.journal.files();
@@ -17,7 +17,7 @@ fn what_is_acknowledged_was_published_and_is_there_after_reopening() {
     assert!(files.iter().rev().skip(1).all(|file| file.is_closed()));
     assert!(!files.last().expect("some").is_closed());
     assert_eq!(read(&files).numbers, Vec::from_iter(0..100));
-    let offsets = opened.published.lock().expect("no panic").clone();
+    let offsets = opened.published.lock().clone();
     drop(opened);
 
     let again = Opened::with(options(folder.path()), Disk::default());

@@ -138,7 +138,7 @@ fn a_file_deleted_by_hand_is_counted_and_its_number_is_not_used_again() {
         let missing = Missing { first: number, last: number, tallies: tallies(lost.clone()) };
         assert_eq!(opened.recovered.missing, std::slice::from_ref(&missing));
         opened.append(9).expect("appended");
-        assert_eq!(opened.published.lock().expect("no panic")[0].1.file(), 4);
+        assert_eq!(opened.published.lock()[0].1.file(), 4);
         drop(opened);
         let (recovered, content) = recover_and_read(killed.folder.path());
         assert_eq!(recovered.missing, [missing], "reported until it is sealed");

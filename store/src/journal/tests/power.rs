@@ -1,6 +1,8 @@
 //! Power cuts: at every moment, with every sync left out once.
 
-use std::{path::Path, sync::Mutex};
+use std::path::Path;
+
+use parking_lot::Mutex;
 
 use super::{super::*, support::*};
 use crate::disk::recorder::{Recorder, Unsynced};
@@ -42,7 +44,7 @@ impl Run {
         let publish = move |group: Vec<Committed<u64>>| {
             let acknowledged =
                 group.iter().map(|each| (moments.moment(), Promise::Acknowledged(each.entry.attachment)));
-            sink.lock().expect("no panic").extend(acknowledged);
+            sink.lock().extend(acknowledged);
         };
         let (journal, recovered) = Journal::open(options, disk.clone(), Clock::fixed(1), publish).expect("opens");
         let run = Self { recorder, disk, promises, journal };
@@ -54,7 +56,7 @@ impl Run {
     }
 
     fn promise(&self, promise: Promise) {
-        self.promises.lock().expect("no panic").push((self.recorder.moment(), promise));
+        self.promises.lock().push((self.recorder.moment(), promise));
     }
 
     fn append(&self, numbers: std::ops::Range<u64>) {
@@ -87,7 +89,7 @@ impl Run {
 
     /// The first broken promise among all states that a cut at any moment can leave.
     fn broken_promise(&self, rules: &[Unsynced]) -> Option<String> {
-        let promises = self.promises.lock().expect("no panic").clone();
+        let promises = self.promises.lock().clone();
         for moment in 0..=self.recorder.moment() {
             for &rule in rules {
                 let folder = temp_folder();

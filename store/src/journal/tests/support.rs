@@ -1,8 +1,9 @@
 //! What the journal's tests share: small entries, opening, reading everything back.
 
-use std::{path::Path, sync::Mutex as StdMutex};
+use std::path::Path;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use weir_proto::TenantId;
 
@@ -17,15 +18,15 @@ pub(crate) struct Opened {
     pub(crate) journal: Journal<u64>,
     pub(crate) recovered: Recovered,
     /// Attachments and offsets, in the order of publishing.
-    pub(crate) published: Arc<StdMutex<Vec<(u64, Offset)>>>,
+    pub(crate) published: Arc<Mutex<Vec<(u64, Offset)>>>,
 }
 
 impl Opened {
     pub(crate) fn with(options: JournalOptions, disk: Disk) -> Self {
-        let published = Arc::new(StdMutex::new(Vec::new()));
+        let published = Arc::new(Mutex::new(Vec::new()));
         let sink = published.clone();
         let publish = move |group: Vec<Committed<u64>>| {
-            let mut sink = sink.lock().expect("no test panics while it holds this");
+            let mut sink = sink.lock();
             sink.extend(group.iter().map(|committed| (committed.entry.attachment, committed.offset)));
         };
         let (journal, recovered) = Journal::open(options, disk, Clock::fixed(1), publish).expect("opens");

@@ -71,19 +71,22 @@ impl Prefaces<SentFrame> for Definitions {
 
 /// Gives frames that recovery copies out of a file the definitions that they had there.
 pub(crate) fn complete_copied(from: &Arc<JournalFile>, frames: &mut [StoredFrame]) {
+    let mut payloads: Vec<Option<Payload>> = frames.iter().map(|frame| Payload::read(&frame.payload)).collect();
+    let numbers: HashSet<u64> = payloads.iter().flatten().flat_map(Payload::numbers).collect();
     let mut known = HashMap::new();
     let mut families: HashMap<(TenantId, String), Metadata> = HashMap::new();
     for frame in from.frames().flatten() {
-        let Some(payload) = Payload::read(&frame.payload) else { continue };
-        known.extend(payload.series);
-        for family in payload.metadata {
+        // A file has as many samples as fit it, of which nothing is needed here.
+        let Some((series, metadata)) = Payload::read_definitions(&frame.payload) else { continue };
+        known.extend(series.into_iter().filter(|(number, _)| numbers.contains(number)));
+        for family in metadata {
             families.insert((frame.header.tenant.clone(), family.family.clone()), family);
         }
     }
     let mut written: HashSet<u64> = HashSet::new();
     let mut told: HashSet<TenantId> = HashSet::new();
-    for frame in frames {
-        let Some(mut payload) = Payload::read(&frame.payload) else { continue };
+    for (frame, payload) in frames.iter_mut().zip(&mut payloads) {
+        let Some(payload) = payload else { continue };
         for (number, labels) in &payload.series {
             known.insert(*number, labels.clone());
             written.insert(*number);

@@ -9,11 +9,8 @@ use arrow_array::{
 use arrow_buffer::{BooleanBufferBuilder, Buffer, MutableBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::DataType;
 
-use crate::segment::{
-    SegmentError,
-    column::{Column, Values},
-    dictionary::Dictionary,
-};
+use crate::columns::{Column, Dictionary, Values};
+use crate::segment::SegmentError;
 
 /// The array of a column over `count` rows.
 pub(super) fn array(column: Column, count: u32, wanted: &DataType) -> Result<ArrayRef, SegmentError> {

@@ -8,14 +8,13 @@ use super::{
 };
 use crate::{
     ask::{request::AttributeForm, span::Place},
+    columns::{Column, Dictionary, Kind, Values},
     segment::{
         Segment, SegmentError,
         chunk_reader::ChunkReader,
-        column::{Column, Values},
-        dictionary::Dictionary,
         json::{self, BadJson},
         json_entry,
-        schema::{BODY_PREFIX, ITEM_PREFIX, Kind, RESOURCE_PREFIX, lines},
+        schema::{BODY_PREFIX, ITEM_PREFIX, RESOURCE_PREFIX, lines},
     },
 };
 
@@ -28,6 +27,16 @@ pub(super) enum Source {
     Residual(usize),
     /// The bodies that are kept as text: a field of those that are JSON objects.
     Body,
+}
+
+impl Source {
+    /// The column that it is, if it is one.
+    pub(super) fn column(self) -> Option<usize> {
+        match self {
+            Self::Column(column) | Self::Residual(column) => Some(column),
+            Self::Body => None,
+        }
+    }
 }
 
 /// The sources of a key, in the order in which a row's value is looked for.
@@ -73,7 +82,7 @@ fn body_sources(segment: &Segment, key: &str) -> Vec<Source> {
 }
 
 /// A key as it is written in JSON text, with its quotes.
-pub(super) fn quoted(key: &str) -> Vec<u8> {
+pub(in crate::segment) fn quoted(key: &str) -> Vec<u8> {
     let mut quoted = Vec::new();
     json::write_text(key.as_bytes(), &mut quoted);
     quoted
@@ -173,7 +182,7 @@ pub(super) fn word_of_text(text: &[u8], form: AttributeForm) -> Option<u64> {
     }
 }
 
-pub(super) fn write_word(kind: Kind, word: u64, out: &mut Vec<u8>) {
+pub(in crate::segment) fn write_word(kind: Kind, word: u64, out: &mut Vec<u8>) {
     match kind {
         Kind::Bool => json::write_bool(word != 0, out),
         Kind::Double => write_double(f64::from_bits(word), out),
@@ -260,7 +269,7 @@ pub(super) fn is_scalar(value: &[u8]) -> bool {
 }
 
 /// Appends a value's text; false for an empty value.
-pub(super) fn write_text(value: &[u8], out: &mut Vec<u8>) -> Result<bool, BadJson> {
+pub(in crate::segment) fn write_text(value: &[u8], out: &mut Vec<u8>) -> Result<bool, BadJson> {
     match value.first() {
         Some(b'"') => out.extend_from_slice(json::Reader::new(value).string()?.as_bytes()),
         Some(b'n') => return Ok(false),

@@ -1,13 +1,12 @@
 //! Bodies as they arrived: kept as texts, or rebuilt from their templates and the columns of their fields.
 
 use super::gather::{self, ChosenRows};
+use crate::columns::{Column, Dictionary, Kind, Values};
 use crate::segment::{
     SegmentError,
     chunk_reader::ChunkReader,
-    column::{Column, Values},
-    dictionary::Dictionary,
     rebuild::Rebuilder,
-    schema::{BODY_PREFIX, Kind, lines},
+    schema::{BODY_PREFIX, lines},
     template::Template,
 };
 

@@ -9,10 +9,8 @@ use weir_proto::{
 use super::attribute::{empty, word_of_text};
 use crate::{
     ask::{filter::AttributeTest, request::AttributeForm},
-    segment::{
-        column::{Column, Values},
-        json,
-    },
+    columns::{Column, Values},
+    segment::json,
 };
 
 /// A field's name, and what tells bodies without it apart from others.

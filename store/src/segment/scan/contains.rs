@@ -8,14 +8,12 @@ use super::{
     alignment::{Alignment, Must, alignments},
     gather::{self, ChosenRows},
 };
+use crate::columns::{Column, ColumnSpec, Dictionary, Kind, Packing, Values};
 use crate::segment::{
     SegmentError,
     chunk_reader::ChunkReader,
-    column::{Column, Values},
-    dictionary::Dictionary,
     field_column::write_word,
-    packing::Packing,
-    schema::{BODY_PREFIX, ColumnSpec, Kind, lines},
+    schema::{BODY_PREFIX, lines},
     template::{Slot, Template},
 };
 

@@ -1,6 +1,7 @@
 //! Attributes as JSON objects: their entries, sorted by key.
 
-use crate::segment::{column::Column, json, schema::Kind};
+use crate::columns::{Column, Kind};
+use crate::segment::json;
 
 /// Writes `"key":value` entries as an object, sorted by key; false when there are none.
 pub(super) fn write_sorted(entries: &mut [(Vec<u8>, Vec<u8>)], out: &mut Vec<u8>) -> bool {

@@ -14,12 +14,12 @@ use super::{
 };
 use crate::{
     ask::request::AttributeForm,
+    columns::{Column, Kind, Values},
     segment::{
         SegmentError,
         chunk_reader::ChunkReader,
-        column::{Column, Values},
         field_column::write_word,
-        schema::{BODY_PREFIX, Kind, lines},
+        schema::{BODY_PREFIX, lines},
         template::{Slot, Template},
     },
 };

@@ -1,10 +1,9 @@
 //! Takes the values of chosen rows out of decoded pages; rows then count from 0 in their order.
 
+use crate::columns::{Column, Dictionary, Values};
 use crate::segment::{
     SegmentError,
     chunk_reader::{Block, ChunkReader},
-    column::{Column, Values},
-    dictionary::Dictionary,
     selection::Selection,
 };
 

@@ -21,10 +21,10 @@ use crate::{
         request::{ReadBounds, ScanColumn, ScanRequest},
         span::Place,
     },
+    columns::{Column, Values},
     segment::{
         Segment, SegmentError,
         chunk_reader::ChunkReader,
-        column::{Column, Values},
         json_entry,
         schema::{ITEM_PREFIX, RESOURCE_PREFIX, fixed},
     },
@@ -86,6 +86,7 @@ impl Segment {
         let file = self.open_rows()?;
         let reader = self.reader(&file);
         let group = GroupRows { segment: self, reader: &reader, group, rows, resources, templated: OnceCell::new() };
+        group.prefetch(&request.columns);
         let columns = request.columns.iter().map(|column| group.array(column)).collect::<Result<Vec<_>, _>>()?;
         batch(request, self.table().signal, columns, rows.len())
     }
@@ -172,6 +173,27 @@ struct GroupRows<'a> {
 }
 
 impl<'a> GroupRows<'a> {
+    /// Asks for what these columns take, where that is elsewhere.
+    fn prefetch(&self, columns: &[ScanColumn]) {
+        if !self.reader.file.is_elsewhere() {
+            return;
+        }
+        let of_column = |column: &ScanColumn| match column {
+            ScanColumn::Attribute { place, key, .. } => attribute::sources(self.segment, *place, key)
+                .into_iter()
+                .filter_map(attribute::Source::column)
+                .collect(),
+            ScanColumn::EndTime => Vec::from_iter([self.reader.table.time]),
+            fixed => Vec::from_iter(fixed_column(self.reader.table, fixed)),
+        };
+        let numbers: Vec<usize> = columns.iter().flat_map(of_column).collect();
+        let rows: Vec<u32> = match self.rows {
+            ChosenRows::All(count) => (0..*count).collect(),
+            ChosenRows::Some(rows) => rows.clone(),
+        };
+        self.reader.prefetch(self.group, numbers.into_iter(), &rows);
+    }
+
     fn templated(&self) -> Result<&TemplatedRows<'a>, SegmentError> {
         if let Some(templated) = self.templated.get() {
             return Ok(templated);

@@ -11,12 +11,11 @@ use super::{
 };
 use crate::{
     ask::field_test::FieldTest,
+    columns::{Column, Packing, Values},
     segment::{
         Segment, SegmentError,
         chunk_reader::ChunkReader,
-        column::{Column, Values},
         manifest::ResidualKeys,
-        packing::Packing,
         schema::{ITEM_PREFIX, RESOURCE_PREFIX, lines},
         selection::Selection,
     },

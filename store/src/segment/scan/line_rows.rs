@@ -20,7 +20,8 @@ use crate::{
         request::{ScanColumn, ScanRequest},
         span::Place,
     },
-    segment::{SegmentError, column::Column, json, schema::lines},
+    columns::Column,
+    segment::{SegmentError, json, schema::lines},
 };
 
 /// Writes the attributes of a line's resource as the column has them.

@@ -4,7 +4,7 @@
 
 mod alignment;
 mod arrays;
-mod attribute;
+pub(super) mod attribute;
 pub(super) mod bodies;
 mod body;
 mod contains;

@@ -22,11 +22,11 @@ use crate::{
         pruned::ReadCounts,
         request::ScanColumn,
     },
+    columns::{Column, Values},
     segment::{
         Segment, SegmentError,
         body_tokens::{NeedleHashes, Tokens},
         chunk_reader::{Block, ChunkReader},
-        column::{Column, Values},
         schema::{BODY_PREFIX, lines},
         selection::Selection,
     },

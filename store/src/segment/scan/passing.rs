@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{
     ask::{filter::AttributeTest, request::AttributeForm},
+    columns::{Kind, Values},
     segment::{
         SegmentError,
         chunk_reader::{Block, ChunkReader},
-        column::Values,
         json::{self, BadJson},
         json_entry,
-        schema::{Kind, lines},
+        schema::lines,
         selection::Selection,
     },
 };

@@ -7,13 +7,8 @@ use super::{
     entries::{write_json, write_sorted},
     gather::{self, ChosenRows},
 };
-use crate::segment::{
-    SegmentError,
-    chunk_reader::ChunkReader,
-    column::{Column, Values},
-    json_entry,
-    schema::RESOURCE_PREFIX,
-};
+use crate::columns::{Column, Values};
+use crate::segment::{SegmentError, chunk_reader::ChunkReader, json_entry, schema::RESOURCE_PREFIX};
 
 /// The attributes of the rows' resources as JSON objects sorted by key. There are few resources: each is written once.
 pub(super) fn read(reader: &ChunkReader<'_>, group: usize, rows: &ChosenRows) -> Result<Column, SegmentError> {

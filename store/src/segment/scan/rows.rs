@@ -13,12 +13,8 @@ use crate::{
         request::{ScanColumn, ScanRequest},
         span::{Place, SpanState},
     },
-    segment::{
-        SegmentError,
-        column::Column,
-        events, json,
-        schema::{Kind, fixed},
-    },
+    columns::{Column, Kind},
+    segment::{SegmentError, events, json, schema::fixed},
     verdict::kept::{KeptBy, POLICY_ATTRIBUTE},
 };
 

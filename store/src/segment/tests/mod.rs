@@ -1,5 +1,6 @@
 //! Segments, written and read back.
 
+mod archived;
 mod bodies_back;
 pub(crate) mod colliding;
 mod damage;

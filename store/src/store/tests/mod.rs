@@ -1,5 +1,6 @@
 //! The whole store, on a real folder: under load, after stops of every kind, damaged, full, with the power cut.
 
+mod archive;
 mod bodies;
 mod by_hand;
 mod check;

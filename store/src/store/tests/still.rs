@@ -106,7 +106,7 @@ impl StillStore {
     }
 
     /// What a background thread does, on a thread that may block.
-    async fn step<T: Send + 'static>(&self, step: impl FnOnce(&Arc<Shared>) -> T + Send + 'static) -> T {
+    pub(super) async fn step<T: Send + 'static>(&self, step: impl FnOnce(&Arc<Shared>) -> T + Send + 'static) -> T {
         let shared = self.shared.clone();
         tokio::task::spawn_blocking(move || step(&shared)).await.expect("no panic")
     }

@@ -1,14 +1,8 @@
 //! A folder, a journal that keeps what it is told, and a reader that can be killed at any moment.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::Write,
-    path::PathBuf,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::BTreeMap, fs, io::Write, path::PathBuf, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use prost::Message;
 use weir_proto::{
     otlp::messages::{
@@ -40,7 +34,7 @@ pub(super) struct Journal(pub(super) Arc<Mutex<Kept>>);
 
 impl Deliver for Journal {
     fn hand_over(&mut self, package: Package) -> Result<(), Stopped> {
-        let mut kept = self.0.lock().expect("no panic while it is held");
+        let mut kept = self.0.lock();
         if let Some(left) = &mut kept.left {
             *left = left.checked_sub(1).ok_or(Stopped)?;
         }
@@ -139,7 +133,7 @@ impl World {
     }
 
     fn started(&self) -> Tailer<Journal> {
-        let cursors: Vec<_> = self.journal.0.lock().expect("held").cursors.clone().into_iter().collect();
+        let cursors: Vec<_> = self.journal.0.lock().cursors.clone().into_iter().collect();
         let config = Arc::new(self.config.clone());
         let (clock, journal) = (self.clock.clone(), self.journal.clone());
         let hour = Some(Duration::from_secs(3600));
@@ -149,12 +143,12 @@ impl World {
     /// `kill -9`.
     pub(super) fn kill(&mut self) {
         self.tailer = None;
-        self.journal.0.lock().expect("held").left = None;
+        self.journal.0.lock().left = None;
     }
 
     /// The reader gets so many packages through, and is killed then.
     pub(super) fn poll_until_killed(&mut self, packages: u32) {
-        self.journal.0.lock().expect("held").left = Some(packages);
+        self.journal.0.lock().left = Some(packages);
         self.poll();
         self.kill();
     }
@@ -166,7 +160,7 @@ impl World {
     }
 
     pub(super) fn records(&self) -> Vec<(LogRecord, Vec<KeyValue>)> {
-        self.journal.0.lock().expect("held").records.clone()
+        self.journal.0.lock().records.clone()
     }
 
     /// The bodies so far.

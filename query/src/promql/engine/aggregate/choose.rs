@@ -61,8 +61,11 @@ impl Evaluator<'_> {
         sink: Sink<'_>,
     ) -> Result<(), QueryError> {
         let counts = self.scalars(self.parameter(aggregate)?, steps)?;
-        if !check_counts(&counts)? {
-            return Ok(());
+        let is_any_chosen = check_counts(&counts);
+        if !matches!(is_any_chosen, Ok(true)) {
+            // What is wrong or noteworthy with the operand comes first.
+            self.rows(&aggregate.operand, steps, &mut |_| Ok(()))?;
+            return is_any_chosen.map(drop);
         }
         let operator = aggregate.operator;
         let ranking = match operator {
@@ -112,11 +115,11 @@ impl Evaluator<'_> {
         let parameter = self.parameter(aggregate)?;
         let ratios = self.scalars(parameter, steps)?;
         let (low, high) = bounds(&ratios);
-        if low == 0.0 && high == 0.0 {
-            return Ok(());
-        }
-        if ratios.iter().any(|ratio| ratio.is_nan()) {
-            return Err(failed("Ratio value is NaN"));
+        let is_none_chosen = low == 0.0 && high == 0.0;
+        let is_bad = !is_none_chosen && ratios.iter().any(|ratio| ratio.is_nan());
+        if is_none_chosen || is_bad {
+            self.rows(&aggregate.operand, steps, &mut |_| Ok(()))?;
+            return if is_bad { Err(failed("Ratio value is NaN")) } else { Ok(()) };
         }
         if high > 1.0 {
             self.notes.borrow_mut().bad_ratio(parameter.extent, high, 1.0);

@@ -54,7 +54,7 @@ impl Evaluator<'_> {
     /// Folds each series into its group.
     fn fold<F: Fold>(&self, fold: F, aggregate: &Aggregate, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
         let mut groups = Groups::new(aggregate);
-        let extent = aggregate.operand.extent;
+        let extent = aggregate.operand.unwrapped().extent;
         self.rows(&aggregate.operand, steps, &mut |row| {
             let (group, is_new) = groups.of(&row, || vec![F::Cell::default(); steps.count]);
             if is_new {
@@ -100,7 +100,7 @@ impl Evaluator<'_> {
         let mut bytes = 0;
         self.rows(&aggregate.operand, steps, &mut |row| {
             if row.histograms.iter().any(Option::is_some) {
-                self.notes.borrow_mut().ignored_in_aggregation(aggregate.operand.extent, "quantile");
+                self.notes.borrow_mut().ignored_in_aggregation(aggregate.operand.unwrapped().extent, "quantile");
             }
             let more = 8 * steps.count as u64;
             bytes += more;

@@ -79,7 +79,8 @@ impl Evaluator<'_> {
             Ok(())
         })?;
         if side.groups.is_empty() && fill_one.is_none() {
-            return Ok(());
+            // What is wrong or noteworthy with the other side counts all the same.
+            return self.rows(many, steps, &mut |_| Ok(()));
         }
         let mut join = Join { binary, extent, is_swapped, notes: Notes::default() };
         if fill_many.is_some() || fill_one.is_some() {
@@ -199,11 +200,13 @@ impl Join<'_> {
         sink: Sink<'_>,
     ) -> Result<(), QueryError> {
         let key = signature(&row.labels, &self.binary.matching);
-        let mut stranger = One::default();
-        let group = match side.groups.get_mut(&key) {
-            Some(group) => group,
-            None if fill.is_some() => &mut stranger,
-            None => return Ok(()),
+        let group = match fill {
+            // Remembered: another one may be as strange.
+            Some(_) => side.groups.entry(key.clone()).or_default(),
+            None => match side.groups.get_mut(&key) {
+                Some(group) => group,
+                None => return Ok(()),
+            },
         };
         if group.matched.is_empty() {
             group.matched = vec![false; steps.count];

@@ -28,6 +28,8 @@ struct Group {
     /// Upper bounds, and counts at all steps.
     buckets: Vec<(f64, Vec<f64>)>,
     histograms: Vec<Option<Arc<Histogram>>>,
+    /// Whether it was said that counts had to be corrected.
+    is_told: bool,
 }
 
 impl Group {
@@ -59,12 +61,15 @@ impl Evaluator<'_> {
 
     pub(super) fn histogram_quantiles(&self, call: &Call, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
         let name = String::from_utf8_lossy(self.text(&call.arguments[1])?).into_owned();
-        let (groups, bytes) = self.groups(&call.arguments[0], steps)?;
+        let (mut groups, bytes) = self.groups(&call.arguments[0], steps)?;
         for argument in &call.arguments[2..] {
             let quantiles = self.scalars(argument, steps)?;
             self.check_quantiles(&quantiles, argument.extent);
-            for group in &groups {
-                let row = self.quantile_row(group, &quantiles, call.arguments[0].extent, steps);
+            for group in &mut groups {
+                let extent = call.arguments[0].extent;
+                let row = self.quantile_row(group, &quantiles, extent, steps);
+                // What was corrected for one quantile is corrected for the others.
+                group.is_told = true;
                 // A quantile that differs from step to step makes a row of each.
                 let mut left = row;
                 while let Some(first) = (0..steps.count).find(|&step| left.has(step)) {
@@ -137,7 +142,7 @@ impl Evaluator<'_> {
             }
             let (value, forced) = bucket_quantile(quantile, &mut buckets);
             row.floats[step] = value;
-            if let Some((from, to, difference_max)) = forced {
+            if let Some((from, to, difference_max)) = forced.filter(|_| !group.is_told) {
                 let time = steps.time(step);
                 let corrections = Corrections { times_ms: (time, time), buckets: (from, to), difference_max, count: 1 };
                 self.notes.borrow_mut().forced_monotonicity(extent, metric, corrections);
@@ -154,7 +159,7 @@ impl Evaluator<'_> {
         let mut group_of = |labels: Labels, groups: &mut Vec<Group>, drops_name: bool| {
             let at = *known.entry(labels.clone()).or_insert(groups.len());
             if at == groups.len() {
-                groups.push(Group { labels, drops_name, buckets: Vec::new(), histograms: Vec::new() });
+                groups.push(Group { labels, drops_name, buckets: Vec::new(), histograms: Vec::new(), is_told: false });
             }
             groups[at].drops_name |= drops_name;
             at

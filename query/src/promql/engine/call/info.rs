@@ -85,7 +85,7 @@ impl Evaluator<'_> {
         let selector =
             Selector { matchers, shift: shift_of(argument).cloned().unwrap_or_default(), ..Selector::default() };
         let mut failure = Ok(());
-        self.selector(&selector, Wanted::Time, steps, &mut |row| {
+        self.selector((&selector, argument.extent), Wanted::Time, steps, &mut |row| {
             self.budget.hold(row.bytes())?;
             let key = (row.labels.metric_name().to_owned(), identity(&row.labels));
             let rows = information.entry(key).or_default();

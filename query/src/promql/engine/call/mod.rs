@@ -47,6 +47,7 @@ impl Evaluator<'_> {
     fn own_call(&self, own: Own, call: &Call, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
         match own {
             Own::Vector => sink(row_of(self.scalars(&call.arguments[0], steps)?)),
+            Own::StartTimestamp => self.start_timestamp(&call.arguments[0], steps, sink),
             Own::Timestamp => self.timestamp(&call.arguments[0], steps, sink),
             Own::Absent => self.absent(&call.arguments[0], steps, sink),
             Own::AbsentOverTime => self.absent_over_time(call, steps, sink),
@@ -127,7 +128,7 @@ impl Evaluator<'_> {
     fn timestamp(&self, argument: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
         let named = &mut |row: Row<'_>| sink(Row { drops_name: true, ..row });
         if let Node::Selector(selector) = &argument.unwrapped().node {
-            return self.selector(selector, Wanted::Time, steps, named);
+            return self.selector((selector, argument.extent), Wanted::Time, steps, named);
         }
         self.rows(argument, steps, &mut |mut row| {
             for step in 0..steps.count {
@@ -136,6 +137,16 @@ impl Evaluator<'_> {
             row.histograms = Vec::new();
             named(row)
         })
+    }
+
+    /// `start_timestamp`: of a selector when counting began. Anything else has no such time.
+    fn start_timestamp(&self, argument: &Expr, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
+        match &argument.unwrapped().node {
+            Node::Selector(selector) => self.selector((selector, argument.extent), Wanted::Start, steps, &mut |row| {
+                sink(Row { drops_name: true, ..row })
+            }),
+            _ => self.rows(argument, steps, &mut |_| Ok(())),
+        }
     }
 
     /// `absent`: 1 where no series has anything.

@@ -11,7 +11,8 @@ use crate::promql::{
 
 impl Evaluator<'_> {
     pub(super) fn sort(&self, own: Own, call: &Call, steps: Steps, sink: Sink<'_>) -> Result<(), QueryError> {
-        if !self.is_instant() {
+        // What is asked for once has an order; so has what is the same at all times.
+        if steps.count > 1 {
             self.notes.borrow_mut().sort_without_effect(call.extent);
         }
         let by_value = matches!(own, Own::Sort | Own::SortDesc);

@@ -3,19 +3,23 @@
 use super::{Parsed, Parser};
 use crate::promql::syntax::{
     ast::{DurationExpr, Length, Number},
-    token::{Aggregator, Extent, Kind, Operator},
+    token::{Extent, Kind, Operator},
 };
+
+/// What is expected where a length of time is.
+pub(super) const LENGTH: &str = "number, duration, step(), or range()";
 
 /// The longest that can be meant: Go's durations are nanoseconds in 64 bits.
 const SECONDS_MAX: f64 = 9_223_372_036.0;
 
 impl Parser<'_> {
     /// What stands in brackets: has to be above zero.
-    pub(super) fn positive_length(&mut self, context: &str, expected: &str) -> Parsed<Length> {
+    pub(super) fn positive_length(&mut self, context: &'static str, expected: &'static str) -> Parsed<Length> {
         if !self.begins_a_length() {
             return Err(self.unexpected(context, expected));
         }
         let begin = self.ahead.extent;
+        self.length_context = (context, expected);
         let expr = self.duration_expr(0)?;
         let extent = Extent::new(begin.start, self.last_closing);
         match known_seconds(&expr) {
@@ -30,15 +34,16 @@ impl Parser<'_> {
         let begin = self.ahead.extent;
         let sign = self.sign()?;
         if !self.begins_a_length() || matches!(self.ahead.kind, Kind::Operator(_)) {
-            return Err(self.unexpected("offset", "duration"));
+            return Err(self.unexpected("offset", LENGTH));
         }
+        self.length_context = ("offset", LENGTH);
         let mut expr = self.duration_primary()?;
         if sign.is_some_and(|(is_negative, _)| is_negative) {
             expr = match expr {
                 DurationExpr::Number(number, extent) => {
                     DurationExpr::Number(Number { value: -number.value, ..number }, extent)
                 }
-                expr => DurationExpr::Negative(Box::new(expr)),
+                expr => DurationExpr::Negative(Box::new(expr), begin.start),
             };
         }
         let extent = Extent::new(begin.start, self.last_closing);
@@ -64,7 +69,8 @@ impl Parser<'_> {
                 | Kind::Step
                 | Kind::Range
                 | Kind::LeftParen
-                | Kind::Aggregator(Aggregator::Min | Aggregator::Max)
+                | Kind::MinOf
+                | Kind::MaxOf
                 | Kind::Operator(Operator::Add | Operator::Sub)
         )
     }
@@ -86,9 +92,16 @@ impl Parser<'_> {
                 if operator.strength() < strength || parser.depth + chained > super::DEPTH_MAX {
                     break;
                 }
-                parser.advance()?;
+                let sign = parser.advance()?;
                 let next = operator.strength() + u8::from(operator != Operator::Pow);
                 let right = parser.duration_expr(next)?;
+                if matches!(right, DurationExpr::Number(Number { value: 0.0, .. }, _)) {
+                    match operator {
+                        Operator::Div => return Err(parser.error(sign.extent, "division by zero".to_owned())),
+                        Operator::Mod => return Err(parser.error(sign.extent, "modulo by zero".to_owned())),
+                        _ => {}
+                    }
+                }
                 left = DurationExpr::Binary(operator, Box::new(left), Box::new(right));
             }
             Ok(left)
@@ -96,13 +109,14 @@ impl Parser<'_> {
     }
 
     fn duration_unary(&mut self) -> Parsed<DurationExpr> {
+        let start = self.ahead.extent.start;
         let Some((is_negative, _)) = self.sign()? else { return self.duration_primary() };
         let operand = self.duration_expr(Operator::Pow.strength())?;
         Ok(match operand {
             DurationExpr::Number(number, extent) if is_negative => {
                 DurationExpr::Number(Number { value: -number.value, ..number }, extent)
             }
-            operand if is_negative => DurationExpr::Negative(Box::new(operand)),
+            operand if is_negative => DurationExpr::Negative(Box::new(operand), start),
             operand => operand,
         })
     }
@@ -117,22 +131,20 @@ impl Parser<'_> {
                 Ok(DurationExpr::Number(number, extent))
             }
             kind @ (Kind::Step | Kind::Range) => {
-                self.advance()?;
+                let word = self.advance()?;
                 self.expect(Kind::LeftParen, "", "")?;
-                self.expect(Kind::RightParen, "", "")?;
-                Ok(if kind == Kind::Step { DurationExpr::Step } else { DurationExpr::Range })
+                let close = self.expect(Kind::RightParen, "", "")?;
+                let extent = word.extent.to(close.extent);
+                Ok(if kind == Kind::Step { DurationExpr::Step(extent) } else { DurationExpr::Range(extent) })
             }
-            Kind::Aggregator(aggregator @ (Aggregator::Min | Aggregator::Max)) => {
+            kind @ (Kind::MinOf | Kind::MaxOf) => {
                 self.advance()?;
                 self.expect(Kind::LeftParen, "", "")?;
                 let left = Box::new(self.duration_expr(0)?);
                 self.expect(Kind::Comma, "", "")?;
                 let right = Box::new(self.duration_expr(0)?);
                 self.expect(Kind::RightParen, "", "")?;
-                Ok(match aggregator {
-                    Aggregator::Min => DurationExpr::Min(left, right),
-                    _ => DurationExpr::Max(left, right),
-                })
+                Ok(if kind == Kind::MinOf { DurationExpr::Min(left, right) } else { DurationExpr::Max(left, right) })
             }
             Kind::LeftParen => {
                 self.advance()?;
@@ -140,7 +152,7 @@ impl Parser<'_> {
                 self.expect(Kind::RightParen, "", "")?;
                 Ok(DurationExpr::Paren(Box::new(inner)))
             }
-            _ => Err(self.unexpected("subquery selector", "duration")),
+            _ => Err(self.unexpected(self.length_context.0, self.length_context.1)),
         }
     }
 }

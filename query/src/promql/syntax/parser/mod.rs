@@ -13,6 +13,7 @@ use super::{
     lexer::Lexer,
     token::{Extent, Kind, Operator, Token},
 };
+use primary::begins_an_operand;
 
 /// The longest query that is read.
 const TEXT_BYTES_MAX: usize = 1 << 20;
@@ -49,6 +50,11 @@ pub(crate) fn parse(text: &str) -> Result<Expr, ParseError> {
     Ok(expr)
 }
 
+/// Whether a word says what stands for what is missing.
+fn is_fill(kind: Kind) -> bool {
+    matches!(kind, Kind::Fill | Kind::FillLeft | Kind::FillRight)
+}
+
 /// A selector alone, as `match[]` has them.
 pub(crate) fn parse_selector(text: &str) -> Result<Expr, ParseError> {
     let mut parser = Parser::new(text)?;
@@ -77,6 +83,8 @@ struct Parser<'a> {
     depth: usize,
     /// How many aggregations' parentheses are open.
     open_aggregations: usize,
+    /// In what a length of time stands, and what is expected there.
+    length_context: (&'static str, &'static str),
 }
 
 type Parsed<T> = Result<T, ParseError>;
@@ -84,8 +92,14 @@ type Parsed<T> = Result<T, ParseError>;
 impl<'a> Parser<'a> {
     fn new(text: &'a str) -> Parsed<Self> {
         let nothing = Token { kind: Kind::End, extent: Extent::default() };
-        let mut parser =
-            Self { lexer: Lexer::new(text), ahead: nothing, last_closing: 0, depth: 0, open_aggregations: 0 };
+        let mut parser = Self {
+            lexer: Lexer::new(text),
+            ahead: nothing,
+            last_closing: 0,
+            depth: 0,
+            open_aggregations: 0,
+            length_context: ("", ""),
+        };
         if text.len() > TEXT_BYTES_MAX {
             let message = format!("the query is longer than {TEXT_BYTES_MAX} bytes");
             return Err(parser.error(Extent::default(), message));
@@ -206,6 +220,8 @@ impl<'a> Parser<'a> {
                 matching.cardinality = if is_left { Cardinality::ManyToOne } else { Cardinality::OneToMany };
                 if self.ahead.kind == Kind::LeftParen {
                     matching.include = self.grouping()?;
+                } else if !begins_an_operand(self.ahead.kind) && !is_fill(self.ahead.kind) {
+                    return Err(self.unexpected("grouping opts", "\"(\""));
                 }
             }
         }

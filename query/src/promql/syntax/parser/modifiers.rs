@@ -1,6 +1,6 @@
 //! What follows an operand: `[5m]`, `[5m:1m]`, `offset`, `@`, `anchored`, `smoothed`.
 
-use super::{Parsed, Parser};
+use super::{Parsed, Parser, duration::LENGTH};
 use crate::promql::syntax::{
     ast::{At, Edges, Expr, Length, Node, RangeSelector, Selector, Shift, Subquery},
     token::{Extent, Kind},
@@ -25,7 +25,7 @@ impl Parser<'_> {
 
     fn bracketed(&mut self, expr: Expr) -> Parsed<Expr> {
         let open = self.advance()?;
-        let range = self.positive_length("subquery selector", "duration")?;
+        let range = self.positive_length("subquery or range selector", LENGTH)?;
         match self.ahead.kind {
             Kind::RightBracket => {
                 let close = self.advance()?;
@@ -36,7 +36,7 @@ impl Parser<'_> {
                 let step = if self.ahead.kind == Kind::RightBracket {
                     None
                 } else {
-                    Some(self.positive_length("subquery selector", "duration or \"]\"")?)
+                    Some(self.positive_length("subquery selector", "number, duration, step(), range(), or \"]\"")?)
                 };
                 let close = self.expect(Kind::RightBracket, "subquery selector", "\"]\"")?;
                 let extent = expr.extent.to(close.extent);
@@ -95,7 +95,12 @@ impl Parser<'_> {
                 let seconds = self.number()?.0.value;
                 let seconds = if is_negative { -seconds } else { seconds };
                 if !(seconds > i64::MIN as f64 && seconds < i64::MAX as f64) {
-                    let message = format!("timestamp out of bounds for @ modifier: {seconds:.6}");
+                    let seconds = match seconds {
+                        f64::INFINITY => "+Inf".to_owned(),
+                        f64::NEG_INFINITY => "-Inf".to_owned(),
+                        _ => format!("{seconds:.6}"),
+                    };
+                    let message = format!("timestamp out of bounds for @ modifier: {seconds}");
                     return Err(self.error(expr.extent, message));
                 }
                 At::Time((seconds * 1e3).round() as i64)

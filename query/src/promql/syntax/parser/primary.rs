@@ -30,8 +30,33 @@ pub(super) fn may_be_a_metric(kind: Kind) -> bool {
             | Kind::Finish
             | Kind::Step
             | Kind::Range
+            | Kind::MinOf
+            | Kind::MaxOf
+            | Kind::Fill
+            | Kind::FillLeft
+            | Kind::FillRight
             | Kind::Operator(Operator::And | Operator::Or | Operator::Unless)
     )
+}
+
+/// Whether an operand can begin so.
+pub(super) fn begins_an_operand(kind: Kind) -> bool {
+    use crate::promql::syntax::token::Operator;
+    may_be_a_metric(kind)
+        || matches!(
+            kind,
+            Kind::Number
+                | Kind::Duration
+                | Kind::Text
+                | Kind::LeftParen
+                | Kind::LeftBrace
+                | Kind::Operator(Operator::Add | Operator::Sub)
+        )
+}
+
+/// Whether a word can be the name of a function.
+fn may_be_a_function(kind: Kind) -> bool {
+    matches!(kind, Kind::Identifier | Kind::Start | Kind::Finish | Kind::Step | Kind::Range | Kind::MinOf | Kind::MaxOf)
 }
 
 /// Whether a word can be a label's name: all can.
@@ -44,9 +69,6 @@ fn may_be_a_label(kind: Kind) -> bool {
                 | Kind::Ignoring
                 | Kind::GroupLeft
                 | Kind::GroupRight
-                | Kind::Fill
-                | Kind::FillLeft
-                | Kind::FillRight
                 | Kind::Bool
                 | Kind::Operator(Operator::Atan2)
         )
@@ -80,9 +102,7 @@ impl Parser<'_> {
             }
             kind if may_be_a_metric(kind) => {
                 let name = self.advance()?;
-                if self.ahead.kind == Kind::LeftParen
-                    && matches!(kind, Kind::Identifier | Kind::Start | Kind::Finish | Kind::Step | Kind::Range)
-                {
+                if self.ahead.kind == Kind::LeftParen && may_be_a_function(kind) {
                     return self.call(name);
                 }
                 self.selector(Some(name))
@@ -92,30 +112,35 @@ impl Parser<'_> {
     }
 
     fn call(&mut self, name: Token) -> Parsed<Expr> {
-        let (arguments, close) = self.arguments()?;
+        let arguments = self.arguments()?;
+        let close = self.ahead.extent;
         let extent = name.extent.to(close);
         let name = Token { kind: Kind::Identifier, ..name };
         let text = self.text_of(name);
-        match functions::named(text) {
-            Some(function) => Ok(Expr::new(Node::Call(Box::new(Call { function, arguments, extent })), extent)),
-            None => Err(self.error(name.extent, format!("unknown function with name {}", quoted(text)))),
-        }
+        // Before what follows is looked at: it may make no sense either.
+        let Some(function) = functions::named(text) else {
+            return Err(self.error(name.extent, format!("unknown function with name {}", quoted(text))));
+        };
+        self.advance()?;
+        Ok(Expr::new(Node::Call(Box::new(Call { function, arguments, extent })), extent))
     }
 
-    /// `(a, b)`, and where the parenthesis closes.
-    fn arguments(&mut self) -> Parsed<(Vec<Expr>, Extent)> {
+    /// `(a, b)`, up to the closing parenthesis, which is still ahead.
+    fn arguments(&mut self) -> Parsed<Vec<Expr>> {
         self.expect(Kind::LeftParen, "", "")?;
         let mut arguments = Vec::new();
         if self.ahead.kind == Kind::RightParen {
-            return Ok((arguments, self.advance()?.extent));
+            return Ok(arguments);
         }
         loop {
             arguments.push(self.expr(0)?);
-            if self.ahead.kind != Kind::Comma {
-                return Ok((arguments, self.expect(Kind::RightParen, "", "")?.extent));
+            match self.ahead.kind {
+                Kind::RightParen => return Ok(arguments),
+                Kind::Comma => {}
+                _ => return Err(self.unexpected("", "")),
             }
             let comma = self.advance()?;
-            if self.ahead.kind == Kind::RightParen {
+            if !begins_an_operand(self.ahead.kind) {
                 let message = "trailing commas not allowed in function call args".to_owned();
                 return Err(self.error(comma.extent, message));
             }
@@ -128,7 +153,8 @@ impl Parser<'_> {
             return Err(self.unexpected("aggregation", ""));
         }
         self.open_aggregations += 1;
-        let (mut arguments, mut close) = self.arguments()?;
+        let mut arguments = self.arguments()?;
+        let mut close = self.advance()?.extent;
         self.open_aggregations -= 1;
         if modifier.is_none() {
             modifier = self.aggregate_modifier()?;
@@ -209,7 +235,7 @@ impl Parser<'_> {
 
     /// A number or a duration, in seconds.
     pub(super) fn number(&mut self) -> Parsed<(Number, Extent)> {
-        let token = self.advance()?;
+        let token = self.ahead;
         let text = self.text_of(token);
         let number = if token.kind == Kind::Duration {
             duration::parse(text).map(|ms| Number { value: ms as f64 / 1e3, is_duration: true })
@@ -218,6 +244,9 @@ impl Parser<'_> {
                 .map(|value| Number { value, is_duration: false })
                 .map_err(|error| format!("error parsing number: {error}"))
         };
-        number.map(|number| (number, token.extent)).map_err(|message| self.error(token.extent, message))
+        // Before what follows is looked at: it may make no sense either.
+        let number = number.map_err(|message| self.error(token.extent, message))?;
+        self.advance()?;
+        Ok((number, token.extent))
     }
 }

@@ -1,9 +1,8 @@
 //! The lane of metrics in a store without background threads.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex},
-};
+use std::{collections::VecDeque, sync::Arc};
+
+use parking_lot::Mutex;
 
 use weir_proto::{TenantId, metrics::LabelMatcher};
 
@@ -69,7 +68,7 @@ impl StillMetrics {
     pub(super) async fn seal(&self) -> bool {
         let sealed = self.sealed.clone();
         self.step(move |shared| {
-            let mut sealed = sealed.lock().expect("no panic");
+            let mut sealed = sealed.lock();
             seal_samples::forget(shared, &mut sealed);
             let Some(file) = seal_samples::next_file(shared) else { return false };
             seal_samples::seal(shared, &file).expect("sealed");

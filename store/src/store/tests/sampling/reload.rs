@@ -1,9 +1,11 @@
 //! Another configuration while Weir runs, and sampling switched off and on.
 
 use std::{
-    sync::{Mutex, atomic::Ordering, mpsc},
+    sync::{atomic::Ordering, mpsc},
     time::{Duration, Instant},
 };
+
+use parking_lot::Mutex;
 
 use super::*;
 use crate::{disk::Disk, sampling::ReloadError};
@@ -179,7 +181,7 @@ async fn one_that_another_follows_does_not_retire() {
 static MEANWHILE: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
 
 fn meanwhile(_: &View) {
-    let act = MEANWHILE.lock().expect("no panic").take();
+    let act = MEANWHILE.lock().take();
     if let Some(act) = act {
         act();
     }
@@ -195,7 +197,7 @@ async fn a_reload_does_not_come_between_marks_and_their_frame() {
     let (state, next) = (store.shared.sampled.clone(), other().shared());
     let (threads, started) = mpsc::channel();
     // The frame is marked and not fed yet: if nothing holds the reload up, it is done before that.
-    *MEANWHILE.lock().expect("no panic") = Some(Box::new(move || {
+    *MEANWHILE.lock() = Some(Box::new(move || {
         let (reload, began) = (std::thread::spawn(move || state.reload(next)), Instant::now());
         while !reload.is_finished() && began.elapsed() < Duration::from_millis(100) {
             std::thread::yield_now();

@@ -1,6 +1,6 @@
 //! A sampled store that stands still between steps, and what it says of each span.
 
-use std::{path::Path, sync::PoisonError, time::Instant};
+use std::{path::Path, time::Instant};
 
 use weir_proto::time::Clock;
 
@@ -172,7 +172,7 @@ impl Sampled {
         let started = Instant::now();
         loop {
             self.turn();
-            if !self.shared.sampler.lock().unwrap_or_else(PoisonError::into_inner).is_waiting() {
+            if !self.shared.sampler.lock().is_waiting() {
                 return;
             }
             assert!(started.elapsed() < super::super::PATIENCE, "verdicts that do not become durable");
@@ -182,7 +182,7 @@ impl Sampled {
 
     /// Journal time.
     pub(super) fn now_ns(&self) -> u64 {
-        self.shared.sampler.lock().expect("no panic").now_ns()
+        self.shared.sampler.lock().now_ns()
     }
 
     pub(super) fn tidy(&self) {
@@ -194,7 +194,7 @@ impl Sampled {
     }
 
     pub(super) fn status(&self) -> SamplingStatus {
-        self.shared.sampler.lock().expect("no panic").status()
+        self.shared.sampler.lock().status()
     }
 
     /// Where each span in the head stands.

@@ -1,0 +1,86 @@
+//! Paths that files have left: what comes there, and what rotation made of them.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::{Roster, Stranger, places};
+use crate::receivers::filelog::{content::Stamp, cursor::is_rotated_name, tracked::Tracked};
+
+/// A path that a file has left, and no other has taken, is looked after for so long.
+const VACANT_NS: u64 = 3_600_000_000_000;
+
+/// A path that a file has left.
+pub(super) struct Left {
+    pub(super) path: PathBuf,
+    /// When the file was written last while it was there.
+    pub(super) modified_ns: u64,
+    pub(super) stream: PathBuf,
+}
+
+impl Left {
+    pub(super) fn of(file: &Tracked) -> Self {
+        Self { path: file.path.clone(), modified_ns: file.stamp.modified_ns, stream: file.stream.clone() }
+    }
+}
+
+impl Roster {
+    /// Paths that files have left and no other has taken: what comes there may be gone from there at the next look.
+    pub(super) fn add_vacant(&self, now_ns: u64, left: &mut Vec<Left>) {
+        let mut vacant: HashMap<&Path, u64> = HashMap::new();
+        for file in self.files.values() {
+            let is_recent = |since| now_ns.saturating_sub(since) < VACANT_NS;
+            if file.path != file.stream || file.gone_since_ns.is_some_and(is_recent) {
+                let modified_ns = vacant.entry(&file.stream).or_default();
+                *modified_ns = file.stamp.modified_ns.max(*modified_ns);
+            }
+        }
+        if vacant.is_empty() {
+            return;
+        }
+        for file in self.files.values().filter(|file| file.seen_in == self.looks) {
+            vacant.remove(&*file.path);
+        }
+        for (path, modified_ns) in vacant {
+            left.push(Left { path: path.to_owned(), modified_ns, stream: path.to_owned() });
+        }
+    }
+
+    /// Of paths that files have left: what rotation made of them since, and no pattern leads to.
+    pub(super) fn add_rotated(&mut self, left: &[Left], now_ns: u64, strangers: &mut Vec<Stranger>) {
+        for Left { path, modified_ns, stream } in left {
+            for original in places(path) {
+                self.add_rotated_of(&original, *modified_ns, stream, now_ns, strangers);
+            }
+        }
+    }
+
+    fn add_rotated_of(
+        &mut self,
+        original: &Path,
+        modified_ns: u64,
+        stream: &Path,
+        now_ns: u64,
+        strangers: &mut Vec<Stranger>,
+    ) {
+        let folder = original.parent().unwrap_or(Path::new("/"));
+        for entry in self.scanner.list(folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
+            let path = folder.join(&entry.name);
+            if !is_rotated_name(&path, original) || self.scanner.is_excluded(&path) {
+                continue;
+            }
+            if strangers.iter().any(|known| known.path == path) {
+                continue;
+            }
+            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+            let stamp = Stamp::of(&metadata);
+            let is_known = self.by_inode.contains_key(&(stamp.device, stamp.inode));
+            // What is older was there before.
+            if metadata.is_file() && !is_known && stamp.modified_ns >= modified_ns {
+                strangers.push(Stranger { path, stamp, stream: Some(stream.to_owned()) });
+            }
+        }
+    }
+}

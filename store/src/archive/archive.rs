@@ -1,0 +1,397 @@
+//! The archive as the store has it: its bucket, what of it is on local disk, and the threads that wait for it.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::runtime::Runtime;
+use weir_proto::{Signal, TenantId, time::Clock};
+
+use super::{
+    ArchiveError,
+    bucket::{Bucket, BucketOptions, RetryBounds, Surroundings},
+    cache::Cache,
+    check::ArchiveCheck,
+    layout::{Keys, name_of, table_name},
+    object::Object,
+    owner::{Owner, RENEWAL},
+};
+use crate::{
+    catalog::{ArchivedSegment, Stage},
+    disk::Disk,
+    options::ArchiveOptions,
+    segment::{
+        Segment, SegmentError, SegmentId,
+        archived::{ArchivedManifest, WrittenFiles, write_archived, write_stub},
+    },
+};
+
+/// Threads that wait for the bucket's answers.
+const THREADS: usize = 2;
+
+/// As when sealing: more saves next to nothing.
+const ZSTD_LEVEL: i32 = 1;
+
+/// Somebody who asks waits less than an upload.
+const READING: RetryBounds =
+    RetryBounds { wait_min: Duration::from_millis(200), wait_max: Duration::from_secs(2), attempts_max: 4 };
+
+/// The archive.
+pub(crate) struct Archive {
+    /// How it is configured.
+    pub(crate) options: ArchiveOptions,
+    /// For uploads: it tries for long.
+    pub(crate) bucket: Bucket,
+    reading: Bucket,
+    cache: Arc<Cache>,
+    /// `archive/` in the data folder.
+    folder: PathBuf,
+    disk: Disk,
+    /// Of its own: what waits here must not be what answers.
+    runtime: Option<Runtime>,
+    owner: Owner,
+    clock: Clock,
+    /// What the catalog says.
+    known: Mutex<BTreeMap<SegmentId, ArchivedSegment>>,
+    /// Ranges whose segments stay on local disk.
+    pins: Mutex<Vec<(Signal, u64, u64)>>,
+    checking: Mutex<ArchiveCheck>,
+    taken: Mutex<Option<String>>,
+    /// Tests: stops at a step, as if the process had died there.
+    #[cfg(test)]
+    pub(crate) stop_at: Mutex<Option<&'static str>>,
+}
+
+impl std::fmt::Debug for Archive {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Archive").field("url", &self.options.url).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Archive {
+    fn drop(&mut self) {
+        // A runtime must not be waited for where others run.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Archive {
+    /// Opens it for the data folder `data`, whose number is `instance`. Nothing is asked of the bucket yet.
+    pub(crate) fn open(
+        options: ArchiveOptions,
+        (data, instance): (&Path, &str),
+        disk: &Disk,
+        clock: &Clock,
+    ) -> Result<Self, ArchiveError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("weir-archive")
+            .enable_all()
+            .build()
+            .map_err(ArchiveError::Threads)?;
+        let surroundings = Surroundings { clock: clock.clone(), ..Surroundings::system(std::process::id().into()) };
+        let bucket = Bucket::open(bucket_options(&options), surroundings)?;
+        let folder = data.join("archive");
+        let cache = Cache::create(&folder.join("cache"), options.cache_bytes_max, Disk::system())
+            .map_err(|source| ArchiveError::Io { path: folder.join("cache"), source })?;
+        Ok(Self {
+            reading: bucket.with_retry(READING),
+            bucket,
+            options,
+            cache: Arc::new(cache),
+            folder,
+            disk: disk.clone(),
+            runtime: Some(runtime),
+            owner: Owner::this(instance),
+            clock: clock.clone(),
+            known: Mutex::default(),
+            pins: Mutex::default(),
+            checking: Mutex::default(),
+            taken: Mutex::default(),
+            #[cfg(test)]
+            stop_at: Mutex::default(),
+        })
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("it is there until the end")
+    }
+
+    /// Does something on the archive's threads, while the calling thread waits: not one that answers others.
+    pub(crate) fn wait<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+        self.runtime().block_on(work)
+    }
+
+    /// Begins something that nobody waits for.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        drop(self.runtime().spawn(work));
+    }
+
+    /// The check under way.
+    pub(super) fn checking(&self) -> parking_lot::MutexGuard<'_, ArchiveCheck> {
+        self.checking.lock()
+    }
+
+    /// The same for somebody who need not keep a thread.
+    pub(crate) async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+        self.runtime().spawn(work).await.expect("the archive's work does not panic")
+    }
+
+    /// Takes the prefix for this process.
+    pub(crate) async fn claim(&self) -> Result<(), ArchiveError> {
+        let (owner, bucket, clock) = (self.owner.clone(), self.reading.clone(), self.clock.clone());
+        self.run(async move { owner.claim(&bucket, &clock).await }).await
+    }
+
+    /// Says from now on that this process is still there, however long an upload takes.
+    pub(crate) fn keep_claim(self: &Arc<Self>) {
+        let (archive, owner) = (Arc::downgrade(self), self.owner.clone());
+        let (bucket, clock) = (self.reading.clone(), self.clock.clone());
+        self.spawn(async move {
+            loop {
+                tokio::time::sleep(RENEWAL).await;
+                let claimed = owner.claim(&bucket, &clock).await;
+                let Some(archive) = archive.upgrade() else { return };
+                match claimed {
+                    Err(error @ ArchiveError::InUse(_)) => {
+                        *archive.taken.lock() = Some(error.to_string());
+                        return;
+                    }
+                    Err(error) => tracing::warn!(%error, "cannot say that this process writes to the archive"),
+                    Ok(()) => {}
+                }
+            }
+        });
+    }
+
+    /// Why this process may not write there any more: somebody else does.
+    pub(crate) fn taken(&self) -> Option<String> {
+        self.taken.lock().clone()
+    }
+
+    /// From when on the age of the newest segment of a signal counts, Unix ns.
+    pub(crate) fn newest_ns(&self, signal: Signal) -> Option<u64> {
+        let known = self.known.lock();
+        known.values().filter(|known| known.id.signal == signal).map(|known| known.age_from_ns).max()
+    }
+
+    /// Lets the next one have the prefix.
+    pub(crate) fn release(&self) -> Result<(), ArchiveError> {
+        let (owner, bucket) = (self.owner.clone(), self.reading.clone());
+        self.wait(async move { owner.release(&bucket).await })
+    }
+
+    /// What the catalog says, once.
+    pub(crate) fn learn(&self, segments: Vec<ArchivedSegment>, pins: Vec<(Signal, u64, u64)>) {
+        let segments = segments.into_iter().map(|segment| (segment.id.clone(), segment));
+        *self.known.lock() = segments.collect();
+        self.set_pins(pins);
+    }
+
+    /// A segment that the catalog says something new of; `None`: nothing any more.
+    pub(crate) fn note(&self, id: &SegmentId, segment: Option<ArchivedSegment>) {
+        let mut known = self.known.lock();
+        match segment {
+            Some(segment) => drop(known.insert(id.clone(), segment)),
+            None => drop(known.remove(id)),
+        }
+    }
+
+    /// What is known of a segment.
+    pub(crate) fn known(&self, id: &SegmentId) -> Option<ArchivedSegment> {
+        self.known.lock().get(id).cloned()
+    }
+
+    /// Everything that is known, oldest first within a signal and tenant.
+    pub(crate) fn all_known(&self) -> Vec<ArchivedSegment> {
+        self.known.lock().values().cloned().collect()
+    }
+
+    /// Whether a segment may leave the local disk: its objects are there, compared, and its table says so.
+    pub(crate) fn is_safe(&self, id: &SegmentId) -> bool {
+        self.known(id).is_some_and(|segment| segment.stage == Stage::Committed)
+    }
+
+    /// Whether somebody wants what a signal has in a range of time to stay on local disk.
+    pub(crate) fn is_pinned(&self, signal: Signal, (from_ns, to_ns): (u64, u64)) -> bool {
+        let pins = self.pins.lock();
+        pins.iter().any(|&(of, from, to)| of == signal && from <= to_ns && from_ns <= to)
+    }
+
+    /// Those ranges.
+    pub(crate) fn all_pins(&self) -> Vec<(Signal, u64, u64)> {
+        self.pins.lock().clone()
+    }
+
+    /// They have changed.
+    pub(crate) fn set_pins(&self, pins: Vec<(Signal, u64, u64)>) {
+        *self.pins.lock() = pins;
+    }
+
+    /// Whether nothing of a tenant's is deleted.
+    pub(crate) fn is_held(&self, tenant: &TenantId) -> bool {
+        self.options.hold.iter().any(|held| held == tenant.as_str())
+    }
+
+    /// The folder of segments whose rows are in the bucket.
+    pub(crate) fn folder_of(&self, id: &SegmentId) -> PathBuf {
+        self.folder.join(table_name(id.signal)).join(id.tenant.as_str())
+    }
+
+    /// The rows of a segment in the bucket.
+    pub(crate) fn object(&self, key: String, bytes: u64) -> Arc<Object> {
+        let handle = self.runtime().handle().clone();
+        Arc::new(Object::new(key, bytes, self.reading.clone(), self.cache.clone(), handle))
+    }
+
+    /// Opens a segment whose rows are in the bucket, from what is here of it.
+    pub(crate) fn open_segment(&self, archived: &ArchivedSegment) -> Result<Segment, SegmentError> {
+        let path = self.path_of(&archived.id);
+        let io = |source| SegmentError::Io { path: path.join("manifest.json"), source };
+        let bytes = std::fs::read(path.join("manifest.json")).map_err(io)?;
+        let (rows_bytes, _) = ArchivedManifest::read(&bytes)?.bytes();
+        let keys = Keys::of(&archived.id, &archived.name);
+        Segment::open_archived(&path, self.object(keys.rows, rows_bytes))
+    }
+
+    /// Where it is opened from.
+    pub(crate) fn path_of(&self, id: &SegmentId) -> PathBuf {
+        self.folder_of(id).join(id.to_string())
+    }
+
+    /// Tests: whether the process is to have died here.
+    #[cfg(test)]
+    pub(crate) fn step(&self, name: &'static str) -> Result<(), ArchiveError> {
+        let stop_at = *self.stop_at.lock();
+        if stop_at == Some(name) { Err(ArchiveError::Stopped) } else { Ok(()) }
+    }
+
+    /// Nothing, outside of tests.
+    #[cfg(not(test))]
+    #[inline]
+    pub(crate) fn step(&self, _: &'static str) -> Result<(), ArchiveError> {
+        Ok(())
+    }
+
+    /// Writes a segment's copy, puts it into the bucket and compares it there. Done again, after whatever kept it from being done, it
+    /// comes to the same.
+    pub(crate) fn upload(
+        &self,
+        segment: &Arc<Segment>,
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<ArchivedSegment, ArchiveError> {
+        let id = segment.id();
+        let parent = self.folder_of(id);
+        self.disk.make_folders(&parent).map_err(|source| ArchiveError::Io { path: parent.clone(), source })?;
+        let folder = write_archived(&self.disk, &parent, segment, ZSTD_LEVEL, should_stop)?;
+        self.step("written")?;
+        let files = WrittenFiles::of(&folder, segment);
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| ArchiveError::Io { path, source }
+        };
+        let crc32c = checksum_of(&files.rows).map_err(io(&files.rows))?;
+        let name = name_of(id, crc32c);
+        let keys = Keys::of(id, &name);
+        let manifest = std::fs::read(&files.manifest).map_err(io(&files.manifest))?;
+        let (rows_bytes, index_bytes) = ArchivedManifest::read(&manifest)?.bytes();
+        let bytes = rows_bytes + index_bytes + manifest.len() as u64;
+        let (bucket, rows_key, rows) = (self.bucket.clone(), keys.rows, files.rows.clone());
+        self.wait(async move { bucket.put_file(&rows_key, &rows, Some(crc32c)).await })?;
+        self.step("rows uploaded")?;
+        if let Some(index) = files.index {
+            let (bucket, key) = (self.bucket.clone(), keys.index);
+            self.wait(async move { bucket.put_file(&key, &index, None).await })?;
+        }
+        self.step("index uploaded")?;
+        // The last: who finds it finds all of it.
+        let (bucket, key) = (self.bucket.clone(), keys.manifest);
+        self.wait(async move { bucket.put_new(&key, manifest.into()).await })?;
+        self.step("uploaded")?;
+        self.disk.unlink(&files.rows).map_err(io(&files.rows))?;
+        let (age_from_ns, since_ns) = (segment.age_from_ns(), self.clock.now_ns());
+        let rows = segment.rows();
+        Ok(ArchivedSegment { id: id.clone(), name, rows, bytes, age_from_ns, stage: Stage::Uploaded, since_ns })
+    }
+
+    /// Brings what belongs on local disk of a segment back from the bucket.
+    pub(crate) async fn fetch(&self, id: SegmentId, name: String) -> Result<ArchivedManifest, ArchiveError> {
+        let (bucket, disk, parent) = (self.reading.clone(), self.disk.clone(), self.folder_of(&id));
+        self.run(fetch(bucket, disk, parent, id, name)).await
+    }
+
+    /// The time.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The same, Unix ns.
+    pub(crate) fn now_ns(&self) -> u64 {
+        self.clock.now_ns()
+    }
+
+    /// For who only reads.
+    pub(crate) fn reading(&self) -> Bucket {
+        self.reading.clone()
+    }
+}
+
+async fn fetch(
+    bucket: Bucket,
+    disk: Disk,
+    parent: PathBuf,
+    id: SegmentId,
+    name: String,
+) -> Result<ArchivedManifest, ArchiveError> {
+    let keys = Keys::of(&id, &name);
+    let bytes = bucket.get(&keys.manifest).await?;
+    let manifest = ArchivedManifest::read(&bytes)?;
+    if *manifest.id() != id {
+        return Err(ArchiveError::Foreign(keys.manifest));
+    }
+    let footer = bucket.get_ranges(&keys.rows, &[manifest.footer()]).await?.concat();
+    let index = match manifest.has_index() {
+        true => Some(bucket.get(&keys.index).await?),
+        false => None,
+    };
+    disk.make_folders(&parent).map_err(|source| ArchiveError::Io { path: parent.clone(), source })?;
+    write_stub(&disk, &parent, &bytes, index.as_deref(), &footer)?;
+    Ok(manifest)
+}
+
+fn bucket_options(options: &ArchiveOptions) -> BucketOptions {
+    BucketOptions {
+        endpoint: options.endpoint.clone(),
+        region: options.region.clone(),
+        path_style: options.path_style,
+        allow_http: options.allow_http,
+        access_key_id: options.access_key_id.clone(),
+        secret_access_key: options.secret_access_key.clone(),
+        session_token: options.session_token.clone(),
+        environment: options.environment.clone(),
+        bandwidth_bytes_per_s: options.upload_bytes_per_s,
+        memory_bytes_max: options.upload_memory_bytes_max,
+        ..BucketOptions::new(&options.url)
+    }
+}
+
+/// CRC32C of a file.
+fn checksum_of(path: &Path) -> std::io::Result<u32> {
+    use std::io::Read;
+    let mut file = std::fs::File::open(path)?;
+    let mut buffer = vec![0; 1 << 20];
+    let mut crc = 0;
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(crc),
+            read => crc = crc32c::crc32c_append(crc, &buffer[..read]),
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Looks whether the bucket has what the catalog says that it has, and names what it has not.
+
+use std::sync::Arc;
+
+use weir_proto::{Signal, TenantId};
+
+use super::{
+    ArchiveError,
+    archive::Archive,
+    bucket::{Bucket, BucketError},
+    layout::Keys,
+};
+use crate::{
+    catalog::{ArchivedSegment, Stage},
+    segment::archived::ArchivedManifest,
+};
+
+/// Bytes that are read at a time when everything is.
+const READ_BYTES: u64 = 8 << 20;
+
+/// Findings that are kept; what is beyond is counted.
+const FINDINGS_MAX: usize = 1000;
+
+/// An object that is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArchiveFinding {
+    /// Its key.
+    pub object: String,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+/// How far a check has come, and what it has found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ArchiveCheck {
+    /// Whether it goes on.
+    pub running: bool,
+    /// Whether every byte is read.
+    pub deep: bool,
+    /// Segments that were looked at.
+    pub checked: u64,
+    /// Segments in all.
+    pub segments: u64,
+    /// Rows of those that were looked at.
+    pub rows: u64,
+    /// What is wrong.
+    pub findings: Vec<ArchiveFinding>,
+    /// Further findings, which are not listed.
+    pub findings_left_out: u64,
+    /// Why it ended before its end.
+    pub failed: Option<String>,
+}
+
+impl ArchiveCheck {
+    fn found(&mut self, object: &str, what: impl Into<String>) {
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(ArchiveFinding { object: object.to_owned(), what: what.into() });
+        } else {
+            self.findings_left_out += 1;
+        }
+    }
+}
+
+impl Archive {
+    /// How the last check fares, or fared.
+    pub(crate) fn check_status(&self) -> ArchiveCheck {
+        self.checking().clone()
+    }
+
+    /// Begins a check, unless one is under way. With `deep` every byte is read.
+    pub(crate) fn begin_check(self: &Arc<Self>, deep: bool) -> ArchiveCheck {
+        let mut checking = self.checking();
+        if !checking.running {
+            let known: Vec<ArchivedSegment> =
+                self.all_known().into_iter().filter(|segment| segment.stage != Stage::Removed).collect();
+            *checking = ArchiveCheck { running: true, deep, segments: known.len() as u64, ..ArchiveCheck::default() };
+            let archive = self.clone();
+            self.spawn(async move {
+                let failed = archive.check(&known, deep).await.err().map(|error| error.to_string());
+                let mut checking = archive.checking();
+                checking.failed = failed;
+                checking.running = false;
+            });
+        }
+        checking.clone()
+    }
+
+    async fn check(&self, known: &[ArchivedSegment], deep: bool) -> Result<(), ArchiveError> {
+        let bucket = self.reading();
+        for segment in known {
+            self.check_segment(&bucket, segment, deep).await?;
+            let mut checking = self.checking();
+            checking.checked += 1;
+            checking.rows += segment.rows;
+        }
+        let mut tables: Vec<(Signal, TenantId)> =
+            known.iter().map(|segment| (segment.id.signal, segment.id.tenant.clone())).collect();
+        tables.dedup();
+        for (signal, tenant) in tables {
+            let of_table = |segment: &&ArchivedSegment| segment.id.signal == signal && segment.id.tenant == tenant;
+            let committed: Vec<String> = known
+                .iter()
+                .filter(of_table)
+                .filter(|segment| segment.stage == Stage::Committed)
+                .map(|segment| Keys::of(&segment.id, &segment.name).path)
+                .collect();
+            self.check_table(signal, tenant, &committed).await?;
+        }
+        Ok(())
+    }
+
+    async fn check_table(&self, signal: Signal, tenant: TenantId, committed: &[String]) -> Result<(), ArchiveError> {
+        let table = self.open_table(signal, tenant).await?;
+        let log = format!("{}/_delta_log", table.folder());
+        let mut checking = self.checking();
+        for path in committed.iter().filter(|path| !table.files().contains_key(*path)) {
+            checking.found(&log, format!("does not name {path}"));
+        }
+        for path in table.files().keys().filter(|path| !committed.contains(path)) {
+            checking.found(&log, format!("names {path}, which is not known here"));
+        }
+        Ok(())
+    }
+
+    async fn check_segment(&self, bucket: &Bucket, segment: &ArchivedSegment, deep: bool) -> Result<(), ArchiveError> {
+        let keys = Keys::of(&segment.id, &segment.name);
+        let manifest = match bucket.get(&keys.manifest).await {
+            Ok(bytes) => match ArchivedManifest::read(&bytes) {
+                Ok(manifest) => Some(manifest),
+                Err(error) => {
+                    self.checking().found(&keys.manifest, error.to_string());
+                    None
+                }
+            },
+            Err(error) => {
+                self.not_there(&keys.manifest, error)?;
+                None
+            }
+        };
+        let rows_bytes = manifest.as_ref().map(|manifest| manifest.bytes().0);
+        let index_bytes = manifest.as_ref().filter(|manifest| manifest.has_index()).map(|manifest| manifest.bytes().1);
+        let is_there = self.check_length(bucket, &keys.rows, rows_bytes).await?;
+        if index_bytes.is_some() {
+            self.check_length(bucket, &keys.index, index_bytes).await?;
+        }
+        if let (true, true, Some(bytes)) = (deep, is_there, rows_bytes) {
+            self.check_bytes(bucket, segment, &keys.rows, bytes).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether an object is there, with its length.
+    async fn check_length(&self, bucket: &Bucket, key: &str, bytes: Option<u64>) -> Result<bool, ArchiveError> {
+        match bucket.head(key).await {
+            Ok(head) if bytes.is_none_or(|bytes| bytes == head.bytes) => Ok(true),
+            Ok(head) => {
+                self.checking().found(key, format!("has {} bytes, not {}", head.bytes, bytes.unwrap_or_default()));
+                Ok(false)
+            }
+            Err(error) => self.not_there(key, error).map(|()| false),
+        }
+    }
+
+    /// Reads all of it. Its name has the checksum.
+    async fn check_bytes(
+        &self,
+        bucket: &Bucket,
+        segment: &ArchivedSegment,
+        key: &str,
+        bytes: u64,
+    ) -> Result<(), ArchiveError> {
+        let (mut crc, mut at) = (0, 0);
+        while at < bytes {
+            let end = bytes.min(at + READ_BYTES);
+            match bucket.get_ranges(key, &[at..end]).await {
+                Ok(parts) => parts.iter().for_each(|part| crc = crc32c::crc32c_append(crc, part)),
+                Err(error) => return self.not_there(key, error),
+            }
+            at = end;
+        }
+        if !segment.name.ends_with(&format!("-{crc:08x}")) {
+            self.checking().found(key, format!("has the checksum {crc:08x}: bytes are not what was written"));
+        }
+        Ok(())
+    }
+
+    /// An object that cannot be had is a finding; a bucket that does not answer ends the check.
+    fn not_there(&self, key: &str, error: BucketError) -> Result<(), ArchiveError> {
+        match error {
+            BucketError::NotFound { .. } => self.checking().found(key, "is missing"),
+            BucketError::Corrupt { reason, .. } => self.checking().found(key, reason),
+            other => return Err(other.into()),
+        }
+        Ok(())
+    }
+}

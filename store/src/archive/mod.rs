@@ -1,0 +1,72 @@
+//! The archive: segments as files of open tables in a bucket.
+//!
+//! On its ground lie the objects ([`bucket`]) and the log that makes a table of them ([`delta`]); above, where things lie
+//! ([`layout`]), who may write ([`owner`]), what was read before ([`cache`]), and the archive itself ([`archive`]).
+
+mod archive;
+pub mod bucket;
+mod cache;
+mod check;
+pub mod delta;
+mod found;
+mod layout;
+mod object;
+mod owner;
+mod publish;
+
+use std::{io, path::PathBuf};
+
+pub(crate) use archive::Archive;
+pub use check::{ArchiveCheck, ArchiveFinding};
+pub(crate) use found::{FoundSegment, covers};
+pub(crate) use layout::Keys;
+
+use crate::{catalog::CatalogError, segment::SegmentError};
+
+/// Why the archive did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ArchiveError {
+    /// The bucket's.
+    #[error("the archive's bucket: {0}")]
+    Bucket(#[from] bucket::BucketError),
+    /// The table's.
+    #[error("the archive's {0}")]
+    Table(#[from] delta::TableError),
+    /// Another process writes there.
+    #[error("the archive is in use by {0}: one process writes to a prefix")]
+    InUse(String),
+    /// A segment could not be rewritten.
+    #[error("{0}")]
+    Segment(#[from] SegmentError),
+    /// The catalog's.
+    #[error("{0}")]
+    Catalog(#[from] CatalogError),
+    /// The local disk's.
+    #[error("cannot access {path}: {source}")]
+    Io {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// No threads.
+    #[error("cannot start the archive's threads: {0}")]
+    Threads(io::Error),
+    /// Something that no Weir writes.
+    #[error("{0} is none of ours")]
+    Foreign(String),
+    /// Tests: as if the process had died.
+    #[error("stopped")]
+    Stopped,
+}
+
+impl ArchiveError {
+    /// Whether trying later may help without anybody doing something.
+    pub(crate) fn is_away(&self) -> bool {
+        match self {
+            Self::Bucket(error) => matches!(error, bucket::BucketError::Away { .. }),
+            Self::Table(error) => error.is_away(),
+            _ => false,
+        }
+    }
+}

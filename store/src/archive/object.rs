@@ -1,0 +1,116 @@
+//! An object of the bucket, read in blocks that a cache keeps.
+
+use std::{io, ops::Range, sync::Arc};
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+
+use super::{
+    bucket::{Bucket, BucketError},
+    cache::{BLOCK_BYTES, BlockKey, Cache},
+};
+use crate::segment::ReadObject;
+
+/// An object, of which nothing is in memory.
+#[derive(Debug)]
+pub(crate) struct Object {
+    key: Arc<str>,
+    bytes: u64,
+    bucket: Bucket,
+    cache: Arc<Cache>,
+    runtime: Handle,
+}
+
+impl Object {
+    /// The one at `key`, which has so many bytes.
+    pub(crate) fn new(key: String, bytes: u64, bucket: Bucket, cache: Arc<Cache>, runtime: Handle) -> Self {
+        Self { key: key.into(), bytes, bucket, cache, runtime }
+    }
+
+    fn block_key(&self, block: u64) -> BlockKey {
+        (self.key.clone(), block)
+    }
+
+    fn bytes_of(&self, block: u64) -> Range<u64> {
+        block * BLOCK_BYTES..self.bytes.min((block + 1) * BLOCK_BYTES)
+    }
+
+    /// Reads these blocks from the bucket; the calling thread waits.
+    fn fetch(&self, blocks: &[u64]) -> io::Result<Vec<Bytes>> {
+        let ranges: Vec<Range<u64>> = blocks.iter().map(|&block| self.bytes_of(block)).collect();
+        let (bucket, key) = (self.bucket.clone(), self.key.clone());
+        let (sender, receiver) = std::sync::mpsc::channel();
+        self.runtime.spawn(async move {
+            // Nobody may be waiting any more.
+            let _ = sender.send(bucket.get_ranges(&key, &ranges).await);
+        });
+        let gone = || io::Error::other("the archive is shut down");
+        let read = receiver.recv().map_err(|_| gone())?.map_err(|error| match error {
+            BucketError::NotFound { .. } => io::Error::new(io::ErrorKind::NotFound, error),
+            other => io::Error::other(other),
+        })?;
+        for (&block, bytes) in blocks.iter().zip(&read) {
+            self.cache.keep(self.block_key(block), bytes);
+        }
+        Ok(read)
+    }
+}
+
+impl ReadObject for Object {
+    fn name(&self) -> &str {
+        &self.key
+    }
+
+    fn len(&self) -> u64 {
+        self.bytes
+    }
+
+    fn read_at(&self, start: u64, into: &mut [u8]) -> io::Result<()> {
+        let end = start + into.len() as u64;
+        if end > self.bytes {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if into.is_empty() {
+            return Ok(());
+        }
+        let mut missing = Vec::new();
+        for block in start / BLOCK_BYTES..=(end - 1) / BLOCK_BYTES {
+            let (bytes, part) = (self.bytes_of(block), overlap(&self.bytes_of(block), &(start..end)));
+            let place = (part.start - start) as usize..(part.end - start) as usize;
+            if !self.cache.read(&self.block_key(block), part.start - bytes.start, &mut into[place]) {
+                missing.push(block);
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        for (&block, fetched) in missing.iter().zip(self.fetch(&missing)?) {
+            let bytes = self.bytes_of(block);
+            let part = overlap(&bytes, &(start..end));
+            let from = (part.start - bytes.start) as usize..(part.end - bytes.start) as usize;
+            let place = (part.start - start) as usize..(part.end - start) as usize;
+            let found = fetched.get(from).ok_or(io::ErrorKind::UnexpectedEof)?;
+            into[place].copy_from_slice(found);
+        }
+        Ok(())
+    }
+
+    fn prefetch(&self, ranges: &[Range<u64>]) {
+        let mut blocks: Vec<u64> = ranges
+            .iter()
+            .filter(|range| range.start < range.end && range.end <= self.bytes)
+            .flat_map(|range| range.start / BLOCK_BYTES..=(range.end - 1) / BLOCK_BYTES)
+            .collect();
+        blocks.sort_unstable();
+        blocks.dedup();
+        blocks.retain(|&block| !self.cache.has(&self.block_key(block)));
+        if blocks.len() > 1 {
+            // Whoever reads them then says what is wrong.
+            let _ = self.fetch(&blocks);
+        }
+    }
+}
+
+fn overlap(one: &Range<u64>, other: &Range<u64>) -> Range<u64> {
+    one.start.max(other.start)..one.end.min(other.end)
+}

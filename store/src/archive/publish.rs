@@ -1,0 +1,153 @@
+//! Makes segments that were uploaded files of their table, and takes those that are too old out of it: each in one commit.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use weir_proto::{Signal, TenantId};
+
+use super::{
+    ArchiveError,
+    archive::Archive,
+    delta::{
+        Change, ColumnKind, ColumnStatistics, DataFile, FileStatistics, Statistic, Table, TableColumn, TableOptions,
+        TableSchema, Transaction,
+    },
+    layout::{Keys, table},
+};
+use crate::{
+    catalog::ArchivedSegment,
+    segment::{
+        Segment,
+        archived::{ColumnType, TABLE_VERSION, table_columns},
+    },
+};
+
+/// Under which name a signal's journal counts in its table's transactions. Their version is the last journal file.
+pub(crate) fn app_id(signal: Signal) -> String {
+    format!("weir/{}", signal.name())
+}
+
+/// The columns of a signal's table.
+fn schema(signal: Signal) -> TableSchema {
+    let columns = table_columns(signal).into_iter().map(|column| TableColumn {
+        name: column.name.to_owned(),
+        kind: match column.kind {
+            ColumnType::Text => ColumnKind::Text,
+            ColumnType::Int => ColumnKind::Integer,
+            ColumnType::Long => ColumnKind::Long,
+            ColumnType::Double => ColumnKind::Double,
+            ColumnType::Boolean => ColumnKind::Boolean,
+            ColumnType::Timestamp => ColumnKind::Timestamp,
+            ColumnType::Map => ColumnKind::TextMap,
+        },
+        nullable: true,
+        comment: String::new(),
+    });
+    TableSchema { columns: columns.collect() }
+}
+
+/// The names of a signal's columns of time: as a timestamp, and in Unix ns.
+fn time_columns(signal: Signal) -> [&'static str; 2] {
+    match signal {
+        Signal::Logs => ["time", "time_unix_nano"],
+        _ => ["start_time", "start_unix_nano"],
+    }
+}
+
+/// What the log says of a file's rows.
+fn statistics(segment: &Segment) -> FileStatistics {
+    let bounds = segment.row_bounds();
+    let mut columns = Vec::new();
+    let mut add = |name: &str, min, max| {
+        let bounds = ColumnStatistics { min: Some(min), max: Some(max), nulls: Some(0) };
+        columns.push((name.to_owned(), bounds));
+    };
+    if let Some((min, max)) = bounds.time_ns
+        && let (Ok(min), Ok(max)) = (i64::try_from(min), i64::try_from(max))
+    {
+        let [time, nanos] = time_columns(segment.id().signal);
+        add(time, Statistic::TimestampMicros(min / 1000), Statistic::TimestampMicros(max / 1000));
+        add(nanos, Statistic::Long(min), Statistic::Long(max));
+    }
+    if let Some((min, max)) = bounds.services {
+        add("service", Statistic::Text(min), Statistic::Text(max));
+    }
+    FileStatistics { rows: segment.rows(), columns }
+}
+
+impl Archive {
+    /// Opens a table, or makes it.
+    pub(crate) async fn open_table(&self, signal: Signal, tenant: TenantId) -> Result<Table, ArchiveError> {
+        let (bucket, clock) = (self.bucket.clone(), self.clock().clone());
+        let options = TableOptions {
+            description: format!("{}, as Weir archives them; table version {TABLE_VERSION}", signal.name()),
+            ..TableOptions::default()
+        };
+        let opened = self.run(async move {
+            Table::open_or_make(bucket, &table(signal, &tenant), schema(signal), options, clock).await
+        });
+        Ok(opened.await?)
+    }
+
+    /// Commits what was uploaded of one tenant's signal, with what the table's log is to say of each. Done again, it changes nothing.
+    pub(crate) fn publish(
+        self: &Arc<Self>,
+        signal: Signal,
+        tenant: &TenantId,
+        segments: &[(ArchivedSegment, Segment)],
+    ) -> Result<(), ArchiveError> {
+        let adds: Vec<DataFile> = segments.iter().map(|(archived, segment)| data_file(archived, segment)).collect();
+        let version = segments.iter().map(|(archived, _)| i64::from(archived.id.last_file)).max().unwrap_or(0);
+        self.change(signal, tenant, adds, Vec::new(), Some(version))
+    }
+
+    /// Takes segments out of their table. Their objects stay.
+    pub(crate) fn unpublish(
+        self: &Arc<Self>,
+        signal: Signal,
+        tenant: &TenantId,
+        segments: &[ArchivedSegment],
+    ) -> Result<(), ArchiveError> {
+        let paths = segments.iter().map(|archived| Keys::of(&archived.id, &archived.name).path);
+        self.change(signal, tenant, Vec::new(), paths.collect(), None)
+    }
+
+    fn change(
+        self: &Arc<Self>,
+        signal: Signal,
+        tenant: &TenantId,
+        adds: Vec<DataFile>,
+        removes: Vec<String>,
+        version: Option<i64>,
+    ) -> Result<(), ArchiveError> {
+        let (archive, tenant) = (self.clone(), tenant.clone());
+        self.wait(async move {
+            let mut table = archive.open_table(signal, tenant).await?;
+            // What an attempt that was cut off has done already stays done.
+            let adds: Vec<DataFile> = adds.into_iter().filter(|add| !table.files().contains_key(&add.path)).collect();
+            let removes: Vec<String> = removes.into_iter().filter(|path| table.files().contains_key(path)).collect();
+            if adds.is_empty() && removes.is_empty() {
+                return Ok(());
+            }
+            let before = table.transaction(&app_id(signal)).unwrap_or(-1);
+            // Files that were found in the bucket later than those behind them still count once.
+            let version = version.map(|version| version.max(before + 1));
+            let transaction = version.map(|version| Transaction { app_id: app_id(signal), version });
+            let operation = if adds.is_empty() { "DELETE" } else { "WRITE" };
+            table.commit(&Change { transaction, added: adds, removed: removes, data_change: true, operation }).await?;
+            if table.checkpoint_if_due().await? {
+                table.clean_log().await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn data_file(archived: &ArchivedSegment, segment: &Segment) -> DataFile {
+    DataFile {
+        path: Keys::of(&archived.id, &archived.name).path,
+        bytes: segment.rows_bytes(),
+        modified_ms: (archived.since_ns / 1_000_000) as i64,
+        stats: Some(statistics(segment).to_json()),
+        tags: BTreeMap::new(),
+    }
+}

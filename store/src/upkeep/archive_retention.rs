@@ -1,0 +1,95 @@
+//! Lets the archive forget what is too old: first the tables' logs, and after a grace, for readers that began before, the objects.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use weir_proto::{Signal, TenantId};
+
+use super::archiver::keys_of;
+use crate::{
+    archive::{Archive, ArchiveError},
+    catalog::{ArchivedSegment, Stage},
+    lane::shared::Shared,
+    segment::SegmentId,
+    snapshot::view::View,
+};
+
+/// A clock that is further ahead of everything that arrived was set wrong, or nothing arrived: it lets nothing be deleted.
+const AHEAD_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// The time by which things are too old: the clock's, but no more than a day behind the newest that a signal has of all that arrived. A
+/// clock that jumps years ahead deletes nothing.
+pub(crate) fn believed_now_ns(view: &View, archive: &Archive, signal: Signal) -> u64 {
+    let newest_in_view = view
+        .retained()
+        .iter()
+        .filter(|segment| segment.listed().0.signal == signal)
+        .map(|segment| segment.counts_from_ns())
+        .max();
+    let newest_known = archive.newest_ns(signal);
+    let newest = newest_in_view.max(newest_known).unwrap_or(0);
+    archive.now_ns().min(newest.saturating_add(AHEAD_MAX.as_nanos() as u64))
+}
+
+/// Takes what is too old out of its tables; whether there was anything.
+pub(crate) fn remove_expired(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Result<bool, ArchiveError> {
+    let view = shared.views.current();
+    let mut expired: BTreeMap<(Signal, TenantId), Vec<ArchivedSegment>> = BTreeMap::new();
+    for signal in Signal::ALL {
+        let Some(retention) = archive.options.retention(signal) else { continue };
+        let now_ns = believed_now_ns(&view, archive, signal);
+        let retention_ns = u64::try_from(retention.as_nanos()).unwrap_or(u64::MAX);
+        for segment in archive.all_known() {
+            let is_expired = segment.id.signal == signal
+                && segment.stage == Stage::Committed
+                && segment.age_from_ns < now_ns.saturating_sub(retention_ns)
+                && !archive.is_held(&segment.id.tenant)
+                && !is_here(shared, &segment.id);
+            if is_expired {
+                expired.entry((signal, segment.id.tenant.clone())).or_default().push(segment);
+            }
+        }
+    }
+    let is_any = !expired.is_empty();
+    for ((signal, tenant), segments) in expired {
+        archive.unpublish(signal, &tenant, &segments)?;
+        archive.step("removed from the table")?;
+        let ids: Vec<SegmentId> = segments.iter().map(|segment| segment.id.clone()).collect();
+        let now_ns = archive.now_ns();
+        shared.runtime.block_on(shared.catalog.set_stage(&ids, Stage::Removed, now_ns))?;
+        tracing::info!(%signal, %tenant, segments = ids.len(), "the archive's retention lets go of segments");
+        for segment in segments {
+            let id = segment.id.clone();
+            archive.note(&id, Some(ArchivedSegment { stage: Stage::Removed, since_ns: now_ns, ..segment }));
+        }
+        shared.views.forget_archived(&ids);
+    }
+    Ok(is_any)
+}
+
+/// Whether a segment is on local disk, too: its own retention comes first.
+fn is_here(shared: &Shared, id: &SegmentId) -> bool {
+    let view = shared.views.current();
+    view.retained().iter().any(|segment| segment.listed().0 == *id)
+}
+
+/// Deletes the objects of one segment whose grace is over; whether there was one.
+pub(crate) fn delete_objects(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Result<bool, ArchiveError> {
+    let view = shared.views.current();
+    let is_over = |segment: &ArchivedSegment| {
+        let now_ns = believed_now_ns(&view, archive, segment.id.signal);
+        let age_ns = now_ns.saturating_sub(segment.since_ns);
+        segment.stage == Stage::Removed && Duration::from_nanos(age_ns) > archive.options.grace
+    };
+    let Some(segment) = archive.all_known().into_iter().find(is_over) else { return Ok(false) };
+    for key in keys_of(&segment) {
+        let bucket = archive.bucket.clone();
+        archive.wait(async move { bucket.delete(&key).await })?;
+        archive.step("object deleted")?;
+    }
+    shared.runtime.block_on(shared.catalog.forget_archived(&segment.id))?;
+    // A process that died before had no time for it.
+    let _ = shared.disk.remove_folder(&archive.path_of(&segment.id));
+    archive.note(&segment.id, None);
+    tracing::info!(id = %segment.id, tenant = %segment.id.tenant, "a segment's objects are deleted");
+    Ok(true)
+}

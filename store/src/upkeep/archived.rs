@@ -1,0 +1,139 @@
+//! Opens the archive: takes its prefix, learns what the catalog says of it, and, when the catalog is new, what the bucket holds.
+
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    sync::Arc,
+};
+
+use weir_proto::{Signal, time::Clock};
+
+use crate::{
+    archive::{Archive, ArchiveError, FoundSegment, covers},
+    catalog::{ArchivedSegment, Catalog, CatalogState, Stage},
+    disk::Disk,
+    lane::errors::OpenError,
+    options::StoreOptions,
+    segment::{SegmentError, SegmentId},
+    snapshot::{kind::SegmentKind, stored::StoredSegment, view::SegmentsByTenant},
+};
+
+/// The archive, as a start finds it.
+#[derive(Debug)]
+pub(crate) struct Archived {
+    /// The archive.
+    pub(crate) archive: Arc<Archive>,
+    /// What was found in the bucket because the catalog knew nothing.
+    found: Vec<FoundSegment>,
+}
+
+/// Opens it, if there is one.
+///
+/// # Errors
+///
+/// When another process has the prefix; when the catalog is new and the bucket does not answer, for then what would be sealed might
+/// be called as something is called that is there.
+pub(crate) async fn open(
+    options: &StoreOptions,
+    disk: &Disk,
+    clock: &Clock,
+    catalog: &Catalog,
+) -> Result<Option<Archived>, OpenError> {
+    let Some(of_archive) = options.archive.clone() else { return Ok(None) };
+    let chosen = RandomState::new().build_hasher().finish() as i64;
+    let instance = catalog.instance(chosen).await?.to_string();
+    let archive = Arc::new(Archive::open(of_archive, (&options.path, &instance), disk, clock)?);
+    let mut is_new = true;
+    for signal in Signal::ALL {
+        is_new &= catalog.state(signal).await?.first_unsealed_file.is_none();
+    }
+    match archive.claim().await {
+        Ok(()) => {}
+        // What is here goes on without it, and the archiver waits for it.
+        Err(error) if error.is_away() && !is_new => {
+            tracing::error!(%error, "the archive does not answer: what is there is missing from answers until it does");
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let mut found = Vec::new();
+    if is_new {
+        found = archive.restore().await?;
+        let segments: Vec<ArchivedSegment> = found.iter().map(|found| found.segment.clone()).collect();
+        catalog.restore_archived(&segments).await?;
+    }
+    archive.learn(catalog.archived().await?, catalog.pins().await?);
+    Ok(Some(Archived { archive, found }))
+}
+
+impl Archived {
+    /// Adds what only the archive has to a state that was made from what is on local disk: its share of the ledger, and that journal files
+    /// have other numbers than those it is made of.
+    pub(crate) fn add_to(&self, signal: Signal, state: &mut CatalogState) {
+        let here: Vec<SegmentId> = state.segments.iter().map(|(id, _)| id.clone()).collect();
+        let is_here = |id: &SegmentId| here.iter().any(|other| other == id || covers(other, id));
+        let mut first_unsealed = state.first_unsealed_file.unwrap_or(1);
+        for found in self.found.iter().filter(|found| found.segment.id.signal == signal) {
+            let id = &found.segment.id;
+            first_unsealed = first_unsealed.max(id.last_file + 1);
+            if is_here(id) {
+                continue;
+            }
+            let newest_here = here.iter().filter(|other| other.tenant == id.tenant).map(|other| other.last_file).max();
+            let tally = state.ledger.entry(id.tenant.clone()).or_default();
+            match &found.ledger_after {
+                // In order: the newest one's word is the last. It knows of runs that left no segment, too.
+                Some(after) if newest_here.is_none_or(|newest| newest < id.last_file) => *tally = after.clone(),
+                _ => tally.add(&found.tally),
+            }
+        }
+        state.first_unsealed_file = Some(first_unsealed);
+    }
+
+    /// Whether a segment that is not here any more is there.
+    pub(crate) fn has(&self, id: &SegmentId) -> bool {
+        self.archive.known(id).is_some_and(|known| known.stage != Stage::Removed)
+    }
+
+    /// Opens the segments whose rows are in the archive only. One that cannot be opened is missing from answers.
+    pub(crate) async fn open_segments<S: SegmentKind>(
+        &self,
+        signal: Signal,
+        disk: &Disk,
+        segments: &mut SegmentsByTenant<S>,
+    ) {
+        let known = self.archive.all_known();
+        for archived in known.into_iter().filter(|archived| archived.id.signal == signal) {
+            let of_tenant = segments.entry(archived.id.tenant.clone()).or_default();
+            if let Some(here) = of_tenant.iter().find(|here| *here.segment_id() == archived.id) {
+                here.set_unmergeable();
+                continue;
+            }
+            if archived.stage == Stage::Removed {
+                continue;
+            }
+            match self.open_segment::<S>(&archived).await {
+                Ok(segment) => {
+                    let path = self.archive.path_of(&archived.id);
+                    of_tenant.push(Arc::new(StoredSegment::archived(segment, path, disk)));
+                }
+                Err(error) => tracing::error!(
+                    id = %archived.id, tenant = %archived.id.tenant, %error,
+                    "a segment in the archive cannot be opened: its rows are missing from answers"
+                ),
+            }
+        }
+        for of_tenant in segments.values_mut() {
+            of_tenant.sort_by_key(|segment| segment.segment_id().first_file);
+        }
+    }
+
+    async fn open_segment<S: SegmentKind>(&self, archived: &ArchivedSegment) -> Result<S, ArchiveError> {
+        match S::open_archived(&self.archive, archived) {
+            // What belongs here of it is lost or damaged: the bucket has it, too.
+            Err(SegmentError::Damaged { .. } | SegmentError::Io { .. }) => {
+                self.archive.fetch(archived.id.clone(), archived.name.clone()).await?;
+                Ok(S::open_archived(&self.archive, archived)?)
+            }
+            opened => Ok(opened?),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Brings segments to the archive: the oldest first, then their tables' logs, then what is too old goes.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use prometheus::{
+    IntCounter, IntCounterVec, IntGaugeVec, register_int_counter, register_int_counter_vec, register_int_gauge_vec,
+};
+use weir_proto::{Signal, TenantId, time::SECOND_NS};
+
+use super::merger;
+use crate::{
+    archive::{Archive, ArchiveError, Keys},
+    catalog::{ArchivedSegment, Stage},
+    lane::shared::Shared,
+    segment::{Segment, SegmentError},
+    snapshot::stored::StoredSegment,
+};
+
+/// How often it looks when nobody rings.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Waits after failures: the first, and the longest.
+const RETRY_S: (u64, u64) = (1, 60);
+
+/// Beyond this share of `size_max` the oldest segments go out whatever their size and age.
+const PRESSURE: f64 = 0.8;
+
+static ARCHIVED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    let text = "Items in segments that were uploaded to the archive, by signal.";
+    register_int_counter_vec!("weir_archive_uploaded_items_total", text, &["signal"]).expect("registered once")
+});
+static COMMITTED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    let text = "Items that were committed to the archive's tables, by signal.";
+    register_int_counter_vec!("weir_archive_committed_items_total", text, &["signal"]).expect("registered once")
+});
+static FAILURES: LazyLock<IntCounter> = LazyLock::new(|| {
+    register_int_counter!("weir_archive_failures_total", "Attempts to archive, commit or delete that failed.")
+        .expect("registered once")
+});
+static LAG: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    let text = "Seconds that the oldest item that is not in its table yet is overdue, by signal; 0 when none is.";
+    register_int_gauge_vec!("weir_archive_lag_seconds", text, &["signal"]).expect("registered once")
+});
+static SEGMENTS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    let text = "Segments in the archive, by signal and stage (uploaded, committed, removed).";
+    register_int_gauge_vec!("weir_archive_segments", text, &["signal", "stage"]).expect("registered once")
+});
+
+/// What has failed, and until when nothing is tried.
+#[derive(Debug, Default)]
+struct Patience {
+    failures: u32,
+    until_ns: u64,
+}
+
+/// Runs until the store stops; then commits what was uploaded, and lets go of the prefix.
+pub(crate) fn run(shared: &Arc<Shared>) {
+    let Some(archive) = shared.archive.clone() else { return };
+    let mut patience = Patience::default();
+    archive.keep_claim();
+    while !shared.is_stopping() {
+        let now_ns = archive.now_ns();
+        measure(shared, &archive);
+        if now_ns < patience.until_ns && patience.until_ns - now_ns <= RETRY_S.1 * SECOND_NS {
+            shared.pause(TICK);
+            continue;
+        }
+        if let Some(reason) = archive.taken() {
+            // Whatever it was, two writers would take from each other.
+            shared.fail(reason);
+            return;
+        }
+        match step(shared, &archive) {
+            Ok(true) => patience = Patience::default(),
+            Ok(false) => shared.wait(TICK),
+            Err(ArchiveError::Segment(SegmentError::Stopped) | ArchiveError::Stopped) => shared.pause(TICK),
+            Err(error) => patience.failed(now_ns, &error),
+        }
+    }
+    let is_failed = shared.failure.borrow().is_some();
+    if !is_failed && let Err(error) = publish_all(shared, &archive).and_then(|_| archive.release()) {
+        tracing::warn!(%error, "the archive has not all that was uploaded in its tables: the next start goes on");
+    }
+}
+
+impl Patience {
+    fn failed(&mut self, now_ns: u64, error: &ArchiveError) {
+        FAILURES.inc();
+        self.failures += 1;
+        let wait_s = (RETRY_S.0 << self.failures.min(6).saturating_sub(1)).min(RETRY_S.1);
+        self.until_ns = now_ns + wait_s * SECOND_NS;
+        tracing::error!(%error, wait_s, "cannot archive; trying again later. Nothing is lost, and nothing here is deleted");
+    }
+}
+
+/// Does one thing that there is to do; false when there is none.
+pub(crate) fn step(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Result<bool, ArchiveError> {
+    // Before more is uploaded, what is overdue becomes visible to the table's readers.
+    if is_commit_due(archive) && publish_all(shared, archive)? {
+        return Ok(true);
+    }
+    if let Some(stored) = next_due(shared, archive) {
+        upload(shared, archive, &stored)?;
+        return Ok(true);
+    }
+    if super::archive_retention::remove_expired(shared, archive)? {
+        return Ok(true);
+    }
+    super::archive_retention::delete_objects(shared, archive)
+}
+
+/// The oldest segment that has to go out.
+pub(crate) fn next_due(shared: &Shared, archive: &Archive) -> Option<Arc<StoredSegment>> {
+    let view = shared.views.current();
+    let now_ns = archive.now_ns();
+    for signal in Signal::WITH_ROWS {
+        let by_tenant = view.segments(signal);
+        let mut tenants: Vec<&TenantId> = by_tenant.keys().collect();
+        tenants.sort_unstable();
+        for tenant in tenants {
+            let is_waiting = |segment: &&Arc<StoredSegment>| {
+                !segment.is_archived() && segment.rows() > 0 && archive.known(segment.id()).is_none()
+            };
+            let waiting: Vec<&Arc<StoredSegment>> = by_tenant[tenant].iter().filter(is_waiting).collect();
+            let is_due = |segment: &&Arc<StoredSegment>| is_due(shared, archive, segment, now_ns);
+            let Some(last) = waiting.iter().rposition(is_due) else { continue };
+            // Neighbours that are old and small become one first.
+            if merger::next_of_old(shared, signal, tenant).is_some() {
+                continue;
+            }
+            // In their order: a table's transactions count by it. One that is damaged is saved first.
+            let first = waiting[..=last].first().filter(|segment| !segment.is_damaged());
+            if let Some(first) = first {
+                return Some(Arc::clone(first));
+            }
+        }
+    }
+    None
+}
+
+/// Whether a segment is large or old enough to go out, or the disk has to be made free.
+fn is_due(shared: &Shared, archive: &Archive, segment: &StoredSegment, now_ns: u64) -> bool {
+    let age_ns = now_ns.saturating_sub(segment.age_from_ns());
+    segment.bytes() >= archive.options.segment_bytes_min
+        || Duration::from_nanos(age_ns) >= archive.options.segment_age_max
+        || is_pressed(shared)
+}
+
+/// Whether segments on local disk come near to what they may take.
+fn is_pressed(shared: &Shared) -> bool {
+    let Some(bytes_max) = shared.options.size_bytes_max else { return false };
+    let bytes: u64 = shared.views.current().retained().iter().map(|segment| segment.size_bytes()).sum();
+    bytes as f64 > bytes_max as f64 * PRESSURE
+}
+
+fn upload(shared: &Arc<Shared>, archive: &Arc<Archive>, stored: &Arc<StoredSegment>) -> Result<(), ArchiveError> {
+    {
+        // From here on no merge that has not ended yet may take it.
+        let _changing = shared.segments_change.lock();
+        stored.set_unmergeable();
+    }
+    let uploaded = match archive.upload(stored.segment(), &|| shared.is_stopping()) {
+        Ok(uploaded) => uploaded,
+        Err(error) => {
+            if let ArchiveError::Segment(damage @ SegmentError::Damaged { .. }) = &error {
+                stored.report(damage);
+            }
+            return Err(error);
+        }
+    };
+    let _changing = shared.segments_change.lock();
+    if shared.runtime.block_on(shared.catalog.add_archived(&uploaded))? {
+        tracing::info!(id = %uploaded.id, tenant = %uploaded.id.tenant, bytes = uploaded.bytes, "a segment is in the archive");
+        ARCHIVED.with_label_values(&[uploaded.id.signal.name()]).inc_by(uploaded.rows);
+        archive.note(&uploaded.id.clone(), Some(uploaded));
+    }
+    archive.step("noted")
+}
+
+/// Whether something that was uploaded has waited long enough for its commit.
+fn is_commit_due(archive: &Archive) -> bool {
+    let now_ns = archive.now_ns();
+    let waits = |segment: &ArchivedSegment| {
+        // A clock that was set back says nothing.
+        let age_ns = now_ns.checked_sub(segment.since_ns);
+        segment.stage == Stage::Uploaded
+            && age_ns.is_none_or(|age_ns| Duration::from_nanos(age_ns) >= archive.options.commit_interval)
+    };
+    archive.all_known().iter().any(waits)
+}
+
+/// Commits everything that was uploaded; whether there was anything.
+pub(crate) fn publish_all(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Result<bool, ArchiveError> {
+    let mut waiting: BTreeMap<(Signal, TenantId), Vec<ArchivedSegment>> = BTreeMap::new();
+    for segment in archive.all_known() {
+        if segment.stage == Stage::Uploaded {
+            waiting.entry((segment.id.signal, segment.id.tenant.clone())).or_default().push(segment);
+        }
+    }
+    let is_any = !waiting.is_empty();
+    for ((signal, tenant), segments) in waiting {
+        let open = |archived: ArchivedSegment| Ok((archived.clone(), archive.open_segment(&archived)?));
+        let segments: Vec<(ArchivedSegment, Segment)> =
+            segments.into_iter().map(open).collect::<Result<_, SegmentError>>()?;
+        archive.publish(signal, &tenant, &segments)?;
+        archive.step("committed")?;
+        let ids: Vec<_> = segments.iter().map(|(archived, _)| archived.id.clone()).collect();
+        let now_ns = archive.now_ns();
+        shared.runtime.block_on(shared.catalog.set_stage(&ids, Stage::Committed, now_ns))?;
+        let mut rows = 0;
+        for (archived, _) in segments {
+            rows += archived.rows;
+            let id = archived.id.clone();
+            archive.note(&id, Some(ArchivedSegment { stage: Stage::Committed, since_ns: now_ns, ..archived }));
+        }
+        tracing::info!(%signal, %tenant, segments = ids.len(), rows, "committed to the archive's table");
+        COMMITTED.with_label_values(&[signal.name()]).inc_by(rows);
+    }
+    Ok(is_any)
+}
+
+/// Says how far behind it is.
+fn measure(shared: &Shared, archive: &Archive) {
+    let known = archive.all_known();
+    for signal in Signal::WITH_ROWS {
+        LAG.with_label_values(&[signal.name()]).set(lag_s(shared, archive, signal) as i64);
+        for stage in [Stage::Uploaded, Stage::Committed, Stage::Removed] {
+            let count = known.iter().filter(|segment| segment.id.signal == signal && segment.stage == stage).count();
+            SEGMENTS.with_label_values(&[signal.name(), stage.name()]).set(count as i64);
+        }
+    }
+}
+
+/// Seconds that a signal's oldest item which its table does not have is overdue.
+pub(crate) fn lag_s(shared: &Shared, archive: &Archive, signal: Signal) -> u64 {
+    let view = shared.views.current();
+    let segments = view.segments(signal).values().flatten();
+    let waiting = segments
+        .filter(|segment| segment.rows() > 0 && !segment.is_archived() && !archive.is_safe(segment.id()))
+        .map(|segment| segment.age_from_ns())
+        .min();
+    let due = archive.options.segment_age_max.saturating_add(archive.options.commit_interval);
+    let due_ns = u64::try_from(due.as_nanos()).unwrap_or(u64::MAX);
+    let overdue_ns = waiting.map_or(0, |since| archive.now_ns().saturating_sub(since).saturating_sub(due_ns));
+    overdue_ns / SECOND_NS
+}
+
+/// The keys of a segment's objects, the manifest first: a start that finds none knows nothing of the others.
+pub(crate) fn keys_of(archived: &ArchivedSegment) -> [String; 3] {
+    let keys = Keys::of(&archived.id, &archived.name);
+    [keys.manifest, keys.index, keys.rows]
+}
