@@ -159,7 +159,7 @@ fn a_wrong_name_says_where_and_what_to_write() {
         (
             "storage:\n  retenton: {traces: 7d}\n",
             "weir.yaml:2:3: unknown key `retenton`; did you mean `retention`? Known here: path, retention, size_max, \
-             free_min, series_max, series_per_job_max, metric_families_max, exemplars_max, accept, journal, head, seal, merge, logs",
+             free_min, series_max, series_per_job_max, metric_families_max, exemplars_max, accept, journal, head, seal, merge, logs, archive",
         ),
         (
             "recievers: {}\n",
@@ -299,12 +299,12 @@ fn a_wrong_value_says_where_and_what_to_write() {
             "storage: {size_max: '${env:LONG_NAME}', sise_max: 1}\n",
             "weir.yaml:1:21: storage.size_max: `x` is not a size; write it like 64MiB, 100GB or 4096 (KiB, MiB, GiB, TiB, kB, MB, GB, TB)\n\
              weir.yaml:1:41: unknown key `sise_max`; did you mean `size_max`? Known here: path, retention, size_max, \
-             free_min, series_max, series_per_job_max, metric_families_max, exemplars_max, accept, journal, head, seal, merge, logs",
+             free_min, series_max, series_per_job_max, metric_families_max, exemplars_max, accept, journal, head, seal, merge, logs, archive",
         ),
         (
             "storage: {path: '${env:LONG_NAME}', sise_max: 1}\n",
             "weir.yaml:1:37: unknown key `sise_max`; did you mean `size_max`? Known here: path, retention, size_max, \
-             free_min, series_max, series_per_job_max, metric_families_max, exemplars_max, accept, journal, head, seal, merge, logs",
+             free_min, series_max, series_per_job_max, metric_families_max, exemplars_max, accept, journal, head, seal, merge, logs, archive",
         ),
         (
             "storage: {path: \"${env:NOWHERE}\"}\n",

@@ -49,7 +49,7 @@ impl Server {
 
     /// Waits between two questions.
     pub(crate) fn wait(&self, length: Duration) {
-        self.runtime.block_on(tokio::time::sleep(length));
+        self.runtime.block_on(async { tokio::time::sleep(length).await });
     }
 
     fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> anyhow::Result<Answered> {

@@ -5,13 +5,11 @@ use weir_proto::{
     otlp::metrics::{ExemplarPoint, NumberValue, in_words},
 };
 
-use super::{config::MetricsConfig, naming::label_name};
-
 /// Characters that its labels may have together (OpenMetrics).
 const CHARS_MAX: usize = 128;
 
-/// An exemplar with its trace; its attributes too, as far as there is room for all of them.
-pub(super) fn exemplar(point: &ExemplarPoint<'_>, config: &MetricsConfig) -> Option<Exemplar> {
+/// An exemplar with its trace; its attributes too, under their own names, as far as there is room for all of them.
+pub(super) fn exemplar(point: &ExemplarPoint<'_>) -> Option<Exemplar> {
     let value = point.value.map(NumberValue::as_f64)?;
     let mut pairs: Vec<(String, String)> = Vec::new();
     for (name, id, length) in [("trace_id", point.trace_id, 16), ("span_id", point.span_id, 8)] {
@@ -24,7 +22,7 @@ pub(super) fn exemplar(point: &ExemplarPoint<'_>, config: &MetricsConfig) -> Opt
     for attribute in point.attributes.iter() {
         let (key, value) = (String::from_utf8_lossy(attribute.key), in_words(attribute.value));
         chars += key.chars().count() + value.chars().count();
-        own.push((label_name(&key, config), value.into_owned()));
+        own.push((key.into_owned(), value.into_owned()));
     }
     if chars <= CHARS_MAX {
         for (name, value) in own {

@@ -23,6 +23,8 @@ pub(super) struct Surroundings {
     instance: String,
     /// Attributes that `target_info` has, by their own names.
     info: Vec<(String, String)>,
+    /// Whether any attribute says more than job and instance do.
+    says_more: bool,
 }
 
 impl Surroundings {
@@ -49,9 +51,10 @@ impl Surroundings {
             config,
         );
         let is_identifying = |key: &str| [SERVICE_NAME, SERVICE_NAMESPACE, SERVICE_INSTANCE].contains(&key);
+        let says_more = all.keys().any(|key| !is_identifying(key));
         let info = all.iter().filter(|(key, _)| config.keep_identifying_resource_attributes || !is_identifying(key));
         let info = info.map(|(key, value)| (key.clone(), value.clone())).collect();
-        Self { promoted, scope: Vec::new(), job, instance, info }
+        Self { promoted, scope: Vec::new(), job, instance, info, says_more }
     }
 
     /// The labels of a scope come to those of its resource.
@@ -61,18 +64,19 @@ impl Surroundings {
             return;
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        self.scope.push(("otel_scope_name".into(), text(scope.name)));
-        self.scope.push(("otel_scope_version".into(), text(scope.version)));
-        self.scope.push(("otel_scope_schema_url".into(), text(scope.schema_url)));
         for attribute in scope.attributes.iter() {
             let key = label_name(&format!("otel_scope_{}", text(attribute.key)), config);
             self.scope.push((key, in_words(attribute.value).into_owned()));
         }
+        // Later ones win: an attribute that is called `name` is not the scope's.
+        self.scope.push(("otel_scope_name".into(), text(scope.name)));
+        self.scope.push(("otel_scope_version".into(), text(scope.version)));
+        self.scope.push(("otel_scope_schema_url".into(), text(scope.schema_url)));
     }
 
     /// The labels of `target_info`; `None` where there is nothing to say, or of nobody.
     pub(super) fn target_info(&self, config: &MetricsConfig) -> Option<Labels> {
-        if self.info.is_empty() || (self.job.is_empty() && self.instance.is_empty()) {
+        if !self.says_more || (self.job.is_empty() && self.instance.is_empty()) {
             return None;
         }
         let own = joined(self.info.iter().map(|(key, value)| (key.as_str(), value.clone())), config);

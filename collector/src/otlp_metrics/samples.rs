@@ -189,7 +189,7 @@ impl Translation<'_, '_> {
         series_of: impl Fn(f64) -> Option<SeriesRef>,
     ) {
         for point in points {
-            let Some(exemplar) = exemplar(&point, self.context.config) else { continue };
+            let Some(exemplar) = exemplar(&point) else { continue };
             if self.context.accept.check(exemplar.time_ms).is_ok()
                 && let Some(series) = series_of(exemplar.value)
             {

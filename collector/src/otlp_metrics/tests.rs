@@ -101,7 +101,7 @@ async fn numbers_get_names_labels_and_a_target() {
         [
             r#"a_b_seconds_total{instance="i1", job="eu/shop", list="[1,\"b\\\"\"]", x_y="1;2"} 7 @5 since 1"#,
             r#"target_info{host_name="h", instance="i1", job="eu/shop"} 1 @5"#,
-            r#"a_b_seconds_total{instance="i1", job="eu/shop", list="[1,\"b\\\"\"]", x_y="1;2"} # {k_l="v", trace_id="0102030405060708090a0b0c0d0e0f10"} 0.5"#,
+            r#"a_b_seconds_total{instance="i1", job="eu/shop", list="[1,\"b\\\"\"]", x_y="1;2"} # {k.l="v", trace_id="0102030405060708090a0b0c0d0e0f10"} 0.5"#,
         ]
     );
     let metadata = bench.translate(&sum(&points, 2, true), &resource).batch.metadata;
@@ -134,6 +134,10 @@ async fn prometheus_own_keys() {
     assert_eq!(lines[0], r#"a_b_ratio{job="shop", otel_scope_name="lib", otel_scope_version="1", x_y="1"} 1.5 @5"#);
     let lines = with(|config| config.keep_identifying_resource_attributes = true).await;
     assert_eq!(lines[1], r#"target_info{host_name="h", job="shop", service_name="shop"} 1 @5"#);
+    // What only names the target says nothing of it.
+    let keeping = bench(|config| config.keep_identifying_resource_attributes = true).await;
+    let lines = keeping.lines(&metrics, &json!([text("service.name", "shop"), text("service.instance.id", "1")]));
+    assert_eq!(lines, [r#"a_b_ratio{instance="1", job="shop", x_y="1"} 1.5 @5"#]);
 }
 
 #[tokio::test]

@@ -384,6 +384,8 @@ impl<'a> Exposition<'a> {
             match self.body.get(self.at) {
                 Some(b',') => self.at += 1,
                 Some(b'}') => {}
+                // Prometheus' own format does without commas, as Prometheus reads it.
+                Some(_) if self.format == TextFormat::Prometheus => {}
                 _ => return Err(Problem::new("expected comma or brace close")),
             }
         }

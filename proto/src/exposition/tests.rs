@@ -59,6 +59,8 @@ fn the_older_format() {
          __name__=a_count 1\n"
     );
     assert_eq!(text("# TYPE \"u.m\" counter\n# HELP a\n"), "TYPE u.m counter\nHELP a \"\"\n");
+    assert_eq!(text("a{b=\"c\" d=\"e\"} 1\n"), "__name__=a,b=c,d=e 1\n");
+    assert!(open("a{b=\"c\" d=\"e\"} 1\n# EOF\n").starts_with("line 1: "));
 }
 
 #[test]

@@ -28,6 +28,7 @@ use crate::{
     segment::{
         Segment, SegmentError, SegmentId,
         archived::{ArchivedManifest, WrittenFiles, write_archived, write_stub},
+        series::{SeriesSegment, write_archived_series, write_series_stub},
     },
 };
 
@@ -261,6 +262,21 @@ impl Archive {
         Segment::open_archived(&path, self.object(keys.rows, rows_bytes))
     }
 
+    /// Opens a segment of metrics whose chunks are in the bucket, from what is here of it.
+    pub(crate) fn open_series(&self, archived: &ArchivedSegment) -> Result<SeriesSegment, SegmentError> {
+        let bytes = self.manifest_of(archived)?.chunks_bytes();
+        let bytes = bytes.ok_or_else(|| SegmentError::Encode(format!("{}: no manifest of series", archived.id)))?;
+        let keys = Keys::of(&archived.id, &archived.name);
+        SeriesSegment::open_archived(&self.path_of(&archived.id), self.object(keys.chunks, bytes))
+    }
+
+    /// The manifest that is here of a segment in the bucket.
+    pub(super) fn manifest_of(&self, archived: &ArchivedSegment) -> Result<ArchivedManifest, SegmentError> {
+        let path = self.path_of(&archived.id).join("manifest.json");
+        let bytes = std::fs::read(&path).map_err(|source| SegmentError::Io { path, source })?;
+        ArchivedManifest::read(&bytes)
+    }
+
     /// Where it is opened from.
     pub(crate) fn path_of(&self, id: &SegmentId) -> PathBuf {
         self.folder_of(id).join(id.to_string())
@@ -284,15 +300,14 @@ impl Archive {
     /// comes to the same.
     pub(crate) fn upload(
         &self,
-        segment: &Arc<Segment>,
+        segment: Outgoing<'_>,
         should_stop: &dyn Fn() -> bool,
     ) -> Result<ArchivedSegment, ArchiveError> {
         let id = segment.id();
         let parent = self.folder_of(id);
         self.disk.make_folders(&parent).map_err(|source| ArchiveError::Io { path: parent.clone(), source })?;
-        let folder = write_archived(&self.disk, &parent, segment, ZSTD_LEVEL, should_stop)?;
+        let files = segment.write(&self.disk, &parent, should_stop)?;
         self.step("written")?;
-        let files = WrittenFiles::of(&folder, segment);
         let io = |path: &Path| {
             let path = path.to_owned();
             move |source| ArchiveError::Io { path, source }
@@ -301,8 +316,7 @@ impl Archive {
         let name = name_of(id, crc32c);
         let keys = Keys::of(id, &name);
         let manifest = std::fs::read(&files.manifest).map_err(io(&files.manifest))?;
-        let (rows_bytes, index_bytes) = ArchivedManifest::read(&manifest)?.bytes();
-        let bytes = rows_bytes + index_bytes + manifest.len() as u64;
+        let bytes = ArchivedManifest::read(&manifest)?.objects_bytes() + manifest.len() as u64;
         let (bucket, rows_key, rows) = (self.bucket.clone(), keys.rows, files.rows.clone());
         self.wait(async move { bucket.put_file(&rows_key, &rows, Some(crc32c)).await })?;
         self.step("rows uploaded")?;
@@ -310,12 +324,18 @@ impl Archive {
             let (bucket, key) = (self.bucket.clone(), keys.index);
             self.wait(async move { bucket.put_file(&key, &index, None).await })?;
         }
+        if let Some(chunks) = files.chunks.clone() {
+            let (bucket, key) = (self.bucket.clone(), keys.chunks);
+            self.wait(async move { bucket.put_file(&key, &chunks, None).await })?;
+        }
         self.step("index uploaded")?;
         // The last: who finds it finds all of it.
         let (bucket, key) = (self.bucket.clone(), keys.manifest);
         self.wait(async move { bucket.put_new(&key, manifest.into()).await })?;
         self.step("uploaded")?;
-        self.disk.unlink(&files.rows).map_err(io(&files.rows))?;
+        for path in [Some(&files.rows), files.chunks.as_ref()].into_iter().flatten() {
+            self.disk.unlink(path).map_err(io(path))?;
+        }
         let (age_from_ns, since_ns) = (segment.age_from_ns(), self.clock.now_ns());
         let rows = segment.rows();
         Ok(ArchivedSegment { id: id.clone(), name, rows, bytes, age_from_ns, stage: Stage::Uploaded, since_ns })
@@ -356,6 +376,12 @@ async fn fetch(
     if *manifest.id() != id {
         return Err(ArchiveError::Foreign(keys.manifest));
     }
+    if manifest.chunks_bytes().is_some() {
+        let index = bucket.get(&keys.index).await?;
+        disk.make_folders(&parent).map_err(|source| ArchiveError::Io { path: parent.clone(), source })?;
+        write_series_stub(&disk, &parent, &bytes, &index)?;
+        return Ok(manifest);
+    }
     let footer = bucket.get_ranges(&keys.rows, &[manifest.footer()]).await?.concat();
     let index = match manifest.has_index() {
         true => Some(bucket.get(&keys.index).await?),
@@ -364,6 +390,52 @@ async fn fetch(
     disk.make_folders(&parent).map_err(|source| ArchiveError::Io { path: parent.clone(), source })?;
     write_stub(&disk, &parent, &bytes, index.as_deref(), &footer)?;
     Ok(manifest)
+}
+
+/// A segment that goes out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Outgoing<'a> {
+    /// Spans or lines.
+    Rows(&'a Arc<Segment>),
+    /// Metrics.
+    Series(&'a SeriesSegment),
+}
+
+impl Outgoing<'_> {
+    fn id(&self) -> &SegmentId {
+        match self {
+            Self::Rows(segment) => segment.id(),
+            Self::Series(segment) => segment.id(),
+        }
+    }
+
+    fn rows(&self) -> u64 {
+        match self {
+            Self::Rows(segment) => segment.rows(),
+            Self::Series(segment) => segment.samples(),
+        }
+    }
+
+    fn age_from_ns(&self) -> u64 {
+        match self {
+            Self::Rows(segment) => segment.age_from_ns(),
+            Self::Series(segment) => segment.age_from_ns(),
+        }
+    }
+
+    /// Writes its copy below `parent`.
+    fn write(&self, disk: &Disk, parent: &Path, stop: &dyn Fn() -> bool) -> Result<WrittenFiles, SegmentError> {
+        match self {
+            Self::Rows(segment) => {
+                let folder = write_archived(disk, parent, segment, ZSTD_LEVEL, stop)?;
+                Ok(WrittenFiles::of(&folder, segment))
+            }
+            Self::Series(segment) => {
+                let folder = write_archived_series(disk, parent, segment, ZSTD_LEVEL, stop)?;
+                Ok(WrittenFiles::of_series(&folder))
+            }
+        }
+    }
 }
 
 fn bucket_options(options: &ArchiveOptions) -> BucketOptions {

@@ -143,6 +143,12 @@ impl Archive {
         if index_bytes.is_some() {
             self.check_length(bucket, &keys.index, index_bytes).await?;
         }
+        let chunks_bytes = manifest.as_ref().and_then(ArchivedManifest::chunks_bytes);
+        if chunks_bytes.is_some() && self.check_length(bucket, &keys.chunks, chunks_bytes).await? && deep {
+            if let Err(error) = bucket.sum(&keys.chunks).await {
+                self.not_there(&keys.chunks, error)?;
+            }
+        }
         if let (true, true, Some(bytes)) = (deep, is_there, rows_bytes) {
             self.check_bytes(bucket, segment, &keys.rows, bytes).await?;
         }

@@ -121,14 +121,13 @@ impl Archive {
 }
 
 fn of_manifest(manifest: &ArchivedManifest, name: String, now_ns: u64) -> FoundSegment {
-    let (rows_bytes, index_bytes) = manifest.bytes();
     let (tally, ledger_after) = manifest.tallies();
     FoundSegment {
         segment: ArchivedSegment {
             id: manifest.id().clone(),
             name,
             rows: manifest.rows(),
-            bytes: rows_bytes + index_bytes,
+            bytes: manifest.objects_bytes(),
             age_from_ns: manifest.age_from_ns(),
             stage: Stage::Uploaded,
             since_ns: now_ns,

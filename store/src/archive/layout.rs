@@ -1,8 +1,8 @@
 //! Where things lie in the bucket.
 //!
 //! `<tenant>/<table>/` is an open table: files of rows, and `_delta_log/`. What only Weir reads lies under `_weir/`, so that nobody
-//! takes it for a part of a table: `_weir/segments/<signal>/<tenant>/<name>.json` and `.idx` are a segment's manifest and trace-id
-//! index, `_weir/owner.json` says who writes here.
+//! takes it for a part of a table: `_weir/segments/<signal>/<tenant>/<name>.json` and `.idx` are a segment's manifest and index
+//! (of metrics, `.chunks` are its samples), `_weir/owner.json` says who writes here.
 
 use weir_proto::{Signal, TenantId};
 
@@ -23,8 +23,10 @@ pub(crate) struct Keys {
     pub(crate) path: String,
     /// The same in the bucket.
     pub(crate) rows: String,
-    /// The trace-id index.
+    /// The index: of trace ids, or of series.
     pub(crate) index: String,
+    /// The chunks of series.
+    pub(crate) chunks: String,
     /// The manifest.
     pub(crate) manifest: String,
 }
@@ -60,6 +62,7 @@ impl Keys {
             table,
             path,
             index: format!("{beside}.idx"),
+            chunks: format!("{beside}.chunks"),
             manifest: format!("{beside}.json"),
         }
     }

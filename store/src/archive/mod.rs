@@ -16,7 +16,7 @@ mod publish;
 
 use std::{io, path::PathBuf};
 
-pub(crate) use archive::Archive;
+pub(crate) use archive::{Archive, Outgoing};
 pub use check::{ArchiveCheck, ArchiveFinding};
 pub(crate) use found::{FoundSegment, covers};
 pub(crate) use layout::Keys;

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     catalog::ArchivedSegment,
     segment::{
-        Segment,
+        Segment, SegmentError,
         archived::{ColumnType, TABLE_VERSION, table_columns},
     },
 };
@@ -88,14 +88,36 @@ impl Archive {
         Ok(opened.await?)
     }
 
+    /// What a table's log is to say of a segment's file.
+    pub(crate) fn file_of(&self, archived: &ArchivedSegment) -> Result<DataFile, SegmentError> {
+        if archived.id.signal != Signal::Metrics {
+            return Ok(data_file(archived, &self.open_segment(archived)?));
+        }
+        let manifest = self.manifest_of(archived)?;
+        let (mut columns, mut rows) = (Vec::new(), 0);
+        if let Some(bounds) = manifest.series_bounds() {
+            let ((min_ms, max_ms), metrics) = (bounds.time_ms, bounds.metrics);
+            rows = bounds.rows;
+            let micros = |ms: i64| Some(Statistic::TimestampMicros(ms.saturating_mul(1000)));
+            let times = ColumnStatistics { min: micros(min_ms), max: micros(max_ms), nulls: Some(0) };
+            columns.push(("time".to_owned(), times));
+            if let Some((min, max)) = metrics {
+                let bounds = (Some(Statistic::Text(min)), Some(Statistic::Text(max)));
+                columns.push(("metric".to_owned(), ColumnStatistics { min: bounds.0, max: bounds.1, nulls: Some(0) }));
+            }
+        }
+        let statistics = FileStatistics { rows, columns };
+        Ok(described(archived, manifest.bytes().0, &statistics))
+    }
+
     /// Commits what was uploaded of one tenant's signal, with what the table's log is to say of each. Done again, it changes nothing.
     pub(crate) fn publish(
         self: &Arc<Self>,
         signal: Signal,
         tenant: &TenantId,
-        segments: &[(ArchivedSegment, Segment)],
+        segments: &[(ArchivedSegment, DataFile)],
     ) -> Result<(), ArchiveError> {
-        let adds: Vec<DataFile> = segments.iter().map(|(archived, segment)| data_file(archived, segment)).collect();
+        let adds: Vec<DataFile> = segments.iter().map(|(_, file)| file.clone()).collect();
         let version = segments.iter().map(|(archived, _)| i64::from(archived.id.last_file)).max().unwrap_or(0);
         self.change(signal, tenant, adds, Vec::new(), Some(version))
     }
@@ -143,11 +165,15 @@ impl Archive {
 }
 
 fn data_file(archived: &ArchivedSegment, segment: &Segment) -> DataFile {
+    described(archived, segment.rows_bytes(), &statistics(segment))
+}
+
+fn described(archived: &ArchivedSegment, bytes: u64, statistics: &FileStatistics) -> DataFile {
     DataFile {
         path: Keys::of(&archived.id, &archived.name).path,
-        bytes: segment.rows_bytes(),
+        bytes,
         modified_ms: (archived.since_ns / 1_000_000) as i64,
-        stats: Some(statistics(segment).to_json()),
+        stats: Some(statistics.to_json()),
         tags: BTreeMap::new(),
     }
 }

@@ -6,7 +6,7 @@ use weir_proto::Signal;
 
 use super::view::{SegmentsByTenant, View};
 use crate::{
-    archive::Archive,
+    archive::{Archive, Outgoing},
     catalog::ArchivedSegment,
     disk::Disk,
     ledger::Tally,
@@ -74,6 +74,12 @@ pub(crate) trait SegmentKind: Debug + Send + Sync + Sized + 'static {
     /// Opens one whose rows are in the archive.
     fn open_archived(archive: &Archive, archived: &ArchivedSegment) -> Result<Self, SegmentError>;
 
+    /// As what goes out to the archive.
+    fn outgoing(this: &Arc<Self>) -> Outgoing<'_>;
+
+    /// Whether its items are in the archive only.
+    fn is_elsewhere(&self) -> bool;
+
     /// Its first and last moment, Unix ns.
     fn moments_ns(&self) -> (u64, u64);
 
@@ -122,6 +128,14 @@ impl SegmentKind for Segment {
 
     fn open_archived(archive: &Archive, archived: &ArchivedSegment) -> Result<Self, SegmentError> {
         archive.open_segment(archived)
+    }
+
+    fn outgoing(this: &Arc<Self>) -> Outgoing<'_> {
+        Outgoing::Rows(this)
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        self.is_archived()
     }
 
     fn moments_ns(&self) -> (u64, u64) {
@@ -190,9 +204,16 @@ impl SegmentKind for SeriesSegment {
         Self::open(path)
     }
 
-    fn open_archived(_: &Archive, archived: &ArchivedSegment) -> Result<Self, SegmentError> {
-        // The archive takes no samples yet: whoever wrote this one knows more.
-        Err(SegmentError::Encode(format!("{} is in the archive, which this weir does not read", archived.id)))
+    fn open_archived(archive: &Archive, archived: &ArchivedSegment) -> Result<Self, SegmentError> {
+        archive.open_series(archived)
+    }
+
+    fn outgoing(this: &Arc<Self>) -> Outgoing<'_> {
+        Outgoing::Series(this)
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        self.is_archived()
     }
 
     fn moments_ns(&self) -> (u64, u64) {

@@ -168,7 +168,8 @@ impl View {
     pub(crate) fn retained(&self) -> Vec<Arc<dyn Retained>> {
         let here = self.all_segments().filter(|segment| !segment.is_archived());
         let rows = here.map(|segment| segment.clone() as Arc<dyn Retained>);
-        let series = self.metrics.segments.values().flatten().map(|segment| segment.clone() as Arc<dyn Retained>);
+        let series = self.metrics.segments.values().flatten().filter(|segment| !segment.is_archived());
+        let series = series.map(|segment| segment.clone() as Arc<dyn Retained>);
         rows.chain(series).collect()
     }
 }
@@ -235,11 +236,19 @@ impl Views {
     /// Takes segments out whose rows are in the archive; what is here of them goes with the last reader.
     pub(crate) fn forget_archived(&self, ids: &[SegmentId]) {
         let view = self.current();
-        let is_one = |segment: &&Arc<StoredSegment>| segment.is_archived() && ids.contains(segment.id());
-        let gone: Vec<Arc<StoredSegment>> = view.all_segments().filter(is_one).cloned().collect();
-        for segment in gone {
-            let id = segment.id().clone();
-            self.change_segments((id.signal, &id.tenant), std::slice::from_ref(&segment), &[]);
+        self.forget_those(view.all_segments(), ids);
+        self.forget_those(view.metrics.segments.values().flatten(), ids);
+    }
+
+    fn forget_those<'a, S: SegmentKind>(
+        &self,
+        segments: impl Iterator<Item = &'a Arc<StoredSegment<S>>>,
+        ids: &[SegmentId],
+    ) {
+        let is_one = |segment: &&Arc<StoredSegment<S>>| segment.is_elsewhere() && ids.contains(segment.segment_id());
+        for segment in segments.filter(is_one) {
+            let id = segment.segment_id().clone();
+            self.change_segments((id.signal, &id.tenant), std::slice::from_ref(segment), &[]);
             segment.retire();
         }
     }

@@ -109,7 +109,8 @@ impl Store {
             let of_archive = known(&id);
             let name = (Signal::Metrics, id.to_string());
             let mut place = place_of(of_archive.as_ref(), name, segment.samples(), segment.time_ns());
-            place.local_bytes = Some(segment.size_bytes());
+            place.local_bytes = (!segment.is_archived()).then(|| segment.size_bytes());
+            place.pinned = archive.is_some_and(|archive| archive.is_pinned(Signal::Metrics, segment.time_ns()));
             places.push(place);
         }
         places
@@ -120,7 +121,8 @@ impl Store {
         let shared = &self.0.shared;
         let archive = shared.archive.as_ref()?;
         let view = shared.views.current();
-        let signals = Signal::WITH_ROWS.into_iter().map(|signal| {
+        let retained = view.retained();
+        let signals = Signal::ALL.into_iter().map(|signal| {
             let mut status = ArchivedSignal {
                 signal,
                 waiting: Share::default(),
@@ -129,9 +131,10 @@ impl Store {
                 removed: Share::default(),
                 lag_s: crate::upkeep::archiver::lag_s(shared, archive, signal),
             };
-            for segment in view.segments(signal).get(tenant).into_iter().flatten() {
-                if !segment.is_archived() && segment.rows() > 0 && archive.known(segment.id()).is_none() {
-                    status.waiting.add(segment.rows(), segment.bytes());
+            for segment in &retained {
+                let (id, items) = segment.listed();
+                if id.signal == signal && id.tenant == *tenant && items > 0 && archive.known(&id).is_none() {
+                    status.waiting.add(items, segment.size_bytes());
                 }
             }
             for known in archive.all_known() {

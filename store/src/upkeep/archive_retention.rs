@@ -19,15 +19,15 @@ const AHEAD_MAX: Duration = Duration::from_secs(24 * 3600);
 /// The time by which things are too old: the clock's, but no more than a day behind the newest that a signal has of all that arrived. A
 /// clock that jumps years ahead deletes nothing.
 pub(crate) fn believed_now_ns(view: &View, archive: &Archive, signal: Signal) -> u64 {
-    let newest_in_view = view
-        .retained()
-        .iter()
-        .filter(|segment| segment.listed().0.signal == signal)
-        .map(|segment| segment.counts_from_ns())
-        .max();
-    let newest_known = archive.newest_ns(signal);
-    let newest = newest_in_view.max(newest_known).unwrap_or(0);
+    let newest = newest_ns(view, archive, signal).unwrap_or(0);
     archive.now_ns().min(newest.saturating_add(AHEAD_MAX.as_nanos() as u64))
+}
+
+/// From when on the age of the newest segment of a signal counts, here or in the archive, Unix ns.
+pub(crate) fn newest_ns(view: &View, archive: &Archive, signal: Signal) -> Option<u64> {
+    let here = view.retained();
+    let here = here.iter().filter(|segment| segment.listed().0.signal == signal);
+    here.map(|segment| segment.counts_from_ns()).max().max(archive.newest_ns(signal))
 }
 
 /// Takes what is too old out of its tables; whether there was anything.

@@ -11,13 +11,16 @@ use prometheus::{
 };
 use weir_proto::{Signal, TenantId, time::SECOND_NS};
 
-use super::merger;
+use super::{
+    archive_retention::{believed_now_ns, newest_ns},
+    merger,
+};
 use crate::{
-    archive::{Archive, ArchiveError, Keys},
+    archive::{Archive, ArchiveError, Keys, delta::DataFile},
     catalog::{ArchivedSegment, Stage},
     lane::shared::Shared,
-    segment::{Segment, SegmentError},
-    snapshot::stored::StoredSegment,
+    segment::{Segment, SegmentError, series::SeriesSegment},
+    snapshot::{kind::SegmentKind, stored::StoredSegment},
 };
 
 /// How often it looks when nobody rings.
@@ -44,6 +47,11 @@ static FAILURES: LazyLock<IntCounter> = LazyLock::new(|| {
 static LAG: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     let text = "Seconds that the oldest item that is not in its table yet is overdue, by signal; 0 when none is.";
     register_int_gauge_vec!("weir_archive_lag_seconds", text, &["signal"]).expect("registered once")
+});
+static CLOCK_AHEAD: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    let text =
+        "Seconds that the clock is ahead of what deleting goes by, by signal: it was set wrong, or nothing arrives.";
+    register_int_gauge_vec!("weir_archive_clock_ahead_seconds", text, &["signal"]).expect("registered once")
 });
 static SEGMENTS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     let text = "Segments in the archive, by signal and stage (uploaded, committed, removed).";
@@ -103,9 +111,14 @@ pub(crate) fn step(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Result<bool,
     if is_commit_due(archive) && publish_all(shared, archive)? {
         return Ok(true);
     }
-    if let Some(stored) = next_due(shared, archive) {
-        upload(shared, archive, &stored)?;
-        return Ok(true);
+    for signal in Signal::ALL {
+        let is_done = match signal {
+            Signal::Metrics => upload_next::<SeriesSegment>(shared, archive, signal)?,
+            _ => upload_next::<Segment>(shared, archive, signal)?,
+        };
+        if is_done {
+            return Ok(true);
+        }
     }
     if super::archive_retention::remove_expired(shared, archive)? {
         return Ok(true);
@@ -113,39 +126,52 @@ pub(crate) fn step(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Result<bool,
     super::archive_retention::delete_objects(shared, archive)
 }
 
-/// The oldest segment that has to go out.
-pub(crate) fn next_due(shared: &Shared, archive: &Archive) -> Option<Arc<StoredSegment>> {
+/// Brings the oldest segment of a signal that has to go out there; whether there was one.
+fn upload_next<S: SegmentKind>(
+    shared: &Arc<Shared>,
+    archive: &Arc<Archive>,
+    signal: Signal,
+) -> Result<bool, ArchiveError> {
+    let Some(stored) = next_due::<S>(shared, archive, signal) else { return Ok(false) };
+    upload(shared, archive, &stored)?;
+    Ok(true)
+}
+
+/// The oldest segment of a signal that has to go out.
+pub(crate) fn next_due<S: SegmentKind>(
+    shared: &Shared,
+    archive: &Archive,
+    signal: Signal,
+) -> Option<Arc<StoredSegment<S>>> {
     let view = shared.views.current();
     let now_ns = archive.now_ns();
-    for signal in Signal::WITH_ROWS {
-        let by_tenant = view.segments(signal);
-        let mut tenants: Vec<&TenantId> = by_tenant.keys().collect();
-        tenants.sort_unstable();
-        for tenant in tenants {
-            let is_waiting = |segment: &&Arc<StoredSegment>| {
-                !segment.is_archived() && segment.rows() > 0 && archive.known(segment.id()).is_none()
-            };
-            let waiting: Vec<&Arc<StoredSegment>> = by_tenant[tenant].iter().filter(is_waiting).collect();
-            let is_due = |segment: &&Arc<StoredSegment>| is_due(shared, archive, segment, now_ns);
-            let Some(last) = waiting.iter().rposition(is_due) else { continue };
-            // Neighbours that are old and small become one first.
-            if merger::next_of_old(shared, signal, tenant).is_some() {
-                continue;
-            }
-            // In their order: a table's transactions count by it. One that is damaged is saved first.
-            let first = waiting[..=last].first().filter(|segment| !segment.is_damaged());
-            if let Some(first) = first {
-                return Some(Arc::clone(first));
-            }
+    let by_tenant = S::of_view(&view, signal);
+    let mut tenants: Vec<&TenantId> = by_tenant.keys().collect();
+    tenants.sort_unstable();
+    for tenant in tenants {
+        let is_waiting = |segment: &&Arc<StoredSegment<S>>| {
+            !segment.is_elsewhere() && segment.items() > 0 && archive.known(segment.segment_id()).is_none()
+        };
+        let waiting: Vec<&Arc<StoredSegment<S>>> = by_tenant[tenant].iter().filter(is_waiting).collect();
+        let is_due = |segment: &&Arc<StoredSegment<S>>| is_due(shared, archive, &**segment.segment(), now_ns);
+        let Some(last) = waiting.iter().rposition(is_due) else { continue };
+        // Neighbours that are old and small become one first.
+        if signal != Signal::Metrics && merger::next_of_old(shared, signal, tenant).is_some() {
+            continue;
+        }
+        // In their order: a table's transactions count by it. One that is damaged is saved first.
+        let first = waiting[..=last].first().filter(|segment| !segment.is_damaged());
+        if let Some(first) = first {
+            return Some(Arc::clone(first));
         }
     }
     None
 }
 
 /// Whether a segment is large or old enough to go out, or the disk has to be made free.
-fn is_due(shared: &Shared, archive: &Archive, segment: &StoredSegment, now_ns: u64) -> bool {
-    let age_ns = now_ns.saturating_sub(segment.age_from_ns());
-    segment.bytes() >= archive.options.segment_bytes_min
+fn is_due<S: SegmentKind>(shared: &Shared, archive: &Archive, segment: &S, now_ns: u64) -> bool {
+    let age_ns = now_ns.saturating_sub(segment.aged_from_ns());
+    segment.disk_bytes() >= archive.options.segment_bytes_min
         || Duration::from_nanos(age_ns) >= archive.options.segment_age_max
         || is_pressed(shared)
 }
@@ -157,13 +183,17 @@ fn is_pressed(shared: &Shared) -> bool {
     bytes as f64 > bytes_max as f64 * PRESSURE
 }
 
-fn upload(shared: &Arc<Shared>, archive: &Arc<Archive>, stored: &Arc<StoredSegment>) -> Result<(), ArchiveError> {
+fn upload<S: SegmentKind>(
+    shared: &Arc<Shared>,
+    archive: &Arc<Archive>,
+    stored: &Arc<StoredSegment<S>>,
+) -> Result<(), ArchiveError> {
     {
         // From here on no merge that has not ended yet may take it.
         let _changing = shared.segments_change.lock();
         stored.set_unmergeable();
     }
-    let uploaded = match archive.upload(stored.segment(), &|| shared.is_stopping()) {
+    let uploaded = match archive.upload(S::outgoing(stored.segment()), &|| shared.is_stopping()) {
         Ok(uploaded) => uploaded,
         Err(error) => {
             if let ArchiveError::Segment(damage @ SegmentError::Damaged { .. }) = &error {
@@ -203,8 +233,8 @@ pub(crate) fn publish_all(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Resul
     }
     let is_any = !waiting.is_empty();
     for ((signal, tenant), segments) in waiting {
-        let open = |archived: ArchivedSegment| Ok((archived.clone(), archive.open_segment(&archived)?));
-        let segments: Vec<(ArchivedSegment, Segment)> =
+        let open = |archived: ArchivedSegment| Ok((archived.clone(), archive.file_of(&archived)?));
+        let segments: Vec<(ArchivedSegment, DataFile)> =
             segments.into_iter().map(open).collect::<Result<_, SegmentError>>()?;
         archive.publish(signal, &tenant, &segments)?;
         archive.step("committed")?;
@@ -226,8 +256,9 @@ pub(crate) fn publish_all(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Resul
 /// Says how far behind it is.
 fn measure(shared: &Shared, archive: &Archive) {
     let known = archive.all_known();
-    for signal in Signal::WITH_ROWS {
+    for signal in Signal::ALL {
         LAG.with_label_values(&[signal.name()]).set(lag_s(shared, archive, signal) as i64);
+        report_clock(shared, archive, signal);
         for stage in [Stage::Uploaded, Stage::Committed, Stage::Removed] {
             let count = known.iter().filter(|segment| segment.id.signal == signal && segment.stage == stage).count();
             SEGMENTS.with_label_values(&[signal.name(), stage.name()]).set(count as i64);
@@ -235,13 +266,31 @@ fn measure(shared: &Shared, archive: &Archive) {
     }
 }
 
+/// Says when the clock is not what deleting goes by.
+fn report_clock(shared: &Shared, archive: &Archive, signal: Signal) {
+    let Some(newest_ns) = newest_ns(&shared.views.current(), archive, signal) else { return };
+    let believed_ns = believed_now_ns(&shared.views.current(), archive, signal);
+    let ahead_s = (archive.now_ns().saturating_sub(believed_ns) / SECOND_NS) as i64;
+    let gauge = CLOCK_AHEAD.with_label_values(&[signal.name()]);
+    if ahead_s > 0 && gauge.get() == 0 {
+        tracing::warn!(
+            %signal, ahead_s, newest_ns,
+            "the clock is more than a day ahead of everything that arrived: it was set wrong, or nothing arrives; nothing is deleted for it"
+        );
+    }
+    gauge.set(ahead_s);
+}
+
 /// Seconds that a signal's oldest item which its table does not have is overdue.
 pub(crate) fn lag_s(shared: &Shared, archive: &Archive, signal: Signal) -> u64 {
-    let view = shared.views.current();
-    let segments = view.segments(signal).values().flatten();
-    let waiting = segments
-        .filter(|segment| segment.rows() > 0 && !segment.is_archived() && !archive.is_safe(segment.id()))
-        .map(|segment| segment.age_from_ns())
+    let retained = shared.views.current().retained();
+    let waiting = retained
+        .iter()
+        .filter(|segment| {
+            let (id, items) = segment.listed();
+            id.signal == signal && items > 0 && !archive.is_safe(&id)
+        })
+        .map(|segment| segment.counts_from_ns())
         .min();
     let due = archive.options.segment_age_max.saturating_add(archive.options.commit_interval);
     let due_ns = u64::try_from(due.as_nanos()).unwrap_or(u64::MAX);
@@ -250,7 +299,7 @@ pub(crate) fn lag_s(shared: &Shared, archive: &Archive, signal: Signal) -> u64 {
 }
 
 /// The keys of a segment's objects, the manifest first: a start that finds none knows nothing of the others.
-pub(crate) fn keys_of(archived: &ArchivedSegment) -> [String; 3] {
+pub(crate) fn keys_of(archived: &ArchivedSegment) -> [String; 4] {
     let keys = Keys::of(&archived.id, &archived.name);
-    [keys.manifest, keys.index, keys.rows]
+    [keys.manifest, keys.index, keys.chunks, keys.rows]
 }

@@ -177,8 +177,7 @@ pub(crate) fn apply_retention(shared: &Shared) -> Result<(), crate::catalog::Cat
 /// Whether a segment may leave the local disk although there is an archive: it is there, or does not go there, and nobody wants it here.
 fn may_leave(archive: &Archive, segment: &dyn Retained) -> bool {
     let (id, rows) = segment.listed();
-    let goes_there = id.signal != Signal::Metrics && rows > 0;
-    (!goes_there || archive.is_safe(&id)) && !archive.is_pinned(id.signal, segment.time_ns())
+    (rows == 0 || archive.is_safe(&id)) && !archive.is_pinned(id.signal, segment.time_ns())
 }
 
 /// Whether segments take more of the disk than they may, and none may go: the archive does not have them yet.

@@ -173,7 +173,7 @@ pub(in crate::http) fn pin(call: &Call, source: &dyn Source) -> Result<Answer, F
     let is_wanted = !call.flag("unpin")?;
     let signals = match call.first("signal") {
         Some(name) => vec![signal_named(name)?],
-        None => Signal::WITH_ROWS.to_vec(),
+        None => Signal::ALL.to_vec(),
     };
     for signal in signals {
         let changed = source.pin(signal, range, is_wanted);

@@ -9,6 +9,7 @@ use super::{
     },
     duration,
     quote::{quoted, quoted_bytes},
+    token::Operator,
 };
 use crate::promql::format;
 
@@ -26,7 +27,7 @@ impl Expr {
             Node::Binary(binary) => {
                 let left = binary.left.text();
                 // A sign before a power is the power's.
-                let left = if left == "+Inf" { "Inf" } else { &left };
+                let left = if left == "+Inf" && binary.operator == Operator::Pow { "Inf" } else { &left };
                 format!("{left} {} {}", operator_text(binary), binary.right.text())
             }
             Node::Call(call) => {

@@ -199,8 +199,21 @@ const OTHERS: &[TableColumn] = &[
     column("resource", ColumnType::Map, Origin::Others(Place::Resource)),
 ];
 
+/// Samples. They are written from series, not from columns of a segment.
+const SAMPLES: &[TableColumn] = &[
+    column("metric", ColumnType::Text, Origin::Nowhere),
+    column("labels", ColumnType::Map, Origin::Nowhere),
+    column("time", ColumnType::Timestamp, Origin::Nowhere),
+    column("value", ColumnType::Double, Origin::Nowhere),
+    column("histogram_count", ColumnType::Double, Origin::Nowhere),
+    column("histogram_sum", ColumnType::Double, Origin::Nowhere),
+];
+
 /// A signal's table, in the order of its columns.
 pub(crate) fn table_columns(signal: Signal) -> Vec<TableColumn> {
+    if signal == Signal::Metrics {
+        return SAMPLES.to_vec();
+    }
     let own = if signal == Signal::Logs { LINES } else { SPANS };
     [own, WELL_KNOWN, OTHERS].concat()
 }
@@ -224,7 +237,7 @@ mod tests {
 
     #[test]
     fn names_need_no_quotes_and_are_there_once() {
-        for signal in Signal::WITH_ROWS {
+        for signal in Signal::ALL {
             let mut names: Vec<&str> = table_columns(signal).iter().map(|column| column.name).collect();
             let plain =
                 |name: &&str| name.bytes().all(|byte| byte.is_ascii_lowercase() || b"_0123456789".contains(&byte));

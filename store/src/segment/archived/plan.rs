@@ -121,9 +121,13 @@ impl Plan {
         let is_id = matches!(of_segment.kind, Kind::Id8 | Kind::Id16);
         let packing = if is_id { Packing::IdAsHex } else { of_segment.packing };
         let is_there = segment.number_in_file(number).is_some();
-        let making = if is_id || !is_there { Making::Encoded(number) } else { Making::Carried(number) };
+        // DuckDB reads split bytes of floats only.
+        let is_split = of_segment.nature == Nature::Scattered;
+        let is_anew = is_id || is_split || !is_there;
+        let making = if is_anew { Making::Encoded(number) } else { Making::Carried(number) };
+        let nature = if is_split { Nature::Plain } else { of_segment.nature };
         self.names.push((name.to_owned(), of_segment.name.clone()));
-        let spec = ColumnSpec { name: name.to_owned(), packing, ..of_segment.clone() };
+        let spec = ColumnSpec { name: name.to_owned(), packing, nature, ..of_segment.clone() };
         self.outputs.push(Output { spec, making });
     }
 

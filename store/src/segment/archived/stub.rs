@@ -12,25 +12,38 @@ use crate::{
         Segment, SegmentError, SegmentId,
         files::{FOOTER, INDEX, MANIFEST, NewDirectory},
         manifest::Manifest,
+        series::{SeriesArchivedAs, SeriesManifest, files_of},
     },
 };
 
 /// The manifest of an archived segment, as the bucket has it.
 #[derive(Debug, Clone)]
 pub(crate) struct ArchivedManifest {
-    manifest: Manifest,
+    manifest: Kind,
     id: SegmentId,
+}
+
+/// Of which kind of segment.
+#[derive(Debug, Clone)]
+enum Kind {
+    Rows(Box<Manifest>),
+    Series(Box<SeriesManifest>, Box<SeriesArchivedAs>),
 }
 
 impl ArchivedManifest {
     /// Reads it.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, SegmentError> {
-        let manifest = Manifest::read(bytes)?;
-        if manifest.archived.is_none() {
-            return Err(SegmentError::damaged("manifest.json: not of an archived segment"));
+        let not_archived = || SegmentError::damaged("manifest.json: not of an archived segment");
+        match Manifest::read(bytes) {
+            Ok(manifest) if manifest.archived.is_none() => Err(not_archived()),
+            Ok(manifest) => Ok(Self { id: manifest.id()?, manifest: Kind::Rows(Box::new(manifest)) }),
+            // Of no rows: of series, or of nothing.
+            Err(error) => {
+                let Ok(manifest) = SeriesManifest::read(bytes) else { return Err(error) };
+                let archived = Box::new(manifest.archived.clone().ok_or_else(not_archived)?);
+                Ok(Self { id: manifest.id()?, manifest: Kind::Series(Box::new(manifest), archived) })
+            }
         }
-        let id = manifest.id()?;
-        Ok(Self { manifest, id })
     }
 
     /// Whose.
@@ -40,34 +53,88 @@ impl ArchivedManifest {
 
     /// Rows.
     pub(crate) fn rows(&self) -> u64 {
-        self.manifest.rows
+        match &self.manifest {
+            Kind::Rows(manifest) => manifest.rows,
+            Kind::Series(manifest, _) => manifest.samples,
+        }
     }
 
     /// Bytes of the rows' file, and of the index.
     pub(crate) fn bytes(&self) -> (u64, u64) {
-        (self.manifest.spans.bytes, self.manifest.index.as_ref().map_or(0, |index| index.bytes))
+        match &self.manifest {
+            Kind::Rows(manifest) => (manifest.spans.bytes, manifest.index.as_ref().map_or(0, |index| index.bytes)),
+            Kind::Series(manifest, archived) => (archived.rows.bytes, manifest.index.bytes),
+        }
+    }
+
+    /// Bytes of the chunks, of series.
+    pub(crate) fn chunks_bytes(&self) -> Option<u64> {
+        match &self.manifest {
+            Kind::Rows(_) => None,
+            Kind::Series(manifest, _) => Some(manifest.chunks_bytes),
+        }
+    }
+
+    /// Bytes of all objects but the manifest.
+    pub(crate) fn objects_bytes(&self) -> u64 {
+        let (rows, index) = self.bytes();
+        rows + index + self.chunks_bytes().unwrap_or(0)
     }
 
     /// Where in the rows' file its footer is.
     pub(crate) fn footer(&self) -> Range<u64> {
-        let rows = &self.manifest.spans;
+        let rows = match &self.manifest {
+            Kind::Rows(manifest) => &manifest.spans,
+            Kind::Series(_, archived) => &archived.rows,
+        };
         rows.bytes.saturating_sub(rows.checked_bytes)..rows.bytes
     }
 
     /// Whether it has an index.
     pub(crate) fn has_index(&self) -> bool {
-        self.manifest.index.is_some()
+        match &self.manifest {
+            Kind::Rows(manifest) => manifest.index.is_some(),
+            Kind::Series(..) => true,
+        }
     }
 
     /// From when on its age counts, Unix ns.
     pub(crate) fn age_from_ns(&self) -> u64 {
-        self.manifest.age_from_ns.or(self.manifest.start_max_ns).unwrap_or(u64::MAX)
+        match &self.manifest {
+            Kind::Rows(manifest) => manifest.age_from_ns.or(manifest.start_max_ns).unwrap_or(u64::MAX),
+            Kind::Series(manifest, _) => manifest.age_from_ns,
+        }
+    }
+
+    /// For the table's log, of series.
+    pub(crate) fn series_bounds(&self) -> Option<SeriesBounds> {
+        match &self.manifest {
+            Kind::Rows(_) => None,
+            Kind::Series(manifest, archived) => {
+                let time_ms = (manifest.time_min_ms, manifest.time_max_ms);
+                Some(SeriesBounds { rows: archived.samples, time_ms, metrics: archived.metrics.clone() })
+            }
+        }
     }
 
     /// What it adds to the ledger, and what that comes to with it, if it says so.
     pub(crate) fn tallies(&self) -> (&Tally, Option<&Tally>) {
-        (&self.manifest.tally, self.manifest.ledger_after.as_ref())
+        match &self.manifest {
+            Kind::Rows(manifest) => (&manifest.tally, manifest.ledger_after.as_ref()),
+            Kind::Series(manifest, _) => (&manifest.tally, manifest.ledger_after.as_ref()),
+        }
     }
+}
+
+/// The same of a file of samples.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SeriesBounds {
+    /// Rows.
+    pub(crate) rows: u64,
+    /// Unix ms.
+    pub(crate) time_ms: (i64, i64),
+    /// Names of metrics.
+    pub(crate) metrics: Option<(String, String)>,
 }
 
 /// What the table's log says of a file: the least and the greatest of its columns that have an order.
@@ -100,6 +167,8 @@ pub(crate) struct WrittenFiles {
     pub(crate) rows: PathBuf,
     /// The trace-id index.
     pub(crate) index: Option<PathBuf>,
+    /// The chunks of series.
+    pub(crate) chunks: Option<PathBuf>,
     /// The manifest.
     pub(crate) manifest: PathBuf,
 }
@@ -108,7 +177,13 @@ impl WrittenFiles {
     /// Of a segment's folder.
     pub(crate) fn of(folder: &Path, segment: &Segment) -> Self {
         let index = segment.manifest.index.as_ref().map(|_| folder.join(INDEX));
-        Self { rows: folder.join(segment.table().file), index, manifest: folder.join(MANIFEST) }
+        Self { rows: folder.join(segment.table().file), index, chunks: None, manifest: folder.join(MANIFEST) }
+    }
+
+    /// Of a segment of series.
+    pub(crate) fn of_series(folder: &Path) -> Self {
+        let [rows, index, chunks, manifest] = files_of(folder);
+        Self { rows, index: Some(index), chunks: Some(chunks), manifest }
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use weir_proto::{Signal, TenantId};
 
+use super::archived::SeriesArchivedAs;
 use crate::{
     ledger::Tally,
     segment::{
@@ -13,33 +14,36 @@ use crate::{
 
 /// As that of a segment with rows: JSON on one line, its checksum on the second; unknown fields are passed over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct SeriesManifest {
-    pub(super) format: u32,
-    tenant: String,
-    journal: String,
-    first_file: u32,
-    last_file: u32,
-    generation: u32,
+pub(in crate::segment) struct SeriesManifest {
+    pub(in crate::segment) format: u32,
+    pub(super) tenant: String,
+    pub(super) journal: String,
+    pub(super) first_file: u32,
+    pub(super) last_file: u32,
+    pub(super) generation: u32,
     /// What it adds to the ledger.
     #[serde(default)]
-    pub(super) tally: Tally,
+    pub(in crate::segment) tally: Tally,
     /// The tenant's ledger of everything sealed up to and with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) ledger_after: Option<Tally>,
+    pub(in crate::segment) ledger_after: Option<Tally>,
     /// Samples.
-    pub(super) samples: u64,
+    pub(in crate::segment) samples: u64,
     /// Series.
-    pub(super) series: u64,
+    pub(in crate::segment) series: u64,
     /// Of the earliest sample, Unix ms.
-    pub(super) time_min_ms: i64,
+    pub(in crate::segment) time_min_ms: i64,
     /// Of the latest sample, Unix ms.
-    pub(super) time_max_ms: i64,
+    pub(in crate::segment) time_max_ms: i64,
     /// From when on retention counts, Unix ns.
-    pub(super) age_from_ns: u64,
+    pub(in crate::segment) age_from_ns: u64,
     /// `series.idx`; its directory, at the end, is under the checksum.
-    pub(super) index: Checked,
+    pub(in crate::segment) index: Checked,
     /// Bytes of `chunks.dat`, which has its checksums in it.
-    pub(super) chunks_bytes: u64,
+    pub(in crate::segment) chunks_bytes: u64,
+    /// Of the archive's copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::segment) archived: Option<SeriesArchivedAs>,
 }
 
 /// What a manifest says beside its files.
@@ -72,11 +76,12 @@ impl SeriesManifest {
             age_from_ns: content.age_from_ns,
             index,
             chunks_bytes,
+            archived: None,
         }
     }
 
     /// The id.
-    pub(super) fn id(&self) -> Result<SegmentId, SegmentError> {
+    pub(in crate::segment) fn id(&self) -> Result<SegmentId, SegmentError> {
         let tenant = TenantId::new(&self.tenant).map_err(|_| damaged("tenant"))?;
         let signal = Signal::named(&self.journal).filter(|signal| *signal == Signal::Metrics);
         let signal = signal.ok_or_else(|| damaged("journal"))?;
@@ -90,7 +95,7 @@ impl SeriesManifest {
     }
 
     /// Reads the file's bytes.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, SegmentError> {
+    pub(in crate::segment) fn read(bytes: &[u8]) -> Result<Self, SegmentError> {
         let json = checked(bytes)?;
         check_format_of(json)?;
         serde_json::from_str(json).map_err(|error| damaged(&error.to_string()))

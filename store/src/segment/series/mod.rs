@@ -2,6 +2,7 @@
 //!
 //! [`SeriesWriter`] is given series in order, [`SeriesSegment`] answers queries, [`merge_series`] makes one of several.
 
+mod archived;
 mod chunks;
 mod directory;
 mod extent;
@@ -15,9 +16,12 @@ mod records;
 mod windows;
 mod write;
 
+pub(super) use archived::SeriesArchivedAs;
+pub(crate) use archived::{files_of, write_archived_series, write_series_stub};
 #[doc(hidden)]
 pub use chunks::chunk_is_kept;
 pub(crate) use chunks::{ChunkRef, EncodedChunk};
+pub(super) use manifest::SeriesManifest;
 pub(crate) use merge::{merge_series, salvage_series};
 pub(crate) use open::SeriesSegment;
 pub(crate) use write::{SeriesExtras, SeriesWriter};

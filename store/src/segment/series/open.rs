@@ -36,6 +36,11 @@ pub(crate) struct SeriesSegment {
 impl SeriesSegment {
     /// Opens a folder, checking manifest, directory and lengths.
     pub(crate) fn open(path: &Path) -> Result<Self, SegmentError> {
+        Self::open_with(path, None)
+    }
+
+    /// The same; `chunks` may be elsewhere.
+    pub(super) fn open_with(path: &Path, chunks: Option<ReadFile>) -> Result<Self, SegmentError> {
         let manifest_file = ReadFile::open(path, MANIFEST)?;
         let manifest = SeriesManifest::read(&manifest_file.read(0, manifest_file.len()? as usize)?)?;
         let id = manifest.id()?;
@@ -51,12 +56,22 @@ impl SeriesSegment {
                 directory.series, manifest.series
             )));
         }
-        let chunks = ReadFile::open(path, CHUNKS)?;
+        let chunks = chunks.map_or_else(|| ReadFile::open(path, CHUNKS), Ok)?;
         if chunks.len()? != manifest.chunks_bytes {
             return Err(SegmentError::damaged(format!("{CHUNKS} has {} bytes", chunks.len()?)));
         }
         let serial = SERIALS.fetch_add(1, Ordering::Relaxed);
         Ok(Self { id, serial, manifest, directory, index, chunks })
+    }
+
+    /// What its manifest says.
+    pub(super) fn manifest(&self) -> &SeriesManifest {
+        &self.manifest
+    }
+
+    /// Whether its chunks are elsewhere.
+    pub(crate) fn is_archived(&self) -> bool {
+        self.chunks.is_elsewhere()
     }
 
     /// Its id.

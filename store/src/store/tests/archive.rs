@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Segments go out as they are, and are committed at once.
-fn archived(folder: &Path, bucket: &Path) -> StoreOptions {
+pub(super) fn archived(folder: &Path, bucket: &Path) -> StoreOptions {
     let archive = ArchiveOptions {
         segment_bytes_min: 0,
         commit_interval: Duration::ZERO,

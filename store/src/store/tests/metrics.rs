@@ -1,5 +1,6 @@
 //! Samples in, samples out: in the head, after stops, across files, sealed and merged.
 
+mod archived;
 mod damage;
 mod hammer;
 mod model;

@@ -150,7 +150,11 @@ impl Parser<'_> {
                 self.advance()?;
                 let inner = self.duration_expr(0)?;
                 self.expect(Kind::RightParen, "", "")?;
-                Ok(DurationExpr::Paren(Box::new(inner)))
+                Ok(match inner {
+                    // Parentheses around one number are forgotten.
+                    number @ DurationExpr::Number(..) => number,
+                    inner => DurationExpr::Paren(Box::new(inner)),
+                })
             }
             _ => Err(self.unexpected(self.length_context.0, self.length_context.1)),
         }
