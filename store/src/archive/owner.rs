@@ -126,11 +126,17 @@ fn machine() -> String {
     format!("{} {} {}", read("/proc/sys/kernel/hostname"), read("/proc/sys/kernel/random/boot_id"), space.display())
 }
 
-/// When a process of this machine started, in ticks; `None` when there is none of this number, or nobody says.
+/// When a process of this machine started, in ticks; `None` when none of this number runs, or nobody says.
 fn started(process: u32) -> Option<String> {
-    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name, in brackets, may hold anything. The start is the 22nd field, the first behind the name is the third.
-    text.rsplit_once(')')?.1.split_ascii_whitespace().nth(19).map(str::to_owned)
+    started_of(&std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
+}
+
+/// From a process' `stat`. One that has ended and was not waited for yet (Z) runs no more.
+fn started_of(stat: &str) -> Option<String> {
+    // The name, in brackets, may hold anything. The start is the 22nd field, the first behind the name is the third, the state.
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") { None } else { fields.nth(18).map(str::to_owned) }
 }
 
 #[cfg(test)]
@@ -146,6 +152,9 @@ mod tests {
         assert!(me.may_follow(&Owner { released: true, ..other.clone() }, now_ns));
         assert!(me.may_follow(&Owner { instance: "1".into(), ..other.clone() }, now_ns));
         assert!(me.may_follow(&Owner { process_since: "0".into(), ..other.clone() }, now_ns), "another had its number");
+        let stat = |state| format!("12 (a ) b) {state} 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20");
+        assert_eq!(started_of(&stat("S")).as_deref(), Some("4711"));
+        assert_eq!(started_of(&stat("Z")), None, "killed, and not waited for");
         let elsewhere = Owner { machine: "elsewhere".into(), ..other };
         assert!(!me.may_follow(&elsewhere, now_ns) && !me.may_follow(&elsewhere, 0));
         assert!(me.may_follow(&elsewhere, now_ns + LEASE_NS));
