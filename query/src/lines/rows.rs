@@ -25,18 +25,26 @@ use crate::logql::{
 /// Texts behind codes.
 #[derive(Clone, Copy)]
 pub(super) struct Texts<'b> {
-    codes: &'b DictionaryArray<UInt32Type>,
+    array: &'b DictionaryArray<UInt32Type>,
+    codes: &'b [u32],
+    has_nulls: bool,
     values: &'b StringArray,
 }
 
 impl<'b> Texts<'b> {
     fn of(batch: &'b RecordBatch, column: usize) -> Self {
-        let codes = batch.column(column).as_dictionary::<UInt32Type>();
-        Self { codes, values: codes.values().as_string::<i32>() }
+        let array = batch.column(column).as_dictionary::<UInt32Type>();
+        let (codes, values) = (array.keys().values(), array.values().as_string::<i32>());
+        Self { array, codes, has_nulls: array.null_count() > 0, values }
+    }
+
+    #[inline]
+    fn is_null(&self, row: usize) -> bool {
+        self.has_nulls && self.array.is_null(row)
     }
 
     fn find(&self, row: usize) -> Option<&'b str> {
-        self.codes.is_valid(row).then(|| self.values.value(self.codes.keys().value(row) as usize))
+        (!self.is_null(row)).then(|| self.values.value(self.codes[row] as usize))
     }
 
     /// Nothing where there is no text.
@@ -45,8 +53,9 @@ impl<'b> Texts<'b> {
     }
 
     /// Equal codes stand for equal texts; the last of all stands for none.
+    #[inline]
     pub(super) fn code(&self, row: usize) -> u32 {
-        if self.codes.is_null(row) { self.values.len() as u32 } else { self.codes.keys().value(row) }
+        if self.is_null(row) { self.values.len() as u32 } else { self.codes[row] }
     }
 
     /// How many codes there are.

@@ -81,6 +81,12 @@ impl<'a> Narrowing<'a> {
         if let Some(durations) = fixed_column(self.reader.table, &ScanColumn::Duration) {
             self.bounds(durations, filter.duration_ns.clone())?;
         }
+        let single = filter.body_contains.iter().map(std::slice::from_ref);
+        let wanted: Vec<&[String]> = single.chain(filter.body_any.iter().map(Vec::as_slice)).collect();
+        // Before anything is read of rows that all may lack it.
+        if !wanted.is_empty() && !self.selection.is_empty() && !self.words_allow(&wanted)? {
+            return Ok((ChosenRows::Some(Vec::new()), None));
+        }
         for condition in &filter.attributes {
             self.attribute(condition)?;
         }
@@ -93,12 +99,14 @@ impl<'a> Narrowing<'a> {
         for test in &filter.fields {
             self.field(test)?;
         }
-        let single = filter.body_contains.iter().map(std::slice::from_ref);
-        let wanted: Vec<&[String]> = single.chain(filter.body_any.iter().map(Vec::as_slice)).collect();
         self.bodies(&wanted)?;
         for needle in &filter.body_lacks {
+            let needle = std::slice::from_ref(needle);
+            if self.selection.is_empty() || !self.words_allow(&[needle])? {
+                continue;
+            }
             let all = self.selection.clone();
-            self.bodies(&[std::slice::from_ref(needle)])?;
+            self.bodies(&[needle])?;
             let with_it = std::mem::replace(&mut self.selection, all);
             self.selection.leave_out(&with_it);
         }
@@ -281,13 +289,13 @@ impl<'a> Narrowing<'a> {
         Ok(())
     }
 
-    /// Texts of which one of each list must occur in the body: what a filter over its words knows comes before all that reads.
+    /// Texts of which one of each list must occur in the body.
     fn bodies(&mut self, wanted: &[&[String]]) -> Result<(), SegmentError> {
         if wanted.is_empty() || self.selection.is_empty() {
             return Ok(());
         }
         let is_empty = |column| self.reader.is_empty(self.group, column);
-        if (is_empty(lines::BODY) && is_empty(lines::BODY_TEMPLATE)) || !self.words_allow(wanted)? {
+        if is_empty(lines::BODY) && is_empty(lines::BODY_TEMPLATE) {
             self.selection = self.none();
             return Ok(());
         }

@@ -7,7 +7,7 @@ use super::{
     entries::{write_json, write_sorted},
     gather::{self, ChosenRows},
 };
-use crate::columns::{Column, Values};
+use crate::columns::{Column, Dictionary, Values};
 use crate::segment::{SegmentError, chunk_reader::ChunkReader, json_entry, schema::RESOURCE_PREFIX};
 
 /// The attributes of the rows' resources as JSON objects sorted by key. There are few resources: each is written once.
@@ -78,6 +78,11 @@ impl Classes {
 
     /// Parts rows whose values differ. Equal texts of a dictionary may have two codes: then there are two classes of them.
     pub(super) fn split(&mut self, column: &Column) {
+        let is_dense = column.rows.as_ref().is_none_or(|rows| rows.len() == self.of_row.len());
+        if let (true, Values::Bytes { codes, .. }) = (is_dense, &column.values) {
+            self.split_by_codes(codes);
+            return;
+        }
         let mut known: HashMap<(u32, bool, u64), u32, foldhash::fast::FixedState> = HashMap::default();
         let mut firsts = Vec::new();
         // Rows beside each other are mostly equal.
@@ -112,8 +117,34 @@ impl Classes {
         self.firsts = firsts;
     }
 
+    /// As [`Self::split`], where every row has a code.
+    fn split_by_codes(&mut self, codes: &[u32]) {
+        let mut known: HashMap<(u32, u32), u32, foldhash::fast::FixedState> = HashMap::default();
+        let mut firsts = Vec::new();
+        let mut last = None;
+        for (row, (class, &code)) in self.of_row.iter_mut().zip(codes).enumerate() {
+            let key = (*class, code);
+            *class = match last {
+                // Rows beside each other are mostly equal.
+                Some((known, class)) if known == key => class,
+                _ => *known.entry(key).or_insert_with(|| {
+                    firsts.push(row as u32);
+                    firsts.len() as u32 - 1
+                }),
+            };
+            last = Some((key, *class));
+        }
+        self.firsts = firsts;
+    }
+
     /// A column with the text of each row's class; nothing where that is empty.
     pub(super) fn column(&self, texts: &[Vec<u8>]) -> Column {
+        if !texts.iter().any(Vec::is_empty) {
+            let mut dictionary = Dictionary::new();
+            let codes: Vec<u32> = texts.iter().map(|text| dictionary.intern_repeated(text)).collect();
+            let codes = self.of_row.iter().map(|&class| codes[class as usize]).collect();
+            return Column { rows: None, values: Values::Bytes { codes, dictionary } };
+        }
         let mut column = Column::sparse_bytes();
         let mut codes: Vec<Option<u64>> = vec![None; texts.len()];
         for (row, &class) in (0..).zip(&self.of_row) {
