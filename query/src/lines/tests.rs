@@ -89,7 +89,7 @@ fn body(n: u64) -> String {
         2..5 => format!(
             r#"{{"level":"{}","trace_id":"{}","ms":{},"user":{{"id":{},"plan":"p{}"}},"msg":"done, after a timeout of {n}"}}"#,
             ["info", "warn", "error"][(n % 3) as usize],
-            if n % 5 == 0 { String::new() } else { trace(n / 40) },
+            if n.is_multiple_of(5) { String::new() } else { trace(n / 40) },
             mix(n) % 1000,
             mix(n) % 7,
             n % 3

@@ -185,7 +185,7 @@ impl Archive {
         let (mut crc, mut at) = (0, 0);
         while at < bytes {
             let end = bytes.min(at + READ_BYTES);
-            match bucket.get_ranges(key, &[at..end]).await {
+            match bucket.get_ranges(key, std::slice::from_ref(&(at..end))).await {
                 Ok(parts) => parts.iter().for_each(|part| crc = crc32c::crc32c_append(crc, part)),
                 Err(error) => return self.not_there(key, error),
             }

@@ -38,7 +38,7 @@ pub(in crate::receivers) struct Job {
 #[derive(Debug)]
 pub(super) enum Source {
     /// Targets expose them.
-    Scraped(Client),
+    Scraped(Box<Client>),
     /// Probes of targets find them.
     Probed(Probing),
 }
@@ -57,7 +57,7 @@ const FIRST_WEIGHT: usize = 6;
 impl Job {
     /// Fails where files of the TLS configuration cannot be used.
     pub(super) fn new(config: &ScrapeConfig, whole: &PrometheusConfig) -> Result<Arc<Self>, ClientError> {
-        Ok(Self::from(config, whole, Source::Scraped(Client::new(&config.http_keys())?)))
+        Ok(Self::from(config, whole, Source::Scraped(Box::new(Client::new(&config.http_keys())?))))
     }
 
     /// A job of targets that are probed.

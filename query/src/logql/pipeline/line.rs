@@ -64,7 +64,7 @@ impl Step for LineTest {
 pub(super) fn is_text(op: LineOp, wanted: &[Needle]) -> bool {
     let is_negated = op.is_negated();
     matches!(op, LineOp::Contains | LineOp::NotContains)
-        && wanted.iter().all(|needle| !needle.is_ip && !(is_negated && needle.text.is_empty()))
+        && wanted.iter().all(|needle| !(needle.is_ip || is_negated && needle.text.is_empty()))
 }
 
 /// Adds what a filter says of texts in a line.

@@ -129,7 +129,8 @@ mod tests {
 
     #[test]
     fn what_must_be_there() {
-        let rows: [(&str, &[&str], Option<&[&str]>); 21] = [
+        type Row<'a> = (&'a str, &'a [&'a str], Option<&'a [&'a str]>);
+        let rows: [Row<'_>; 21] = [
             ("error", &["error"], Some(&["error"])),
             ("time(out|d)", &["time"], Some(&["time"])),
             ("error|warn|fatal", &[], Some(&["error", "warn", "fatal"])),

@@ -1,6 +1,6 @@
 //! Fields of bodies that are kept as templates, under the names of labels: read from their columns, without a body.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use weir_proto::{
     loki::label_of_field,
@@ -138,13 +138,15 @@ impl<'a> TemplatedRows<'a> {
     fn columns(&self, places: &mut [Vec<Place>]) -> Result<Vec<FieldValues>, SegmentError> {
         let (mut columns, mut numbers) = (Vec::new(), HashMap::new());
         for place in places.iter_mut().flatten() {
-            if !numbers.contains_key(&place.column) {
-                let column = gather::read(self.reader, self.group, place.column, self.rows)?;
-                let kind = self.reader.specs[place.column].kind;
-                numbers.insert(place.column, columns.len());
-                columns.push(FieldValues { kind, column, at: 0, known: Vec::new() });
-            }
-            place.column = numbers[&place.column];
+            place.column = match numbers.entry(place.column) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(new) => {
+                    let column = gather::read(self.reader, self.group, place.column, self.rows)?;
+                    let kind = self.reader.specs[place.column].kind;
+                    columns.push(FieldValues { kind, column, at: 0, known: Vec::new() });
+                    *new.insert(columns.len() - 1)
+                }
+            };
         }
         Ok(columns)
     }

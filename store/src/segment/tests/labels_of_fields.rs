@@ -55,7 +55,10 @@ fn expected(body: &str, label: &str) -> Option<String> {
     read.ok().and(found)
 }
 
-fn segments() -> (tempfile::TempDir, Vec<String>, Vec<(usize, Arc<Segment>)>) {
+/// Segments, each with the number of its first line.
+type Placed = Vec<(usize, Arc<Segment>)>;
+
+fn segments() -> (tempfile::TempDir, Vec<String>, Placed) {
     let folder = tempfile::tempdir().expect("a folder");
     let all: Vec<String> = (0..2500).map(|number| line(number, 11)).collect();
     let inputs: Vec<_> = (0..3u32)
@@ -100,7 +103,8 @@ fn conditions_leave_out_what_does_not_fit() {
     let (_folder, all, segments) = segments();
     let columns = [ScanColumn::HasFields, ScanColumn::Body];
     let above = |text: Option<&str>| text.is_some_and(|text| text.parse().map_or(true, |number: f64| number > 20.0));
-    let tests: [(FieldTest, Box<dyn Fn(Option<&str>) -> bool>); 5] = [
+    type Passes = Box<dyn Fn(Option<&str>) -> bool>;
+    let tests: [(FieldTest, Passes); 5] = [
         (FieldTest::new("ms", above).with_numbers(|number| number > 20.0), Box::new(above)),
         (FieldTest::new("b", above).with_numbers(|number| number > 20.0), Box::new(above)),
         (FieldTest::new("level", |text| text == Some("warn")).with_text("warn"), Box::new(|text| text == Some("warn"))),
