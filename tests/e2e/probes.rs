@@ -88,12 +88,12 @@ fn configuration(site: SocketAddr) -> String {
             "  synthetic/{location}:
     location: {location}
     allow: [127.0.0.0/8]
-    modules: {{http_2xx: {{prober: http, timeout: 500ms, http: {{preferred_ip_protocol: ip4}}}}}}
+    modules: {{http_2xx: {{prober: http, http: {{preferred_ip_protocol: ip4}}}}}}
     probes:
     - job_name: shop-{location}
       module: http_2xx
-      interval: 1s
-      timeout: 1s
+      interval: 2s
+      timeout: 2s
       static_configs: [{{targets: ['http://{site}/{location}']}}]
       relabel_configs: [{{target_label: instance, replacement: shop}}, {{target_label: job, replacement: shop}}]\n"
         );
@@ -150,7 +150,7 @@ async fn six_locations_probe_and_half_of_them_down_pages() {
     let query = Query::new(weir.address("queries"));
     let up = wait_for("six locations", async || {
         let up = asked(&query, "sort_by_label(probe_success,%22location%22)").await;
-        (up.len() == 6).then_some(up)
+        (up.len() == 6 && up.iter().all(|(_, value)| value == "1")).then_some(up)
     });
     let expected: Vec<_> = LOCATIONS.iter().map(|location| ((*location).to_owned(), "1".to_owned())).collect();
     assert_eq!(up.await, expected);

@@ -146,6 +146,11 @@ impl Archive {
         })
     }
 
+    /// Whether the store stops.
+    pub(super) fn is_stopped(&self) -> bool {
+        *self.stopped.borrow()
+    }
+
     /// The store stops: no upload goes on.
     pub(crate) fn stop(&self) {
         self.stopped.send_replace(true);

@@ -9,14 +9,17 @@ use weir_proto::{Signal, TenantId};
 use super::{
     ArchiveError,
     archive::Archive,
+    bucket::BucketError,
     layout::{Keys, SEGMENTS, parse_manifest},
 };
 use crate::{
     catalog::{ArchivedSegment, Stage},
     ledger::Tally,
-    segment::{SegmentId, archived::ArchivedManifest},
+    segment::{SegmentError, SegmentId, archived::ArchivedManifest},
 };
 
+/// How often one is asked for again whose answer was damaged.
+const ANSWERS_MAX: usize = 2;
 /// Segments that are fetched at once.
 const AT_ONCE: usize = 16;
 
@@ -72,7 +75,14 @@ impl Archive {
             let (archive, bound) = (self.clone(), bound.clone());
             fetching.spawn(async move {
                 let _permit = bound.acquire_owned().await.expect("never closed");
-                let fetched = archive.fetch(id.clone(), name.clone()).await;
+                let mut fetched = archive.fetch(id.clone(), name.clone()).await;
+                for _ in 0..ANSWERS_MAX {
+                    // An answer may be damaged on its way.
+                    if !fetched.as_ref().is_err_and(is_damage) {
+                        break;
+                    }
+                    fetched = archive.fetch(id.clone(), name.clone()).await;
+                }
                 (id, name, fetched)
             });
         }
@@ -82,9 +92,10 @@ impl Archive {
             match fetched {
                 Ok(manifest) => found.push(of_manifest(&manifest, name, now_ns)),
                 // One that is damaged, or gone, keeps nobody from reading the others.
-                Err(error) if !error.is_away() => {
+                Err(error) if is_damage(&error) || is_gone(&error) => {
                     tracing::error!(%id, tenant = %id.tenant, %error, "a segment in the archive cannot be read");
                 }
+                // Another start may find it: what was left out now would be so for ever.
                 Err(error) => return Err(error),
             }
         }
@@ -118,6 +129,20 @@ impl Archive {
         }
         Ok(())
     }
+}
+
+/// Whether it is the object that is wrong, or the answer.
+fn is_damage(error: &ArchiveError) -> bool {
+    matches!(
+        error,
+        ArchiveError::Segment(SegmentError::Damaged { .. })
+            | ArchiveError::Bucket(BucketError::Corrupt { .. })
+            | ArchiveError::Foreign(_)
+    )
+}
+
+fn is_gone(error: &ArchiveError) -> bool {
+    matches!(error, ArchiveError::Bucket(BucketError::NotFound { .. }))
 }
 
 fn of_manifest(manifest: &ArchivedManifest, name: String, now_ns: u64) -> FoundSegment {

@@ -60,14 +60,3 @@ pub(crate) enum ArchiveError {
     #[error("stopped")]
     Stopped,
 }
-
-impl ArchiveError {
-    /// Whether trying later may help without anybody doing something.
-    pub(crate) fn is_away(&self) -> bool {
-        match self {
-            Self::Bucket(error) => matches!(error, bucket::BucketError::Away { .. }),
-            Self::Table(error) => error.is_away(),
-            _ => false,
-        }
-    }
-}

@@ -1,6 +1,6 @@
 //! An object of the bucket, read in blocks that a cache keeps.
 
-use std::{io, ops::Range, sync::Arc};
+use std::{io, ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
@@ -10,6 +10,9 @@ use super::{
     cache::{BLOCK_BYTES, BlockKey, Cache},
 };
 use crate::segment::ReadObject;
+
+/// A read waits for its answer so long: the query behind it has a turn that others want.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// An object, of which nothing is in memory.
 #[derive(Debug)]
@@ -44,8 +47,8 @@ impl Object {
             // Nobody may be waiting any more.
             let _ = sender.send(bucket.get_ranges(&key, &ranges).await);
         });
-        let gone = || io::Error::other("the archive is shut down");
-        let read = receiver.recv().map_err(|_| gone())?.map_err(|error| match error {
+        let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the archive does not answer");
+        let read = receiver.recv_timeout(ANSWER_MAX).map_err(late)?.map_err(|error| match error {
             BucketError::NotFound { .. } => io::Error::new(io::ErrorKind::NotFound, error),
             other => io::Error::other(other),
         })?;

@@ -59,9 +59,14 @@ impl Owner {
             None => match bucket.put_new(OWNER, mine.bytes()).await {
                 Ok(_) => return Ok(()),
                 // Somebody was quicker.
-                Err(BucketError::Conflict { .. }) => {
-                    read(bucket).await?.ok_or_else(|| ArchiveError::InUse("another process".to_owned()))?
-                }
+                Err(BucketError::Conflict { .. }) => match read(bucket).await? {
+                    Some(found) => found,
+                    // Or it is there, and nobody can read it.
+                    None => {
+                        bucket.put(OWNER, mine.bytes()).await?;
+                        return self.check(bucket).await;
+                    }
+                },
                 Err(error) => return Err(error.into()),
             },
         };

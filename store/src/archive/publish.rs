@@ -142,7 +142,7 @@ impl Archive {
         version: Option<i64>,
     ) -> Result<(), ArchiveError> {
         let (archive, tenant) = (self.clone(), tenant.clone());
-        self.wait(async move {
+        let work = async move {
             let mut table = archive.open_table(signal, tenant).await?;
             // What an attempt that was cut off has done already stays done.
             let adds: Vec<DataFile> = adds.into_iter().filter(|add| !table.files().contains_key(&add.path)).collect();
@@ -155,12 +155,19 @@ impl Archive {
             let version = version.map(|version| version.max(before + 1));
             let transaction = version.map(|version| Transaction { app_id: app_id(signal), version });
             let operation = if adds.is_empty() { "DELETE" } else { "WRITE" };
+            let paths: Vec<String> = adds.iter().map(|add| add.path.clone()).collect();
             table.commit(&Change { transaction, added: adds, removed: removes, data_change: true, operation }).await?;
+            // A transaction that was there already may have been somebody else's.
+            if let Some(path) = paths.iter().find(|path| !table.files().contains_key(*path)) {
+                return Err(ArchiveError::Foreign(format!("the commit that kept {path} out of its table")));
+            }
             if table.checkpoint_if_due().await? {
                 table.clean_log().await?;
             }
             Ok(())
-        })
+        };
+        // The last commit has a bound of its own.
+        if self.is_stopped() { self.wait(work) } else { self.wait_or_stop(work)? }
     }
 }
 

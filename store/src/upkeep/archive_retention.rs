@@ -83,7 +83,7 @@ pub(crate) fn delete_objects(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Re
     let Some(segment) = archive.all_known().into_iter().find(is_over) else { return Ok(false) };
     for key in keys_of(&segment) {
         let bucket = archive.bucket.clone();
-        archive.wait(async move { bucket.delete(&key).await })?;
+        archive.wait_or_stop(async move { bucket.delete(&key).await })??;
         archive.step("object deleted")?;
     }
     shared.runtime.block_on(shared.catalog.forget_archived(&segment.id))?;

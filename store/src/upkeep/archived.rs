@@ -51,14 +51,18 @@ pub(crate) async fn open(
     let chosen = RandomState::new().build_hasher().finish() as i64;
     let instance = catalog.instance(chosen).await?.to_string();
     let archive = Arc::new(Archive::open(of_archive, (&options.path, &instance), disk, clock)?);
-    let mut is_new = true;
+    // Each by itself: a start that was cut off may have made the state of some.
+    let mut new = Vec::new();
     for signal in Signal::ALL {
-        is_new &= catalog.state(signal).await?.first_unsealed_file.is_none();
+        if catalog.state(signal).await?.first_unsealed_file.is_none() {
+            new.push(signal);
+        }
     }
+    let is_new = !new.is_empty();
     match archive.claim().await {
         Ok(()) => {}
         // What is here goes on without it, and the archiver waits for it.
-        Err(error) if error.is_away() && !is_new => {
+        Err(error) if !is_new && !matches!(error, ArchiveError::InUse(_)) => {
             tracing::error!(%error, "the archive does not answer: what is there is missing from answers until it does");
         }
         Err(error) => return Err(error.into()),
@@ -66,6 +70,7 @@ pub(crate) async fn open(
     let mut found = Vec::new();
     if is_new {
         found = archive.restore().await?;
+        found.retain(|found| new.contains(&found.segment.id.signal));
         let segments: Vec<ArchivedSegment> = found.iter().map(|found| found.segment.clone()).collect();
         catalog.restore_archived(&segments).await?;
     }

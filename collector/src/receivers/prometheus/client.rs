@@ -275,7 +275,10 @@ pub(in crate::receivers) fn is_same_place(first: &Uri, other: &Uri) -> bool {
 pub(in crate::receivers) fn resolved(from: &Uri, location: &str) -> Result<Uri, String> {
     let scheme = from.scheme_str().unwrap_or("http");
     let authority = from.authority().map_or("", |authority| authority.as_str());
-    let text = if location.contains("://") {
+    // Another one may stand in its query.
+    let is_of_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    let scheme_end = location.find(|c| !is_of_scheme(c)).unwrap_or(location.len());
+    let text = if scheme_end > 0 && location[scheme_end..].starts_with("://") {
         location.to_owned()
     } else if location.starts_with("//") {
         format!("{scheme}:{location}")

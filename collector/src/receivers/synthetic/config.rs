@@ -118,6 +118,9 @@ impl SyntheticConfig {
                 return Err((key.into(), format!("{value} does not lie between 1 and {most}")));
             }
         }
+        if self.repeat_interval_max < Duration::from_secs(1) {
+            return Err(("repeat_interval_max".into(), "shorter than a second".into()));
+        }
         if self.service_name.is_empty() {
             return Err(("service_name".into(), "spans need a service".into()));
         }

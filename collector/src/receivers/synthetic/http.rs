@@ -56,7 +56,10 @@ pub(super) async fn probe(
         let is_tls = stream.is_tls();
         let request = asking.request(&uri, is_first_place, findings.traceparent.as_deref(), stream.speaks_http2())?;
         let answer = exchange(stream, request, &uri, findings).await?;
-        let next = followed(&answer.head.status, answer.head.headers.get(LOCATION), &uri)?;
+        let next = match followed(&answer.head.status, answer.head.headers.get(LOCATION), &uri) {
+            Err(_) if !settings.follows() => None,
+            next => next?,
+        };
         let Some(next) = next else { return look_at(settings, answer, is_tls, bounds, findings).await };
         redirects += 1;
         findings.gauges.set("probe_http_redirects", redirects as f64);

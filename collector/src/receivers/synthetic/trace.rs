@@ -117,7 +117,7 @@ impl Told<'_> {
         for (name, value) in [
             ("weir.probe.job", self.job),
             ("weir.probe.module", self.module),
-            ("weir.probe.target", self.target),
+            ("weir.probe.target", &without_user(self.target)),
             ("weir.probe.location", self.location),
         ] {
             out.text_pair(9, name.as_bytes(), value.as_bytes());
@@ -152,4 +152,14 @@ fn write_error(out: &mut Writer, message: &str) {
     out.bytes(2, message.as_bytes());
     out.varint(3, STATUS_ERROR);
     out.end(status);
+}
+
+/// A target without the name and password that its URL may have.
+fn without_user(target: &str) -> String {
+    let Some((scheme, rest)) = target.split_once("://") else { return target.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://{host}{}", &rest[end..]),
+        None => target.to_owned(),
+    }
 }

@@ -82,7 +82,15 @@ pub(crate) fn wanted_fields(text: &str, wanted: &Wanted, found: &mut dyn FnMut(&
     let mut walk = Walk { text, bytes: text.as_bytes(), at: 0 };
     walk.blanks();
     walk.expect(b'{')?;
-    let mut missing = wanted.0.len();
+    // Labels, not fields: two fields may have one label. What is beyond those that a word has bits for is never done.
+    let (mut missing, mut seen) = (wanted.0.len(), 0_u64);
+    let mut newly = |name: &str| {
+        let at = wanted.0.iter().position(|known| known == name).filter(|at| *at < 64);
+        let bit = at.map_or(0, |at| 1_u64 << at);
+        let is_new = bit & !seen != 0;
+        seen |= bit;
+        usize::from(is_new)
+    };
     let (mut name, mut unescaped) = (String::new(), String::new());
     let mut is_first = true;
     while missing > 0 {
@@ -122,7 +130,7 @@ pub(crate) fn wanted_fields(text: &str, wanted: &Wanted, found: &mut dyn FnMut(&
             let prefix = std::mem::take(&mut name);
             fields_below(within, &prefix, &mut |name, value| {
                 if wanted.has(name) {
-                    missing = missing.saturating_sub(1);
+                    missing -= newly(name);
                     found(name, value);
                 }
             })?;
@@ -133,11 +141,11 @@ pub(crate) fn wanted_fields(text: &str, wanted: &Wanted, found: &mut dyn FnMut(&
             Value::Text(raw) => {
                 unescaped.clear();
                 found(&name, unescape(raw, &mut unescaped));
-                missing -= 1;
+                missing -= newly(&name);
             }
             Value::Number(text) | Value::Bool(text) => {
                 found(&name, text);
-                missing -= 1;
+                missing -= newly(&name);
             }
             _ => {}
         }
@@ -148,6 +156,20 @@ pub(crate) fn wanted_fields(text: &str, wanted: &Wanted, found: &mut dyn FnMut(&
 #[cfg(test)]
 mod tests {
     use super::{super::fields, *};
+
+    #[test]
+    fn two_fields_of_one_label_hide_no_other() {
+        for text in [
+            r#"{"user.id":"1","user_id":"2","status":500}"#,
+            r#"{"user_id":"1","user_id":"2","status":500}"#,
+            r#"{"user":{"id":"1"},"user_id":"2","status":500}"#,
+        ] {
+            let wanted = Wanted::new(&["user_id".to_owned(), "status".to_owned()]);
+            let mut names = Vec::new();
+            wanted_fields(text, &wanted, &mut |name, _| names.push(name.to_owned())).expect("an object");
+            assert_eq!(names, ["user_id", "user_id", "status"], "{text}");
+        }
+    }
 
     #[test]
     fn wanted_fields_are_those_of_all_fields() {

@@ -237,18 +237,17 @@ impl Look<'_> {
         let mut samples = samples.clone();
         range::strip(&mut samples);
         let (times, values, histograms) = (&samples.times[..], &samples.values[..], &samples.histograms[..]);
+        let of_histograms: Vec<i64> = histograms.iter().map(|sample| sample.time_ms).collect();
         row.floats = vec![ABSENT; self.steps.count];
         for step in 0..self.steps.count {
             let time = self.selector.shift.apply(self.steps.time(step));
             let (from, to) = (time - self.lookback, time + self.lookback);
-            let near = |count: usize, at: &dyn Fn(usize) -> i64| {
-                let index = |is_before: &dyn Fn(i64) -> bool| {
-                    (0..count).collect::<Vec<_>>().partition_point(|&index| is_before(at(index)))
-                };
-                (index(&|time| time <= from), index(&|at| at < time), index(&|time| time <= to))
+            let near = |times: &[i64]| {
+                let index = |is_before: &dyn Fn(i64) -> bool| times.partition_point(|&at| is_before(at));
+                (index(&|at| at <= from), index(&|at| at < time), index(&|at| at <= to))
             };
-            let floats = near(times.len(), &|index| times[index]);
-            let (first, next, end) = near(histograms.len(), &|index| histograms[index].time_ms);
+            let floats = near(times);
+            let (first, next, end) = near(&of_histograms);
             if floats.0 < floats.2 && first < end {
                 notes.mixed_floats_and_histograms(self.extent, metric);
                 continue;

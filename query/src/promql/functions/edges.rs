@@ -25,7 +25,12 @@ pub(super) fn rise(window: &Window<'_>, kind: Kind, notes: &mut Notes) -> Option
 fn around(window: &Window<'_>, count: usize, time: impl Fn(usize) -> i64) -> Option<(usize, usize)> {
     let mut last = count.checked_sub(1)?;
     let first_at = |end: usize, is_before: &dyn Fn(i64) -> bool| {
-        (0..end).collect::<Vec<_>>().partition_point(|&index| is_before(time(index)))
+        let (mut low, mut high) = (0, end);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if is_before(time(middle)) { low = middle + 1 } else { high = middle }
+        }
+        low
     };
     let first = first_at(last, &|time| time <= window.from_ms).saturating_sub(1);
     if window.edges == Edges::Smoothed {

@@ -9,6 +9,9 @@ use super::names::{class_name, type_name};
 
 const HEADER_BYTES: usize = 12;
 /// Pointers that one name may follow: no honest one needs more.
+/// Of a name, the root's byte with it (RFC 1035): pointers would make a message of 64 KiB gigabytes.
+const NAME_BYTES_MAX: usize = 255;
+
 const POINTERS_MAX: usize = 64;
 const RECURSION_DESIRED: u8 = 1;
 const IS_ANSWER: u8 = 0x80;
@@ -85,12 +88,16 @@ impl<'a> Reader<'a> {
 
     /// A name, with a dot at its end. Pointers lead back in the message.
     fn name(&mut self) -> Option<String> {
-        let (mut out, mut pointers, mut after) = (String::new(), 0, None);
+        let (mut out, mut pointers, mut octets, mut after) = (String::new(), 0, 0_usize, None);
         loop {
             let length = self.u8()?;
             match length {
                 0 => break,
                 1..=63 => {
+                    octets += usize::from(length) + 1;
+                    if octets >= NAME_BYTES_MAX {
+                        return None;
+                    }
                     for byte in self.bytes(usize::from(length))? {
                         write_byte(&mut out, *byte, b".\\\"();@$");
                     }

@@ -207,6 +207,9 @@ fn http_date(text: &str) -> Option<i64> {
     let month = MONTHS.find(month).filter(|at| month.len() == 3 && at % 3 == 0)? as u32 / 3 + 1;
     let mut clock = parts.next()?.split(':').map(|part| part.parse::<i64>().ok());
     let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
+    if !(0..=9999).contains(&year) || ![hour, minute, second].iter().all(|part| (0..=60).contains(part)) {
+        return None;
+    }
     let days = timestamp::days_since_epoch(year, month, day)?;
     Some(days * 86_400 + hour * 3600 + minute * 60 + second)
 }
@@ -220,6 +223,8 @@ mod tests {
         assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
         assert_eq!(http_date("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
         assert_eq!(http_date("yesterday"), None);
+        assert_eq!(http_date("Sun, 06 Nov 1994 9223372036854775807:00:00 GMT"), None);
+        assert_eq!(http_date("Sun, 06 Nov 99999999 08:49:37 GMT"), None);
         assert_eq!(http_date("Thu, 01 anF 1970 00:00:00 GMT"), None);
     }
 }

@@ -32,7 +32,8 @@ pub(in super::super) async fn exchange(
     findings: &mut Findings,
 ) -> Result<Answer, String> {
     let method = request.method().as_str().to_owned();
-    let said = |error: hyper::Error| format!("{method} {uri}: {}", in_words(&error));
+    let place = super::shown(uri);
+    let said = |error: hyper::Error| format!("{method} {place}: {}", in_words(&error));
     findings.begin("processing");
     let mut driver = JoinSet::new();
     let response = if stream.speaks_http2() {
