@@ -14,10 +14,10 @@ use weir_proto::{Signal, TenantId, time::Clock};
 
 use super::{
     ArchiveError,
-    bucket::{Bucket, BucketOptions, RetryBounds, Surroundings},
+    bucket::{Bucket, BucketError, BucketOptions, RetryBounds, Surroundings},
     cache::Cache,
     check::ArchiveCheck,
-    layout::{Keys, name_of, table_name},
+    layout::{Keys, OWNER, name_of, table_name},
     object::Object,
     owner::{Owner, RENEWAL},
 };
@@ -169,6 +169,12 @@ impl Archive {
     /// The same for somebody who need not keep a thread.
     pub(crate) async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
         self.runtime().spawn(work).await.expect("the archive's work does not panic")
+    }
+
+    /// Whether no Weir ever wrote to the prefix, as far as the bucket answers.
+    pub(crate) async fn is_blank(&self) -> bool {
+        let bucket = self.reading.clone();
+        matches!(self.run(async move { bucket.head(OWNER).await }).await, Err(BucketError::NotFound { .. }))
     }
 
     /// Takes the prefix for this process.

@@ -36,6 +36,11 @@ pub(crate) enum ArchiveError {
     /// Another process writes there.
     #[error("the archive is in use by {0}: one process writes to a prefix")]
     InUse(String),
+    /// Segments were archived, and the bucket has nothing.
+    #[error(
+        "storage.archive.url leads to where nothing is, though segments were archived: is it the right one, and mounted?"
+    )]
+    Blank,
     /// A segment could not be rewritten.
     #[error("{0}")]
     Segment(#[from] SegmentError),

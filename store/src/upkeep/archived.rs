@@ -59,6 +59,10 @@ pub(crate) async fn open(
         }
     }
     let is_new = !new.is_empty();
+    // Local segments go because the bucket has them: this one, not an empty folder where nothing is mounted today.
+    if !catalog.archived().await?.is_empty() && archive.is_blank().await {
+        return Err(ArchiveError::Blank.into());
+    }
     match archive.claim().await {
         Ok(()) => {}
         // What is here goes on without it, and the archiver waits for it.

@@ -244,6 +244,19 @@ async fn a_second_process_on_a_prefix_refuses() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_without_what_was_archived_refuses() {
+    let (folder, bucket, empty) = (temp_folder(), temp_folder(), temp_folder());
+    let store = open_archived(folder.path(), bucket.path()).await;
+    segments(&store, 0..40).await;
+    store.archive().await.expect("archived");
+    store.leave().await;
+    let opened = Store::open_on(Disk::default(), archived(folder.path(), empty.path()), None, clock()).await;
+    let refused = opened.expect_err("nothing is there").to_string();
+    assert!(refused.contains("leads to where nothing is"), "{refused}");
+    open_archived(folder.path(), bucket.path()).await.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_that_is_gone_makes_answers_partial() {
     let (folder, bucket) = (temp_folder(), temp_folder());
     let options = StoreOptions { size_bytes_max: Some(0), ..archived(folder.path(), bucket.path()) };
