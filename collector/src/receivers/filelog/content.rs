@@ -71,9 +71,16 @@ impl Content {
         if !metadata.is_file() {
             return Ok(None);
         }
-        let mut magic = [0; GZIP_MAGIC.len()];
-        let is_gzip = file.read_at(&mut magic, 0)? == magic.len() && magic == GZIP_MAGIC;
+        let is_gzip = begins_as_gzip(&file)?;
         Ok(Some((Self { file, gzip: None, is_gzip }, Stamp::of(&metadata))))
+    }
+
+    /// The same, looked at anew: what makes it may be there only now.
+    pub(super) fn again(self) -> io::Result<(Self, Stamp)> {
+        let Self { file, .. } = self;
+        let is_gzip = begins_as_gzip(&file)?;
+        let stamp = Stamp::of(&file.metadata()?);
+        Ok((Self { file, gzip: None, is_gzip }, stamp))
     }
 
     /// Whether gzip made it.
@@ -128,6 +135,11 @@ impl Content {
             read => read,
         }
     }
+}
+
+fn begins_as_gzip(file: &File) -> io::Result<bool> {
+    let mut magic = [0; GZIP_MAGIC.len()];
+    Ok(file.read_at(&mut magic, 0)? == magic.len() && magic == GZIP_MAGIC)
 }
 
 impl Unpacking {

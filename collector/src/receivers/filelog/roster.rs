@@ -62,6 +62,13 @@ struct Stranger {
     stamp: Stamp,
     /// Where it was written first; `None` when a pattern leads to it, and it is that path.
     stream: Option<PathBuf>,
+    blank: Option<Blank>,
+}
+
+/// What a file was known as while nothing was in it.
+struct Blank {
+    id: u64,
+    content: Option<Content>,
 }
 
 /// What a file with known content is.
@@ -136,11 +143,12 @@ impl Roster {
                 continue;
             }
             if metadata.is_file() {
-                let stranger = Stranger { path: candidate.path, stamp: Stamp::of(&metadata), stream: None };
+                let stranger =
+                    Stranger { path: candidate.path, stamp: Stamp::of(&metadata), stream: None, blank: None };
                 self.meet(stranger, now_ns, &mut strangers, &mut left);
             }
         }
-        self.look_after_gone(now_ns, &mut left);
+        self.look_after_gone(now_ns, &mut strangers, &mut left);
         let has_left = !left.is_empty();
         self.add_vacant(now_ns, &mut left);
         self.add_rotated(&left, now_ns, &mut strangers);
@@ -170,6 +178,9 @@ impl Roster {
             if (stamp.bytes, stamp.modified_ns) == (file.stamp.bytes, file.stamp.modified_ns) {
                 continue;
             }
+            if file.is_blank() {
+                return false;
+            }
             let Some(mut content) = file.content.take() else { continue };
             let is_same = file.is_unchanged(&mut content, &stamp).unwrap_or(false);
             if is_same {
@@ -185,7 +196,7 @@ impl Roster {
     }
 
     /// A path leads to a file: one that is known, or a stranger.
-    fn meet(&mut self, found: Stranger, now_ns: u64, strangers: &mut Vec<Stranger>, left: &mut Vec<Left>) {
+    fn meet(&mut self, mut found: Stranger, now_ns: u64, strangers: &mut Vec<Stranger>, left: &mut Vec<Left>) {
         let inode = (found.stamp.device, found.stamp.inode);
         let Some(id) = self.by_inode.get(&inode).copied() else { return strangers.push(found) };
         let Some(file) = self.files.get_mut(&id) else { return };
@@ -196,6 +207,13 @@ impl Roster {
         let was_gone = file.gone_since_ns.take().is_some();
         let is_changed =
             was_gone || (file.stamp.bytes, file.stamp.modified_ns) != (found.stamp.bytes, found.stamp.modified_ns);
+        if is_changed && file.is_blank() {
+            if file.path != found.path {
+                left.push(Left::of(file));
+            }
+            found.blank = self.take_out(id);
+            return strangers.push(found);
+        }
         if is_changed && !self.is_same(id, &found) {
             return self.replaced(id, found, strangers, left);
         }
@@ -259,54 +277,81 @@ impl Roster {
         strangers.push(found);
     }
 
+    /// Something was written to a file that was empty: what it is has to be found out as if it were new.
+    fn take_out(&mut self, id: u64) -> Option<Blank> {
+        let Tracked { stamp, content, .. } = self.files.remove(&id)?;
+        self.by_inode.remove(&(stamp.device, stamp.inode));
+        Some(Blank { id, content })
+    }
+
     /// Makes a stranger known: as a file that was read before, as a copy of one, or as a new one.
-    fn introduce(&mut self, stranger: Stranger, index: &mut KinIndex, now_ns: u64) {
-        let Stranger { path, stamp, stream } = stranger;
+    fn introduce(&mut self, mut stranger: Stranger, index: &mut KinIndex, now_ns: u64) {
+        let (known_as, open) = stranger.blank.take().map_or((None, None), |blank| (Some(blank.id), blank.content));
+        self.find_out(stranger, (known_as, open), index, now_ns);
+        if let Some(id) = known_as.filter(|id| !self.files.contains_key(id)) {
+            self.forgotten.push(id);
+        }
+    }
+
+    /// What a stranger is; `known_as` is its number so far, if it has one.
+    fn find_out(
+        &mut self,
+        stranger: Stranger,
+        (known_as, open): (Option<u64>, Option<Content>),
+        index: &mut KinIndex,
+        now_ns: u64,
+    ) {
+        let Stranger { path, stamp, stream, .. } = &stranger;
         if self.by_inode.contains_key(&(stamp.device, stamp.inode)) {
             return;
         }
         let oldest = self.config.exclude_older_than.as_nanos() as u64;
         let is_old = oldest > 0 && now_ns.saturating_sub(stamp.modified_ns) > oldest;
-        let Some((mut content, stamp)) = self.open(&path) else { return };
+        let opened = open.and_then(|content| content.again().ok()).or_else(|| self.open(path));
+        let Some((mut content, stamp)) = opened else { return };
         if self.by_inode.contains_key(&(stamp.device, stamp.inode)) {
             return;
         }
-        match self.kin(index, &path, &mut content, &stamp) {
-            Ok(Some(Kin::Same(id))) => return self.goes_on(id, path, content, stamp, now_ns),
-            Ok(Some(Kin::Copy(of))) => {
-                return self.add(Stranger { path, stamp, stream }, content, now_ns, (Some(of), index));
-            }
-            Ok(None) => {}
-            Err(error) => return self.tell(&path, &error),
-        }
-        if is_old {
-            return;
-        }
-        if content.is_gzip() && self.config.compression == Compression::None && stream.is_none() {
+        let copy_of = match self.kin(index, path, &mut content, &stamp) {
+            Ok(Some(Kin::Same(id))) => return self.goes_on(id, stranger.path, content, stamp, now_ns),
+            Ok(Some(Kin::Copy(of))) => Some(of),
+            Ok(None) if is_old => return,
+            Ok(None) => None,
+            Err(error) => return self.tell(path, &error),
+        };
+        let is_left_alone = self.config.compression == Compression::None && stream.is_none() && copy_of.is_none();
+        if content.is_gzip() && is_left_alone {
             if self.told.len() < 10_000 && self.told.insert(path.clone()) {
                 tracing::warn!(path = %path.display(), "gzip made this file: left alone, as compression does not say gzip");
             }
             return;
         }
-        self.add(Stranger { path, stamp, stream }, content, now_ns, (None, index));
+        let id = known_as.unwrap_or_else(|| {
+            self.next_id += 1;
+            self.next_id - 1
+        });
+        self.add(id, Stranger { stamp, ..stranger }, content, now_ns, (copy_of, index));
+        if self.files.contains_key(&id) && (known_as.is_none() || copy_of.is_some()) {
+            let event = if copy_of.is_some() { "copied" } else { "begun" };
+            EVENTS.with_label_values(&[self.receiver.as_str(), event]).inc();
+        }
     }
 
     /// Adds a file.
     fn add(
         &mut self,
+        id: u64,
         stranger: Stranger,
         mut content: Content,
         now_ns: u64,
         (copy_of, index): (Option<u64>, &mut KinIndex),
     ) {
-        let Stranger { path, stamp, stream } = stranger;
+        let Stranger { path, stamp, stream, .. } = stranger;
         let is_candidate = stream.is_none();
         if self.files.len() >= self.config.files_max {
             let words = io::Error::other(format!("more than {} files (files_max)", self.config.files_max));
             return self.tell(&path, &words);
         }
-        let id = self.next_id;
-        self.next_id += 1;
         let labels = Labels::of(&path, &self.config);
         let mut file = Tracked::new(id, path, stamp, content.is_gzip(), labels, now_ns);
         file.stream = stream.unwrap_or(file.stream);
@@ -332,8 +377,6 @@ impl Roster {
         index.add_name(&file);
         self.by_inode.insert((stamp.device, stamp.inode), id);
         self.files.insert(id, file);
-        let event = if copy_of.is_some() { "copied" } else { "begun" };
-        EVENTS.with_label_values(&[self.receiver.as_str(), event]).inc();
     }
 
     /// A file that was lost is there again, as another one.

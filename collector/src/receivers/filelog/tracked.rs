@@ -195,6 +195,11 @@ impl Tracked {
         Ok(())
     }
 
+    /// Whether nothing was there yet that tells what it is: it may become a file of its own, a copy, or a compressed one.
+    pub(super) fn is_blank(&self) -> bool {
+        self.offset == 0 && self.beginning.bytes == 0 && self.copy_of.is_none() && !self.is_lost
+    }
+
     /// Whether there is more to read.
     pub(super) fn has_more(&self) -> bool {
         if self.is_gzip { !self.is_read } else { self.stamp.bytes > self.offset }
@@ -207,6 +212,7 @@ impl Tracked {
             && now_ns >= self.retry_at_ns
             && self.copy_of.is_none()
             && !self.is_lost
+            && !(self.is_gzip && self.is_blank())
             && self.has_more()
             && !is_empty_space
             && (!self.is_read || self.is_overdue(now_ns, period))

@@ -19,7 +19,7 @@ const GONE_OPEN_NS: u64 = 60_000_000_000;
 
 impl Roster {
     /// Files that no pattern leads to any more: those that are open are read on, others are looked for beside where they were.
-    pub(super) fn look_after_gone(&mut self, now_ns: u64, left: &mut Vec<Left>) {
+    pub(super) fn look_after_gone(&mut self, now_ns: u64, strangers: &mut Vec<Stranger>, left: &mut Vec<Left>) {
         let gone: Vec<u64> = {
             let is_gone = |file: &&Tracked| file.seen_in != self.looks && !file.is_lost;
             self.files.values().filter(is_gone).map(|file| file.id).collect()
@@ -35,8 +35,13 @@ impl Roster {
             match stamp {
                 Some(Ok(stamp)) => {
                     if (stamp.bytes, stamp.modified_ns) != (file.stamp.bytes, file.stamp.modified_ns) {
-                        let found = Stranger { path: file.path.clone(), stamp, stream: Some(file.stream.clone()) };
-                        if self.is_same(id, &found) {
+                        let (path, stream) = (file.path.clone(), Some(file.stream.clone()));
+                        let is_blank = file.is_blank();
+                        let blank = if is_blank { self.take_out(id) } else { None };
+                        let found = Stranger { path, stamp, stream, blank };
+                        if is_blank {
+                            strangers.push(found);
+                        } else if self.is_same(id, &found) {
                             if let Some(file) = self.files.get_mut(&id) {
                                 note_growth(file, stamp, now_ns);
                             }
@@ -78,7 +83,7 @@ impl Roster {
                 if !has_moved {
                     return;
                 }
-                let found = Stranger { path, stamp, stream: None };
+                let found = Stranger { path, stamp, stream: None, blank: None };
                 match self.is_same(id, &found) {
                     true => return self.found_gone(id, found, now_ns),
                     false => return self.lose(id),

@@ -79,7 +79,7 @@ impl Roster {
             let is_known = self.by_inode.contains_key(&(stamp.device, stamp.inode));
             // What is older was there before.
             if metadata.is_file() && !is_known && stamp.modified_ns >= modified_ns {
-                strangers.push(Stranger { path, stamp, stream: Some(stream.to_owned()) });
+                strangers.push(Stranger { path, stamp, stream: Some(stream.to_owned()), blank: None });
             }
         }
     }

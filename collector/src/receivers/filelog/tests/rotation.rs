@@ -196,6 +196,69 @@ fn renamed_and_compressed() {
 }
 
 #[test]
+fn what_is_seen_before_anything_is_in_it() {
+    // gzip, and cp, make a file first and write to it then.
+    for keys in ["{}", r#"{"include": ["DIR/*.log*"], "compression": "auto"}"#, r#"{"include": ["DIR/*.log*"]}"#] {
+        for header in [0, 10] {
+            live_and_down(keys, |world, pause| {
+                world.append("a.log", lines(0, 10));
+                world.shows(&expected(10));
+                world.rename("a.log", "a.log.1");
+                world.append("a.log", lines(10, 2));
+                world.copy("a.log.1", "w");
+                world.gzip("w", "x");
+                let whole = fs::read(world.path("x")).expect("read");
+                world.append("a.log.1.gz", &whole[..header]);
+                world.shows(&expected(12));
+                pause(world);
+                world.append("a.log.1.gz", &whole[header..]);
+                world.remove("a.log.1");
+                world.shows(&expected(12));
+                world.rename("a.log.1.gz", "a.log.2.gz");
+                world.append("a.log", lines(12, 1));
+                world.shows(&expected(13));
+            });
+        }
+        live_and_down(keys, |world, pause| {
+            world.append("a.log", lines(0, 10));
+            world.shows(&expected(10));
+            world.append("a.log.1", "");
+            world.shows(&expected(10));
+            pause(world);
+            world.copy("a.log", "a.log.1");
+            world.shows(&expected(10));
+            world.truncate("a.log");
+            world.append("a.log", lines(10, 1));
+            world.shows(&expected(11));
+        });
+    }
+    // One that nobody wrote to goes elsewhere, and is written to there.
+    live_and_down("{}", |world, pause| {
+        world.append("a.log", "");
+        world.shows(&expected(0));
+        pause(world);
+        world.rename("a.log", "b.log");
+        world.append("b.log", lines(0, 5));
+        world.shows(&expected(5));
+    });
+    let mut world = World::new("{}");
+    world.append("a.log", "");
+    world.shows(&expected(0));
+    world.append("a.log", lines(0, 5));
+    world.rename("a.log", "a.log.1");
+    world.append("a.log", lines(5, 5));
+    world.shows(&expected(10));
+    // Asked for, it is read however it began.
+    let mut world = World::new(r#"{"include": ["DIR/*.gz"], "compression": "gzip"}"#);
+    world.append("a.gz", "");
+    world.poll();
+    world.append("x", lines(0, 5));
+    world.gzip("x", "y");
+    world.append("a.gz", fs::read(world.path("y")).expect("read"));
+    world.shows(&expected(5));
+}
+
+#[test]
 fn files_that_gzip_made_are_read_when_they_are_asked_for() {
     for (keys, shown) in
         [(r#"{"include": ["DIR/*.gz"], "compression": "gzip"}"#, 3), (r#"{"include": ["DIR/*.gz"]}"#, 0)]
