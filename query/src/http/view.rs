@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Instant};
 
 use weir_proto::{Signal, SpanId, TenantId, TraceId};
 use weir_store::{
-    AppendError, ArchiveCheck, ArchiveStatus, Ledger, LineFeed, Operations, ReadError, Room, ScanRequest, SearchLimits,
-    SearchResult, SegmentPlace, SeriesStatistics, Snapshot, SpanFilter, Store, StoreStatus, TraceLines, TraceRows,
+    AppendError, ArchiveCheck, ArchiveStatus, Ledger, LineFeed, Operations, ReadError, Room, ScanRequest, SegmentPlace,
+    SeriesStatistics, Snapshot, Store, StoreStatus, TraceLines, TraceRows,
     sampling::{RememberedVerdict, SamplingStatus},
 };
 
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Opens views. Implemented by the store, and by tests that need a slow or broken one.
-pub(super) trait Source: Send + Sync {
+pub(super) trait OpensViews: Send + Sync {
     /// A view of everything acknowledged so far.
     fn view(&self) -> Box<dyn View>;
 
@@ -89,8 +89,6 @@ pub(super) trait View: Send {
     /// The trace's lines, no more than `rows_max`.
     fn lines(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError>;
 
-    fn search(&self, tenant: &TenantId, filter: &SpanFilter, limits: SearchLimits) -> Result<SearchResult, ReadError>;
-
     /// Plans a column scan.
     fn scan(&self, tenant: &TenantId, request: ScanRequest) -> Box<dyn Batches>;
 
@@ -117,7 +115,7 @@ pub(super) trait View: Send {
     fn metrics<'a>(&'a self, tenant: &'a TenantId) -> Box<dyn Metrics + 'a>;
 }
 
-impl Source for Store {
+impl OpensViews for Store {
     fn view(&self) -> Box<dyn View> {
         Box::new(self.snapshot())
     }
@@ -189,10 +187,6 @@ impl View for Snapshot {
 
     fn lines(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError> {
         self.lines_of_trace(tenant, id, rows_max)
-    }
-
-    fn search(&self, tenant: &TenantId, filter: &SpanFilter, limits: SearchLimits) -> Result<SearchResult, ReadError> {
-        Snapshot::search(self, tenant, filter, limits)
     }
 
     fn scan(&self, tenant: &TenantId, request: ScanRequest) -> Box<dyn Batches> {

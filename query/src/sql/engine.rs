@@ -90,12 +90,12 @@ pub(crate) enum Ended {
 /// An answer, chunk by chunk. An error before the first chunk: there is no answer. Later, or an end without a last chunk: what
 /// came before is not whole. Dropping it stops the query.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct RunningQuery {
     pub(crate) chunks: mpsc::Receiver<Result<Chunk, SqlError>>,
     stop: Arc<Stop>,
 }
 
-impl Drop for Answer {
+impl Drop for RunningQuery {
     fn drop(&mut self) {
         self.stop.now();
     }
@@ -120,11 +120,11 @@ impl Engine {
     }
 
     /// Starts a query. `held` is dropped when nothing of it runs any more.
-    pub(crate) fn ask(&self, query: Query, held: impl Send + 'static) -> Answer {
+    pub(crate) fn ask(&self, query: Query, held: impl Send + 'static) -> RunningQuery {
         // And the last one, for which there is always room.
         let (sender, chunks) = mpsc::channel(CHUNKS_WAITING_MAX + 1);
         let stop = Stop::at(query.deadline);
-        let answer = Answer { chunks, stop: Arc::clone(&stop) };
+        let answer = RunningQuery { chunks, stop: Arc::clone(&stop) };
         let handle = self.runtime.as_ref().expect("only dropping takes it").handle().clone();
         let (limits, spill_folder, readers) = (self.limits.clone(), self.spill_folder.clone(), self.readers.clone());
         let planning = handle.clone();

@@ -27,7 +27,7 @@ fn query(text: &str, rows: usize, time: Duration) -> Query {
     }
 }
 
-fn all(mut answer: Answer) -> Asked {
+fn all(mut answer: RunningQuery) -> Asked {
     let mut text = Vec::new();
     let mut error = None;
     while let Some(chunk) = answer.chunks.blocking_recv() {
