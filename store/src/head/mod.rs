@@ -19,8 +19,8 @@ pub use lines::LineSummaries;
 pub(crate) use lines::{LineFile, LineFrame, LineRows, LineSummary};
 pub(crate) use payload::{Payload, PayloadBudget};
 pub(crate) use series::{
-    Arrival, Arrived, HeadCut, Recovered, Registry, Series, SeriesFile, SeriesIndex, SeriesLimits, Taken, TenantFile,
-    TenantSeries,
+    Arrival, Arrived, Blocks, HeadCut, Recovered, Registry, Series, SeriesFile, SeriesIndex, SeriesLimits, Taken,
+    TenantFile, TenantSeries,
 };
 pub use series::{SeriesRef, SeriesRefused};
 pub(crate) use spans::{Decided, HeadOperation, SpanFile, SpanFrame, SpanRows};
