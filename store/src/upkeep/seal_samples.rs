@@ -163,7 +163,7 @@ fn write(
         let mut writer = SeriesWriter::create(&shared.disk, parent, &id, ZSTD_LEVEL)?;
         for series in &part.series {
             let chunks = series.0.of_file(number, |chunk, rest| {
-                let of_head = chunk.map(|(chunk, starts)| EncodedChunk::of_head(chunk, starts));
+                let of_head = chunk.map(EncodedChunk::of_head);
                 of_head.into_iter().chain(EncodedChunk::quick(&rest)).collect::<Vec<_>>()
             });
             writer.series(series.labels(), &chunks)?;
