@@ -18,7 +18,7 @@ use crate::{
     segment::{
         SegmentError,
         chunk_reader::ChunkReader,
-        field_column::write_word,
+        field_column::{int_of, write_word},
         schema::{BODY_PREFIX, lines},
         template::{Slot, Template},
     },
@@ -190,6 +190,29 @@ impl<'a> TemplatedRows<'a> {
             }
         }
         only
+    }
+
+    /// The positions of the rows whose field with this label is written so, and of those that are not told; `None` unless the field is a
+    /// column of whole numbers in every template, of which no text need be made.
+    pub(super) fn rows_with_int(&self, label: &str, text: &str) -> Result<Option<Vec<u32>>, SegmentError> {
+        let places = self.places(|name| (label_of_field(name).as_deref() == Some(label)).then_some(0))?;
+        let is_int = |column: &usize| self.reader.specs[*column].kind == Kind::Int64;
+        let Some(column) = self.only_column(&places).filter(is_int) else { return Ok(None) };
+        let values = gather::read(self.reader, self.group, column, self.rows)?;
+        let Values::Words(words) = &values.values else { return Ok(None) };
+        let mut kept: Vec<u32> = Vec::new();
+        // Written otherwise, as 007, it is no number's text.
+        if let Some(int) = int_of(text.as_bytes()).filter(|int| int.to_string() == text) {
+            let wanted = int as u64;
+            kept.extend((0..words.len()).filter(|&at| words[at] == wanted).map(|at| values.row(at)));
+        }
+        let told = kept.len();
+        kept.extend((0..).zip(&self.codes).filter(|(_, code)| **code == UNTOLD).map(|(row, _)| row));
+        if told < kept.len() {
+            kept.sort_unstable();
+            kept.dedup();
+        }
+        Ok(Some(kept))
     }
 
     /// Calls `keep` with each row that is told, and whether it passes: by the text of the first field that has this label, or by a number.

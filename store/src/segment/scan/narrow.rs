@@ -96,13 +96,18 @@ impl<'a> Narrowing<'a> {
             self.attribute(condition)?;
         }
         tags.narrow(&tagged, bounds.newest, &mut self.selection)?;
+        // One text of many leaves few rows to look at resources for.
+        let (choosy, others): (Vec<_>, Vec<_>) = filter.fields.iter().partition(|test| test.only_text().is_some());
+        for test in choosy {
+            self.field(test)?;
+        }
         if let Some(test) = &filter.resources {
             self.resources(test)?;
         }
         for test in &filter.beside {
             self.keep_beside(test)?;
         }
-        for test in &filter.fields {
+        for test in others {
             self.field(test)?;
         }
         self.bodies(&wanted)?;
@@ -255,11 +260,19 @@ impl<'a> Narrowing<'a> {
         }
         let rows = ChosenRows::of(&self.selection, self.segment.group_rows(self.group));
         let templated = TemplatedRows::read(self.reader, self.group, &rows)?;
-        let numbers: Vec<u32> = self.selection.iter().collect();
         let is_nowhere = match test.only_text() {
             Some(text) => !self.body_words_allow(&[text])?,
             None => false,
         };
+        // Ids may be labels that lines have from elsewhere.
+        let is_id = matches!(test.label(), "trace_id" | "span_id");
+        if let Some(text) = test.only_text().filter(|_| !is_nowhere && !is_id)
+            && let Some(kept) = templated.rows_with_int(test.label(), text)?
+        {
+            self.keep_positions(&rows, kept);
+            return Ok(());
+        }
+        let numbers: Vec<u32> = self.selection.iter().collect();
         let mut out = self.none();
         if is_nowhere {
             (0..).zip(&numbers).filter(|(at, _)| templated.is_told(*at)).for_each(|(_, &row)| out.insert(row));
@@ -279,6 +292,18 @@ impl<'a> Narrowing<'a> {
         }
         self.selection.leave_out(&out);
         Ok(())
+    }
+
+    /// Keeps the rows at these positions of some, which are those that are left.
+    fn keep_positions(&mut self, rows: &ChosenRows, kept: Vec<u32>) {
+        let mut found = self.none();
+        for position in kept {
+            found.insert(match rows {
+                ChosenRows::All(_) => position,
+                ChosenRows::Some(rows) => rows[position as usize],
+            });
+        }
+        self.selection = found;
     }
 
     /// Keeps rows that have a label beside their body that fits.
