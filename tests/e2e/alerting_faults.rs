@@ -113,18 +113,25 @@ async fn a_group_that_is_renamed_goes_on_where_it_was() {
     let active_at = shown["alerts"][0]["activeAt"].clone();
     assert_eq!(heard(&told).await["status"], "firing");
 
-    // The group while it runs, its file while nothing does.
+    // The group while it runs, its file while nothing does, then both.
     rules("a.rules", "h");
     let (status, _) = post_to("/-/reload", weir.address("queries"), &[], Vec::new()).await;
     assert_eq!(status.as_u16(), 200);
+    let goes_on = |shown: &Value| (shown["state"].clone(), shown["alerts"][0]["activeAt"].clone());
     let shown = rule_is(&weir, "h", |rule| rule["health"] == "ok").await;
-    assert_eq!((&shown["state"], &shown["alerts"][0]["activeAt"]), (&json!("firing"), &active_at), "{shown}");
+    assert_eq!(goes_on(&shown), (json!("firing"), active_at.clone()), "{shown}");
     weir.signal(Signal::KILL);
     assert!(!weir.exit().success());
     std::fs::rename(folder.path().join("a.rules"), folder.path().join("b.rules")).expect("renamed");
     let weir = Weir::start(&config, &data);
     let shown = rule_is(&weir, "h", |rule| rule["health"] == "ok").await;
-    assert_eq!((&shown["state"], &shown["alerts"][0]["activeAt"]), (&json!("firing"), &active_at), "{shown}");
+    assert_eq!(goes_on(&shown), (json!("firing"), active_at.clone()), "{shown}");
+    rules("c.rules", "i");
+    std::fs::remove_file(folder.path().join("b.rules")).expect("removed");
+    let (status, _) = post_to("/-/reload", weir.address("queries"), &[], Vec::new()).await;
+    assert_eq!(status.as_u16(), 200);
+    let shown = rule_is(&weir, "i", |rule| rule["health"] == "ok").await;
+    assert_eq!(goes_on(&shown), (json!("firing"), active_at), "{shown}");
     assert!(told.try_iter().all(|message| message["status"] == "firing"), "something ended");
 }
 
