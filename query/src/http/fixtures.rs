@@ -146,7 +146,7 @@ impl OpensViews for Held {
         Box::new(self.clone())
     }
 
-    fn tables(&self, _: TenantId, _: &Arc<Stop>) -> Tables {
+    fn tables(&self, _: TenantId, _: Option<u64>, _: &Arc<Stop>) -> Tables {
         let names: Vec<_> = self.operations.iter().map(|operation| operation.service.as_str()).collect();
         vec![("spans", table(names))]
     }

@@ -26,8 +26,9 @@ pub(super) trait OpensViews: Send + Sync {
     /// A view of everything acknowledged so far.
     fn view(&self) -> Box<dyn View>;
 
-    /// The tenant's rows as tables, of one moment, which are planned until `stop`. May block on files.
-    fn tables(&self, tenant: TenantId, stop: &Arc<Stop>) -> Tables;
+    /// The tenant's rows as tables, of one moment, without what begins after `until_ns`, which are planned until `stop`.
+    /// May block on files.
+    fn tables(&self, tenant: TenantId, until_ns: Option<u64>, stop: &Arc<Stop>) -> Tables;
 
     /// A view of everything acknowledged so far, and what follows the lines that arrive from then on; `None` where nothing can arrive.
     fn follow(&self, _tenant: &TenantId) -> Option<(Box<dyn View>, LineFeed)> {
@@ -120,8 +121,8 @@ impl OpensViews for Store {
         Box::new(self.snapshot())
     }
 
-    fn tables(&self, tenant: TenantId, stop: &Arc<Stop>) -> Tables {
-        tables(&self.snapshot(), &tenant, stop)
+    fn tables(&self, tenant: TenantId, until_ns: Option<u64>, stop: &Arc<Stop>) -> Tables {
+        tables(&self.snapshot(), &tenant, until_ns, stop)
     }
 
     fn follow(&self, tenant: &TenantId) -> Option<(Box<dyn View>, LineFeed)> {

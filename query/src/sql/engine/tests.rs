@@ -22,6 +22,7 @@ fn query(text: &str, rows: usize, time: Duration) -> Query {
     Query {
         text: text.into(),
         tables: Box::new(move |_| vec![("spans", table(services))]),
+        now_ns: None,
         deadline: Instant::now() + time,
         encoding: Box::new(Json::default()),
     }
