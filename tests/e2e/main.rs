@@ -3,6 +3,7 @@
 mod alerting;
 mod alerting_faults;
 mod bad_input;
+mod bad_lines;
 mod calls;
 mod crash;
 mod damage;
