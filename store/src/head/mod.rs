@@ -8,15 +8,16 @@ mod file;
 mod lines;
 mod matching;
 mod payload;
-mod search;
 mod series;
 mod spans;
 mod summary;
+mod trace;
 
 pub(crate) use cut::Cut;
 pub(crate) use file::{HeadFile, HeadFrame, Rows};
 pub use lines::LineSummaries;
 pub(crate) use lines::{LineFile, LineFrame, LineRows, LineSummary};
+pub(crate) use matching::{Hopes, Known, TagConditions};
 pub(crate) use payload::{Payload, PayloadBudget};
 pub(crate) use series::{
     Arrival, Arrived, Blocks, HeadCut, Recovered, Registry, Series, SeriesFile, SeriesIndex, SeriesLimits, Taken,
