@@ -128,6 +128,7 @@ impl Plan {
             attributes,
             body_contains: _,
             body_any: _,
+            body_any_case: _,
             body_lacks: _,
             resources: _,
             fields: _,
