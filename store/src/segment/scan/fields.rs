@@ -42,7 +42,7 @@ pub(super) struct TemplatedRows<'a> {
 
 /// Where a row of some template has a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
+struct ValueAt {
     column: usize,
     slot: Slot,
 }
@@ -107,7 +107,7 @@ impl<'a> TemplatedRows<'a> {
     }
 
     /// Of each template, by code, where the fields lie that `is_wanted`, in the order that it gives them.
-    fn places(&self, is_wanted: impl Fn(&[u8]) -> Option<usize>) -> Result<Vec<Vec<Place>>, SegmentError> {
+    fn places(&self, is_wanted: impl Fn(&[u8]) -> Option<usize>) -> Result<Vec<Vec<ValueAt>>, SegmentError> {
         let mut numbers: HashMap<&[u8], usize> = HashMap::new();
         for (number, spec) in self.reader.specs.iter().enumerate() {
             if let Some(name) = spec.name.strip_prefix(BODY_PREFIX) {
@@ -117,11 +117,11 @@ impl<'a> TemplatedRows<'a> {
         let mut all = vec![Vec::new(); self.templates.len()];
         for (places, template) in all.iter_mut().zip(&self.templates) {
             let Some(template) = template else { continue };
-            let mut found: Vec<(usize, Place)> = Vec::new();
+            let mut found: Vec<(usize, ValueAt)> = Vec::new();
             for (name, &slot) in template.names.iter().zip(&template.slots) {
                 let Some(rank) = is_wanted(name) else { continue };
                 let column = *numbers.get(&**name).ok_or_else(|| self.missing())?;
-                found.push((rank, Place { column, slot }));
+                found.push((rank, ValueAt { column, slot }));
             }
             // Of equal ranks the first in the body comes first.
             found.sort_by_key(|(rank, _)| *rank);
@@ -135,7 +135,7 @@ impl<'a> TemplatedRows<'a> {
     }
 
     /// The columns of these places, which then name them by their numbers here.
-    fn columns(&self, places: &mut [Vec<Place>]) -> Result<Vec<FieldValues>, SegmentError> {
+    fn columns(&self, places: &mut [Vec<ValueAt>]) -> Result<Vec<FieldValues>, SegmentError> {
         let (mut columns, mut numbers) = (Vec::new(), HashMap::new());
         for place in places.iter_mut().flatten() {
             place.column = match numbers.entry(place.column) {
@@ -176,7 +176,7 @@ impl<'a> TemplatedRows<'a> {
     }
 
     /// The column that every template has the field in, and nothing else, where lists are not among its values.
-    fn only_column(&self, places: &[Vec<Place>]) -> Option<usize> {
+    fn only_column(&self, places: &[Vec<ValueAt>]) -> Option<usize> {
         let mut only = None;
         for (places, template) in places.iter().zip(&self.templates) {
             if template.is_none() {

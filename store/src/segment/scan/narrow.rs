@@ -14,6 +14,7 @@ use super::{
     group::attributes_named,
     labels, passing,
     resources::{self, Classes, position},
+    tagged::Tags,
 };
 use crate::{
     ask::{
@@ -21,7 +22,7 @@ use crate::{
         filter::{AttributeCondition, AttributeTest, ResourceTest, ScanFilter},
         folding::fold,
         pruned::ReadCounts,
-        request::ScanColumn,
+        request::{ReadBounds, ScanColumn},
     },
     columns::{Column, Values},
     segment::{
@@ -30,6 +31,7 @@ use crate::{
         chunk_reader::{Block, ChunkReader},
         schema::{BODY_PREFIX, lines},
         selection::Selection,
+        tags::TaggedRows,
     },
 };
 
@@ -64,12 +66,15 @@ impl<'a> Narrowing<'a> {
         Self { segment, reader, group, counts, selection, resources: None }
     }
 
-    /// The rows that fulfil the filter and start at or after `start_min_ns`; their resources, where these were read and no row was left out.
+    /// The rows that fulfil the filter, perhaps without some that the bounds leave out; their resources, where these were read and no row
+    /// was left out.
     pub(super) fn run(
         mut self,
         filter: &ScanFilter,
-        start_min_ns: u64,
+        bounds: &ReadBounds,
     ) -> Result<(ChosenRows, Option<Column>), SegmentError> {
+        let tagged = TaggedRows { segment: self.segment, reader: self.reader, group: self.group };
+        let Some(tags) = Tags::of(filter, &tagged)? else { return Ok((ChosenRows::Some(Vec::new()), None)) };
         if let Some(ids) = &filter.trace_ids {
             self.bytes(self.reader.table.trace_id, |id| ids.iter().any(|wanted| wanted.0 == *id))?;
         }
@@ -77,7 +82,7 @@ impl<'a> Narrowing<'a> {
         self.texts(&ScanColumn::Name, filter.names.as_deref())?;
         self.numbers(&ScanColumn::Kind, filter.kinds.as_deref())?;
         self.numbers(&ScanColumn::StatusCode, filter.status_codes.as_deref())?;
-        let start_ns = start_min_ns.max(*filter.start_ns.start())..=*filter.start_ns.end();
+        let start_ns = bounds.start_min_ns.max(*filter.start_ns.start())..=*filter.start_ns.end();
         self.bounds(self.reader.table.time, start_ns)?;
         if let Some(durations) = fixed_column(self.reader.table, &ScanColumn::Duration) {
             self.bounds(durations, filter.duration_ns.clone())?;
@@ -91,6 +96,7 @@ impl<'a> Narrowing<'a> {
         for condition in &filter.attributes {
             self.attribute(condition)?;
         }
+        tags.narrow(&tagged, bounds.newest, &mut self.selection)?;
         // One text of many leaves few rows to look at resources for.
         let (choosy, others): (Vec<_>, Vec<_>) = filter.fields.iter().partition(|test| test.only_text().is_some());
         for test in choosy {
@@ -167,6 +173,9 @@ impl<'a> Narrowing<'a> {
 
     fn texts(&mut self, column: &ScanColumn, wanted: Option<&[String]>) -> Result<(), SegmentError> {
         let (Some(wanted), Some(column)) = (wanted, fixed_column(self.reader.table, column)) else { return Ok(()) };
+        if !self.selection.is_empty() && !self.bloom_allows(column, wanted)?.unwrap_or(true) {
+            self.selection = self.none();
+        }
         self.bytes(column, |text| wanted.iter().any(|wanted| wanted.as_bytes() == text))
     }
 
@@ -228,7 +237,7 @@ impl<'a> Narrowing<'a> {
         let mut found = self.none();
         let rows: Vec<u32> = self.selection.iter().collect();
         for (at, &source) in sources.iter().enumerate() {
-            if !passing::source_may_pass(self.reader, self.group, source, test) || !self.bloom_allows(source, test)? {
+            if !passing::source_may_pass(self.reader, self.group, source, test) || !self.source_allows(source, test)? {
                 continue;
             }
             let mut here = self.none();
@@ -456,20 +465,28 @@ impl<'a> Narrowing<'a> {
     }
 
     /// False when a bloom filter says that the source holds none of the wanted texts.
-    fn bloom_allows(&self, source: Source, test: &AttributeTest) -> Result<bool, SegmentError> {
+    fn source_allows(&self, source: Source, test: &AttributeTest) -> Result<bool, SegmentError> {
         let (AttributeTest::TextIn(texts), Source::Column(column)) = (test, source) else { return Ok(true) };
+        match self.bloom_allows(column, texts)? {
+            Some(allows) => Ok(allows),
+            None => self.words_allow_value(column, texts),
+        }
+    }
+
+    /// Whether a column's bloom filter may hold one of the texts; `None` without one.
+    fn bloom_allows(&self, column: usize, texts: &[String]) -> Result<Option<bool>, SegmentError> {
         let place = (self.group as u32, column as u32);
         let blooms = &self.segment.manifest.blooms;
         let Ok(at) = blooms.binary_search_by_key(&place, |bloom| (bloom.row_group, bloom.column)) else {
-            return self.words_allow_value(column, texts);
+            return Ok(None);
         };
         for text in texts {
             if self.reader.may_contain(self.group, column, blooms[at].crc32c, text.as_bytes())? {
-                return Ok(true);
+                return Ok(Some(true));
             }
         }
         ReadCounts::add(&self.counts.row_groups_by_bloom, 1);
-        Ok(false)
+        Ok(Some(false))
     }
 }
 
