@@ -58,6 +58,7 @@ pub use segment::attribute_in_json;
 pub use segment::series::chunk_is_kept;
 pub use snapshot::{
     asked::Snapshot,
+    missing::Missing,
     statistics::{Ranked, SeriesStatistics},
     stored_series::StoredSeries,
 };

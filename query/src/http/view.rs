@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Instant};
 
 use weir_proto::{Signal, SpanId, TenantId, TraceId};
 use weir_store::{
-    AppendError, ArchiveCheck, ArchiveStatus, Ledger, LineFeed, Operations, ReadError, Room, ScanRequest, SearchLimits,
-    SearchResult, SegmentPlace, SeriesStatistics, Snapshot, SpanFilter, Store, StoreStatus, TraceLines, TraceRows,
+    AppendError, ArchiveCheck, ArchiveStatus, Ledger, LineFeed, Missing, Operations, ReadError, Room, ScanRequest,
+    SearchLimits, SearchResult, SegmentPlace, SeriesStatistics, Snapshot, SpanFilter, Store, StoreStatus, TraceLines,
+    TraceRows,
     sampling::{RememberedVerdict, SamplingStatus},
 };
 
@@ -110,6 +111,11 @@ pub(super) trait View: Send {
 
     fn ledger(&self) -> Ledger;
 
+    /// What answers of this view lack because it could not be read.
+    fn missing(&self) -> Missing {
+        Missing::default()
+    }
+
     /// What is in memory of the tenant's series, with lists of up to `limit` names.
     fn series_statistics(&self, tenant: &TenantId, limit: usize) -> SeriesStatistics;
 
@@ -123,7 +129,9 @@ impl Source for Store {
     }
 
     fn tables(&self, tenant: TenantId, stop: &Arc<Stop>) -> Tables {
-        tables(&self.snapshot(), &tenant, stop)
+        let snapshot = self.snapshot();
+        stop.lacks(snapshot.missing());
+        tables(&snapshot, &tenant, stop)
     }
 
     fn follow(&self, tenant: &TenantId) -> Option<(Box<dyn View>, LineFeed)> {
@@ -219,6 +227,10 @@ impl View for Snapshot {
 
     fn ledger(&self) -> Ledger {
         Snapshot::ledger(self)
+    }
+
+    fn missing(&self) -> Missing {
+        Snapshot::missing(self)
     }
 
     fn series_statistics(&self, tenant: &TenantId, limit: usize) -> SeriesStatistics {

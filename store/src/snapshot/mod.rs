@@ -2,6 +2,7 @@
 
 pub(crate) mod asked;
 pub(crate) mod kind;
+pub(crate) mod missing;
 pub(crate) mod repeats;
 pub(crate) mod select;
 pub(crate) mod series_view;
