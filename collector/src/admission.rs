@@ -124,8 +124,8 @@ pub fn admit(
     };
     let marking = stages.tail.as_deref().filter(|tail| !tail.is_retired());
     let sampling = marking.map(|tail| tail as &dyn Sampling);
-    let judge = |payload: &[u8]| judge(payload, now_ns, rules, sampling);
-    let (payload, judged) = with_usable(Signal::Traces, payload, rules, judge)?;
+    let check_payload = |payload: &[u8]| check_payload(payload, now_ns, rules, sampling);
+    let (payload, judged) = with_usable(Signal::Traces, payload, rules, check_payload)?;
     let (judged, partial) = judged.within_bounds(Signal::Traces)?;
     let Judged { items, rejected, summaries, .. } = judged;
     let is_unchanged = payload.as_ptr() == arrived.as_ptr() && payload.len() == arrived.len();
@@ -188,21 +188,26 @@ pub(crate) fn with_canonical<T>(
 }
 
 /// What head sampling leaves.
-struct Sampled {
+struct HeadSampled {
     /// `None`: all of it, as it is.
     payload: Option<Vec<u8>>,
     dropped: u32,
     has_surplus: bool,
 }
 
-impl Scanned for Sampled {
+impl Scanned for HeadSampled {
     fn has_surplus(&self) -> bool {
         self.has_surplus
     }
 }
 
 /// Takes out the spans that head sampling does not want. Those that will be rejected stay: it is the scan after this that counts them.
-fn sample(payload: &[u8], now_ns: u64, rules: &AdmissionRules, sampler: &HeadSampler) -> Result<Sampled, ScanError> {
+fn sample(
+    payload: &[u8],
+    now_ns: u64,
+    rules: &AdmissionRules,
+    sampler: &HeadSampler,
+) -> Result<HeadSampled, ScanError> {
     let window = TimeWindow::around(now_ns, rules);
     let (mut dropped, mut changed, mut failed, mut has_surplus) = (0, false, None, false);
     let mut rewriter = Rewriter::with_capacity(payload.len());
@@ -224,8 +229,8 @@ fn sample(payload: &[u8], now_ns: u64, rules: &AdmissionRules, sampler: &HeadSam
     })?;
     match failed {
         Some(error) => Err(error.into()),
-        None if dropped == 0 && !changed => Ok(Sampled { payload: None, dropped, has_surplus }),
-        None => Ok(Sampled { payload: Some(rewriter.finish()), dropped, has_surplus }),
+        None if dropped == 0 && !changed => Ok(HeadSampled { payload: None, dropped, has_surplus }),
+        None => Ok(HeadSampled { payload: Some(rewriter.finish()), dropped, has_surplus }),
     }
 }
 
@@ -285,7 +290,7 @@ impl<S> Judged<S> {
     }
 }
 
-fn judge(
+fn check_payload(
     payload: &[u8],
     now_ns: u64,
     rules: &AdmissionRules,

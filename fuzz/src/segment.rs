@@ -1,12 +1,11 @@
 //! A segment's files: opening and reading them is an answer or an error, whatever they hold.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::path::Path;
 
 use weir_proto::TraceId;
-use weir_store::{NewestTraces, Operations, SpanFilter, TagFilter, segment::Segment};
+use weir_store::{
+    Operations, Pruned, ReadBounds, ReadCounts, ScanColumn, ScanFilter, ScanRequest, TagFilter, segment::Segment,
+};
 
 use super::files;
 
@@ -34,19 +33,23 @@ fn read(directory: &Path) {
     let _ = segment.add_operations(&mut Operations::default(), None);
     let _ = segment.trace(TraceId(TRACE));
     let filters = [
-        SpanFilter::default(),
-        SpanFilter {
-            service: Some("shop".into()),
-            name: Some("GET /".into()),
+        ScanFilter::default(),
+        ScanFilter {
+            services: Some(vec!["shop".into()]),
+            names: Some(vec!["GET /".into()]),
             duration_ns: 1..=u64::MAX,
             tags: vec![TagFilter::attribute("http.route", "/cart")],
-            ..SpanFilter::default()
+            ..ScanFilter::default()
         },
     ];
     for filter in filters {
-        let mut newest = NewestTraces::new(20);
-        let _ = segment.search(&filter, &mut newest, Instant::now() + Duration::from_secs(5));
-        let _ = newest.into_traces();
+        let request = ScanRequest { columns: vec![ScanColumn::TraceId, ScanColumn::StartTime], filter };
+        let parts = segment.parts(&request.filter, &mut Pruned::default(), &|| false);
+        for part in parts.into_iter().flatten() {
+            for bounds in [ReadBounds { newest: Some(20), ..ReadBounds::default() }, ReadBounds::default()] {
+                let _ = segment.read_part(&part, &request, &bounds, &ReadCounts::default());
+            }
+        }
     }
 }
 

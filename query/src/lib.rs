@@ -15,6 +15,7 @@ mod lines;
 mod logql;
 mod patterns;
 mod promql;
+mod span_ids;
 mod sql;
 mod trace;
 mod tree;

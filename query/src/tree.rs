@@ -1,9 +1,9 @@
 //! Whose child each span of a trace is, whatever clients got wrong: parents not here, circles, one id on two spans.
 
-use std::collections::HashMap;
-
 use weir_proto::{SpanId, otlp::messages::trace::v1::span::SpanKind};
 use weir_store::SpanRecord;
+
+use crate::span_ids::SpanIds;
 
 /// What the shape of a trace is made from: one per span, named by its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,10 +62,15 @@ impl Tree {
     /// the id's children are the server's, as Jaeger shows them; of other spans with one id the first has the children. Of
     /// a circle of parents, the span that starts first becomes a root.
     pub(crate) fn of(nodes: &[Node]) -> Self {
-        let mut holders: HashMap<SpanId, Holders> = HashMap::with_capacity(nodes.len());
+        Self::with(nodes, &SpanIds::of(nodes.iter().map(|node| node.id)))
+    }
+
+    /// The same, where the ids are numbered already.
+    pub(crate) fn with(nodes: &[Node], ids: &SpanIds) -> Self {
+        let mut holders: Vec<Option<Holders>> = vec![None; ids.len()];
         for (position, node) in (0..).zip(nodes) {
-            let Some(id) = node.id else { continue };
-            let held = holders.entry(id).or_insert(Holders { first: position, ..Holders::default() });
+            let Some(number) = ids.of_span(position as usize) else { continue };
+            let held = holders[number].get_or_insert(Holders { first: position, ..Holders::default() });
             if node.is(SpanKind::Client) {
                 held.client.get_or_insert(position);
             } else if node.is(SpanKind::Server) {
@@ -73,11 +78,11 @@ impl Tree {
             }
         }
         let mut parents = Vec::with_capacity(nodes.len());
-        for node in nodes {
-            let own = node.id.and_then(|id| holders.get(&id));
+        for (position, node) in nodes.iter().enumerate() {
+            let own = ids.of_span(position).and_then(|number| holders[number].as_ref());
             let client = own.and_then(|held| held.client).filter(|_| node.is(SpanKind::Server));
-            let above = node.parent_id.and_then(|id| holders.get(&id)).map(Holders::of_children);
-            parents.push(client.or(above));
+            let above = node.parent_id.and_then(|id| ids.number(id)).and_then(|number| holders[number].as_ref());
+            parents.push(client.or(above.map(Holders::of_children)));
         }
         cut_circles(nodes, &mut parents);
         Self::of_parents(parents)

@@ -58,6 +58,8 @@ pub struct Lines {
 pub enum LineForm {
     /// OTLP protobuf; the line is the body.
     Otlp,
+    /// OTLP protobuf; a record of 304 bytes has a text and eight attributes that say the same.
+    OtlpText,
     /// Loki's push in JSON.
     LokiJson,
     /// Loki's push in protobuf, before snappy.
@@ -72,12 +74,14 @@ pub enum LineForm {
 
 impl LineForm {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Otlp, Self::LokiJson, Self::LokiProtobuf, Self::Bulk, Self::Hec, Self::Syslog];
+    pub const ALL: [Self; 7] =
+        [Self::Otlp, Self::OtlpText, Self::LokiJson, Self::LokiProtobuf, Self::Bulk, Self::Hec, Self::Syslog];
 
     /// In tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Otlp => "OTLP, JSON body",
+            Self::OtlpText => "OTLP, text body and 8 attributes",
             Self::LokiJson => "Loki JSON",
             Self::LokiProtobuf => "Loki protobuf",
             Self::Bulk => "Elasticsearch bulk",
@@ -112,7 +116,8 @@ impl Lines {
         let (level, _) = level.unwrap_or(&LEVELS[0]);
         let (message, logger) = rng.pick(&MESSAGES);
         // Some ten lines of a trace.
-        let trace = mix(self.seed ^ (number / 10));
+        // Zeros are no id.
+        let trace = mix(self.seed ^ (number / 10)).max(1);
         let (seconds, millis) = (time_ns / 1_000_000_000 % 86_400, time_ns / 1_000_000 % 1000);
         let status = if *level == "error" { 500 + rng.below(4) } else { 200 + rng.below(2) * 4 };
         let _ = write!(
@@ -155,6 +160,11 @@ impl Lines {
         let labels = [("app", service.to_owned()), ("pod", format!("{service}-{pod}")), ("env", "prod".to_owned())];
         let payload = match form {
             LineForm::Otlp => otlp(&labels, texts),
+            LineForm::OtlpText => {
+                let (payload, bytes) = otlp_texts(&labels, &texts);
+                raw = bytes;
+                payload
+            }
             LineForm::LokiJson => loki_json(&labels, &texts),
             LineForm::LokiProtobuf => loki_protobuf(&labels, &texts),
             LineForm::Bulk => {
@@ -186,15 +196,71 @@ fn text(value: String) -> Option<AnyValue> {
     Some(AnyValue { value: Some(Value::StringValue(value)) })
 }
 
+fn pair(key: &str, value: Option<AnyValue>) -> KeyValue {
+    KeyValue { key: key.into(), value, ..KeyValue::default() }
+}
+
 fn otlp(labels: &[(&str, String)], texts: Vec<(u64, String)>) -> Vec<u8> {
-    let pair = |key: &str, value: &str| KeyValue { key: key.into(), value: text(value.into()), ..KeyValue::default() };
-    let mut attributes: Vec<KeyValue> = labels.iter().map(|(key, value)| pair(key, value)).collect();
-    attributes.push(pair("service.name", &labels[0].1));
-    let resource = Some(Resource { attributes, ..Resource::default() });
-    let log_records = texts
+    let records = texts
         .into_iter()
         .map(|(time_unix_nano, line)| LogRecord { time_unix_nano, body: text(line), ..LogRecord::default() })
         .collect();
+    request(labels, records)
+}
+
+/// The records, and the bytes of them alone.
+fn otlp_texts(labels: &[(&str, String)], texts: &[(u64, String)]) -> (Vec<u8>, u64) {
+    let records: Vec<LogRecord> = texts.iter().map(|(time_ns, line)| text_record(*time_ns, line)).collect();
+    let bytes = records.iter().map(|record| record.encoded_len() as u64).sum();
+    (request(labels, records), bytes)
+}
+
+/// What a JSON line says as a text, attributes, severity and ids.
+fn text_record(time_unix_nano: u64, line: &str) -> LogRecord {
+    let line: serde_json::Value = serde_json::from_str(line).expect("lines are JSON");
+    let value = |path: &str| {
+        let value = line.pointer(path)?;
+        Some(AnyValue {
+            value: Some(match value {
+                serde_json::Value::Number(number) => match number.as_i64() {
+                    Some(int) => Value::IntValue(int),
+                    None => Value::DoubleValue(number.as_f64()?),
+                },
+                value => Value::StringValue(value.as_str()?.to_owned()),
+            }),
+        })
+    };
+    let word = |path: &str| line.pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default();
+    let id = |path: &str| -> Vec<u8> {
+        let digits = word(path).as_bytes().chunks_exact(2);
+        digits.filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+    };
+    let attributes = [
+        ("logger", "/logger"),
+        ("request.id", "/request_id"),
+        ("user.id", "/user/id"),
+        ("user.plan", "/user/plan"),
+        ("http.path", "/http/path"),
+        ("http.status", "/http/status"),
+        ("ms", "/ms"),
+        ("bytes", "/bytes"),
+    ];
+    LogRecord {
+        time_unix_nano,
+        severity_text: word("/level").to_owned(),
+        severity_number: if word("/level") == "error" { 17 } else { 9 },
+        body: text(format!("{}: {} after {} ms", word("/service"), word("/msg"), line["ms"])),
+        attributes: attributes.map(|(key, path)| pair(key, value(path))).to_vec(),
+        trace_id: id("/trace_id"),
+        span_id: id("/span_id"),
+        ..LogRecord::default()
+    }
+}
+
+fn request(labels: &[(&str, String)], log_records: Vec<LogRecord>) -> Vec<u8> {
+    let mut attributes: Vec<KeyValue> = labels.iter().map(|(key, value)| pair(key, text(value.clone()))).collect();
+    attributes.push(pair("service.name", text(labels[0].1.clone())));
+    let resource = Some(Resource { attributes, ..Resource::default() });
     let scope_logs = vec![ScopeLogs { log_records, ..ScopeLogs::default() }];
     let resource_logs = vec![ResourceLogs { resource, scope_logs, ..ResourceLogs::default() }];
     ExportLogsServiceRequest { resource_logs }.encode_to_vec()

@@ -3,11 +3,7 @@
 use serde::Deserialize;
 use weir_store::ArchiveOptions;
 
-use super::{
-    bytes::ByteSize,
-    or_default,
-    period::{Period, Retention},
-};
+use super::{bytes::ByteSize, or_default, period::Period, retention::Retentions};
 
 const MIB: u64 = 1 << 20;
 
@@ -31,7 +27,7 @@ pub(super) struct ArchiveConfig {
     secret_access_key: Option<String>,
     session_token: Option<String>,
     #[serde(deserialize_with = "or_default")]
-    retention: RetentionConfig,
+    retention: Retentions<true>,
     /// A segment of this size goes out.
     segment_size_min: ByteSize,
     /// And so does one of this age.
@@ -60,7 +56,7 @@ impl Default for ArchiveConfig {
             access_key_id: None,
             secret_access_key: None,
             session_token: None,
-            retention: RetentionConfig::default(),
+            retention: Retentions::default(),
             segment_size_min: ByteSize(options.segment_bytes_min),
             segment_age_max: Period(options.segment_age_max),
             commit_interval: Period(options.commit_interval),
@@ -68,26 +64,6 @@ impl Default for ArchiveConfig {
             hold: options.hold,
             cache: CacheConfig::default(),
             upload: UploadConfig::default(),
-        }
-    }
-}
-
-/// `storage.archive.retention`: how long each signal stays in the archive.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RetentionConfig {
-    traces: Retention,
-    logs: Retention,
-    metrics: Retention,
-}
-
-impl Default for RetentionConfig {
-    fn default() -> Self {
-        let options = defaults();
-        Self {
-            traces: Retention(options.retention_traces),
-            logs: Retention(options.retention_logs),
-            metrics: Retention(options.retention_metrics),
         }
     }
 }

@@ -17,6 +17,7 @@ mod period;
 mod pipelines;
 mod prometheus;
 mod receivers;
+mod retention;
 mod service;
 mod storage;
 mod synthetic;

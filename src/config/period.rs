@@ -1,4 +1,4 @@
-//! Durations with bounds, and retentions.
+//! Durations with bounds.
 
 use std::time::Duration;
 
@@ -21,23 +21,5 @@ impl<'de, const MS_MIN: u64, const MS_MAX: u64> Deserialize<'de> for Period<MS_M
             return Err(de::Error::custom(format!("`{text}` is too long; at most {max:?}")));
         }
         Ok(Self(duration))
-    }
-}
-
-/// How long something is kept: a duration, or `forever` (`None`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Retention(pub(crate) Option<Duration>);
-
-impl<'de> Deserialize<'de> for Retention {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if text == "forever" {
-            return Ok(Self(None));
-        }
-        match parse(&text) {
-            Ok(Duration::ZERO) => Err(de::Error::custom("a retention of 0 keeps nothing; write a duration or forever")),
-            Ok(duration) => Ok(Self(Some(duration))),
-            Err(error) => Err(de::Error::custom(format!("{error}, or forever"))),
-        }
     }
 }

@@ -10,12 +10,7 @@ use serde::{Deserialize, Deserializer, de};
 use weir_proto::otlp::logs::IdNames;
 use weir_store::StoreOptions;
 
-use super::{
-    archive::ArchiveConfig,
-    bytes::ByteSize,
-    or_default,
-    period::{Period, Retention},
-};
+use super::{archive::ArchiveConfig, bytes::ByteSize, or_default, period::Period, retention::Retentions};
 
 /// A kibibyte.
 const KIB: u64 = 1 << 10;
@@ -31,7 +26,7 @@ pub(crate) struct StorageConfig {
     /// The data folder; `--data` goes before it.
     pub(crate) path: Option<PathBuf>,
     #[serde(deserialize_with = "or_default")]
-    retention: RetentionConfig,
+    retention: Retentions<false>,
     /// Oldest segments are deleted above this total; left out for no limit.
     size_max: Option<ByteSize<{ 64 * MIB }>>,
     /// Receivers refuse below this much free space on the file system.
@@ -64,7 +59,7 @@ impl Default for StorageConfig {
     fn default() -> Self {
         Self {
             path: None,
-            retention: RetentionConfig::default(),
+            retention: Retentions::default(),
             size_max: defaults().size_bytes_max.map(ByteSize),
             free_min: ByteSize(defaults().free_bytes_min),
             series_max: NonZeroU64::new(defaults().series_max as u64).expect("the default is not zero"),
@@ -78,26 +73,6 @@ impl Default for StorageConfig {
             merge: MergeConfig::default(),
             logs: LogsConfig::default(),
             archive: ArchiveConfig::default(),
-        }
-    }
-}
-
-/// `storage.retention`: how long each signal is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RetentionConfig {
-    traces: Retention,
-    logs: Retention,
-    metrics: Retention,
-}
-
-impl Default for RetentionConfig {
-    fn default() -> Self {
-        let options = defaults();
-        Self {
-            traces: Retention(options.retention_traces),
-            logs: Retention(options.retention_logs),
-            metrics: Retention(options.retention_metrics),
         }
     }
 }

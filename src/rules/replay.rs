@@ -5,7 +5,7 @@ use std::{collections::HashMap, path::Path, process::ExitCode};
 use anyhow::{Context, bail};
 use weir_proto::time::Clock;
 use weir_query::alerting::{
-    replay::{Answer, Recorded, ReplayedAlert, Source, Stretch, of_matrix, replay, shown},
+    replay::{Answer, Recorded, ReplayedAlert, Source, Stretch, of_matrix, of_rows, replay, shown},
     rules::{Rule, RuleGroup},
 };
 
@@ -14,6 +14,9 @@ use crate::cli::ReplayOptions;
 
 /// Steps of one question.
 const STEPS_MAX: i64 = 10_000;
+
+/// Asks for all of what native histograms are.
+const EXACT_HISTOGRAMS: (&str, &str) = ("histograms", "exact");
 
 /// Fewer are not worth a question.
 const STEPS_MIN: i64 = 32;
@@ -49,9 +52,9 @@ pub(super) fn run(options: &ReplayOptions) -> anyhow::Result<ExitCode> {
         );
         let mut answers = HashMap::new();
         for (number, rule) in group.rules.iter().enumerate() {
-            match past.answer(rule, &recorded, stretch, group) {
-                Ok(Some(answer)) if rule.is_alert() => drop(answers.insert(number, answer)),
-                Ok(Some(answer)) => match recorded.record(group, rule, answer) {
+            match past.answer(rule, &recorded, stretch) {
+                Ok(answer) if rule.is_alert() => drop(answers.insert(number, answer)),
+                Ok(answer) => match recorded.record(group, rule, answer) {
                     Ok(series) => {
                         let samples: usize = series.iter().map(|series| series.points.len()).sum();
                         println!("  {}: {} series, {samples} samples", rule.name(), series.len());
@@ -60,7 +63,6 @@ pub(super) fn run(options: &ReplayOptions) -> anyhow::Result<ExitCode> {
                     }
                     Err(error) => has_failed |= failed(rule, &error),
                 },
-                Ok(None) => {}
                 Err(error) => has_failed |= failed(rule, &format!("{error:#}")),
             }
         }
@@ -102,25 +104,16 @@ impl Past {
     }
 
     /// What a rule's query gave at all times.
-    fn answer(
-        &self,
-        rule: &Rule,
-        recorded: &Recorded,
-        stretch: Stretch,
-        group: &RuleGroup,
-    ) -> anyhow::Result<Option<Answer>> {
+    fn answer(&self, rule: &Rule, recorded: &Recorded, stretch: Stretch) -> anyhow::Result<Answer> {
         match recorded.source(rule) {
-            Source::Recorded => recorded.answer(rule, stretch).map(Some).map_err(anyhow::Error::msg),
-            Source::PromQl => self.served(rule, stretch, "/prometheus/api/v1/query_range").map(Some),
-            Source::LogQl => self.served(rule, stretch, "/loki/api/v1/query_range").map(Some),
-            Source::Nobody => {
-                eprintln!("  WARNING: {}: rules in {} are not replayed", rule.name(), group.language.name());
-                Ok(None)
-            }
+            Source::Recorded => recorded.answer(rule, stretch).map_err(anyhow::Error::msg),
+            Source::PromQl => self.served(rule, stretch, "/prometheus/api/v1/query_range"),
+            Source::LogQl => self.served(rule, stretch, "/loki/api/v1/query_range"),
+            Source::Sql => self.stepped(rule, stretch),
             Source::Mixed(names) => {
                 let names = names.join(", ");
                 eprintln!("  WARNING: {}: of {names} it sees what is stored, not what is replayed", rule.name());
-                self.served(rule, stretch, "/prometheus/api/v1/query_range").map(Some)
+                self.served(rule, stretch, "/prometheus/api/v1/query_range")
             }
         }
     }
@@ -130,9 +123,9 @@ impl Past {
         let (mut start_ms, mut steps_max) = (stretch.start_ms, STEPS_MAX);
         while start_ms <= stretch.end_ms {
             let end_ms = stretch.end_ms.min(start_ms + stretch.step_ms * (steps_max - 1));
-            let seconds = |ms: i64| format!("{}.{:03}", ms.div_euclid(1000), ms.rem_euclid(1000));
             let (start, end, step) = (seconds(start_ms), seconds(end_ms), seconds(stretch.step_ms));
-            let fields = [("query", rule.expr.as_str()), ("start", &start), ("end", &end), ("step", &step)];
+            let fields =
+                [("query", rule.expr.as_str()), ("start", &start), ("end", &end), ("step", &step), EXACT_HISTOGRAMS];
             let answered = self.server.form(path, &fields)?;
             match of_matrix(&answered.body) {
                 Ok(answer) => all.extend(answer),
@@ -147,6 +140,25 @@ impl Past {
         }
         Ok(all)
     }
+
+    /// SQL says itself how far back it looks: a question for each time, whose `now()` that is.
+    fn stepped(&self, rule: &Rule, stretch: Stretch) -> anyhow::Result<Answer> {
+        let mut all = Answer::default();
+        let mut at_ms = stretch.start_ms;
+        while at_ms <= stretch.end_ms {
+            let path = format!("/api/v1/sql?time={}", seconds(at_ms));
+            let answered = self.server.post(&path, &[], rule.expr.clone().into_bytes())?;
+            let at = || format!("at {}", moment::shown(at_ms));
+            all.extend(of_rows(&answered.body, at_ms).map_err(anyhow::Error::msg).with_context(at)?);
+            at_ms += stretch.step_ms;
+        }
+        Ok(all)
+    }
+}
+
+/// Unix seconds.
+fn seconds(ms: i64) -> String {
+    format!("{}.{:03}", ms.div_euclid(1000), ms.rem_euclid(1000))
 }
 
 /// Whether a query was refused for what it would take.

@@ -61,6 +61,11 @@ fn read_tests(path: &Path) -> Result<(TestFile, Vec<RuleFile>), Vec<String>> {
     let paths: Vec<PathBuf> = files(&patterns).map_err(|error| vec![error.to_string()])?;
     let (mut rules, mut problems) = (Vec::new(), Vec::new());
     for path in &paths {
+        // As promtool takes it: a name is a pattern, too.
+        if !path.exists() {
+            eprintln!("  WARNING: no file match pattern {}", path.display());
+            continue;
+        }
         match read(path) {
             Ok(file) => rules.push(file),
             Err(found) => problems.extend(found),

@@ -1,7 +1,8 @@
 //! Writes series back to a running weir, by Prometheus' remote write.
 
 use anyhow::{Context, bail};
-use weir_query::alerting::replay::Series;
+use weir_proto::remote_write::{bytes, double, histogram_message, number};
+use weir_query::alerting::replay::{Sample, Series};
 
 use super::server::Server;
 
@@ -18,7 +19,7 @@ pub(super) fn series(server: &Server, all: &[Series]) -> anyhow::Result<usize> {
                 send(server, &std::mem::take(&mut request))?;
                 waiting = 0;
             }
-            field(1, &one(series, points), &mut request);
+            bytes(1, &one(series, points), &mut request);
             waiting += points.len();
             written += points.len();
         }
@@ -44,36 +45,25 @@ fn send(server: &Server, request: &[u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A `TimeSeries`: labels (1) with name (1) and value (2), samples (2) with value (1) and time (2).
-fn one(series: &Series, points: &[(i64, f64)]) -> Vec<u8> {
+/// A `TimeSeries`: labels (1) with name (1) and value (2), samples (2) with value (1) and time (2), histograms (4).
+fn one(series: &Series, points: &[(i64, Sample)]) -> Vec<u8> {
     let mut out = Vec::new();
     for (name, value) in series.labels.iter() {
         let mut label = Vec::new();
-        field(1, name.as_bytes(), &mut label);
-        field(2, value.as_bytes(), &mut label);
-        field(1, &label, &mut out);
+        bytes(1, name.as_bytes(), &mut label);
+        bytes(2, value.as_bytes(), &mut label);
+        bytes(1, &label, &mut out);
     }
-    for (time_ms, value) in points {
-        let mut sample = vec![(1 << 3) | 1];
-        sample.extend_from_slice(&value.to_le_bytes());
-        sample.push(2 << 3);
-        varint(*time_ms as u64, &mut sample);
-        field(2, &sample, &mut out);
+    for (time_ms, sample) in points {
+        match sample {
+            Sample::Float(value) => {
+                let mut message = Vec::new();
+                double(1, *value, &mut message);
+                number(2, *time_ms as u64, &mut message);
+                bytes(2, &message, &mut out);
+            }
+            Sample::Histogram(histogram) => bytes(4, &histogram_message(histogram, *time_ms), &mut out),
+        }
     }
     out
-}
-
-/// A field with a length.
-fn field(number: u8, bytes: &[u8], out: &mut Vec<u8>) {
-    out.push((number << 3) | 2);
-    varint(bytes.len() as u64, out);
-    out.extend_from_slice(bytes);
-}
-
-fn varint(mut value: u64, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }

@@ -4,7 +4,7 @@
 
 mod archived;
 
-use std::{collections::BTreeMap, path::Path, str::FromStr};
+use std::{collections::BTreeMap, ops::Range, path::Path, str::FromStr};
 
 use sqlx::{
     ConnectOptions, Connection, Row, Sqlite, SqliteConnection, SqlitePool,
@@ -283,21 +283,22 @@ impl Catalog {
         change.commit().await
     }
 
-    /// A signal's run of files `from..to` became `segments`: moves the sealed end and the cursors, adds the segments and the ledger's
+    /// A signal's run of `files` became `segments`: moves the sealed end and the cursors, adds the segments and the ledger's
     /// changes.
     pub(crate) async fn seal(
         &self,
         signal: Signal,
-        (from, to): (u32, u32),
+        files: Range<u32>,
         segments: &[(SegmentId, u64)],
-        (ledger, cursors): (&BTreeMap<TenantId, Tally>, &SourceCursors),
+        ledger: &BTreeMap<TenantId, Tally>,
+        cursors: &SourceCursors,
     ) -> Result<(), CatalogError> {
         let mut change = Change::begin(&self.0).await?;
         let moved =
             sqlx::query("UPDATE journals SET first_unsealed_file = $1 WHERE journal = $2 AND first_unsealed_file = $3")
-                .bind(i64::from(to))
+                .bind(i64::from(files.end))
                 .bind(signal.name())
-                .bind(i64::from(from))
+                .bind(i64::from(files.start))
                 .execute(&mut *change.connection)
                 .await?;
         if moved.rows_affected() != 1 {
@@ -305,7 +306,7 @@ impl Catalog {
                 .bind(signal.name())
                 .fetch_one(&mut *change.connection)
                 .await?;
-            return Err(CatalogError::SealedElsewhere { expected: from, found: found as u32 });
+            return Err(CatalogError::SealedElsewhere { expected: files.start, found: found as u32 });
         }
         for (id, rows) in segments {
             add_segment(&mut change.connection, id, *rows).await?;
@@ -333,7 +334,7 @@ impl Catalog {
                 break;
             }
             for (outcome, items) in [("kept", -(*rows as i64)), ("damaged", *rows as i64)] {
-                add_items(&mut change.connection, (id.signal, &id.tenant), outcome, "", items).await?;
+                add_items(&mut change.connection, id.signal, &id.tenant, outcome, "", items).await?;
             }
         }
         change.commit().await
@@ -342,7 +343,8 @@ impl Catalog {
     /// Of a damaged segment `left` is left, or nothing; its other rows count as damaged instead of kept.
     pub(crate) async fn replace_damaged(
         &self,
-        (damaged, rows): (&SegmentId, u64),
+        damaged: &SegmentId,
+        rows: u64,
         left: Option<(&SegmentId, u64)>,
     ) -> Result<(), CatalogError> {
         let mut change = Change::begin(&self.0).await?;
@@ -352,7 +354,7 @@ impl Catalog {
         }
         let lost = rows as i64 - left.map_or(0, |(_, rows)| rows as i64);
         for (outcome, items) in [("kept", -lost), ("damaged", lost)] {
-            add_items(&mut change.connection, (damaged.signal, &damaged.tenant), outcome, "", items).await?;
+            add_items(&mut change.connection, damaged.signal, &damaged.tenant, outcome, "", items).await?;
         }
         change.commit().await
     }
@@ -451,13 +453,13 @@ async fn add_to_ledger(
 ) -> Result<(), CatalogError> {
     for (tenant, tally) in ledger {
         for (outcome, items) in [("accepted", tally.accepted), ("kept", tally.kept), ("damaged", tally.damaged)] {
-            add_items(connection, (signal, tenant), outcome, "", items as i64).await?;
+            add_items(connection, signal, tenant, outcome, "", items as i64).await?;
         }
         for (policy, items) in &tally.dropped {
-            add_items(connection, (signal, tenant), "dropped", policy, *items as i64).await?;
+            add_items(connection, signal, tenant, "dropped", policy, *items as i64).await?;
         }
         for (reason, items) in &tally.rejected {
-            add_items(connection, (signal, tenant), "rejected", reason, *items as i64).await?;
+            add_items(connection, signal, tenant, "rejected", reason, *items as i64).await?;
         }
     }
     Ok(())
@@ -493,7 +495,8 @@ async fn move_cursors(
 
 async fn add_items(
     connection: &mut SqliteConnection,
-    (signal, tenant): (Signal, &TenantId),
+    signal: Signal,
+    tenant: &TenantId,
     outcome: &str,
     detail: &str,
     items: i64,

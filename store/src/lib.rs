@@ -34,10 +34,8 @@ pub use ask::{
     pruned::{Pruned, ReadCounts},
     request::{AttributeForm, ReadBounds, ScanColumn, ScanRequest},
     search::NewestTraces,
-    span::{
-        DroppedItems, Operation, Operations, Place, Room, SearchLimits, SearchResult, Sought, SpanFilter, SpanRecord,
-        SpanState, SpanText, TagFilter, TraceRows,
-    },
+    span::{Operation, Operations, Place, Room, SpanRecord, SpanState, TraceRows},
+    tag::{DroppedItems, Sought, SpanText, TagFilter},
 };
 pub use head::{SeriesRef, SeriesRefused};
 pub use labels::InvalidPattern;

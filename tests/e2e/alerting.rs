@@ -96,7 +96,7 @@ impl Alertmanager {
 }
 
 /// Takes what webhooks are told, on a port of its own.
-fn webhook() -> (SocketAddr, mpsc::Receiver<Value>) {
+pub(crate) fn webhook() -> (SocketAddr, mpsc::Receiver<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     let (sender, told) = mpsc::channel();
@@ -111,7 +111,7 @@ fn webhook() -> (SocketAddr, mpsc::Receiver<Value>) {
 }
 
 /// Takes one request; `None` when there are no more.
-fn take(stream: &TcpStream, told: &mpsc::Sender<Value>) -> Option<()> {
+pub(crate) fn take(stream: &TcpStream, told: &mpsc::Sender<Value>) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let mut length = 0;
     loop {
@@ -149,7 +149,7 @@ async fn hear(told: &mpsc::Receiver<Value>, heard: &mut Vec<String>, count: usiz
 }
 
 /// Asks until there is an answer.
-async fn wait_for<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+pub(crate) async fn wait_for<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
     let begin = Instant::now();
     loop {
         if let Some(answer) = ask().await {
@@ -161,7 +161,7 @@ async fn wait_for<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
 }
 
 /// Sends a gauge of now.
-async fn send_load(weir: &Weir, value: f64) {
+pub(crate) async fn send_load(weir: &Weir, value: f64) {
     let now = Clock::system().now_ns().to_string();
     let point = json!({"timeUnixNano": now, "asDouble": value,
         "attributes": [{"key": "host", "value": {"stringValue": "a"}}]});

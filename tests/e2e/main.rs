@@ -1,6 +1,7 @@
 //! End to end: the built binary, its real ports, real clients, and everything that can go wrong with disk and power.
 
 mod alerting;
+mod alerting_faults;
 mod archive;
 mod bad_input;
 mod calls;

@@ -11,7 +11,8 @@ const PAGE: &str = "index.html";
 const PAGES: &str = "pages.txt";
 
 fn main() -> io::Result<()> {
-    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist");
+    // Asked when it runs: a target folder may have been another checkout's when this was compiled.
+    let dist = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../dist");
     // The folder is in the repository, empty: what is missing would make cargo run this each time.
     println!("cargo::rerun-if-changed={}", dist.display());
     println!("cargo::rerun-if-changed=build.rs");

@@ -1,12 +1,12 @@
 //! Takes JSON lines in and seals them in one thread, without a server: CPU time per million lines for each form and stage, and bytes of disk.
-//! `ask` asks a server about stored lines.
+//! `ask` asks a server about stored lines, `truth` compares its answers with those of grep and jq.
 
 use std::{path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use clap::Parser;
 use weir_benches::{
-    line_questions,
+    line_questions::{self, Asking},
     lines::{LineForm, Lines},
     process,
 };
@@ -62,6 +62,9 @@ enum What {
         /// The binary.
         #[arg(long, default_value = "target/release/weir")]
         weir: PathBuf,
+        /// VictoriaLogs' binary: it is filled and asked beside Weir.
+        #[arg(long)]
+        victoria_logs: Option<PathBuf>,
         /// Its folder, which stays: a disk, not tmpfs.
         #[arg(long, default_value = "target/lines-ask")]
         data: PathBuf,
@@ -71,6 +74,15 @@ enum What {
         /// How often each question is asked, after the first time.
         #[arg(long, default_value_t = 5)]
         rounds: u64,
+    },
+    /// Asks a server of its own what grep and jq are asked, and compares.
+    Truth {
+        /// The binary.
+        #[arg(long, default_value = "target/release/weir")]
+        weir: PathBuf,
+        /// Lines that are made, beside those of ../shared/corpora/logs.
+        #[arg(long, default_value_t = 1_000_000)]
+        count: u64,
     },
 }
 
@@ -85,10 +97,19 @@ struct Spent {
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
-    if let Some(What::Ask { weir, data, count, rounds }) = &cli.what {
-        let data = std::path::absolute(data)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        return runtime.block_on(line_questions::ask(weir, &data, *count, (*rounds).max(1)));
+    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match &cli.what {
+        Some(What::Ask { weir, victoria_logs, data, count, rounds }) => {
+            let folder = std::path::absolute(data)?;
+            let (victoria_logs, rounds) = (victoria_logs.as_deref(), (*rounds).max(1));
+            let asking = Asking { weir, victoria_logs, folder: &folder, lines: *count, rounds };
+            return runtime()?.block_on(line_questions::ask(asking));
+        }
+        Some(What::Truth { weir, count }) => {
+            let folder = std::path::absolute(&cli.folder)?;
+            return runtime()?.block_on(line_questions::truth(weir, &folder, *count));
+        }
+        None => {}
     }
     for form in LineForm::ALL {
         measure(&cli, form)?;
@@ -141,7 +162,7 @@ fn admitted(body: Vec<u8>, form: LineForm, now_ns: u64, spent: &mut Spent) -> an
     let options = PushOptions { service_labels: &service_labels, keeps_times: true, bytes_max: 64 << 20 };
     let begun = process::own_cpu_s();
     let payload: Bytes = match form {
-        LineForm::Otlp => body,
+        LineForm::Otlp | LineForm::OtlpText => body,
         LineForm::LokiJson => transcode_json(&body, options)?,
         LineForm::LokiProtobuf => transcode_protobuf(&body, options)?,
         LineForm::Bulk => {

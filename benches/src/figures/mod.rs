@@ -6,6 +6,7 @@ mod disk;
 mod json;
 mod latency;
 mod memory;
+mod page;
 mod peer;
 mod queries;
 mod restart;
@@ -45,6 +46,8 @@ pub enum Scenario {
     Memory,
     /// Questions over 10/6 as many sealed spans, and 5/6 as many in the head; the same ones to DuckDB and plain DataFusion.
     Queries,
+    /// What the pages of the web UI ask, over 10/6 as many spans; windows of a trace of a million.
+    Page,
     /// Ingest beside queries: its rate, its acks.
     Beside,
     /// Ready after `kill -9` with much journal.
@@ -89,6 +92,7 @@ pub async fn run(scenario: Scenario, settings: &Settings) -> anyhow::Result<Vec<
         Scenario::Disk => disk::run(settings).await,
         Scenario::Memory => memory::run(settings).await,
         Scenario::Queries => queries::run(settings).await,
+        Scenario::Page => page::run(settings).await,
         Scenario::Beside => beside::run(settings).await,
         Scenario::Restart => restart::run(settings).await,
         Scenario::Json => json::run(settings),

@@ -101,7 +101,7 @@ async fn traces_found(stage: &Stage, a_user: &str, over: &str) -> anyhow::Result
 }
 
 /// The median time of a search.
-async fn found(stage: &Stage, path: &str) -> anyhow::Result<Duration> {
+pub(super) async fn found(stage: &Stage, path: &str) -> anyhow::Result<Duration> {
     let mut times = Vec::new();
     for round in 0..ROUNDS {
         let started = Instant::now();
@@ -183,6 +183,6 @@ async fn others(settings: &Settings, files: &Path, trace: &str, user: &str) -> a
     Ok(lines.lines().filter_map(|line| line.split_once('\t')).map(|(what, took)| Row::reported(what, took)).collect())
 }
 
-fn ms(duration: Duration) -> String {
+pub(super) fn ms(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
 }

@@ -26,8 +26,8 @@ pub fn admit_lines(
     rules: &AdmissionRules,
 ) -> Result<Admitted<LineSummaries>, AdmissionError> {
     let arrived = Checksummed::of(payload.clone());
-    let judge = |payload: &[u8]| judge(payload, now_ns, rules);
-    let (payload, judged) = with_usable(Signal::Logs, payload, rules, judge)?;
+    let check_payload = |payload: &[u8]| check_payload(payload, now_ns, rules);
+    let (payload, judged) = with_usable(Signal::Logs, payload, rules, check_payload)?;
     let (judged, partial) = judged.within_bounds(Signal::Logs)?;
     let is_unchanged = payload.as_ptr() == arrived.as_ptr() && payload.len() == arrived.len();
     let batch = LogsBatch {
@@ -44,7 +44,7 @@ pub fn admit_lines(
     Ok(Admitted { batch, partial })
 }
 
-fn judge(payload: &[u8], now_ns: u64, rules: &AdmissionRules) -> Result<Judged<LineSummaries>, ScanError> {
+fn check_payload(payload: &[u8], now_ns: u64, rules: &AdmissionRules) -> Result<Judged<LineSummaries>, ScanError> {
     let window = TimeWindow::around(now_ns, rules);
     let mut judged = Judged::new(LineSummaries::with_capacity(payload.len() / LINE_BYTES_USUAL + 1));
     scan(payload, Checks::Admission(rules.limits), |scanned| {

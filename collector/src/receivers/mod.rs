@@ -3,6 +3,7 @@
 mod component;
 pub mod elasticsearch;
 pub mod filelog;
+mod http_settings;
 mod intake;
 pub mod loki;
 pub mod otlp;

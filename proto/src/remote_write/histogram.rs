@@ -73,14 +73,34 @@ struct Written {
 /// Time, start and histogram of a Histogram message.
 #[expect(clippy::type_complexity, reason = "the two kinds of faults reach different people")]
 pub(super) fn histogram(message: &[u8]) -> Result<(i64, i64, Result<Box<Histogram>, HistogramFault>), WireError> {
-    let mut written = Written::default();
-    let mut cursor = Cursor::new(message);
-    while !cursor.is_empty() {
-        let key = cursor.key()?;
-        field(&mut cursor, key, &mut written)?;
-    }
+    let written = Written::read(message)?;
     let (time_ms, start_ms) = (written.time_ms, written.start_ms);
-    Ok((time_ms, start_ms, whole(written)))
+    let histogram = whole(written).and_then(|histogram| {
+        check(&histogram)?;
+        Ok(histogram)
+    });
+    Ok((time_ms, start_ms, histogram))
+}
+
+/// Time and histogram of a message, whatever its counts are.
+pub(super) fn unchecked(message: &[u8]) -> Result<(i64, Box<Histogram>), WireError> {
+    let written = Written::read(message)?;
+    let time_ms = written.time_ms;
+    whole(written)
+        .map(|histogram| (time_ms, histogram))
+        .map_err(|_| WireError::Malformed { at: 0, what: "an invalid schema" })
+}
+
+impl Written {
+    fn read(message: &[u8]) -> Result<Self, WireError> {
+        let mut written = Self::default();
+        let mut cursor = Cursor::new(message);
+        while !cursor.is_empty() {
+            let key = cursor.key()?;
+            field(&mut cursor, key, &mut written)?;
+        }
+        Ok(written)
+    }
 }
 
 fn field(cursor: &mut Cursor<'_>, key: u32, written: &mut Written) -> Result<(), WireError> {
@@ -186,7 +206,6 @@ fn whole(written: Written) -> Result<Box<Histogram>, HistogramFault> {
         histogram.positive_counts = summed(&positive_deltas);
         histogram.negative_counts = summed(&negative_deltas);
     }
-    check(&histogram)?;
     Ok(Box::new(histogram))
 }
 

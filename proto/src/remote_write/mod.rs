@@ -8,10 +8,12 @@ mod samples;
 mod series;
 mod symbols;
 mod walk;
+mod written;
 
 pub use histogram::HistogramFault;
 pub use series::{WrittenExemplar, WrittenMetadata, WrittenSeries};
 pub use walk::walk;
+pub use written::{bytes, double, histogram_message, number, read_histogram};
 
 pub use crate::otlp::wire::WireError;
 

@@ -3,6 +3,7 @@
 pub(crate) mod group;
 pub mod notify;
 pub mod replay;
+pub(crate) mod rows;
 pub mod rules;
 pub mod serve;
 pub(crate) mod state;

@@ -17,7 +17,10 @@ const PART_ROWS: usize = 4;
 
 /// Parts in the order of the rows.
 #[derive(Debug)]
-pub(crate) struct HeldBatches(Vec<RecordBatch>);
+pub(crate) struct HeldBatches {
+    batches: Vec<RecordBatch>,
+    pub(crate) is_partial: bool,
+}
 
 impl HeldBatches {
     pub(crate) fn of(rows: &[SpanRecord], request: &ScanRequest) -> Self {
@@ -29,17 +32,17 @@ impl HeldBatches {
             RecordBatch::try_new_with_options(request.schema(Signal::Traces), columns, &options)
                 .expect("the columns are of the schema")
         };
-        Self(rows.chunks(PART_ROWS).map(batch).collect())
+        Self { batches: rows.chunks(PART_ROWS).map(batch).collect(), is_partial: false }
     }
 }
 
 impl Batches for HeldBatches {
     fn parts_rows_max(&self) -> Vec<u64> {
-        self.0.iter().map(|batch| batch.num_rows() as u64).collect()
+        self.batches.iter().map(|batch| batch.num_rows() as u64).collect()
     }
 
     fn split(&self, _: u32) -> Box<dyn Batches> {
-        Box::new(Self(self.0.clone()))
+        Box::new(Self { batches: self.batches.clone(), is_partial: self.is_partial })
     }
 
     fn is_head(&self, _: usize) -> bool {
@@ -55,11 +58,11 @@ impl Batches for HeldBatches {
     }
 
     fn read(&self, part: usize) -> RecordBatch {
-        self.0[part].clone()
+        self.batches[part].clone()
     }
 
     fn is_partial(&self) -> bool {
-        false
+        self.is_partial
     }
 }
 

@@ -1,6 +1,6 @@
 //! A trace as rows of a waterfall: depth first, children by their start; read from columns, without attributes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use arrow_array::{
     Array, FixedSizeBinaryArray, Float64Array, RecordBatch,
@@ -13,6 +13,7 @@ use weir_store::{ScanColumn, ScanFilter, ScanRequest, sampling::POLICY_ATTRIBUTE
 use super::{plan::attribute_column, texts::Texts};
 use crate::{
     critical_path::{self, SpanTime},
+    span_ids::SpanIds,
     tree::{Node, Tree},
 };
 
@@ -191,28 +192,31 @@ impl Draft {
     /// Lays out what was read; what was sent twice is one row.
     pub(crate) fn lay_out(mut self) -> Layout {
         self.spans.sort_by_key(|span| (span.node.start_ns, std::cmp::Reverse(span.node.end_ns), span.id));
-        self.fold_resends();
+        let mut ids = self.ids();
+        if !ids.are_unique() {
+            self.fold_resends();
+            ids = self.ids();
+        }
         let nodes: Vec<Node> = self.spans.iter().map(|span| span.node).collect();
-        let tree = Tree::of(&nodes);
+        let tree = Tree::with(&nodes, &ids);
         let times = critical_path::of_trace(&nodes, &tree);
         let order = depth_first(&tree, nodes.len());
         let mut rows = vec![0u32; nodes.len()];
         for (row, &span) in (0..).zip(&order) {
             rows[span as usize] = row;
         }
-        let shared = shared_ids(&self.spans);
+        let shared = shared_ids(&ids, nodes.len());
         let mut layout = Layout { policy: self.policy, ..Layout::default() };
-        let here: HashSet<SpanId> = nodes.iter().filter_map(|node| node.id).collect();
         for &span in &order {
             let node = &nodes[span as usize];
             let parent = tree.parent(span);
             let mut laid = self.spans[span as usize].clone();
             let mut set = |is: bool, bit: u16| laid.flags |= if is { bit } else { 0 };
             set(times[span as usize].on_critical_path, flag::CRITICAL);
-            set(node.id.is_some_and(|id| shared.contains(&id)), flag::SHARED_ID);
-            let is_named_here = node.parent_id.is_some_and(|id| here.contains(&id));
-            set(parent.is_none() && node.parent_id.is_some() && !is_named_here, flag::PARENT_MISSING);
-            set(parent.is_none() && is_named_here, flag::CUT_CIRCLE);
+            set(ids.of_span(span as usize).is_some_and(|number| shared[number]), flag::SHARED_ID);
+            if let (None, Some(named)) = (parent, node.parent_id) {
+                set(true, if ids.number(named).is_none() { flag::PARENT_MISSING } else { flag::CUT_CIRCLE });
+            }
             let outside = |parent: &Node| node.start_ns < parent.start_ns || node.end_ns > parent.end_ns;
             set(parent.is_some_and(|parent| outside(&nodes[parent as usize])), flag::OUTSIDE_PARENT);
             let parent_row = parent.map(|parent| rows[parent as usize]);
@@ -234,14 +238,15 @@ impl Draft {
         layout
     }
 
+    fn ids(&self) -> SpanIds {
+        SpanIds::of(self.spans.iter().map(|span| span.node.id))
+    }
+
     /// Rows with one id and the same times and names are one span, sent twice; a kept one wins over its pending twin.
     fn fold_resends(&mut self) {
         type Twin = ([u8; 8], u64, u64, u32, u32, (i32, i32));
         let mut counts: HashMap<[u8; 8], u32> = HashMap::with_capacity(self.spans.len());
         self.spans.iter().for_each(|span| *counts.entry(span.id).or_default() += 1);
-        if counts.len() == self.spans.len() {
-            return;
-        }
         let mut twins: HashMap<Twin, usize> = HashMap::new();
         let mut folded: Vec<LaidSpan> = Vec::with_capacity(self.spans.len());
         for span in std::mem::take(&mut self.spans) {
@@ -271,13 +276,14 @@ impl Layout {
     }
 }
 
-/// Ids that several spans have.
-fn shared_ids(spans: &[LaidSpan]) -> HashSet<SpanId> {
-    let mut seen: HashMap<SpanId, bool> = HashMap::with_capacity(spans.len());
-    for id in spans.iter().filter_map(|span| span.node.id) {
-        seen.entry(id).and_modify(|twice| *twice = true).or_insert(false);
+/// By number, which ids several spans have.
+fn shared_ids(ids: &SpanIds, spans: usize) -> Vec<bool> {
+    let (mut seen, mut shared) = (vec![false; ids.len()], vec![false; ids.len()]);
+    for number in (0..spans).filter_map(|span| ids.of_span(span)) {
+        shared[number] |= seen[number];
+        seen[number] = true;
     }
-    seen.into_iter().filter(|(_, twice)| *twice).map(|(id, _)| id).collect()
+    shared
 }
 
 /// Every span, each followed by all that is below it.

@@ -94,6 +94,16 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Of what the store decides alone.
+    pub(crate) fn of_filter(filter: ScanFilter) -> Self {
+        Self { filter, ..Self::default() }
+    }
+
+    /// Whether no row that the store reads is left to be decided here.
+    pub(crate) fn is_decided_by_store(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// Of this service only.
     pub(crate) fn of_service(&mut self, service: &str) {
         one_of(&mut self.filter.services, &[service.to_owned()]);
@@ -116,7 +126,7 @@ impl Plan {
 
     /// The same with nothing left to the store: for telling, of rows that were read, which of them fulfil it.
     pub(crate) fn by_rows(self) -> Self {
-        // The last ones are of lines only.
+        // Nobody asks for tags by conditions; the last ones are of lines only.
         let ScanFilter {
             trace_ids,
             services,
@@ -126,6 +136,7 @@ impl Plan {
             start_ns,
             duration_ns,
             attributes,
+            tags: _,
             body_contains: _,
             body_any: _,
             body_lacks: _,

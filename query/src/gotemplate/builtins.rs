@@ -98,6 +98,7 @@ fn is_equal(left: &Value, right: &Value) -> Result<bool, String> {
         (Value::Bool(left), Value::Bool(right)) => Ok(left == right),
         (Value::Time(left, _), Value::Time(right, _)) => Ok(left == right),
         (Value::Nil, _) | (_, Value::Nil) => Ok(left == right),
+        (left, right) if is_basic(left) != is_basic(right) => Err(incompatible(left, right)),
         (Value::List(_) | Value::Map(_) | Value::Labels(_), _) => {
             Err(format!("non-comparable type {}: {}", left.text(), left.kind()))
         }
@@ -108,6 +109,11 @@ fn is_equal(left: &Value, right: &Value) -> Result<bool, String> {
     }
 }
 
+/// Whether it is of a kind that has an order or is true or false.
+fn is_basic(value: &Value) -> bool {
+    matches!(value, Value::Text(_) | Value::Float(_) | Value::Int(_) | Value::Duration(_) | Value::Bool(_))
+}
+
 fn is_less(arguments: &[Value]) -> Result<bool, String> {
     match (&arguments[0], &arguments[1]) {
         (Value::Text(left), Value::Text(right)) => Ok(left < right),
@@ -115,9 +121,6 @@ fn is_less(arguments: &[Value]) -> Result<bool, String> {
         (Value::Int(left) | Value::Duration(left), Value::Int(right) | Value::Duration(right)) => Ok(left < right),
         (Value::Bool(_), Value::Bool(_)) => Err(INVALID.into()),
         (left, right) => {
-            let is_basic = |value: &Value| {
-                matches!(value, Value::Text(_) | Value::Float(_) | Value::Int(_) | Value::Duration(_) | Value::Bool(_))
-            };
             Err(if is_basic(left) && is_basic(right) { incompatible(left, right) } else { INVALID.into() })
         }
     }

@@ -185,7 +185,7 @@ fn write(value: &Value, verb: char, flags: Flags, depth: usize, out: &mut String
             sequence("{", fields.iter().map(|(_, value)| (None, value)), (verb, flags, depth), "}", out);
         }
         Value::Time(ns, zone) => write_text(&layout::shown(*ns, *zone), value, verb, flags, out),
-        Value::Duration(ns) if matches!(verb, 'v' | 's' | 'q') => {
+        Value::Duration(ns) if matches!(verb, 'v' | 's' | 'q' | 'x' | 'X') => {
             write_text(&layout::duration(*ns), value, verb, flags, out);
         }
         Value::Duration(ns) => write_int(*ns, value, verb, flags, out),
@@ -328,9 +328,50 @@ fn write_float(number: f64, value: &Value, verb: char, flags: Flags, out: &mut S
             };
             if verb == 'G' { text.to_uppercase() } else { text }
         }
+        'x' => hexadecimal(size, flags.precision),
+        'X' => hexadecimal(size, flags.precision).to_uppercase(),
         _ => return bad(value, verb, out),
     };
     pad(&signed(text, number.is_sign_negative(), flags), flags, true, out);
+}
+
+/// `0x1.8p+01`: the bits of the number, all of them or rounded to so many digits.
+fn hexadecimal(value: f64, precision: Option<usize>) -> String {
+    const DIGITS: usize = 13;
+    let bits = value.to_bits();
+    let (mut exponent, mut mantissa) = ((bits >> 52) as i32 & 0x7ff, bits & ((1 << 52) - 1));
+    match (exponent, mantissa) {
+        (0, 0) => exponent = 0,
+        (0, _) => {
+            // Below the smallest normal number: the first bit is made the whole one.
+            let shift = mantissa.leading_zeros() as i32 - 11;
+            mantissa <<= shift;
+            exponent = -1022 - shift;
+        }
+        _ => {
+            mantissa |= 1 << 52;
+            exponent -= 1023;
+        }
+    }
+    let kept = precision.unwrap_or(DIGITS).min(DIGITS);
+    let cut_bits = 4 * (DIGITS - kept) as u32;
+    if cut_bits > 0 {
+        let (half, rest) = (1_u64 << (cut_bits - 1), mantissa & ((1 << cut_bits) - 1));
+        let is_up = rest > half || (rest == half && mantissa >> cut_bits & 1 == 1);
+        mantissa = ((mantissa >> cut_bits) + u64::from(is_up)) << cut_bits;
+        if mantissa >> 53 == 1 {
+            mantissa >>= 1;
+            exponent += 1;
+        }
+    }
+    let digits = format!("{:013x}", mantissa & ((1 << 52) - 1));
+    let fraction = match precision {
+        None => digits.trim_end_matches('0').to_owned(),
+        Some(precision) => format!("{:0<precision$}", &digits[..kept]),
+    };
+    let point = if fraction.is_empty() { "" } else { "." };
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("0x{}{point}{fraction}p{sign}{:02}", mantissa >> 52, exponent.abs())
 }
 
 fn exponential(value: f64, precision: usize) -> String {

@@ -126,6 +126,9 @@ impl<'r> Run<'r> {
             Value::Labels(labels) => {
                 labels.into_iter().map(|(name, value)| (Value::Text(name), Value::Text(value))).collect()
             }
+            Value::Int(_) if branch.pipeline.variables.len() > 1 => {
+                return Err(format!("can't use {shown} to iterate over more than one variable"));
+            }
             Value::Int(count) => (0..count.clamp(0, count_max)).map(|n| (Value::Int(n), Value::Int(n))).collect(),
             Value::Nil => Vec::new(),
             Value::Text(text) if text.is_empty() => Vec::new(),

@@ -16,8 +16,8 @@ use weir_proto::{
     },
 };
 use weir_store::{
-    AppendError, Ledger, LineRecord, Operation, Operations, ReadError, Room, ScanRequest, SearchLimits, SearchResult,
-    SeriesStatistics, SpanFilter, SpanRecord, SpanState, StoreStatus, TraceLines, TraceRows,
+    AppendError, Ledger, LineRecord, Operation, Operations, ReadError, Room, ScanRequest, SeriesStatistics, SpanRecord,
+    SpanState, StoreStatus, TraceLines, TraceRows,
     sampling::{RememberedVerdict, SamplingStatus},
 };
 
@@ -25,7 +25,7 @@ use super::{
     allowance::Allowance,
     call::Call,
     loki::LogqlConfig,
-    view::{Source, View},
+    view::{OpensViews, View},
 };
 use crate::{
     batches::{Batches, held::HeldBatches},
@@ -124,7 +124,10 @@ pub(crate) fn table(services: Vec<&str>) -> Arc<dyn TableProvider> {
 pub(crate) struct Held {
     pub(crate) rows: Vec<SpanRecord>,
     pub(crate) lines: Vec<LineRecord>,
-    pub(crate) found: SearchResult,
+    /// What scans see, if not these rows.
+    pub(crate) scanned: Option<Vec<SpanRecord>>,
+    /// Something cannot be read by scans.
+    pub(crate) scans_are_partial: bool,
     pub(crate) operations: Vec<Operation>,
     pub(crate) ledger: Ledger,
     pub(crate) sampling: SamplingStatus,
@@ -139,12 +142,12 @@ pub(crate) struct Held {
     pub(crate) meets: Option<Arc<std::sync::Barrier>>,
 }
 
-impl Source for Held {
+impl OpensViews for Held {
     fn view(&self) -> Box<dyn View> {
         Box::new(self.clone())
     }
 
-    fn tables(&self, _: TenantId, _: &Arc<Stop>) -> Tables {
+    fn tables(&self, _: TenantId, _: Option<u64>, _: &Arc<Stop>) -> Tables {
         let names: Vec<_> = self.operations.iter().map(|operation| operation.service.as_str()).collect();
         vec![("spans", table(names))]
     }
@@ -189,12 +192,11 @@ impl View for Held {
         Ok(TraceLines { rows, is_damaged: self.is_damaged })
     }
 
-    fn search(&self, _: &TenantId, _: &SpanFilter, _: SearchLimits) -> Result<SearchResult, ReadError> {
-        Ok(self.found.clone())
-    }
-
     fn scan(&self, _: &TenantId, request: ScanRequest) -> Box<dyn Batches> {
-        Box::new(HeldBatches::of(&self.rows, &request))
+        let rows = self.scanned.as_ref().unwrap_or(&self.rows);
+        let mut batches = HeldBatches::of(rows, &request);
+        batches.is_partial = self.scans_are_partial;
+        Box::new(batches)
     }
 
     fn operations(&self, _: &TenantId, _: Instant) -> Result<Operations, ReadError> {

@@ -30,7 +30,7 @@ use super::{
     site::Site,
     stream::Streamed,
     tail,
-    view::{Source, View},
+    view::{OpensViews, View},
 };
 use crate::{coding::Coding, sql::engine::Engine};
 
@@ -58,9 +58,9 @@ enum Action {
     /// The same; the parameters may come as a form, by POST.
     Form(fn(&Call, &dyn View) -> Result<Answer, Failure>),
     /// The same, and asks about the process besides.
-    Ask(fn(&Call, &dyn Source) -> Result<Answer, Failure>),
+    Ask(fn(&Call, &dyn OpensViews) -> Result<Answer, Failure>),
     /// Changes something, by POST alone; the parameters may come as a form.
-    Change(fn(&Call, &dyn Source) -> Result<Answer, Failure>),
+    Change(fn(&Call, &dyn OpensViews) -> Result<Answer, Failure>),
     /// As [`Self::Read`]; the parameters may come as a JSON body, by POST.
     Search(fn(&Call, &dyn View) -> Result<Answer, Failure>),
     /// Says something about the process: open to everybody, at once.
@@ -85,7 +85,7 @@ impl Route {
         path: &'static str,
         links: bool,
         about: &'static str,
-        ask: fn(&Call, &dyn Source) -> Result<Answer, Failure>,
+        ask: fn(&Call, &dyn OpensViews) -> Result<Answer, Failure>,
     ) -> Self {
         Self { path, about, links, action: Action::Ask(ask) }
     }
@@ -93,7 +93,7 @@ impl Route {
     const fn change(
         path: &'static str,
         about: &'static str,
-        change: fn(&Call, &dyn Source) -> Result<Answer, Failure>,
+        change: fn(&Call, &dyn OpensViews) -> Result<Answer, Failure>,
     ) -> Self {
         Self { path, about, links: false, action: Action::Change(change) }
     }
@@ -306,7 +306,7 @@ pub(super) const ROUTES: &[Route] = &[
 /// What requests are served with.
 #[derive(Clone)]
 pub(super) struct App {
-    pub(super) source: Arc<dyn Source>,
+    pub(super) source: Arc<dyn OpensViews>,
     pub(super) authenticate: Authenticate,
     pub(super) gate: Gate,
     pub(super) allowance: Allowance,
@@ -453,7 +453,7 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
 /// An endpoint that reads one view.
 fn reading(
     read: fn(&Call, &dyn View) -> Result<Answer, Failure>,
-) -> impl Fn(&Call, &dyn Source) -> Result<Answer, Failure> + Send + 'static {
+) -> impl Fn(&Call, &dyn OpensViews) -> Result<Answer, Failure> + Send + 'static {
     move |call, source| {
         let view = source.view();
         call.reads(view.as_ref());
@@ -466,7 +466,7 @@ type Posted = fn(&[u8]) -> Result<Vec<(String, String)>, Failure>;
 
 async fn answer(
     app: &App,
-    ask: impl Fn(&Call, &dyn Source) -> Result<Answer, Failure> + Send + 'static,
+    ask: impl Fn(&Call, &dyn OpensViews) -> Result<Answer, Failure> + Send + 'static,
     request: Request,
     posted: Option<Posted>,
 ) -> Result<Answer, Failure> {

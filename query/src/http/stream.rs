@@ -16,7 +16,7 @@ use weir_port::{Leash, Leashed};
 use super::{answer::say_coding, metrics::Streaming};
 use crate::{
     coding::Coding,
-    sql::engine::{Answer, Chunk, Ended},
+    sql::engine::{Chunk, Ended, RunningQuery},
 };
 
 /// The answer's beginning, and where the rest comes from.
@@ -26,7 +26,7 @@ pub(super) struct Streamed {
     /// How it is compressed.
     pub(super) coding: Option<Coding>,
     pub(super) first: Chunk,
-    pub(super) rest: Answer,
+    pub(super) rest: RunningQuery,
     /// When the client is let go, should nothing more come.
     pub(super) deadline: Instant,
     /// The connection's.
@@ -54,7 +54,7 @@ impl Streamed {
 /// The body. Dropping it stops the query.
 struct Chunks {
     next: Option<Chunk>,
-    rest: Answer,
+    rest: RunningQuery,
     deadline: Pin<Box<Sleep>>,
     counted: Streaming,
     ended: bool,

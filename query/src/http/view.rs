@@ -5,8 +5,7 @@ use std::{sync::Arc, time::Instant};
 use weir_proto::{Signal, SpanId, TenantId, TraceId};
 use weir_store::{
     AppendError, ArchiveCheck, ArchiveStatus, Ledger, LineFeed, Missing, Operations, ReadError, Room, ScanRequest,
-    SearchLimits, SearchResult, SegmentPlace, SeriesStatistics, Snapshot, SpanFilter, Store, StoreStatus, TraceLines,
-    TraceRows,
+    SegmentPlace, SeriesStatistics, Snapshot, Store, StoreStatus, TraceLines, TraceRows,
     sampling::{RememberedVerdict, SamplingStatus},
 };
 
@@ -23,12 +22,13 @@ use crate::{
 };
 
 /// Opens views. Implemented by the store, and by tests that need a slow or broken one.
-pub(super) trait Source: Send + Sync {
+pub(super) trait OpensViews: Send + Sync {
     /// A view of everything acknowledged so far.
     fn view(&self) -> Box<dyn View>;
 
-    /// The tenant's rows as tables, of one moment, which are planned until `stop`. May block on files.
-    fn tables(&self, tenant: TenantId, stop: &Arc<Stop>) -> Tables;
+    /// The tenant's rows as tables, of one moment, without what begins after `until_ns`, which are planned until `stop`.
+    /// May block on files.
+    fn tables(&self, tenant: TenantId, until_ns: Option<u64>, stop: &Arc<Stop>) -> Tables;
 
     /// A view of everything acknowledged so far, and what follows the lines that arrive from then on; `None` where nothing can arrive.
     fn follow(&self, _tenant: &TenantId) -> Option<(Box<dyn View>, LineFeed)> {
@@ -90,8 +90,6 @@ pub(super) trait View: Send {
     /// The trace's lines, no more than `rows_max`.
     fn lines(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError>;
 
-    fn search(&self, tenant: &TenantId, filter: &SpanFilter, limits: SearchLimits) -> Result<SearchResult, ReadError>;
-
     /// Plans a column scan.
     fn scan(&self, tenant: &TenantId, request: ScanRequest) -> Box<dyn Batches>;
 
@@ -123,15 +121,15 @@ pub(super) trait View: Send {
     fn metrics<'a>(&'a self, tenant: &'a TenantId) -> Box<dyn Metrics + 'a>;
 }
 
-impl Source for Store {
+impl OpensViews for Store {
     fn view(&self) -> Box<dyn View> {
         Box::new(self.snapshot())
     }
 
-    fn tables(&self, tenant: TenantId, stop: &Arc<Stop>) -> Tables {
+    fn tables(&self, tenant: TenantId, until_ns: Option<u64>, stop: &Arc<Stop>) -> Tables {
         let snapshot = self.snapshot();
         stop.lacks(snapshot.missing());
-        tables(&snapshot, &tenant, stop)
+        tables(&snapshot, &tenant, until_ns, stop)
     }
 
     fn follow(&self, tenant: &TenantId) -> Option<(Box<dyn View>, LineFeed)> {
@@ -197,10 +195,6 @@ impl View for Snapshot {
 
     fn lines(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError> {
         self.lines_of_trace(tenant, id, rows_max)
-    }
-
-    fn search(&self, tenant: &TenantId, filter: &SpanFilter, limits: SearchLimits) -> Result<SearchResult, ReadError> {
-        Snapshot::search(self, tenant, filter, limits)
     }
 
     fn scan(&self, tenant: &TenantId, request: ScanRequest) -> Box<dyn Batches> {

@@ -160,7 +160,8 @@ impl Wanted {
         for row in 0..rows {
             let resource = &resources[of_row.of(row) as usize];
             let has_fields = columns.has_fields.is_some_and(|told| told.value(row));
-            let text = columns.body.map_or("", |texts| texts.get(row));
+            // Rows with fields are given without their text.
+            let text = columns.body.filter(|_| !has_fields).map_or("", |texts| texts.get(row));
             // Texts that have to be looked at differ.
             let class =
                 classes.as_ref().filter(|_| has_fields || self.text == Text::None).map(|classes| classes.of(row));

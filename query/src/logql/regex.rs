@@ -76,11 +76,13 @@ pub(crate) fn replacement(text: &str) -> String {
             rest = behind;
             continue;
         }
+        let is_name = |c: char| c.is_alphanumeric() || c == '_';
         let braced = rest.strip_prefix('{').and_then(|inner| inner.find('}').map(|end| (&inner[..end], end + 2)));
+        let braced = braced.filter(|(name, _)| name.chars().all(is_name));
         let (name, len) = match braced {
             Some(found) => found,
             None => {
-                let len = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
+                let len = rest.find(|c: char| !is_name(c)).unwrap_or(rest.len());
                 (&rest[..len], len)
             }
         };

@@ -4,7 +4,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant, SystemTime},
 };
 
 use datafusion::{
@@ -64,6 +64,8 @@ pub(crate) struct Query {
     pub(crate) text: String,
     /// The tables; called where blocking is allowed.
     pub(crate) tables: OpenTables,
+    /// What `now()` is, Unix ns; without it the time at which it is planned.
+    pub(crate) now_ns: Option<u64>,
     /// When to stop.
     pub(crate) deadline: Instant,
     /// How rows are written.
@@ -90,12 +92,12 @@ pub(crate) enum Ended {
 /// An answer, chunk by chunk. An error before the first chunk: there is no answer. Later, or an end without a last chunk: what
 /// came before is not whole. Dropping it stops the query.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct RunningQuery {
     pub(crate) chunks: mpsc::Receiver<Result<Chunk, SqlError>>,
     stop: Arc<Stop>,
 }
 
-impl Drop for Answer {
+impl Drop for RunningQuery {
     fn drop(&mut self) {
         self.stop.now();
     }
@@ -120,20 +122,20 @@ impl Engine {
     }
 
     /// Starts a query. `held` is dropped when nothing of it runs any more.
-    pub(crate) fn ask(&self, query: Query, held: impl Send + 'static) -> Answer {
+    pub(crate) fn ask(&self, query: Query, held: impl Send + 'static) -> RunningQuery {
         // And the last one, for which there is always room.
         let (sender, chunks) = mpsc::channel(CHUNKS_WAITING_MAX + 1);
         let stop = Stop::at(query.deadline);
-        let answer = Answer { chunks, stop: Arc::clone(&stop) };
+        let answer = RunningQuery { chunks, stop: Arc::clone(&stop) };
         let handle = self.runtime.as_ref().expect("only dropping takes it").handle().clone();
         let (limits, spill_folder, readers) = (self.limits.clone(), self.spill_folder.clone(), self.readers.clone());
         let planning = handle.clone();
         handle.spawn_blocking(move || {
-            let Query { text, tables, deadline, encoding } = query;
+            let Query { text, tables, now_ns, deadline, encoding } = query;
             if sender.is_closed() {
                 return;
             }
-            match plan(&planning, &text, &limits, (spill_folder, &readers), tables, &stop) {
+            match plan(&planning, (&text, now_ns), &limits, (spill_folder, &readers), tables, &stop) {
                 Ok((plan, stream)) => {
                     let Ok(last) = sender.clone().try_reserve_owned() else { return };
                     let rows_left = limits.rows_max.get();
@@ -178,7 +180,7 @@ type Planned = (Arc<dyn ExecutionPlan>, SendableRecordBatchStream);
 /// Text to a plan.
 fn plan(
     handle: &Handle,
-    text: &str,
+    (text, now_ns): (&str, Option<u64>),
     limits: &SqlConfig,
     (spill_folder, readers): (PathBuf, &Arc<Readers>),
     tables: OpenTables,
@@ -188,15 +190,20 @@ fn plan(
     stop.check()?;
     let context = session::open(limits, spill_folder, readers, tables(stop))?;
     session::resolve(&context, &mut statement)?;
-    Ok(handle.block_on(prepare(&context, statement, stop))?)
+    Ok(handle.block_on(prepare(&context, statement, now_ns, stop))?)
 }
 
 async fn prepare(
     context: &datafusion::prelude::SessionContext,
     statement: Statement,
+    now_ns: Option<u64>,
     stop: &Arc<Stop>,
 ) -> DataFusionResult<Planned> {
-    let state = context.state();
+    let mut state = context.state();
+    if let Some(now_ns) = now_ns {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_nanos(now_ns);
+        state.execution_props_mut().query_execution_start_time = Some(now.into());
+    }
     let logical = state.statement_to_plan(AnyStatement::Statement(Box::new(statement))).await?;
     stop.check()?;
     // The guard let nothing else through; this is the second lock.

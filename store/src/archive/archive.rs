@@ -100,7 +100,8 @@ impl Archive {
     /// Opens it for the data folder `data`, whose number is `instance`. Nothing is asked of the bucket yet.
     pub(crate) fn open(
         options: ArchiveOptions,
-        (data, instance): (&Path, &str),
+        data: &Path,
+        instance: &str,
         disk: &Disk,
         clock: &Clock,
     ) -> Result<Self, ArchiveError> {

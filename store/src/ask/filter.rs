@@ -4,7 +4,7 @@ use std::{fmt, ops::RangeInclusive, sync::Arc};
 
 use weir_proto::TraceId;
 
-use super::{field_test::FieldTest, request::AttributeForm, span::Place};
+use super::{field_test::FieldTest, request::AttributeForm, span::Place, tag::TagFilter};
 
 /// What rows must fulfil.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,8 @@ pub struct ScanFilter {
     pub duration_ns: RangeInclusive<u64>,
     /// All of these.
     pub attributes: Vec<AttributeCondition>,
+    /// All of these: of spans only.
+    pub tags: Vec<TagFilter>,
     /// Each of these occurs in the body's text, byte for byte: of lines only.
     pub body_contains: Vec<String>,
     /// Of each of these lists one text occurs there: of lines only.
@@ -81,6 +83,7 @@ impl Default for ScanFilter {
             start_ns: 0..=u64::MAX,
             duration_ns: 0..=u64::MAX,
             attributes: Vec::new(),
+            tags: Vec::new(),
             body_contains: Vec::new(),
             body_any: Vec::new(),
             body_lacks: Vec::new(),
@@ -184,6 +187,7 @@ impl fmt::Display for ScanFilter {
         for AttributeCondition { place, key, test } in &self.attributes {
             conditions.push(format!("{place:?} {key:?} {test:?}").to_lowercase());
         }
+        conditions.extend(self.tags.iter().map(|tag| format!("tag {tag:?}")));
         conditions.extend(self.resources.iter().map(|_| "resource fits".to_owned()));
         conditions.extend(self.beside.iter().map(|test| format!("label {:?} fits", test.label())));
         conditions.extend(self.fields.iter().map(|test| format!("field {:?} fits", test.label())));

@@ -8,3 +8,4 @@ pub(crate) mod pruned;
 pub(crate) mod request;
 pub(crate) mod search;
 pub(crate) mod span;
+pub(crate) mod tag;

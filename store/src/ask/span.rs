@@ -1,11 +1,8 @@
 //! Spans as queries see them, and what queries ask for.
 
-use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc, time::Instant};
+use std::{collections::BTreeSet, sync::Arc};
 
-use weir_proto::{
-    TraceId,
-    otlp::messages::{self, common::v1::any_value::Value},
-};
+use weir_proto::otlp::messages::{self, common::v1::any_value::Value};
 
 /// A whole span, decoded for display.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,107 +80,6 @@ pub enum SpanState {
     Kept,
 }
 
-/// What one span must fulfil; an absent part fits everything.
-#[derive(Debug, Clone)]
-pub struct SpanFilter {
-    /// Service name.
-    pub service: Option<String>,
-    /// Operation.
-    pub name: Option<String>,
-    /// OTLP SpanKind.
-    pub kind: Option<i32>,
-    /// OTLP StatusCode.
-    pub status_code: Option<i32>,
-    /// All of these.
-    pub tags: Vec<TagFilter>,
-    /// Bounds on the duration in ns.
-    pub duration_ns: RangeInclusive<u64>,
-    /// Bounds on the start in Unix ns.
-    pub start_ns: RangeInclusive<u64>,
-}
-
-impl Default for SpanFilter {
-    fn default() -> Self {
-        Self {
-            service: None,
-            name: None,
-            kind: None,
-            status_code: None,
-            tags: Vec::new(),
-            duration_ns: 0..=u64::MAX,
-            start_ns: 0..=u64::MAX,
-        }
-    }
-}
-
-/// Something that a span must show, or must not.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TagFilter {
-    /// The ways of showing it; one is enough.
-    pub any_of: Vec<Sought>,
-    /// The span must show none of them.
-    pub is_absent: bool,
-}
-
-impl TagFilter {
-    /// A span that has this attribute somewhere.
-    pub fn attribute(key: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { any_of: vec![Sought::Attribute { key: key.into(), text: text.into() }], is_absent: false }
-    }
-}
-
-/// One way in which a span shows something.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Sought {
-    /// An attribute of the span, its resource, its scope, one of its events or one of its links. Its value is shown as this text: a string
-    /// as it is; a boolean, an integer; a double by number (`1` fits 1.0), `NaN`, `Infinity`, `-Infinity`; bytes in base64; a list or map as
-    /// JSON, whatever the order of keys and the space between; no value as an empty text.
-    Attribute {
-        /// The key.
-        key: String,
-        /// The value's text.
-        text: String,
-    },
-    /// An event of this name; an empty one is none.
-    EventName(String),
-    /// A text of the span's own.
-    Text(SpanText, String),
-    /// So many, but not 0, were dropped before they got here.
-    Dropped(DroppedItems, u32),
-    /// OTLP SpanKind.
-    Kind(i32),
-    /// OTLP StatusCode.
-    StatusCode(i32),
-    /// Before or after its verdict.
-    State(SpanState),
-    /// How many arrived spans it stands for.
-    AdjustedCount(f64),
-}
-
-/// A text that a span has beside its attributes. An empty one is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SpanText {
-    /// The status' message.
-    StatusMessage,
-    /// W3C tracestate.
-    TraceState,
-    /// The scope's name.
-    ScopeName,
-    /// The scope's version.
-    ScopeVersion,
-}
-
-/// What an SDK leaves out beyond its limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DroppedItems {
-    /// Attributes of the span, or of one of its events.
-    Attributes,
-    /// Events.
-    Events,
-    /// Links.
-    Links,
-}
-
 /// Whose attributes are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Place {
@@ -193,15 +89,6 @@ pub enum Place {
     Span,
     /// The resource's.
     Resource,
-}
-
-/// How much a search may do.
-#[derive(Debug, Clone, Copy)]
-pub struct SearchLimits {
-    /// Traces to return.
-    pub traces_max: usize,
-    /// When to stop and answer with what there is.
-    pub deadline: Instant,
 }
 
 /// What was read of a trace.
@@ -217,15 +104,6 @@ pub struct TraceRows {
 
 /// Asked for the bytes of each row that is read; once it says no, the rest is not read.
 pub type Room<'a> = &'a mut dyn FnMut(u64) -> bool;
-
-/// What a search found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SearchResult {
-    /// Newest first, by the start of the newest span that matched.
-    pub traces: Vec<TraceId>,
-    /// The deadline or a bound cut it short.
-    pub partial: bool,
-}
 
 /// What can be asked for by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

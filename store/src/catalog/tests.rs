@@ -40,11 +40,11 @@ async fn each_change_is_there_again() {
     assert_eq!(reopened(folder.path()).await, empty);
 
     catalog
-        .seal(Signal::Traces, (1, 3), &[(id(1, 2, 0), 10)], (&ledger(11, 2), &SourceCursors::default()))
+        .seal(Signal::Traces, 1..3, &[(id(1, 2, 0), 10)], &ledger(11, 2), &SourceCursors::default())
         .await
         .expect("sealed");
     catalog
-        .seal(Signal::Traces, (3, 4), &[(id(3, 3, 0), 5)], (&ledger(6, 1), &SourceCursors::default()))
+        .seal(Signal::Traces, 3..4, &[(id(3, 3, 0), 5)], &ledger(6, 1), &SourceCursors::default())
         .await
         .expect("sealed");
     let mut state = reopened(folder.path()).await;
@@ -57,7 +57,7 @@ async fn each_change_is_there_again() {
     assert_eq!(reopened(folder.path()).await.segments, [(id(1, 3, 1), 15)]);
     // Retention keeps the ledger; damage moves it.
     catalog
-        .seal(Signal::Traces, (4, 5), &[(id(4, 4, 0), 5)], (&BTreeMap::new(), &SourceCursors::default()))
+        .seal(Signal::Traces, 4..5, &[(id(4, 4, 0), 5)], &BTreeMap::new(), &SourceCursors::default())
         .await
         .expect("sealed");
     catalog.remove(&[(id(4, 4, 0), 5)], false).await.expect("removed");
@@ -83,11 +83,11 @@ async fn signals_do_not_touch_each_other() {
     // The same files, and the same name.
     let of_logs = SegmentId { signal: Signal::Logs, ..id(1, 2, 0) };
     catalog
-        .seal(Signal::Traces, (1, 3), &[(id(1, 2, 0), 10)], (&ledger(11, 2), &SourceCursors::default()))
+        .seal(Signal::Traces, 1..3, &[(id(1, 2, 0), 10)], &ledger(11, 2), &SourceCursors::default())
         .await
         .expect("sealed");
     catalog
-        .seal(Signal::Logs, (1, 3), &[(of_logs.clone(), 7)], (&ledger(8, 0), &SourceCursors::default()))
+        .seal(Signal::Logs, 1..3, &[(of_logs.clone(), 7)], &ledger(8, 0), &SourceCursors::default())
         .await
         .expect("sealed");
     let before = reopened(folder.path()).await;
@@ -108,21 +108,16 @@ async fn a_seal_from_elsewhere_changes_nothing() {
     let empty = CatalogState { first_unsealed_file: Some(1), ..CatalogState::default() };
     catalog.rebuild(Signal::Traces, &empty).await.expect("rebuilt");
     catalog
-        .seal(Signal::Traces, (1, 3), &[(id(1, 2, 0), 10)], (&ledger(11, 0), &SourceCursors::default()))
+        .seal(Signal::Traces, 1..3, &[(id(1, 2, 0), 10)], &ledger(11, 0), &SourceCursors::default())
         .await
         .expect("sealed");
     let before = reopened(folder.path()).await;
     let refused =
-        catalog.seal(Signal::Traces, (1, 4), &[(id(1, 3, 0), 10)], (&ledger(11, 0), &SourceCursors::default())).await;
+        catalog.seal(Signal::Traces, 1..4, &[(id(1, 3, 0), 10)], &ledger(11, 0), &SourceCursors::default()).await;
     assert!(matches!(refused, Err(CatalogError::SealedElsewhere { expected: 1, found: 3 })), "{refused:?}");
     // The second segment is listed already: the first is not added either.
     let refused = catalog
-        .seal(
-            Signal::Traces,
-            (3, 5),
-            &[(id(3, 4, 0), 7), (id(1, 2, 0), 10)],
-            (&ledger(8, 0), &SourceCursors::default()),
-        )
+        .seal(Signal::Traces, 3..5, &[(id(3, 4, 0), 7), (id(1, 2, 0), 10)], &ledger(8, 0), &SourceCursors::default())
         .await;
     assert!(matches!(refused, Err(CatalogError::Database(_))), "{refused:?}");
     assert_eq!(reopened(folder.path()).await, before);
@@ -168,19 +163,19 @@ async fn after_a_full_disk_changes_are_durable_again() {
         // Each connection has its own limit, and a refused change closes its connection.
         sqlx::query("PRAGMA max_page_count = 1").execute(&catalog.0).await.expect("set");
         let refused = catalog
-            .seal(Signal::Traces, (1, 2), &many, (&BTreeMap::new(), &SourceCursors::default()))
+            .seal(Signal::Traces, 1..2, &many, &BTreeMap::new(), &SourceCursors::default())
             .await
             .expect_err("no space");
         assert!(refused.is_refusal() && !refused.is_damage(), "{refused}");
     }
     let moved = catalog
-        .seal(Signal::Traces, (7, 8), &[], (&BTreeMap::new(), &SourceCursors::default()))
+        .seal(Signal::Traces, 7..8, &[], &BTreeMap::new(), &SourceCursors::default())
         .await
         .expect_err("not there");
     assert!(matches!(moved, CatalogError::SealedElsewhere { expected: 7, found: 1 }), "{moved}");
     sqlx::query("PRAGMA max_page_count = 100000").execute(&catalog.0).await.expect("space again");
-    catalog.seal(Signal::Traces, (1, 2), &many, (&BTreeMap::new(), &SourceCursors::default())).await.expect("sealed");
-    catalog.seal(Signal::Traces, (2, 3), &[], (&BTreeMap::new(), &SourceCursors::default())).await.expect("sealed");
+    catalog.seal(Signal::Traces, 1..2, &many, &BTreeMap::new(), &SourceCursors::default()).await.expect("sealed");
+    catalog.seal(Signal::Traces, 2..3, &[], &BTreeMap::new(), &SourceCursors::default()).await.expect("sealed");
     // What another connection sees is committed.
     let state = Catalog::open(&path).await.expect("there").state(Signal::Traces).await.expect("readable");
     assert_eq!((state.first_unsealed_file, state.segments.len()), (Some(3), 500));
@@ -210,11 +205,11 @@ async fn cursors_move_with_the_seal() {
         cursors
     };
     let none = BTreeMap::new();
-    catalog.seal(Signal::Traces, (1, 2), &[], (&none, &cursors(&[("a", "1"), ("b", "1")]))).await.expect("sealed");
+    catalog.seal(Signal::Traces, 1..2, &[], &none, &cursors(&[("a", "1"), ("b", "1")])).await.expect("sealed");
     // Not with one that is refused.
     let late = cursors(&[("a", "9")]);
-    catalog.seal(Signal::Traces, (1, 2), &[], (&none, &late)).await.expect_err("sealed elsewhere");
+    catalog.seal(Signal::Traces, 1..2, &[], &none, &late).await.expect_err("sealed elsewhere");
     assert_eq!(reopened(folder.path()).await.cursors, cursors(&[("a", "1"), ("b", "1")]));
-    catalog.seal(Signal::Traces, (2, 3), &[], (&none, &cursors(&[("a", "2"), ("b", "")]))).await.expect("sealed");
+    catalog.seal(Signal::Traces, 2..3, &[], &none, &cursors(&[("a", "2"), ("b", "")])).await.expect("sealed");
     assert_eq!(reopened(folder.path()).await.cursors, cursors(&[("a", "2")]));
 }

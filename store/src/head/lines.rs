@@ -12,7 +12,7 @@ use weir_proto::{
 
 use super::{
     file::{HeadFile, HeadFrame, NO_ROW, Rows, RowsPlace},
-    search::shared,
+    trace::shared,
 };
 use crate::{
     ask::{error::ReadError, line::LineRecord},

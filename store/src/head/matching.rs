@@ -4,13 +4,16 @@ use memchr::memmem::Finder;
 use weir_proto::otlp::traces::{Attributes, ScannedSpan};
 
 use crate::{
-    ask::span::{DroppedItems, Sought, SpanFilter, SpanState, SpanText},
+    ask::{
+        span::SpanState,
+        tag::{DroppedItems, Sought, SpanText, TagFilter},
+    },
     segment::Wanted,
     verdict::kept::{KeptBy, POLICY_ATTRIBUTE},
 };
 
 /// A filter's tags, made ready for many payloads.
-pub(super) struct TagConditions<'f>(Vec<TagCondition<'f>>);
+pub(crate) struct TagConditions<'f>(Vec<TagCondition<'f>>);
 
 struct TagCondition<'f> {
     any_of: Vec<Way<'f>>,
@@ -29,18 +32,18 @@ struct Way<'f> {
 
 /// What is known of a span without its payload.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Known<'a> {
-    pub(super) kind: i32,
-    pub(super) status_code: i32,
-    pub(super) state: SpanState,
-    pub(super) kept_by: Option<KeptBy<'a>>,
+pub(crate) struct Known<'a> {
+    pub(crate) kind: i32,
+    pub(crate) status_code: i32,
+    pub(crate) state: SpanState,
+    pub(crate) kept_by: Option<KeptBy<'a>>,
 }
 
 /// Of each way whether a payload may have it, by the bytes in it.
-pub(super) struct Hopes(Vec<bool>);
+pub(crate) struct Hopes(Vec<bool>);
 
 impl<'f> TagConditions<'f> {
-    pub(super) fn new(filter: &'f SpanFilter) -> Self {
+    pub(crate) fn new(tags: &'f [TagFilter]) -> Self {
         let mut number = 0;
         let mut way = |sought: &'f Sought| {
             let text = if let Sought::Attribute { text, .. } = sought { text.as_str() } else { "" };
@@ -49,25 +52,22 @@ impl<'f> TagConditions<'f> {
             number += 1;
             Way { sought, wanted, needles, number: number - 1 }
         };
-        let tags = filter.tags.iter();
-        Self(
-            tags.map(|tag| TagCondition {
-                any_of: tag.any_of.iter().map(&mut way).collect(),
-                is_absent: tag.is_absent,
-            })
-            .collect(),
-        )
+        let mut condition = |tag: &'f TagFilter| TagCondition {
+            any_of: tag.any_of.iter().map(&mut way).collect(),
+            is_absent: tag.is_absent,
+        };
+        Self(tags.iter().map(&mut condition).collect())
     }
 
     /// What the bytes of a payload leave hope for.
-    pub(super) fn hopes(&self, payload: &[u8]) -> Hopes {
+    pub(crate) fn hopes(&self, payload: &[u8]) -> Hopes {
         let ways = self.0.iter().flat_map(|tag| &tag.any_of);
         let is_there = |any_of: &Vec<Finder<'_>>| any_of.iter().any(|needle| needle.find(payload).is_some());
         Hopes(ways.map(|way| way.needles.iter().all(is_there)).collect())
     }
 
     /// Whether a span fulfils all of them, as far as it is known.
-    pub(super) fn answer(&self, known: &Known<'_>, hopes: Option<&Hopes>) -> Option<bool> {
+    pub(crate) fn answer(&self, known: &Known<'_>, hopes: Option<&Hopes>) -> Option<bool> {
         let mut all = Some(true);
         for tag in &self.0 {
             match tag.answer(|way| way.known(known, hopes)) {
@@ -80,7 +80,7 @@ impl<'f> TagConditions<'f> {
     }
 
     /// Whether a span fulfils all of them.
-    pub(super) fn fit(&self, scanned: &ScannedSpan<'_>, known: &Known<'_>, hopes: &Hopes) -> bool {
+    pub(crate) fn fit(&self, scanned: &ScannedSpan<'_>, known: &Known<'_>, hopes: &Hopes) -> bool {
         let shows = |way: &Way<'_>| way.known(known, Some(hopes)).or_else(|| Some(way.is_shown(scanned, known)));
         self.0.iter().all(|tag| tag.answer(shows) == Some(true))
     }
@@ -200,7 +200,6 @@ mod tests {
     };
 
     use super::*;
-    use crate::TagFilter;
 
     fn payload(key: &str, value: Value) -> Vec<u8> {
         let value = Some(AnyValue { value: Some(value) });
@@ -215,8 +214,7 @@ mod tests {
 
     /// Whether the only span fits; `None` in the middle when its payload's bytes did not tell.
     fn ask(payload: &[u8], tags: Vec<TagFilter>) -> (Option<bool>, bool) {
-        let filter = SpanFilter { tags, ..SpanFilter::default() };
-        let conditions = TagConditions::new(&filter);
+        let conditions = TagConditions::new(&tags);
         let hopes = conditions.hopes(payload);
         let mut fits = false;
         scan(payload, Checks::Journalled, |scanned| fits = conditions.fit(scanned, &KNOWN, &hopes)).expect("canonical");

@@ -8,19 +8,20 @@ mod file;
 mod lines;
 mod matching;
 mod payload;
-mod search;
 mod series;
 mod spans;
 mod summary;
+mod trace;
 
 pub(crate) use cut::Cut;
 pub(crate) use file::{HeadFile, HeadFrame, Rows};
 pub use lines::LineSummaries;
 pub(crate) use lines::{LineFile, LineFrame, LineRows, LineSummary};
+pub(crate) use matching::{Hopes, Known, TagConditions};
 pub(crate) use payload::{Payload, PayloadBudget};
 pub(crate) use series::{
-    Arrival, Arrived, HeadCut, Recovered, Registry, Series, SeriesFile, SeriesIndex, SeriesLimits, Taken, TenantFile,
-    TenantSeries,
+    Arrival, Arrived, Blocks, HeadCut, Recovered, Registry, Series, SeriesFile, SeriesIndex, SeriesLimits, Taken,
+    TenantFile, TenantSeries,
 };
 pub use series::{SeriesRef, SeriesRefused};
 pub(crate) use spans::{Decided, HeadOperation, SpanFile, SpanFrame, SpanRows};

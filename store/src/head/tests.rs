@@ -20,10 +20,7 @@ use weir_proto::{
 
 use super::*;
 use crate::{
-    ask::{
-        search::NewestTraces,
-        span::{Operations, SpanFilter},
-    },
+    ask::span::Operations,
     journal::{FrameHeader, JournalFile, Tallies},
     offset::Offset,
     reject::{RejectReason, Rejection},
@@ -127,16 +124,6 @@ fn only_what_lies_at_or_before_the_offset_is_visible() {
 
     let operations = |position| operations(&file, "red", cut(&file, position, 0)).len();
     assert_eq!([9, 10, 19, 20, 30].map(operations), [0, 2, 2, 4, 4]);
-    let found = |name: &str, position| {
-        let mut newest = NewestTraces::new(10);
-        let far = Instant::now() + std::time::Duration::from_secs(60);
-        let whole = file.search(&tenant(name), &SpanFilter::default(), cut(&file, position, 0), &mut newest, far);
-        assert!(whole);
-        newest.into_traces()
-    };
-    assert_eq!(found("red", 19), [trace(2), trace(1)]);
-    assert_eq!(found("red", 20), [trace(4), trace(3), trace(2), trace(1)]);
-    assert_eq!(found("blue", 30), [trace(2)]);
 }
 
 #[test]

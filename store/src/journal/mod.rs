@@ -294,16 +294,29 @@ impl<A: Send + 'static> Journal<A> {
         self.submit(entry)?.await.unwrap_or(Err(JournalAppendError::Stopped))
     }
 
+    /// The same of an entry that nobody waits for: it waits longer for others to share its sync, unless there are some anyway.
+    pub(crate) async fn append_patiently(&self, entry: Entry<A>) -> Result<(), JournalAppendError> {
+        self.queued(entry, true)?.await.unwrap_or(Err(JournalAppendError::Stopped))
+    }
+
     /// Takes an entry without waiting; the receiver is told what [`Self::append`] answers.
     pub(crate) fn submit(
         &self,
         entry: Entry<A>,
     ) -> Result<oneshot::Receiver<Result<(), JournalAppendError>>, JournalAppendError> {
+        self.queued(entry, false)
+    }
+
+    fn queued(
+        &self,
+        entry: Entry<A>,
+        is_patient: bool,
+    ) -> Result<oneshot::Receiver<Result<(), JournalAppendError>>, JournalAppendError> {
         if (entry.payload.len() + entry.header.encoded_bytes_max()) as u64 > self.frame_bytes_max {
             return Err(JournalAppendError::TooLarge);
         }
         let (ack, acked) = oneshot::channel();
-        self.shared.queue.push(Waiting::new(entry, ack, Instant::now()))?;
+        self.shared.queue.push(Waiting::new(entry, ack, Instant::now()).patient(is_patient))?;
         Ok(acked)
     }
 

@@ -13,6 +13,9 @@ use super::{Entry, JournalAppendError, writer::Writable};
 /// What an entry costs beside its bytes: its place in the queue, its oneshot.
 const ENTRY_OVERHEAD_BYTES: u64 = 256;
 
+/// So many times as long as others an entry waits that nobody waits for.
+const PATIENCE: u32 = 4;
+
 /// When the committer is behind, it takes so many full groups at once.
 const FULL_GROUPS_MAX: u64 = 8;
 
@@ -24,12 +27,19 @@ pub(super) struct Waiting<A> {
     /// What it counts against the queue's bound.
     pub(super) bytes: u64,
     arrived: Instant,
+    /// Nobody waits for its ack: it may wait longer for others to share its sync.
+    is_patient: bool,
 }
 
 impl<A> Waiting<A> {
     pub(super) fn new(entry: Entry<A>, ack: oneshot::Sender<Result<(), JournalAppendError>>, arrived: Instant) -> Self {
         let bytes = entry_bytes(&entry);
-        Self { entry, ack, bytes, arrived }
+        Self { entry, ack, bytes, arrived, is_patient: false }
+    }
+
+    /// The same, with time.
+    pub(super) fn patient(self, is_patient: bool) -> Self {
+        Self { is_patient, ..self }
     }
 
     pub(super) fn writable(&self) -> Writable<'_> {
@@ -53,6 +63,13 @@ pub(super) struct QueueLimits {
     pub(super) commit_delay_max: Duration,
 }
 
+impl QueueLimits {
+    /// When an entry has waited long enough.
+    fn due<A>(&self, waiting: &Waiting<A>) -> Instant {
+        waiting.arrived + self.commit_delay_max * if waiting.is_patient { PATIENCE } else { 1 }
+    }
+}
+
 /// Shared by all appenders and the committer.
 #[derive(Debug)]
 pub(super) struct Queue<A> {
@@ -66,6 +83,8 @@ pub(super) struct Queue<A> {
 struct State<A> {
     waiting: VecDeque<Waiting<A>>,
     waiting_bytes: u64,
+    /// When the first of what waits has waited long enough.
+    due: Option<Instant>,
     committing_bytes: u64,
     rolls: Vec<oneshot::Sender<()>>,
     stopping: bool,
@@ -89,6 +108,7 @@ impl<A> Queue<A> {
         let state = State {
             waiting: VecDeque::new(),
             waiting_bytes: 0,
+            due: None,
             committing_bytes: 0,
             rolls: Vec::new(),
             stopping: false,
@@ -110,11 +130,15 @@ impl<A> Queue<A> {
         let before = state.waiting_bytes;
         state.waiting_bytes += waiting.bytes;
         let full = before < self.limits.commit_bytes_max && state.waiting_bytes >= self.limits.commit_bytes_max;
-        let first = state.waiting.is_empty();
+        let due = self.limits.due(&waiting);
+        let is_next = state.due.is_none_or(|known| due < known);
+        if is_next {
+            state.due = Some(due);
+        }
         state.waiting.push_back(waiting);
         drop(state);
-        // Between the first entry and a full group the committer has nothing to do but to wait.
-        if first || full {
+        // Else the committer has nothing to do but to wait.
+        if is_next || full {
             self.news.notify_one();
         }
         Ok(())
@@ -141,7 +165,7 @@ impl<A> Queue<A> {
         state.closed = true;
         state.rolls.clear();
         let refused = std::mem::take(&mut state.waiting);
-        state.waiting_bytes = 0;
+        (state.waiting_bytes, state.due) = (0, None);
         drop(state);
         for waiting in refused {
             let _ = waiting.ack.send(Err(JournalAppendError::Stopped));
@@ -163,7 +187,7 @@ impl<A> Queue<A> {
                 || !state.rolls.is_empty()
                 || state.waiting_bytes >= self.limits.commit_bytes_max
                 || deadline.is_some_and(|deadline| deadline <= now);
-            let due = state.waiting.front().map(|first| first.arrived + self.limits.commit_delay_max);
+            let due = state.due;
             if pressing || due.is_some_and(|due| due <= now) {
                 break;
             }
@@ -180,6 +204,7 @@ impl<A> Queue<A> {
             work.group.push(waiting);
         }
         state.waiting_bytes -= bytes;
+        state.due = state.waiting.iter().map(|waiting| self.limits.due(waiting)).min();
         state.committing_bytes = bytes;
         work.rolls.append(&mut state.rolls);
         work.last = state.stopping && state.waiting.is_empty();

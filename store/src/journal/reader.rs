@@ -86,7 +86,7 @@ impl Iterator for Frames {
     type Item = Result<StoredFrame, Damage>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let place = Place { file: self.file.file(), salt: self.file.salt(), number: self.file.number() };
+        let place = SaltedFile { file: self.file.file(), salt: self.file.salt(), number: self.file.number() };
         loop {
             match self.cursor.next(place)? {
                 Record::Group { .. } => {}
@@ -110,13 +110,13 @@ pub(super) enum Record {
 
 /// All records of a file, for recovery: group headers too.
 pub(super) struct Records<'a> {
-    place: Place<'a>,
+    place: SaltedFile<'a>,
     cursor: Cursor,
 }
 
 impl<'a> Records<'a> {
     pub(super) fn new(file: &'a File, salt: u64, number: u32, start: u32, limit: u64) -> Self {
-        Self { place: Place { file, salt, number }, cursor: Cursor::new(start, limit) }
+        Self { place: SaltedFile { file, salt, number }, cursor: Cursor::new(start, limit) }
     }
 }
 
@@ -129,7 +129,7 @@ impl Iterator for Records<'_> {
 }
 
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct SaltedFile<'a> {
     file: &'a File,
     salt: u64,
     number: u32,
@@ -152,7 +152,7 @@ impl Cursor {
         Self { position: u64::from(start), limit, group: 0, chunk: Bytes::new(), chunk_at: 0 }
     }
 
-    fn next(&mut self, place: Place<'_>) -> Option<Record> {
+    fn next(&mut self, place: SaltedFile<'_>) -> Option<Record> {
         if self.position >= self.limit {
             return None;
         }
@@ -170,7 +170,7 @@ impl Cursor {
     }
 
     /// The record at a position and where the next begins, or what is wrong with it.
-    fn record_at(&mut self, place: Place<'_>, position: u64) -> Result<(Record, u64), &'static str> {
+    fn record_at(&mut self, place: SaltedFile<'_>, position: u64) -> Result<(Record, u64), &'static str> {
         let left = self.limit - position;
         if left < FIXED_BYTES as u64 {
             return Err("too short for a record");
@@ -204,7 +204,7 @@ impl Cursor {
 
     fn frame_record(
         &mut self,
-        place: Place<'_>,
+        place: SaltedFile<'_>,
         position: u64,
         fixed: &Fixed,
         header: &[u8],
@@ -226,7 +226,7 @@ impl Cursor {
     }
 
     /// Where the first sound record header after `damaged` is; the limit when there is none.
-    fn next_record(&mut self, place: Place<'_>, damaged: u64) -> u64 {
+    fn next_record(&mut self, place: SaltedFile<'_>, damaged: u64) -> u64 {
         let align = u64::from(ALIGN_BYTES);
         let salt = place.salt.to_le_bytes();
         let finder = memchr::memmem::Finder::new(&salt);
@@ -254,7 +254,7 @@ impl Cursor {
 
     /// Whether a sound header begins at `position`. A file that is written again is full of those of its former life: most are
     /// told by the bytes in the chunk.
-    fn is_header(&self, place: Place<'_>, position: u64) -> bool {
+    fn is_header(&self, place: SaltedFile<'_>, position: u64) -> bool {
         let start = self.peek(place.file, position, FIXED_BYTES);
         let Some((fixed, crc)) = Fixed::decode(&start, place.salt) else { return false };
         if fixed.header_bytes() + u64::from(fixed.payload_bytes) > self.limit - position || fixed.group < self.group {

@@ -141,13 +141,12 @@ impl<A: Send + 'static> Lane<A> {
 
     /// Returns once the entry is fsynced and visible to snapshots.
     pub(crate) async fn append_entry(&self, entry: Entry<A>) -> Result<(), AppendError> {
-        match self.journal.append(entry).await {
-            Ok(()) => Ok(()),
-            Err(JournalAppendError::DiskFull) => Err(AppendError::DiskFull),
-            Err(JournalAppendError::QueueFull) => Err(AppendError::Busy("the journal's queue is full")),
-            Err(JournalAppendError::TooLarge) => Err(AppendError::TooLarge { bytes_max: FRAME_BYTES_MAX }),
-            Err(JournalAppendError::Stopped) => Err(AppendError::Stopped),
-        }
+        answer(self.journal.append(entry).await)
+    }
+
+    /// The same of an entry that nobody waits for.
+    pub(crate) async fn append_patiently(&self, entry: Entry<A>) -> Result<(), AppendError> {
+        answer(self.journal.append_patiently(entry).await)
     }
 
     /// Why appends are refused just now.
@@ -174,6 +173,16 @@ impl<A: Send + 'static> Lane<A> {
 
     pub(crate) fn set_first_unsealed(&self, file: u32) {
         *self.first_unsealed.lock() = file;
+    }
+}
+
+fn answer(appended: Result<(), JournalAppendError>) -> Result<(), AppendError> {
+    match appended {
+        Ok(()) => Ok(()),
+        Err(JournalAppendError::DiskFull) => Err(AppendError::DiskFull),
+        Err(JournalAppendError::QueueFull) => Err(AppendError::Busy("the journal's queue is full")),
+        Err(JournalAppendError::TooLarge) => Err(AppendError::TooLarge { bytes_max: FRAME_BYTES_MAX }),
+        Err(JournalAppendError::Stopped) => Err(AppendError::Stopped),
     }
 }
 

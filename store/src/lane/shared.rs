@@ -54,6 +54,28 @@ pub(crate) struct Shared {
     _folder: FolderLock,
 }
 
+/// What opening a data folder leads to.
+pub(crate) struct Opened {
+    pub(crate) options: StoreOptions,
+    pub(crate) clock: Clock,
+    pub(crate) disk: Disk,
+    pub(crate) folder: FolderLock,
+    pub(crate) catalog: Catalog,
+    pub(crate) lanes: Lanes,
+    pub(crate) views: std::sync::Arc<Views>,
+    pub(crate) sampled: std::sync::Arc<SampledState>,
+    pub(crate) sampler: Sampler,
+    pub(crate) budget: std::sync::Arc<Mutex<PayloadBudget>>,
+    pub(crate) archive: Option<std::sync::Arc<Archive>>,
+}
+
+/// A lane for each signal.
+pub(crate) struct Lanes {
+    pub(crate) traces: RowsLane<SpanRows>,
+    pub(crate) logs: RowsLane<LineRows>,
+    pub(crate) metrics: Lane<SentFrame>,
+}
+
 /// Wakes the background threads before their next tick.
 #[derive(Debug, Default)]
 struct Bell {
@@ -68,15 +90,10 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Shared {
-    /// Everything not given starts empty.
-    pub(crate) fn new(
-        (options, clock, disk, folder): (StoreOptions, Clock, Disk, FolderLock),
-        (traces, logs, metrics): (RowsLane<SpanRows>, RowsLane<LineRows>, Lane<SentFrame>),
-        catalog: Catalog,
-        (views, sampled): (std::sync::Arc<Views>, std::sync::Arc<SampledState>),
-        sampler: Sampler,
-        budget: std::sync::Arc<Mutex<PayloadBudget>>,
-    ) -> Self {
+    /// Everything that was not opened starts empty.
+    pub(crate) fn new(opened: Opened) -> Self {
+        let Opened { options, clock, disk, folder, catalog, lanes, views, sampled, sampler, budget, archive } = opened;
+        let Lanes { traces, logs, metrics } = lanes;
         Self {
             options,
             clock,
@@ -93,7 +110,7 @@ impl Shared {
             runtime: tokio::runtime::Handle::current(),
             segments_change: Mutex::new(()),
             budget,
-            archive: None,
+            archive,
             failure: watch::Sender::new(None),
             stopping: AtomicBool::new(false),
             bell: Bell::default(),

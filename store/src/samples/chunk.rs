@@ -27,7 +27,7 @@ const NEW_SCALE: u8 = 0x80;
 /// No integers until the chunk ends: its values are no short decimals.
 const NO_SCALE: u8 = u8::MAX;
 
-/// What of a chunk the next sample depends on.
+/// What the next sample of a chunk depends on when it is read.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Last {
     time_ms: i64,
@@ -42,92 +42,89 @@ impl Last {
     const NONE: Self = Self { time_ms: 0, step_ms: 0, value: 0.0, integer: 0, scale: 0 };
 }
 
-/// Samples in the order in which they were added; times need not ascend, but cost more where they do not.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Chunk {
-    bytes: Vec<u8>,
-    last: Last,
+/// Makes bytes of samples, wherever they are kept. Times need not ascend, but cost more where they do not.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Encoder {
+    time_ms: i64,
+    step_ms: i64,
+    value: f64,
+    /// The value at `scale`, when there is one.
+    integer: i64,
     count: u32,
-    first_ms: i64,
+    scale: u8,
     in_run: bool,
 }
 
-impl Default for Chunk {
-    fn default() -> Self {
-        Self { bytes: Vec::new(), last: Last::NONE, count: 0, first_ms: 0, in_run: false }
+/// Bytes of one sample; none where the byte before says it too.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Token {
+    bytes: [u8; TOKEN_ROOM],
+    length: usize,
+}
+
+/// Token, time, control, and eight bytes of a value; as many more as [`Token::put`] writes beyond.
+const TOKEN_ROOM: usize = 32;
+
+impl Token {
+    const NONE: Self = Self { bytes: [0; TOKEN_ROOM], length: 0 };
+
+    /// The bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    fn put_byte(&mut self, byte: u8) {
+        self.bytes[self.length] = byte;
+        self.length += 1;
+    }
+
+    /// The low bytes of a number. Eight are always written: what is too much is overwritten, or cut off.
+    fn put(&mut self, number: u64, bytes: usize) {
+        self.bytes[self.length..self.length + 8].copy_from_slice(&number.to_le_bytes());
+        self.length += bytes;
     }
 }
 
-impl Chunk {
+impl Encoder {
     /// Samples.
     pub(crate) fn len(&self) -> u32 {
         self.count
     }
 
-    /// The time of the first; 0 without any.
-    pub(crate) fn first_ms(&self) -> i64 {
-        self.first_ms
-    }
-
     /// The time of the last; 0 without any.
     pub(crate) fn last_ms(&self) -> i64 {
-        self.last.time_ms
+        self.time_ms
     }
 
     /// The value of the last; 0 without any.
     pub(crate) fn last_value(&self) -> f64 {
-        self.last.value
+        self.value
     }
 
-    /// What [`Samples::new`] reads.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// Memory beside the struct itself.
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.bytes.capacity()
-    }
-
-    /// Gives back memory that is not used.
-    pub(crate) fn shrink(&mut self) {
-        self.bytes.shrink_to_fit();
-    }
-
-    /// Adds a sample.
-    pub(crate) fn push(&mut self, time_ms: i64, value: f64) {
-        let step_ms = time_ms.wrapping_sub(self.last.time_ms);
-        let changed = zigzag(step_ms.wrapping_sub(self.last.step_ms));
-        if changed == 0 && value.to_bits() == self.last.value.to_bits() && self.count > 0 {
-            self.repeat();
+    /// The bytes of a further sample. `last` is the last byte of those before, which may come to stand for it too.
+    pub(crate) fn push(&mut self, time_ms: i64, value: f64, last: Option<&mut u8>) -> Token {
+        let step_ms = time_ms.wrapping_sub(self.time_ms);
+        let changed = zigzag(step_ms.wrapping_sub(self.step_ms));
+        let mut token = Token::NONE;
+        if changed == 0 && value.to_bits() == self.value.to_bits() && self.count > 0 {
+            match last {
+                Some(run) if self.in_run && *run >> 3 < RUN_MAX - 1 => *run += 1 << 3,
+                _ => token.put_byte(TIME_RUN),
+            }
+            self.in_run = true;
         } else {
-            self.put(changed, value);
+            self.in_run = false;
+            self.put(changed, value, &mut token);
         }
-        if self.count == 0 {
-            self.first_ms = time_ms;
-        }
-        self.last.time_ms = time_ms;
+        self.time_ms = time_ms;
         // The way from zero to the first is no step that another one could be like.
-        self.last.step_ms = if self.count == 0 { 0 } else { step_ms };
-        self.last.value = value;
+        self.step_ms = if self.count == 0 { 0 } else { step_ms };
+        self.value = value;
         self.count += 1;
+        token
     }
 
-    fn repeat(&mut self) {
-        if self.in_run
-            && let Some(run) = self.bytes.last_mut()
-            && *run >> 3 < RUN_MAX - 1
-        {
-            *run += 1 << 3;
-            return;
-        }
-        self.reserve(1);
-        self.bytes.push(TIME_RUN);
-        self.in_run = true;
-    }
-
-    fn put(&mut self, changed: u64, value: f64) {
-        self.in_run = false;
+    fn put(&mut self, changed: u64, value: f64, token: &mut Token) {
         let time_code = match changed {
             0 => TIME_SAME,
             1..=0xff => 1,
@@ -135,69 +132,101 @@ impl Chunk {
             0x1_0000..=0xffff_ffff => 3,
             _ => 4,
         };
-        // Largest: token, time, control, scale's integer.
-        self.reserve(1 + 8 + 1 + 8);
-        let token = self.bytes.len();
-        self.bytes.push(time_code);
-        self.bytes.extend_from_slice(&changed.to_le_bytes()[..TIME_BYTES[usize::from(time_code)]]);
-        let value_code = self.put_value(value);
-        self.bytes[token] |= value_code << 3;
+        token.put_byte(time_code);
+        token.put(changed, TIME_BYTES[usize::from(time_code)]);
+        let value_code = self.put_value(value, token);
+        token.bytes[0] |= value_code << 3;
     }
 
     /// Appends what is needed of a value, and answers its code.
-    fn put_value(&mut self, value: f64) -> u8 {
-        let difference = value.to_bits() ^ self.last.value.to_bits();
+    fn put_value(&mut self, value: f64, token: &mut Token) -> u8 {
+        let difference = value.to_bits() ^ self.value.to_bits();
         if difference == 0 {
             return 0;
         }
-        if self.last.scale != NO_SCALE {
-            if let Some(integer) = decimal::at_scale(value, self.last.scale) {
-                let moved = zigzag(integer.wrapping_sub(self.last.integer));
+        if self.scale != NO_SCALE {
+            if let Some(integer) = decimal::at_scale(value, self.scale) {
+                let moved = zigzag(integer.wrapping_sub(self.integer));
                 let bytes = significant_bytes(moved).max(1);
-                self.bytes.extend_from_slice(&moved.to_le_bytes()[..bytes]);
-                self.last.integer = integer;
+                token.put(moved, bytes);
+                self.integer = integer;
                 return bytes as u8;
             }
             if !value.is_finite() {
                 // A stale marker among counters: it says nothing of the others.
-                return self.put_xor(difference);
+                return put_xor(difference, token);
             }
-            let finer =
-                (self.last.scale + 1..=SCALE_MAX).find_map(|scale| Some((scale, decimal::at_scale(value, scale)?)));
+            let finer = (self.scale + 1..=SCALE_MAX).find_map(|scale| Some((scale, decimal::at_scale(value, scale)?)));
             if let Some((scale, integer)) = finer {
                 let number = zigzag(integer);
                 let bytes = significant_bytes(number).max(1);
-                self.bytes.push(NEW_SCALE | (scale << 3) | (bytes as u8 - 1));
-                self.bytes.extend_from_slice(&number.to_le_bytes()[..bytes]);
-                (self.last.scale, self.last.integer) = (scale, integer);
+                token.put_byte(NEW_SCALE | (scale << 3) | (bytes as u8 - 1));
+                token.put(number, bytes);
+                (self.scale, self.integer) = (scale, integer);
                 return VALUE_XOR;
             }
             // Not written: whoever reads needs no scale any more.
-            self.last.scale = NO_SCALE;
+            self.scale = NO_SCALE;
         }
-        self.put_xor(difference)
+        put_xor(difference, token)
+    }
+}
+
+fn put_xor(difference: u64, token: &mut Token) -> u8 {
+    let low_bytes = significant_bytes(difference);
+    let shift = difference.trailing_zeros() as usize / 8;
+    let middle_bytes = low_bytes - shift;
+    if low_bytes >= usize::from(XOR_LOW_BYTES_MIN) && middle_bytes + 1 >= low_bytes {
+        token.put(difference, low_bytes);
+        return VALUE_XOR_LOW + low_bytes as u8 - XOR_LOW_BYTES_MIN;
+    }
+    token.put_byte(((shift as u8) << 3) | (middle_bytes as u8 - 1));
+    token.put(difference >> (shift * 8), middle_bytes);
+    VALUE_XOR
+}
+
+/// Samples in the order in which they were added, by themselves.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Chunk {
+    bytes: Vec<u8>,
+    encoder: Encoder,
+    first_ms: i64,
+}
+
+/// A chunk's bytes and what has to be known to read them, wherever they are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ChunkBytes<'c> {
+    /// What [`Samples::new`] reads.
+    pub(crate) bytes: &'c [u8],
+    /// Samples.
+    pub(crate) samples: u32,
+    /// The first one's time.
+    pub(crate) first_ms: i64,
+    /// The last one's.
+    pub(crate) last_ms: i64,
+    /// From which sample on counting began when; empty where nobody says.
+    pub(crate) starts: &'c [(u32, i64)],
+}
+
+impl Chunk {
+    /// What [`Samples::new`] reads.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
-    fn put_xor(&mut self, difference: u64) -> u8 {
-        let low_bytes = significant_bytes(difference);
-        let shift = difference.trailing_zeros() as usize / 8;
-        let middle_bytes = low_bytes - shift;
-        if low_bytes >= usize::from(XOR_LOW_BYTES_MIN) && middle_bytes + 1 >= low_bytes {
-            self.bytes.extend_from_slice(&difference.to_le_bytes()[..low_bytes]);
-            return VALUE_XOR_LOW + low_bytes as u8 - XOR_LOW_BYTES_MIN;
-        }
-        self.bytes.push(((shift as u8) << 3) | (middle_bytes as u8 - 1));
-        self.bytes.extend_from_slice(&difference.to_le_bytes()[shift..low_bytes]);
-        VALUE_XOR
+    /// It, with when counting began.
+    pub(crate) fn with_starts<'c>(&'c self, starts: &'c [(u32, i64)]) -> ChunkBytes<'c> {
+        let (samples, last_ms) = (self.encoder.len(), self.encoder.last_ms());
+        ChunkBytes { bytes: &self.bytes, samples, first_ms: self.first_ms, last_ms, starts }
     }
 
-    /// Grows by a fourth rather than to the double: there are very many chunks, and most are small.
-    fn reserve(&mut self, more: usize) {
-        let wanted = self.bytes.len() + more;
-        if wanted > self.bytes.capacity() {
-            let room = (self.bytes.len() + self.bytes.len() / 4 + 16).max(wanted).next_multiple_of(16);
-            self.bytes.reserve_exact(room - self.bytes.len());
+    /// Adds a sample.
+    pub(crate) fn push(&mut self, time_ms: i64, value: f64) {
+        if self.encoder.len() == 0 {
+            self.first_ms = time_ms;
         }
+        let token = self.encoder.push(time_ms, value, self.bytes.last_mut());
+        self.bytes.extend_from_slice(token.bytes());
     }
 }
 

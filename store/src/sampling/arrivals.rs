@@ -9,7 +9,7 @@ use super::{
     inbox::FedFrame,
     sampler::{LateSpans, Sampler, nanos},
     slots::SlotNo,
-    table::Place,
+    table::Tracked,
     verdicts::FramePlace,
 };
 use crate::{head::SpanFrame, verdict::outcome::FrameTraces};
@@ -50,8 +50,8 @@ impl Sampler {
     /// Where spans of a trace belong: to an account, a new one if need be, or a verdict that came before it.
     fn look_up(&mut self, tenant: u32, id: TraceId, frame: &SpanFrame, now_ns: u64) -> Known {
         match self.traces.find(tenant, id) {
-            Some(Place::Pending(number)) => Known::Pending(number),
-            Some(Place::Decided(keep, position)) => {
+            Some(Tracked::Pending(number)) => Known::Pending(number),
+            Some(Tracked::Decided(keep, position)) => {
                 let trace = self.traces.decided(keep).get(position);
                 let (outcome, is_durable) = (trace.outcome(keep), trace.file != 0);
                 let slot = self.traces.slots.take();

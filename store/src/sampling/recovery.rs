@@ -10,7 +10,7 @@ use super::{
     checkpoint::Checkpoint,
     inbox::FedFrame,
     status::TurnCounts,
-    table::Place,
+    table::Tracked,
     traces::decided_trace,
     verdicts::{StoredVerdict, VerdictBatch},
 };
@@ -134,7 +134,7 @@ impl Sampler {
         self.time.reach(verdict.journal_time_ns);
         let until = verdict.after.offset.max(self.taken_in.offset);
         match self.traces.find(tenant, verdict.trace_id) {
-            Some(Place::Pending(number)) => {
+            Some(Tracked::Pending(number)) => {
                 let account = self.close(number, outcome, file);
                 self.judges.of(account.trace.generation).pending -= 1;
                 self.traces.slots.decide(account.slot, outcome, REPLAYED);
@@ -147,7 +147,7 @@ impl Sampler {
                 self.traces.remember(from, outcome.keep, trace, |gone| files.forget(gone.file, until));
             }
         }
-        let is_cached = matches!(self.traces.find(tenant, verdict.trace_id), Some(Place::Decided(..)));
+        let is_cached = matches!(self.traces.find(tenant, verdict.trace_id), Some(Tracked::Decided(..)));
         self.files.add(file, u64::from(is_cached), until);
         if verdict.copied || verdict.sequence < replay.first_unknown {
             return;

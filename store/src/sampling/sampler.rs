@@ -14,7 +14,7 @@ use super::{
     rounds::{Decided, Round, VERDICTS_MAX},
     slots::SlotNo,
     status::{RememberedVerdict, SamplingStatus, TurnCounts},
-    table::Place,
+    table::Tracked,
     traces::Traces,
     verdict_files::VerdictFiles,
     verdicts::{CacheLimits, FramePlace, Verdict},
@@ -336,7 +336,7 @@ impl Sampler {
     /// What was decided of a trace, as far as it is remembered.
     pub(crate) fn remembered(&self, tenant: &TenantId, trace: TraceId) -> Option<RememberedVerdict> {
         let tenant = self.changes.known_tenant(tenant)?;
-        let Place::Decided(keep, position) = self.traces.find(tenant, trace)? else { return None };
+        let Tracked::Decided(keep, position) = self.traces.find(tenant, trace)? else { return None };
         let policy = self.traces.decided(keep).get(position).policy;
         Some(RememberedVerdict { keep, policy: self.around.state.names.name(policy).to_owned() })
     }

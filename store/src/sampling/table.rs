@@ -6,12 +6,12 @@ use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 use weir_proto::TraceId;
 
-/// Most traces of a kind: their numbers must fit a [`Place`].
+/// Most traces of a kind: their numbers must fit a [`Tracked`].
 pub(super) const TRACES_MAX: u64 = 1 << 30;
 
 /// What is known of a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Tracked {
     /// Its account has this number.
     Pending(u32),
     /// It is in the cache of dropped (false) or kept (true) traces, at this position modulo [`TRACES_MAX`].
@@ -21,7 +21,7 @@ pub(super) enum Place {
 const DECIDED: u32 = 1 << 31;
 const KEPT: u32 = 1 << 30;
 
-impl Place {
+impl Tracked {
     fn pack(self) -> u32 {
         match self {
             Self::Pending(number) => number,
@@ -73,9 +73,9 @@ impl TraceTable {
 
     /// The place of the trace with this hash that `is` says it is.
     #[inline]
-    pub(super) fn find(&self, hash: TraceHash, is: impl Fn(Place) -> bool) -> Option<Place> {
-        let found = self.entries.find(hash.spread(), |entry| entry.hash == hash && is(Place::unpack(entry.place)));
-        found.map(|entry| Place::unpack(entry.place))
+    pub(super) fn find(&self, hash: TraceHash, is: impl Fn(Tracked) -> bool) -> Option<Tracked> {
+        let found = self.entries.find(hash.spread(), |entry| entry.hash == hash && is(Tracked::unpack(entry.place)));
+        found.map(|entry| Tracked::unpack(entry.place))
     }
 
     /// Brings a trace's entry into the processor's cache. Calls in a row wait for memory at the same time, which lookups with
@@ -86,13 +86,13 @@ impl TraceTable {
     }
 
     /// Adds a trace that is not there.
-    pub(super) fn insert(&mut self, hash: TraceHash, place: Place) {
+    pub(super) fn insert(&mut self, hash: TraceHash, place: Tracked) {
         let entry = Entry { hash, place: place.pack() };
         self.entries.insert_unique(hash.spread(), entry, |entry| entry.hash.spread());
     }
 
     /// The trace at `from` is now at `to`, or nowhere.
-    pub(super) fn change(&mut self, hash: TraceHash, from: Place, to: Option<Place>) {
+    pub(super) fn change(&mut self, hash: TraceHash, from: Tracked, to: Option<Tracked>) {
         let Ok(mut found) = self.entries.find_entry(hash.spread(), |entry| entry.place == from.pack()) else {
             debug_assert!(false, "{from:?} is not in the table");
             return;
@@ -118,9 +118,9 @@ mod tests {
         let most = TRACES_MAX as u32 - 1;
         for place in [0, 1, most]
             .into_iter()
-            .flat_map(|n| [Place::Pending(n), Place::Decided(false, n), Place::Decided(true, n)])
+            .flat_map(|n| [Tracked::Pending(n), Tracked::Decided(false, n), Tracked::Decided(true, n)])
         {
-            assert_eq!(Place::unpack(place.pack()), place);
+            assert_eq!(Tracked::unpack(place.pack()), place);
         }
     }
 
@@ -129,14 +129,14 @@ mod tests {
         let mut table = TraceTable::default();
         let id = |n: u32| TraceId([n.to_le_bytes(), [1; 4], [2; 4], n.to_be_bytes()].concat().try_into().expect("16"));
         for n in 0..5000 {
-            table.insert(table.hash(n % 3, id(n)), Place::Pending(n));
+            table.insert(table.hash(n % 3, id(n)), Tracked::Pending(n));
         }
         for n in 0..5000 {
             let hash = table.hash(n % 3, id(n));
-            assert_eq!(table.find(hash, |place| place == Place::Pending(n)), Some(Place::Pending(n)));
-            table.change(hash, Place::Pending(n), n.is_multiple_of(2).then_some(Place::Decided(true, n)));
-            assert_eq!(table.find(hash, |place| place == Place::Pending(n)), None);
-            let decided = table.find(hash, |place| place == Place::Decided(true, n));
+            assert_eq!(table.find(hash, |place| place == Tracked::Pending(n)), Some(Tracked::Pending(n)));
+            table.change(hash, Tracked::Pending(n), n.is_multiple_of(2).then_some(Tracked::Decided(true, n)));
+            assert_eq!(table.find(hash, |place| place == Tracked::Pending(n)), None);
+            let decided = table.find(hash, |place| place == Tracked::Decided(true, n));
             assert_eq!(decided.is_some(), n.is_multiple_of(2));
         }
     }

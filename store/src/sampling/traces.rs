@@ -7,7 +7,7 @@ use super::{
     accounts::{Account, Accounts},
     decided::{DecidedTrace, DecidedTraces},
     slots::Slots,
-    table::{Place, TRACES_MAX, TraceTable},
+    table::{TRACES_MAX, TraceTable, Tracked},
     verdicts::CacheLimits,
     wheel::Wheel,
 };
@@ -28,10 +28,10 @@ pub(super) struct Traces {
 impl Traces {
     /// Where a trace is.
     #[inline]
-    pub(super) fn find(&self, tenant: u32, id: TraceId) -> Option<Place> {
+    pub(super) fn find(&self, tenant: u32, id: TraceId) -> Option<Tracked> {
         let is = |place| match place {
-            Place::Pending(number) => self.accounts.is(number, tenant, id),
-            Place::Decided(kept, position) => {
+            Tracked::Pending(number) => self.accounts.is(number, tenant, id),
+            Tracked::Decided(kept, position) => {
                 let trace = self.decided(kept).get(position);
                 trace.trace_id == id && trace.tenant == tenant
             }
@@ -68,7 +68,7 @@ impl Traces {
         let slot = self.slots.take();
         let number = self.accounts.open(trace, tenant, slot, epoch);
         self.wheel.add(number, due_ns);
-        self.table.insert(hash, Place::Pending(number));
+        self.table.insert(hash, Tracked::Pending(number));
         number
     }
 
@@ -92,27 +92,27 @@ impl Traces {
         self.wheel.remove(number);
         let account = self.accounts.close(number);
         let trace = decided_trace(account.trace.trace_id, account.tenant, account.epoch, outcome, file);
-        self.remember(Some(Place::Pending(number)), outcome.keep, trace, gone);
+        self.remember(Some(Tracked::Pending(number)), outcome.keep, trace, gone);
         account
     }
 
     /// Adds a decided trace to the cache; `from` is where the table has it.
     pub(super) fn remember(
         &mut self,
-        from: Option<Place>,
+        from: Option<Tracked>,
         keep: bool,
         trace: DecidedTrace,
         mut gone: impl FnMut(&DecidedTrace),
     ) {
         let hash = self.table.hash(trace.tenant, trace.trace_id);
         let most = self.most(keep);
-        let to = (most > 0).then(|| Place::Decided(keep, self.decided_mut(keep).push(trace)));
+        let to = (most > 0).then(|| Tracked::Decided(keep, self.decided_mut(keep).push(trace)));
         match (from, to) {
             (Some(from), to) => self.table.change(hash, from, to),
             (None, Some(to)) => self.table.insert(hash, to),
             (None, None) => {}
         }
-        if let Some(Place::Decided(kept, position)) = from {
+        if let Some(Tracked::Decided(kept, position)) = from {
             gone(self.decided(kept).get(position));
             self.decided_mut(kept).get_mut(position).is_void = true;
             self.drop_void(kept);
@@ -145,7 +145,7 @@ impl Traces {
         trace.file = 0;
         let to = queue.push(trace);
         let hash = self.table.hash(trace.tenant, trace.trace_id);
-        self.table.change(hash, Place::Decided(keep, position), Some(Place::Decided(keep, to)));
+        self.table.change(hash, Tracked::Decided(keep, position), Some(Tracked::Decided(keep, to)));
         Some(trace)
     }
 
@@ -195,7 +195,7 @@ impl Traces {
                 continue;
             }
             let hash = self.table.hash(trace.tenant, trace.trace_id);
-            self.table.change(hash, Place::Decided(keep, position), None);
+            self.table.change(hash, Tracked::Decided(keep, position), None);
             gone(&trace);
         }
     }

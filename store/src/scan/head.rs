@@ -17,7 +17,7 @@ use crate::{
         request::{ReadBounds, ScanRequest},
         span::{Place, SpanState},
     },
-    head::{HeadOperation, SpanFile, SpanFrame, SpanSummary},
+    head::{HeadOperation, Hopes, Known, SpanFile, SpanFrame, SpanSummary, TagConditions},
     segment::{HeadRow, ScanRows, is_string_only, last_part, passes},
     snapshot::asked::Snapshot,
     verdict::kept::{KeptBy, POLICY_ATTRIBUTE},
@@ -121,9 +121,8 @@ impl HeadPart {
         counts: &ReadCounts,
     ) -> Result<RecordBatch, ReadError> {
         let mut newest = Newest::within(bounds);
-        let needles = Needles::of(&request.filter);
         let mut rows = ScanRows::new(request);
-        let needs_payload = !request.filter.attributes.is_empty() || rows.needs_payload();
+        let asked = Asked::of(&request.filter, rows.needs_payload());
         let cut = self.snapshot.view().cut();
         let mut candidates: Vec<Candidate<'_>> = Vec::new();
         for &index in self.frames.iter().rev() {
@@ -140,23 +139,19 @@ impl HeadPart {
                     continue;
                 }
                 let standing = frame.standing(row, cut.verdicts);
-                if let Some(state) = standing.state() {
-                    candidates.push(Candidate { span, state, kept_by: standing.kept_by(&cut) });
+                let Some(state) = standing.state() else { continue };
+                let candidate = Candidate { span, state, kept_by: standing.kept_by(&cut) };
+                match asked.tags.answer(&self.known(&candidate), None) {
+                    Some(false) => {}
+                    Some(true) if !asked.needs_payload => self.take(&candidate, None, (&mut rows, &mut newest)),
+                    _ => candidates.push(candidate),
                 }
             }
             if candidates.is_empty() {
                 continue;
             }
-            if !needs_payload {
-                for candidate in &candidates {
-                    if newest.takes(candidate.span.start_ns) {
-                        rows.push(&self.row(candidate), None);
-                    }
-                }
-                continue;
-            }
             let sink = (&mut rows, &mut newest);
-            if let Err(error) = self.read_payload(frame, &candidates, request, &needles, sink, counts) {
+            if let Err(error) = self.read_payload(frame, &candidates, &asked, sink, counts) {
                 ReadCounts::add(&counts.damaged, 1);
                 tracing::error!(offset = %frame.offset, %error, "a frame of the journal cannot be read; the rest is");
             }
@@ -189,33 +184,87 @@ impl HeadPart {
         }
     }
 
+    /// What is known of a span without its payload.
+    fn known<'a>(&self, Candidate { span, state, kept_by }: &Candidate<'a>) -> Known<'a> {
+        let kind = self.operations[span.operation as usize].kind;
+        Known { kind, status_code: i32::from(span.status_code), state: *state, kept_by: *kept_by }
+    }
+
+    /// Takes a row that fulfils the filter, if it is needed still.
+    fn take<'a>(
+        &'a self,
+        candidate: &Candidate<'a>,
+        scanned: Option<&ScannedSpan<'_>>,
+        (rows, newest): (&mut ScanRows<'_>, &mut Newest),
+    ) {
+        if newest.takes(candidate.span.start_ns) {
+            rows.push(&self.row(candidate), scanned);
+        }
+    }
+
     /// Asks a payload about its candidates, which are in ordinal order.
     fn read_payload(
         &self,
         frame: &SpanFrame,
         candidates: &[Candidate<'_>],
-        request: &ScanRequest,
-        needles: &Needles<'_>,
+        asked: &Asked<'_>,
         (rows, newest): (&mut ScanRows<'_>, &mut Newest),
         counts: &ReadCounts,
     ) -> Result<(), ReadError> {
         let payload = frame.payload.read(self.file.journal())?;
-        if !needles.may_be_in(&payload) {
+        let hopes = asked.tags.hopes(&payload);
+        if !asked.needles.may_be_in(&payload) {
+            return Ok(());
+        }
+        // Most frames do not even hold the letters.
+        let mut left: Vec<&Candidate<'_>> = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            match asked.tags.answer(&self.known(candidate), Some(&hopes)) {
+                Some(false) => {}
+                Some(true) if !asked.needs_payload => self.take(candidate, None, (rows, newest)),
+                _ => left.push(candidate),
+            }
+        }
+        if left.is_empty() {
             return Ok(());
         }
         ReadCounts::add(&counts.head_payloads, 1);
-        let mut next = candidates.iter();
-        scan_chosen(&payload, candidates.iter().map(|candidate| candidate.span.ordinal), |scanned| {
+        let mut next = left.iter();
+        scan_chosen(&payload, left.iter().map(|candidate| candidate.span.ordinal), |scanned| {
             let Some(candidate) = next.find(|candidate| candidate.span.ordinal == scanned.ordinal) else {
                 return;
             };
-            let policy = candidate.kept_by.map(|kept_by| kept_by.policy);
-            let fits = request.filter.attributes.iter().all(|condition| fulfils(scanned, policy, condition));
-            if fits && newest.takes(candidate.span.start_ns) {
-                rows.push(&self.row(candidate), Some(scanned));
+            if asked.fits(scanned, (&self.known(candidate), &hopes)) {
+                self.take(candidate, Some(scanned), (rows, newest));
             }
         })
         .map_err(|error| ReadError::Damaged(format!("frame {}: {error}", frame.offset)))
+    }
+}
+
+/// What is asked of payloads.
+struct Asked<'f> {
+    attributes: &'f [AttributeCondition],
+    tags: TagConditions<'f>,
+    needles: Needles<'f>,
+    /// Even of rows that are known to fulfil the tags.
+    needs_payload: bool,
+}
+
+impl<'f> Asked<'f> {
+    fn of(filter: &'f ScanFilter, columns_need_payload: bool) -> Self {
+        Self {
+            attributes: &filter.attributes,
+            tags: TagConditions::new(&filter.tags),
+            needles: Needles::of(filter),
+            needs_payload: columns_need_payload || !filter.attributes.is_empty(),
+        }
+    }
+
+    fn fits(&self, scanned: &ScannedSpan<'_>, (known, hopes): (&Known<'_>, &Hopes)) -> bool {
+        let policy = known.kept_by.map(|kept_by| kept_by.policy);
+        self.attributes.iter().all(|condition| fulfils(scanned, policy, condition))
+            && self.tags.fit(scanned, known, hopes)
     }
 }
 

@@ -33,11 +33,11 @@ pub struct ScanPart {
     rows_max: u64,
     /// Its number in the order of arrival, and that of the piece that it is of it.
     arrival: (u32, u32),
-    source: Source,
+    source: PartSource,
 }
 
 #[derive(Debug, Clone)]
-enum Source {
+enum PartSource {
     Segment(Arc<StoredSegment>, SegmentPart),
     Head(HeadPart),
     HeadLines(LinesPart),
@@ -81,7 +81,7 @@ impl ScanPart {
 
     /// Whether it lies in the head.
     pub fn is_head(&self) -> bool {
-        matches!(self.source, Source::Head(_) | Source::HeadLines(_))
+        matches!(self.source, PartSource::Head(_) | PartSource::HeadLines(_))
     }
 }
 
@@ -113,7 +113,7 @@ impl Snapshot {
                     start_ns: part.start_ns,
                     rows_max: part.rows_max(),
                     arrival: (0, 0),
-                    source: Source::Segment(segment.clone(), part),
+                    source: PartSource::Segment(segment.clone(), part),
                 })),
                 // A broken segment hurts only itself.
                 Err(error) => {
@@ -153,7 +153,7 @@ impl Snapshot {
                 start_ns: part.start_ns,
                 rows_max: part.rows_max,
                 arrival: (0, 0),
-                source: Source::Head(part),
+                source: PartSource::Head(part),
             }));
         }
         let of_logs = if signal == Signal::Logs { &self.view().logs.files[..] } else { &[] };
@@ -166,7 +166,7 @@ impl Snapshot {
                 start_ns: part.time_ns,
                 rows_max: part.rows_max,
                 arrival: (0, 0),
-                source: Source::HeadLines(part),
+                source: PartSource::HeadLines(part),
             }));
         }
         Some(parts)
@@ -180,7 +180,7 @@ impl Scan {
             start_ns: lines.time_ns,
             rows_max: lines.rows_max,
             arrival: (number, 0),
-            source: Source::HeadLines(lines),
+            source: PartSource::HeadLines(lines),
         };
         let parts = (0..).zip(lines).map(part).collect();
         let (counts, missing) = Default::default();
@@ -201,18 +201,20 @@ impl Scan {
                 ScanPart { start_ns: part.start_ns, rows_max, arrival, source }
             };
             match &part.source {
-                Source::Segment(segment, rows) => {
+                PartSource::Segment(segment, rows) => {
                     let pieces = (0..).zip(rows.split(rows_max));
-                    let source = |piece: &SegmentPart| Source::Segment(segment.clone(), piece.clone());
+                    let source = |piece: &SegmentPart| PartSource::Segment(segment.clone(), piece.clone());
                     pieces.map(|(number, piece)| with((number, source(&piece)), piece.rows_max())).collect()
                 }
-                Source::Head(rows) => {
+                PartSource::Head(rows) => {
                     let pieces = newest_last(rows.split(rows_max));
-                    pieces.map(|(number, piece)| with((number, Source::Head(piece.clone())), piece.rows_max)).collect()
+                    pieces
+                        .map(|(number, piece)| with((number, PartSource::Head(piece.clone())), piece.rows_max))
+                        .collect()
                 }
-                Source::HeadLines(rows) => {
+                PartSource::HeadLines(rows) => {
                     let pieces = newest_last(rows.split(rows_max));
-                    let source = |piece: &LinesPart| Source::HeadLines(piece.clone());
+                    let source = |piece: &LinesPart| PartSource::HeadLines(piece.clone());
                     pieces.map(|(number, piece)| with((number, source(&piece)), piece.rows_max)).collect()
                 }
             }
@@ -224,7 +226,7 @@ impl Scan {
     /// piece by piece. A part that cannot be read is reported, counted and empty.
     pub fn pieces(&self, part: &ScanPart, bounds: &ReadBounds, rows_max: u32) -> Vec<ScanPiece> {
         match &part.source {
-            Source::Segment(segment, rows) => {
+            PartSource::Segment(segment, rows) => {
                 match segment.narrow_part(rows, &self.request, bounds, (rows_max, &self.counts)) {
                     Ok(pieces) => pieces
                         .into_iter()
@@ -236,12 +238,14 @@ impl Scan {
                     }
                 }
             }
-            Source::Head(_) => vec![ScanPiece { time_ns: part.start_ns, source: Rows::Unread(part.clone(), *bounds) }],
-            Source::HeadLines(rows) => {
+            PartSource::Head(_) => {
+                vec![ScanPiece { time_ns: part.start_ns, source: Rows::Unread(part.clone(), *bounds) }]
+            }
+            PartSource::HeadLines(rows) => {
                 let pieces = rows.split(rows_max).into_iter().rev();
                 let piece = |rows: LinesPart| {
                     let time_ns = rows.time_ns;
-                    let source = Source::HeadLines(rows);
+                    let source = PartSource::HeadLines(rows);
                     ScanPiece { time_ns, source: Rows::Unread(ScanPart { source, ..part.clone() }, *bounds) }
                 };
                 pieces.map(piece).collect()
@@ -264,7 +268,7 @@ impl Scan {
     pub fn objects(&self) -> Vec<&str> {
         let mut objects: Vec<&str> = Vec::new();
         for part in self.parts.iter() {
-            if let Source::Segment(segment, _) = &part.source {
+            if let PartSource::Segment(segment, _) = &part.source {
                 objects.extend(segment.object());
             }
         }
@@ -317,15 +321,15 @@ impl Scan {
     /// As [`Self::read`], without rows that are not needed.
     pub fn read_within(&self, part: &ScanPart, bounds: &ReadBounds) -> RecordBatch {
         let read = match &part.source {
-            Source::Segment(segment, rows) => {
+            PartSource::Segment(segment, rows) => {
                 let read = segment.read_part(rows, &self.request, bounds, &self.counts);
                 read.map_err(|error| self.missed(segment, &error))
             }
-            Source::Head(rows) => rows.read(&self.request, bounds, &self.counts).map_err(|error| {
+            PartSource::Head(rows) => rows.read(&self.request, bounds, &self.counts).map_err(|error| {
                 tracing::error!(%error, "spans of the head cannot be read; the rest is");
                 ReadCounts::add(&self.counts.damaged, 1);
             }),
-            Source::HeadLines(rows) => rows.read(&self.request, bounds, &self.counts).map_err(|error| {
+            PartSource::HeadLines(rows) => rows.read(&self.request, bounds, &self.counts).map_err(|error| {
                 tracing::error!(%error, "lines of the head cannot be read; the rest is");
                 ReadCounts::add(&self.counts.damaged, 1);
             }),

@@ -311,7 +311,7 @@ impl<'v> Typed<'v> {
 
 /// The whole number that a JSON number is, when it is written as such.
 #[inline]
-fn int_of(text: &[u8]) -> Option<i64> {
+pub(super) fn int_of(text: &[u8]) -> Option<i64> {
     /// So many digits fit.
     const DIGITS_QUICK_MAX: usize = 18;
 

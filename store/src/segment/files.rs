@@ -116,11 +116,11 @@ pub(crate) trait ReadObject: std::fmt::Debug + Send + Sync {
 #[derive(Debug)]
 pub(super) struct ReadFile {
     path: PathBuf,
-    file: Source,
+    file: FileOrObject,
 }
 
 #[derive(Debug)]
-enum Source {
+enum FileOrObject {
     File(File),
     Object(Arc<dyn ReadObject>),
 }
@@ -130,7 +130,7 @@ impl ReadFile {
     pub(super) fn open(directory: &Path, name: &str) -> Result<Self, SegmentError> {
         let path = directory.join(name);
         match File::open(&path) {
-            Ok(file) => Ok(Self { path, file: Source::File(file) }),
+            Ok(file) => Ok(Self { path, file: FileOrObject::File(file) }),
             Err(source) if source.kind() == io::ErrorKind::NotFound => {
                 Err(SegmentError::damaged(format!("{} is missing", path.display())))
             }
@@ -140,39 +140,39 @@ impl ReadFile {
 
     /// One that is elsewhere.
     pub(super) fn elsewhere(object: Arc<dyn ReadObject>) -> Self {
-        Self { path: PathBuf::from(object.name()), file: Source::Object(object) }
+        Self { path: PathBuf::from(object.name()), file: FileOrObject::Object(object) }
     }
 
     /// These ranges will be read: of what is elsewhere, all come with one request.
     pub(super) fn prefetch(&self, ranges: &[Range<u64>]) {
-        if let Source::Object(object) = &self.file {
+        if let FileOrObject::Object(object) = &self.file {
             object.prefetch(ranges);
         }
     }
 
     /// Whether it is elsewhere.
     pub(super) fn is_elsewhere(&self) -> bool {
-        matches!(self.file, Source::Object(_))
+        matches!(self.file, FileOrObject::Object(_))
     }
 
     /// Its length in bytes.
     pub(super) fn len(&self) -> Result<u64, SegmentError> {
         match &self.file {
-            Source::File(file) => file.metadata().map(|metadata| metadata.len()),
-            Source::Object(object) => Ok(object.len()),
+            FileOrObject::File(file) => file.metadata().map(|metadata| metadata.len()),
+            FileOrObject::Object(object) => Ok(object.len()),
         }
         .map_err(|source| SegmentError::io(&self.path, source))
     }
 
     fn read_exact_at(&self, into: &mut [u8], start: u64) -> Result<(), SegmentError> {
         let read = match &self.file {
-            Source::File(file) => file.read_exact_at(into, start),
-            Source::Object(object) => object.read_at(start, into),
+            FileOrObject::File(file) => file.read_exact_at(into, start),
+            FileOrObject::Object(object) => object.read_at(start, into),
         };
         read.map_err(|source| match (source.kind(), &self.file) {
             (io::ErrorKind::UnexpectedEof, _) => SegmentError::damaged(format!("{} ends early", self.path.display())),
             // What cannot be reached is missing from the answer like what is damaged, and the answer says so.
-            (_, Source::Object(_)) => SegmentError::damaged(format!("{}: {source}", self.path.display())),
+            (_, FileOrObject::Object(_)) => SegmentError::damaged(format!("{}: {source}", self.path.display())),
             _ => SegmentError::io(&self.path, source),
         })
     }

@@ -36,7 +36,6 @@ mod record;
 mod rows_file;
 mod scan;
 mod schema;
-mod search;
 mod selection;
 pub(crate) mod series;
 mod shapes;
@@ -61,10 +60,9 @@ pub(crate) use manifest::check_format;
 pub(crate) use matching::Wanted;
 pub use merge::{merge, salvage};
 pub use open::Segment;
-pub use scan::attribute_in_json;
 pub(crate) use scan::{
-    BodyField, HeadRow, LineScanRows, NarrowedRows, ScanRows, SegmentPart, field_passes, is_string_only, last_part,
-    passes, structured_text, write_resource,
+    BodyField, HeadRow, LineScanRows, NarrowedRows, ScanRows, field_passes, is_string_only, last_part, passes,
+    structured_text, write_resource,
 };
-pub use search::Searched;
+pub use scan::{SegmentPart, attribute_in_json};
 pub use write::write_segment;

@@ -13,8 +13,13 @@ use super::{
     schema::{ITEM_PREFIX, RESOURCE_PREFIX, fixed},
     selection::Selection,
 };
-use crate::ask::span::{DroppedItems, Sought, SpanState, SpanText, TagFilter};
-use crate::columns::{Kind, Values};
+use crate::{
+    ask::{
+        span::SpanState,
+        tag::{DroppedItems, Sought, SpanText, TagFilter},
+    },
+    columns::{Kind, Values},
+};
 
 /// A tag's places in one segment.
 pub(super) struct TagPlan<'f> {
@@ -52,7 +57,7 @@ struct Lookup<'f> {
 const JSON_COST: u8 = 3;
 
 /// A row group whose rows are asked.
-pub(super) struct GroupRows<'a> {
+pub(super) struct TaggedRows<'a> {
     pub(super) segment: &'a Segment,
     pub(super) reader: &'a ChunkReader<'a>,
     pub(super) group: usize,
@@ -114,7 +119,7 @@ impl<'f> TagPlan<'f> {
 
     /// Of each place whether it may show it to a row of the group, as far as statistics, bloom filters and dictionaries tell; `None`
     /// when no row can do what the filter asks for.
-    pub(super) fn hopes(&self, rows: &GroupRows<'_>) -> Result<Option<Vec<bool>>, SegmentError> {
+    pub(super) fn hopes(&self, rows: &TaggedRows<'_>) -> Result<Option<Vec<bool>>, SegmentError> {
         let hopes = self.places.iter().map(|place| rows.may_show(place)).collect::<Result<Vec<bool>, _>>()?;
         Ok((self.is_absent || hopes.contains(&true)).then_some(hopes))
     }
@@ -122,7 +127,7 @@ impl<'f> TagPlan<'f> {
     /// Leaves the rows that do what the filter asks for; `hopes` are the group's.
     pub(super) fn narrow(
         &self,
-        rows: &GroupRows<'_>,
+        rows: &TaggedRows<'_>,
         hopes: &[bool],
         selection: &mut Selection,
     ) -> Result<(), SegmentError> {
@@ -212,29 +217,14 @@ fn dropped_column(items: DroppedItems) -> usize {
     }
 }
 
-impl GroupRows<'_> {
+impl TaggedRows<'_> {
     /// No row of the group.
     pub(super) fn none(&self) -> Selection {
         Selection::none(self.segment.group_rows(self.group))
     }
 
-    /// The rows of a column of texts with this value, out of `within`; nothing is read when a bloom filter says that there are none.
-    pub(super) fn find_text(
-        &self,
-        column: usize,
-        wanted: &[u8],
-        within: &Selection,
-        found: &mut Selection,
-    ) -> Result<(), SegmentError> {
-        if self.may_contain(column, &[wanted])? {
-            find_bytes(&self.read(column, within)?, |value| Ok(value == wanted), found)
-                .map_err(|_| self.bad(column))?;
-        }
-        Ok(())
-    }
-
     /// The rows of a column of numbers that fit, out of the pages of `within`.
-    pub(super) fn find_words(
+    fn find_words(
         &self,
         column: usize,
         within: &Selection,

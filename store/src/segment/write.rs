@@ -42,7 +42,7 @@ pub fn write_segment(
 }
 
 /// Where an output column's values come from.
-enum Source<'a> {
+enum ValuesFrom<'a> {
     /// A column as it is.
     Borrowed(&'a Column),
     /// A column made for the file.
@@ -127,7 +127,7 @@ fn write_files(
 fn finished_bodies<'a>(
     gathered: &'a Gathering,
     specs: &mut Vec<ColumnSpec>,
-    sources: &mut Vec<Source<'a>>,
+    sources: &mut Vec<ValuesFrom<'a>>,
 ) -> BodyFields {
     let fixed = &gathered.fixed;
     let ids = RowIds { trace: None, span: None, traces: &fixed[lines::TRACE_ID], spans: &fixed[lines::SPAN_ID] };
@@ -136,35 +136,35 @@ fn finished_bodies<'a>(
     for (spec, column) in columns {
         specs.push(spec);
         sources.push(match column {
-            Cow::Borrowed(column) => Source::Borrowed(column),
-            Cow::Owned(column) => Source::Owned(column),
+            Cow::Borrowed(column) => ValuesFrom::Borrowed(column),
+            Cow::Owned(column) => ValuesFrom::Owned(column),
         });
     }
     if let Some((bodies, templates)) = rewritten {
-        sources[lines::BODY] = Source::Owned(bodies);
-        sources[lines::BODY_TEMPLATE] = Source::Owned(templates);
+        sources[lines::BODY] = ValuesFrom::Owned(bodies);
+        sources[lines::BODY_TEMPLATE] = ValuesFrom::Owned(templates);
     }
     fields
 }
 
 /// The columns of the file, and where each comes from.
-fn columns(gathered: &Gathering, own: Promotion, of_resources: Promotion) -> (Vec<ColumnSpec>, Vec<Source<'_>>) {
+fn columns(gathered: &Gathering, own: Promotion, of_resources: Promotion) -> (Vec<ColumnSpec>, Vec<ValuesFrom<'_>>) {
     let Gathering { table, fixed, resources, scopes, .. } = gathered;
-    let spread = |contexts, column| Source::Spread(Spread::new(contexts, column), contexts, Cow::Borrowed(column));
+    let spread = |contexts, column| ValuesFrom::Spread(Spread::new(contexts, column), contexts, Cow::Borrowed(column));
     let of_resource = |column| spread(&resources.contexts, column);
     let of_resource_owned = |column: Column| {
         let contexts = &resources.contexts;
-        Source::Spread(Spread::new(contexts, &column), contexts, Cow::Owned(column))
+        ValuesFrom::Spread(Spread::new(contexts, &column), contexts, Cow::Owned(column))
     };
     let of_scope = |column| spread(&scopes.contexts, column);
     let (mut own_residual, mut resource_residual) = (Some(own.residual), Some(of_resources.residual));
     let source = |(number, origin): (usize, &Origin)| match origin {
-        Origin::Item => Source::Borrowed(&fixed[number]),
+        Origin::Item => ValuesFrom::Borrowed(&fixed[number]),
         Origin::UnusualItem => {
             let usual = table.unwritten_word(number).expect("what is mostly alike is a number");
-            Source::Filled(usual, Some(&fixed[number]))
+            ValuesFrom::Filled(usual, Some(&fixed[number]))
         }
-        Origin::Attributes => Source::Owned(own_residual.take().expect("one such column")),
+        Origin::Attributes => ValuesFrom::Owned(own_residual.take().expect("one such column")),
         Origin::Service => of_resource(&resources.service),
         Origin::Resource => of_resource_owned(resource_residual.take().expect("one such column")),
         Origin::ResourceSchemaUrl => of_resource(&resources.schema_url),
@@ -176,11 +176,11 @@ fn columns(gathered: &Gathering, own: Promotion, of_resources: Promotion) -> (Ve
         Origin::ScopeDropped => of_scope(&scopes.dropped),
     };
     let mut specs = table.column_specs();
-    let mut sources: Vec<Source<'_>> = table.origins.iter().enumerate().map(source).collect();
+    let mut sources: Vec<ValuesFrom<'_>> = table.origins.iter().enumerate().map(source).collect();
     for (number, firsts) in own.promoted {
         let column = &gathered.attributes.columns[number];
         specs.push(attribute_spec(ITEM_PREFIX, &column.key, column.kind));
-        sources.push(firsts.map_or(Source::Borrowed(&column.column), Source::Owned));
+        sources.push(firsts.map_or(ValuesFrom::Borrowed(&column.column), ValuesFrom::Owned));
     }
     for (number, firsts) in of_resources.promoted {
         let column = &resources.attributes.columns[number];
@@ -208,7 +208,7 @@ pub(super) fn attribute_spec(prefix: &str, key: &[u8], kind: super::attributes::
 type Encode<'e> = &'e mut dyn FnMut(ChunkView<'_>) -> Result<(), ParquetError>;
 
 fn with_view(
-    source: &Source<'_>,
+    source: &ValuesFrom<'_>,
     spec: &ColumnSpec,
     first: u32,
     count: u32,
@@ -216,9 +216,9 @@ fn with_view(
     encode: Encode<'_>,
 ) -> Result<(), ParquetError> {
     match source {
-        Source::Borrowed(column) => encode(column.slice(first, count)),
-        Source::Owned(column) => encode(column.slice(first, count)),
-        Source::Filled(word, column) => {
+        ValuesFrom::Borrowed(column) => encode(column.slice(first, count)),
+        ValuesFrom::Owned(column) => encode(column.slice(first, count)),
+        ValuesFrom::Filled(word, column) => {
             scratch.words.clear();
             scratch.words.resize(count as usize, *word);
             if let Some(column) = column {
@@ -231,7 +231,7 @@ fn with_view(
             }
             encode(ChunkView { first, count, rows: None, values: ValuesView::Words(&scratch.words) })
         }
-        Source::Spread(spread, contexts, column) => {
+        ValuesFrom::Spread(spread, contexts, column) => {
             let Scratch { rows, codes: spread_codes, words: spread_words } = scratch;
             rows.clear();
             let mut add_rows = |start, count| {

@@ -1,7 +1,6 @@
 //! One immutable view over head and segments, and the questions it answers.
 
 use std::{
-    cmp::Reverse,
     sync::{Arc, LazyLock},
     time::Instant,
 };
@@ -14,11 +13,10 @@ use crate::{
     ask::{
         error::ReadError,
         line::TraceLines,
-        search::NewestTraces,
-        span::{Operations, Room, SearchLimits, SearchResult, SpanFilter, SpanRecord, TraceRows},
+        span::{Operations, Room, SpanRecord, TraceRows},
     },
     ledger::{Ledger, Tally},
-    segment::{Searched, SegmentError},
+    segment::SegmentError,
 };
 
 static SEGMENT_READ_ERRORS: LazyLock<IntCounter> = LazyLock::new(|| {
@@ -189,40 +187,6 @@ impl Snapshot {
         }
         lines.sort_by_key(|record| record.time_ns);
         Ok(TraceLines { rows: lines, is_damaged })
-    }
-
-    /// The newest traces with a span that fulfils the filter.
-    pub fn search(
-        &self,
-        tenant: &TenantId,
-        filter: &SpanFilter,
-        limits: SearchLimits,
-    ) -> Result<SearchResult, ReadError> {
-        let mut newest = NewestTraces::new(limits.traces_max);
-        let mut partial = false;
-        for file in self.0.traces.files.iter().rev() {
-            partial |= !file.search(tenant, filter, self.0.cut(), &mut newest, limits.deadline);
-        }
-        let mut segments: Vec<_> = self.segments(tenant).iter().collect();
-        segments.sort_by_key(|segment| Reverse(segment.start_max_ns()));
-        for segment in segments {
-            if newest.floor_ns() > segment.start_max_ns() {
-                break;
-            }
-            if Instant::now() >= limits.deadline {
-                partial = true;
-                break;
-            }
-            match segment.search(filter, &mut newest, limits.deadline) {
-                Ok(Searched::Whole) => {}
-                Ok(Searched::Cut) => partial = true,
-                Err(error) => {
-                    self.missed(segment, &error);
-                    partial = true;
-                }
-            }
-        }
-        Ok(SearchResult { traces: newest.into_traces(), partial })
     }
 
     /// The operations and services seen, as far as they are listed, until the deadline; the newest first.

@@ -122,13 +122,6 @@ impl<S> StoredSegment<S> {
     }
 }
 
-impl StoredSegment {
-    /// The newest start, Unix ns. A stored segment has rows.
-    pub(crate) fn start_max_ns(&self) -> u64 {
-        self.start_ns().map_or(0, |(_, max)| max)
-    }
-}
-
 impl<S> Deref for StoredSegment<S> {
     type Target = S;
 

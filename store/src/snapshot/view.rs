@@ -248,7 +248,7 @@ impl Views {
         let is_one = |segment: &&Arc<StoredSegment<S>>| segment.is_elsewhere() && ids.contains(segment.segment_id());
         for segment in segments.filter(is_one) {
             let id = segment.segment_id().clone();
-            self.change_segments((id.signal, &id.tenant), std::slice::from_ref(segment), &[]);
+            self.change_segments(id.signal, &id.tenant, std::slice::from_ref(segment), &[]);
             segment.retire();
         }
     }
@@ -256,7 +256,8 @@ impl Views {
     /// Swaps segments: `removed` by `added`.
     pub(crate) fn change_segments<S: SegmentKind>(
         &self,
-        (signal, tenant): (Signal, &TenantId),
+        signal: Signal,
+        tenant: &TenantId,
         removed: &[Arc<StoredSegment<S>>],
         added: &[Arc<StoredSegment<S>>],
     ) {

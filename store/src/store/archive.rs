@@ -97,8 +97,7 @@ impl Store {
                 let archived = known(segment.id());
                 let local_bytes = (!segment.is_archived()).then(|| segment.bytes());
                 let time_ns = segment.start_ns().unwrap_or((0, 0));
-                let mut place =
-                    place_of(archived.as_ref(), (signal, segment.id().to_string()), segment.rows(), time_ns);
+                let mut place = place_of(archived.as_ref(), signal, segment.id().to_string(), segment.rows(), time_ns);
                 place.local_bytes = local_bytes;
                 place.pinned = archive.is_some_and(|archive| archive.is_pinned(signal, time_ns));
                 places.push(place);
@@ -107,8 +106,8 @@ impl Store {
         for segment in view.metrics.segments_of(tenant) {
             let id = segment.listed().0;
             let of_archive = known(&id);
-            let name = (Signal::Metrics, id.to_string());
-            let mut place = place_of(of_archive.as_ref(), name, segment.samples(), segment.time_ns());
+            let mut place =
+                place_of(of_archive.as_ref(), Signal::Metrics, id.to_string(), segment.samples(), segment.time_ns());
             place.local_bytes = (!segment.is_archived()).then(|| segment.size_bytes());
             place.pinned = archive.is_some_and(|archive| archive.is_pinned(Signal::Metrics, segment.time_ns()));
             places.push(place);
@@ -181,7 +180,8 @@ impl Store {
 
 fn place_of(
     archived: Option<&ArchivedSegment>,
-    (signal, id): (Signal, String),
+    signal: Signal,
+    id: String,
     rows: u64,
     time_ns: (u64, u64),
 ) -> SegmentPlace {

@@ -32,7 +32,7 @@ use crate::{
     options::StoreOptions,
     sampling::{ReloadError, Sampling, SamplingStatus},
     snapshot::asked::Snapshot,
-    upkeep::{archiver, housekeeping, merger, open, sampler, seal_samples, sealer},
+    upkeep::{archiver, deciding, housekeeping, merger, open, seal_samples, sealer},
 };
 
 /// Admitted spans.
@@ -76,7 +76,7 @@ impl Store {
                 .map_err(|source| OpenError::Io { path: name.into(), source })
         };
         let mut threads = vec![
-            start("weir-sampler", sampler::run)?,
+            start("weir-sampler", deciding::run)?,
             start("weir-sealer", sealer::run::<SpanRows>)?,
             start("weir-sealer-logs", sealer::run::<LineRows>)?,
             start("weir-sealer-metrics", seal_samples::run)?,

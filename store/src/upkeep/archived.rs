@@ -50,7 +50,7 @@ pub(crate) async fn open(
     };
     let chosen = RandomState::new().build_hasher().finish() as i64;
     let instance = catalog.instance(chosen).await?.to_string();
-    let archive = Arc::new(Archive::open(of_archive, (&options.path, &instance), disk, clock)?);
+    let archive = Arc::new(Archive::open(of_archive, &options.path, &instance, disk, clock)?);
     // Each by itself: a start that was cut off may have made the state of some.
     let mut new = Vec::new();
     for signal in Signal::ALL {

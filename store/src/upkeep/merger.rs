@@ -269,7 +269,7 @@ pub(crate) fn merge_segments<S: SegmentKind>(shared: &Arc<Shared>, inputs: &[Arc
             return;
         }
         match shared.runtime.block_on(shared.catalog.merge(&ids, &id, rows)) {
-            Ok(()) => shared.views.change_segments((id.signal, &id.tenant), inputs, &[merged]),
+            Ok(()) => shared.views.change_segments(id.signal, &id.tenant, inputs, &[merged]),
             Err(error) if error.is_refusal() => {
                 merged.retire();
                 drop(changing);

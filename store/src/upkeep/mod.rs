@@ -3,6 +3,7 @@
 pub(crate) mod archive_retention;
 pub(crate) mod archived;
 pub(crate) mod archiver;
+pub(crate) mod deciding;
 pub(crate) mod housekeeping;
 pub(crate) mod merger;
 pub(crate) mod newer;
@@ -12,7 +13,6 @@ pub(crate) mod repair;
 mod replay_blocks;
 pub(crate) mod replay_samples;
 pub(crate) mod run;
-pub(crate) mod sampler;
 pub(crate) mod seal_samples;
 pub(crate) mod sealer;
 mod series_places;

@@ -128,7 +128,7 @@ fn commit<S: SegmentKind>(shared: &Arc<Shared>, damaged: &Arc<StoredSegment<S>>,
         return;
     }
     let replaced = left.as_ref().map(|left| (left.segment_id(), rows_left));
-    match shared.runtime.block_on(shared.catalog.replace_damaged((from, rows), replaced)) {
+    match shared.runtime.block_on(shared.catalog.replace_damaged(from, rows, replaced)) {
         Ok(()) => {}
         Err(error) if error.is_refusal() => {
             left.iter().for_each(|left| left.retire());

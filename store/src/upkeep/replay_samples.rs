@@ -15,7 +15,7 @@ use super::{
     series_places::SeriesPlaces,
 };
 use crate::{
-    head::{Arrival, Arrived, Recovered, Registry, SeriesFile, SeriesRef, Taken},
+    head::{Arrival, Arrived, Blocks, Recovered, Registry, SeriesFile, SeriesRef, Taken},
     journal::{JournalFile, Newer, StoredFrame},
     samples::payload::{FloatColumns, Payload},
 };
@@ -84,11 +84,11 @@ fn give_block(block: &Block, ordered: &Ordered, all: &[(TenantId, SeriesRef)], f
         while let Some(histogram) = histograms.next_if(|histogram| histogram.place as usize == place) {
             let position = histogram.position;
             let before = std::iter::from_fn(|| rows.next_if(|row| row.position <= position));
-            samples += series.0.add_recovered(file.number(), before);
-            samples += u64::from(histogram.add_to(series, file.number()) == Taken::Stored);
+            samples += series.0.add_recovered(file.blocks(), before);
+            samples += u64::from(histogram.add_to(series, file.blocks()) == Taken::Stored);
         }
         if rows.peek().is_some() {
-            samples += series.0.add_recovered(file.number(), rows);
+            samples += series.0.add_recovered(file.blocks(), rows);
         }
         if samples > 0 {
             stored.push((tenant, series.0.is_first_in(file.number()).then_some(series), samples));
@@ -98,9 +98,9 @@ fn give_block(block: &Block, ordered: &Ordered, all: &[(TenantId, SeriesRef)], f
 }
 
 impl GatheredHistogram {
-    fn add_to(&self, series: &SeriesRef, file: u32) -> Taken {
+    fn add_to(&self, series: &SeriesRef, blocks: &Arc<Blocks>) -> Taken {
         // No snapshot is older.
-        let arrival = Arrival { file, position: self.position, seen: self.position };
+        let arrival = Arrival { blocks, position: self.position, seen: self.position };
         series.0.add_histogram(arrival, (self.time_ms, self.start_ms), &self.histogram)
     }
 }
@@ -151,7 +151,7 @@ impl Replay<'_> {
     fn add(&mut self, frame: &StoredFrame, columns: &mut FloatColumns) {
         let position = frame.offset.position();
         // No snapshot is older.
-        let arrival = Arrival { file: frame.offset.file(), position, seen: position };
+        let arrival = Arrival { blocks: self.file.blocks(), position, seen: position };
         let tenant = &frame.header.tenant;
         let Some(payload) = Payload::read_apart(&frame.payload, columns) else {
             tracing::error!(offset = %frame.offset, "a journalled payload cannot be read");

@@ -14,7 +14,7 @@ use weir_proto::{
 
 use super::{
     quarantine,
-    sealer::{RETRY, SEAL_SECONDS, SEALED_ITEMS, SEALS, TICK, commit_run, store_segment},
+    sealer::{Left, RETRY, SEAL_SECONDS, SEALED_ITEMS, SEALS, TICK, commit_run, store_segment},
 };
 use crate::{
     head::{SeriesFile, TenantFile},
@@ -103,7 +103,8 @@ pub(crate) fn seal(shared: &Arc<Shared>, file: &Arc<SeriesFile>) -> Result<(), S
         segments.extend(write(shared, &tenant, file, part, tally)?);
     }
     drop(view);
-    commit_run(shared, &shared.metrics, (number, number), (&segments, &ledger, &SourceCursors::default()), || {
+    let left = Left { segments: &segments, ledger: &ledger, cursors: &SourceCursors::default() };
+    commit_run(shared, &shared.metrics, number, left, || {
         swap(shared, number, &segments, &ledger);
     })?;
     if ledger.values().any(|tally| tally.damaged > 0) {
@@ -162,7 +163,7 @@ fn write(
         let mut writer = SeriesWriter::create(&shared.disk, parent, &id, ZSTD_LEVEL)?;
         for series in &part.series {
             let chunks = series.0.of_file(number, |chunk, rest| {
-                let of_head = chunk.map(|(chunk, starts)| EncodedChunk::of_head(chunk, starts));
+                let of_head = chunk.map(EncodedChunk::of_head);
                 of_head.into_iter().chain(EncodedChunk::quick(&rest)).collect::<Vec<_>>()
             });
             writer.series(series.labels(), &chunks)?;

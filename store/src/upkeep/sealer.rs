@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::RangeInclusive,
     sync::{Arc, LazyLock},
     time::Duration,
 };
@@ -132,13 +133,13 @@ pub(crate) fn seal<L: Laned>(shared: &Arc<Shared>, files: &[Arc<HeadFile<L>>]) -
             let mut ledger_after = L::of_view(&view).sealed_ledger.get(tenant).cloned().unwrap_or_default();
             ledger_after.add(tally);
             let tally = SegmentTally { own: tally.clone(), ledger_after: Some(ledger_after) };
-            segments.push(write::<L>(shared, tenant, (first, last), &builder, tally)?);
+            segments.push(write::<L>(shared, tenant, first..=last, &builder, tally)?);
             L::lane(shared).spare_builder.put(builder);
         }
     }
     let mut cursors = SourceCursors::default();
     files[..read].iter().for_each(|file| cursors.add(&file.cursors()));
-    commit::<L>(shared, (first, last), segments, (ledger, cursors), &share)?;
+    commit::<L>(shared, last, segments, ledger, cursors, &share)?;
     quarantine::set_aside(shared, L::SIGNAL, damaged_files.iter().map(|file| file.journal()));
     if let Err(error) = L::lane(shared).journal.retire(last + 1) {
         // They are sealed: what is left is tried again with the next run, or removed by the next start.
@@ -152,10 +153,11 @@ pub(crate) fn seal<L: Laned>(shared: &Arc<Shared>, files: &[Arc<HeadFile<L>>]) -
 fn write<L: Laned>(
     shared: &Arc<Shared>,
     tenant: &TenantId,
-    (first_file, last_file): (u32, u32),
+    files: RangeInclusive<u32>,
     builder: &L::Builder,
     tally: SegmentTally,
 ) -> Result<Arc<StoredSegment>, SealError> {
+    let (first_file, last_file) = files.into_inner();
     let id = SegmentId { signal: L::SIGNAL, tenant: tenant.clone(), first_file, last_file, generation: 0 };
     SEALED_ITEMS.with_label_values(&[L::SIGNAL.name()]).inc_by(builder.rows());
     store_segment(shared, &id, |parent| write_segment(&shared.disk, parent, &id, builder, tally, ZSTD_LEVEL))
@@ -181,22 +183,29 @@ pub(crate) fn store_segment<S>(
     Ok(Arc::new(StoredSegment::new(segment, path, shared.disk.clone())))
 }
 
-/// What a run leaves: its segments, what it adds to the ledger, and where the sources of its items stand.
-pub(crate) type Left<'a, S> = (&'a [Arc<StoredSegment<S>>], &'a BTreeMap<TenantId, Tally>, &'a SourceCursors);
+/// What a run leaves.
+pub(crate) struct Left<'a, S> {
+    pub(crate) segments: &'a [Arc<StoredSegment<S>>],
+    /// Added to the sealed ledger.
+    pub(crate) ledger: &'a BTreeMap<TenantId, Tally>,
+    /// Where the sources of its items stand.
+    pub(crate) cursors: &'a SourceCursors,
+}
 
 /// One catalog transaction and one swap of the view; then the journal files may go.
 pub(crate) fn commit_run<A: Send + 'static, S: SegmentKind>(
     shared: &Shared,
     lane: &Lane<A>,
-    (first_file, last_file): (u32, u32),
-    (segments, ledger, cursors): Left<'_, S>,
+    last_file: u32,
+    left: Left<'_, S>,
     swap: impl FnOnce(),
 ) -> Result<(), SealError> {
     let _changing = shared.segments_change.lock();
+    let Left { segments, ledger, cursors } = left;
     let rows: Vec<_> = segments.iter().map(|segment| segment.listed()).collect();
     let from = lane.first_unsealed();
-    debug_assert!(from <= first_file);
-    let sealing = shared.catalog.seal(lane.signal, (from, last_file + 1), &rows, (ledger, cursors));
+    debug_assert!(from <= last_file);
+    let sealing = shared.catalog.seal(lane.signal, from..last_file + 1, &rows, ledger, cursors);
     if let Err(error) = shared.runtime.block_on(sealing) {
         // Else whether the catalog took them is not known: what it may name stays.
         if error.is_refusal() {
@@ -211,9 +220,10 @@ pub(crate) fn commit_run<A: Send + 'static, S: SegmentKind>(
 
 fn commit<L: Laned>(
     shared: &Arc<Shared>,
-    (first_file, last_file): (u32, u32),
+    last_file: u32,
     segments: Vec<Arc<StoredSegment>>,
-    (ledger, cursors): (BTreeMap<TenantId, Tally>, SourceCursors),
+    ledger: BTreeMap<TenantId, Tally>,
+    cursors: SourceCursors,
     share: &BTreeMap<TenantId, Tally>,
 ) -> Result<(), SealError> {
     let swap = |view: &mut View| {
@@ -242,8 +252,8 @@ fn commit<L: Laned>(
             tracing::warn!(%error, "CURSORS stays behind: a catalog that is lost would not be made again whole");
         }
     }
-    let run = (first_file, last_file);
-    commit_run(shared, L::lane(shared), run, (&segments, &ledger, &cursors), || L::swap(shared, swap, share))?;
+    let left = Left { segments: &segments, ledger: &ledger, cursors: &cursors };
+    commit_run(shared, L::lane(shared), last_file, left, || L::swap(shared, swap, share))?;
     shared.budget.lock().forget_before(L::SIGNAL, last_file + 1);
     Ok(())
 }

@@ -1,63 +1,29 @@
 //! `receivers.elasticsearch_bulk`: where to listen, and bounds.
 
-use std::time::Duration;
+use weir_port::{Check, InvalidConfig};
+use weir_proto::{endpoint, yaml::Flaw};
 
-use serde::Deserialize;
-use weir_port::{Check, HEADER_BYTES, InvalidConfig};
-use weir_proto::{duration, endpoint, yaml::Flaw};
-
-use crate::receivers::{Listener, ReceiverSettings, SpanLimits};
+use crate::receivers::{Listener, ReceiverSettings, SpanLimits, http_settings::http_settings};
 
 const MIB: usize = 1 << 20;
 
-/// `receivers.elasticsearch_bulk`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ElasticsearchConfig {
-    /// Where to listen. `:9200` means every IPv4 address. Default 127.0.0.1:9200.
-    #[serde(deserialize_with = "endpoint::deserialize")]
-    pub endpoint: String,
-    /// Largest body in bytes, compressed, decompressed and transcoded alike. Default 33554432.
-    pub max_request_body_size: usize,
-    /// Longest wait for a request's header; an idle HTTP/1 connection is closed after it too. Default 60s.
-    #[serde(deserialize_with = "duration::deserialize")]
-    pub read_header_timeout: Duration,
-    /// Longest wait for a request's whole body. Default 30s.
-    #[serde(deserialize_with = "duration::deserialize")]
-    pub read_timeout: Duration,
-    /// A connection without requests for this long is closed. Default 60s.
-    #[serde(deserialize_with = "duration::deserialize")]
-    pub idle_timeout: Duration,
-    /// Requests in flight on one HTTP/2 connection. Default 256.
-    pub max_concurrent_streams: u32,
-    /// Connections at once; further ones are closed as soon as they arrive. Default 4096.
-    pub connections_max: usize,
-    /// Headers of one request, in bytes; larger ones are answered 431. Default 65536.
-    pub header_bytes_max: u32,
-    /// Documents of one request; more are refused (413). Default 100000.
-    pub documents_max: usize,
-    /// Bounds on single documents. One beyond them is refused alone.
-    pub line_limits: SpanLimits,
-    /// Memory for requests being received, in MiB, over all connections, in all forms that they take: for a body of n bytes up to
-    /// 7 n. Requests beyond it are refused as busy (429) and come again. Default 256.
-    pub inflight_mib_max: usize,
-}
-
-impl Default for ElasticsearchConfig {
-    fn default() -> Self {
-        Self {
-            endpoint: "127.0.0.1:9200".into(),
-            max_request_body_size: 32 * MIB,
-            read_header_timeout: Duration::from_secs(60),
-            read_timeout: Duration::from_secs(30),
-            idle_timeout: Duration::from_secs(60),
-            max_concurrent_streams: 256,
-            connections_max: 4096,
-            header_bytes_max: 64 << 10,
-            documents_max: 100_000,
-            line_limits: SpanLimits::default(),
-            inflight_mib_max: 256,
-        }
+http_settings! {
+    below "";
+    /// `receivers.elasticsearch_bulk`.
+    pub struct ElasticsearchConfig {
+        /// Where to listen. `:9200` means every IPv4 address. Default 127.0.0.1:9200.
+        #[serde(deserialize_with = "endpoint::deserialize")]
+        pub endpoint: String = "127.0.0.1:9200".into(),
+        /// Largest body in bytes, compressed, decompressed and transcoded alike. Default 33554432.
+        pub max_request_body_size: usize = 32 * MIB,
+        ..port,
+        /// Documents of one request; more are refused (413). Default 100000.
+        pub documents_max: usize = 100_000,
+        /// Bounds on single documents. One beyond them is refused alone.
+        pub line_limits: SpanLimits = SpanLimits::default(),
+        /// Memory for requests being received, in MiB, over all connections, in all forms that they take: for a body of n bytes up to
+        /// 7 n. Requests beyond it are refused as busy (429) and come again. Default 256.
+        pub inflight_mib_max: usize = 256,
     }
 }
 
@@ -65,16 +31,9 @@ impl ElasticsearchConfig {
     /// Finds values that no receiver can work with. [`super::start`] does this first.
     pub fn check(&self) -> Result<(), InvalidConfig> {
         let check = Check("elasticsearch_bulk");
-        let count = 1..=u32::MAX as usize;
-        check.within("max_request_body_size", self.max_request_body_size, 1..=1024 * MIB)?;
-        check.within("max_concurrent_streams", self.max_concurrent_streams as usize, count.clone())?;
-        check.within("connections_max", self.connections_max, count)?;
-        check.within("header_bytes_max", self.header_bytes_max as usize, HEADER_BYTES)?;
+        self.check_port(check)?;
         check.within("documents_max", self.documents_max, 1..=1 << 20)?;
-        check.within("inflight_mib_max", self.inflight_mib_max, 1..=1 << 20)?;
-        check.positive("read_header_timeout", self.read_header_timeout)?;
-        check.positive("read_timeout", self.read_timeout)?;
-        check.positive("idle_timeout", self.idle_timeout)
+        check.within("inflight_mib_max", self.inflight_mib_max, 1..=1 << 20)
     }
 }
 

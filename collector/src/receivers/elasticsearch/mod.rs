@@ -11,7 +11,7 @@ mod written;
 use std::io;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use weir_port::{Listening, Server, ServerOptions};
+use weir_port::{Listening, Server};
 
 pub use config::ElasticsearchConfig;
 pub(super) use push::pairs;
@@ -34,7 +34,7 @@ pub async fn start(
     shutdown: CancellationToken,
 ) -> io::Result<Listening> {
     config.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-    let server = Server::bind(&config.endpoint, options(config)).await?;
+    let server = Server::bind(&config.endpoint, config.server_options(PROTOCOL)).await?;
     let listening = Listening { protocol: "ES bulk", address: server.address()? };
     let answer = move |request| {
         let push = push.clone();
@@ -42,13 +42,4 @@ pub async fn start(
     };
     tracker.spawn(server.serve(answer, tracker.clone(), shutdown));
     Ok(listening)
-}
-
-fn options(config: &ElasticsearchConfig) -> ServerOptions {
-    ServerOptions {
-        connections_max: config.connections_max,
-        header_bytes_max: config.header_bytes_max,
-        streams_max: config.max_concurrent_streams,
-        ..ServerOptions::http(PROTOCOL, config.read_header_timeout, config.idle_timeout)
-    }
 }

@@ -4,7 +4,7 @@ mod config;
 mod push;
 
 use std::io;
-use weir_port::{Listening, Server, ServerOptions};
+use weir_port::{Listening, Server};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -25,7 +25,7 @@ pub async fn start(
 ) -> io::Result<Listening> {
     config.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let http = &config.protocols.http;
-    let server = Server::bind(&http.endpoint, options(http)).await?;
+    let server = Server::bind(&http.endpoint, http.server_options(PROTOCOL)).await?;
     let listening = Listening { protocol: "Loki", address: server.address()? };
     let answer = move |request| {
         let push = push.clone();
@@ -33,13 +33,4 @@ pub async fn start(
     };
     tracker.spawn(server.serve(answer, tracker.clone(), shutdown));
     Ok(listening)
-}
-
-fn options(config: &LokiHttpConfig) -> ServerOptions {
-    ServerOptions {
-        connections_max: config.connections_max,
-        header_bytes_max: config.header_bytes_max,
-        streams_max: config.max_concurrent_streams,
-        ..ServerOptions::http(PROTOCOL, config.read_header_timeout, config.idle_timeout)
-    }
 }

@@ -8,7 +8,7 @@ use weir_proto::{duration, endpoint, yaml::Flaw};
 
 use crate::{
     otlp_metrics::MetricsConfig,
-    receivers::{Listener, ReceiverSettings, SpanLimits},
+    receivers::{Listener, ReceiverSettings, SpanLimits, http_settings::http_settings},
 };
 
 const MIB: usize = 1 << 20;
@@ -139,56 +139,24 @@ impl Default for KeepaliveServerParameters {
     }
 }
 
-/// `receivers.otlp.protocols.http`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct HttpConfig {
-    /// Where to listen. `:4318` means every IPv4 address. Default 127.0.0.1:4318.
-    #[serde(deserialize_with = "endpoint::deserialize")]
-    pub endpoint: String,
-    /// Largest body in bytes, compressed and decompressed alike. Default 33554432.
-    pub max_request_body_size: usize,
-    /// Where traces are posted. Default /v1/traces.
-    pub traces_url_path: String,
-    /// Where log records are posted. Default /v1/logs.
-    pub logs_url_path: String,
-    /// Where metrics are posted. Default /v1/metrics.
-    pub metrics_url_path: String,
-    /// Which web pages may send. Default: none.
-    pub cors: CorsConfig,
-    /// Longest wait for a request's header; an idle HTTP/1 connection is closed after it too. Default 60s.
-    #[serde(deserialize_with = "duration::deserialize")]
-    pub read_header_timeout: Duration,
-    /// Longest wait for a request's whole body. Default 30s.
-    #[serde(deserialize_with = "duration::deserialize")]
-    pub read_timeout: Duration,
-    /// A connection without requests for this long is closed. Default 60s.
-    #[serde(deserialize_with = "duration::deserialize")]
-    pub idle_timeout: Duration,
-    /// Requests in flight on one HTTP/2 connection. Default 256.
-    pub max_concurrent_streams: u32,
-    /// Connections at once; further ones are closed as soon as they arrive. Default 4096.
-    pub connections_max: usize,
-    /// Headers of one request, in bytes; larger ones are answered 431. Default 65536.
-    pub header_bytes_max: u32,
-}
-
-impl Default for HttpConfig {
-    fn default() -> Self {
-        Self {
-            endpoint: "127.0.0.1:4318".into(),
-            max_request_body_size: 32 * MIB,
-            traces_url_path: "/v1/traces".into(),
-            logs_url_path: "/v1/logs".into(),
-            metrics_url_path: "/v1/metrics".into(),
-            cors: CorsConfig::default(),
-            read_header_timeout: Duration::from_secs(60),
-            read_timeout: Duration::from_secs(30),
-            idle_timeout: Duration::from_secs(60),
-            max_concurrent_streams: 256,
-            connections_max: 4096,
-            header_bytes_max: 64 << 10,
-        }
+http_settings! {
+    below "protocols.http.";
+    /// `receivers.otlp.protocols.http`.
+    pub struct HttpConfig {
+        /// Where to listen. `:4318` means every IPv4 address. Default 127.0.0.1:4318.
+        #[serde(deserialize_with = "endpoint::deserialize")]
+        pub endpoint: String = "127.0.0.1:4318".into(),
+        /// Largest body in bytes, compressed and decompressed alike. Default 33554432.
+        pub max_request_body_size: usize = 32 * MIB,
+        /// Where traces are posted. Default /v1/traces.
+        pub traces_url_path: String = "/v1/traces".into(),
+        /// Where log records are posted. Default /v1/logs.
+        pub logs_url_path: String = "/v1/logs".into(),
+        /// Where metrics are posted. Default /v1/metrics.
+        pub metrics_url_path: String = "/v1/metrics".into(),
+        /// Which web pages may send. Default: none.
+        pub cors: CorsConfig = CorsConfig::default(),
+        ..port,
     }
 }
 
@@ -220,17 +188,7 @@ impl OtlpConfig {
             check.positive("protocols.grpc.keepalive.server_parameters.timeout", keepalive.timeout)?;
         }
         if let Some(http) = http {
-            check.within("protocols.http.max_request_body_size", http.max_request_body_size, 1..=1024 * MIB)?;
-            check.within(
-                "protocols.http.max_concurrent_streams",
-                http.max_concurrent_streams as usize,
-                count.clone(),
-            )?;
-            check.within("protocols.http.connections_max", http.connections_max, count)?;
-            check.within("protocols.http.header_bytes_max", http.header_bytes_max as usize, HEADER_BYTES)?;
-            check.positive("protocols.http.read_header_timeout", http.read_header_timeout)?;
-            check.positive("protocols.http.read_timeout", http.read_timeout)?;
-            check.positive("protocols.http.idle_timeout", http.idle_timeout)?;
+            http.check_port(check)?;
             let paths = [
                 ("protocols.http.traces_url_path", &http.traces_url_path),
                 ("protocols.http.logs_url_path", &http.logs_url_path),

@@ -45,7 +45,7 @@ pub async fn start(
         None => None,
     };
     let http = match &config.protocols.http {
-        Some(http) => Some((http, Server::bind(&http.endpoint, http_options(http)).await?)),
+        Some(http) => Some((http, Server::bind(&http.endpoint, http.server_options(http::PROTOCOL)).await?)),
         None => None,
     };
     if let Some((config, server)) = grpc {
@@ -102,14 +102,5 @@ fn grpc_options(config: &GrpcConfig) -> ServerOptions {
             age_grace: keepalive.max_connection_age_grace,
         },
         ..ServerOptions::http(grpc::PROTOCOL, config.read_timeout, config.read_timeout)
-    }
-}
-
-fn http_options(config: &HttpConfig) -> ServerOptions {
-    ServerOptions {
-        connections_max: config.connections_max,
-        header_bytes_max: config.header_bytes_max,
-        streams_max: config.max_concurrent_streams,
-        ..ServerOptions::http(http::PROTOCOL, config.read_header_timeout, config.idle_timeout)
     }
 }

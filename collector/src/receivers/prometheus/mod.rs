@@ -41,6 +41,7 @@ pub(super) use config::check_files;
 pub(super) use http_config::HttpKeys;
 pub(super) use job::Job;
 pub(super) use probing::{ProbeAsked, Probed, Probing};
+pub(super) use target::without_password;
 pub(super) use tls::client_config;
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub(in crate::receivers) struct Probed {
     pub(in crate::receivers) failure: Option<String>,
 }
 
-type Probe = Arc<dyn Fn(ProbeAsked) -> BoxFuture<'static, Probed> + Send + Sync>;
+pub(super) type Probe = Arc<dyn Fn(ProbeAsked) -> BoxFuture<'static, Probed> + Send + Sync>;
 
 /// How the targets of a job are probed.
 #[derive(Clone)]

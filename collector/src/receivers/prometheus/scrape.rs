@@ -292,7 +292,9 @@ impl TargetLoop {
         }
     }
 
-    async fn append(&self, batch: MetricsBatch) -> bool {
+    async fn append(&self, mut batch: MetricsBatch) -> bool {
+        // The target was answered long ago.
+        batch.is_patient = true;
         let samples = batch.floats.len() as u64;
         for (reason, count) in &batch.rejected {
             ITEMS_REJECTED.with_label_values(&["metrics", reason.name()]).inc_by(u64::from(*count));

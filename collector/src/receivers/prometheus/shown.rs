@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::{Value, json};
 use weir_proto::metrics::Labels;
 
-use super::{scraper::Scraper, target::in_words};
+use super::{
+    scraper::Scraper,
+    target::{in_words, without_password},
+};
 
 /// What a query string asks for.
 #[derive(Debug, Default)]
@@ -36,6 +39,7 @@ pub fn targets(scrapers: &[Arc<Scraper>], query: &str, hostname: &str) -> String
         if with_active {
             for (plan, status) in &view.active {
                 let (target, status) = (&plan.target, status.lock().clone());
+                let url = without_password(&target.url);
                 let health = match (status.last_scrape_ns, status.last_error.is_empty()) {
                     (0, _) => "unknown",
                     (_, true) => "up",
@@ -45,8 +49,8 @@ pub fn targets(scrapers: &[Arc<Scraper>], query: &str, hostname: &str) -> String
                     "discoveredLabels": target.discovered,
                     "labels": target.labels.iter().collect::<BTreeMap<_, _>>(),
                     "scrapePool": name,
-                    "scrapeUrl": target.url,
-                    "globalUrl": global_url(&target.url, hostname),
+                    "scrapeUrl": url,
+                    "globalUrl": global_url(&url, hostname),
                     "lastError": status.last_error,
                     "lastScrape": rfc3339(status.last_scrape_ns),
                     "lastScrapeDuration": status.last_duration.as_secs_f64(),

@@ -86,7 +86,9 @@ impl Target {
                 labels.set(&name, first.as_str());
             }
         }
-        let discovered = labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let is_probed = matches!(job.source, Source::Probed(_));
+        let shown = |value: &str| if is_probed { without_password(value) } else { value.to_owned() };
+        let discovered = labels.iter().map(|(name, value)| (name.to_owned(), shown(value))).collect();
         if !relabel(&mut labels, &job.config.relabel_configs) {
             return Ok(Populated::Dropped(discovered));
         }
@@ -113,6 +115,9 @@ impl Target {
         }
         // What begins so is for relabelling alone; a metric's name is no target's.
         labels.retain(|name| !name.starts_with("__") && name != METRIC_NAME);
+        if is_probed {
+            hide_passwords(&mut labels);
+        }
         let labels = labels.labels().map_err(|error| error.to_string())?;
         let target = Self { discovered, labels, url, interval, module, samples_per_probe, timeout };
         Ok(Populated::Active(Box::new(target)))
@@ -151,6 +156,29 @@ fn probed(probing: &Probing, labels: &LabelSet) -> Result<Place, String> {
         return Err(weir_proto::nearest::unknown("module", &module, &known));
     }
     Ok(Place { instance: target.clone(), url: target, module })
+}
+
+/// Labels are for everybody: a target's URL stands in them without its password, as Go redacts it.
+fn hide_passwords(labels: &mut LabelSet) {
+    let hidden: Vec<(String, String)> = labels
+        .iter()
+        .map(|(name, value)| (name.to_owned(), value, without_password(value)))
+        .filter(|(_, value, hidden)| value != hidden)
+        .map(|(name, _, hidden)| (name, hidden))
+        .collect();
+    hidden.iter().for_each(|(name, value)| labels.set(name, value.as_str()));
+}
+
+/// `https://user:xxxxx@host/path`; what is no URL with a password stays as it is.
+pub(in crate::receivers) fn without_password(text: &str) -> String {
+    let redacted = || {
+        let (scheme, rest) = text.split_once("://")?;
+        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+        let (user, host) = authority.rsplit_once('@')?;
+        let (name, _) = user.split_once(':')?;
+        Some(format!("{scheme}://{name}:xxxxx@{host}{}", &rest[authority.len()..]))
+    };
+    redacted().unwrap_or_else(|| text.to_owned())
 }
 
 fn period(labels: &LabelSet, name: &str, what: &str) -> Result<Duration, String> {

@@ -1,6 +1,6 @@
 //! Bodies read one after the other, and what each of them brings.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use weir_proto::{
@@ -15,7 +15,8 @@ use super::{
     PrometheusConfig, ScrapeConfig,
     gather::{Context, Counts, Memory, gather, stale},
     job::Job,
-    target::{Populated, Target},
+    probing::{Probe, Probing},
+    target::{Populated, Target, without_password},
 };
 use crate::samples::AcceptWindow;
 
@@ -243,6 +244,33 @@ fn targets_are_relabelled() {
     assert!(matches!(populated("h:1", &[("drop", "yes")]), Ok(Populated::Dropped(_))));
     assert!(populated("h/x", &[]).is_err_and(|problem| problem.contains("is not a valid hostname")));
     assert!(populated("h", &[("__scrape_timeout__", "1h")]).is_err_and(|problem| problem.contains("greater")));
+}
+
+#[test]
+fn passwords_of_probed_targets_are_not_shown() {
+    let probe: Probe = Arc::new(|_| Box::pin(async { unreachable!("nothing is probed") }));
+    let probing = Probing {
+        module: "m".into(),
+        modules: vec!["m".into()],
+        location: "here".into(),
+        repeat_interval_max: Duration::from_secs(60),
+        probe,
+    };
+    let config: ScrapeConfig = serde_json::from_value(json!({"job_name": "j", "relabel_configs": [
+        {"source_labels": ["__address__"], "target_label": "__param_target"},
+        {"source_labels": ["__param_target"], "target_label": "site"}
+    ]}))
+    .expect("valid");
+    let job = Job::probed(&config, &PrometheusConfig::default(), probing);
+    let target = "https://user:se:cret@host:8443/path?q=a@b";
+    let Ok(Populated::Active(populated)) = Target::populate(&job, target, &BTreeMap::new()) else { panic!("active") };
+    assert_eq!(populated.url, target, "it is probed with it");
+    let shown = "https://user:xxxxx@host:8443/path?q=a@b";
+    assert_eq!((populated.labels.get("instance"), populated.labels.get("site")), (Some(shown), Some(shown)));
+    assert!(populated.discovered.values().all(|value| !value.contains("cret")), "{:?}", populated.discovered);
+    for plain in ["host:80", "https://user@host/", "http://host/a:b@c", "a:b@c", ""] {
+        assert_eq!(without_password(plain), plain);
+    }
 }
 
 /// Cut behind every line's beginning, and a bit flipped in every line: whatever comes of it, the next whole body is read as before.

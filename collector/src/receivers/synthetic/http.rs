@@ -14,7 +14,7 @@ use super::{
     resolve::{Resolved, Wanted},
     stream::{self, Stream},
 };
-use crate::receivers::prometheus::{is_same_place, resolved};
+use crate::receivers::prometheus::{is_same_place, resolved, without_password};
 
 /// Redirects that are followed.
 const REDIRECTS_MAX: usize = 10;
@@ -90,9 +90,10 @@ fn url(target: &str) -> Result<Uri, String> {
     let with_scheme = target.starts_with("http://") || target.starts_with("https://");
     let text = if with_scheme { target.to_owned() } else { format!("http://{target}") };
     let text = text.split('#').next().unwrap_or_default();
-    let uri: Uri = text.parse().map_err(|error| format!("could not parse target URL {target:?}: {error}"))?;
+    let uri: Uri =
+        text.parse().map_err(|error| format!("could not parse target URL {:?}: {error}", without_password(target)))?;
     if uri.host().is_none_or(str::is_empty) {
-        return Err(format!("could not parse target URL {target:?}: it names no host"));
+        return Err(format!("could not parse target URL {:?}: it names no host", without_password(target)));
     }
     Ok(uri)
 }

@@ -6,7 +6,7 @@ mod handler;
 use std::{io, sync::Arc};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use weir_port::{Authenticate, Budget, Listening, Server, ServerOptions};
+use weir_port::{Authenticate, Budget, Listening, Server};
 use weir_proto::{Signal, time::Clock};
 
 pub use config::ZipkinConfig;
@@ -33,7 +33,7 @@ pub async fn start(
     config.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let budget = Budget::new(config.inflight_mib_max * MIB);
     let intake = Arc::new(Intake { append, metrics: None, authenticate, clock, rules, budget });
-    let server = Server::bind(&config.endpoint, options(config)).await?;
+    let server = Server::bind(&config.endpoint, config.server_options(PROTOCOL)).await?;
     let listening = Listening { protocol: "Zipkin", address: server.address()? };
     let handler = Arc::new(Handler {
         post: Post {
@@ -51,13 +51,4 @@ pub async fn start(
     };
     tracker.spawn(server.serve(answer, tracker.clone(), shutdown));
     Ok(listening)
-}
-
-fn options(config: &ZipkinConfig) -> ServerOptions {
-    ServerOptions {
-        connections_max: config.connections_max,
-        header_bytes_max: config.header_bytes_max,
-        streams_max: config.max_concurrent_streams,
-        ..ServerOptions::http(PROTOCOL, config.read_header_timeout, config.idle_timeout)
-    }
 }

@@ -85,8 +85,8 @@ impl LineView<'_> {
         let mut found = Found::default();
         found.look_at(self.attributes, names);
         let mut ids = own.or(found.ids());
-        if ids.trace.is_none() {
-            ids = ids.or(ids_of_body(&self.body, names));
+        if ids.trace.is_none() || ids.span.is_none() {
+            ids = ids.or(ids_of_body(&self.body, ids.trace, names));
         }
         // A span without its trace says nothing.
         if ids.trace.is_none() { LineIds::default() } else { ids }
@@ -94,16 +94,25 @@ impl LineView<'_> {
 }
 
 impl LineIds {
+    /// None of them where the trace is another one than this, or another one's half.
+    fn unless_of_another(self, trace: Option<TraceId>) -> Self {
+        let is_another = |one: TraceId, other: TraceId| one.0[8..] != other.0[8..];
+        match (self.trace, trace) {
+            (Some(one), Some(other)) if is_another(one, other) => Self::default(),
+            _ => self,
+        }
+    }
+
     fn or(self, other: Self) -> Self {
         Self { trace: self.trace.or(other.trace), span: self.span.or(other.span) }
     }
 }
 
-/// The ids in a body.
-fn ids_of_body(body: &ValueView<'_>, names: &IdNames) -> LineIds {
+/// The ids in a body of a line whose trace may be known: then only those of the same one.
+fn ids_of_body(body: &ValueView<'_>, known: Option<TraceId>, names: &IdNames) -> LineIds {
     let mut found = Found::default();
     match body {
-        ValueView::Str(text) if may_have_fields(text) && may_name_ids(text, names) => {
+        ValueView::Str(text) if may_have_fields(text) && may_name_ids(text, known.is_some(), names) => {
             let read = fields(text, FieldLimits::default(), |name, value| match &value {
                 FieldValue::Text(text) => found.offer(name, text, names),
                 FieldValue::Number(digits) => found.offer(name, digits, names),
@@ -116,14 +125,17 @@ fn ids_of_body(body: &ValueView<'_>, names: &IdNames) -> LineIds {
         ValueView::KvList(list) => found.look_into(list, &mut Vec::new(), DEPTH_MAX, names),
         _ => {}
     }
-    found.ids()
+    found.ids().unless_of_another(known)
 }
 
 /// Whether a text may have a field of such a name: most lines are told apart by this, which reads ten times as fast as fields are read.
-fn may_name_ids(text: &[u8], names: &IdNames) -> bool {
-    static PARTS: LazyLock<[Finder<'static>; 4]> =
+/// A span's alone only matters where the trace is known.
+fn may_name_ids(text: &[u8], knows_trace: bool, names: &IdNames) -> bool {
+    static OF_TRACES: LazyLock<[Finder<'static>; 4]> =
         LazyLock::new(|| ["race", "RACE", "peration_", "\"b3\""].map(Finder::new));
-    !names.is_usual() || PARTS.iter().any(|part| part.find(text).is_some())
+    static OF_SPANS: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| ["pan", "PAN"].map(Finder::new));
+    let is_in = |part: &Finder<'_>| part.find(text).is_some();
+    !names.is_usual() || OF_TRACES.iter().any(is_in) || knows_trace && OF_SPANS.iter().any(is_in)
 }
 
 /// The best ids so far, with the ranks of their names.
@@ -275,6 +287,31 @@ mod tests {
         assert_eq!(usual(line.clone()).0, "4".repeat(32));
         line.attributes.push(text("span_id", SPAN));
         assert_eq!(usual(line), ("4".repeat(32), SPAN.to_owned()));
+    }
+
+    #[test]
+    fn a_span_in_the_body_is_of_the_trace_beside_it() {
+        let own = |body: &str| LogRecord { trace_id: vec![0x44; 16], ..with_body(body) };
+        let (trace, none) = ("4".repeat(32), String::new());
+        assert_eq!(usual(own(&format!(r#"{{"span_id":"{SPAN}"}}"#))), (trace.clone(), SPAN.to_owned()));
+        let body = format!(r#"{{"trace_id":"{trace}","SpanID":"{SPAN}"}}"#);
+        assert_eq!(usual(own(&body)), (trace.clone(), SPAN.to_owned()));
+        let of_another = format!(r#"{{"trace_id":"{TRACE}","span_id":"{SPAN}"}}"#);
+        assert_eq!(usual(own(&of_another)), (trace, none));
+    }
+
+    #[test]
+    fn what_is_no_id_stands_in_no_ones_way() {
+        let zeros = "0".repeat(32);
+        for empty in ["", zeros.as_str(), "0000000000000000", "null", "-"] {
+            let body = format!(r#"{{"trace_id":"{empty}","span_id":"","traceparent":"00-{TRACE}-{SPAN}-01"}}"#);
+            assert_eq!(usual(with_body(&body)), (TRACE.to_owned(), SPAN.to_owned()), "{body}");
+            let mut line = with_body(&format!(r#"{{"dd.trace_id":"{TRACE}","dd.span_id":"{SPAN}"}}"#));
+            line.attributes = vec![text("trace_id", empty), text("span_id", empty)];
+            assert_eq!(usual(line.clone()), (TRACE.to_owned(), SPAN.to_owned()), "{empty}");
+            (line.trace_id, line.span_id) = (vec![0; 16], vec![0; 8]);
+            assert_eq!(usual(line), (TRACE.to_owned(), SPAN.to_owned()), "own zeros");
+        }
     }
 
     #[test]

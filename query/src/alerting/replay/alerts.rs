@@ -8,13 +8,10 @@ use std::{
 use weir_proto::metrics::Labels;
 
 use super::{Answer, Stretch};
-use crate::{
-    alerting::{
-        group::{Asks, GroupState, Health, Settings, StoredSample, Vector},
-        rules::{Query, RuleGroup},
-        state::AlertState,
-    },
-    promql::value::Point,
+use crate::alerting::{
+    group::{Asks, GroupState, Health, Settings, StoredSample, Vector},
+    rules::{Query, RuleGroup},
+    state::AlertState,
 };
 
 /// An alert of the past.
@@ -99,7 +96,7 @@ impl Asks for Given<'_> {
                 *cursor += 1;
             }
             if let Some((_, value)) = series.points.get(*cursor).filter(|(time, _)| *time == at_ms) {
-                vector.push((series.labels.clone(), Point::Float(*value)));
+                vector.push((series.labels.clone(), value.point()));
             }
         }
         Ok(vector)

@@ -11,7 +11,7 @@ use weir_proto::metrics::{Labels, METRIC_NAME};
 
 pub use self::{
     alerts::{ReplayedAlert, replay},
-    answers::{Answer, Series, of_matrix},
+    answers::{Answer, Sample, Series, of_matrix, of_rows},
 };
 use super::{
     group::recorded,
@@ -24,7 +24,7 @@ use crate::{
         functions::date::rfc3339,
         script::Loaded,
         syntax::ast::{Expr, Node, Selector},
-        value::{Point, Value},
+        value::{Stretch as Line, Value},
     },
 };
 
@@ -46,8 +46,8 @@ pub enum Source {
     PromQl,
     /// What is stored, in LogQL.
     LogQl,
-    /// Nobody can for other times than now.
-    Nobody,
+    /// What is stored, in SQL: a question for each time.
+    Sql,
     /// Only series that rules before it record: [`Recorded::answer`].
     Recorded,
     /// These series, which rules before it record, and others: what is stored has to do.
@@ -65,7 +65,7 @@ impl Recorded {
     /// Who answers this rule.
     pub fn source(&self, rule: &Rule) -> Source {
         let expr = match &rule.query.0 {
-            Asked::Sql(_) => return Source::Nobody,
+            Asked::Sql(_) => return Source::Sql,
             Asked::LogQl(_) => return Source::LogQl,
             Asked::PromQl(expr) => expr,
         };
@@ -92,10 +92,7 @@ impl Recorded {
         let times = Times { start_ms: stretch.start_ms, end_ms: stretch.end_ms, step_ms: stretch.step_ms };
         let outcome = engine::range(&self.samples, &rule.expr, times, &options, &Unstopped);
         match outcome.map_err(|error| error.to_string())?.value {
-            Value::Matrix(matrix) => {
-                let series = matrix.into_iter().map(|one| Series { labels: one.labels, points: one.floats });
-                Ok(Answer { series: series.collect() })
-            }
+            Value::Matrix(matrix) => Ok(Answer { series: matrix.into_iter().map(series_of).collect() }),
             _ => Err("rule result is not a vector or scalar".to_owned()),
         }
     }
@@ -112,13 +109,21 @@ impl Recorded {
                 return Err("vector contains metrics with the same labelset after applying rule labels".to_owned());
             }
             for (time_ms, value) in &series.points {
-                self.samples.insert(&labels, *time_ms, Point::Float(*value));
+                self.samples.insert(&labels, *time_ms, value.point());
             }
             all.push(Series { labels, points: series.points });
         }
         self.names.insert(name.clone());
         Ok(all)
     }
+}
+
+/// A series of the engine's, floats and histograms in the order of their times.
+fn series_of(line: Line) -> Series {
+    let mut points: Vec<_> = line.floats.into_iter().map(|(time_ms, value)| (time_ms, Sample::Float(value))).collect();
+    points.extend(line.histograms.into_iter().map(|(time_ms, histogram)| (time_ms, Sample::Histogram(histogram))));
+    points.sort_by_key(|(time_ms, _)| *time_ms);
+    Series { labels: line.labels, points }
 }
 
 /// The name that a selector asks for.

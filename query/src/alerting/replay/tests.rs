@@ -2,6 +2,12 @@
 
 use std::collections::HashMap;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
+use weir_proto::{
+    metrics::{BucketSpan, Histogram},
+    remote_write::histogram_message,
+};
+
 use super::*;
 use crate::alerting::rules;
 
@@ -58,7 +64,8 @@ fn rules_see_what_rules_before_them_record() {
     assert_eq!(recorded.source(&group.rules[3]), Source::PromQl);
     let stretch = Stretch { start_ms: 0, end_ms: 2 * MINUTE_MS, step_ms: MINUTE_MS };
     let found = recorded.answer(&group.rules[1], stretch).expect("an answer");
-    assert_eq!(found.series[0].points, [(MINUTE_MS, 2.0), (2 * MINUTE_MS, f64::INFINITY)]);
+    let float = |minute: i64, value| (minute * MINUTE_MS, Sample::Float(value));
+    assert_eq!(found.series[0].points, [float(1, 2.0), float(2, f64::INFINITY)]);
     assert_eq!(recorded.answer(&group.rules[4], stretch).expect("an answer").series[0].points.len(), 3);
 }
 
@@ -76,6 +83,69 @@ fn answers_are_errors_when_they_say_so() {
     first.extend(answer(
         r#"{"status":"success","data":{"result":[{"metric":{"a":"b"},"values":[[2,"2"]]},{"metric":{},"values":[]}]}}"#,
     ));
-    assert_eq!(first.series[0].points, [(1000, 1.0), (2000, 2.0)]);
+    assert_eq!(first.series[0].points, [(1000, Sample::Float(1.0)), (2000, Sample::Float(2.0))]);
     assert_eq!(first.series.len(), 2);
+}
+
+#[test]
+fn histograms_are_replayed_whole() {
+    let file = rules::read(
+        "r.yml",
+        "groups: [{name: g, rules: [{record: h, expr: 'sum(a)'}, {alert: A, expr: 'histogram_count(h) > 2'}, \
+         {alert: B, expr: 'sum(a)', annotations: {s: '{{ $value }}'}}]}]",
+    )
+    .expect("good rules");
+    let group = &file.groups[0];
+    let histogram = |count: f64| Histogram {
+        schema: 1,
+        count,
+        sum: 4.5,
+        positive_spans: vec![BucketSpan { offset: 0, length: 2 }],
+        positive_counts: vec![count - 1.0, 1.0],
+        is_float: true,
+        ..Histogram::default()
+    };
+    let points: Vec<String> = [2.0, 3.0]
+        .iter()
+        .zip(0..)
+        .map(|(count, minute)| {
+            let exact = BASE64_STANDARD.encode(histogram_message(&histogram(*count), minute * MINUTE_MS));
+            format!(r#"[{},{{"count":"{count}","sum":"4.5","exact":"{exact}"}}]"#, minute * 60)
+        })
+        .collect();
+    let body = format!(
+        r#"{{"status":"success","data":{{"result":[{{"metric":{{}},"values":[[120,"7"]],"histograms":[{}]}}]}}}}"#,
+        points.join(",")
+    );
+    let given = answer(&body);
+    let mut recorded = Recorded::default();
+    let series = recorded.record(group, &group.rules[0], given.clone()).expect("recorded");
+    let expected = [
+        (0, Sample::Histogram(histogram(2.0).into())),
+        (MINUTE_MS, Sample::Histogram(histogram(3.0).into())),
+        (2 * MINUTE_MS, Sample::Float(7.0)),
+    ];
+    assert_eq!(series[0].points, expected);
+    let stretch = Stretch { start_ms: 0, end_ms: 2 * MINUTE_MS, step_ms: MINUTE_MS };
+    let counts = recorded.answer(&group.rules[1], stretch).expect("an answer");
+    assert_eq!(counts.series[0].points, [(MINUTE_MS, Sample::Float(3.0))]);
+    let (alerts, _) = replay(group, &HashMap::from([(2, given)]), Stretch { end_ms: MINUTE_MS, ..stretch }, &[]);
+    assert_eq!(alerts[0].annotations[0].1, "{count:3, sum:4.5, (0.7071067811865475,1]:2, (1,1.414213562373095]:1}");
+    let without = body.replace("exact", "other");
+    assert_eq!(of_matrix(without.as_bytes()), Err("a histogram comes without its message".to_owned()));
+}
+
+#[test]
+fn rows_of_each_time_are_series() {
+    let row = |value: i64| {
+        let columns = r#"[{"name":"service","type":"text"},{"name":"value","type":"int64"}]"#;
+        format!(r#"{{"columns":{columns},"rows":[{{"service":"a","value":{value}}}]}}"#)
+    };
+    let mut answer = of_rows(row(1).as_bytes(), 0).expect("rows");
+    answer.extend(of_rows(row(2).as_bytes(), MINUTE_MS).expect("rows"));
+    assert_eq!(answer.series[0].points, [(0, Sample::Float(1.0)), (MINUTE_MS, Sample::Float(2.0))]);
+    assert_eq!(shown(&answer.series[0].labels), r#"{service="a"}"#);
+    let twice = row(1).replace(r#"}]}"#, r#"},{"service":"a","value":2}]}"#);
+    assert_eq!(of_rows(twice.as_bytes(), 0), Err(r#"two rows have the same labels: {service="a"}"#.to_owned()));
+    assert_eq!(of_rows(br#"{"error":{"code":400,"message":"bad"}}"#, 0), Err("bad".to_owned()));
 }

@@ -42,14 +42,14 @@ impl<'p> Findings<'p> {
         }
     }
 
-    /// The items of a list; nothing stands for an empty one.
-    pub(crate) fn items<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
+    /// The items of a list; nothing stands for an empty one, and is no item, as go-yaml has it.
+    pub(crate) fn items<'n>(&mut self, node: &'n Node, what: &str) -> Vec<&'n Node> {
         match &node.value {
-            Value::List(items) => items,
-            Value::Null => &[],
+            Value::List(items) => items.iter().filter(|item| !matches!(item.value, Value::Null)).collect(),
+            Value::Null => Vec::new(),
             Value::Map(_) | Value::Scalar { .. } => {
                 self.say(node.at, format!("expected a list here: {what}"));
-                &[]
+                Vec::new()
             }
         }
     }
@@ -81,15 +81,20 @@ impl<'p> Findings<'p> {
         }
     }
 
-    /// A whole number; below zero it is as good as none.
+    /// A whole number; below zero it is as good as none, and a fraction is cut off, as go-yaml does.
     pub(crate) fn count(&mut self, entry: &Entry) -> usize {
         if matches!(entry.node.value, Value::Null) {
             return 0;
         }
-        let text = self.text(entry);
-        match text.replace('_', "").parse::<i64>() {
-            Ok(number) => usize::try_from(number).unwrap_or(0),
-            Err(_) => {
+        let text = match &entry.node.value {
+            Value::Scalar { text, is_plain: true } => text.as_str(),
+            _ => "",
+        };
+        let number = text.replace('_', "").parse::<f64>().ok().filter(|number| number.abs() <= i64::MAX as f64);
+        match number {
+            // Saturates: what is below zero is 0.
+            Some(number) => number as usize,
+            None => {
                 self.say(entry.node.at, format!("{}: expected a whole number", entry.key));
                 0
             }

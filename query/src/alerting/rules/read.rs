@@ -110,7 +110,7 @@ fn read_group(node: &Node, findings: &mut Findings<'_>) -> RuleGroup {
         }
     }
     let Some(rules) = rules else { return group };
-    for (index, node) in findings.items(&rules.node, "rules").iter().enumerate() {
+    for (index, node) in findings.items(&rules.node, "rules").into_iter().enumerate() {
         let text = read_rule(node, findings);
         if let Some(rule) = checked(text, &group, index + 1, findings) {
             group.rules.push(rule);

@@ -119,6 +119,7 @@ fn mistakes_are_said_in_prometheus_words_with_their_places() {
         ("groups: [{name: a}, {name: a}]", "r.yml:1:21: groupname: \"a\" is repeated in the same file"),
         ("groups: [{name: a, labels: {__name__: b}}]", "r.yml:1:29: invalid label name: __name__"),
         ("groups: [{name: a, limit: many}]", "r.yml:1:27: limit: expected a whole number"),
+        ("groups: [{name: a, limit: '5'}]", "r.yml:1:27: limit: expected a whole number"),
         ("groups: {name: a}", "r.yml:1:9: expected a list here: groups of rules"),
         (
             "groups: [{name: a, language: sqll}]",
@@ -130,6 +131,15 @@ fn mistakes_are_said_in_prometheus_words_with_their_places() {
     for (text, expected) in cases {
         assert!(problems(text).join("|").starts_with(expected), "{text}: {:?}", problems(text));
     }
+}
+
+#[test]
+fn what_stands_for_nothing_is_as_in_go_yaml() {
+    let file =
+        read("r.yml", "groups: [~, {name: a, limit: 1.9, rules: [~, {record: b, expr: c}]}, {name: d, limit: -3}]");
+    let file = file.expect("good");
+    let found: Vec<_> = file.groups.iter().map(|group| (&*group.name, group.limit, group.rules.len())).collect();
+    assert_eq!(found, [("a", 1, 1), ("d", 0, 0)]);
 }
 
 #[test]

@@ -1,13 +1,11 @@
 //! Answers the questions of rules from the store: one snapshot for a whole evaluation, its own results laid over it.
 
 use std::{
-    collections::HashMap,
     path::PathBuf,
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
-use serde_json::Value as Json;
 use weir_proto::{TenantId, metrics::Labels};
 use weir_store::{Snapshot, Store};
 
@@ -15,6 +13,7 @@ use super::overlay::{Layered, Overlay};
 use crate::{
     alerting::{
         group::{Asks, StoredSample, Vector},
+        rows,
         rules::{Asked, Query},
     },
     http::{PromqlConfig, QueryConfig, Stored},
@@ -118,11 +117,13 @@ impl<'a> StoreAsks<'a> {
         Ok(vector)
     }
 
-    fn sql(&self, text: &str) -> Result<Vector, String> {
+    fn sql(&self, text: &str, at_ms: i64) -> Result<Vector, String> {
+        let now_ns = Some(u64::try_from(at_ms).unwrap_or(0).saturating_mul(1_000_000));
         let (snapshot, tenant) = (self.snapshot.clone(), self.engines.tenant.clone());
         let query = SqlQuery {
             text: text.to_owned(),
-            tables: Box::new(move |stop: &Arc<SqlStop>| tables(&snapshot, &tenant, stop)),
+            tables: Box::new(move |stop: &Arc<SqlStop>| tables(&snapshot, &tenant, now_ns, stop)),
+            now_ns,
             deadline: Instant::now() + self.engines.config.timeout,
             encoding: Box::new(JsonRows::default()),
         };
@@ -137,7 +138,7 @@ impl<'a> StoreAsks<'a> {
                 return Err("the answer is larger than query.answer_bytes_max".into());
             }
             if chunk.ended.is_some() {
-                return vector_of_rows(&bytes, chunk.ended == Some(Ended::Whole));
+                return rows::vector(&bytes, chunk.ended == Some(Ended::Whole));
             }
         }
     }
@@ -148,7 +149,7 @@ impl Asks for StoreAsks<'_> {
         match &query.0 {
             Asked::PromQl(expr) => self.promql(expr, at_ms),
             Asked::LogQl(expr) => self.logql(expr, at_ms),
-            Asked::Sql(text) => self.sql(text),
+            Asked::Sql(text) => self.sql(text, at_ms),
         }
     }
 
@@ -245,67 +246,10 @@ fn vector_of(value: Value) -> Result<Vector, String> {
     }
 }
 
-/// The column that a row's number stands in.
-const VALUE: &str = "value";
-
-/// Rows of JSON as a vector: the column `value`, the others as labels. Rows without a value are left out.
-fn vector_of_rows(bytes: &[u8], is_whole: bool) -> Result<Vector, String> {
-    let answer: Json = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    if !is_whole {
-        let said = answer.pointer("/error/message").and_then(Json::as_str).unwrap_or("there are more rows");
-        return Err(format!("the answer is not whole: {said}"));
-    }
-    let columns = answer.get("columns").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-    if !columns.iter().any(|column| column.get("name").and_then(Json::as_str) == Some(VALUE)) {
-        return Err("there is no column `value`: name the number of each row so (… AS value)".into());
-    }
-    let rows = answer.get("rows").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-    let mut vector = Vec::with_capacity(rows.len());
-    for row in rows.iter().filter_map(Json::as_object) {
-        let value = match row.get(VALUE) {
-            None | Some(Json::Null) => continue,
-            Some(Json::Number(number)) => number.as_f64(),
-            Some(Json::String(text)) => text.parse().ok(),
-            Some(Json::Bool(is_so)) => Some(f64::from(u8::from(*is_so))),
-            Some(Json::Array(_) | Json::Object(_)) => None,
-        };
-        let value = value.ok_or("the column `value` is no number")?;
-        let texts: HashMap<&str, String> =
-            row.iter().filter(|(name, _)| *name != VALUE).map(|(name, cell)| (&**name, text_of(cell))).collect();
-        let labels = Labels::new(texts.iter().map(|(name, text)| (*name, &**text)));
-        vector.push((labels.map_err(|error| error.to_string())?, Point::Float(value)));
-    }
-    Ok(vector)
-}
-
-fn text_of(cell: &Json) -> String {
-    match cell {
-        Json::Null => String::new(),
-        Json::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
 struct Deadline(Instant);
 
 impl Stop for Deadline {
     fn reason(&self) -> Option<QueryError> {
         (Instant::now() >= self.0).then_some(QueryError::Timeout)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_a_vector() {
-        let rows = br#"{"columns":[{"name":"service","type":"text"},{"name":"value","type":"float64"}],"rows":[
-            {"service":"a","value":1.5},{"service":null,"value":"NaN"},{"service":"c","value":null},{"n":7,"value":true}]}"#;
-        let vector = vector_of_rows(rows, true).expect("a vector");
-        let texts: Vec<_> = vector.iter().map(|(labels, point)| format!("{labels} {point:?}")).collect();
-        assert_eq!(texts, ["{service=\"a\"} Float(1.5)", "{} Float(NaN)", "{n=\"7\"} Float(1.0)"]);
-        assert!(vector_of_rows(rows, false).is_err());
-        assert!(vector_of_rows(br#"{"columns":[],"rows":[]}"#, true).expect_err("none").contains("`value`"));
     }
 }

@@ -265,9 +265,9 @@ impl Alerting {
             }
             left.push((origin.clone(), running.state().leave(&origin.file, &running.group)));
         }
+        let mut from = predecessors(&mut left, &wanted);
         for (origin, group) in wanted {
-            let from = predecessor(&mut left, &origin, &group);
-            let (state, forgetting) = match from {
+            let (state, forgetting) = match from.remove(&origin) {
                 Some((from, restored)) => {
                     let forgetting = if from == origin { Vec::new() } else { stored::forgetting(&from).to_vec() };
                     (GroupState::take_over(&group, Arc::clone(&settings), restored), forgetting)
@@ -318,15 +318,31 @@ impl Alerting {
     }
 }
 
-/// What a group goes on from: what was left of it, or of one with another name or in another file that has a rule of it.
-fn predecessor(left: &mut Vec<(Origin, Restored)>, origin: &Origin, group: &RuleGroup) -> Option<(Origin, Restored)> {
-    let own = left.iter().position(|(from, _)| from == origin);
-    let renamed = || {
-        left.iter().position(|(from, restored)| {
-            (from.file == origin.file || from.group == origin.group) && restored.resembles(group)
-        })
+/// What groups go on from: what was left of each, or of one that is gone and has a rule of it, with another name or in
+/// another file, or both. The nearest ones are found first.
+fn predecessors(
+    left: &mut Vec<(Origin, Restored)>,
+    wanted: &BTreeMap<Origin, RuleGroup>,
+) -> BTreeMap<Origin, (Origin, Restored)> {
+    type Fits = fn(&Origin, &Restored, &Origin, &RuleGroup) -> bool;
+    let own: Fits = |from, _, origin, _| from == origin;
+    let near: Fits = |from, restored, origin, group| {
+        (from.file == origin.file || from.group == origin.group) && restored.resembles(group)
     };
-    own.or_else(renamed).map(|at| left.swap_remove(at))
+    let far: Fits = |_, restored, _, group| restored.resembles(group);
+    let mut found = BTreeMap::new();
+    for fits in [own, near, far] {
+        for (origin, group) in wanted {
+            if found.contains_key(origin) {
+                continue;
+            }
+            let at = left.iter().position(|(from, restored)| fits(from, restored, origin, group));
+            if let Some(at) = at {
+                found.insert(origin.clone(), left.swap_remove(at));
+            }
+        }
+    }
+    found
 }
 
 /// Reads the files again when they change.

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use regex::Regex;
+
 use super::{
     host::{RESULT, SAMPLE},
     humanize,
 };
 use crate::{
     gotemplate::{Parameter, Signature, Value, builtins::url_query},
-    logql::regex::{Pattern, replacement},
-    promql::syntax::{duration, number::parse_float, quote::quoted},
+    logql::regex::replacement,
+    promql::syntax::{duration, number::parse_float, quote::quoted, regex::anywhere},
 };
 
 type Function = (&'static str, &'static [Parameter], fn(&[Value]) -> Result<Value, String>);
@@ -26,13 +28,12 @@ const TABLE: &[Function] = &[
     ("strvalue", &[Record(SAMPLE)], |arguments| arguments[0].field("Labels")?.field("__value__")),
     ("sortByLabel", &[Text, List(RESULT)], sort_by_label),
     ("reReplaceAll", &[Text, Text, Text], |arguments| {
-        let pattern = regex(&arguments[0].text())?;
+        let pattern = arguments[0].text();
+        let compiled = regex(&pattern).map_err(|error| format!("regexp: Compile({}): {error}", go_quoted(&pattern)))?;
         let with = replacement(&arguments[1].text());
-        Ok(Value::Text(pattern.regex().replace_all(&arguments[2].text(), with.as_str()).into_owned()))
+        Ok(Value::Text(compiled.replace_all(&arguments[2].text(), with.as_str()).into_owned()))
     }),
-    ("match", &[Text, Text], |arguments| {
-        Ok(Value::Bool(regex(&arguments[0].text())?.regex().is_match(&arguments[1].text())))
-    }),
+    ("match", &[Text, Text], |arguments| Ok(Value::Bool(regex(&arguments[0].text())?.is_match(&arguments[1].text())))),
     ("title", &[Text], |arguments| Ok(Value::Text(title(&arguments[0].text())))),
     ("toUpper", &[Text], |arguments| Ok(Value::Text(arguments[0].text().to_uppercase()))),
     ("toLower", &[Text], |arguments| Ok(Value::Text(arguments[0].text().to_lowercase()))),
@@ -51,7 +52,7 @@ const TABLE: &[Function] = &[
     ("humanizePercentage", &[Any], |arguments| Ok(Value::Text(humanize::percentage(float(&arguments[0])?)))),
     ("humanizeTimestamp", &[Any], |arguments| humanize::timestamp(float(&arguments[0])?).map(Value::Text)),
     ("toTime", &[Any], |arguments| Ok(Value::Time(humanize::time_ns(float(&arguments[0])?)?, 0))),
-    ("toDuration", &[Any], |arguments| Ok(Value::Duration(humanize::duration_ns(float(&arguments[0])?)?))),
+    ("toDuration", &[Any], |arguments| Ok(Value::Duration(humanize::duration_ns(float(&arguments[0])?)))),
     ("parseDuration", &[Text], |arguments| Ok(Value::Float(duration::parse(&arguments[0].text())? as f64 / 1e3))),
 ];
 
@@ -100,23 +101,59 @@ fn sort_by_label(arguments: &[Value]) -> Result<Value, String> {
     Ok(Value::List(keyed.into_iter().map(|(_, sample)| sample).collect()))
 }
 
-fn regex(pattern: &str) -> Result<Pattern, String> {
-    Pattern::unanchored(pattern)
+fn regex(pattern: &str) -> Result<Regex, String> {
+    anywhere(pattern).map_err(|error| format!("error parsing regexp: {error}"))
 }
 
-/// Every word with a capital.
+/// In backquotes, where that is possible.
+fn go_quoted(text: &str) -> String {
+    let is_plain = text.chars().all(|c| c != '`' && c != '\u{7f}' && (c >= ' ' || c == '\t'));
+    if is_plain { format!("`{text}`") } else { quoted(text) }
+}
+
+/// The first letter of every word as titles have it. A word goes on over `.`, `:` and apostrophes between letters or
+/// digits, and over `_` (<https://unicode.org/reports/tr29/#Word_Boundaries>).
 fn title(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
     let mut begins = true;
-    for c in text.chars() {
-        if begins {
-            out.extend(c.to_uppercase());
-        } else {
-            out.push(c);
+    for (at, c) in chars.iter().enumerate() {
+        let before = at.checked_sub(1).map(|before| chars[before]);
+        let after = chars.get(at + 1).copied();
+        if begins && c.is_alphabetic() {
+            out.extend(title_letter(*c));
+            begins = false;
+            continue;
         }
-        begins = !(c.is_alphanumeric() || c == '_' || c == '\'');
+        out.push(*c);
+        begins |= !(c.is_alphanumeric() || *c == '_' || joins(*c, before, after));
     }
     out
+}
+
+/// Whether a sign between two letters or digits ends no word.
+fn joins(sign: char, before: Option<char>, after: Option<char>) -> bool {
+    let both = |is: fn(char) -> bool| before.is_some_and(is) && after.is_some_and(is);
+    let between_letters =
+        matches!(sign, ':' | '.' | '\'' | '\u{b7}' | '\u{2018}' | '\u{2019}' | '\u{2024}' | '\u{2027}');
+    let between_digits = matches!(sign, ',' | ';' | '.' | '\'' | '\u{2018}' | '\u{2019}' | '\u{2024}');
+    (between_letters && both(char::is_alphabetic)) || (between_digits && both(char::is_numeric))
+}
+
+/// A letter at the beginning of a word: of those that stand for two only the first is large.
+fn title_letter(letter: char) -> impl Iterator<Item = char> {
+    let digraph = match letter {
+        'Ǆ' | 'ǅ' | 'ǆ' => Some('ǅ'),
+        'Ǉ' | 'ǈ' | 'ǉ' => Some('ǈ'),
+        'Ǌ' | 'ǋ' | 'ǌ' => Some('ǋ'),
+        'Ǳ' | 'ǲ' | 'ǳ' => Some('ǲ'),
+        _ => None,
+    };
+    let mut upper: Vec<char> = digraph.map_or_else(|| letter.to_uppercase().collect(), |letter| vec![letter]);
+    if upper[0].is_uppercase() {
+        upper[1..].iter_mut().for_each(|rest| *rest = rest.to_lowercase().next().unwrap_or(*rest));
+    }
+    upper.into_iter()
 }
 
 fn link(query: &str, tab: u8) -> Value {

@@ -79,7 +79,7 @@ pub(super) fn duration(value: f64) -> String {
     }
     let sign = if value < 0.0 { "-" } else { "" };
     let size = value.abs();
-    let whole = size as i64;
+    let whole = wrapped(size);
     let (days, hours, minutes, seconds) = (whole / 86_400, whole / 3_600 % 24, whole / 60 % 60, whole % 60);
     match (days, hours, minutes) {
         (0, 0, 0) => format!("{sign}{}s", four(size)),
@@ -112,14 +112,12 @@ pub(super) fn time_ns(value: f64) -> Result<i64, String> {
 }
 
 /// ns of seconds.
-pub(super) fn duration_ns(value: f64) -> Result<i64, String> {
-    if !value.is_finite() {
-        return Err("value is NaN or Inf".into());
-    }
-    let ns = value * 1e9;
-    if ns > i64::MAX as f64 || ns < i64::MIN as f64 {
-        let shown = shortest(value);
-        return Err(format!("{shown} cannot be represented as a duration since it overflows int64"));
-    }
-    Ok(ns as i64)
+pub(super) fn duration_ns(value: f64) -> i64 {
+    wrapped(value * 1e9)
+}
+
+/// A whole number; what none holds is the smallest, as Go's conversion on x86 has it.
+fn wrapped(value: f64) -> i64 {
+    let fits = value >= i64::MIN as f64 && value < i64::MAX as f64;
+    if fits { value as i64 } else { i64::MIN }
 }

@@ -10,10 +10,7 @@ use crate::{
         replay::moment_ms,
         rules::{Findings, RuleProblem},
     },
-    promql::{
-        script::{Described, described},
-        syntax::number::parse_number,
-    },
+    promql::script::{Described, described},
 };
 
 const FILE_KEYS: &[&str] = &["rule_files", "evaluation_interval", "group_eval_order", "tests", "fuzzy_compare"];
@@ -243,17 +240,40 @@ fn expr_test(node: &Node, findings: &mut Findings<'_>) -> ExprTest {
     test
 }
 
-/// As YAML and as PromQL write it.
+/// As YAML writes it.
 fn number(entry: &Entry, findings: &mut Findings<'_>) -> f64 {
-    if matches!(entry.node.value, Value::Null) {
-        return 0.0;
-    }
-    let text = findings.text(entry);
-    let of_yaml = text.trim().to_ascii_lowercase().replace(".inf", "inf").replace(".nan", "nan");
-    parse_number(&of_yaml).unwrap_or_else(|_| {
+    let number = match &entry.node.value {
+        Value::Null => Some(0.0),
+        Value::Scalar { text, is_plain: true } => yaml_number(text),
+        _ => None,
+    };
+    number.unwrap_or_else(|| {
+        let text = findings.text(entry);
         findings.say(entry.node.at, format!("value: expected a number, not `{text}`"));
         0.0
     })
+}
+
+/// A number as go-yaml knows them: `1_000`, `1e3`, `.5`, `0x1f`, `.inf`, `.NaN`.
+fn yaml_number(text: &str) -> Option<f64> {
+    let (sign, size) = match text.strip_prefix('-') {
+        Some(size) => (-1.0, size),
+        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
+    };
+    match size {
+        ".inf" | ".Inf" | ".INF" => return Some(sign * f64::INFINITY),
+        ".nan" | ".NaN" | ".NAN" if size == text => return Some(f64::NAN),
+        _ => {}
+    }
+    let digits = size.replace('_', "");
+    for (prefix, radix) in [("0x", 16), ("0o", 8), ("0b", 2)] {
+        if let Some(digits) = digits.strip_prefix(prefix) {
+            return u64::from_str_radix(digits, radix).ok().map(|number| sign * number as f64);
+        }
+    }
+    let is_decimal = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && digits.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'));
+    is_decimal.then(|| digits.parse::<f64>().ok().map(|number| sign * number))?
 }
 
 /// Unix seconds, or a time of RFC 3339.
@@ -271,5 +291,28 @@ impl RuleResult {
     /// Where it stands.
     pub(super) fn at(&self) -> Position {
         self.at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::yaml_number;
+
+    #[test]
+    fn numbers_are_those_of_yaml() {
+        for (text, expected) in [
+            ("1", Some(1.0)),
+            ("-1_000.5", Some(-1000.5)),
+            (".5e1", Some(5.0)),
+            ("0x1F", Some(31.0)),
+            ("-.inf", Some(f64::NEG_INFINITY)),
+            ("NaN", None),
+            ("Inf", None),
+            ("1m", None),
+            ("", None),
+        ] {
+            assert_eq!(yaml_number(text), expected, "{text}");
+        }
+        assert!(yaml_number(".NaN").is_some_and(f64::is_nan));
     }
 }

@@ -8,7 +8,7 @@ use crate::http::{
     answer::{Answer, Failure},
     call::Call,
     moment::{rfc3339, unix},
-    view::Source,
+    view::OpensViews,
 };
 
 const NO_ARCHIVE: &str = "there is no archive: storage.archive.url names one";
@@ -127,7 +127,7 @@ impl From<ArchiveCheck> for CheckBody {
 }
 
 /// Every segment of the caller's: what is where. `signal` chooses.
-pub(in crate::http) fn segments(call: &Call, source: &dyn Source) -> Result<Answer, Failure> {
+pub(in crate::http) fn segments(call: &Call, source: &dyn OpensViews) -> Result<Answer, Failure> {
     let signal = call.first("signal").map(signal_named).transpose()?;
     let places = source.segments(&call.tenant).into_iter();
     let chosen = places.filter(|place| signal.is_none_or(|signal| place.signal == signal));
@@ -135,7 +135,7 @@ pub(in crate::http) fn segments(call: &Call, source: &dyn Source) -> Result<Answ
 }
 
 /// How the archive fares.
-pub(in crate::http) fn archive(call: &Call, source: &dyn Source) -> Result<Answer, Failure> {
+pub(in crate::http) fn archive(call: &Call, source: &dyn OpensViews) -> Result<Answer, Failure> {
     let Some(status) = source.archive_status(&call.tenant) else {
         return Answer::json(&serde_json::json!({"url": null}), false);
     };
@@ -158,14 +158,14 @@ pub(in crate::http) fn archive(call: &Call, source: &dyn Source) -> Result<Answe
 }
 
 /// Begins to look whether everything is there; `deep=true` reads it, too. Answers how far that is.
-pub(in crate::http) fn check(call: &Call, source: &dyn Source) -> Result<Answer, Failure> {
+pub(in crate::http) fn check(call: &Call, source: &dyn OpensViews) -> Result<Answer, Failure> {
     let begun = source.check_archive(call.flag("deep")?);
     let begun = begun.ok_or_else(|| Failure::NotFound(NO_ARCHIVE.to_owned()))?;
     Answer::json(&CheckBody::from(begun), false)
 }
 
 /// Keeps what lies between `from` and `to` on local disk; `unpin=true`: no more. `signal` chooses, else it is all that go to the archive.
-pub(in crate::http) fn pin(call: &Call, source: &dyn Source) -> Result<Answer, Failure> {
+pub(in crate::http) fn pin(call: &Call, source: &dyn OpensViews) -> Result<Answer, Failure> {
     let range = (moment(call, "from")?, moment(call, "to")?);
     if range.0 > range.1 {
         return Err(Failure::BadRequest("parameter 'from' is after 'to'".to_owned()));

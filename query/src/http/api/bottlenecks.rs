@@ -1,11 +1,12 @@
 //! `/api/v1/bottlenecks`: where the time of an operation goes, summed over its newest traces.
 
 use serde::Serialize;
-use weir_store::{SearchLimits, SpanFilter, TraceRows};
+use weir_store::{ScanFilter, TraceRows};
 
 use super::range::{Understood, range};
 use crate::{
     bottlenecks::{Bottlenecks, Calls, Found},
+    explore::newest,
     http::{
         answer::{Answer, Failure},
         call::Call,
@@ -39,15 +40,15 @@ pub(in crate::http) fn bottlenecks(call: &Call, view: &dyn View) -> Result<Answe
     let operation = call.first("operation");
     let traces_max = call.limit(LIMIT_DEFAULT)?;
     let start_ns = range(call, u64::MAX)?;
-    let filter = SpanFilter {
-        service: Some(service.into()),
-        name: operation.map(Into::into),
+    let filter = ScanFilter {
+        services: Some(vec![service.into()]),
+        names: operation.map(|name| vec![name.into()]),
         start_ns: start_ns.clone(),
-        ..SpanFilter::default()
+        ..ScanFilter::default()
     };
-    let limits = SearchLimits { traces_max, deadline: call.deadline };
-    let found = view.search(&call.tenant, &filter, limits)?;
-    let mut partial = found.partial;
+    let scan = |request| view.scan(&call.tenant, request);
+    let found = newest::traces(filter, traces_max, &scan, call.deadline);
+    let mut partial = found.is_partial;
     let range = Understood::of(&start_ns);
     let mut bottlenecks = Bottlenecks::new(Calls { service, operation, start_ns });
     let mut left = &found.traces[..];
@@ -84,9 +85,6 @@ pub(in crate::http) fn bottlenecks(call: &Call, view: &dyn View) -> Result<Answe
 mod tests {
     use std::time::Instant;
 
-    use weir_proto::TraceId;
-    use weir_store::SearchResult;
-
     use super::*;
     use crate::{
         drawn,
@@ -97,8 +95,7 @@ mod tests {
     fn held(partial: bool) -> Held {
         let mut rows = drawn::rows("shop/order 0..100 trace=1\n  shop/sql 10..90 client db.system=x");
         rows.extend(drawn::rows("shop/order 0..200 trace=2"));
-        let traces = [1u128, 2].map(|id| TraceId(id.to_be_bytes())).to_vec();
-        Held { rows, found: SearchResult { traces, partial }, ..Held::default() }
+        Held { rows, scans_are_partial: partial, ..Held::default() }
     }
 
     fn ask(call: &Call, held: &Held) -> (bool, serde_json::Value) {

@@ -28,7 +28,7 @@ use crate::{
         answer::{Answer, Failure},
         call::Call,
         moment,
-        view::{Source, View},
+        view::{OpensViews, View},
     },
 };
 
@@ -122,7 +122,7 @@ struct Nothing {
 }
 
 /// Reads `q`, whatever it is.
-pub(in crate::http) fn find(call: &Call, source: &dyn Source) -> Result<Answer, Failure> {
+pub(in crate::http) fn find(call: &Call, source: &dyn OpensViews) -> Result<Answer, Failure> {
     let q = call.first("q").ok_or_else(|| Failure::BadRequest("parameter 'q' is required".into()))?;
     let view = source.view();
     call.reads(view.as_ref());
@@ -344,7 +344,7 @@ pub(super) fn condition_text(key: &str, value: &str) -> String {
 }
 
 /// What became of what is not here, as far as that is known.
-fn nothing(call: &Call, source: &dyn Source, pasted: &Pasted, q: &str) -> Nothing {
+fn nothing(call: &Call, source: &dyn OpensViews, pasted: &Pasted, q: &str) -> Nothing {
     let trace_id = pasted.traces.first().map(|(id, _)| id.to_string());
     for (id, _) in &pasted.traces {
         if let Some(RememberedVerdict { keep, policy }) = source.verdict(&call.tenant, *id) {

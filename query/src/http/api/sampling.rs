@@ -7,7 +7,7 @@ use weir_store::sampling::SamplingStatus;
 
 use crate::http::{
     answer::{Answer, Failure},
-    view::Source,
+    view::OpensViews,
 };
 
 /// The store's figures, and what follows from them.
@@ -24,7 +24,7 @@ struct Shown {
 }
 
 /// All tenants' together: policies are the process's.
-pub(in crate::http) fn sampling(source: &dyn Source) -> Result<Answer, Failure> {
+pub(in crate::http) fn sampling(source: &dyn OpensViews) -> Result<Answer, Failure> {
     let status = source.sampling_status();
     let decided: u64 = status.kept.values().chain(status.dropped.values()).map(|count| count.traces).sum();
     let share = |traces: u64| traces as f64 / decided.max(1) as f64;

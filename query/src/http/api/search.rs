@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     explore::{
-        newest::{Place, page},
+        newest::{PagePlace, page},
         plan::STATUSES,
         summary::{SpanInBrief, Summary, summaries},
     },
@@ -108,7 +108,7 @@ pub(in crate::http) fn search(call: &Call, view: &dyn View) -> Result<Answer, Fa
 }
 
 /// What an answer's `cursor` says.
-fn read_cursor(text: &str) -> Result<Place, Failure> {
+fn read_cursor(text: &str) -> Result<PagePlace, Failure> {
     let place = text.split_once('-').and_then(|(start_ns, id)| Some((start_ns.parse().ok()?, id.parse().ok()?)));
     place.ok_or_else(|| Failure::BadRequest("parameter 'cursor' is not one that an answer gave".into()))
 }

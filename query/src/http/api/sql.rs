@@ -13,7 +13,7 @@ use crate::{
     coding::Coding,
     http::{
         answer::Failure,
-        body,
+        body, moment,
         routes::{App, Streaming},
         stream::Streamed,
     },
@@ -41,12 +41,13 @@ async fn answer(app: App, request: Request) -> Result<Streamed, Failure> {
     let encoding = Compressed::of(encoding(request.headers()), coding);
     let encoding = encoding.map_err(|error| Failure::Unwritable(error.to_string()))?;
     let content_type = encoding.content_type();
+    let now_ns = time(request.uri())?;
     let text = text(&app, request).await?;
     let turn = app.gate.turn().await?;
     let deadline = turn.until;
     let source = Arc::clone(&app.source);
-    let tables = Box::new(move |stop: &Arc<Stop>| source.tables(tenant, stop));
-    let mut rest = app.engine.ask(Query { text, tables, deadline: deadline.into(), encoding }, turn);
+    let tables = Box::new(move |stop: &Arc<Stop>| source.tables(tenant, now_ns, stop));
+    let mut rest = app.engine.ask(Query { text, tables, now_ns, deadline: deadline.into(), encoding }, turn);
     let let_go = deadline + LATE_MAX;
     match timeout_at(let_go, rest.chunks.recv()).await {
         Ok(Some(Ok(first))) => Ok(Streamed { content_type, coding, first, rest, deadline: let_go, leash }),
@@ -75,7 +76,7 @@ async fn text(app: &App, request: Request) -> Result<String, Failure> {
         let text = reading.await.map_err(|_| Failure::BadRequest("the body did not arrive in time".into()))??;
         unwrapped(String::from_utf8(text).map_err(|_| Failure::BadRequest("the query is not UTF-8".into()))?)?
     } else {
-        parameter(request.uri())?.unwrap_or_default()
+        parameter(request.uri(), &NAMES)?.unwrap_or_default()
     };
     if text.len() > bytes_max {
         return Err(Failure::BodyTooLarge(bytes_max));
@@ -89,10 +90,22 @@ async fn text(app: &App, request: Request) -> Result<String, Failure> {
 /// The names under which a query is looked for.
 const NAMES: [&str; 2] = ["query", "sql"];
 
-fn parameter(uri: &Uri) -> Result<Option<String>, Failure> {
+/// The time as of which is asked, Unix ns: the parameter `time`, of a POST, too.
+fn time(uri: &Uri) -> Result<Option<u64>, Failure> {
+    let Some(text) = parameter(uri, &["time"])? else { return Ok(None) };
+    match moment::rfc3339(&text).or_else(|| moment::unix(&text)) {
+        Some(ns) => Ok(Some(ns)),
+        None => {
+            Err(Failure::BadRequest(format!("time: {text:?} is no time: write 2026-01-31T12:00:00Z or Unix seconds")))
+        }
+    }
+}
+
+/// The first parameter that has one of these names.
+fn parameter(uri: &Uri, names: &[&str]) -> Result<Option<String>, Failure> {
     let pairs = Parameters::<Vec<(String, String)>>::try_from_uri(uri);
     let pairs = pairs.map_err(|rejection| Failure::BadRequest(rejection.to_string()))?.0;
-    Ok(pairs.into_iter().find(|(name, _)| NAMES.contains(&name.as_str())).map(|(_, text)| text))
+    Ok(pairs.into_iter().find(|(name, _)| names.contains(&name.as_str())).map(|(_, text)| text))
 }
 
 /// The query itself, where a body wraps it as other systems want it: no SQL begins like JSON, or like a form.
@@ -113,7 +126,7 @@ fn unwrapped(body: String) -> Result<String, Failure> {
     }
     if NAMES.iter().any(|name| text.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')))
         && let Ok(uri) = format!("/?{}", text.trim_end()).parse()
-        && let Some(text) = parameter(&uri)?
+        && let Some(text) = parameter(&uri, &NAMES)?
     {
         return Ok(text);
     }

@@ -11,7 +11,7 @@ use crate::http::{
     answer::{Answer, Failure},
     call::Call,
     process,
-    view::Source,
+    view::OpensViews,
 };
 
 #[derive(Debug, Serialize)]
@@ -74,7 +74,7 @@ struct ProcessBody {
 }
 
 /// Segments are the caller's own; journal, head and disk are shared by all tenants.
-pub(in crate::http) fn status(call: &Call, source: &dyn Source) -> Result<Answer, Failure> {
+pub(in crate::http) fn status(call: &Call, source: &dyn OpensViews) -> Result<Answer, Failure> {
     let about = &call.about;
     let store = source.store_status(&call.tenant);
     let unready = source.readiness().err();

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use weir_proto::{TraceId, duration};
-use weir_store::SpanFilter;
+use weir_store::ScanFilter;
 
 use super::sought::tag_filter;
 use crate::http::{answer::Failure, call::Call};
@@ -17,7 +17,7 @@ pub(in crate::http) enum Search {
     /// These traces.
     Ids(Vec<TraceId>),
     /// The newest traces with a span like this.
-    Like { filter: Box<SpanFilter>, traces_max: usize },
+    Like { filter: Box<ScanFilter>, traces_max: usize },
     /// What no span can be.
     Nothing,
 }
@@ -31,20 +31,20 @@ impl Search {
         }
         let service = call.first("service").ok_or_else(|| bad("parameter 'service' is required"))?;
         let traces_max = call.limit(LIMIT_DEFAULT)?;
-        let filter = SpanFilter {
-            service: Some(service.into()),
-            name: call.first("operation").map(Into::into),
+        let filter = ScanFilter {
+            services: Some(vec![service.into()]),
+            names: call.first("operation").map(|name| vec![name.into()]),
             duration_ns: durations(call)?,
             start_ns: starts(call)?,
-            ..SpanFilter::default()
+            ..ScanFilter::default()
         };
         Ok(Self::like(filter, tags(call)?, traces_max))
     }
 
     /// What fits `filter` and has all of the tags.
-    pub(in crate::http) fn like(filter: SpanFilter, tags: BTreeMap<String, String>, traces_max: usize) -> Self {
+    pub(in crate::http) fn like(filter: ScanFilter, tags: BTreeMap<String, String>, traces_max: usize) -> Self {
         let tags = tags.into_iter().map(|(key, text)| tag_filter(key, text)).collect();
-        Self::Like { filter: Box::new(SpanFilter { tags, ..filter }), traces_max }
+        Self::Like { filter: Box::new(ScanFilter { tags, ..filter }), traces_max }
     }
 }
 

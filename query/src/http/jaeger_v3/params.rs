@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use weir_proto::duration;
-use weir_store::SpanFilter;
+use weir_store::ScanFilter;
 
 use crate::http::{
     answer::Failure,
@@ -80,12 +80,12 @@ pub(super) fn search(call: &Call) -> Result<Search, Failure> {
     let (from_ns, to_ns) = times(call, ["query.startTimeMin", "query.startTimeMax"])?;
     let traces_max = depth(call)?;
     let text = |field: &str| parameter(call, field).map(|(_, text)| text.to_owned());
-    let mut filter = SpanFilter {
-        service: text("query.serviceName"),
+    let mut filter = ScanFilter {
+        services: text("query.serviceName").map(|name| vec![name]),
         // Jaeger's UI of early 2026 calls it by OTLP's name.
-        name: text("query.operationName").or_else(|| text("query.spanName")),
+        names: text("query.operationName").or_else(|| text("query.spanName")).map(|name| vec![name]),
         duration_ns: durations(call)?,
-        ..SpanFilter::default()
+        ..ScanFilter::default()
     };
     let tags = attributes(call)?;
     // The end is not within.

@@ -1,14 +1,11 @@
 //! The calls of Jaeger's UI and of Grafana's client, and what they read.
 
 use serde_json::{Value, json};
-use weir_proto::{
-    TraceId,
-    otlp::messages::{
-        common::v1::{AnyValue, KeyValue},
-        trace::v1::span::Link,
-    },
+use weir_proto::otlp::messages::{
+    common::v1::{AnyValue, KeyValue},
+    trace::v1::span::Link,
 };
-use weir_store::{Operation, SearchResult, SpanState};
+use weir_store::{Operation, SpanState};
 
 use super::*;
 use crate::{
@@ -44,9 +41,7 @@ fn ask(endpoint: Endpoint, path: &[(&str, &str)], query: &[(&str, &str)], held: 
 }
 
 fn held(rows: Vec<weir_store::SpanRecord>) -> Held {
-    let mut traces: Vec<TraceId> = rows.iter().filter_map(|row| TraceId::from_wire(&row.span.trace_id)).collect();
-    traces.dedup();
-    Held { rows, found: SearchResult { traces, partial: false }, ..Held::default() }
+    Held { rows, ..Held::default() }
 }
 
 #[test]
@@ -129,8 +124,9 @@ fn filter(query: &[(&str, &str)]) -> String {
     match params::search(&call(&[], &with_range(query))) {
         Ok(crate::http::jaeger::params::Search::Like { filter, traces_max }) => {
             let tags: Vec<_> = filter.tags.iter().map(|tag| format!("{:?}", tag.any_of)).collect();
-            let named = |name: &Option<String>| name.clone().unwrap_or_else(|| "*".into());
-            let (service, name) = (named(&filter.service), named(&filter.name));
+            let named =
+                |names: &Option<Vec<String>>| names.as_ref().map_or_else(|| "*".into(), |names| names.join("|"));
+            let (service, name) = (named(&filter.services), named(&filter.names));
             let (from, to) = (filter.duration_ns.start(), filter.duration_ns.end());
             format!("{service} {name} {from}..={to} {traces_max} [{}]", tags.join(" "))
         }

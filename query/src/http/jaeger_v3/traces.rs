@@ -1,21 +1,24 @@
 //! `/jaeger/api/v3/traces` and `/jaeger/api/v3/traces/{id}`: whole traces as OTLP JSON.
 
 use serde::Serialize;
-use weir_store::{ReadError, SearchLimits};
+use weir_store::ReadError;
 
 use super::{
     NOT_FOUND,
     params::{self, flag, malformed, time},
 };
-use crate::http::{
-    answer::{Answer, Failure},
-    call::Call,
-    jaeger::{
-        params::Search,
-        trace::{Passes, Shown, TOO_LARGE},
+use crate::{
+    explore::newest,
+    http::{
+        answer::{Answer, Failure},
+        call::Call,
+        jaeger::{
+            params::Search,
+            trace::{Passes, Shown, TOO_LARGE},
+        },
+        otlp_json::{Detail, TracesData},
+        view::View,
     },
-    otlp_json::{Detail, TracesData},
-    view::View,
 };
 
 /// What Jaeger's HTTP gateway wraps traces in.
@@ -90,9 +93,10 @@ pub(super) fn each(
     mut take: impl FnMut(Shown),
 ) -> Result<Vec<String>, Failure> {
     let Search::Like { filter, traces_max } = params::search(call)? else { return Ok(Vec::new()) };
-    let found = view.search(&call.tenant, &filter, SearchLimits { traces_max, deadline: call.deadline })?;
+    let scan = |request| view.scan(&call.tenant, request);
+    let found = newest::traces(*filter, traces_max, &scan, call.deadline);
     let mut warnings = Vec::new();
-    if found.partial {
+    if found.is_partial {
         warnings.push("partial: the search was cut short by query.timeout, or something cannot be read".to_owned());
     }
     let mut spans_left = call.spans_max;

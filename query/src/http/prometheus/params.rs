@@ -88,19 +88,19 @@ const FITS_EVERYTHING: &str = "vector selector must contain at least one non-emp
 
 /// `match[]`: sets of matchers, as storage takes them; or what is wrong with one.
 pub(super) fn match_sets(call: &Call) -> Result<Vec<Vec<LabelMatcher>>, Failure> {
-    let one = |text: &str| {
-        let expr = syntax::parse_selector(text).map_err(|error| match error.to_string() {
-            error if error.ends_with(FITS_EVERYTHING) => {
-                "match[] must contain at least one non-empty matcher".to_owned()
-            }
-            error => error,
-        })?;
-        match &expr.node {
-            Node::Selector(selector) => regex::translated(&selector.matchers),
-            _ => Err("a selector is expected".to_owned()),
-        }
-    };
-    call.all("match[]").map(|text| one(text).map_err(Failure::BadRequest)).collect()
+    call.all("match[]").map(|text| match_set(text).map_err(Failure::BadRequest)).collect()
+}
+
+/// The matchers of one `match[]`.
+pub(super) fn match_set(text: &str) -> Result<Vec<LabelMatcher>, String> {
+    let expr = syntax::parse_selector(text).map_err(|error| match error.to_string() {
+        error if error.ends_with(FITS_EVERYTHING) => "match[] must contain at least one non-empty matcher".to_owned(),
+        error => error,
+    })?;
+    match &expr.node {
+        Node::Selector(selector) => regex::translated(&selector.matchers),
+        _ => Err("a selector is expected".to_owned()),
+    }
 }
 
 /// A label's name as it is, where it was written with `U__` and `_` before each odd letter's number.

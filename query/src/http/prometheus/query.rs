@@ -170,7 +170,8 @@ fn answer(
         Value::Vector(_) => "vector",
         Value::Matrix(_) => "matrix",
     };
-    let data = Data { result_type, result: Written(value), stats };
+    let data =
+        Data { result_type, result: Written { value, is_exact: call.first("histograms") == Some("exact") }, stats };
     Success { warnings, infos, ..Success::of(data) }.answer(call)
 }
 

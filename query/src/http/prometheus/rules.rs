@@ -1,6 +1,9 @@
 //! `rules`, `alerts` and `alertmanagers`: what is evaluated, what came of it, who is told.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    num::{IntErrorKind, ParseIntError},
+};
 
 use serde::{Serialize, Serializer};
 use weir_proto::metrics::{LabelMatcher, MatchOp};
@@ -12,11 +15,8 @@ use crate::{
         serve::{ShownAlert, ShownGroup, ShownRule},
         state::AlertState,
     },
-    http::moment,
-    promql::{
-        format::with_exponent,
-        syntax::{self, ast::Node, quote::quoted, regex},
-    },
+    http::{moment, prometheus::params::match_set},
+    promql::{format::with_exponent, syntax::quote::quoted},
 };
 
 /// The time that stands for none in Go's JSON.
@@ -63,7 +63,7 @@ struct AlertingRule {
     keep_firing_for: f64,
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
-    alerts: Vec<Alert>,
+    alerts: Option<Vec<Alert>>,
     health: &'static str,
     #[serde(skip_serializing_if = "String::is_empty")]
     last_error: String,
@@ -79,7 +79,6 @@ struct AlertingRule {
 struct RecordingRule {
     name: String,
     query: String,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     labels: BTreeMap<String, String>,
     health: &'static str,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -131,6 +130,7 @@ impl Asked {
         let first = |name: &str| {
             pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).unwrap_or_default()
         };
+        let matches = all("match[]").iter().map(|text| tests(text)).collect::<Result<_, _>>()?;
         let kind = first("type").to_lowercase();
         let (alerts, records) = match kind.as_str() {
             "" => (true, true),
@@ -157,7 +157,7 @@ impl Asked {
             names: all("rule_name[]"),
             groups: all("rule_group[]"),
             files: all("file[]"),
-            matches: all("match[]").iter().map(|text| tests(text)).collect::<Result<_, _>>()?,
+            matches,
             limit,
             next,
         })
@@ -176,8 +176,10 @@ fn page(limit: &str, next: &str) -> Result<(Option<usize>, String), String> {
     let limit = match limit {
         "" => None,
         text => {
-            let number: i64 = text.parse().map_err(|_| {
-                let words = format!("strconv.ParseInt: parsing {}: invalid syntax", quoted(text));
+            let number: i32 = text.parse().map_err(|error: ParseIntError| {
+                let is_large = matches!(error.kind(), IntErrorKind::PosOverflow | IntErrorKind::NegOverflow);
+                let why = if is_large { "value out of range" } else { "invalid syntax" };
+                let words = format!("strconv.ParseInt: parsing {}: {why}", quoted(text));
                 invalid("group_limit", format!("group_limit needs to be a valid number: {words}"))
             })?;
             if number <= 0 {
@@ -201,23 +203,17 @@ struct Test {
 }
 
 fn tests(text: &str) -> Result<Vec<Test>, String> {
-    let read = || {
-        let expr = syntax::parse_selector(text).map_err(|error| error.to_string())?;
-        let Node::Selector(selector) = &expr.node else { return Err("a selector is expected".to_owned()) };
-        let matchers = regex::translated(&selector.matchers)?;
-        let test = |matcher: LabelMatcher| {
-            let regex = match matcher.op {
-                MatchOp::Equal | MatchOp::NotEqual => None,
-                MatchOp::Matches | MatchOp::MatchesNot => {
-                    let anchored = format!("^(?:{})$", matcher.value);
-                    Some(::regex::Regex::new(&anchored).map_err(|error| error.to_string())?)
-                }
-            };
-            Ok(Test { matcher, regex })
+    let test = |matcher: LabelMatcher| {
+        let regex = match matcher.op {
+            MatchOp::Equal | MatchOp::NotEqual => None,
+            MatchOp::Matches | MatchOp::MatchesNot => {
+                let anchored = format!("^(?:{})$", matcher.value);
+                Some(::regex::Regex::new(&anchored).map_err(|error| error.to_string())?)
+            }
         };
-        matchers.into_iter().map(test).collect()
+        Ok(Test { matcher, regex })
     };
-    read().map_err(|error: String| invalid("match[]", error))
+    match_set(text)?.into_iter().map(test).collect()
 }
 
 impl Test {
@@ -296,7 +292,7 @@ impl Rule {
                 kind: "recording",
             }));
         }
-        let alerts = if without_alerts { &[] } else { rule.alerts.as_slice() };
+        let alerts = (!without_alerts).then(|| rule.alerts.iter().map(Alert::of).collect());
         Self::Alerting(Box::new(AlertingRule {
             state: rule.state.map_or("unknown", AlertState::name),
             name: rule.name.clone(),
@@ -305,7 +301,7 @@ impl Rule {
             keep_firing_for: rule.keep_firing_seconds,
             labels,
             annotations: rule.annotations.iter().cloned().collect(),
-            alerts: alerts.iter().map(Alert::of).collect(),
+            alerts,
             health,
             last_error,
             evaluation_time: rule.seconds,

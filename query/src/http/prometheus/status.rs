@@ -10,7 +10,7 @@ use crate::{
         answer::{Answer, Failure, TEXT},
         call::Call,
         moment,
-        view::{Source, View},
+        view::{OpensViews, View},
     },
     promql::syntax::duration,
 };
@@ -45,7 +45,7 @@ pub(in crate::http) fn config(about: &About) -> Result<Answer, Failure> {
 }
 
 /// `/prometheus/api/v1/status/flags`: there are none, but clients read the limits of queries from them.
-pub(in crate::http) fn flags(call: &Call, source: &dyn Source) -> Result<Answer, Failure> {
+pub(in crate::http) fn flags(call: &Call, source: &dyn OpensViews) -> Result<Answer, Failure> {
     let promql = call.promql;
     let text = |length: std::time::Duration| duration::format(i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
     success(&json!({
@@ -59,7 +59,7 @@ pub(in crate::http) fn flags(call: &Call, source: &dyn Source) -> Result<Answer,
 }
 
 /// How long samples are kept, as Prometheus writes durations; empty for ever.
-fn retention(call: &Call, source: &dyn Source) -> String {
+fn retention(call: &Call, source: &dyn OpensViews) -> String {
     let signals = source.store_status(&call.tenant).map(|status| status.signals).unwrap_or_default();
     let metrics = signals.into_iter().find(|status| status.signal == Signal::Metrics);
     let kept = metrics.and_then(|status| status.retention);
@@ -67,7 +67,7 @@ fn retention(call: &Call, source: &dyn Source) -> String {
 }
 
 /// `/prometheus/api/v1/status/runtimeinfo`.
-pub(in crate::http) fn runtimeinfo(call: &Call, source: &dyn Source) -> Result<Answer, Failure> {
+pub(in crate::http) fn runtimeinfo(call: &Call, source: &dyn OpensViews) -> Result<Answer, Failure> {
     let started = moment::written(call.about.started_ns);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let folder = std::env::current_dir().unwrap_or_default();

@@ -2,11 +2,15 @@
 
 use std::fmt;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::{
     Serialize, Serializer,
     ser::{SerializeMap, SerializeSeq, SerializeTuple},
 };
-use weir_proto::metrics::{Histogram, Labels};
+use weir_proto::{
+    metrics::{Histogram, Labels},
+    remote_write::histogram_message,
+};
 
 use crate::promql::{
     format,
@@ -16,7 +20,11 @@ use crate::promql::{
 
 /// A query's answer.
 #[derive(Debug)]
-pub(super) struct Written(pub(super) Value);
+pub(super) struct Written {
+    pub(super) value: Value,
+    /// Whether histograms of a matrix come with their message of remote write, which has all of them.
+    pub(super) is_exact: bool,
+}
 
 /// A label set as an object.
 #[derive(Debug)]
@@ -72,13 +80,13 @@ impl Serialize for Seconds {
 
 impl Serialize for Written {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match &self.0 {
+        match &self.value {
             Value::Scalar { time_ms, value } => (Seconds(*time_ms), Text(*value)).serialize(serializer),
             Value::Text { time_ms, bytes } => (Seconds(*time_ms), String::from_utf8_lossy(bytes)).serialize(serializer),
             Value::Vector(vector) => {
                 serializer.collect_seq(vector.iter().map(|(labels, time, point)| Sample { labels, time: *time, point }))
             }
-            Value::Matrix(matrix) => serializer.collect_seq(matrix.iter().map(Line)),
+            Value::Matrix(matrix) => serializer.collect_seq(matrix.iter().map(|line| Line(line, self.is_exact))),
         }
     }
 }
@@ -97,7 +105,7 @@ impl Serialize for Sample<'_> {
         match self.point {
             Point::Float(value) => map.serialize_entry("value", &(Seconds(self.time), Text(*value)))?,
             Point::Histogram(histogram) => {
-                map.serialize_entry("histogram", &(Seconds(self.time), Buckets(histogram)))?;
+                map.serialize_entry("histogram", &(Seconds(self.time), Buckets { histogram, exact_at_ms: None }))?;
             }
         }
         map.end()
@@ -113,7 +121,7 @@ impl Serialize for Named<'_> {
 }
 
 /// `{"metric":{…},"values":[…],"histograms":[…]}`
-struct Line<'a>(&'a Stretch);
+struct Line<'a>(&'a Stretch, bool);
 
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -123,9 +131,16 @@ impl Serialize for Line<'_> {
             map.serialize_entry("values", &Floats(&self.0.floats))?;
         }
         if !self.0.histograms.is_empty() {
-            let histograms: Vec<_> =
-                self.0.histograms.iter().map(|(time, histogram)| (Seconds(*time), Buckets(histogram))).collect();
-            map.serialize_entry("histograms", &histograms)?;
+            let written: Vec<_> = self
+                .0
+                .histograms
+                .iter()
+                .map(|(time, histogram)| {
+                    let exact_at_ms = self.1.then_some(*time);
+                    (Seconds(*time), Buckets { histogram, exact_at_ms })
+                })
+                .collect();
+            map.serialize_entry("histograms", &written)?;
         }
         map.end()
     }
@@ -143,22 +158,29 @@ impl Serialize for Floats<'_> {
     }
 }
 
-/// `{"count":"…","sum":"…","buckets":[[kind,"lower","upper","count"],…]}`
-struct Buckets<'a>(&'a Histogram);
+/// `{"count":"…","sum":"…","buckets":[[kind,"lower","upper","count"],…]}`, and `exact` where it is asked for.
+struct Buckets<'a> {
+    histogram: &'a Histogram,
+    /// Its time in its message.
+    exact_at_ms: Option<i64>,
+}
 
 impl Serialize for Buckets<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("count", &Text(self.0.count))?;
-        map.serialize_entry("sum", &Text(self.0.sum))?;
-        let is_custom = histogram::is_custom(self.0);
-        let buckets: Vec<_> = histogram::all_buckets(self.0)
+        map.serialize_entry("count", &Text(self.histogram.count))?;
+        map.serialize_entry("sum", &Text(self.histogram.sum))?;
+        let is_custom = histogram::is_custom(self.histogram);
+        let buckets: Vec<_> = histogram::all_buckets(self.histogram)
             .into_iter()
             .filter(|bucket| bucket.count != 0.0)
             .map(|bucket| OneBucket { bucket, is_custom })
             .collect();
         if !buckets.is_empty() {
             map.serialize_entry("buckets", &buckets)?;
+        }
+        if let Some(time_ms) = self.exact_at_ms {
+            map.serialize_entry("exact", &BASE64_STANDARD.encode(histogram_message(self.histogram, time_ms)))?;
         }
         map.end()
     }

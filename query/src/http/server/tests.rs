@@ -8,7 +8,7 @@ use tokio::{
 };
 use weir_port::Unauthenticated;
 use weir_proto::TenantId;
-use weir_store::{AppendError, Operation, SearchResult};
+use weir_store::{AppendError, Operation};
 
 use super::*;
 use crate::http::{
@@ -78,7 +78,6 @@ fn held() -> Held {
     let operation = |service: &str| Operation { service: service.into(), name: "op".into(), kind: 2 };
     Held {
         rows: vec![record("cart", 1, 5)],
-        found: SearchResult { traces: vec![TRACE], partial: false },
         operations: vec![operation("cart"), operation("a/b é")],
         ..Held::default()
     }

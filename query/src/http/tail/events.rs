@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::{ENDED, Place};
+use super::{ENDED, Seat};
 
 /// Without lines for so long a comment is sent: proxies close what is silent, and a client that is gone is found out.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
@@ -26,11 +26,11 @@ pub(super) struct Events {
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     silence: Interval,
     why: &'static str,
-    _place: Place,
+    _place: Seat,
 }
 
 impl Events {
-    pub(super) fn new(messages: mpsc::Receiver<String>, stop: CancellationToken, place: Place) -> Self {
+    pub(super) fn new(messages: mpsc::Receiver<String>, stop: CancellationToken, place: Seat) -> Self {
         let mut silence = interval(SILENCE_MAX);
         silence.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self { messages, stop: Box::pin(stop.cancelled_owned()), silence, why: "gone", _place: place }

@@ -49,9 +49,9 @@ static GAPS: LazyLock<prometheus::IntCounter> = LazyLock::new(|| {
 });
 
 /// One of `query.logql.tails_max`; given back when dropped.
-struct Place(#[expect(dead_code, reason = "held")] OwnedSemaphorePermit);
+struct Seat(#[expect(dead_code, reason = "held")] OwnedSemaphorePermit);
 
-impl Place {
+impl Seat {
     fn take(app: &App) -> Result<Self, Failure> {
         let Ok(permit) = Arc::clone(&app.tails).try_acquire_owned() else {
             let tails_max = app.config.logql.tails_max;
@@ -64,7 +64,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Seat {
     fn drop(&mut self) {
         FOLLOWERS.dec();
     }
@@ -78,7 +78,7 @@ pub(super) fn websocket(app: App, request: Request) -> Beginning {
             Ok(accepted) => accepted,
             Err(refused) => return Ok(*refused),
         };
-        let place = Place::take(&app)?;
+        let place = Seat::take(&app)?;
         let write_timeout = app.config.write_timeout;
         let stop = app.stop.clone();
         let upgrading = hyper::upgrade::on(request);
@@ -106,7 +106,7 @@ pub(super) fn websocket(app: App, request: Request) -> Beginning {
 pub(super) fn events(app: App, request: Request) -> Beginning {
     Box::pin(async move {
         let asked = Asked::of(&app, &request, asked::OWN)?;
-        let place = Place::take(&app)?;
+        let place = Seat::take(&app)?;
         let messages = begin(&app, asked, message::events)?;
         let mut response = Response::new(Body::new(events::Events::new(messages, app.stop.clone(), place)));
         let headers = response.headers_mut();

@@ -2,7 +2,7 @@
 
 use memchr::memmem::Finder;
 
-use super::{Needles, Record, Step, Working, required};
+use super::{Needles, Record, Step, Working, required, texts};
 use crate::logql::{
     ast::{LineOp, Needle},
     error::LogqlError,
@@ -26,6 +26,9 @@ enum Wanted {
 
 impl LineTest {
     pub(super) fn new(op: LineOp, needles: &[Needle]) -> Result<Self, LogqlError> {
+        if let Some((op, texts)) = as_texts(op, needles) {
+            return Self::new(op, &texts);
+        }
         let wanted = needles.iter().map(|needle| {
             if needle.is_ip {
                 return Addresses::read(&needle.text).map(Wanted::Ip);
@@ -60,8 +63,24 @@ impl Step for LineTest {
     }
 }
 
+/// A filter by expressions that stand for a few texts as the filter by these, which looks for them in columns.
+fn as_texts(op: LineOp, wanted: &[Needle]) -> Option<(LineOp, Vec<Needle>)> {
+    let op = match op {
+        LineOp::Regex => LineOp::Contains,
+        LineOp::NotRegex => LineOp::NotContains,
+        _ => return None,
+    };
+    let texts = |needle: &Needle| (!needle.is_ip).then(|| texts::of(&needle.text)).flatten();
+    let all: Option<Vec<Vec<String>>> = wanted.iter().map(texts).collect();
+    let needles = all?.concat().into_iter().map(|text| Needle { text, is_ip: false });
+    Some((op, needles.collect()))
+}
+
 /// Whether a filter asks for texts and nothing else: [`needles`] say all of it.
 pub(super) fn is_text(op: LineOp, wanted: &[Needle]) -> bool {
+    if let Some((op, texts)) = as_texts(op, wanted) {
+        return is_text(op, &texts);
+    }
     let is_negated = op.is_negated();
     matches!(op, LineOp::Contains | LineOp::NotContains)
         && wanted.iter().all(|needle| !(needle.is_ip || is_negated && needle.text.is_empty()))
@@ -69,6 +88,9 @@ pub(super) fn is_text(op: LineOp, wanted: &[Needle]) -> bool {
 
 /// Adds what a filter says of texts in a line.
 pub(super) fn needles(op: LineOp, wanted: &[Needle], out: &mut Needles) {
+    if let Some((op, texts)) = as_texts(op, wanted) {
+        return needles(op, &texts, out);
+    }
     let texts = || wanted.iter().map(|needle| needle.text.clone());
     match (op, wanted) {
         (LineOp::Contains, _) if is_text(op, wanted) => out.add(texts().collect()),

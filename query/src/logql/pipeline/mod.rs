@@ -8,6 +8,7 @@ mod label;
 mod line;
 mod parse;
 mod required;
+mod texts;
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -86,10 +86,12 @@ fn the_newest_and_the_oldest_stop_at_the_limit() {
         let found = entries(&query, &held, &limits(), &progress).expect("answered").entries;
         (found.into_iter().map(|entry| entry.text).collect::<Vec<_>>(), progress.tally().lines)
     };
+    // Each of two threads may read what is asked for, and what there is of that second.
+    let read_max = 100;
     let (newest, read) = ask(Direction::Backward);
     assert_eq!(newest, (2975..3000).rev().map(|number| number.to_string()).collect::<Vec<_>>());
-    assert!(read < 60, "{read} lines read");
+    assert!(read < read_max, "{read} lines read");
     let (oldest, read) = ask(Direction::Forward);
     assert_eq!(oldest, (0..25).map(|number| number.to_string()).collect::<Vec<_>>());
-    assert!(read < 60, "{read} lines read");
+    assert!(read < read_max, "{read} lines read");
 }

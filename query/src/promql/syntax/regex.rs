@@ -239,8 +239,16 @@ fn class<'a>(rest: &'a str, out: &mut String) -> Result<&'a str, String> {
 
 /// The expression, which has to match the whole text.
 pub(crate) fn whole(pattern: &str) -> Result<Regex, String> {
-    let translated = translate(pattern)?;
-    regex::RegexBuilder::new(&format!("^{translated}$")).size_limit(PROGRAM_BYTES_MAX).build().map_err(|error| {
+    compiled(pattern, &format!("^{}$", translate(pattern)?))
+}
+
+/// The expression, which may match anywhere in a text, and whose dot takes no line ends.
+pub(crate) fn anywhere(pattern: &str) -> Result<Regex, String> {
+    compiled(pattern, &translate(pattern)?.replacen("(?s:", "(?:", 1))
+}
+
+fn compiled(pattern: &str, translated: &str) -> Result<Regex, String> {
+    regex::RegexBuilder::new(translated).size_limit(PROGRAM_BYTES_MAX).build().map_err(|error| {
         let text = error.to_string();
         let reason = text.lines().last().unwrap_or(&text).trim_start_matches("error: ").to_owned();
         match reason.as_str() {

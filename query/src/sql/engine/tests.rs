@@ -22,12 +22,13 @@ fn query(text: &str, rows: usize, time: Duration) -> Query {
     Query {
         text: text.into(),
         tables: Box::new(move |_| vec![("spans", table(services))]),
+        now_ns: None,
         deadline: Instant::now() + time,
         encoding: Box::new(Json::default()),
     }
 }
 
-fn all(mut answer: Answer) -> Asked {
+fn all(mut answer: RunningQuery) -> Asked {
     let mut text = Vec::new();
     let mut error = None;
     while let Some(chunk) = answer.chunks.blocking_recv() {

@@ -49,6 +49,12 @@ pub(super) fn scan_filter(table: &Table, exprs: &[Expr]) -> ScanFilter {
     filter
 }
 
+/// The filter without what begins after a time, Unix ns.
+pub(super) fn until(mut filter: ScanFilter, until_ns: u64) -> ScanFilter {
+    filter.start_ns = meet(&filter.start_ns, &(0..=until_ns));
+    filter
+}
+
 fn add(filter: &mut ScanFilter, condition: Condition) {
     match condition {
         Condition::Within(column, bounds) if column.is_place_in_time() => {

@@ -37,10 +37,17 @@ pub(super) use parts::Readers;
 /// Tables by their names.
 pub(crate) type Tables = Vec<(&'static str, Arc<dyn TableProvider>)>;
 
-/// The tables of a tenant, all as of the snapshot; planning what to read ends when `stop` says so.
-pub(crate) fn tables(snapshot: &weir_store::Snapshot, tenant: &TenantId, stop: &Arc<Stop>) -> Tables {
+/// The tables of a tenant, all as of the snapshot, without what begins after `until_ns` (Unix ns); planning what to read
+/// ends when `stop` says so.
+pub(crate) fn tables(
+    snapshot: &weir_store::Snapshot,
+    tenant: &TenantId,
+    until_ns: Option<u64>,
+    stop: &Arc<Stop>,
+) -> Tables {
     let provider = |table: &'static columns::Table| -> Arc<dyn TableProvider> {
-        Arc::new(provider::SignalTable::new(table, snapshot.clone(), tenant.clone(), Arc::clone(stop)))
+        let rows = (snapshot.clone(), tenant.clone(), until_ns.unwrap_or(u64::MAX));
+        Arc::new(provider::SignalTable::new(table, rows, Arc::clone(stop)))
     };
     columns::TABLES.iter().map(|table| (table.name, provider(table))).collect()
 }

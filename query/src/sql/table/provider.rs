@@ -24,12 +24,19 @@ pub(super) struct SignalTable {
     schema: SchemaRef,
     snapshot: Snapshot,
     tenant: TenantId,
+    /// The last time at which a row may begin, Unix ns.
+    until_ns: u64,
     stop: Arc<Stop>,
 }
 
 impl SignalTable {
-    pub(super) fn new(table: &'static Table, snapshot: Snapshot, tenant: TenantId, stop: Arc<Stop>) -> Self {
-        Self { table, schema: table.schema(), snapshot, tenant, stop }
+    /// Rows of a snapshot, of a tenant, that begin by a time.
+    pub(super) fn new(
+        table: &'static Table,
+        (snapshot, tenant, until_ns): (Snapshot, TenantId, u64),
+        stop: Arc<Stop>,
+    ) -> Self {
+        Self { table, schema: table.schema(), snapshot, tenant, until_ns, stop }
     }
 }
 
@@ -65,7 +72,7 @@ impl TableProvider for SignalTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let indexes: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
         let columns = indexes.iter().map(|&at| (self.schema.field(at).name().clone(), self.table.column(at))).collect();
-        let filter = filter::scan_filter(self.table, filters);
+        let filter = filter::until(filter::scan_filter(self.table, filters), self.until_ns);
         let signal = self.table.signal;
         let (snapshot, tenant, stop) = (self.snapshot.clone(), self.tenant.clone(), Arc::clone(&self.stop));
         // Trace indexes are read from disk.

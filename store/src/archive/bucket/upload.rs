@@ -35,13 +35,13 @@ pub struct Uploaded {
 
 /// The file that is uploaded.
 #[derive(Clone)]
-struct Source {
+struct UploadedFile {
     path: PathBuf,
     file: Arc<File>,
     bytes: u64,
 }
 
-impl Source {
+impl UploadedFile {
     async fn open(path: &FilePath) -> Result<Self, BucketError> {
         let owned = path.to_owned();
         let opened = tokio::task::spawn_blocking(move || {
@@ -76,7 +76,7 @@ impl Bucket {
     /// done as well. `crc32c` is the file's when the caller knows it: another one is [`BucketError::Corrupt`], before the
     /// object can be seen.
     pub async fn put_file(&self, key: &str, file: &FilePath, crc32c: Option<u32>) -> Result<Uploaded, BucketError> {
-        let source = Source::open(file).await?;
+        let source = UploadedFile::open(file).await?;
         if source.bytes <= self.shared.options.part_bytes {
             return self.put_small_file(key, &source, crc32c).await;
         }
@@ -106,7 +106,12 @@ impl Bucket {
         Err(damage.unwrap_or_else(|| BucketError::Away { reason: format!("{key}: the upload was lost each time") }))
     }
 
-    async fn put_small_file(&self, key: &str, source: &Source, crc32c: Option<u32>) -> Result<Uploaded, BucketError> {
+    async fn put_small_file(
+        &self,
+        key: &str,
+        source: &UploadedFile,
+        crc32c: Option<u32>,
+    ) -> Result<Uploaded, BucketError> {
         let mut damage = None;
         for _ in 0..UPLOADS_MAX {
             let (crc, put) = self.put_at_once(key, source, crc32c).await?;
@@ -123,7 +128,12 @@ impl Bucket {
     }
 
     /// Puts the file with one request. Its memory is given back before it is read again, which takes some too.
-    async fn put_at_once(&self, key: &str, source: &Source, crc32c: Option<u32>) -> Result<(u32, Put), BucketError> {
+    async fn put_at_once(
+        &self,
+        key: &str,
+        source: &UploadedFile,
+        crc32c: Option<u32>,
+    ) -> Result<(u32, Put), BucketError> {
         let _held = self.hold(source.bytes).await;
         let content = source.read(0..source.bytes).await?;
         let crc = crc32c::crc32c(&content);
@@ -135,7 +145,7 @@ impl Bucket {
     async fn accept_there(
         &self,
         key: &str,
-        source: &Source,
+        source: &UploadedFile,
         bytes: u64,
         crc32c: Option<u32>,
     ) -> Result<Uploaded, BucketError> {
@@ -156,7 +166,7 @@ impl Bucket {
     }
 
     /// One multipart upload, from its beginning to its completion.
-    async fn upload(&self, key: &str, source: &Source, crc32c: Option<u32>) -> Result<Sent, BucketError> {
+    async fn upload(&self, key: &str, source: &UploadedFile, crc32c: Option<u32>) -> Result<Sent, BucketError> {
         let path = self.path(key)?;
         let store = &self.shared.store;
         let create = || async { store.create_multipart(&path).await.map_err(|error| Failure::of(key, error)) };
@@ -212,7 +222,7 @@ impl Bucket {
     /// One upload in parts without a look at what is there. Whether it was ours that was completed.
     #[cfg(test)]
     pub(super) async fn upload_for_test(&self, key: &str, file: &FilePath) -> Result<bool, BucketError> {
-        let source = Source::open(file).await?;
+        let source = UploadedFile::open(file).await?;
         Ok(matches!(self.upload(key, &source, None).await?, Sent::Done(_)))
     }
 
@@ -221,7 +231,7 @@ impl Bucket {
         key: &str,
         path: &Path,
         id: &MultipartId,
-        source: &Source,
+        source: &UploadedFile,
         number: usize,
         range: Range<u64>,
     ) -> Result<(PartId, u32, usize), BucketError> {
@@ -248,7 +258,7 @@ impl Bucket {
 
     /// Compares the object with the file; a difference is found twice before it counts, since an answer may be damaged on
     /// its way too.
-    async fn read_back(&self, key: &str, source: &Source, crc: u32) -> Result<(), BucketError> {
+    async fn read_back(&self, key: &str, source: &UploadedFile, crc: u32) -> Result<(), BucketError> {
         let head = self.head(key).await?;
         if head.bytes != source.bytes {
             let reason = format!("{} bytes arrived of {}", head.bytes, source.bytes);
@@ -287,7 +297,7 @@ impl Bucket {
     }
 
     /// Compares the beginning, the end and some pieces between.
-    async fn compare_pieces(&self, key: &str, source: &Source) -> Result<(), BucketError> {
+    async fn compare_pieces(&self, key: &str, source: &UploadedFile) -> Result<(), BucketError> {
         let step = (source.bytes / PIECES).max(PIECE_BYTES);
         let last = source.bytes.saturating_sub(PIECE_BYTES)..source.bytes;
         let starts = (0..PIECES).map(|at| at * step).take_while(|start| *start < source.bytes);
@@ -311,7 +321,7 @@ impl Bucket {
 }
 
 /// The file on the disk is what the caller thinks that it is.
-fn check(key: &str, source: &Source, found: u32, expected: Option<u32>) -> Result<(), BucketError> {
+fn check(key: &str, source: &UploadedFile, found: u32, expected: Option<u32>) -> Result<(), BucketError> {
     match expected {
         Some(expected) if expected != found => Err(BucketError::Corrupt {
             key: key.to_owned(),

@@ -1,15 +1,19 @@
-//! A series' unsealed samples: a chunk for each journal file, and beside it what does not fit one.
+//! A series' unsealed samples: a chunk for each journal file, and beside them what does not fit one.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use weir_proto::metrics::Histogram;
 
-use super::{marks::Marks, series::Series};
+use super::{
+    blocks::Blocks,
+    chunks::{ChunkView, ClosedChunk, OpenChunk},
+    series::Series,
+};
 use crate::{
     journal::Fields,
     samples::{
         SeriesSamples, TimedHistogram,
-        chunk::{Chunk, Samples},
+        chunk::{ChunkBytes, Samples},
         histogram::{histogram, put_histogram},
     },
 };
@@ -27,9 +31,9 @@ pub(crate) enum Taken {
 
 /// Where a sample comes from.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Arrival {
-    /// The journal file.
-    pub(crate) file: u32,
+pub(crate) struct Arrival<'f> {
+    /// Those of its journal file.
+    pub(crate) blocks: &'f Arc<Blocks>,
     /// Its frame's position there.
     pub(crate) position: u32,
     /// Every snapshot sees the frames of the file up to here.
@@ -52,19 +56,12 @@ pub(crate) struct Recovered {
 /// Samples in the order of their files.
 #[derive(Debug, Default)]
 pub(super) struct SeriesData {
-    pub(super) chunks: Vec<FileChunk>,
+    /// Of the newest file that had some.
+    open: Option<OpenChunk>,
+    /// Of files before it, oldest first.
+    #[expect(clippy::box_collection, reason = "there are very many, and they have some while a file is sealed")]
+    closed: Option<Box<Vec<ClosedChunk>>>,
     pub(super) beside: Option<Box<Beside>>,
-}
-
-/// The floats that one file brought in ascending order.
-#[derive(Debug)]
-pub(super) struct FileChunk {
-    pub(super) file: u32,
-    pub(super) marks: Marks,
-    pub(super) chunk: Chunk,
-    /// From which sample on counting began when; empty where nobody says.
-    #[expect(clippy::box_collection, reason = "there are very many, and few have one")]
-    pub(super) starts: Option<Box<Vec<(u32, i64)>>>,
 }
 
 /// Samples that are rare.
@@ -88,7 +85,7 @@ pub(super) struct Single<V> {
 
 impl Series {
     /// Adds a float.
-    pub(crate) fn add_float(&self, arrival: Arrival, (time_ms, start_ms): (i64, i64), value: f64) -> Taken {
+    pub(crate) fn add_float(&self, arrival: Arrival<'_>, (time_ms, start_ms): (i64, i64), value: f64) -> Taken {
         let mut data = self.data.lock();
         if time_ms <= self.last_ms() {
             if let Some(found) = data.float_at(time_ms) {
@@ -105,7 +102,7 @@ impl Series {
     }
 
     /// Adds floats of a file that is read again, when there is no snapshot yet; answers how many are new.
-    pub(crate) fn add_recovered(&self, file: u32, rows: impl Iterator<Item = Recovered>) -> u64 {
+    pub(crate) fn add_recovered(&self, blocks: &Arc<Blocks>, rows: impl Iterator<Item = Recovered>) -> u64 {
         let mut data = self.data.lock();
         let mut last_ms = self.last_ms();
         let mut stored = 0;
@@ -115,7 +112,7 @@ impl Series {
             } else if data.float_at(time_ms).is_some() || data.histogram_at(time_ms).is_some() {
                 continue;
             }
-            data.add_float(Arrival { file, position, seen: position }, (time_ms, start_ms), value);
+            data.add_float(Arrival { blocks, position, seen: position }, (time_ms, start_ms), value);
             stored += 1;
         }
         self.last_ms.store(last_ms, Ordering::Relaxed);
@@ -125,7 +122,7 @@ impl Series {
     /// Adds a histogram.
     pub(crate) fn add_histogram(
         &self,
-        arrival: Arrival,
+        arrival: Arrival<'_>,
         (time_ms, start_ms): (i64, i64),
         histogram: &Histogram,
     ) -> Taken {
@@ -139,7 +136,7 @@ impl Series {
         } else {
             self.last_ms.store(time_ms, Ordering::Relaxed);
         }
-        let Arrival { file, position, .. } = arrival;
+        let (file, position) = (arrival.file(), arrival.position);
         let single = Single { file, position, time_ms, start_ms, value: bytes.into() };
         data.beside.get_or_insert_default().histograms.push(single);
         Taken::Stored
@@ -168,12 +165,8 @@ impl Series {
         self.data.lock().histogram_taken(time_ms, &bytes).unwrap_or(Taken::Stored)
     }
 
-    /// Hands over what a closed file brought: its chunk and where counting began, and what lies beside it, in time order.
-    pub(crate) fn of_file<T>(
-        &self,
-        file: u32,
-        take: impl FnOnce(Option<(&Chunk, &[(u32, i64)])>, SeriesSamples) -> T,
-    ) -> T {
+    /// Hands over what a closed file brought: its chunk, and what lies beside it, in time order.
+    pub(crate) fn of_file<T>(&self, file: u32, take: impl FnOnce(Option<ChunkBytes<'_>>, SeriesSamples) -> T) -> T {
         let data = self.data.lock();
         let mut rest = SeriesSamples::default();
         if let Some(beside) = &data.beside {
@@ -187,18 +180,23 @@ impl Series {
             }));
             rest.settle(0, 0);
         }
-        let chunk = data.chunks.iter().find(|chunk| chunk.file == file);
-        let starts = |chunk: &FileChunk| chunk.starts.as_ref().map_or(Vec::new(), |starts| starts.to_vec());
-        let chunk = chunk.map(|chunk| (&chunk.chunk, starts(chunk)));
-        take(chunk.as_ref().map(|(chunk, starts)| (*chunk, &starts[..])), rest)
+        match data.chunks().find(|chunk| chunk.file() == file) {
+            Some(chunk) => chunk.whole(|chunk| take(Some(chunk), rest)),
+            None => take(None, rest),
+        }
     }
 
     /// Lets go of the samples of files numbered below; answers whether nothing is left.
     pub(crate) fn forget_before(&self, first_kept: u32) -> bool {
         let mut data = self.data.lock();
-        if data.chunks.iter().any(|chunk| chunk.file < first_kept) {
-            data.chunks.retain(|chunk| chunk.file >= first_kept);
-            data.chunks.shrink_to_fit();
+        if let Some(closed) = &mut data.closed {
+            closed.retain(|chunk| chunk.file() >= first_kept);
+            if closed.is_empty() {
+                data.closed = None;
+            }
+        }
+        if data.open.as_ref().is_some_and(|open| open.file() < first_kept) {
+            data.open = None;
         }
         if let Some(beside) = &mut data.beside {
             beside.late.retain(|single| single.file >= first_kept);
@@ -225,43 +223,53 @@ impl Found {
     }
 }
 
+impl Arrival<'_> {
+    /// The journal file's number.
+    pub(crate) fn file(&self) -> u32 {
+        self.blocks.file()
+    }
+}
+
 impl SeriesData {
     fn is_empty(&self) -> bool {
-        self.chunks.is_empty() && self.beside.is_none()
+        self.open.is_none() && self.closed.is_none() && self.beside.is_none()
     }
 
-    fn add_float(&mut self, arrival: Arrival, (time_ms, start_ms): (i64, i64), value: f64) {
-        let Arrival { file, position, seen } = arrival;
-        let is_new = self.chunks.last().is_none_or(|chunk| chunk.file != file);
-        if is_new {
-            // Nothing is added to the one before any more.
-            if let Some(before) = self.chunks.last_mut() {
-                before.chunk.shrink();
-            }
-            self.chunks.reserve_exact(1);
-            self.chunks.push(FileChunk { file, marks: Marks::default(), chunk: Chunk::default(), starts: None });
+    /// In the order of their files.
+    pub(super) fn chunks(&self) -> impl DoubleEndedIterator<Item = ChunkView<'_>> {
+        let closed = self.closed.iter().flat_map(|closed| closed.iter());
+        closed.map(ClosedChunk::view).chain(self.open.iter().map(OpenChunk::view))
+    }
+
+    fn add_float(&mut self, arrival: Arrival<'_>, (time_ms, start_ms): (i64, i64), value: f64) {
+        let Arrival { blocks, position, seen } = arrival;
+        if let Some(before) = self.open.take_if(|open| open.file() != blocks.file()) {
+            let closed = self.closed.get_or_insert_default();
+            closed.reserve_exact(1);
+            closed.push(before.close());
         }
-        let chunk = self.chunks.last_mut().expect("there is one of this file now");
-        if chunk.chunk.len() > 0 && time_ms <= chunk.chunk.last_ms() {
-            let single = Single { file, position, time_ms, start_ms, value };
+        let open = self.open.get_or_insert_with(|| OpenChunk::new(blocks.clone()));
+        if open.is_before(time_ms) {
+            open.push((position, seen), (time_ms, start_ms), value);
+        } else {
+            let single = Single { file: blocks.file(), position, time_ms, start_ms, value };
             self.beside.get_or_insert_default().late.push(single);
-            return;
         }
-        chunk.marks.add(position, chunk.chunk.len(), seen);
-        chunk.note_start(start_ms);
-        chunk.chunk.push(time_ms, value);
     }
 
     fn float_at(&self, time_ms: i64) -> Option<Found> {
-        for FileChunk { chunk, .. } in self.chunks.iter().rev() {
-            if chunk.len() == 0 || time_ms > chunk.last_ms() || time_ms < chunk.first_ms() {
+        for chunk in self.chunks().rev() {
+            if chunk.samples == 0 || time_ms > chunk.last_ms || time_ms < chunk.first_ms {
                 continue;
             }
-            if time_ms == chunk.last_ms() {
-                return Some(Found(chunk.last_value()));
+            if time_ms == chunk.last_ms {
+                return Some(Found(chunk.last_value));
             }
-            let mut samples = Samples::new(chunk.bytes(), chunk.len());
-            if let Some((_, value)) = samples.find(|&(time, _)| time >= time_ms).filter(|&(time, _)| time == time_ms) {
+            let found = chunk.whole(|chunk| {
+                let mut samples = Samples::new(chunk.bytes, chunk.samples);
+                samples.find(|&(time, _)| time >= time_ms).filter(|&(time, _)| time == time_ms)
+            });
+            if let Some((_, value)) = found {
                 return Some(Found(value));
             }
         }
@@ -283,29 +291,16 @@ impl SeriesData {
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        let chunks = self.chunks.capacity() * size_of::<FileChunk>();
-        let of_chunks: usize = self.chunks.iter().map(FileChunk::heap_bytes).sum();
+        let closed = self.closed.as_ref().map_or(0, |closed| 24 + closed.capacity() * size_of::<ClosedChunk>());
+        let of_closed: usize = self.closed.iter().flat_map(|closed| closed.iter()).map(ClosedChunk::heap_bytes).sum();
+        let of_open = self.open.as_ref().map_or(0, OpenChunk::heap_bytes);
         let beside = self.beside.as_ref().map_or(0, |beside| {
             let histograms: usize = beside.histograms.iter().map(|single| single.value.len()).sum();
             let singles = beside.late.capacity() * size_of::<Single<f64>>()
                 + beside.histograms.capacity() * size_of::<Single<Box<[u8]>>>();
             histograms + singles
         });
-        chunks + of_chunks + beside
-    }
-}
-
-impl FileChunk {
-    fn note_start(&mut self, start_ms: i64) {
-        let known = self.starts.as_ref().and_then(|starts| starts.last()).map_or(0, |&(_, known)| known);
-        if known != start_ms {
-            self.starts.get_or_insert_default().push((self.chunk.len(), start_ms));
-        }
-    }
-
-    fn heap_bytes(&self) -> usize {
-        let starts = self.starts.as_ref().map_or(0, |starts| 24 + starts.capacity() * 16);
-        self.chunk.heap_bytes() + self.marks.heap_bytes() + starts
+        closed + of_closed + of_open + beside
     }
 }
 

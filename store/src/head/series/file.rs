@@ -12,7 +12,7 @@ use weir_proto::{
     metrics::{Exemplar, Metadata},
 };
 
-use super::{data::Arrival, registry::SeriesLimits, series::SeriesRef};
+use super::{blocks::Blocks, data::Arrival, registry::SeriesLimits, series::SeriesRef};
 use crate::{
     journal::{FrameHeader, JournalFile, Tallies},
     ledger::{Tally, tally_of_frame},
@@ -27,7 +27,7 @@ static EXEMPLARS_REFUSED: LazyLock<IntCounter> = LazyLock::new(|| {
 /// One journal file that is not sealed.
 #[derive(Debug)]
 pub(crate) struct SeriesFile {
-    number: u32,
+    blocks: Arc<Blocks>,
     journal: Arc<JournalFile>,
     /// Of a tenant; further ones are not kept.
     exemplars_max: usize,
@@ -76,13 +76,18 @@ pub(crate) struct Arrived {
 impl SeriesFile {
     /// A file of which nothing was read yet.
     pub(crate) fn new(journal: Arc<JournalFile>, limits: SeriesLimits) -> Self {
-        let (number, exemplars_max) = (journal.number(), limits.exemplars_max);
-        Self { number, journal, exemplars_max, state: Mutex::default() }
+        let blocks = Arc::new(Blocks::new(journal.number()));
+        Self { blocks, journal, exemplars_max: limits.exemplars_max, state: Mutex::default() }
     }
 
     /// The journal file's number.
     pub(crate) fn number(&self) -> u32 {
-        self.number
+        self.blocks.file()
+    }
+
+    /// Where its samples' bytes go.
+    pub(crate) fn blocks(&self) -> &Arc<Blocks> {
+        &self.blocks
     }
 
     /// The journal file itself.
@@ -91,13 +96,13 @@ impl SeriesFile {
     }
 
     /// Adds what a frame brought. `seen` is the file's position up to which every snapshot sees.
-    pub(crate) fn add(&self, arrival: Arrival, header: &FrameHeader, arrived: Arrived) {
+    pub(crate) fn add(&self, arrival: Arrival<'_>, header: &FrameHeader, arrived: Arrived) {
         let mut state = self.state.lock();
         let mut tally = tally_of_frame(header);
         tally.damaged = arrived.damaged.min(tally.kept);
         tally.kept -= tally.damaged;
         state.tallies.entry(header.tenant.clone()).or_default().add(&tally);
-        let offset = Offset::new(arrival.file, arrival.position);
+        let offset = Offset::new(arrival.file(), arrival.position);
         while state.frames.front().is_some_and(|(frame, ..)| frame.position() <= arrival.seen) {
             state.frames.pop_front();
         }

@@ -1,9 +1,6 @@
 //! Reads a series' unsealed samples as a snapshot has them.
 
-use super::{
-    data::{FileChunk, Single},
-    series::Series,
-};
+use super::{chunks::ChunkView, data::Single, series::Series};
 use crate::{
     offset::Offset,
     samples::{SeriesSamples, TimedHistogram, chunk::Samples},
@@ -31,8 +28,8 @@ impl HeadCut {
         self.position_in(single.file).is_some_and(|position| single.position <= position)
     }
 
-    fn visible(&self, chunk: &FileChunk) -> u32 {
-        self.position_in(chunk.file).map_or(0, |position| chunk.marks.visible(chunk.chunk.len(), position))
+    fn visible(&self, chunk: &ChunkView<'_>) -> u32 {
+        self.position_in(chunk.file()).map_or(0, |position| chunk.visible(position))
     }
 }
 
@@ -40,23 +37,22 @@ impl Series {
     /// How many chunks it has in memory, and the times of the earliest and the latest sample; `None` without any.
     pub(crate) fn extent(&self) -> Option<(u64, i64, i64)> {
         let data = self.data.lock();
-        let chunks = data.chunks.iter().map(|chunk| (chunk.chunk.first_ms(), chunk.chunk.last_ms()));
+        let chunks = data.chunks().map(|chunk| (chunk.first_ms, chunk.last_ms));
         let beside = data.beside.iter().flat_map(|beside| {
             let late = beside.late.iter().map(|single| single.time_ms);
             late.chain(beside.histograms.iter().map(|single| single.time_ms)).map(|time_ms| (time_ms, time_ms))
         });
         let (first, last) = chunks.chain(beside).reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))?;
-        Some((data.chunks.len().max(1) as u64, first, last))
+        Some((data.chunks().count().max(1) as u64, first, last))
     }
 
     /// Whether there may be a visible sample from `from_ms` to `to_ms`, both included. Where it says no there is none.
     pub(crate) fn overlaps(&self, cut: &HeadCut, from_ms: i64, to_ms: i64) -> bool {
         let within = |time_ms| (from_ms..=to_ms).contains(&time_ms);
         let data = self.data.lock();
-        let chunk_overlaps = |chunk: &FileChunk| {
-            chunk.chunk.first_ms() <= to_ms && chunk.chunk.last_ms() >= from_ms && cut.visible(chunk) > 0
-        };
-        data.chunks.iter().any(chunk_overlaps)
+        let chunk_overlaps =
+            |chunk: ChunkView<'_>| chunk.first_ms <= to_ms && chunk.last_ms >= from_ms && cut.visible(&chunk) > 0;
+        data.chunks().any(chunk_overlaps)
             || data.beside.as_ref().is_some_and(|beside| {
                 beside.late.iter().any(|single| within(single.time_ms) && cut.shows(single))
                     || beside.histograms.iter().any(|single| within(single.time_ms) && cut.shows(single))
@@ -66,13 +62,14 @@ impl Series {
     /// Appends the visible samples from `from_ms` to `to_ms`, in the order of their files; within one those that came in order first.
     pub(crate) fn read(&self, cut: &HeadCut, (from_ms, to_ms): (i64, i64), into: &mut SeriesSamples) {
         let data = self.data.lock();
-        for chunk in &data.chunks {
-            let visible = cut.visible(chunk);
-            if visible == 0 || chunk.chunk.first_ms() > to_ms || chunk.chunk.last_ms() < from_ms {
+        for chunk in data.chunks() {
+            let visible = cut.visible(&chunk);
+            if visible == 0 || chunk.first_ms > to_ms || chunk.last_ms < from_ms {
                 continue;
             }
-            let starts = chunk.starts.as_ref().map_or(&[][..], |starts| &starts[..]);
-            into.append_chunk(Samples::new(chunk.chunk.bytes(), visible), starts, (from_ms, to_ms));
+            chunk.whole(|chunk| {
+                into.append_chunk(Samples::new(chunk.bytes, visible), chunk.starts, (from_ms, to_ms));
+            });
         }
         let Some(beside) = &data.beside else { return };
         for single in &beside.late {

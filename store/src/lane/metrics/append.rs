@@ -28,9 +28,13 @@ pub(crate) async fn append(shared: &Shared, mut batch: MetricsBatch) -> Result<M
     {
         return Ok(appended);
     }
+    let is_patient = batch.is_patient;
     let entry = entry(batch, places, appended);
     let outcome = entry.attachment.outcome.clone();
-    shared.metrics.append_entry(entry).await?;
+    match is_patient {
+        true => shared.metrics.append_patiently(entry).await?,
+        false => shared.metrics.append_entry(entry).await?,
+    }
     let appended = std::mem::take(&mut *outcome.lock());
     Ok(appended)
 }

@@ -29,6 +29,8 @@ pub struct MetricsBatch {
     pub rejected: Vec<(RejectReason, u32)>,
     /// What whoever writes wants to find again, durable together with the samples.
     pub notes: Vec<Note>,
+    /// Nobody waits for an answer: it may wait four times `commit_delay_max` for others to share its sync.
+    pub is_patient: bool,
 }
 
 impl MetricsBatch {
@@ -43,6 +45,7 @@ impl MetricsBatch {
             metadata: Vec::new(),
             rejected: Vec::new(),
             notes: Vec::new(),
+            is_patient: false,
         }
     }
 }

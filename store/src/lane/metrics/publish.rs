@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::batch::SentFrame;
 use crate::{
-    head::{Arrival, Arrived, SeriesFile, Taken},
+    head::{Arrival, Arrived, Blocks, SeriesFile, Taken},
     journal::Committed,
     offset::Offset,
     snapshot::{
@@ -36,10 +36,10 @@ fn publish(views: &Views, horizons: &mut Horizons, committed: Vec<Committed<Sent
                 files[files.len() - 1].clone()
             }
         };
-        let arrival = arrival(frame.offset, seen);
+        let arrival = arrival(file.blocks(), frame.offset, seen);
         let (header, sent) = (frame.entry.header, frame.entry.attachment);
         if let Some(version) = sent.families_version {
-            registry.tenant(&header.tenant).set_families_written(arrival.file, version);
+            registry.tenant(&header.tenant).set_families_written(arrival.file(), version);
         }
         registry.tenant(&header.tenant).note(&sent.notes);
         let arrived = add_samples(arrival, sent);
@@ -54,34 +54,35 @@ fn publish(views: &Views, horizons: &mut Horizons, committed: Vec<Committed<Sent
     });
 }
 
-fn arrival(offset: Offset, seen: Offset) -> Arrival {
+fn arrival(blocks: &Arc<Blocks>, offset: Offset, seen: Offset) -> Arrival<'_> {
     let seen = if seen.file() == offset.file() { seen.position() } else { 0 };
-    Arrival { file: offset.file(), position: offset.position(), seen }
+    Arrival { blocks, position: offset.position(), seen }
 }
 
-fn add_samples(arrival: Arrival, sent: SentFrame) -> Arrived {
+fn add_samples(arrival: Arrival<'_>, sent: SentFrame) -> Arrived {
+    let file = arrival.file();
     let mut arrived = Arrived::default();
     let mut outcome = sent.outcome.lock();
     for (index, sample) in sent.floats.iter().enumerate() {
         let series = &sample.series.0;
-        series.set_defined(arrival.file);
+        series.set_defined(file);
         let taken = series.add_float(arrival, (sample.time_ms, sample.start_ms), sample.value);
         outcome.count(taken, sent.float_index(index));
         if taken == Taken::Stored {
-            arrived.count(&sample.series, arrival.file);
+            arrived.count(&sample.series, file);
         }
     }
     for (index, sample) in sent.histograms.iter().enumerate() {
         let series = &sample.series.0;
-        series.set_defined(arrival.file);
+        series.set_defined(file);
         let taken = series.add_histogram(arrival, (sample.time_ms, sample.start_ms), &sample.histogram);
         outcome.count(taken, sent.histogram_index(index));
         if taken == Taken::Stored {
-            arrived.count(&sample.series, arrival.file);
+            arrived.count(&sample.series, file);
         }
     }
     drop(outcome);
-    sent.exemplars.iter().for_each(|(series, _)| series.0.set_defined(arrival.file));
+    sent.exemplars.iter().for_each(|(series, _)| series.0.set_defined(file));
     arrived.exemplars = sent.exemplars;
     arrived.metadata = sent.families;
     arrived

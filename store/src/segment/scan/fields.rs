@@ -18,7 +18,7 @@ use crate::{
     segment::{
         SegmentError,
         chunk_reader::ChunkReader,
-        field_column::write_word,
+        field_column::{int_of, write_word},
         schema::{BODY_PREFIX, lines},
         template::{Slot, Template},
     },
@@ -42,7 +42,7 @@ pub(super) struct TemplatedRows<'a> {
 
 /// Where a row of some template has a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
+struct ValueAt {
     column: usize,
     slot: Slot,
 }
@@ -107,7 +107,7 @@ impl<'a> TemplatedRows<'a> {
     }
 
     /// Of each template, by code, where the fields lie that `is_wanted`, in the order that it gives them.
-    fn places(&self, is_wanted: impl Fn(&[u8]) -> Option<usize>) -> Result<Vec<Vec<Place>>, SegmentError> {
+    fn places(&self, is_wanted: impl Fn(&[u8]) -> Option<usize>) -> Result<Vec<Vec<ValueAt>>, SegmentError> {
         let mut numbers: HashMap<&[u8], usize> = HashMap::new();
         for (number, spec) in self.reader.specs.iter().enumerate() {
             if let Some(name) = spec.name.strip_prefix(BODY_PREFIX) {
@@ -117,11 +117,11 @@ impl<'a> TemplatedRows<'a> {
         let mut all = vec![Vec::new(); self.templates.len()];
         for (places, template) in all.iter_mut().zip(&self.templates) {
             let Some(template) = template else { continue };
-            let mut found: Vec<(usize, Place)> = Vec::new();
+            let mut found: Vec<(usize, ValueAt)> = Vec::new();
             for (name, &slot) in template.names.iter().zip(&template.slots) {
                 let Some(rank) = is_wanted(name) else { continue };
                 let column = *numbers.get(&**name).ok_or_else(|| self.missing())?;
-                found.push((rank, Place { column, slot }));
+                found.push((rank, ValueAt { column, slot }));
             }
             // Of equal ranks the first in the body comes first.
             found.sort_by_key(|(rank, _)| *rank);
@@ -135,7 +135,7 @@ impl<'a> TemplatedRows<'a> {
     }
 
     /// The columns of these places, which then name them by their numbers here.
-    fn columns(&self, places: &mut [Vec<Place>]) -> Result<Vec<FieldValues>, SegmentError> {
+    fn columns(&self, places: &mut [Vec<ValueAt>]) -> Result<Vec<FieldValues>, SegmentError> {
         let (mut columns, mut numbers) = (Vec::new(), HashMap::new());
         for place in places.iter_mut().flatten() {
             place.column = match numbers.entry(place.column) {
@@ -176,7 +176,7 @@ impl<'a> TemplatedRows<'a> {
     }
 
     /// The column that every template has the field in, and nothing else, where lists are not among its values.
-    fn only_column(&self, places: &[Vec<Place>]) -> Option<usize> {
+    fn only_column(&self, places: &[Vec<ValueAt>]) -> Option<usize> {
         let mut only = None;
         for (places, template) in places.iter().zip(&self.templates) {
             if template.is_none() {
@@ -190,6 +190,29 @@ impl<'a> TemplatedRows<'a> {
             }
         }
         only
+    }
+
+    /// The positions of the rows whose field with this label is written so, and of those that are not told; `None` unless the field is a
+    /// column of whole numbers in every template, of which no text need be made.
+    pub(super) fn rows_with_int(&self, label: &str, text: &str) -> Result<Option<Vec<u32>>, SegmentError> {
+        let places = self.places(|name| (label_of_field(name).as_deref() == Some(label)).then_some(0))?;
+        let is_int = |column: &usize| self.reader.specs[*column].kind == Kind::Int64;
+        let Some(column) = self.only_column(&places).filter(is_int) else { return Ok(None) };
+        let values = gather::read(self.reader, self.group, column, self.rows)?;
+        let Values::Words(words) = &values.values else { return Ok(None) };
+        let mut kept: Vec<u32> = Vec::new();
+        // Written otherwise, as 007, it is no number's text.
+        if let Some(int) = int_of(text.as_bytes()).filter(|int| int.to_string() == text) {
+            let wanted = int as u64;
+            kept.extend((0..words.len()).filter(|&at| words[at] == wanted).map(|at| values.row(at)));
+        }
+        let told = kept.len();
+        kept.extend((0..).zip(&self.codes).filter(|(_, code)| **code == UNTOLD).map(|(row, _)| row));
+        if told < kept.len() {
+            kept.sort_unstable();
+            kept.dedup();
+        }
+        Ok(Some(kept))
     }
 
     /// Calls `keep` with each row that is told, and whether it passes: by the text of the first field that has this label, or by a number.

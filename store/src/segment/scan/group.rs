@@ -43,7 +43,7 @@ pub(crate) struct NarrowedRows {
 
 impl Segment {
     /// The rows of a part that fulfil the request's filter, as far as they are needed.
-    pub(crate) fn read_part(
+    pub fn read_part(
         &self,
         part: &SegmentPart,
         request: &ScanRequest,
@@ -68,7 +68,7 @@ impl Segment {
         let file = self.open_rows()?;
         let reader = self.reader(&file);
         let narrowing = Narrowing::new(self, &reader, part.group, part.rows.clone(), counts);
-        let (narrowed, resources) = narrowing.run(&request.filter, bounds.start_min_ns)?;
+        let (narrowed, resources) = narrowing.run(&request.filter, bounds)?;
         let before = narrowed.len();
         let rows = enough(&reader, part.group, narrowed, bounds)?;
         let resources = resources.filter(|_| rows.len() == before);

@@ -19,13 +19,14 @@ mod passing;
 mod prune;
 mod resources;
 mod rows;
+mod tagged;
 
 pub use attribute::attribute_in_json;
 pub(crate) use body::{BodyField, last_part, passes as field_passes, structured_text};
 pub(crate) use group::NarrowedRows;
 pub(crate) use line_rows::{LineScanRows, write_resource};
 pub(crate) use passing::{is_string_only, passes};
-pub(crate) use prune::SegmentPart;
+pub use prune::SegmentPart;
 pub(super) use prune::within;
 pub(crate) use rows::{HeadRow, ScanRows};
 

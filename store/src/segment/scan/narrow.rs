@@ -14,13 +14,14 @@ use super::{
     group::attributes_named,
     labels, passing,
     resources::{self, Classes, position},
+    tagged::Tags,
 };
 use crate::{
     ask::{
         field_test::FieldTest,
         filter::{AttributeCondition, AttributeTest, ResourceTest, ScanFilter},
         pruned::ReadCounts,
-        request::ScanColumn,
+        request::{ReadBounds, ScanColumn},
     },
     columns::{Column, Values},
     segment::{
@@ -29,6 +30,7 @@ use crate::{
         chunk_reader::{Block, ChunkReader},
         schema::{BODY_PREFIX, lines},
         selection::Selection,
+        tags::TaggedRows,
     },
 };
 
@@ -63,12 +65,15 @@ impl<'a> Narrowing<'a> {
         Self { segment, reader, group, counts, selection, resources: None }
     }
 
-    /// The rows that fulfil the filter and start at or after `start_min_ns`; their resources, where these were read and no row was left out.
+    /// The rows that fulfil the filter, perhaps without some that the bounds leave out; their resources, where these were read and no row
+    /// was left out.
     pub(super) fn run(
         mut self,
         filter: &ScanFilter,
-        start_min_ns: u64,
+        bounds: &ReadBounds,
     ) -> Result<(ChosenRows, Option<Column>), SegmentError> {
+        let tagged = TaggedRows { segment: self.segment, reader: self.reader, group: self.group };
+        let Some(tags) = Tags::of(filter, &tagged)? else { return Ok((ChosenRows::Some(Vec::new()), None)) };
         if let Some(ids) = &filter.trace_ids {
             self.bytes(self.reader.table.trace_id, |id| ids.iter().any(|wanted| wanted.0 == *id))?;
         }
@@ -76,7 +81,7 @@ impl<'a> Narrowing<'a> {
         self.texts(&ScanColumn::Name, filter.names.as_deref())?;
         self.numbers(&ScanColumn::Kind, filter.kinds.as_deref())?;
         self.numbers(&ScanColumn::StatusCode, filter.status_codes.as_deref())?;
-        let start_ns = start_min_ns.max(*filter.start_ns.start())..=*filter.start_ns.end();
+        let start_ns = bounds.start_min_ns.max(*filter.start_ns.start())..=*filter.start_ns.end();
         self.bounds(self.reader.table.time, start_ns)?;
         if let Some(durations) = fixed_column(self.reader.table, &ScanColumn::Duration) {
             self.bounds(durations, filter.duration_ns.clone())?;
@@ -90,13 +95,19 @@ impl<'a> Narrowing<'a> {
         for condition in &filter.attributes {
             self.attribute(condition)?;
         }
+        tags.narrow(&tagged, bounds.newest, &mut self.selection)?;
+        // One text of many leaves few rows to look at resources for.
+        let (choosy, others): (Vec<_>, Vec<_>) = filter.fields.iter().partition(|test| test.only_text().is_some());
+        for test in choosy {
+            self.field(test)?;
+        }
         if let Some(test) = &filter.resources {
             self.resources(test)?;
         }
         for test in &filter.beside {
             self.keep_beside(test)?;
         }
-        for test in &filter.fields {
+        for test in others {
             self.field(test)?;
         }
         self.bodies(&wanted)?;
@@ -159,6 +170,9 @@ impl<'a> Narrowing<'a> {
 
     fn texts(&mut self, column: &ScanColumn, wanted: Option<&[String]>) -> Result<(), SegmentError> {
         let (Some(wanted), Some(column)) = (wanted, fixed_column(self.reader.table, column)) else { return Ok(()) };
+        if !self.selection.is_empty() && !self.bloom_allows(column, wanted)?.unwrap_or(true) {
+            self.selection = self.none();
+        }
         self.bytes(column, |text| wanted.iter().any(|wanted| wanted.as_bytes() == text))
     }
 
@@ -220,7 +234,7 @@ impl<'a> Narrowing<'a> {
         let mut found = self.none();
         let rows: Vec<u32> = self.selection.iter().collect();
         for (at, &source) in sources.iter().enumerate() {
-            if !passing::source_may_pass(self.reader, self.group, source, test) || !self.bloom_allows(source, test)? {
+            if !passing::source_may_pass(self.reader, self.group, source, test) || !self.source_allows(source, test)? {
                 continue;
             }
             let mut here = self.none();
@@ -246,11 +260,19 @@ impl<'a> Narrowing<'a> {
         }
         let rows = ChosenRows::of(&self.selection, self.segment.group_rows(self.group));
         let templated = TemplatedRows::read(self.reader, self.group, &rows)?;
-        let numbers: Vec<u32> = self.selection.iter().collect();
         let is_nowhere = match test.only_text() {
             Some(text) => !self.body_words_allow(&[text])?,
             None => false,
         };
+        // Ids may be labels that lines have from elsewhere.
+        let is_id = matches!(test.label(), "trace_id" | "span_id");
+        if let Some(text) = test.only_text().filter(|_| !is_nowhere && !is_id)
+            && let Some(kept) = templated.rows_with_int(test.label(), text)?
+        {
+            self.keep_positions(&rows, kept);
+            return Ok(());
+        }
+        let numbers: Vec<u32> = self.selection.iter().collect();
         let mut out = self.none();
         if is_nowhere {
             (0..).zip(&numbers).filter(|(at, _)| templated.is_told(*at)).for_each(|(_, &row)| out.insert(row));
@@ -270,6 +292,18 @@ impl<'a> Narrowing<'a> {
         }
         self.selection.leave_out(&out);
         Ok(())
+    }
+
+    /// Keeps the rows at these positions of some, which are those that are left.
+    fn keep_positions(&mut self, rows: &ChosenRows, kept: Vec<u32>) {
+        let mut found = self.none();
+        for position in kept {
+            found.insert(match rows {
+                ChosenRows::All(_) => position,
+                ChosenRows::Some(rows) => rows[position as usize],
+            });
+        }
+        self.selection = found;
     }
 
     /// Keeps rows that have a label beside their body that fits.
@@ -430,20 +464,28 @@ impl<'a> Narrowing<'a> {
     }
 
     /// False when a bloom filter says that the source holds none of the wanted texts.
-    fn bloom_allows(&self, source: Source, test: &AttributeTest) -> Result<bool, SegmentError> {
+    fn source_allows(&self, source: Source, test: &AttributeTest) -> Result<bool, SegmentError> {
         let (AttributeTest::TextIn(texts), Source::Column(column)) = (test, source) else { return Ok(true) };
+        match self.bloom_allows(column, texts)? {
+            Some(allows) => Ok(allows),
+            None => self.words_allow_value(column, texts),
+        }
+    }
+
+    /// Whether a column's bloom filter may hold one of the texts; `None` without one.
+    fn bloom_allows(&self, column: usize, texts: &[String]) -> Result<Option<bool>, SegmentError> {
         let place = (self.group as u32, column as u32);
         let blooms = &self.segment.manifest.blooms;
         let Ok(at) = blooms.binary_search_by_key(&place, |bloom| (bloom.row_group, bloom.column)) else {
-            return self.words_allow_value(column, texts);
+            return Ok(None);
         };
         for text in texts {
             if self.reader.may_contain(self.group, column, blooms[at].crc32c, text.as_bytes())? {
-                return Ok(true);
+                return Ok(Some(true));
             }
         }
         ReadCounts::add(&self.counts.row_groups_by_bloom, 1);
-        Ok(false)
+        Ok(Some(false))
     }
 }
 

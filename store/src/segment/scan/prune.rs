@@ -5,7 +5,7 @@ use std::ops::Range;
 use parquet::file::statistics::Statistics;
 use weir_proto::{Signal, TraceId};
 
-use super::{attribute, fixed_column, labels, passing};
+use super::{attribute, fixed_column, labels, passing, tagged};
 use crate::{
     ask::{filter::ScanFilter, pruned::Pruned, request::ScanColumn},
     segment::{Segment, SegmentError, chunk_reader::ChunkReader, trace_index::joined},
@@ -16,7 +16,7 @@ const TRACES_BETWEEN: usize = if cfg!(debug_assertions) { 4 } else { 64 };
 
 /// Rows of one row group.
 #[derive(Debug, Clone)]
-pub(crate) struct SegmentPart {
+pub struct SegmentPart {
     pub(super) group: usize,
     pub(super) rows: Range<u32>,
     /// Smallest and largest start of the row group, Unix ns.
@@ -39,7 +39,7 @@ impl SegmentPart {
 
 impl Segment {
     /// The parts that may hold such rows. Counts the segment, and what it leaves out, in `pruned`.
-    pub(crate) fn parts(
+    pub fn parts(
         &self,
         filter: &ScanFilter,
         pruned: &mut Pruned,
@@ -59,7 +59,7 @@ impl Segment {
             .attributes
             .iter()
             .all(|condition| !attribute::sources(self, condition.place, &condition.key).is_empty());
-        if !has_attributes {
+        if !has_attributes || !tagged::may_show(self, filter) {
             pruned.segments_by_attribute += 1;
             return Ok(Vec::new());
         }

@@ -79,8 +79,10 @@ impl Classes {
     /// Parts rows whose values differ. Equal texts of a dictionary may have two codes: then there are two classes of them.
     pub(super) fn split(&mut self, column: &Column) {
         let is_dense = column.rows.as_ref().is_none_or(|rows| rows.len() == self.of_row.len());
-        if let (true, Values::Bytes { codes, .. }) = (is_dense, &column.values) {
-            self.split_by_codes(codes);
+        if let (true, Values::Bytes { codes, dictionary }) = (is_dense, &column.values) {
+            if dictionary.len() > 1 {
+                self.split_by_codes(codes);
+            }
             return;
         }
         let mut known: HashMap<(u32, bool, u64), u32, foldhash::fast::FixedState> = HashMap::default();
@@ -121,18 +123,18 @@ impl Classes {
     fn split_by_codes(&mut self, codes: &[u32]) {
         let mut known: HashMap<(u32, u32), u32, foldhash::fast::FixedState> = HashMap::default();
         let mut firsts = Vec::new();
-        let mut last = None;
-        for (row, (class, &code)) in self.of_row.iter_mut().zip(codes).enumerate() {
-            let key = (*class, code);
-            *class = match last {
-                // Rows beside each other are mostly equal.
-                Some((known, class)) if known == key => class,
-                _ => *known.entry(key).or_insert_with(|| {
-                    firsts.push(row as u32);
-                    firsts.len() as u32 - 1
-                }),
-            };
-            last = Some((key, *class));
+        let mut row = 0;
+        while row < self.of_row.len() {
+            // Rows beside each other are mostly equal.
+            let key = (self.of_row[row], codes[row]);
+            let rows = self.of_row[row..].iter().zip(&codes[row..]);
+            let run = rows.take_while(|(class, code)| (**class, **code) == key).count();
+            let class = *known.entry(key).or_insert_with(|| {
+                firsts.push(row as u32);
+                firsts.len() as u32 - 1
+            });
+            self.of_row[row..row + run].fill(class);
+            row += run;
         }
         self.firsts = firsts;
     }

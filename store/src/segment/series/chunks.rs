@@ -9,7 +9,7 @@ use crate::{
     samples::{
         SeriesSamples, TimedHistogram,
         bytes::{count, put_bytes, put_signed, signed, sized},
-        chunk::{Chunk, Samples},
+        chunk::{Chunk, ChunkBytes, Samples},
         histogram::{histogram, put_histogram},
     },
     segment::SegmentError,
@@ -74,12 +74,14 @@ impl EncodedChunk {
     }
 
     /// A chunk as the head has it.
-    pub(crate) fn of_head(chunk: &Chunk, starts: &[(u32, i64)]) -> Self {
-        let mut bytes = vec![HEAD];
-        put_varint(&mut bytes, u64::from(chunk.len()));
-        put_starts(&mut bytes, starts);
-        bytes.extend_from_slice(chunk.bytes());
-        Self::new(chunk.len() as usize, (chunk.first_ms(), chunk.last_ms()), bytes)
+    pub(crate) fn of_head(chunk: ChunkBytes<'_>) -> Self {
+        // Count, starts and checksum beside it.
+        let mut bytes = Vec::with_capacity(chunk.bytes.len() + 12 + chunk.starts.len() * 12);
+        bytes.push(HEAD);
+        put_varint(&mut bytes, u64::from(chunk.samples));
+        put_starts(&mut bytes, chunk.starts);
+        bytes.extend_from_slice(chunk.bytes);
+        Self::new(chunk.samples as usize, (chunk.first_ms, chunk.last_ms), bytes)
     }
 
     /// Chunks of the head's kind, of samples in time order.
@@ -90,7 +92,7 @@ impl EncodedChunk {
             for (&time_ms, &value) in samples.times_ms.iter().zip(&samples.values) {
                 chunk.push(time_ms, value);
             }
-            chunks.push(Self::of_head(&chunk, &starts_of(&samples.start_ms)));
+            chunks.push(Self::of_head(chunk.with_starts(&starts_of(&samples.start_ms))));
         }
         chunks.extend(samples.histograms.chunks(HISTOGRAMS).map(of_histograms));
         chunks

@@ -1,22 +1,17 @@
 //! Damaged files give an error, never a panic or a wrong row.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::fs;
 
 use weir_proto::{TraceId, otlp::messages::common::v1::any_value::Value};
 
 use super::{
     id, normal,
     round_trip::{traces, write},
+    searching::search,
     shop::{Random, Shop},
 };
 use crate::{
-    ask::{
-        search::NewestTraces,
-        span::{SpanFilter, SpanRecord, TagFilter},
-    },
+    ask::{filter::ScanFilter, search::NewestTraces, span::SpanRecord, tag::TagFilter},
     segment::{Segment, SegmentError},
 };
 
@@ -27,9 +22,9 @@ fn ask(directory: &std::path::Path, some: &[TraceId]) -> Result<(Vec<Vec<SpanRec
     for &trace in some {
         found.push(segment.trace(trace)?.into_iter().map(normal).collect());
     }
-    let filter = SpanFilter { tags: vec![TagFilter::attribute("user.id", "user-0")], ..Default::default() };
+    let filter = ScanFilter { tags: vec![TagFilter::attribute("user.id", "user-0")], ..Default::default() };
     let mut newest = NewestTraces::new(1000);
-    segment.search(&filter, &mut newest, Instant::now() + Duration::from_secs(60))?;
+    search(&segment, &filter, &mut newest)?;
     Ok((found, newest.into_traces()))
 }
 
@@ -76,20 +71,19 @@ fn a_damaged_bloom_filter_hides_nothing() {
     let Some(Value::StringValue(order)) = order.value.as_ref().and_then(|value| value.value.clone()) else {
         panic!("a text")
     };
-    let filter = SpanFilter { tags: vec![TagFilter::attribute("order.id", order)], ..Default::default() };
+    let filter = ScanFilter { tags: vec![TagFilter::attribute("order.id", order)], ..Default::default() };
     let path = segment.directory().join("spans.parquet");
     let good = fs::read(&path).expect("there");
     // The bits may be cleared one and all: the search then must not say that there is nothing.
     let mut bad = good.clone();
     bad[start + 20..end].fill(0);
     fs::write(&path, &bad).expect("writable");
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let found =
-        Segment::open(segment.directory()).expect("opened").search(&filter, &mut NewestTraces::new(5), deadline);
+    let opened = Segment::open(segment.directory()).expect("opened");
+    let found = search(&opened, &filter, &mut NewestTraces::new(5));
     assert!(matches!(found, Err(SegmentError::Damaged { .. })), "{found:?}");
     fs::write(&path, &good).expect("writable");
     let mut newest = NewestTraces::new(5);
-    segment.search(&filter, &mut newest, deadline).expect("intact");
+    search(&segment, &filter, &mut newest).expect("intact");
     assert_eq!(newest.into_traces().len(), 1);
 }
 

@@ -1,6 +1,12 @@
 //! Sizes and speeds. With `WEIR_FIGURES=<batches of 1000>` in a release build the speeds are worth reading.
 
 use crate::{
+    ask::{
+        filter::ScanFilter,
+        pruned::{Pruned, ReadCounts},
+        request::ReadBounds,
+        search::NewestTraces,
+    },
     disk::Disk,
     ledger::Tally,
     segment::{Builder as _, SpanBuilder, merge, write_segment},
@@ -13,7 +19,11 @@ use std::{
 use prost::Message;
 use weir_proto::otlp::traces::{Checks, scan};
 
-use super::{id, shop::Shop};
+use super::{
+    id,
+    searching::{offer, request},
+    shop::Shop,
+};
 
 /// Bytes a span may take on disk, index included.
 const SPAN_BYTES_MAX: f64 = 45.0;
@@ -103,12 +113,23 @@ fn print_columns(segment: &crate::segment::Segment) {
     }
 }
 
+/// Offers the traces of the newest rows of each part, newest parts first.
+fn read_newest(segment: &crate::segment::Segment, filter: &ScanFilter, limit: usize, newest: &mut NewestTraces) {
+    let request = request(filter);
+    let mut parts = segment.parts(filter, &mut Pruned::default(), &|| false).expect("intact");
+    parts.sort_by_key(|part| std::cmp::Reverse(part.start_ns.1));
+    for part in parts.iter().filter(|part| part.start_ns.1 > 0) {
+        let bounds =
+            ReadBounds { start_min_ns: newest.floor_ns(), newest: Some(limit.saturating_mul(12)), rows_max: None };
+        offer(&segment.read_part(part, &request, &bounds, &ReadCounts::default()).expect("intact"), newest);
+    }
+}
+
 fn print_lookups(segment: &crate::segment::Segment) {
-    let mut newest = crate::ask::search::NewestTraces::new(200);
+    let mut newest = NewestTraces::new(200);
     let start = Instant::now();
     let started = now(start);
-    let deadline = start + Duration::from_secs(60);
-    segment.search(&crate::ask::span::SpanFilter::default(), &mut newest, deadline).expect("intact");
+    read_newest(segment, &ScanFilter::default(), 200, &mut newest);
     println!("search for anything: {:?}", (now(start) - started));
     let traces = newest.into_traces();
     let started = now(start);
@@ -128,12 +149,12 @@ fn print_lookups(segment: &crate::segment::Segment) {
         ("http.response.status_code", "500"),
         ("user.id", "user-77"),
     ] {
-        let tags = vec![crate::ask::span::TagFilter::attribute(key, value)];
-        let filter = crate::ask::span::SpanFilter { tags, ..Default::default() };
+        let tags = vec![crate::ask::tag::TagFilter::attribute(key, value)];
+        let filter = ScanFilter { tags, ..Default::default() };
         for limit in [20, 1_000_000] {
-            let mut newest = crate::ask::search::NewestTraces::new(limit);
+            let mut newest = NewestTraces::new(limit);
             let started = now(start);
-            segment.search(&filter, &mut newest, deadline).expect("intact");
+            read_newest(segment, &filter, limit, &mut newest);
             println!("search {key}={value}: {:?}, {} traces", now(start) - started, newest.into_traces().len());
         }
     }

@@ -133,3 +133,26 @@ fn conditions_leave_out_what_does_not_fit() {
         }
     }
 }
+
+#[test]
+fn whole_numbers_are_found_by_their_text() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let line = |number: usize| match number % 50 {
+        7 => format!("plain 7 of {number}"),
+        _ => format!(r#"{{"n":{number},"user":{{"id":{}}},"words":"some more"}}"#, number % 20),
+    };
+    let all: Vec<String> = (0..600).map(line).collect();
+    let segment = sealed(folder.path(), 1, &all);
+    for (text, is_there) in [("7", true), ("007", false), ("-0", false), ("7.0", false), ("x", false), ("99", false)] {
+        let wanted = text.to_owned();
+        let test = FieldTest::new("user_id", move |text| text == Some(wanted.as_str())).with_text(text);
+        let filter = ScanFilter { fields: vec![test], ..ScanFilter::default() };
+        let batches = rows(&segment, filter, &[ScanColumn::Body], 200);
+        let found: Vec<String> = batches
+            .iter()
+            .flat_map(|batch| (0..batch.num_rows()).map(|row| self::text(batch, 0, row).expect("a body")))
+            .collect();
+        let fits = |line: &&String| line.starts_with("plain") || is_there && line.contains(r#""id":7}"#);
+        assert!(found.iter().eq(all.iter().filter(fits)), "{text}: {found:?}");
+    }
+}

@@ -12,7 +12,7 @@ use super::{
     shop::{Shop, int, text},
 };
 use crate::{
-    ask::span::{Operations, SpanFilter},
+    ask::{filter::ScanFilter, span::Operations},
     disk::Disk,
     ledger::Tally,
     segment::{Segment, SegmentError, merge},
@@ -83,7 +83,7 @@ fn spans_of_a_shop_survive_merging() {
     add_operations(&segment, &mut merged);
     assert_eq!(merged, operations);
     assert!(!merged.is_partial() && merged.services.contains("svc-3"));
-    check(&[&segment], &requests, &SpanFilter { status_code: Some(2), ..Default::default() }, 50);
+    check(&[&segment], &requests, &ScanFilter { status_codes: Some(vec![2]), ..Default::default() }, 50);
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod odd;
 pub(crate) mod older;
 mod round_trip;
 mod sampled;
-mod searching;
+pub(crate) mod searching;
 pub(crate) mod shop;
 
 use std::sync::Arc;

@@ -1,11 +1,6 @@
 //! Segments as other versions write them: without a column, with one more, without an index, of another format.
 
-use std::{
-    fs,
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fs, path::Path, sync::Arc};
 
 use serde_json::{Map, Value};
 
@@ -14,13 +9,11 @@ use super::{
     listing::listed,
     normal,
     round_trip::{traces, write},
+    searching::search,
     shop::Shop,
 };
 use crate::{
-    ask::{
-        search::NewestTraces,
-        span::{SpanFilter, SpanRecord},
-    },
+    ask::{filter::ScanFilter, search::NewestTraces, span::SpanRecord},
     disk::Disk,
     segment::{
         Segment, SegmentError, merge,
@@ -87,9 +80,9 @@ fn unwritten(mut record: SpanRecord, column: &str) -> SpanRecord {
 }
 
 /// How many traces a search finds.
-fn found(segment: &Segment, filter: &SpanFilter) -> usize {
+fn found(segment: &Segment, filter: &ScanFilter) -> usize {
     let mut newest = NewestTraces::new(1_000_000);
-    segment.search(filter, &mut newest, Instant::now() + Duration::from_secs(60)).expect("intact");
+    search(segment, filter, &mut newest).expect("intact");
     newest.into_traces().len()
 }
 
@@ -119,18 +112,19 @@ fn a_column_that_is_not_there_reads_as_its_default() {
             assert_same(merged.trace(trace).expect("intact"), [without, wanted].concat());
         }
         let all = traces(&requests).len();
-        assert_eq!(found(&older, &SpanFilter::default()), all, "{name}");
+        assert_eq!(found(&older, &ScanFilter::default()), all, "{name}");
         // What is not there is what the default says; what is written afterwards is all there.
-        let any = SpanFilter::default;
+        let any = ScanFilter::default;
         let (default, other) = match name {
-            "kind" => (SpanFilter { kind: Some(0), ..any() }, SpanFilter { kind: Some(2), ..any() }),
-            "status_code" => {
-                (SpanFilter { status_code: Some(0), ..any() }, SpanFilter { status_code: Some(2), ..any() })
-            }
+            "kind" => (ScanFilter { kinds: Some(vec![0]), ..any() }, ScanFilter { kinds: Some(vec![2]), ..any() }),
+            "status_code" => (
+                ScanFilter { status_codes: Some(vec![0]), ..any() },
+                ScanFilter { status_codes: Some(vec![2]), ..any() },
+            ),
             "duration_ns" => {
-                (SpanFilter { duration_ns: 0..=0, ..any() }, SpanFilter { duration_ns: 1..=1 << 60, ..any() })
+                (ScanFilter { duration_ns: 0..=0, ..any() }, ScanFilter { duration_ns: 1..=1 << 60, ..any() })
             }
-            _ => (any(), SpanFilter { start_ns: 0..=0, ..any() }),
+            _ => (any(), ScanFilter { start_ns: 0..=0, ..any() }),
         };
         assert_eq!((found(&older, &default), found(&older, &other)), (all, 0), "{name}");
         assert_eq!(found(&merged, &default), all, "{name}");
@@ -170,7 +164,7 @@ fn what_a_manifest_does_not_say_prunes_nothing() {
         // Without one after the other, and at last without all of them.
         let lacking = Segment::open(&directory).expect("an older segment");
         assert_eq!(lacking.start_ns().map(|(_, max)| max), whole.start_ns().map(|(_, max)| max), "{field}");
-        assert_eq!(found(&lacking, &SpanFilter::default()), all.len(), "{field}");
+        assert_eq!(found(&lacking, &ScanFilter::default()), all.len(), "{field}");
         assert_eq!(listed(&lacking), listed(&whole), "{field}");
         for (&trace, wanted) in all.iter().step_by(151) {
             assert_same(lacking.trace(trace).expect("intact"), wanted.clone());

@@ -1,10 +1,7 @@
 //! Chosen spans in a segment: their policy, their adjusted count, their threshold; also after a merge.
 
 use crate::{
-    ask::{
-        search::NewestTraces,
-        span::{SpanFilter, SpanRecord, TagFilter},
-    },
+    ask::{filter::ScanFilter, search::NewestTraces, span::SpanRecord, tag::TagFilter},
     disk::Disk,
     ledger::Tally,
     segment::{Builder as _, ChosenSpan, Segment, SpanBuilder, merge, write_segment},
@@ -20,6 +17,7 @@ use weir_proto::otlp::messages::{
 
 use super::{
     id, normal,
+    searching::search,
     shop::{Shop, text},
 };
 
@@ -119,8 +117,7 @@ fn check(segment: &Segment) {
     for (policy, found) in [("errors", vec![5, 2]), ("some", vec![3]), ("of another Weir", vec![])] {
         let tags = vec![TagFilter::attribute(POLICY_ATTRIBUTE, policy)];
         let mut newest = NewestTraces::new(10);
-        let far = std::time::Instant::now() + std::time::Duration::from_secs(60);
-        segment.search(&SpanFilter { tags, ..Default::default() }, &mut newest, far).expect("intact");
+        search(segment, &ScanFilter { tags, ..Default::default() }, &mut newest).expect("intact");
         let ids: Vec<u8> = newest.into_traces().iter().map(|trace| trace.0[0]).collect();
         assert_eq!(ids, found, "{policy}");
     }

@@ -5,10 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use weir_proto::TenantId;
+use weir_proto::{TenantId, TraceId};
 
 use super::spans;
-use crate::{ask::span::SearchLimits, ledger::Tally, snapshot::asked::Snapshot};
+use crate::{
+    ask::{filter::ScanFilter, request::ReadBounds, search::NewestTraces},
+    ledger::Tally,
+    segment::tests::searching::{assert_newest, offer, request},
+    snapshot::asked::Snapshot,
+};
 
 /// Numbers of spans.
 pub(super) type Numbers = BTreeSet<u64>;
@@ -34,14 +39,34 @@ pub(super) fn answers(snapshot: &Snapshot, tenant: &TenantId, found: &Numbers) {
     assert_eq!((tally.accepted, tally.kept, tally.damaged), (found.len() as u64, found.len() as u64, 0));
 }
 
+/// The newest traces with a span that fulfils the filter, and whether something could not be read.
+pub(super) fn search(
+    snapshot: &Snapshot,
+    tenant: &TenantId,
+    filter: &ScanFilter,
+    traces_max: usize,
+) -> (Vec<TraceId>, bool) {
+    let scan = snapshot.scan(tenant, request(filter));
+    let mut newest = NewestTraces::new(traces_max);
+    for part in scan.parts() {
+        let bounds = ReadBounds { start_min_ns: newest.floor_ns(), ..ReadBounds::default() };
+        let all = scan.read_within(part, &bounds);
+        if !scan.is_partial() {
+            let read = |few| Ok::<_, ()>(scan.read_within(part, &ReadBounds { newest: Some(few), ..bounds }));
+            assert_newest(&all, read).expect("read once");
+        }
+        offer(&all, &mut newest);
+    }
+    (newest.into_traces(), scan.is_partial())
+}
+
 /// Checks every kind of search, and the operations.
 pub(super) fn searches(snapshot: &Snapshot, tenant: &TenantId, found: &Numbers) {
     for (filter, fits) in spans::filters() {
-        let limits = SearchLimits { traces_max: 1_000_000, deadline: far() };
-        let result = snapshot.search(tenant, &filter, limits).expect("readable");
-        assert!(!result.partial);
-        let once: BTreeSet<_> = result.traces.iter().copied().collect();
-        assert_eq!(once.len(), result.traces.len(), "a trace is there twice");
+        let (traces, partial) = search(snapshot, tenant, &filter, 1_000_000);
+        assert!(!partial);
+        let once: BTreeSet<_> = traces.iter().copied().collect();
+        assert_eq!(once.len(), traces.len(), "a trace is there twice");
         let wanted = spans::traces_of(found.iter().copied().filter(|&n| fits(n)));
         assert_eq!(once, wanted, "{filter:?}");
     }

@@ -6,16 +6,12 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Instant,
 };
 
 use tracing::{Event, Level, Metadata, Subscriber, span};
 
-use super::{spans, still::StillStore, temp_folder};
-use crate::{
-    ask::span::{SearchLimits, SpanFilter},
-    segment::Segment,
-};
+use super::{check, spans, still::StillStore, temp_folder};
+use crate::{ask::filter::ScanFilter, segment::Segment};
 
 /// Damages all pages of the rows; footer, index and manifest stay as they are.
 fn damage_rows(segment: &Segment) {
@@ -44,12 +40,10 @@ async fn a_search_goes_on_behind_a_damaged_segment() {
     let store = StillStore::open(folder.path()).await;
     sealed(&store, 0..3).await;
     damage_rows(segments(&store).last().expect("three"));
-    let limits = SearchLimits { traces_max: 100, deadline: Instant::now() + super::PATIENCE };
-    let snapshot = store.snapshot();
-    let found = snapshot.search(&spans::tenant("a"), &SpanFilter::default(), limits).expect("searched");
-    assert!(found.partial);
+    let (traces, partial) = check::search(&store.snapshot(), &spans::tenant("a"), &ScanFilter::default(), 100);
+    assert!(partial);
     let older: Vec<_> = [15, 10, 5, 0].into_iter().map(spans::trace_of).collect();
-    assert_eq!(found.traces, older);
+    assert_eq!(traces, older);
 }
 
 /// Counts the errors that this thread logs.
@@ -87,8 +81,7 @@ async fn each_damaged_segment_is_logged_once_a_minute_at_most() {
     let errors = Arc::new(AtomicUsize::new(0));
     tracing::subscriber::with_default(Errors(errors.clone()), || {
         for _ in 0..20 {
-            let limits = SearchLimits { traces_max: 100, deadline: Instant::now() + super::PATIENCE };
-            assert!(snapshot.search(&spans::tenant("a"), &SpanFilter::default(), limits).expect("searched").partial);
+            assert!(check::search(&snapshot, &spans::tenant("a"), &ScanFilter::default(), 100).1);
         }
     });
     assert_eq!(errors.load(Ordering::Relaxed), 2);

@@ -11,7 +11,6 @@ use crate::{
     ask::{
         filter::ScanFilter,
         request::{ScanColumn, ScanRequest},
-        span::{SearchLimits, SpanFilter},
     },
     ledger::Tally,
     sampling::{ArrivedSpan, Cause, Decision, Judge, Sampling, SamplingOptions, TraceAccount},
@@ -135,14 +134,8 @@ fn shows(store: &Store, expected: &[Expected], added: &Numbers) {
             kept.extend(spans::traces_of(added.iter().copied()));
             spans += added.len() as u64;
         }
-        let limits = SearchLimits { traces_max: 1_000_000, deadline: check::far() };
-        let found = snapshot.search(&tenant, &SpanFilter::default(), limits).expect("readable");
-        assert_eq!(
-            (found.traces.into_iter().collect::<BTreeSet<_>>(), found.partial),
-            (kept, false),
-            "{}",
-            told.tenant
-        );
+        let (traces, partial) = check::search(&snapshot, &tenant, &ScanFilter::default(), 1_000_000);
+        assert_eq!((traces.into_iter().collect::<BTreeSet<_>>(), partial), (kept, false), "{}", told.tenant);
         let request = ScanRequest { columns: vec![ScanColumn::AdjustedCount], filter: ScanFilter::default() };
         let scan = snapshot.scan(&tenant, request);
         let rows: u64 = scan.parts().iter().map(|part| scan.read(part).num_rows() as u64).sum();

@@ -8,10 +8,7 @@ use std::sync::{
 use parking_lot::Mutex;
 
 use super::{check, spans::tenant, *};
-use crate::{
-    ask::span::SearchLimits,
-    snapshot::{asked::Snapshot, view::View},
-};
+use crate::snapshot::{asked::Snapshot, view::View};
 
 const WRITERS: u64 = 3;
 const READERS: u64 = 2;
@@ -161,9 +158,8 @@ fn glance(snapshot: &Snapshot, tenant: &TenantId, acknowledged: &Numbers, sent: 
     assert!(acknowledged.iter().filter(|n| picked.contains(n)).all(|n| found.contains(n)));
     let filters = spans::filters();
     let (filter, fits) = &filters[(round as usize) % filters.len()];
-    let limits = SearchLimits { traces_max: 1_000_000, deadline: check::far() };
-    let result = snapshot.search(tenant, filter, limits).expect("readable");
-    let result: std::collections::BTreeSet<_> = result.traces.into_iter().collect();
+    let (traces, _) = check::search(snapshot, tenant, filter, 1_000_000);
+    let result: std::collections::BTreeSet<_> = traces.into_iter().collect();
     let traces = |numbers: &Numbers| spans::traces_of(numbers.iter().copied().filter(|&n| fits(n)));
     assert!(traces(acknowledged).is_subset(&result) && result.is_subset(&traces(sent)), "{filter:?}");
 }

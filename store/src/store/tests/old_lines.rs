@@ -9,6 +9,21 @@ use super::{
 };
 use crate::{ScanColumn, ScanFilter};
 
+/// What lies beside a folder's lines.
+#[derive(Debug, serde::Deserialize)]
+struct Beside {
+    samples: u64,
+    /// Of whoever writes samples of its own.
+    notes: usize,
+}
+
+impl Beside {
+    fn of(folder: &Path) -> Self {
+        let text = std::fs::read_to_string(folder.join("samples.json"));
+        text.map_or(Self { samples: 480, notes: 0 }, |text| serde_json::from_str(&text).expect("counts"))
+    }
+}
+
 /// Folders with lines, and those lines.
 fn folders() -> Vec<(PathBuf, Vec<String>)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/formats");
@@ -43,6 +58,7 @@ async fn lines_of_earlier_formats_come_back() {
         expected.sort();
         let folder = temp_folder();
         copy(&fixture.join("data"), folder.path());
+        let beside = Beside::of(&fixture);
         for life in 0..3u64 {
             let store = open(options(folder.path())).await;
             assert_eq!(bodies(&store), expected, "{}", fixture.display());
@@ -51,7 +67,8 @@ async fn lines_of_earlier_formats_come_back() {
             until_settled(&store).await;
             assert_eq!(bodies(&store), expected, "{}", fixture.display());
             let ledger = store.snapshot().ledger();
-            assert_eq!(ledger.metrics[&tenant("default")].accepted, 480);
+            assert_eq!(ledger.metrics[&tenant("default")].accepted, beside.samples, "{}", fixture.display());
+            assert_eq!(store.notes(&tenant("default")).len(), beside.notes, "{}", fixture.display());
             store.shutdown().await;
         }
         assert!(!folder.path().join("quarantine").read_dir().expect("there").any(|_| true), "nothing was damaged");

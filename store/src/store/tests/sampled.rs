@@ -11,7 +11,11 @@ use super::{
     *,
 };
 use crate::{
-    ask::span::{Operation, SearchLimits, SpanFilter, SpanRecord, SpanState, TagFilter},
+    ask::{
+        filter::ScanFilter,
+        span::{Operation, SpanRecord, SpanState},
+        tag::TagFilter,
+    },
     ledger::Tally,
     snapshot::asked::Snapshot,
     verdict::kept::POLICY_ATTRIBUTE,
@@ -81,9 +85,8 @@ pub(super) fn check_record(n: u64, record: &SpanRecord) {
 /// The traces that were kept by a policy, as a search finds them.
 fn kept_by(snapshot: &Snapshot, tenant: &TenantId, policy: &str) -> std::collections::BTreeSet<TraceId> {
     let tags = vec![TagFilter::attribute(POLICY_ATTRIBUTE, policy)];
-    let filter = SpanFilter { tags, ..Default::default() };
-    let limits = SearchLimits { traces_max: 1_000_000, deadline: check::far() };
-    snapshot.search(tenant, &filter, limits).expect("readable").traces.into_iter().collect()
+    let filter = ScanFilter { tags, ..Default::default() };
+    check::search(snapshot, tenant, &filter, 1_000_000).0.into_iter().collect()
 }
 
 /// Checks every answer about spans that are decided by the rule (`decided`) or still pending.

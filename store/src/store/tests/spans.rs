@@ -17,7 +17,11 @@ use weir_proto::{
 };
 
 use crate::{
-    ask::span::{Operation, SpanFilter, SpanRecord, TagFilter},
+    ask::{
+        filter::ScanFilter,
+        span::{Operation, SpanRecord},
+        tag::TagFilter,
+    },
     head::BatchSummaries,
     reject::{RejectReason, Rejection},
     store::TracesBatch,
@@ -170,20 +174,22 @@ pub(super) fn number_of(record: &SpanRecord) -> u64 {
 type Fits = fn(u64) -> bool;
 
 /// Filters of every kind, each with what it should find.
-pub(super) fn filters() -> Vec<(SpanFilter, Fits)> {
-    let any = SpanFilter::default;
-    let attribute = |key: &str, text: &str| SpanFilter { tags: vec![TagFilter::attribute(key, text)], ..any() };
+pub(super) fn filters() -> Vec<(ScanFilter, Fits)> {
+    let any = ScanFilter::default;
+    let attribute = |key: &str, text: &str| ScanFilter { tags: vec![TagFilter::attribute(key, text)], ..any() };
     vec![
         (any(), |_| true),
-        (SpanFilter { service: Some(service(1)), ..any() }, |n| n % 3 == 1),
-        (SpanFilter { name: Some("operation 2".into()), kind: Some(3), ..any() }, |n| n % 7 == 2 && n % 5 == 2),
-        (SpanFilter { duration_ns: 8000..=u64::MAX, ..any() }, |n| n % 10 >= 8),
+        (ScanFilter { services: Some(vec![service(1)]), ..any() }, |n| n % 3 == 1),
+        (ScanFilter { names: Some(vec!["operation 2".into()]), kinds: Some(vec![3]), ..any() }, |n| {
+            n % 7 == 2 && n % 5 == 2
+        }),
+        (ScanFilter { duration_ns: 8000..=u64::MAX, ..any() }, |n| n % 10 >= 8),
         (attribute("digit", "digit 4"), |n| n % 10 == 4),
         (attribute("service.name", &service(2)), |n| n % 3 == 2),
         (attribute("seldom.3", "true"), |n| n % 211 == 3 && n % 2 == 0),
         (attribute("n", "17"), |n| n == 17),
-        (SpanFilter { start_ns: start_ns(10)..=start_ns(90), ..any() }, |n| (10..=90).contains(&n)),
-        (SpanFilter { name: Some("rejected".into()), ..any() }, |_| false),
+        (ScanFilter { start_ns: start_ns(10)..=start_ns(90), ..any() }, |n| (10..=90).contains(&n)),
+        (ScanFilter { names: Some(vec!["rejected".into()]), ..any() }, |_| false),
     ]
 }
 

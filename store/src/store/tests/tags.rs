@@ -8,7 +8,10 @@ use weir_proto::otlp::messages::{
 };
 
 use super::{check, spans::batch_of, spans::tenant, *};
-use crate::ask::span::{DroppedItems, SearchLimits, Sought, SpanFilter, TagFilter};
+use crate::ask::{
+    filter::ScanFilter,
+    tag::{DroppedItems, Sought, TagFilter},
+};
 
 fn attribute(key: &str, value: Value) -> KeyValue {
     KeyValue { key: key.into(), value: Some(AnyValue { value: Some(value) }), ..Default::default() }
@@ -98,12 +101,11 @@ fn searches() -> Vec<(Vec<TagFilter>, Vec<u8>)> {
 
 fn shows(store: &StillStore, rounds: &[u8], what: &str) {
     for (tags, spans) in searches() {
-        let filter = SpanFilter { service: Some("mill".into()), tags, ..Default::default() };
+        let filter = ScanFilter { services: Some(vec!["mill".into()]), tags, ..Default::default() };
         for traces_max in [1, 100] {
-            let limits = SearchLimits { traces_max, deadline: check::far() };
-            let result = store.snapshot().search(&tenant("default"), &filter, limits).expect("readable");
-            assert!(!result.partial);
-            let found: Vec<u8> = result.traces.iter().map(|id| id.0[0]).collect();
+            let (traces, partial) = check::search(&store.snapshot(), &tenant("default"), &filter, traces_max);
+            assert!(!partial);
+            let found: Vec<u8> = traces.iter().map(|id| id.0[0]).collect();
             let newest_first = rounds.iter().rev().flat_map(|round| spans.iter().rev().map(move |n| round * 16 + n));
             assert_eq!(found, newest_first.take(traces_max).collect::<Vec<_>>(), "{what}: {filter:?}");
         }

@@ -14,7 +14,7 @@ web/GET 100..190 server trace=171 id=161 http.route=/cart
   cart/SELECT 120..170 client id=162 r.k8s.pod.name=cart-7f
 mailer/send 1000..1100 trace=172 id=163";
 
-fn ask(source: &dyn Source, q: &str) -> Value {
+fn ask(source: &dyn OpensViews, q: &str) -> Value {
     let answer = find(&call(&[], &[("q", q)]), source).expect("answers");
     serde_json::from_slice(&answer.body).expect("JSON")
 }

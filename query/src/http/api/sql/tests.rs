@@ -91,6 +91,22 @@ async fn a_query_may_be_wrapped() {
 }
 
 #[tokio::test]
+async fn now_is_the_time_that_is_asked_for() {
+    for time in ["2026-01-31T12:00:00.5Z", "1769860800.5"] {
+        let request = HttpRequest::post(format!("/api/v1/sql?time={time}"));
+        let request = request.body("SELECT now() AS n, current_date() AS d".into()).expect("a request");
+        let (status, _, body) = ask(request).await;
+        let body = String::from_utf8(body).expect("UTF-8");
+        let expected = r#"{"n":"2026-01-31T12:00:00.500000000Z","d":"2026-01-31"}"#;
+        assert!(status == StatusCode::OK && body.contains(expected), "{status} {body}");
+    }
+    let request = HttpRequest::get("/api/v1/sql?time=noon&query=SELECT+1").body(Body::empty());
+    let (status, _, body) = ask(request.expect("a request")).await;
+    let body = String::from_utf8(body).expect("UTF-8");
+    assert!(status == StatusCode::BAD_REQUEST && body.contains("is no time"), "{status} {body}");
+}
+
+#[tokio::test]
 async fn arrow_when_asked_for() {
     let mut request = post("SELECT service, service FROM (SELECT service FROM spans) ORDER BY 1");
     *request.body_mut() = "SELECT a.service, b.service FROM spans a JOIN spans b USING (duration_ns) ORDER BY 1".into();

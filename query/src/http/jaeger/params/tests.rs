@@ -9,7 +9,7 @@ fn search(query: &[(&str, &str)]) -> Result<Search, Failure> {
     Search::of(&fixtures::call(&[], query))
 }
 
-fn filter(query: &[(&str, &str)]) -> (SpanFilter, usize) {
+fn filter(query: &[(&str, &str)]) -> (ScanFilter, usize) {
     let mut with_service = vec![("service", "cart")];
     with_service.extend(query);
     match search(&with_service) {
@@ -32,9 +32,9 @@ fn tag(key: &str, text: &str) -> TagFilter {
 #[test]
 fn a_service_alone_finds_everything_it_did() {
     let (filter, traces_max) = filter(&[("operation", ""), ("minDuration", ""), ("tags", "")]);
-    assert_eq!((filter.service.as_deref(), filter.name, traces_max), (Some("cart"), None, 100));
+    assert_eq!((filter.services, filter.names, traces_max), (Some(vec!["cart".into()]), None, 100));
     assert_eq!((filter.duration_ns, filter.start_ns), (0..=u64::MAX, 0..=u64::MAX));
-    assert_eq!((filter.kind, filter.status_code), (None, None));
+    assert_eq!((filter.kinds, filter.status_codes), (None, None));
     assert_eq!(filter.tags, []);
 }
 
@@ -50,7 +50,7 @@ fn what_jaegers_ui_sends() {
         ("maxDuration", "5m"),
         ("tags", r#"{"error":"true","http.response.status_code":"500"}"#),
     ]);
-    assert_eq!((filter.name.as_deref(), traces_max), (Some("GET /"), 20));
+    assert_eq!((filter.names, traces_max), (Some(vec!["GET /".into()]), 20));
     assert_eq!(filter.start_ns, 1_700_000_000_000_000_000..=1_700_000_001_000_000_999);
     assert_eq!(filter.duration_ns, 1_200_000..=300_000_000_000);
     let error = tag_filter("error".into(), "true".into());

@@ -100,7 +100,8 @@ fn rules_are_chosen() {
     assert_eq!(names(&[("type", "record"), ("rule_name[]", "r:b"), ("rule_name[]", "Down")]), "r:b");
     assert_eq!(names(&[("match[]", "{severity=\"ticket\"}")]), "");
     assert_eq!(names(&[("match[]", "{severity=\"x\"}"), ("match[]", "{severity=~\"p.*\"}")]), "Down r:a r:b New");
-    assert!(!ask(&[("exclude_alerts", "true")]).expect("found").contains("activeAt"));
+    let without = ask(&[("exclude_alerts", "true")]).expect("found");
+    assert!(!without.contains("activeAt") && without.contains(r#""alerts":null"#), "{without}");
     assert_eq!(names(&[("file[]", "none.yml")]), "");
 }
 
@@ -130,6 +131,10 @@ fn mistakes_are_named_as_prometheus_names_them() {
             r#"invalid parameter "group_limit": group_limit needs to be a valid number: strconv.ParseInt: parsing "x": invalid syntax"#,
         ),
         (
+            ("group_limit", "3000000000"),
+            r#"invalid parameter "group_limit": group_limit needs to be a valid number: strconv.ParseInt: parsing "3000000000": value out of range"#,
+        ),
+        (
             ("group_next_token", "x"),
             r#"invalid parameter "group_next_token": group_limit needs to be present in order to paginate over the groups"#,
         ),
@@ -141,7 +146,10 @@ fn mistakes_are_named_as_prometheus_names_them() {
         gone,
         r#"invalid parameter "group_next_token": invalid group_next_token 'x'. were rule groups changed?"#
     );
-    assert!(ask(&[("match[]", "{")]).expect_err("refused").starts_with(r#"invalid parameter "match[]": "#));
+    let unread = ask(&[("match[]", "{"), ("type", "x")]).expect_err("refused");
+    assert!(unread.starts_with("1:2: parse error: "), "{unread}");
+    let every = ask(&[("match[]", "{a=~\".*\"}")]).expect_err("refused");
+    assert_eq!(every, "match[] must contain at least one non-empty matcher");
 }
 
 #[test]

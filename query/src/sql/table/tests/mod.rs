@@ -34,7 +34,7 @@ fn session_until(snapshot: Snapshot, deadline: Instant) -> SessionContext {
     let config = SessionConfig::new().with_target_partitions(2);
     let context = SessionContext::new_with_config(config);
     super::register(&context);
-    for (name, table) in super::tables(&snapshot, &TenantId::default(), &Stop::at(deadline)) {
+    for (name, table) in super::tables(&snapshot, &TenantId::default(), None, &Stop::at(deadline)) {
         context.register_table(name, table).expect("a free name");
     }
     context
@@ -75,9 +75,9 @@ fn ask(
     let spill = tempfile::tempdir().expect("a temporary folder");
     let engine = Engine::start(limits, spill.path()).expect("threads");
     let snapshot = snapshot.clone();
-    let tables = Box::new(move |stop: &_| super::tables(&snapshot, &TenantId::default(), stop));
+    let tables = Box::new(move |stop: &_| super::tables(&snapshot, &TenantId::default(), None, stop));
     let deadline = Instant::now() + Duration::from_secs(60);
-    let mut answer = engine.ask(Query { text: text.into(), tables, deadline, encoding }, ());
+    let mut answer = engine.ask(Query { text: text.into(), tables, now_ns: None, deadline, encoding }, ());
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunks.blocking_recv() {
         bytes.extend(chunk?.bytes);

@@ -12,7 +12,7 @@ use crate::{
     ledger::Tally,
     options::StoreOptions,
     sampling::{Sampling, SamplingStatus},
-    upkeep::{open, run, sampler, sealer},
+    upkeep::{deciding, open, run, sealer},
     verdict::outcome::{Outcome, SpanStanding},
 };
 
@@ -159,12 +159,12 @@ impl Sampled {
 
     /// One turn of the sampler: what it decides is not durable yet.
     pub(super) fn turn(&self) {
-        sampler::turn(&self.shared, true);
+        deciding::turn(&self.shared, true);
     }
 
     /// One turn between two rounds of decisions.
     pub(super) fn turn_between(&self) {
-        assert!(!sampler::turn(&self.shared, false));
+        assert!(!deciding::turn(&self.shared, false));
     }
 
     /// Turns until every verdict that is due has taken effect.
@@ -186,11 +186,11 @@ impl Sampled {
     }
 
     pub(super) fn tidy(&self) {
-        sampler::tidy(&self.shared);
+        deciding::tidy(&self.shared);
     }
 
     pub(super) fn checkpoint(&self) {
-        sampler::checkpoint(&self.shared);
+        deciding::checkpoint(&self.shared);
     }
 
     pub(super) fn status(&self) -> SamplingStatus {
