@@ -56,9 +56,9 @@ pub use segment::attribute_in_json;
 pub use segment::series::chunk_is_kept;
 pub use snapshot::{
     asked::Snapshot,
-    missing::Missing,
     statistics::{Ranked, SeriesStatistics},
     stored_series::StoredSeries,
+    unread::Unread,
 };
 pub use store::{
     ArchiveStatus, ArchivedSignal, Arrived, LineFeed, SegmentPlace, Share, SignalStatus, Store, StoreStatus,

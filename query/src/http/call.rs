@@ -7,7 +7,7 @@ use std::{
 };
 
 use weir_proto::{TenantId, TraceId};
-use weir_store::Missing;
+use weir_store::Unread;
 
 use super::{
     PromqlConfig,
@@ -52,7 +52,7 @@ pub(super) struct Call {
     /// The process.
     pub(super) about: Arc<About>,
     /// What the view that it reads could not read.
-    pub(super) missing: OnceCell<Missing>,
+    pub(super) missing: OnceCell<Unread>,
 }
 
 impl Call {
@@ -126,7 +126,7 @@ impl Call {
 
     /// What could not be read so far: a sentence for each segment.
     pub(super) fn missing(&self) -> Vec<String> {
-        self.missing.get().map(Missing::told).unwrap_or_default()
+        self.missing.get().map(Unread::told).unwrap_or_default()
     }
 
     /// Whether there is no time left.

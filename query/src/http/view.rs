@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Instant};
 
 use weir_proto::{Signal, SpanId, TenantId, TraceId};
 use weir_store::{
-    AppendError, ArchiveCheck, ArchiveStatus, Ledger, LineFeed, Missing, Operations, ReadError, Room, ScanRequest,
-    SegmentPlace, SeriesStatistics, Snapshot, Store, StoreStatus, TraceLines, TraceRows,
+    AppendError, ArchiveCheck, ArchiveStatus, Ledger, LineFeed, Operations, ReadError, Room, ScanRequest, SegmentPlace,
+    SeriesStatistics, Snapshot, Store, StoreStatus, TraceLines, TraceRows, Unread,
     sampling::{RememberedVerdict, SamplingStatus},
 };
 
@@ -110,8 +110,8 @@ pub(super) trait View: Send {
     fn ledger(&self) -> Ledger;
 
     /// What answers of this view lack because it could not be read.
-    fn missing(&self) -> Missing {
-        Missing::default()
+    fn missing(&self) -> Unread {
+        Unread::default()
     }
 
     /// What is in memory of the tenant's series, with lists of up to `limit` names.
@@ -223,7 +223,7 @@ impl View for Snapshot {
         Snapshot::ledger(self)
     }
 
-    fn missing(&self) -> Missing {
+    fn missing(&self) -> Unread {
         Snapshot::missing(self)
     }
 

@@ -16,6 +16,9 @@ const FORGOTTEN_NS: u64 = 3600 * SECOND_NS;
 /// Entries that are kept; beyond, the one that may be tried first is.
 const ENTRIES_MAX: usize = 10_000;
 
+/// So many are told.
+const TOLD_MAX: usize = 100;
+
 /// What can fail by itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Work {
@@ -41,15 +44,16 @@ impl std::fmt::Display for Work {
 #[derive(Debug, Default)]
 pub(crate) struct Resting(Mutex<BTreeMap<Work, Rest>>);
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Rest {
     failures: u32,
     until_ns: u64,
+    error: String,
 }
 
 impl Resting {
     /// It failed; the seconds that it rests.
-    pub(crate) fn failed(&self, work: &Work, now_ns: u64) -> u64 {
+    pub(crate) fn failed(&self, work: &Work, error: &dyn std::fmt::Display, now_ns: u64) -> u64 {
         let mut resting = self.0.lock();
         resting.retain(|_, rest| now_ns.saturating_sub(rest.until_ns) < FORGOTTEN_NS);
         if resting.len() >= ENTRIES_MAX && !resting.contains_key(work) {
@@ -58,8 +62,20 @@ impl Resting {
         }
         let failures = resting.get(work).map_or(1, |rest| rest.failures.saturating_add(1));
         let wait_s = rest_s(failures);
-        resting.insert(work.clone(), Rest { failures, until_ns: now_ns.saturating_add(wait_s * SECOND_NS) });
+        resting.insert(work.clone(), Rest { failures, until_ns: now_ns.saturating_add(wait_s * SECOND_NS), error: error.to_string() });
         wait_s
+    }
+
+    /// What failed last time, and why, but for what is of other tenants.
+    pub(crate) fn told(&self, tenant: &TenantId) -> Vec<(String, String)> {
+        let resting = self.0.lock();
+        let is_theirs = |work: &Work| match work {
+            Work::Table(_, of) => of == tenant,
+            Work::Segment(id) => id.tenant == *tenant,
+            Work::Sweep => true,
+        };
+        let theirs = resting.iter().filter(|(work, _)| is_theirs(work)).take(TOLD_MAX);
+        theirs.map(|(work, rest)| (work.to_string(), rest.error.clone())).collect()
     }
 
     /// It did not fail any more.
@@ -87,12 +103,13 @@ mod tests {
     fn rests_grow_and_end() {
         let (resting, work) = (Resting::default(), Work::Table(Signal::Logs, TenantId::default()));
         assert!(!resting.is_resting(&work, 0));
-        let rests: Vec<u64> = (0..8).map(|_| resting.failed(&work, 0)).collect();
+        let rests: Vec<u64> = (0..8).map(|_| resting.failed(&work, &"no", 0)).collect();
         assert_eq!(rests, [1, 2, 4, 8, 16, 32, 60, 60]);
         assert!(resting.is_resting(&work, 59 * SECOND_NS) && !resting.is_resting(&work, 60 * SECOND_NS));
+        assert_eq!(resting.told(&TenantId::default()), [("the table of default's logs".to_owned(), "no".to_owned())]);
         resting.succeeded(&work);
         assert!(!resting.is_resting(&work, 0));
-        assert_eq!(resting.failed(&work, 500 * SECOND_NS), 1);
+        assert_eq!(resting.failed(&work, &"no", 500 * SECOND_NS), 1);
         assert!(!resting.is_resting(&work, 0), "the clock was set back");
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         request::{ReadBounds, ScanColumn, ScanRequest},
     },
     segment::{NarrowedRows, SegmentError, SegmentPart},
-    snapshot::{asked::Snapshot, missing::Missing, stored::StoredSegment},
+    snapshot::{asked::Snapshot, stored::StoredSegment, unread::Unread},
 };
 
 /// A planned scan. What it reads lives as long as it does.
@@ -23,7 +23,7 @@ pub struct Scan {
     parts: Arc<[ScanPart]>,
     pruned: Pruned,
     counts: Arc<ReadCounts>,
-    missing: Missing,
+    missing: Unread,
 }
 
 /// Rows that are read in one piece: a row group, or some frames of the head.

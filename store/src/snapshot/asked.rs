@@ -8,7 +8,7 @@ use std::{
 use prometheus::{IntCounter, register_int_counter};
 use weir_proto::{Signal, SpanId, TenantId, TraceId};
 
-use super::{kind::SegmentKind, missing::Missing, stored::StoredSegment, view::View};
+use super::{kind::SegmentKind, stored::StoredSegment, unread::Unread, view::View};
 use crate::{
     ask::{
         error::ReadError,
@@ -27,16 +27,16 @@ static SEGMENT_READ_ERRORS: LazyLock<IntCounter> = LazyLock::new(|| {
 /// One view over head and segments, and what of it could not be read so far. Its methods read files: call them where blocking is
 /// allowed.
 #[derive(Clone, Debug)]
-pub struct Snapshot(pub(crate) Arc<View>, pub(crate) Missing);
+pub struct Snapshot(pub(crate) Arc<View>, pub(crate) Unread);
 
 impl Snapshot {
     /// Of a view, for one who asks.
     pub(crate) fn of(view: Arc<View>) -> Self {
-        Self(view, Missing::default())
+        Self(view, Unread::default())
     }
 
     /// What the answers given so far lack because it could not be read.
-    pub fn missing(&self) -> Missing {
+    pub fn missing(&self) -> Unread {
         self.1.clone()
     }
 

@@ -2,11 +2,11 @@
 
 pub(crate) mod asked;
 pub(crate) mod kind;
-pub(crate) mod missing;
 pub(crate) mod repeats;
 pub(crate) mod select;
 pub(crate) mod series_view;
 pub(crate) mod statistics;
 pub(crate) mod stored;
 pub(crate) mod stored_series;
+pub(crate) mod unread;
 pub(crate) mod view;

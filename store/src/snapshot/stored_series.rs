@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use weir_proto::metrics::Labels;
 
-use super::{missing::Missing, stored::StoredSegment, view::View};
+use super::{stored::StoredSegment, unread::Unread, view::View};
 use crate::{
     ask::error::ReadError,
     head::{HeadCut, Series},
@@ -32,7 +32,7 @@ pub struct StoredSeries {
 #[derive(Debug)]
 pub(crate) struct Around {
     pub(crate) cut: HeadCut,
-    pub(crate) missing: Missing,
+    pub(crate) missing: Unread,
     /// What it names stays while this does.
     pub(crate) _view: Arc<View>,
 }

@@ -157,7 +157,7 @@ impl Turn {
             Err(error) if error.is_of_all() => Err(error),
             Err(error) => {
                 FAILURES.inc();
-                let rest_s = archive.resting.failed(work, archive.now_ns());
+                let rest_s = archive.resting.failed(work, &error, archive.now_ns());
                 tracing::error!(%work, %error, rest_s, "cannot be archived, committed or deleted; trying again later");
                 self.failed.get_or_insert(error);
                 Ok(None)

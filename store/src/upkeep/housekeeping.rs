@@ -183,7 +183,7 @@ fn with_stand_in(shared: &Shared, segment: Arc<dyn Retained>) -> Option<(Arc<dyn
         Ok(stand_in) => Some((segment, Some(stand_in))),
         Err(error) => {
             let work = Work::Segment(id);
-            let rest_s = archive.resting.failed(&work, archive.now_ns());
+            let rest_s = archive.resting.failed(&work, &error, archive.now_ns());
             tracing::error!(%work, %error, rest_s, "it stays on local disk: the archive's copy cannot be opened; trying again later");
             None
         }

@@ -60,7 +60,7 @@ fn is_whole_elsewhere<S: SegmentKind>(shared: &Arc<Shared>, damaged: &Arc<Stored
         Ok(stand_in) => stand_in,
         Err(error) => {
             let work = Work::Segment(id.clone());
-            let rest_s = archive.resting.failed(&work, archive.now_ns());
+            let rest_s = archive.resting.failed(&work, &error, archive.now_ns());
             tracing::error!(%work, %error, rest_s, "it is damaged, and the archive's copy cannot be opened; trying again later");
             return true;
         }

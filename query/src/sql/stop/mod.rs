@@ -29,7 +29,7 @@ use datafusion::{
     },
 };
 
-use weir_store::Missing;
+use weir_store::Unread;
 
 use self::{filter::CheckedFilter, plan::CheckedExec};
 use super::error::SqlError;
@@ -40,7 +40,7 @@ pub(crate) struct Stop {
     deadline: Instant,
     gone: AtomicBool,
     /// What its tables could not read.
-    missing: OnceLock<Missing>,
+    missing: OnceLock<Unread>,
 }
 
 impl Stop {
@@ -54,14 +54,14 @@ impl Stop {
     }
 
     /// Its tables are of a snapshot that collects here what cannot be read.
-    pub(crate) fn lacks(&self, missing: Missing) {
+    pub(crate) fn lacks(&self, missing: Unread) {
         // The tables of a query are opened once.
         let _ = self.missing.set(missing);
     }
 
     /// What could not be read so far: a sentence for each segment.
     pub(super) fn missing(&self) -> Vec<String> {
-        self.missing.get().map(Missing::told).unwrap_or_default()
+        self.missing.get().map(Unread::told).unwrap_or_default()
     }
 
     /// An error when the query has to end.

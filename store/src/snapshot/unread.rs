@@ -15,7 +15,7 @@ const REASON_CHARACTERS_MAX: usize = 200;
 
 /// Collects them while a view is read; clones are one.
 #[derive(Debug, Clone, Default)]
-pub struct Missing(Arc<Mutex<Found>>);
+pub struct Unread(Arc<Mutex<Found>>);
 
 #[derive(Debug, Default)]
 struct Found {
@@ -25,7 +25,7 @@ struct Found {
     is_more: bool,
 }
 
-impl Missing {
+impl Unread {
     /// A segment could not be read. What was written to the log and counted before is told to who asked here.
     pub(crate) fn add<S: SegmentKind>(&self, segment: &StoredSegment<S>, error: &SegmentError) {
         let id = segment.segment_id();
