@@ -1,5 +1,7 @@
 //! How files begin, what they are called, and what no line may say.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::source::{files, has_word};
 
 /// Names that say nothing about what is inside.
@@ -31,6 +33,58 @@ fn names_say_something() {
             }
         }
     }
+}
+
+/// Names of types that still are two things in the store. The list may only become shorter.
+const TWICE: [&str; 28] = [
+    "Arrived",
+    "Block",
+    "BodyField",
+    "Chunk",
+    "ChunkView",
+    "Committed",
+    "Decided",
+    "Definitions",
+    "Entries",
+    "Extent",
+    "Fields",
+    "Found",
+    "FramePlace",
+    "Kind",
+    "Leaf",
+    "NewFile",
+    "Origin",
+    "Payload",
+    "Plan",
+    "Recovered",
+    "Selection",
+    "Surroundings",
+    "Table",
+    "TableColumn",
+    "TraceRows",
+    "Values",
+    "Waiting",
+    "Work",
+];
+
+/// A second thing of a name sends a reader to the wrong room.
+#[test]
+fn a_type_of_the_store_has_a_name_of_its_own() {
+    let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in files().iter().filter(|file| file.path.starts_with("store/src/")) {
+        for line in file.code() {
+            let shared = line.code.strip_prefix("pub").map(|rest| rest.trim_start_matches(|c| c != ' ').trim_start());
+            let items = ["struct ", "enum ", "trait ", "type "];
+            let Some(rest) = shared.and_then(|shared| items.iter().find_map(|item| shared.strip_prefix(item))) else {
+                continue;
+            };
+            let name = rest.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+            seen.entry(name.to_owned()).or_default().insert(file.path.clone());
+        }
+    }
+    let is_new = |(name, paths): &(&String, &BTreeSet<String>)| paths.len() > 1 && !TWICE.contains(&name.as_str());
+    let twice = seen.iter().find(is_new);
+    assert!(twice.is_none(), "would be two things: {twice:?}");
 }
 
 #[test]

@@ -96,7 +96,9 @@ fn newest(
         after,
         batches: batches.as_ref(),
         // Where rows are left to be decided here, nobody knows how many are enough.
-        rows_first: plan.is_decided_by_store().then(|| ROWS_FIRST.max(limit.saturating_mul(ROWS_OF_TRACE))),
+        rows_first: plan
+            .is_decided_by_store()
+            .then(|| AtomicUsize::new(ROWS_FIRST.max(limit.saturating_mul(ROWS_OF_TRACE)))),
         newest: Mutex::new(NewestTraces::new(limit)),
         next: AtomicUsize::new(0),
         is_late: AtomicBool::new(false),
@@ -114,8 +116,8 @@ struct Search<'a> {
     plan: &'a Plan,
     after: Option<PagePlace>,
     batches: &'a dyn Batches,
-    /// So many of a part's newest rows are read at first.
-    rows_first: Option<usize>,
+    /// So many of a part's newest rows are read at first: as many as the part before needed.
+    rows_first: Option<AtomicUsize>,
     newest: Mutex<NewestTraces>,
     /// The part that is read next.
     next: AtomicUsize,
@@ -151,9 +153,12 @@ impl Search<'_> {
         if self.batches.part_start_ns(part).1 < self.newest.lock().floor_ns() {
             return false;
         }
-        let mut rows = self.rows_first;
+        let mut rows = self.rows_first.as_ref().map(|rows| rows.load(Ordering::Relaxed));
         while !self.read(part, rows) {
             rows = rows.map(|rows| rows.saturating_mul(ROWS_FACTOR));
+        }
+        if let (Some(first), Some(rows)) = (&self.rows_first, rows) {
+            first.fetch_max(rows, Ordering::Relaxed);
         }
         true
     }

@@ -36,7 +36,7 @@ use crate::{
 const METRICS_ALLOCATED_BYTES_MAX: u64 = 64 << 20;
 
 /// A signal's lane on its way.
-pub(super) struct Opening<'a, S> {
+pub(super) struct OpeningLane<'a, S> {
     pub(super) ground: Ground<'a>,
     signal: Signal,
     pub(super) state: CatalogState,
@@ -44,7 +44,7 @@ pub(super) struct Opening<'a, S> {
     pub(super) first_unsealed: u32,
 }
 
-impl<'a, S: SegmentKind> Opening<'a, S> {
+impl<'a, S: SegmentKind> OpeningLane<'a, S> {
     /// What catalog and folders say of a signal. A folder from before there was such a signal says nothing, and goes on with it.
     pub(super) async fn of(signal: Signal, ground: Ground<'a>) -> Result<Self, OpenError> {
         let Ground { options, disk, catalog, archived, .. } = ground;
@@ -103,7 +103,7 @@ impl<'a, S: SegmentKind> Opening<'a, S> {
     }
 }
 
-impl Opening<'_, Segment> {
+impl OpeningLane<'_, Segment> {
     /// Counts what is missing, and puts what was found into the view.
     pub(super) async fn show<L: Laned>(
         &mut self,
@@ -131,7 +131,7 @@ impl Opening<'_, Segment> {
     }
 }
 
-impl<S> Opening<'_, S> {
+impl<S> OpeningLane<'_, S> {
     /// Journal files that are gone were acknowledged: the ledger says so, with the next file that is sealed, or at once when
     /// there is none.
     pub(super) async fn count_missing(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Ground, lane::Opening};
+use super::{Ground, lane::OpeningLane};
 use crate::{
     head::SeriesFile,
     journal::{Journal, Tallies},
@@ -17,7 +17,7 @@ use crate::{
 
 /// Opens the journal of metrics, and reads it into the head.
 pub(super) async fn open(
-    opening: &mut Opening<'_, SeriesSegment>,
+    opening: &mut OpeningLane<'_, SeriesSegment>,
     views: &Arc<Views>,
 ) -> Result<Journal<SentFrame>, OpenError> {
     let Ground { disk, clock, .. } = opening.ground;

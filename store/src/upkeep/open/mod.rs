@@ -13,7 +13,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use weir_proto::{Signal, time::Clock};
 
-use self::{lane::Opening, replay::replay};
+use self::{lane::OpeningLane, replay::replay};
 use super::{
     archived::{self, Archived},
     newer,
@@ -54,9 +54,9 @@ pub(crate) async fn open(
     let archived = archived::open(&options, &disk, &clock, &catalog).await?;
     let ground =
         Ground { options: &options, disk: &disk, clock: &clock, catalog: &catalog, archived: archived.as_ref() };
-    let mut traces = Opening::of(Signal::Traces, ground).await?;
-    let mut logs = Opening::of(Signal::Logs, ground).await?;
-    let mut metrics = Opening::of(Signal::Metrics, ground).await?;
+    let mut traces = OpeningLane::of(Signal::Traces, ground).await?;
+    let mut logs = OpeningLane::of(Signal::Logs, ground).await?;
+    let mut metrics = OpeningLane::of(Signal::Metrics, ground).await?;
 
     let sampled = Arc::new(SampledState::new(sampling.clone()));
     // Higher than the numbers of any run before: what recovery copies may go on in a file of this one.
