@@ -2,6 +2,7 @@
 
 mod alerting;
 mod alerting_faults;
+mod archive;
 mod bad_input;
 mod calls;
 mod crash;

@@ -1,9 +1,9 @@
-//! What metrics cost, without the query engine: scrapes and remote write to the head, memory a series, selection, disk, recovery.
+//! What metrics cost: scrapes and remote write to the head, memory a series, selection, disk, recovery; questions to whole servers.
 //!
-//! `cargo run --release -p weir-benches --bin series -- scrape|write|memory|merged|recovery`. Each says what it did and the figure.
+//! `cargo run --release -p weir-benches --bin series -- WHAT`, `--help` says which. Each says what it did and the figure.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command},
     sync::{
@@ -16,18 +16,19 @@ use std::{
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use weir_benches::{
-    client::Http1,
     process,
     series::{
         fill::{Filled, START_MS, STEP_MS},
+        peers::{self, Peer, scrape_configs},
+        same,
         serve::serve,
-        written,
+        whole, written,
     },
 };
 use weir_collector::{
     receivers::{
         prometheus::{PrometheusConfig, Scraper, Surroundings},
-        remote_write::{PATH, RemoteWrite, RemoteWriteConfig},
+        remote_write::{RemoteWrite, RemoteWriteConfig},
     },
     samples::{AcceptWindow, SampleDoor},
 };
@@ -55,6 +56,14 @@ struct Cli {
     what: What,
 }
 
+/// The server.
+#[derive(Debug, clap::Args)]
+struct Weir {
+    /// Its binary.
+    #[arg(long, default_value = "target/release/weir")]
+    weir: PathBuf,
+}
+
 #[derive(Debug, Subcommand)]
 enum What {
     /// CPU of this process per million samples scraped over HTTP, journalled and in the head; targets run in another process.
@@ -66,7 +75,7 @@ enum What {
         #[arg(long, default_value_t = 40)]
         seconds: u64,
     },
-    /// The same of remote write 1 and 2 and of OTLP, requests of 2,000 samples made before.
+    /// The same of remote write 1 and 2, requests of 2,000 samples made before.
     Write {
         /// Samples of each series.
         #[arg(long, default_value_t = 6)]
@@ -90,14 +99,51 @@ enum What {
         #[arg(long, default_value_t = 30)]
         samples: u64,
     },
-    /// Fills a running Weir by remote write, and asks it: how long queries over all series take. Start it with an empty folder.
+    /// Fills a Weir by remote write, and asks it: how long queries over all series take.
     Ask {
-        /// Where it takes queries.
-        #[arg(long, default_value = "127.0.0.1:4320")]
-        address: SocketAddr,
+        #[command(flatten)]
+        weir: Weir,
         /// Samples of each series, every 15 s, the newest now.
-        #[arg(long, default_value_t = 61)]
+        #[arg(long, default_value_t = 261)]
         rounds: u64,
+    },
+    /// The same of a merged day: of 25 targets every 15 s, and of all every 5 min.
+    Day {
+        #[command(flatten)]
+        weir: Weir,
+    },
+    /// CPU of a Weir per million samples sent to it over HTTP, and how soon they are acknowledged and seen.
+    Sent {
+        #[command(flatten)]
+        weir: Weir,
+        /// Samples of each series.
+        #[arg(long, default_value_t = 6)]
+        rounds: u64,
+    },
+    /// Weir, Prometheus and VictoriaMetrics, one after the other: the same targets, the same questions. Who is not there is left out.
+    Peers {
+        #[command(flatten)]
+        weir: Weir,
+        /// Prometheus' binary.
+        #[arg(long, default_value = "/usr/bin/prometheus")]
+        prometheus: PathBuf,
+        /// VictoriaMetrics' single binary.
+        #[arg(long, default_value = "/usr/bin/victoria-metrics")]
+        victoria: PathBuf,
+        /// Between two scrapes of a target, in seconds.
+        #[arg(long, default_value_t = 5)]
+        every_s: u64,
+        /// How long after the first rounds.
+        #[arg(long, default_value_t = 40)]
+        seconds: u64,
+    },
+    /// Prometheus scrapes a few targets and writes to Weir, in both versions: whether both answer the same.
+    Same {
+        #[command(flatten)]
+        weir: Weir,
+        /// Prometheus' binary.
+        #[arg(long, default_value = "/usr/bin/prometheus")]
+        prometheus: PathBuf,
     },
     /// Targets, for `scrape`.
     #[command(hide = true)]
@@ -122,7 +168,32 @@ async fn main() -> anyhow::Result<()> {
         What::Memory { scrapes } => memory(folder.path(), cli.targets, scrapes).await,
         What::Merged { scrapes } => merged(folder.path(), cli.targets.min(25), scrapes).await,
         What::Recovery { samples } => recovery(folder.path(), cli.targets, samples * 1_000_000).await,
-        What::Ask { address, rounds } => ask_server(address, cli.targets, rounds).await,
+        What::Ask { weir, rounds } => whole::fresh(&weir.weir, folder.path(), cli.targets, rounds).await,
+        What::Day { weir } => {
+            for (name, targets, step_ms) in [("few", cli.targets.min(25), STEP_MS), ("all", cli.targets, 300_000)] {
+                let folder = folder.path().join(name);
+                std::fs::create_dir_all(&folder)?;
+                whole::day(&weir.weir, &folder, targets, step_ms).await?;
+            }
+            Ok(())
+        }
+        What::Sent { weir, rounds } => whole::sent(&weir.weir, folder.path(), cli.targets, rounds).await,
+        What::Peers { weir, prometheus, victoria, every_s, seconds } => {
+            let (_serving, port) = serving(cli.targets)?;
+            for (peer, binary) in [(Peer::Weir, weir.weir), (Peer::Prometheus, prometheus), (Peer::Victoria, victoria)]
+            {
+                if let Some(binary) = peers::found(peer, &binary) {
+                    whole::beside((peer, &binary), folder.path(), (port, cli.targets), (every_s, seconds)).await?;
+                }
+            }
+            Ok(())
+        }
+        What::Same { weir, prometheus } => {
+            let targets = cli.targets.min(12);
+            let (_serving, port) = serving(targets)?;
+            let Some(prometheus) = peers::found(Peer::Prometheus, &prometheus) else { return Ok(()) };
+            same::compare((&weir.weir, &prometheus), folder.path(), (port, targets), 45).await
+        }
         What::Serve => unreachable!("served above"),
         What::Fill { path, scrapes } => {
             let mut filled = Filled::open(options(&path), cli.targets).await?;
@@ -152,7 +223,8 @@ async fn open(folder: &Path) -> anyhow::Result<Store> {
     Ok(Store::open(options(folder), None, Clock::system()).await?)
 }
 
-async fn scrape(folder: &Path, targets: u64, every_s: u64, seconds: u64) -> anyhow::Result<()> {
+/// Targets in a process of their own, and their port.
+fn serving(targets: u64) -> anyhow::Result<(Ended, u16)> {
     let mut serving = Command::new(std::env::current_exe()?);
     serving.args(["serve", "--targets", &targets.to_string()]).stdout(std::process::Stdio::piped());
     let mut serving = Ended(serving.spawn().context("targets")?);
@@ -161,6 +233,11 @@ async fn scrape(folder: &Path, targets: u64, every_s: u64, seconds: u64) -> anyh
         &mut std::io::BufReader::new(serving.0.stdout.take().context("its output")?),
         &mut port,
     )?;
+    Ok((serving, port.trim().parse()?))
+}
+
+async fn scrape(folder: &Path, targets: u64, every_s: u64, seconds: u64) -> anyhow::Result<()> {
+    let (_serving, port) = serving(targets)?;
     let store = open(folder).await?;
     let mut door = SampleDoor::new(&store, AcceptWindow::default());
     let samples = Arc::new(AtomicU64::new(0));
@@ -169,18 +246,8 @@ async fn scrape(folder: &Path, targets: u64, every_s: u64, seconds: u64) -> anyh
         counted.fetch_add(batch.floats.len() as u64, Relaxed);
         append(batch)
     });
-    let jobs: Vec<_> = (0..targets)
-        .map(|target| {
-            serde_json::json!({
-                "targets": [format!("127.0.0.1:{}", port.trim())],
-                "labels": {"__metrics_path__": format!("/{target}"), "instance": format!("node-{target:04}:9100")},
-            })
-        })
-        .collect();
-    let config: PrometheusConfig = serde_json::from_value(serde_json::json!({"config": {"scrape_configs": [{
-        "job_name": "node", "scrape_interval": format!("{every_s}s"), "scrape_timeout": format!("{every_s}s"),
-        "static_configs": jobs,
-    }]}}))?;
+    let scrape = scrape_configs(port, targets, every_s);
+    let config: PrometheusConfig = serde_json::from_value(serde_json::json!({"config": {"scrape_configs": scrape}}))?;
     let surroundings = Surroundings {
         tenant: TenantId::default(),
         door,
@@ -244,10 +311,10 @@ async fn memory(folder: &Path, targets: u64, scrapes: u64) -> anyhow::Result<()>
     for scrape in 0..scrapes {
         filled.scrapes(1).await?;
         if scrape % 120 == 119 {
-            // Half an hour: the journal file is closed, and sealed beside what goes on.
-            most = most.max(bytes() - before);
+            // Half an hour: the journal file is closed, and sealed before most targets are scraped again.
             filled.store.roll().await;
-            while journal_files(&filled.store) > 1 {
+            most = most.max(bytes() - before);
+            while head_samples(&filled.store) > 0 {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 most = most.max(bytes() - before);
             }
@@ -269,10 +336,10 @@ async fn memory(folder: &Path, targets: u64, scrapes: u64) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Files of metrics that are not sealed.
-fn journal_files(store: &Store) -> u64 {
+/// Samples that are not sealed.
+fn head_samples(store: &Store) -> u64 {
     let mut signals = store.status(&TenantId::default()).signals.into_iter();
-    signals.find(|status| status.signal == Signal::Metrics).map_or(0, |status| status.journal_files)
+    signals.find(|status| status.signal == Signal::Metrics).map_or(0, |status| status.head_items)
 }
 
 /// What of a query is the store's part.
@@ -312,50 +379,6 @@ fn ask(store: &Store, scrapes: u64) {
         .collect();
     times.sort();
     println!("label values with match[]: {:.1?} in the middle, {:.1?} at most", times[50], times[99]);
-}
-
-/// The same with the engine and HTTP around it.
-async fn ask_server(address: SocketAddr, targets: u64, rounds: u64) -> anyhow::Result<()> {
-    let client = Http1::new(address);
-    let end_ms = (Clock::system().now_ns() / 1_000_000) as i64;
-    let start_ms = end_ms - (rounds as i64 - 1) * STEP_MS;
-    for round in 0..rounds {
-        for (body, _) in written::bodies(written::Form::First, targets, (round, start_ms + round as i64 * STEP_MS)) {
-            let (status, words) = client.post(PATH, body).await?;
-            if status != http::StatusCode::NO_CONTENT {
-                bail!("{status}: {}", String::from_utf8_lossy(&words));
-            }
-        }
-    }
-    let range = |query: &str, steps: i64| {
-        let (start, end) = ((end_ms - (steps - 1) * STEP_MS) as f64 / 1e3, end_ms as f64 / 1e3);
-        format!("/prometheus/api/v1/query_range?query={query}&start={start}&end={end}&step=15")
-    };
-    let steps = rounds.min(41) as i64;
-    let some = "node_cpu_seconds_total%7Binstance%3D~%22node-00(0.%7C1.%7C2[0-4]):9100%22%7D";
-    let questions = [
-        ("sum by (__name__) of all series", range("sum%20by(__name__)(%7Bjob%3D%22node%22%7D)", steps), 5),
-        ("rate by mode, 6,400 series", range(&format!("sum%20by(mode)(rate({some}[5m]))"), rounds as i64), 11),
-        (
-            "label values with match[]",
-            "/prometheus/api/v1/label/__name__/values?match[]=%7Bjob%3D%22node%22%7D".into(),
-            101,
-        ),
-    ];
-    for (name, path, times) in questions {
-        let mut took = Vec::new();
-        for _ in 0..times {
-            let begin = Instant::now();
-            let (status, body) = client.get(&path).await?;
-            if status != http::StatusCode::OK {
-                bail!("{name}: {status}: {}", String::from_utf8_lossy(&body));
-            }
-            took.push(begin.elapsed());
-        }
-        took.sort();
-        println!("{name}: {:.1?} in the middle, {:.1?} at most, of {times}", took[times / 2], took[times - 1]);
-    }
-    Ok(())
 }
 
 async fn merged(folder: &Path, targets: u64, scrapes: u64) -> anyhow::Result<()> {

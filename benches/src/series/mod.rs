@@ -2,5 +2,9 @@
 
 pub mod fill;
 pub mod node;
+pub mod otlp;
+pub mod peers;
+pub mod same;
 pub mod serve;
+pub mod whole;
 pub mod written;

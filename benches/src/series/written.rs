@@ -80,7 +80,8 @@ fn body(form: Form, node: &Node, series: &[(u64, usize)], (round, time_ms): (u64
     snap::raw::Encoder::new().compress_vec(&whole).expect("it is not too large")
 }
 
-fn request(form: Form, body: Vec<u8>) -> Request<Full<Bytes>> {
+/// A request with a body.
+pub fn request(form: Form, body: Vec<u8>) -> Request<Full<Bytes>> {
     let content_type = match form {
         Form::First => "application/x-protobuf",
         Form::Second => "application/x-protobuf;proto=io.prometheus.write.v2.Request",
