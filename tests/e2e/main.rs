@@ -4,6 +4,7 @@ mod alerting;
 mod alerting_faults;
 mod archive;
 mod bad_input;
+mod bad_lines;
 mod calls;
 mod crash;
 mod damage;

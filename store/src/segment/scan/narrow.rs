@@ -14,7 +14,7 @@ use super::{
     group::attributes_named,
     labels, passing,
     resources::{self, Classes, position},
-    tagged::Tags,
+    tagged::AskedTags,
 };
 use crate::{
     ask::{
@@ -74,7 +74,7 @@ impl<'a> Narrowing<'a> {
         bounds: &ReadBounds,
     ) -> Result<(ChosenRows, Option<Column>), SegmentError> {
         let tagged = TaggedRows { segment: self.segment, reader: self.reader, group: self.group };
-        let Some(tags) = Tags::of(filter, &tagged)? else { return Ok((ChosenRows::Some(Vec::new()), None)) };
+        let Some(tags) = AskedTags::of(filter, &tagged)? else { return Ok((ChosenRows::Some(Vec::new()), None)) };
         if let Some(ids) = &filter.trace_ids {
             self.bytes(self.reader.table.trace_id, |id| ids.iter().any(|wanted| wanted.0 == *id))?;
         }
