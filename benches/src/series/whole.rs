@@ -112,6 +112,8 @@ pub async fn day(weir: &Path, folder: &Path, targets: u64, step_ms: i64) -> anyh
     }
     merged(&filled).await;
     filled.store.shutdown().await;
+    // The folder is the server's from here on.
+    drop(filled);
     let mut options = ServerOptions::new(weir, folder);
     options.data = data;
     let running = Running::weir(&options).await?;
