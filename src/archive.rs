@@ -23,6 +23,8 @@ struct Status {
     signals: Vec<OfSignal>,
     #[serde(default)]
     pins: Vec<Pin>,
+    #[serde(default)]
+    failing: Vec<Failing>,
     check: Option<Check>,
 }
 
@@ -48,6 +50,12 @@ struct Pin {
     signal: String,
     from_ns: String,
     to_ns: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Failing {
+    what: String,
+    error: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -113,6 +121,9 @@ fn print(status: &Status) {
     }
     for pin in &status.pins {
         println!("{:<8} stays on local disk: {} to {}", pin.signal, shown(&pin.from_ns), shown(&pin.to_ns));
+    }
+    for Failing { what, error } in &status.failing {
+        println!("fails, and is tried again: {what}: {error}");
     }
 }
 

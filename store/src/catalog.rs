@@ -368,6 +368,22 @@ impl Catalog {
         Ok(sqlx::query_scalar("SELECT value FROM catalog WHERE key = 'instance'").fetch_one(&self.0).await?)
     }
 
+    /// The number of the archive that segments went to, if it is known.
+    pub(crate) async fn prefix(&self) -> Result<Option<i64>, CatalogError> {
+        Ok(sqlx::query_scalar("SELECT value FROM catalog WHERE key = 'archive'").fetch_optional(&self.0).await?)
+    }
+
+    /// It is this one.
+    pub(crate) async fn set_prefix(&self, number: i64) -> Result<(), CatalogError> {
+        sqlx::query(
+            "INSERT INTO catalog VALUES ('archive', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        )
+        .bind(number)
+        .execute(&self.0)
+        .await?;
+        Ok(())
+    }
+
     /// Closes the database.
     pub(crate) async fn close(&self) {
         self.0.close().await;

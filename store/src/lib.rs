@@ -58,6 +58,7 @@ pub use snapshot::{
     asked::Snapshot,
     statistics::{Ranked, SeriesStatistics},
     stored_series::StoredSeries,
+    unread::Unread,
 };
 pub use store::{
     ArchiveStatus, ArchivedSignal, Arrived, LineFeed, SegmentPlace, Share, SignalStatus, Store, StoreStatus,

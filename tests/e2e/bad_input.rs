@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// A server, and proof at the end that it still works.
-async fn with_server(seed: u64, test: impl AsyncFnOnce(&Weir, &Server)) {
+pub(crate) async fn with_server(seed: u64, test: impl AsyncFnOnce(&Weir, &Server)) {
     let weir = Weir::new(seed, SMALL);
     let mut server = weir.start().await;
     test(&weir, &server).await;
@@ -52,7 +52,7 @@ fn span(id: u8) -> Span {
     }
 }
 
-fn text(key: &str, value: String) -> KeyValue {
+pub(crate) fn text(key: &str, value: String) -> KeyValue {
     let value = Some(AnyValue { value: Some(Value::StringValue(value)) });
     KeyValue { key: key.into(), value, ..KeyValue::default() }
 }
@@ -191,7 +191,7 @@ fn deep_span(id: u8, levels: usize) -> Vec<u8> {
 }
 
 /// An encoded AnyValue: `levels` arrays, each the only value of the one around it.
-fn nested(levels: usize) -> Vec<u8> {
+pub(crate) fn nested(levels: usize) -> Vec<u8> {
     // From the inside out, and so backwards.
     let mut backwards = Vec::new();
     for _ in 0..levels {
@@ -207,7 +207,7 @@ fn nested(levels: usize) -> Vec<u8> {
 }
 
 /// A length-delimited field.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
     [&[number << 3 | 2], &varint(bytes.len())[..], bytes].concat()
 }
 
@@ -222,7 +222,7 @@ fn varint(mut value: usize) -> Vec<u8> {
 }
 
 /// Zeros, compressed a thousandfold.
-fn bomb(bytes: usize) -> Vec<u8> {
+pub(crate) fn bomb(bytes: usize) -> Vec<u8> {
     let framed = Encoder::new(Encoding::Gzip, Pool::default()).message(|out| out.resize(HEAD_LEN + bytes, 0));
     framed[HEAD_LEN..].to_vec()
 }

@@ -8,13 +8,14 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use weir_benches::{query::Query, rng::Rng};
+use weir_benches::{query::Query, rng::Rng, server::Server};
 use weir_proto::time::{Clock, SECOND_NS};
 
 use crate::{
+    disk_image::DiskImage,
     fixture::{NEVER_SEAL, SMALL, Weir},
     raw_http::{post_to, try_post_to},
-    rounds::{killed_under_load, killed_while_it_starts},
+    rounds::{cut_beside, killed_under_load, killed_while_it_starts},
 };
 
 const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
@@ -144,11 +145,11 @@ struct Sent {
 }
 
 impl Sent {
-    /// Sends lines of a round until the server is gone.
-    async fn until_lost(&mut self, (http, query): (SocketAddr, SocketAddr), is_over: &AtomicBool) {
+    /// Sends lines of a round until the server is gone, or acks are not heard any more.
+    async fn until_lost(&mut self, weir: &Weir, (http, query): (SocketAddr, SocketAddr), is_over: &AtomicBool) {
         let round = self.acked.len();
         let mut acked = BTreeSet::new();
-        while !is_over.load(Ordering::Relaxed) {
+        while !is_over.load(Ordering::Relaxed) && !weir.record.is_deaf() {
             let numbers = self.next..self.next + BATCH;
             self.next = numbers.end;
             let line = |n: u64| {
@@ -164,7 +165,7 @@ impl Sent {
                 _ => (try_post_to("/elasticsearch/_bulk", query, JSON, documents(numbers.clone(), round)).await, 200),
             };
             match answer {
-                Ok((status, _)) if status == expected => acked.extend(numbers),
+                Ok((status, _)) if status == expected && !weir.record.is_deaf() => acked.extend(numbers),
                 _ => break,
             }
         }
@@ -224,17 +225,22 @@ async fn killed_under_both_signals(seed: u64, storage: &str, rounds: u64) {
             killed_under_load(&weir, server, &mut rng, 60).await;
             is_over.store(true, Ordering::Relaxed);
         };
-        tokio::join!(killed, sent.until_lost(ports, &is_over));
+        tokio::join!(killed, sent.until_lost(&weir, ports, &is_over));
         if rng.percent(30) {
             killed_while_it_starts(&weir, &mut rng).await;
         }
     }
     let server = weir.start().await;
-    weir.verify(&server, None).await;
+    check_all(&weir, &server, &sent).await;
+}
+
+/// Every acknowledged span and line of all rounds is there once.
+async fn check_all(weir: &Weir, server: &Server, sent: &Sent) {
+    weir.verify(server, None).await;
     let query = Query::new(server.query);
-    let acked: usize = sent.acked.iter().map(BTreeSet::len).sum();
-    assert!(acked as u64 > rounds * BATCH, "only {acked} lines were acknowledged");
-    for round in 0..sent.acked.len() {
+    let (rounds, acked) = (sent.acked.len(), sent.acked.iter().map(BTreeSet::len).sum::<usize>());
+    assert!(acked as u64 > rounds as u64 * BATCH, "only {acked} lines were acknowledged");
+    for round in 0..rounds {
         sent.check_round(&query, round).await;
     }
     sent.check_ledger(&query).await;
@@ -248,4 +254,30 @@ async fn killed_under_both_signals_while_it_seals() {
 #[tokio::test]
 async fn killed_under_both_signals_while_all_is_in_the_journal() {
     killed_under_both_signals(Clock::system().now_ns(), NEVER_SEAL, ROUNDS / 2).await;
+}
+
+#[tokio::test]
+async fn power_cuts_under_both_signals() {
+    let seed = Clock::system().now_ns();
+    println!("seed {seed}");
+    let mut rng = Rng::new(seed);
+    let mut weir = Weir::new(seed, SMALL);
+    let Some(disk) = DiskImage::new(weir.folder(), 512) else { return };
+    weir.options.data = disk.path().join("data");
+    let mut sent = Sent::default();
+    let is_over = AtomicBool::new(false);
+    for _ in 0..ROUNDS {
+        let server = weir.start().await;
+        let query = Query::new(server.query);
+        weir.verify(&server, Some(50)).await;
+        if let Some(last) = sent.acked.len().checked_sub(1) {
+            sent.check_round(&query, last).await;
+        }
+        sent.check_ledger(&query).await;
+        let lines = sent.until_lost(&weir, (server.http, server.query), &is_over);
+        cut_beside(&weir, server, &disk, &mut rng, 60, lines).await;
+    }
+    let server = weir.start().await;
+    check_all(&weir, &server, &sent).await;
+    server.kill().await.expect("killed");
 }

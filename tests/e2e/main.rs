@@ -2,7 +2,9 @@
 
 mod alerting;
 mod alerting_faults;
+mod archive;
 mod bad_input;
+mod bad_lines;
 mod calls;
 mod crash;
 mod damage;

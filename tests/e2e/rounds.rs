@@ -45,6 +45,18 @@ pub(crate) async fn killed_while_it_starts(weir: &Weir, rng: &mut Rng) {
 
 /// Cuts the power of the disk that the server's data are on, and boots again.
 pub(crate) async fn cut_under_load(weir: &Weir, server: Server, disk: &DiskImage, rng: &mut Rng, acks_max: u64) {
+    cut_beside(weir, server, disk, rng, acks_max, std::future::ready(())).await;
+}
+
+/// As [`cut_under_load`], with others who send until the record is deaf or the server gone.
+pub(crate) async fn cut_beside(
+    weir: &Weir,
+    server: Server,
+    disk: &DiskImage,
+    rng: &mut Rng,
+    acks_max: u64,
+    others: impl Future<Output = ()>,
+) {
     let plan = until_lost(&server);
     let enough = weir.record.acked_len() + rng.below(acks_max) as usize + 1;
     let moment = Duration::from_micros(rng.below(8_000));
@@ -53,7 +65,7 @@ pub(crate) async fn cut_under_load(weir: &Weir, server: Server, disk: &DiskImage
         sleep(moment).await;
         power_off(weir, server, disk).await;
     };
-    tokio::join!(weir.load(plan), cut);
+    tokio::join!(weir.load(plan), cut, others);
     disk.boot();
     weir.record.set_deaf(false);
 }

@@ -20,7 +20,7 @@ use crate::fixture::Weir;
 const PAGE: &str = include_str!("../../docs/sql.md");
 
 /// The trace in the page's example.
-const EXAMPLE_TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+pub(crate) const EXAMPLE_TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 /// Sealed in one go: nothing is merged while DuckDB reads.
 const SEALED_ONCE: &str = "  free_min: 1MiB
@@ -40,7 +40,7 @@ pub(crate) async fn ask(address: SocketAddr, text: impl Into<Bytes>) -> (StatusC
 }
 
 /// Its rows, values in the order of the columns.
-async fn rows(address: SocketAddr, text: &str) -> Vec<Vec<Value>> {
+pub(crate) async fn rows(address: SocketAddr, text: &str) -> Vec<Vec<Value>> {
     let (status, answer) = ask(address, text.to_owned()).await;
     assert!(status == StatusCode::OK && answer["error"].is_null(), "{text}: {status}: {}", answer["error"]);
     let columns = answer["columns"].as_array().expect("columns");
@@ -50,7 +50,7 @@ async fn rows(address: SocketAddr, text: &str) -> Vec<Vec<Value>> {
 }
 
 /// The page's queries with their headings.
-fn documented() -> Vec<(String, String)> {
+pub(crate) fn documented() -> Vec<(String, String)> {
     let mut found = Vec::new();
     for part in PAGE.split("\n### ").skip(1) {
         let heading = part.lines().next().expect("a heading").to_owned();
@@ -110,7 +110,7 @@ async fn the_documented_queries_are_answered_before_anything_is_sealed() {
 }
 
 /// Whether they are the same but for rounding.
-fn alike((ours, theirs): (&Value, &Value)) -> bool {
+pub(crate) fn alike((ours, theirs): (&Value, &Value)) -> bool {
     match (ours.as_i64(), theirs.as_i64()) {
         (Some(ours), Some(theirs)) => return ours == theirs,
         _ if ours == theirs => return true,
@@ -120,14 +120,19 @@ fn alike((ours, theirs): (&Value, &Value)) -> bool {
     (ours - theirs).abs() <= ours.abs().max(theirs.abs()) * RELATIVE_ERROR_MAX
 }
 
+/// The questions as DuckDB is asked them.
+pub(crate) fn duckdb_queries(trace: &str) -> Vec<String> {
+    let query = |number: u32| {
+        let file = format!("{}/tests/e2e/sql/{number:02}.duckdb.sql", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(file).expect("a query for DuckDB").replace(EXAMPLE_TRACE, trace)
+    };
+    (1..=15).map(query).collect()
+}
+
 /// What DuckDB says to the queries of tests/e2e/sql/; `None` where it is not installed.
 async fn duckdb(segments: &Path, trace: &str) -> Option<Vec<Vec<Vec<Value>>>> {
     let python = crate::sdk::python_with("duckdb")?;
-    let mut queries = Vec::new();
-    for number in 1..=15 {
-        let file = format!("{}/tests/e2e/sql/{number:02}.duckdb.sql", env!("CARGO_MANIFEST_DIR"));
-        queries.push(std::fs::read_to_string(file).expect("a query for DuckDB").replace(EXAMPLE_TRACE, trace));
-    }
+    let queries = duckdb_queries(trace);
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/duckdb_asks.py");
     let mut command = Command::new(python);
     command.arg(script).arg(segments).stdin(Stdio::piped()).stdout(Stdio::piped());

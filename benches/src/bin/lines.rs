@@ -1,5 +1,6 @@
 //! Takes JSON lines in and seals them in one thread, without a server: CPU time per million lines for each form and stage, and bytes of disk.
-//! `ask` asks a server about stored lines, `truth` compares its answers with those of grep and jq.
+//! `ask` asks a server about stored lines, `truth` compares its answers with those of grep and jq, `pace`
+//! says how long acks take at a rate.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -75,6 +76,18 @@ enum What {
         #[arg(long, default_value_t = 5)]
         rounds: u64,
     },
+    /// Sends lines to a server of its own at a rate: how long acks take, and until a line is found.
+    Pace {
+        /// The binary.
+        #[arg(long, default_value = "target/release/weir")]
+        weir: PathBuf,
+        /// Lines a second.
+        #[arg(long, default_value_t = 200_000)]
+        rate: u64,
+        /// How long.
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+    },
     /// Asks a server of its own what grep and jq are asked, and compares.
     Truth {
         /// The binary.
@@ -108,6 +121,10 @@ fn main() -> anyhow::Result<()> {
         Some(What::Truth { weir, count }) => {
             let folder = std::path::absolute(&cli.folder)?;
             return runtime()?.block_on(line_questions::truth(weir, &folder, *count));
+        }
+        Some(What::Pace { weir, rate, seconds }) => {
+            let folder = std::path::absolute(&cli.folder)?;
+            return runtime()?.block_on(line_questions::pace(weir, &folder, *rate, *seconds));
         }
         None => {}
     }

@@ -1,6 +1,7 @@
 //! Questions about stored lines, asked through HTTP of a server that has them: how long each takes, and its CPU time; beside VictoriaLogs, where it is there.
 
 mod fill;
+mod pace;
 mod questions;
 mod truth;
 mod victoria_logs;
@@ -11,7 +12,7 @@ use anyhow::ensure;
 use http::StatusCode;
 use tokio::time::Instant;
 
-pub use self::truth::truth;
+pub use self::{pace::pace, truth::truth};
 use self::{
     questions::{Question, questions},
     victoria_logs::VictoriaLogs,

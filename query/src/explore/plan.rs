@@ -139,6 +139,7 @@ impl Plan {
             tags: _,
             body_contains: _,
             body_any: _,
+            body_any_case: _,
             body_lacks: _,
             resources: _,
             fields: _,

@@ -10,7 +10,7 @@ use axum::{
     body::{Body, Bytes},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use weir_store::ReadError;
 
@@ -34,6 +34,8 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     /// A bound or the deadline cut it short; the body says so too.
     pub(super) partial: bool,
+    /// What could not be read, a sentence for each segment.
+    pub(super) missing: Vec<String>,
     /// How the body is compressed.
     pub(super) coding: Option<Coding>,
     /// What the body takes of all answers' bytes.
@@ -43,7 +45,7 @@ pub(super) struct Answer {
 impl Answer {
     /// A whole one.
     pub(super) fn of(content_type: &'static str, body: Vec<u8>) -> Self {
-        Self { content_type, body, partial: false, coding: None, holding: None }
+        Self { content_type, body, partial: false, missing: Vec::new(), coding: None, holding: None }
     }
 
     /// The same, compressed if that makes it smaller. Takes a while for a large one: not for async threads.
@@ -354,8 +356,26 @@ impl IntoResponse for Answer {
         };
         let mut response = respond(StatusCode::OK, self.content_type, body);
         say_coding(response.headers_mut(), self.coding);
+        if let Some(missing) = missing_header(&self.missing) {
+            response.headers_mut().insert(MISSING, missing);
+        }
         response
     }
+}
+
+/// The header that says what an answer lacks, whatever the body has room for.
+const MISSING: HeaderName = HeaderName::from_static("weir-missing");
+
+/// Bytes of that header: clients and proxies have bounds of their own.
+const MISSING_BYTES_MAX: usize = 1024;
+
+fn missing_header(missing: &[String]) -> Option<HeaderValue> {
+    if missing.is_empty() {
+        return None;
+    }
+    let text = missing.join("; ");
+    let plain = text.bytes().map(|byte| if (b' '..=b'~').contains(&byte) { byte } else { b'?' });
+    HeaderValue::from_bytes(&plain.take(MISSING_BYTES_MAX).collect::<Vec<u8>>()).ok()
 }
 
 /// Says how a body is compressed, and that another client may get it otherwise.

@@ -1,12 +1,13 @@
 //! One request to an endpoint that reads: who asks, for what, until when.
 
 use std::{
-    cell::RefCell,
+    cell::{OnceCell, RefCell},
     sync::{Arc, Weak},
     time::Instant,
 };
 
 use weir_proto::{TenantId, TraceId};
+use weir_store::Unread;
 
 use super::{
     PromqlConfig,
@@ -14,6 +15,7 @@ use super::{
     allowance::{Allowance, Holding},
     answer::Failure,
     loki::LogqlConfig,
+    view::View,
 };
 
 /// What an endpoint is given beside the view.
@@ -49,6 +51,8 @@ pub(super) struct Call {
     pub(super) rows: RefCell<Holding>,
     /// The process.
     pub(super) about: Arc<About>,
+    /// What the view that it reads could not read.
+    pub(super) missing: OnceCell<Unread>,
 }
 
 impl Call {
@@ -112,6 +116,17 @@ impl Call {
     /// The rows that were read are gone.
     pub(super) fn let_rows_go(&self) {
         self.rows.borrow_mut().shrink_to(0);
+    }
+
+    /// It reads this view.
+    pub(super) fn reads(&self, view: &dyn View) {
+        // Whoever opens a second one reads the same.
+        let _ = self.missing.set(view.missing());
+    }
+
+    /// What could not be read so far: a sentence for each segment.
+    pub(super) fn missing(&self) -> Vec<String> {
+        self.missing.get().map(Unread::told).unwrap_or_default()
     }
 
     /// Whether there is no time left.

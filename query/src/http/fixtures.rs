@@ -101,6 +101,7 @@ pub(in crate::http) fn call(path: &[(&str, &str)], query: &[(&str, &str)]) -> Ca
         allowance: allowance.clone(),
         rows: allowance.rows().into(),
         about: Arc::default(),
+        missing: Default::default(),
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::sync::CancellationToken;
 use weir_port::{Authenticate, Caller, Unauthenticated};
 use weir_proto::time::Clock;
+use weir_store::ReadError;
 
 use super::{
     QueryConfig,
@@ -401,7 +402,7 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
             let coding = Coding::accepted(request.headers());
             run_short(move || Ok(tell(&app)?.coded(coding))).await
         }
-        Action::Read(read) => answer(&app, move |call, source| read(call, source.view().as_ref()), request, None).await,
+        Action::Read(read) => answer(&app, reading(read), request, None).await,
         Action::Ask(ask) => answer(&app, ask, request, None).await,
         Action::Change(change) => {
             let posted: Posted = |body| Ok(form::pairs(body));
@@ -409,7 +410,7 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
         }
         Action::Search(read) => {
             let posted: Posted = jaeger_v3::parameters;
-            answer(&app, move |call, source| read(call, source.view().as_ref()), request, Some(posted)).await
+            answer(&app, reading(read), request, Some(posted)).await
         }
         Action::Form(read) => {
             let posted: Posted = match style {
@@ -418,9 +419,7 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
             };
             let query = request.uri().query().unwrap_or_default();
             match posted(query.as_bytes()) {
-                Ok(_) => {
-                    answer(&app, move |call, source| read(call, source.view().as_ref()), request, Some(posted)).await
-                }
+                Ok(_) => answer(&app, reading(read), request, Some(posted)).await,
                 Err(failure) => Err(failure),
             }
         }
@@ -448,6 +447,17 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
             metrics::count(route.path, failure.outcome(), begin);
             failure.into_response(style)
         }
+    }
+}
+
+/// An endpoint that reads one view.
+fn reading(
+    read: fn(&Call, &dyn View) -> Result<Answer, Failure>,
+) -> impl Fn(&Call, &dyn OpensViews) -> Result<Answer, Failure> + Send + 'static {
+    move |call, source| {
+        let view = source.view();
+        call.reads(view.as_ref());
+        read(call, view.as_ref())
     }
 }
 
@@ -500,8 +510,20 @@ async fn answer(
             allowance,
             rows,
             about,
+            missing: Default::default(),
         };
-        Ok(ask(&call, source.as_ref())?.coded(coding))
+        match ask(&call, source.as_ref()) {
+            Ok(mut answer) => {
+                answer.missing = call.missing();
+                answer.partial |= !answer.missing.is_empty();
+                Ok(answer.coded(coding))
+            }
+            // Nothing is there because of it: in the same words.
+            Err(Failure::Read(ReadError::Damaged(what))) if !call.missing().is_empty() => {
+                Err(Failure::Read(ReadError::Damaged(format!("{what}: {}", call.missing().join("; ")))))
+            }
+            Err(failure) => Err(failure),
+        }
     };
     let answer = app.gate.run(run).await;
     drop(waiting);

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use weir_proto::{Signal, SpanId, TenantId, TraceId};
 use weir_store::{
     AppendError, ArchiveCheck, ArchiveStatus, Ledger, LineFeed, Operations, ReadError, Room, ScanRequest, SegmentPlace,
-    SeriesStatistics, Snapshot, Store, StoreStatus, TraceLines, TraceRows,
+    SeriesStatistics, Snapshot, Store, StoreStatus, TraceLines, TraceRows, Unread,
     sampling::{RememberedVerdict, SamplingStatus},
 };
 
@@ -109,6 +109,11 @@ pub(super) trait View: Send {
 
     fn ledger(&self) -> Ledger;
 
+    /// What answers of this view lack because it could not be read.
+    fn missing(&self) -> Unread {
+        Unread::default()
+    }
+
     /// What is in memory of the tenant's series, with lists of up to `limit` names.
     fn series_statistics(&self, tenant: &TenantId, limit: usize) -> SeriesStatistics;
 
@@ -122,7 +127,9 @@ impl OpensViews for Store {
     }
 
     fn tables(&self, tenant: TenantId, until_ns: Option<u64>, stop: &Arc<Stop>) -> Tables {
-        tables(&self.snapshot(), &tenant, until_ns, stop)
+        let snapshot = self.snapshot();
+        stop.lacks(snapshot.missing());
+        tables(&snapshot, &tenant, until_ns, stop)
     }
 
     fn follow(&self, tenant: &TenantId) -> Option<(Box<dyn View>, LineFeed)> {
@@ -214,6 +221,10 @@ impl View for Snapshot {
 
     fn ledger(&self) -> Ledger {
         Snapshot::ledger(self)
+    }
+
+    fn missing(&self) -> Unread {
+        Snapshot::missing(self)
     }
 
     fn series_statistics(&self, tenant: &TenantId, limit: usize) -> SeriesStatistics {

@@ -77,6 +77,7 @@ fn request(
         start_ns: *start_ns..=end_ns.saturating_sub(1),
         body_contains,
         body_any: needles.any.clone(),
+        body_any_case: needles.any_case.clone(),
         body_lacks: needles.none.clone(),
         resources: Some(resource_test(matchers, resources)?),
         fields: selection.conditions.iter().filter_map(field_test).collect(),

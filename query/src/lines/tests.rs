@@ -268,6 +268,8 @@ async fn columns_answer_as_texts_do() {
         r#"!= "13" | json | trace_id="""#,
         r#"|= "13" or "timeout of 7""#,
         r#"!~ "timeout" |~ "error|text 1""#,
+        r#"|~ "(?i)TimeOut of 1(3|5)" !~ "(?i)NOTHING""#,
+        r#"|~ "(?i)ERROR" | json | level="error""#,
         r#"|~ "timeout of 1[0-4]" != "12" or "13""#,
         r#"| json | detected_level="error" | drop level"#,
         r#"| json | keep level, n"#,
@@ -297,4 +299,31 @@ async fn columns_answer_as_texts_do() {
         }
     }
     assert!(answers > 220, "{answers} of the answers say anything");
+}
+
+#[tokio::test]
+async fn texts_are_found_where_expressions_match() {
+    let (head, sealed) = (filled(false).await, filled(true).await);
+    for text in [
+        "TIMEOUT of 1(3|5)",
+        "Error",
+        "\\\"LEVEL\\\":\\\"w",
+        "caf",
+        "USER",
+        "u0061B",
+        "Z",
+        ":1,",
+        "}",
+        "k",
+        "s",
+        "T of",
+    ] {
+        // A group with the flag is an expression, which is asked of every line.
+        let asked = format!(r#"{{service_name=~".+"}} |~ "(?i){text}""#);
+        let expected = answer(&head.0.snapshot(), &format!(r#"{{service_name=~".+"}} |~ "(?i:{text})""#));
+        for snapshot in [head.0.snapshot(), sealed.0.snapshot()] {
+            let found = answer(&snapshot, &asked);
+            assert!(found == expected, "{asked}\n{found:.2000}\ninstead of\n{expected:.2000}");
+        }
+    }
 }

@@ -141,6 +141,7 @@ impl Engine {
                     let rows_left = limits.rows_max.get();
                     let writer = Writer {
                         plan,
+                        stop: Arc::clone(&stop),
                         stream,
                         encoding,
                         deadline,
@@ -218,6 +219,8 @@ async fn prepare(
 struct Writer {
     /// Knows at the end what could not be read.
     plan: Arc<dyn ExecutionPlan>,
+    /// Knows what that was.
+    stop: Arc<Stop>,
     stream: SendableRecordBatchStream,
     encoding: Box<dyn Encoding>,
     deadline: Instant,
@@ -268,7 +271,10 @@ impl Writer {
         }
         match parts_damaged(self.plan.as_ref()) {
             0 => Ok(()),
-            parts => Err(SqlError::Damaged(parts)),
+            parts => {
+                let what = self.stop.missing().iter().map(|missing| format!("; {missing}")).collect();
+                Err(SqlError::Damaged(parts, what))
+            }
         }
     }
 

@@ -25,9 +25,9 @@ pub(crate) enum SqlError {
     /// There are more rows than an answer may have.
     #[error("the answer has more than {0} rows (query.sql.rows_max); these are the first")]
     TooManyRows(usize),
-    /// So many parts of the data are damaged or cannot be read.
-    #[error("{0} parts of the data could not be read and are left out; the log says why")]
-    Damaged(usize),
+    /// So many parts of the data are damaged or cannot be read: these.
+    #[error("{0} parts of the data could not be read and are left out; the log says why{1}")]
+    Damaged(usize, String),
     /// Its time is over.
     #[error("the query took longer than query.timeout")]
     TimedOut,
@@ -114,7 +114,7 @@ fn within_bounds(message: &str) -> String {
 impl SqlError {
     /// Whether rows before it are an answer all the same, only not a whole one.
     pub(crate) fn is_remark(&self) -> bool {
-        matches!(self, Self::TooManyRows(_) | Self::Damaged(_))
+        matches!(self, Self::TooManyRows(_) | Self::Damaged(..))
     }
 
     /// The HTTP status that it is, or that it would be had no row been sent before.
@@ -122,7 +122,7 @@ impl SqlError {
         match self {
             Self::Refused(_) | Self::Unanswerable(_) | Self::TooLarge(_) | Self::TooManyRows(_) => 400,
             Self::TimedOut | Self::Gone => 504,
-            Self::Damaged(_) | Self::Failed => 500,
+            Self::Damaged(..) | Self::Failed => 500,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     future::Future,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -20,6 +20,7 @@ use super::{
     layout::{Keys, OWNER, name_of, table_name},
     object::Object,
     owner::{Owner, RENEWAL},
+    resting::{Resting, Work},
 };
 use crate::{
     catalog::{ArchivedSegment, Stage},
@@ -37,6 +38,9 @@ const THREADS: usize = 2;
 
 /// As when sealing: more saves next to nothing.
 const ZSTD_LEVEL: i32 = 1;
+
+/// A claim that is older is made again before anything is written: well before somebody else may follow.
+const CLAIM_AGE_MAX: Duration = Duration::from_secs(60);
 
 /// Somebody who asks waits less than an upload.
 const READING: RetryBounds =
@@ -63,6 +67,14 @@ pub(crate) struct Archive {
     pins: Mutex<Vec<(Signal, u64, u64)>>,
     checking: Mutex<ArchiveCheck>,
     taken: Mutex<Option<String>>,
+    /// When this process said last that it writes there.
+    claimed: Mutex<Option<Instant>>,
+    /// What failed lately.
+    pub(crate) resting: Resting,
+    /// When it was looked last for what was left behind, Unix ns.
+    pub(super) swept_ns: Mutex<Option<u64>>,
+    /// The number of the archive that the catalog's segments went to, if it is known, and the newest of those.
+    pub(super) expected: Mutex<(Option<i64>, Vec<Keys>)>,
     stopped: watch::Sender<bool>,
     /// Tests: stops at a step, as if the process had died there.
     #[cfg(test)]
@@ -118,6 +130,10 @@ impl Archive {
             pins: Mutex::default(),
             checking: Mutex::default(),
             taken: Mutex::default(),
+            claimed: Mutex::default(),
+            resting: Resting::default(),
+            swept_ns: Mutex::default(),
+            expected: Mutex::default(),
             stopped: watch::Sender::new(false),
             #[cfg(test)]
             stop_at: Mutex::default(),
@@ -178,10 +194,38 @@ impl Archive {
         matches!(self.run(async move { bucket.head(OWNER).await }).await, Err(BucketError::NotFound { .. }))
     }
 
-    /// Takes the prefix for this process.
+    /// Takes the prefix for this process, if it is the one that it should be.
     pub(crate) async fn claim(&self) -> Result<(), ArchiveError> {
         let (owner, bucket, clock) = (self.owner.clone(), self.reading.clone(), self.clock.clone());
-        self.run(async move { owner.claim(&bucket, &clock).await }).await
+        let (expected, probes) = self.expected.lock().clone();
+        let claim = async move {
+            super::prefix::check(&bucket, expected, &probes).await?;
+            owner.claim(&bucket, &clock).await
+        };
+        self.run(claim).await?;
+        *self.claimed.lock() = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Takes the prefix unless this process said lately that it has it: nothing is written there otherwise.
+    pub(crate) fn ensure_claim(&self) -> Result<(), ArchiveError> {
+        if let Some(reason) = self.taken() {
+            return Err(ArchiveError::InUse(reason));
+        }
+        if self.claimed.lock().is_some_and(|claimed| claimed.elapsed() < CLAIM_AGE_MAX) {
+            return Ok(());
+        }
+        self.runtime().block_on(self.claim()).inspect_err(|error| {
+            if let ArchiveError::InUse(by) = error {
+                *self.taken.lock() = Some(by.clone());
+            }
+        })
+    }
+
+    /// Tests: as if the claim of the start had failed.
+    #[cfg(test)]
+    pub(crate) fn forget_claim(&self) {
+        *self.claimed.lock() = None;
     }
 
     /// Says from now on that this process is still there, however long an upload takes.
@@ -198,18 +242,20 @@ impl Archive {
                 let claimed = owner.claim(&bucket, &clock).await;
                 let Some(archive) = archive.upgrade() else { return };
                 match claimed {
-                    Err(error @ ArchiveError::InUse(_)) => {
-                        *archive.taken.lock() = Some(error.to_string());
+                    Err(ArchiveError::InUse(by)) => {
+                        *archive.taken.lock() = Some(by);
+                        // Not even what is under way.
+                        archive.stop();
                         return;
                     }
                     Err(error) => tracing::warn!(%error, "cannot say that this process writes to the archive"),
-                    Ok(()) => {}
+                    Ok(()) => *archive.claimed.lock() = Some(Instant::now()),
                 }
             }
         });
     }
 
-    /// Why this process may not write there any more: somebody else does.
+    /// Who else writes there, so that this process must not any more.
     pub(crate) fn taken(&self) -> Option<String> {
         self.taken.lock().clone()
     }
@@ -305,6 +351,35 @@ impl Archive {
         let bytes = bytes.ok_or_else(|| SegmentError::Encode(format!("{}: no manifest of series", archived.id)))?;
         let keys = Keys::of(&archived.id, &archived.name);
         SeriesSegment::open_archived(&self.path_of(&archived.id), self.object(keys.chunks, bytes))
+    }
+
+    /// Does something with what is here of a segment in the bucket. What is lost or damaged of that comes from the bucket first.
+    pub(crate) fn mended<T>(
+        &self,
+        archived: &ArchivedSegment,
+        read: impl Fn() -> Result<T, SegmentError>,
+    ) -> Result<T, ArchiveError> {
+        match read() {
+            Err(error @ (SegmentError::Damaged { .. } | SegmentError::Io { .. })) => {
+                let id = &archived.id;
+                tracing::warn!(%id, tenant = %id.tenant, %error, "what is here of a segment in the archive is fetched again");
+                let (bucket, disk, parent) = (self.reading.clone(), self.disk.clone(), self.folder_of(id));
+                let fetching = fetch(bucket, disk, parent, id.clone(), archived.name.clone());
+                // The last commit has a bound of its own.
+                if self.is_stopped() {
+                    self.wait(fetching)?
+                } else {
+                    self.wait_or_stop(fetching)??
+                };
+                Ok(read()?)
+            }
+            done => Ok(done?),
+        }
+    }
+
+    /// Whether something failed lately and is not to be tried yet.
+    pub(crate) fn is_resting(&self, work: &Work) -> bool {
+        self.resting.is_resting(work, self.now_ns())
     }
 
     /// The manifest that is here of a segment in the bucket.

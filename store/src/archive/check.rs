@@ -1,6 +1,6 @@
 //! Looks whether the bucket has what the catalog says that it has, and names what it has not.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use weir_proto::{Signal, TenantId};
 
@@ -88,7 +88,10 @@ impl Archive {
     async fn check(&self, known: &[ArchivedSegment], deep: bool) -> Result<(), ArchiveError> {
         let bucket = self.reading();
         for segment in known {
-            self.check_segment(&bucket, segment, deep).await?;
+            // Retention may have taken it meanwhile.
+            if self.known(&segment.id).is_some_and(|now| now.stage != Stage::Removed) {
+                self.check_segment(&bucket, segment, deep).await?;
+            }
             let mut checking = self.checking();
             checking.checked += 1;
             checking.rows += segment.rows;
@@ -97,29 +100,34 @@ impl Archive {
             known.iter().map(|segment| (segment.id.signal, segment.id.tenant.clone())).collect();
         tables.dedup();
         for (signal, tenant) in tables {
-            let of_table = |segment: &&ArchivedSegment| segment.id.signal == signal && segment.id.tenant == tenant;
-            let committed: Vec<String> = known
-                .iter()
-                .filter(of_table)
-                .filter(|segment| segment.stage == Stage::Committed)
-                .map(|segment| Keys::of(&segment.id, &segment.name).path)
-                .collect();
-            self.check_table(signal, tenant, &committed).await?;
+            self.check_table(signal, tenant).await?;
         }
         Ok(())
     }
 
-    async fn check_table(&self, signal: Signal, tenant: TenantId, committed: &[String]) -> Result<(), ArchiveError> {
-        let table = self.open_table(signal, tenant).await?;
+    /// Whether a table's log and the catalog say the same. Both go on changing meanwhile: the catalog follows the log, so it is asked before
+    /// and after.
+    async fn check_table(&self, signal: Signal, tenant: TenantId) -> Result<(), ArchiveError> {
+        let committed_before = self.committed_paths(signal, &tenant);
+        let table = self.open_table(signal, tenant.clone()).await?;
+        let (committed, known) = (self.committed_paths(signal, &tenant), self.paths_of(signal, &tenant));
         let log = format!("{}/_delta_log", table.folder());
         let mut checking = self.checking();
-        for path in committed.iter().filter(|path| !table.files().contains_key(*path)) {
+        for path in committed_before.intersection(&committed).filter(|path| !table.files().contains_key(*path)) {
             checking.found(&log, format!("does not name {path}"));
         }
-        for path in table.files().keys().filter(|path| !committed.contains(path)) {
+        for path in table.files().keys().filter(|path| !known.contains(*path)) {
             checking.found(&log, format!("names {path}, which is not known here"));
         }
         Ok(())
+    }
+
+    fn committed_paths(&self, signal: Signal, tenant: &TenantId) -> BTreeSet<String> {
+        let committed = self
+            .all_known()
+            .into_iter()
+            .filter(|known| known.stage == Stage::Committed && known.id.signal == signal && known.id.tenant == *tenant);
+        committed.map(|known| Keys::of(&known.id, &known.name).path).collect()
     }
 
     async fn check_segment(&self, bucket: &Bucket, segment: &ArchivedSegment, deep: bool) -> Result<(), ArchiveError> {

@@ -1,6 +1,9 @@
 //! What a bucket holds: the manifests under a prefix, and from them everything that a start needs to know.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use futures_util::StreamExt;
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -10,7 +13,9 @@ use super::{
     ArchiveError,
     archive::Archive,
     bucket::BucketError,
-    layout::{Keys, SEGMENTS, parse_manifest},
+    delta::Table,
+    from_rows::put_manifest,
+    layout::{Keys, SEGMENTS, parse_manifest, parse_name, parse_table},
 };
 use crate::{
     catalog::{ArchivedSegment, Stage},
@@ -34,59 +39,76 @@ pub(crate) struct FoundSegment {
     pub(crate) ledger_after: Option<Tally>,
 }
 
+/// What a bucket lists: manifests, and tables that have a log.
+#[derive(Debug, Default)]
+struct Listed {
+    manifests: Vec<(SegmentId, String)>,
+    tables: BTreeSet<(Signal, TenantId)>,
+}
+
+type Tables = BTreeMap<(Signal, TenantId), Table>;
+
 impl Archive {
-    /// Lists what the bucket holds, in order; of a segment and those that it was made of, the segment.
-    pub(crate) async fn list(&self) -> Result<Vec<(SegmentId, String)>, ArchiveError> {
+    /// Lists what the bucket holds.
+    async fn list(&self) -> Result<Listed, ArchiveError> {
         let bucket = self.reading();
-        let listed: Vec<(SegmentId, String)> = self
-            .run(async move {
-                let mut listing = bucket.list(SEGMENTS, None);
-                let mut found = Vec::new();
-                while let Some(head) = listing.next().await {
-                    let head = head?;
-                    if head.key.ends_with(".json") {
-                        match parse_manifest(&head.key) {
-                            Some(manifest) => found.push(manifest),
-                            None => tracing::warn!(key = head.key, "a file in the archive that is none of ours"),
+        self.run(async move {
+            let mut listing = bucket.list("", None);
+            let mut listed = Listed::default();
+            while let Some(head) = listing.next().await {
+                let key = head?.key;
+                if let Some((signal, tenant, rest)) = parse_table(&key) {
+                    if rest.starts_with("_delta_log/") {
+                        listed.tables.insert((signal, tenant));
+                    }
+                } else if key.starts_with(SEGMENTS) && key.ends_with(".json") {
+                    match parse_manifest(&key) {
+                        Some((id, name)) => {
+                            listed.tables.insert((id.signal, id.tenant.clone()));
+                            listed.manifests.push((id, name));
                         }
+                        None => tracing::warn!(key, "a file in the archive that is none of ours"),
                     }
                 }
-                Ok::<_, ArchiveError>(found)
-            })
-            .await?;
-        let mut kept: Vec<(SegmentId, String)> = Vec::new();
-        for (id, name) in &listed {
-            let is_covered = listed.iter().any(|(other, _)| covers(other, id));
-            if !is_covered && kept.last().is_none_or(|(before, _)| before != id) {
-                kept.push((id.clone(), name.clone()));
             }
-        }
-        Ok(kept)
+            Ok(listed)
+        })
+        .await
     }
 
-    /// Brings what belongs on local disk of all of it here, and asks the tables how far each has come.
+    /// Brings what belongs on local disk of all of it here, and asks the tables how far each has come. A segment whose manifest is gone is
+    /// found by its table.
     pub(crate) async fn restore(self: &Arc<Self>) -> Result<Vec<FoundSegment>, ArchiveError> {
         let listed = self.list().await?;
-        let count = listed.len();
+        let mut tables = Tables::new();
+        for (signal, tenant) in listed.tables {
+            match self.open_table(signal, tenant.clone()).await {
+                Ok(table) => drop(tables.insert((signal, tenant), table)),
+                Err(error) if error.is_of_all() => return Err(error),
+                // Its segments count as not committed yet: nothing of them is deleted, and committing again changes nothing.
+                Err(error) => tracing::error!(%signal, %tenant, %error, "a table in the archive cannot be read"),
+            }
+        }
+        let chosen = chosen(listed.manifests, &tables);
         let bound = Arc::new(Semaphore::new(AT_ONCE));
-        let now_ns = self.now_ns();
         let mut fetching = JoinSet::new();
-        for (id, name) in listed {
+        for Chosen { id, name, has_manifest } in chosen {
             let (archive, bound) = (self.clone(), bound.clone());
             fetching.spawn(async move {
                 let _permit = bound.acquire_owned().await.expect("never closed");
-                let mut fetched = archive.fetch(id.clone(), name.clone()).await;
+                let mut fetched = archive.fetch_or_make(&id, &name, has_manifest).await;
                 for _ in 0..ANSWERS_MAX {
                     // An answer may be damaged on its way.
                     if !fetched.as_ref().is_err_and(is_damage) {
                         break;
                     }
-                    fetched = archive.fetch(id.clone(), name.clone()).await;
+                    fetched = archive.fetch_or_make(&id, &name, has_manifest).await;
                 }
                 (id, name, fetched)
             });
         }
-        let mut found = Vec::with_capacity(count);
+        let now_ns = self.now_ns();
+        let mut found = Vec::with_capacity(fetching.len());
         while let Some(fetched) = fetching.join_next().await {
             let (id, name, fetched) = fetched.expect("fetching does not panic");
             match fetched {
@@ -100,35 +122,75 @@ impl Archive {
             }
         }
         found.sort_by(|one, other| one.segment.id.cmp(&other.segment.id));
-        self.set_stages(&mut found).await?;
+        for found in &mut found {
+            let segment = &mut found.segment;
+            if let Some(table) = tables.get(&(segment.id.signal, segment.id.tenant.clone())) {
+                segment.stage = stage(table, &Keys::of(&segment.id, &segment.name).path);
+            }
+        }
         tracing::info!(segments = found.len(), url = self.options.url, "found in the archive");
         Ok(found)
     }
 
-    /// As the tables' logs say it.
-    async fn set_stages(&self, found: &mut [FoundSegment]) -> Result<(), ArchiveError> {
-        let mut tables: Vec<(Signal, TenantId)> =
-            found.iter().map(|found| (found.segment.id.signal, found.segment.id.tenant.clone())).collect();
-        tables.dedup();
-        for (signal, tenant) in tables {
-            let table = self.open_table(signal, tenant.clone()).await?;
-            let sealed = table.transaction(&super::publish::app_id(signal));
-            let of_table = found
-                .iter_mut()
-                .map(|found| &mut found.segment)
-                .filter(|segment| segment.id.signal == signal && segment.id.tenant == tenant);
-            for segment in of_table {
-                let keys = Keys::of(&segment.id, &segment.name);
-                segment.stage = match table.files().contains_key(&keys.path) {
-                    true => Stage::Committed,
-                    // The log has been further: it has let go of it.
-                    false if sealed.is_some_and(|sealed| i64::from(segment.id.last_file) <= sealed) => Stage::Removed,
-                    false => Stage::Uploaded,
-                };
+    async fn fetch_or_make(
+        &self,
+        id: &SegmentId,
+        name: &str,
+        has_manifest: bool,
+    ) -> Result<ArchivedManifest, ArchiveError> {
+        if !has_manifest {
+            let (bucket, keys) = (self.reading(), Keys::of(id, name));
+            self.run(async move { put_manifest(&bucket, &keys).await }).await?;
+        }
+        self.fetch(id.clone(), name.to_owned()).await
+    }
+}
+
+/// How far a file has come, as its table's log says it: what it let go of is told there until the objects are gone.
+fn stage(table: &Table, path: &str) -> Stage {
+    if table.files().contains_key(path) {
+        Stage::Committed
+    } else if table.removed().contains_key(path) {
+        Stage::Removed
+    } else {
+        Stage::Uploaded
+    }
+}
+
+/// A segment that is to be restored.
+#[derive(Debug, PartialEq, Eq)]
+struct Chosen {
+    id: SegmentId,
+    name: String,
+    has_manifest: bool,
+}
+
+/// Of a segment and those that it was made of, the segment; of objects of one segment, those that its table names. In order.
+fn chosen(manifests: Vec<(SegmentId, String)>, tables: &Tables) -> Vec<Chosen> {
+    let stage_of = |id: &SegmentId, name: &str| {
+        let table = tables.get(&(id.signal, id.tenant.clone()));
+        table.map_or(Stage::Uploaded, |table| stage(table, &Keys::of(id, name).path))
+    };
+    let mut by_id: BTreeMap<SegmentId, Chosen> = BTreeMap::new();
+    for (id, name) in manifests {
+        let is_better = |there: &Chosen| stage_of(&id, &name) == Stage::Committed && there.name != name;
+        if by_id.get(&id).is_none_or(is_better) {
+            by_id.insert(id.clone(), Chosen { id, name, has_manifest: true });
+        }
+    }
+    // What only a table names.
+    for ((signal, tenant), table) in tables {
+        for path in table.files().keys() {
+            let of_path = path.strip_suffix(".parquet").and_then(|name| parse_name(*signal, tenant, name));
+            let Some((id, name)) = of_path else { continue };
+            if by_id.get(&id).is_none_or(|there| there.name != name) {
+                by_id.insert(id.clone(), Chosen { id, name, has_manifest: false });
             }
         }
-        Ok(())
     }
+    let ids: Vec<SegmentId> = by_id.keys().cloned().collect();
+    let is_covered = |chosen: &Chosen| ids.iter().any(|other| covers(other, &chosen.id));
+    by_id.into_values().filter(|chosen| !is_covered(chosen)).collect()
 }
 
 /// Whether it is the object that is wrong, or the answer.

@@ -11,6 +11,9 @@ use crate::segment::SegmentId;
 /// Who writes here.
 pub(crate) const OWNER: &str = "_weir/owner.json";
 
+/// Which archive this is.
+pub(crate) const PREFIX: &str = "_weir/prefix.json";
+
 /// Before all manifests.
 pub(crate) const SEGMENTS: &str = "_weir/segments";
 
@@ -75,10 +78,29 @@ pub(crate) fn parse_manifest(key: &str) -> Option<(SegmentId, String)> {
     let (signal, tenant, file) = (parts.next()?, parts.next()?, parts.next()?);
     let name = file.strip_suffix(".json").filter(|_| parts.next().is_none())?;
     let signal = Signal::ALL.into_iter().find(|known| known.name() == signal)?;
+    parse_name(signal, &TenantId::new(tenant).ok()?, name)
+}
+
+/// The same of any object beside a table: manifest, index or chunks.
+pub(crate) fn parse_beside(key: &str) -> Option<(SegmentId, String)> {
+    let (name, _) = [".idx", ".chunks", ".json"].iter().find_map(|end| Some((key.strip_suffix(end)?, end)))?;
+    parse_manifest(&format!("{name}.json"))
+}
+
+/// The segment that objects called `name` are of.
+pub(crate) fn parse_name(signal: Signal, tenant: &TenantId, name: &str) -> Option<(SegmentId, String)> {
     let (id, crc32c) = name.rsplit_once('-')?;
-    let id = SegmentId::parse(signal, TenantId::new(tenant).ok()?, id).ok()?;
+    let id = SegmentId::parse(signal, tenant.clone(), id).ok()?;
     let is_ours = name_of(&id, u32::from_str_radix(crc32c, 16).ok()?) == name;
     is_ours.then(|| (id, name.to_owned()))
+}
+
+/// The table that a key is in, and the rest of it: a file of rows, or one of the log.
+pub(crate) fn parse_table(key: &str) -> Option<(Signal, TenantId, &str)> {
+    let mut parts = key.splitn(3, '/');
+    let (tenant, name, rest) = (parts.next()?, parts.next()?, parts.next()?);
+    let signal = Signal::ALL.into_iter().find(|&signal| table_name(signal) == name)?;
+    Some((signal, TenantId::new(tenant).ok()?, rest))
 }
 
 #[cfg(test)]
@@ -93,7 +115,13 @@ mod tests {
         let keys = Keys::of(&id, &name);
         assert_eq!(keys.rows, "default/logs/0000000003-0000000009-2-000000fe.parquet");
         assert_eq!(keys.manifest, "_weir/segments/logs/default/0000000003-0000000009-2-000000fe.json");
-        assert_eq!(parse_manifest(&keys.manifest), Some((id, name)));
+        assert_eq!(parse_manifest(&keys.manifest), Some((id.clone(), name.clone())));
+        for beside in [&keys.index, &keys.chunks, &keys.manifest] {
+            assert_eq!(parse_beside(beside), Some((id.clone(), name.clone())));
+        }
+        let (signal, tenant, path) = parse_table(&keys.rows).expect("a table");
+        assert_eq!((signal, path), (Signal::Logs, keys.path.as_str()));
+        assert_eq!(parse_name(signal, &tenant, path.strip_suffix(".parquet").expect("rows")), Some((id, name)));
         for foreign in [keys.index.as_str(), "_weir/segments/logs/default/x.json", "_weir/segments/a.json", "x"] {
             assert_eq!(parse_manifest(foreign), None, "{foreign}");
         }

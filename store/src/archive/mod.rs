@@ -10,10 +10,14 @@ mod cache;
 mod check;
 pub mod delta;
 mod found;
+mod from_rows;
 mod layout;
+mod leftovers;
 mod object;
 mod owner;
+mod prefix;
 mod publish;
+mod resting;
 
 use std::{io, path::PathBuf};
 
@@ -21,6 +25,7 @@ pub(crate) use archive::{Archive, Outgoing};
 pub use check::{ArchiveCheck, ArchiveFinding};
 pub(crate) use found::{FoundSegment, covers};
 pub(crate) use layout::Keys;
+pub(crate) use resting::{REST_S, Work, rest_s};
 
 use crate::{catalog::CatalogError, segment::SegmentError};
 
@@ -41,6 +46,11 @@ pub(crate) enum ArchiveError {
         "storage.archive.url leads to where nothing is, though segments were archived: is it the right one, and mounted?"
     )]
     Blank,
+    /// Segments were archived somewhere else.
+    #[error(
+        "storage.archive.url leads to another archive than the one that has the segments of this data folder: answers would lack them"
+    )]
+    Another,
     /// A segment could not be rewritten.
     #[error("{0}")]
     Segment(#[from] SegmentError),
@@ -64,4 +74,22 @@ pub(crate) enum ArchiveError {
     /// The store stops; in tests, as if the process had died.
     #[error("stopped")]
     Stopped,
+}
+
+impl ArchiveError {
+    /// Whether everything would fail in the same way, and not just what did.
+    pub(crate) fn is_of_all(&self) -> bool {
+        match self {
+            Self::Bucket(error) => error.is_away(),
+            Self::Table(error) => error.is_away(),
+            Self::Segment(error) => matches!(error, SegmentError::Stopped),
+            Self::Io { .. } | Self::Foreign(_) => false,
+            Self::InUse(_) | Self::Blank | Self::Another | Self::Catalog(_) | Self::Threads(_) | Self::Stopped => true,
+        }
+    }
+
+    /// Whether the store stops.
+    pub(crate) fn is_stop(&self) -> bool {
+        matches!(self, Self::Stopped | Self::Segment(SegmentError::Stopped))
+    }
 }

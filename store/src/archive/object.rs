@@ -1,8 +1,9 @@
 //! An object of the bucket, read in blocks that a cache keeps.
 
-use std::{io, ops::Range, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, io, ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Handle;
 
 use super::{
@@ -22,12 +23,16 @@ pub(crate) struct Object {
     bucket: Bucket,
     cache: Arc<Cache>,
     runtime: Handle,
+    /// Blocks that somebody asks the bucket for: whoever wants them, too, waits for that one answer.
+    under_way: Mutex<BTreeSet<u64>>,
+    answered: Condvar,
 }
 
 impl Object {
     /// The one at `key`, which has so many bytes.
     pub(crate) fn new(key: String, bytes: u64, bucket: Bucket, cache: Arc<Cache>, runtime: Handle) -> Self {
-        Self { key: key.into(), bytes, bucket, cache, runtime }
+        let (under_way, answered) = Default::default();
+        Self { key: key.into(), bytes, bucket, cache, runtime, under_way, answered }
     }
 
     fn block_key(&self, block: u64) -> BlockKey {
@@ -36,6 +41,56 @@ impl Object {
 
     fn bytes_of(&self, block: u64) -> Range<u64> {
         block * BLOCK_BYTES..self.bytes.min((block + 1) * BLOCK_BYTES)
+    }
+
+    /// Reads what the cache has of the bytes at `start`; the blocks that it has not.
+    fn read_cached(&self, start: u64, into: &mut [u8]) -> Vec<u64> {
+        let end = start + into.len() as u64;
+        let mut missing = Vec::new();
+        for block in start / BLOCK_BYTES..=(end - 1) / BLOCK_BYTES {
+            let (bytes, part) = (self.bytes_of(block), overlap(&self.bytes_of(block), &(start..end)));
+            let place = (part.start - start) as usize..(part.end - start) as usize;
+            if !self.cache.read(&self.block_key(block), part.start - bytes.start, &mut into[place]) {
+                missing.push(block);
+            }
+        }
+        missing
+    }
+
+    /// Waits while somebody else asks for one of these; false when nobody does.
+    fn waits_for(&self, blocks: &[u64]) -> bool {
+        let mut under_way = self.under_way.lock();
+        let is_asked_for = |under_way: &mut BTreeSet<u64>| blocks.iter().any(|block| under_way.contains(block));
+        if !is_asked_for(&mut under_way) {
+            return false;
+        }
+        self.answered.wait_while_for(&mut under_way, is_asked_for, ANSWER_MAX);
+        true
+    }
+
+    /// Takes those of the blocks that nobody asks for yet, and waits for the others.
+    fn take_or_wait(&self, blocks: &[u64]) -> Vec<u64> {
+        let mut under_way = self.under_way.lock();
+        let mine: Vec<u64> = blocks.iter().copied().filter(|block| !under_way.contains(block)).collect();
+        if mine.is_empty() {
+            let is_asked_for = |under_way: &mut BTreeSet<u64>| blocks.iter().any(|block| under_way.contains(block));
+            self.answered.wait_while_for(&mut under_way, is_asked_for, ANSWER_MAX);
+        }
+        under_way.extend(&mine);
+        mine
+    }
+
+    /// Reads these blocks from the bucket, unless somebody else does; the calling thread waits. Those that somebody else read are in the
+    /// cache, if it has room.
+    fn fetch_shared(&self, blocks: &[u64]) -> io::Result<()> {
+        let mine = self.take_or_wait(blocks);
+        if mine.is_empty() {
+            return Ok(());
+        }
+        let fetched = self.fetch(&mine);
+        self.under_way.lock().retain(|block| !mine.contains(block));
+        self.answered.notify_all();
+        fetched.map(drop)
     }
 
     /// Reads these blocks from the bucket; the calling thread waits.
@@ -76,13 +131,9 @@ impl ReadObject for Object {
         if into.is_empty() {
             return Ok(());
         }
-        let mut missing = Vec::new();
-        for block in start / BLOCK_BYTES..=(end - 1) / BLOCK_BYTES {
-            let (bytes, part) = (self.bytes_of(block), overlap(&self.bytes_of(block), &(start..end)));
-            let place = (part.start - start) as usize..(part.end - start) as usize;
-            if !self.cache.read(&self.block_key(block), part.start - bytes.start, &mut into[place]) {
-                missing.push(block);
-            }
+        let mut missing = self.read_cached(start, into);
+        if !missing.is_empty() && self.waits_for(&missing) {
+            missing = self.read_cached(start, into);
         }
         if missing.is_empty() {
             return Ok(());
@@ -109,7 +160,7 @@ impl ReadObject for Object {
         blocks.retain(|&block| !self.cache.has(&self.block_key(block)));
         if blocks.len() > 1 {
             // Whoever reads them then says what is wrong.
-            let _ = self.fetch(&blocks);
+            let _ = self.fetch_shared(&blocks);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Makes segments that were uploaded files of their table, and takes those that are too old out of it: each in one commit.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use weir_proto::{Signal, TenantId};
 
@@ -80,6 +83,8 @@ impl Archive {
         let (bucket, clock) = (self.bucket.clone(), self.clock().clone());
         let options = TableOptions {
             description: format!("{}, as Weir archives them; table version {TABLE_VERSION}", signal.name()),
+            log_retention: self.options.grace,
+            removed_retention: self.options.grace,
             ..TableOptions::default()
         };
         let opened = self.run(async move {
@@ -89,7 +94,11 @@ impl Archive {
     }
 
     /// What a table's log is to say of a segment's file.
-    pub(crate) fn file_of(&self, archived: &ArchivedSegment) -> Result<DataFile, SegmentError> {
+    pub(crate) fn file_of(&self, archived: &ArchivedSegment) -> Result<DataFile, ArchiveError> {
+        self.mended(archived, || self.describe(archived))
+    }
+
+    fn describe(&self, archived: &ArchivedSegment) -> Result<DataFile, SegmentError> {
         if archived.id.signal != Signal::Metrics {
             return Ok(data_file(archived, &self.open_segment(archived)?));
         }
@@ -133,6 +142,13 @@ impl Archive {
         self.change(signal, tenant, Vec::new(), paths.collect(), None)
     }
 
+    /// The files of a table that the catalog knows, whatever stage they are in: their objects are not deleted by the table's log.
+    pub(super) fn paths_of(&self, signal: Signal, tenant: &TenantId) -> BTreeSet<String> {
+        let known =
+            self.all_known().into_iter().filter(|known| known.id.signal == signal && known.id.tenant == *tenant);
+        known.map(|known| Keys::of(&known.id, &known.name).path).collect()
+    }
+
     fn change(
         self: &Arc<Self>,
         signal: Signal,
@@ -143,7 +159,7 @@ impl Archive {
     ) -> Result<(), ArchiveError> {
         let (archive, tenant) = (self.clone(), tenant.clone());
         let work = async move {
-            let mut table = archive.open_table(signal, tenant).await?;
+            let mut table = archive.open_table(signal, tenant.clone()).await?;
             // What an attempt that was cut off has done already stays done.
             let adds: Vec<DataFile> = adds.into_iter().filter(|add| !table.files().contains_key(&add.path)).collect();
             let removes: Vec<String> = removes.into_iter().filter(|path| table.files().contains_key(path)).collect();
@@ -161,9 +177,10 @@ impl Archive {
             if let Some(path) = paths.iter().find(|path| !table.files().contains_key(*path)) {
                 return Err(ArchiveError::Foreign(format!("the commit that kept {path} out of its table")));
             }
-            if table.checkpoint_if_due().await? {
-                table.clean_log().await?;
-            }
+            let kept = archive.paths_of(signal, &tenant);
+            // Of a tenant on hold nothing is deleted.
+            let may_vacuum = |path: &str| !archive.is_held(&tenant) && !kept.contains(path);
+            table.maintain(&may_vacuum).await?;
             Ok(())
         };
         // The last commit has a bound of its own.

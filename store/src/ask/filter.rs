@@ -31,6 +31,8 @@ pub struct ScanFilter {
     pub body_contains: Vec<String>,
     /// Of each of these lists one text occurs there: of lines only.
     pub body_any: Vec<Vec<String>>,
+    /// The same, whichever case letters of ASCII have there: these are in lower case, and of ASCII.
+    pub body_any_case: Vec<Vec<String>>,
     /// None of these occurs there, or there is no body: of lines only.
     pub body_lacks: Vec<String>,
     /// What the resource and the name of the scope must fulfil: of lines only.
@@ -86,6 +88,7 @@ impl Default for ScanFilter {
             tags: Vec::new(),
             body_contains: Vec::new(),
             body_any: Vec::new(),
+            body_any_case: Vec::new(),
             body_lacks: Vec::new(),
             resources: None,
             fields: Vec::new(),
@@ -193,6 +196,8 @@ impl fmt::Display for ScanFilter {
         conditions.extend(self.fields.iter().map(|test| format!("field {:?} fits", test.label())));
         conditions.extend(self.body_contains.iter().map(|needle| format!("body contains {needle:?}")));
         conditions.extend(self.body_any.iter().map(|needles| format!("body contains one of {needles:?}")));
+        let of_any_case = |needles: &Vec<String>| format!("body contains one of {needles:?} in any case");
+        conditions.extend(self.body_any_case.iter().map(of_any_case));
         conditions.extend(self.body_lacks.iter().map(|needle| format!("body lacks {needle:?}")));
         write!(f, "[{}]", conditions.join(" and "))
     }

@@ -3,6 +3,7 @@
 pub(crate) mod error;
 pub(crate) mod field_test;
 pub(crate) mod filter;
+pub(crate) mod folding;
 pub(crate) mod line;
 pub(crate) mod pruned;
 pub(crate) mod request;

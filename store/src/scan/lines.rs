@@ -17,6 +17,7 @@ use crate::{
     ask::{
         error::ReadError,
         filter::{AttributeCondition, ResourceTest, ScanFilter},
+        folding::fold,
         pruned::{Pruned, ReadCounts},
         request::{ReadBounds, ScanRequest},
         span::Place,
@@ -132,6 +133,7 @@ impl LinesPart {
         let asks_payload = !filter.attributes.is_empty()
             || !filter.body_contains.is_empty()
             || !filter.body_any.is_empty()
+            || !filter.body_any_case.is_empty()
             || !filter.body_lacks.is_empty()
             || filter.services.is_some()
             || filter.resources.is_some();
@@ -215,6 +217,7 @@ struct Conditions<'f> {
     attributes: Vec<(&'f AttributeCondition, Option<BodyField<'f>>)>,
     body_contains: Vec<Finder<'f>>,
     body_any: Vec<Vec<Finder<'f>>>,
+    body_any_case: Vec<Vec<Finder<'f>>>,
     body_lacks: Vec<Finder<'f>>,
     resources: Option<&'f ResourceTest>,
 }
@@ -259,6 +262,7 @@ impl<'f> Conditions<'f> {
             attributes,
             body_contains: any_of(&filter.body_contains),
             body_any: filter.body_any.iter().map(any_of).collect(),
+            body_any_case: filter.body_any_case.iter().map(any_of).collect(),
             body_lacks: any_of(&filter.body_lacks),
             resources: filter.resources.as_ref(),
         }
@@ -273,12 +277,13 @@ impl<'f> Conditions<'f> {
 
     /// Whether the body is a text, or written as JSON one, with the needles in it that have to be, and none of the others.
     fn holds_body(&self, body: &ValueView<'_>) -> bool {
-        if self.body_contains.is_empty() && self.body_any.is_empty() && self.body_lacks.is_empty() {
+        let needs_none = self.body_contains.is_empty() && self.body_any.is_empty() && self.body_any_case.is_empty();
+        if needs_none && self.body_lacks.is_empty() {
             return true;
         }
         match body {
             ValueView::Str(text) => self.holds_text(text),
-            ValueView::Empty => self.body_contains.is_empty() && self.body_any.is_empty(),
+            ValueView::Empty => needs_none,
             structured => self.holds_text(&structured_text(structured)),
         }
     }
@@ -288,6 +293,18 @@ impl<'f> Conditions<'f> {
         self.body_contains.iter().all(is_in)
             && self.body_any.iter().all(|finders| finders.iter().any(is_in))
             && !self.body_lacks.iter().any(is_in)
+            && self.holds_in_any_case(text)
+    }
+}
+
+impl Conditions<'_> {
+    fn holds_in_any_case(&self, text: &[u8]) -> bool {
+        if self.body_any_case.is_empty() {
+            return true;
+        }
+        let mut folded = Vec::new();
+        fold(text, &mut folded);
+        self.body_any_case.iter().all(|finders| finders.iter().any(|finder| finder.find(&folded).is_some()))
     }
 }
 

@@ -11,8 +11,8 @@ use crate::{
         pruned::{Pruned, ReadCounts},
         request::{ReadBounds, ScanColumn, ScanRequest},
     },
-    segment::{NarrowedRows, SegmentPart},
-    snapshot::{asked::Snapshot, stored::StoredSegment},
+    segment::{NarrowedRows, SegmentError, SegmentPart},
+    snapshot::{asked::Snapshot, stored::StoredSegment, unread::Unread},
 };
 
 /// A planned scan. What it reads lives as long as it does.
@@ -23,6 +23,7 @@ pub struct Scan {
     parts: Arc<[ScanPart]>,
     pruned: Pruned,
     counts: Arc<ReadCounts>,
+    missing: Unread,
 }
 
 /// Rows that are read in one piece: a row group, or some frames of the head.
@@ -116,7 +117,7 @@ impl Snapshot {
                 })),
                 // A broken segment hurts only itself.
                 Err(error) => {
-                    segment.report(&error);
+                    self.missed(segment, &error);
                     pruned.segments_damaged += 1;
                     ReadCounts::add(&counts.damaged, 1);
                 }
@@ -129,7 +130,7 @@ impl Snapshot {
         parts.extend(of_head);
         (0..).zip(&mut parts).for_each(|(number, part)| part.arrival.0 = number);
         parts.sort_by_key(|part| Reverse(part.start_ns.1));
-        Some(Scan { signal, request, parts: parts.into(), pruned, counts })
+        Some(Scan { signal, request, parts: parts.into(), pruned, counts, missing: self.1.clone() })
     }
 
     /// What of a signal's head has to be read.
@@ -182,7 +183,8 @@ impl Scan {
             source: PartSource::HeadLines(lines),
         };
         let parts = (0..).zip(lines).map(part).collect();
-        Self { signal: Signal::Logs, request, parts, pruned: Pruned::default(), counts: Arc::default() }
+        let (counts, missing) = Default::default();
+        Self { signal: Signal::Logs, request, parts, pruned: Pruned::default(), counts, missing }
     }
 
     /// The same rows with other columns; what is counted is counted together.
@@ -231,8 +233,7 @@ impl Scan {
                         .map(|rows| ScanPiece { time_ns: rows.time_ns, source: Rows::Narrowed(segment.clone(), rows) })
                         .collect(),
                     Err(error) => {
-                        segment.report(&error);
-                        ReadCounts::add(&self.counts.damaged, 1);
+                        self.missed(segment, &error);
                         Vec::new()
                     }
                 }
@@ -257,8 +258,7 @@ impl Scan {
         match &piece.source {
             Rows::Unread(part, bounds) => self.read_within(part, bounds),
             Rows::Narrowed(segment, rows) => segment.read_narrowed(rows, &self.request).unwrap_or_else(|error| {
-                segment.report(&error);
-                ReadCounts::add(&self.counts.damaged, 1);
+                self.missed(segment, &error);
                 RecordBatch::new_empty(self.request.schema(self.signal))
             }),
         }
@@ -307,6 +307,12 @@ impl Scan {
         self.counts.damaged() > 0
     }
 
+    fn missed(&self, segment: &StoredSegment, error: &SegmentError) {
+        segment.report(error);
+        self.missing.add(segment, error);
+        ReadCounts::add(&self.counts.damaged, 1);
+    }
+
     /// The rows of a part that fulfil the filter, in no order that matters. A part that cannot be read is reported, counted and empty.
     pub fn read(&self, part: &ScanPart) -> RecordBatch {
         self.read_within(part, &ReadBounds::default())
@@ -316,19 +322,19 @@ impl Scan {
     pub fn read_within(&self, part: &ScanPart, bounds: &ReadBounds) -> RecordBatch {
         let read = match &part.source {
             PartSource::Segment(segment, rows) => {
-                segment.read_part(rows, &self.request, bounds, &self.counts).map_err(|error| segment.report(&error))
+                let read = segment.read_part(rows, &self.request, bounds, &self.counts);
+                read.map_err(|error| self.missed(segment, &error))
             }
-            PartSource::Head(rows) => rows
-                .read(&self.request, bounds, &self.counts)
-                .map_err(|error| tracing::error!(%error, "spans of the head cannot be read; the rest is")),
-            PartSource::HeadLines(rows) => rows
-                .read(&self.request, bounds, &self.counts)
-                .map_err(|error| tracing::error!(%error, "lines of the head cannot be read; the rest is")),
+            PartSource::Head(rows) => rows.read(&self.request, bounds, &self.counts).map_err(|error| {
+                tracing::error!(%error, "spans of the head cannot be read; the rest is");
+                ReadCounts::add(&self.counts.damaged, 1);
+            }),
+            PartSource::HeadLines(rows) => rows.read(&self.request, bounds, &self.counts).map_err(|error| {
+                tracing::error!(%error, "lines of the head cannot be read; the rest is");
+                ReadCounts::add(&self.counts.damaged, 1);
+            }),
         };
-        read.unwrap_or_else(|()| {
-            ReadCounts::add(&self.counts.damaged, 1);
-            RecordBatch::new_empty(self.request.schema(self.signal))
-        })
+        read.unwrap_or_else(|()| RecordBatch::new_empty(self.request.schema(self.signal)))
     }
 }
 

@@ -197,6 +197,20 @@ impl<'a> ChunkReader<'a> {
         self.file.prefetch(&ranges);
     }
 
+    /// Of rows that are elsewhere: asks at once for a column's filters of all row groups. Who needs one mostly needs them all, and one after
+    /// the other each costs a request.
+    fn prefetch_blooms(&self, column: usize) {
+        if !self.file.is_elsewhere() {
+            return;
+        }
+        let chunks = (0..self.metadata.num_row_groups()).filter_map(|group| self.chunk(group, column));
+        let ranges = chunks.filter_map(|chunk| {
+            let start = u64::try_from(chunk.bloom_filter_offset()?).ok()?;
+            Some(start..start.checked_add(u64::try_from(chunk.bloom_filter_length()?).ok()?)?)
+        });
+        self.file.prefetch(&ranges.collect::<Vec<_>>());
+    }
+
     /// What rows have in a column that the file was written without.
     fn unwritten(&self, column: usize, rows: Range<u32>) -> Block {
         let spec = &self.specs[column];
@@ -299,6 +313,7 @@ impl<'a> ChunkReader<'a> {
         let damaged = || {
             SegmentError::damaged(format!("{}: bloom filter of row group {group}, column {column}", self.table.file))
         };
+        self.prefetch_blooms(column);
         let bytes = self.file.read(offset as u64, length as usize)?;
         // Header, then bitset: the checksum covers the bitset, whose length is a power of two.
         let bits = (length as usize + 1).next_power_of_two() / 2;

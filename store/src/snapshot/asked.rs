@@ -8,7 +8,7 @@ use std::{
 use prometheus::{IntCounter, register_int_counter};
 use weir_proto::{Signal, SpanId, TenantId, TraceId};
 
-use super::{stored::StoredSegment, view::View};
+use super::{kind::SegmentKind, stored::StoredSegment, unread::Unread, view::View};
 use crate::{
     ask::{
         error::ReadError,
@@ -24,11 +24,28 @@ static SEGMENT_READ_ERRORS: LazyLock<IntCounter> = LazyLock::new(|| {
         .expect("registered once")
 });
 
-/// One view over head and segments. Its methods read files: call them where blocking is allowed.
+/// One view over head and segments, and what of it could not be read so far. Its methods read files: call them where blocking is
+/// allowed.
 #[derive(Clone, Debug)]
-pub struct Snapshot(pub(crate) Arc<View>);
+pub struct Snapshot(pub(crate) Arc<View>, pub(crate) Unread);
 
 impl Snapshot {
+    /// Of a view, for one who asks.
+    pub(crate) fn of(view: Arc<View>) -> Self {
+        Self(view, Unread::default())
+    }
+
+    /// What the answers given so far lack because it could not be read.
+    pub fn missing(&self) -> Unread {
+        self.1.clone()
+    }
+
+    /// A segment could not be read.
+    pub(crate) fn missed<S: SegmentKind>(&self, segment: &StoredSegment<S>, error: &SegmentError) {
+        segment.report(error);
+        self.1.add(segment, error);
+    }
+
     /// Every span of a trace, oldest start first. Rows that a client sent twice appear twice.
     pub fn trace(&self, tenant: &TenantId, id: TraceId) -> Result<Vec<SpanRecord>, ReadError> {
         self.trace_up_to(tenant, id, usize::MAX).map(|trace| trace.rows)
@@ -71,7 +88,7 @@ impl Snapshot {
         let damaged = |segment: &StoredSegment, error: &SegmentError, traces: &mut [TraceRows]| {
             let alone = traces.len() <= 1;
             if alone {
-                segment.report(error);
+                self.missed(segment, error);
                 traces.iter_mut().for_each(|trace| trace.is_damaged = true);
             }
             alone.then_some(())
@@ -124,7 +141,7 @@ impl Snapshot {
                 .and_then(|located| segment.read_located(&located, room, &mut found));
             // A broken segment hurts only itself.
             if let Err(error) = read {
-                segment.report(&error);
+                self.missed(segment, &error);
                 found[0].is_damaged = true;
             }
         }
@@ -156,7 +173,7 @@ impl Snapshot {
                     Ok(found) => lines.extend(found),
                     // A broken segment hurts only itself.
                     Err(error) => {
-                        segment.report(&error);
+                        self.missed(segment, &error);
                         is_damaged = true;
                     }
                 }
@@ -184,7 +201,7 @@ impl Snapshot {
                 break;
             }
             if let Err(error) = segment.add_operations(&mut found, Some(deadline)) {
-                segment.report(&error);
+                self.missed(segment, &error);
                 found.is_damaged = true;
             }
         }
@@ -229,11 +246,12 @@ impl Snapshot {
     }
 }
 
-impl<S> StoredSegment<S> {
+impl<S: SegmentKind> StoredSegment<S> {
     /// Counts that it cannot be read, and logs it once a minute at most: every query may meet the same damage.
     pub(crate) fn report(&self, error: &SegmentError) {
         SEGMENT_READ_ERRORS.inc();
-        if matches!(error, SegmentError::Damaged { .. }) {
+        // What is in the archive may be there again when it is asked for next.
+        if matches!(error, SegmentError::Damaged { .. }) && !self.segment().is_elsewhere() {
             self.set_damaged();
         }
         if let Some(times) = self.read_failed(Instant::now()) {

@@ -8,4 +8,5 @@ pub(crate) mod series_view;
 pub(crate) mod statistics;
 pub(crate) mod stored;
 pub(crate) mod stored_series;
+pub(crate) mod unread;
 pub(crate) mod view;

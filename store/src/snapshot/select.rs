@@ -6,7 +6,7 @@ use std::{
 };
 
 use weir_proto::{
-    TenantId,
+    Signal, TenantId,
     metrics::{Exemplar, LabelMatcher, Labels, Metadata},
 };
 
@@ -67,7 +67,7 @@ impl Snapshot {
         to_ms: i64,
     ) -> Result<Vec<StoredSeries>, ReadError> {
         let (selection, range) = (Selection::new(matchers)?, (from_ms, to_ms));
-        let around = Arc::new(Around { cut: self.0.metrics.cut(), _view: self.0.clone() });
+        let around = Arc::new(Around { cut: self.0.metrics.cut(), missing: self.1.clone(), _view: self.0.clone() });
         let mut found: Vec<StoredSeries> = Vec::new();
         self.each_segment(tenant, range, |stored, segment| {
             let passing = select(segment, &selection)?;
@@ -197,9 +197,10 @@ impl Snapshot {
         Ok(found.into_iter().collect())
     }
 
-    /// Whether something of the tenant's metrics was found to be damaged: answers may lack what was in it.
+    /// Whether something of the tenant's metrics was found to be damaged, or could not be read from the archive for this snapshot: answers
+    /// may lack what was in it.
     pub fn is_metrics_damaged(&self, tenant: &TenantId) -> bool {
-        self.0.metrics.segments_of(tenant).iter().any(|segment| segment.has_damage())
+        self.1.has(Signal::Metrics) || self.0.metrics.segments_of(tenant).iter().any(|segment| segment.has_damage())
     }
 
     fn in_head(&self, tenant: &TenantId, range: Range) -> Option<InHead> {
@@ -222,9 +223,9 @@ impl Snapshot {
             }
             match ask(stored, segment) {
                 Ok(()) => {}
-                Err(error @ SegmentError::Damaged { .. }) => stored.report(&error),
+                Err(error @ SegmentError::Damaged { .. }) => self.missed(stored, &error),
                 Err(error) => {
-                    stored.report(&error);
+                    self.missed(stored, &error);
                     return Err(read_error(stored, error));
                 }
             }

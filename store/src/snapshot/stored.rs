@@ -18,10 +18,10 @@ use super::{
     view::{View, Views},
 };
 use crate::{
-    archive::Archive,
+    archive::{Archive, ArchiveError},
     catalog::ArchivedSegment,
     disk::Disk,
-    segment::{Segment, SegmentError, SegmentId},
+    segment::{Segment, SegmentId},
 };
 
 /// A segment, its directory, and whether the catalog has let go of it.
@@ -147,9 +147,12 @@ pub(crate) trait Retained {
     /// Takes it out of the view; it is deleted when the last snapshot that names it is gone.
     fn let_go(&self, views: &Views);
 
-    /// The same, but the archive's copy takes its place in the same moment.
-    fn make_way(&self, views: &Views, archive: &Archive, archived: &ArchivedSegment) -> Result<(), SegmentError>;
+    /// Opens the archive's copy, which is to take its place. What is lost of that on local disk comes from the bucket first.
+    fn stand_in(self: Arc<Self>, archive: &Archive, archived: &ArchivedSegment) -> Result<StandIn, ArchiveError>;
 }
+
+/// Puts the archive's copy in a segment's place, in one moment.
+pub(crate) type StandIn = Box<dyn FnOnce(&Views)>;
 
 impl<S: SegmentKind> Retained for StoredSegment<S> {
     fn listed(&self) -> (SegmentId, u64) {
@@ -168,19 +171,19 @@ impl<S: SegmentKind> Retained for StoredSegment<S> {
         self.segment.moments_ns()
     }
 
-    fn make_way(&self, views: &Views, archive: &Archive, archived: &ArchivedSegment) -> Result<(), SegmentError> {
-        let stand_in =
-            StoredSegment::archived(S::open_archived(archive, archived)?, archive.path_of(&archived.id), &self.disk);
-        let id = self.segment.segment_id();
-        let stand_in = Arc::new(stand_in);
-        views.change(|view: &mut View| {
-            let segments = S::of_view_mut(view, id.signal).entry(id.tenant.clone()).or_default();
-            segments.retain(|segment| segment.segment.segment_id() != id);
-            segments.push(stand_in.clone());
-            segments.sort_by_key(|segment| segment.segment_id().first_file);
-        });
-        self.retire();
-        Ok(())
+    fn stand_in(self: Arc<Self>, archive: &Archive, archived: &ArchivedSegment) -> Result<StandIn, ArchiveError> {
+        let copy = archive.mended(archived, || S::open_archived(archive, archived))?;
+        let copy = Arc::new(StoredSegment::archived(copy, archive.path_of(&archived.id), &self.disk));
+        Ok(Box::new(move |views| {
+            let id = self.segment.segment_id();
+            views.change(|view: &mut View| {
+                let segments = S::of_view_mut(view, id.signal).entry(id.tenant.clone()).or_default();
+                segments.retain(|segment| segment.segment.segment_id() != id);
+                segments.push(copy.clone());
+                segments.sort_by_key(|segment| segment.segment_id().first_file);
+            });
+            self.retire();
+        }))
     }
 
     fn let_go(&self, views: &Views) {

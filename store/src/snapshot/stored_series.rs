@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use weir_proto::metrics::Labels;
 
-use super::{stored::StoredSegment, view::View};
+use super::{stored::StoredSegment, unread::Unread, view::View};
 use crate::{
     ask::error::ReadError,
     head::{HeadCut, Series},
@@ -32,8 +32,16 @@ pub struct StoredSeries {
 #[derive(Debug)]
 pub(crate) struct Around {
     pub(crate) cut: HeadCut,
+    pub(crate) missing: Unread,
     /// What it names stays while this does.
     pub(crate) _view: Arc<View>,
+}
+
+impl Around {
+    fn missed(&self, segment: &StoredSegment<SeriesSegment>, error: &SegmentError) {
+        segment.report(error);
+        self.missing.add(segment, error);
+    }
 }
 
 impl StoredSeries {
@@ -76,9 +84,9 @@ impl StoredSeries {
                 match segment.read_chunk(chunk, (from_ms, to_ms), into) {
                     Ok(()) => {}
                     // It hurts only itself.
-                    Err(error @ SegmentError::Damaged { .. }) => segment.report(&error),
+                    Err(error @ SegmentError::Damaged { .. }) => self.around.missed(segment, &error),
                     Err(error) => {
-                        segment.report(&error);
+                        self.around.missed(segment, &error);
                         return Err(read_error(segment, error));
                     }
                 }

@@ -44,6 +44,8 @@ pub struct ArchiveStatus {
     pub signals: Vec<ArchivedSignal>,
     /// Ranges that stay on local disk: signal, from, to; Unix ns.
     pub pins: Vec<(Signal, u64, u64)>,
+    /// What failed lately and is tried again: what, and why.
+    pub failing: Vec<(String, String)>,
     /// The last check.
     pub check: ArchiveCheck,
 }
@@ -153,6 +155,7 @@ impl Store {
             is_away: archive.bucket.is_away(),
             signals: signals.collect(),
             pins: archive.all_pins(),
+            failing: archive.resting.told(tenant),
             check: archive.check_status(),
         })
     }

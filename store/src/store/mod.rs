@@ -138,7 +138,7 @@ impl Store {
 
     /// An immutable view of everything acknowledged so far. Takes a microsecond.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot(self.0.shared.views.current())
+        Snapshot::of(self.0.shared.views.current())
     }
 
     /// Samples otherwise from now on, or, with `None`, no more. Traces that have begun are decided as they would have been. Then

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use weir_proto::{Signal, TenantId};
 
-use super::archiver::keys_of;
+use super::archiver::{Turn, keys_of};
 use crate::{
-    archive::{Archive, ArchiveError},
+    archive::{Archive, ArchiveError, Work},
     catalog::{ArchivedSegment, Stage},
     lane::shared::Shared,
     segment::SegmentId,
@@ -30,8 +30,12 @@ pub(crate) fn newest_ns(view: &View, archive: &Archive, signal: Signal) -> Optio
     here.map(|segment| segment.counts_from_ns()).max().max(archive.newest_ns(signal))
 }
 
-/// Takes what is too old out of its tables; whether there was anything.
-pub(crate) fn remove_expired(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Result<bool, ArchiveError> {
+/// Takes what is too old out of its tables.
+pub(crate) fn remove_expired(
+    shared: &Arc<Shared>,
+    archive: &Arc<Archive>,
+    turn: &mut Turn,
+) -> Result<(), ArchiveError> {
     let view = shared.views.current();
     let mut expired: BTreeMap<(Signal, TenantId), Vec<ArchivedSegment>> = BTreeMap::new();
     for signal in Signal::ALL {
@@ -43,27 +47,40 @@ pub(crate) fn remove_expired(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Re
                 && segment.stage == Stage::Committed
                 && segment.age_from_ns < now_ns.saturating_sub(retention_ns)
                 && !archive.is_held(&segment.id.tenant)
-                && !is_here(shared, &segment.id);
+                && !is_here(shared, &segment.id)
+                && !archive.is_resting(&Work::Table(signal, segment.id.tenant.clone()));
             if is_expired {
                 expired.entry((signal, segment.id.tenant.clone())).or_default().push(segment);
             }
         }
     }
-    let is_any = !expired.is_empty();
     for ((signal, tenant), segments) in expired {
-        archive.unpublish(signal, &tenant, &segments)?;
-        archive.step("removed from the table")?;
-        let ids: Vec<SegmentId> = segments.iter().map(|segment| segment.id.clone()).collect();
-        let now_ns = archive.now_ns();
-        shared.runtime.block_on(shared.catalog.set_stage(&ids, Stage::Removed, now_ns))?;
-        tracing::info!(%signal, %tenant, segments = ids.len(), "the archive's retention lets go of segments");
-        for segment in segments {
-            let id = segment.id.clone();
-            archive.note(&id, Some(ArchivedSegment { stage: Stage::Removed, since_ns: now_ns, ..segment }));
+        let removed = remove(shared, archive, (signal, &tenant), segments);
+        if turn.take(archive, &Work::Table(signal, tenant), removed)?.is_some() {
+            turn.done();
         }
-        shared.views.forget_archived(&ids);
     }
-    Ok(is_any)
+    Ok(())
+}
+
+fn remove(
+    shared: &Arc<Shared>,
+    archive: &Arc<Archive>,
+    (signal, tenant): (Signal, &TenantId),
+    segments: Vec<ArchivedSegment>,
+) -> Result<(), ArchiveError> {
+    archive.unpublish(signal, tenant, &segments)?;
+    archive.step("removed from the table")?;
+    let ids: Vec<SegmentId> = segments.iter().map(|segment| segment.id.clone()).collect();
+    let now_ns = archive.now_ns();
+    shared.runtime.block_on(shared.catalog.set_stage(&ids, Stage::Removed, now_ns))?;
+    tracing::info!(%signal, %tenant, segments = ids.len(), "the archive's retention lets go of segments");
+    for segment in segments {
+        let id = segment.id.clone();
+        archive.note(&id, Some(ArchivedSegment { stage: Stage::Removed, since_ns: now_ns, ..segment }));
+    }
+    shared.views.forget_archived(&ids);
+    archive.step("removal noted")
 }
 
 /// Whether a segment is on local disk, too: its own retention comes first.
@@ -72,16 +89,31 @@ fn is_here(shared: &Shared, id: &SegmentId) -> bool {
     view.retained().iter().any(|segment| segment.listed().0 == *id)
 }
 
-/// Deletes the objects of one segment whose grace is over; whether there was one.
-pub(crate) fn delete_objects(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Result<bool, ArchiveError> {
+/// Deletes the objects of one segment whose grace is over.
+pub(crate) fn delete_objects(
+    shared: &Arc<Shared>,
+    archive: &Arc<Archive>,
+    turn: &mut Turn,
+) -> Result<(), ArchiveError> {
     let view = shared.views.current();
     let is_over = |segment: &ArchivedSegment| {
         let now_ns = believed_now_ns(&view, archive, segment.id.signal);
         let age_ns = now_ns.saturating_sub(segment.since_ns);
-        segment.stage == Stage::Removed && Duration::from_nanos(age_ns) > archive.options.grace
+        segment.stage == Stage::Removed
+            && Duration::from_nanos(age_ns) > archive.options.grace
+            && !archive.is_held(&segment.id.tenant)
+            && !archive.is_resting(&Work::Segment(segment.id.clone()))
     };
-    let Some(segment) = archive.all_known().into_iter().find(is_over) else { return Ok(false) };
-    for key in keys_of(&segment) {
+    let Some(segment) = archive.all_known().into_iter().find(is_over) else { return Ok(()) };
+    let deleted = delete(shared, archive, &segment);
+    if turn.take(archive, &Work::Segment(segment.id), deleted)?.is_some() {
+        turn.done();
+    }
+    Ok(())
+}
+
+fn delete(shared: &Arc<Shared>, archive: &Arc<Archive>, segment: &ArchivedSegment) -> Result<(), ArchiveError> {
+    for key in keys_of(segment) {
         let bucket = archive.bucket.clone();
         archive.wait_or_stop(async move { bucket.delete(&key).await })??;
         archive.step("object deleted")?;
@@ -91,5 +123,5 @@ pub(crate) fn delete_objects(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Re
     let _ = shared.disk.remove_folder(&archive.path_of(&segment.id));
     archive.note(&segment.id, None);
     tracing::info!(id = %segment.id, tenant = %segment.id.tenant, "a segment's objects are deleted");
-    Ok(true)
+    Ok(())
 }

@@ -63,10 +63,11 @@ pub(crate) async fn open(
     if !catalog.archived().await?.is_empty() && archive.is_blank().await {
         return Err(ArchiveError::Blank.into());
     }
+    archive.expect_prefix(catalog).await?;
     match archive.claim().await {
-        Ok(()) => {}
+        Ok(()) => archive.note_prefix(catalog, RandomState::new().build_hasher().finish() as i64).await?,
         // What is here goes on without it, and the archiver waits for it.
-        Err(error) if !is_new && !matches!(error, ArchiveError::InUse(_)) => {
+        Err(error) if !is_new && !matches!(error, ArchiveError::InUse(_) | ArchiveError::Another) => {
             tracing::error!(%error, "the archive does not answer: what is there is missing from answers until it does");
         }
         Err(error) => return Err(error.into()),

@@ -16,7 +16,7 @@ use super::{
     merger,
 };
 use crate::{
-    archive::{Archive, ArchiveError, Keys, delta::DataFile},
+    archive::{Archive, ArchiveError, Keys, REST_S, Work, delta::DataFile, rest_s},
     catalog::{ArchivedSegment, Stage},
     lane::shared::Shared,
     segment::{Segment, SegmentError, series::SeriesSegment},
@@ -28,9 +28,6 @@ const TICK: Duration = Duration::from_millis(500);
 
 /// The last commit takes no longer.
 const END_MAX: Duration = Duration::from_secs(if cfg!(test) { 120 } else { 10 });
-
-/// Waits after failures: the first, and the longest.
-const RETRY_S: (u64, u64) = (1, 60);
 
 /// Beyond this share of `size_max` the oldest segments go out whatever their size and age.
 const PRESSURE: f64 = 0.8;
@@ -76,20 +73,21 @@ pub(crate) fn run(shared: &Arc<Shared>) {
     while !shared.is_stopping() {
         let now_ns = archive.now_ns();
         measure(shared, &archive);
-        if now_ns < patience.until_ns && patience.until_ns - now_ns <= RETRY_S.1 * SECOND_NS {
+        if now_ns < patience.until_ns && patience.until_ns - now_ns <= REST_S.1 * SECOND_NS {
             shared.pause(TICK);
             continue;
-        }
-        if let Some(reason) = archive.taken() {
-            // Whatever it was, two writers would take from each other.
-            shared.fail(reason);
-            return;
         }
         match step(shared, &archive) {
             Ok(true) => patience = Patience::default(),
             Ok(false) => shared.wait(TICK),
-            Err(ArchiveError::Segment(SegmentError::Stopped) | ArchiveError::Stopped) => shared.pause(TICK),
-            Err(error) => patience.failed(now_ns, &error),
+            // Whatever it was, two writers would take from each other.
+            Err(error @ (ArchiveError::InUse(_) | ArchiveError::Another)) => {
+                shared.fail(error.to_string());
+                return;
+            }
+            Err(error) if error.is_of_all() && !error.is_stop() => patience.failed(now_ns, &error),
+            // Said already: it rests by itself.
+            Err(_) => shared.pause(TICK),
         }
     }
     if shared.failure.borrow().is_none() {
@@ -101,7 +99,12 @@ pub(crate) fn run(shared: &Arc<Shared>) {
 fn end(shared: &Arc<Shared>, archive: &Arc<Archive>) {
     let (sender, ended) = std::sync::mpsc::channel();
     let (of_thread, archive) = (shared.clone(), archive.clone());
-    let ending = move || drop(sender.send(publish_all(&of_thread, &archive).and_then(|_| archive.release())));
+    let ending = move || {
+        let mut turn = Turn { is_last: true, ..Turn::default() };
+        let published = publish_all(&of_thread, &archive, &mut turn).and_then(|()| turn.end());
+        let released = archive.release();
+        drop(sender.send(published.and(released)));
+    };
     let begun = std::thread::Builder::new().name("weir-archive-end".into()).spawn(ending);
     let outcome = match begun {
         Ok(_) => ended.recv_timeout(END_MAX).map_err(|_| "the bucket does not answer".to_owned()),
@@ -122,45 +125,112 @@ impl Patience {
     fn failed(&mut self, now_ns: u64, error: &ArchiveError) {
         FAILURES.inc();
         self.failures += 1;
-        let wait_s = (RETRY_S.0 << self.failures.min(6).saturating_sub(1)).min(RETRY_S.1);
+        let wait_s = rest_s(self.failures);
         self.until_ns = now_ns + wait_s * SECOND_NS;
         tracing::error!(%error, wait_s, "cannot archive; trying again later. Nothing is lost, and nothing here is deleted");
     }
 }
 
-/// Does one thing that there is to do; false when there is none.
-pub(crate) fn step(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Result<bool, ArchiveError> {
-    // Before more is uploaded, what is overdue becomes visible to the table's readers.
-    if is_commit_due(shared, archive) && publish_all(shared, archive)? {
-        return Ok(true);
-    }
-    for signal in Signal::ALL {
-        let is_done = match signal {
-            Signal::Metrics => upload_next::<SeriesSegment>(shared, archive, signal)?,
-            _ => upload_next::<Segment>(shared, archive, signal)?,
-        };
-        if is_done {
-            return Ok(true);
-        }
-    }
-    if super::archive_retention::remove_expired(shared, archive)? {
-        return Ok(true);
-    }
-    super::archive_retention::delete_objects(shared, archive)
+/// What a step came to so far.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    is_done: bool,
+    /// What fails by itself keeps nothing else back; the first such is told.
+    failed: Option<ArchiveError>,
+    /// Nothing rests: there is no later.
+    is_last: bool,
 }
 
-/// Brings the oldest segment of a signal that has to go out there; whether there was one.
+impl Turn {
+    /// Takes in how a piece of work went. What failed and is not everybody's failure rests for a while.
+    pub(crate) fn take<T>(
+        &mut self,
+        archive: &Archive,
+        work: &Work,
+        outcome: Result<T, ArchiveError>,
+    ) -> Result<Option<T>, ArchiveError> {
+        match outcome {
+            Ok(done) => {
+                archive.resting.succeeded(work);
+                Ok(Some(done))
+            }
+            Err(error) if error.is_of_all() => Err(error),
+            Err(error) => {
+                FAILURES.inc();
+                let rest_s = archive.resting.failed(work, &error, archive.now_ns());
+                tracing::error!(%work, %error, rest_s, "cannot be archived, committed or deleted; trying again later");
+                self.failed.get_or_insert(error);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Something was done.
+    pub(crate) fn done(&mut self) {
+        self.is_done = true;
+    }
+
+    fn rests(&self, archive: &Archive, work: &Work) -> bool {
+        !self.is_last && archive.is_resting(work)
+    }
+
+    fn end(self) -> Result<(), ArchiveError> {
+        self.failed.map_or(Ok(()), Err)
+    }
+}
+
+/// Does some of what there is to do; false when there is nothing. What fails by itself keeps nothing else back, and is told when nothing
+/// else was done.
+pub(crate) fn step(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Result<bool, ArchiveError> {
+    archive.ensure_claim()?;
+    let mut turn = Turn::default();
+    // Before more is uploaded, what is overdue becomes visible to the table's readers.
+    if is_commit_due(shared, archive) {
+        publish_all(shared, archive, &mut turn)?;
+    }
+    for signal in Signal::ALL {
+        if turn.is_done {
+            break;
+        }
+        match signal {
+            Signal::Metrics => upload_next::<SeriesSegment>(shared, archive, signal, &mut turn)?,
+            _ => upload_next::<Segment>(shared, archive, signal, &mut turn)?,
+        }
+    }
+    if !turn.is_done {
+        super::archive_retention::remove_expired(shared, archive, &mut turn)?;
+    }
+    if !turn.is_done {
+        super::archive_retention::delete_objects(shared, archive, &mut turn)?;
+    }
+    if !turn.is_done && !archive.is_resting(&Work::Sweep) {
+        let swept = archive.sweep();
+        turn.take(archive, &Work::Sweep, swept)?;
+    }
+    match turn.is_done {
+        true => Ok(true),
+        false => turn.end().map(|()| false),
+    }
+}
+
+/// Brings the oldest segment of a signal that has to go out there.
 fn upload_next<S: SegmentKind>(
     shared: &Arc<Shared>,
     archive: &Arc<Archive>,
     signal: Signal,
-) -> Result<bool, ArchiveError> {
-    let Some(stored) = next_due::<S>(shared, archive, signal) else { return Ok(false) };
-    upload(shared, archive, &stored)?;
-    Ok(true)
+    turn: &mut Turn,
+) -> Result<(), ArchiveError> {
+    while let Some(stored) = next_due::<S>(shared, archive, signal) {
+        let uploaded = upload(shared, archive, &stored);
+        if turn.take(archive, &Work::Segment(stored.segment_id().clone()), uploaded)?.is_some() {
+            turn.done();
+            break;
+        }
+    }
+    Ok(())
 }
 
-/// The oldest segment of a signal that has to go out.
+/// The oldest segment of a signal that has to go out, and did not fail lately.
 pub(crate) fn next_due<S: SegmentKind>(
     shared: &Shared,
     archive: &Archive,
@@ -176,7 +246,8 @@ pub(crate) fn next_due<S: SegmentKind>(
             // What cannot be read, and not be saved either, keeps nobody back.
             let is_hopeless = segment.has_damage() && !segment.is_damaged();
             let is_here = !segment.is_elsewhere() && segment.items() > 0 && !is_hopeless;
-            is_here && archive.known(segment.segment_id()).is_none()
+            let id = segment.segment_id();
+            is_here && archive.known(id).is_none() && !archive.is_resting(&Work::Segment(id.clone()))
         };
         let waiting: Vec<&Arc<StoredSegment<S>>> = by_tenant[tenant].iter().filter(is_waiting).collect();
         let is_due = |segment: &&Arc<StoredSegment<S>>| is_due(shared, archive, &**segment.segment(), now_ns);
@@ -245,39 +316,69 @@ fn is_commit_due(shared: &Shared, archive: &Archive) -> bool {
         let age_ns = now_ns.checked_sub(segment.since_ns);
         // And what is not in its table cannot leave the disk.
         let has_waited = age_ns.is_none_or(|age_ns| Duration::from_nanos(age_ns) >= archive.options.commit_interval);
-        segment.stage == Stage::Uploaded && (has_waited || is_pressed(shared))
+        let may_be = || {
+            let table = Work::Table(segment.id.signal, segment.id.tenant.clone());
+            !archive.is_resting(&table) && !archive.is_resting(&Work::Segment(segment.id.clone()))
+        };
+        segment.stage == Stage::Uploaded && (has_waited || is_pressed(shared)) && may_be()
     };
     archive.all_known().iter().any(waits)
 }
 
-/// Commits everything that was uploaded; whether there was anything.
-pub(crate) fn publish_all(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Result<bool, ArchiveError> {
+/// Commits everything that was uploaded.
+pub(crate) fn publish_all(shared: &Arc<Shared>, archive: &Arc<Archive>, turn: &mut Turn) -> Result<(), ArchiveError> {
     let mut waiting: BTreeMap<(Signal, TenantId), Vec<ArchivedSegment>> = BTreeMap::new();
     for segment in archive.all_known() {
         if segment.stage == Stage::Uploaded {
             waiting.entry((segment.id.signal, segment.id.tenant.clone())).or_default().push(segment);
         }
     }
-    let is_any = !waiting.is_empty();
     for ((signal, tenant), segments) in waiting {
-        let open = |archived: ArchivedSegment| Ok((archived.clone(), archive.file_of(&archived)?));
-        let segments: Vec<(ArchivedSegment, DataFile)> =
-            segments.into_iter().map(open).collect::<Result<_, SegmentError>>()?;
-        archive.publish(signal, &tenant, &segments)?;
-        archive.step("committed")?;
-        let ids: Vec<_> = segments.iter().map(|(archived, _)| archived.id.clone()).collect();
-        let now_ns = archive.now_ns();
-        shared.runtime.block_on(shared.catalog.set_stage(&ids, Stage::Committed, now_ns))?;
-        let mut rows = 0;
-        for (archived, _) in segments {
-            rows += archived.rows;
-            let id = archived.id.clone();
-            archive.note(&id, Some(ArchivedSegment { stage: Stage::Committed, since_ns: now_ns, ..archived }));
+        let table = Work::Table(signal, tenant.clone());
+        if turn.rests(archive, &table) {
+            continue;
         }
-        tracing::info!(%signal, %tenant, segments = ids.len(), rows, "committed to the archive's table");
-        COMMITTED.with_label_values(&[signal.name()]).inc_by(rows);
+        let mut files: Vec<(ArchivedSegment, DataFile)> = Vec::with_capacity(segments.len());
+        for archived in segments {
+            let work = Work::Segment(archived.id.clone());
+            if turn.rests(archive, &work) {
+                continue;
+            }
+            let file = archive.file_of(&archived);
+            files.extend(turn.take(archive, &work, file)?.map(|file| (archived, file)));
+        }
+        if files.is_empty() {
+            continue;
+        }
+        let published = publish(shared, archive, (signal, &tenant), files);
+        if turn.take(archive, &table, published)?.is_some() {
+            turn.done();
+        }
     }
-    Ok(is_any)
+    Ok(())
+}
+
+/// Commits files to a table, and says so in the catalog.
+fn publish(
+    shared: &Arc<Shared>,
+    archive: &Arc<Archive>,
+    (signal, tenant): (Signal, &TenantId),
+    segments: Vec<(ArchivedSegment, DataFile)>,
+) -> Result<(), ArchiveError> {
+    archive.publish(signal, tenant, &segments)?;
+    archive.step("committed")?;
+    let ids: Vec<_> = segments.iter().map(|(archived, _)| archived.id.clone()).collect();
+    let now_ns = archive.now_ns();
+    shared.runtime.block_on(shared.catalog.set_stage(&ids, Stage::Committed, now_ns))?;
+    let mut rows = 0;
+    for (archived, _) in segments {
+        rows += archived.rows;
+        let id = archived.id.clone();
+        archive.note(&id, Some(ArchivedSegment { stage: Stage::Committed, since_ns: now_ns, ..archived }));
+    }
+    tracing::info!(%signal, %tenant, segments = ids.len(), rows, "committed to the archive's table");
+    COMMITTED.with_label_values(&[signal.name()]).inc_by(rows);
+    Ok(())
 }
 
 /// Says how far behind it is.

@@ -1,6 +1,7 @@
 //! Watches the disk and the backlog, refuses receivers in time, and deletes what retention lets go of.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, LazyLock},
     time::Duration,
 };
@@ -10,13 +11,13 @@ use weir_proto::Signal;
 
 use super::{archive_retention::believed_now_ns, merger};
 use crate::{
-    archive::Archive,
+    archive::{Archive, Work},
     head::Rows,
     lane::{errors::AppendError, lane::Lane, shared::Shared},
     options::StoreOptions,
     segment::SegmentId,
     snapshot::{
-        stored::Retained,
+        stored::{Retained, StandIn},
         view::{LaneView, View},
     },
 };
@@ -151,33 +152,49 @@ fn decide<A: Send + 'static>(options: &StoreOptions, lane: &Lane<A>, backlog: Ba
 
 /// Lets go of segments that are too old, and of the oldest while there are too many bytes.
 pub(crate) fn apply_retention(shared: &Shared) -> Result<(), crate::catalog::CatalogError> {
-    if expired(shared, &shared.views.current()).is_empty() {
+    let gone = expired(shared, &shared.views.current());
+    // Before anything goes: what the archive's copy lacks here may have to come from the bucket.
+    let mut gone: Vec<(Arc<dyn Retained>, Option<StandIn>)> =
+        gone.into_iter().filter_map(|segment| with_stand_in(shared, segment)).collect();
+    if gone.is_empty() {
         return Ok(());
     }
     let _changing = shared.segments_change.lock();
-    let gone = expired(shared, &shared.views.current());
-    let ids: Vec<(SegmentId, u64)> = gone.iter().map(|segment| segment.listed()).collect();
+    let still: BTreeSet<SegmentId> =
+        expired(shared, &shared.views.current()).iter().map(|segment| segment.listed().0).collect();
+    gone.retain(|(segment, _)| still.contains(&segment.listed().0));
+    let ids: Vec<(SegmentId, u64)> = gone.iter().map(|(segment, _)| segment.listed()).collect();
     shared.runtime.block_on(shared.catalog.remove(&ids, false))?;
-    for segment in &gone {
-        let archived = shared.archive.as_ref().and_then(|archive| Some((archive, archive.known(&segment.listed().0)?)));
-        let stands_in = archived.map(|(archive, archived)| segment.make_way(&shared.views, archive, &archived));
-        match stands_in {
-            Some(Ok(())) => {}
-            Some(Err(error)) => {
-                let id = &segment.listed().0;
-                tracing::error!(%id, %error, "a segment that is in the archive cannot be opened there: the next start tries again");
-                segment.let_go(&shared.views);
-            }
+    for (segment, stand_in) in gone {
+        match stand_in {
+            Some(stand_in) => stand_in(&shared.views),
             None => segment.let_go(&shared.views),
         }
     }
     Ok(())
 }
 
+/// A segment that goes, with what takes its place if the archive has it. `None` when the archive's copy cannot be opened: then it stays.
+fn with_stand_in(shared: &Shared, segment: Arc<dyn Retained>) -> Option<(Arc<dyn Retained>, Option<StandIn>)> {
+    let Some(archive) = &shared.archive else { return Some((segment, None)) };
+    let id = segment.listed().0;
+    let Some(archived) = archive.known(&id) else { return Some((segment, None)) };
+    match segment.clone().stand_in(archive, &archived) {
+        Ok(stand_in) => Some((segment, Some(stand_in))),
+        Err(error) => {
+            let work = Work::Segment(id);
+            let rest_s = archive.resting.failed(&work, &error, archive.now_ns());
+            tracing::error!(%work, %error, rest_s, "it stays on local disk: the archive's copy cannot be opened; trying again later");
+            None
+        }
+    }
+}
+
 /// Whether a segment may leave the local disk although there is an archive: it is there, or does not go there, and nobody wants it here.
 fn may_leave(archive: &Archive, segment: &dyn Retained) -> bool {
     let (id, rows) = segment.listed();
-    (rows == 0 || archive.is_safe(&id)) && !archive.is_pinned(id.signal, segment.time_ns())
+    let is_safe = rows == 0 || archive.is_safe(&id) && !archive.is_resting(&Work::Segment(id.clone()));
+    is_safe && !archive.is_pinned(id.signal, segment.time_ns())
 }
 
 /// Whether segments take more of the disk than they may, and none may go: the archive does not have them yet.

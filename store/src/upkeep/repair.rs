@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{merger::RETRY, quarantine, sealer::store_segment};
 use crate::{
+    archive::{Archive, Work},
     catalog::Stage,
     disk,
     lane::shared::Shared,
@@ -17,13 +18,19 @@ use crate::{
 
 /// A segment in which damage was found.
 pub(crate) fn next_damaged(shared: &Shared) -> Option<Arc<StoredSegment>> {
-    shared.views.current().all_segments().find(|segment| segment.is_damaged()).cloned()
+    shared.views.current().all_segments().find(|segment| is_to_be_mended(shared, segment)).cloned()
+}
+
+/// Whether something is to be saved of it, and its copy in the archive, if there is one, was not looked for in vain just now.
+fn is_to_be_mended<S: SegmentKind>(shared: &Shared, segment: &StoredSegment<S>) -> bool {
+    let rests = |archive: &Arc<Archive>| archive.is_resting(&Work::Segment(segment.segment_id().clone()));
+    segment.is_damaged() && !shared.archive.as_ref().is_some_and(rests)
 }
 
 /// The same of metrics.
 pub(crate) fn next_damaged_series(shared: &Shared) -> Option<Arc<StoredSegment<SeriesSegment>>> {
     let view = shared.views.current();
-    view.metrics.segments.values().flatten().find(|segment| segment.is_damaged()).cloned()
+    view.metrics.segments.values().flatten().find(|segment| is_to_be_mended(shared, segment)).cloned()
 }
 
 /// Which of a merge's inputs are damaged; false when none is.
@@ -48,6 +55,16 @@ fn is_whole_elsewhere<S: SegmentKind>(shared: &Arc<Shared>, damaged: &Arc<Stored
     let Some(archive) = &shared.archive else { return false };
     let id = damaged.segment_id();
     let Some(archived) = archive.known(id).filter(|archived| archived.stage != Stage::Removed) else { return false };
+    // Before anything goes, and before anybody waits for it.
+    let stand_in = match damaged.clone().stand_in(archive, &archived) {
+        Ok(stand_in) => stand_in,
+        Err(error) => {
+            let work = Work::Segment(id.clone());
+            let rest_s = archive.resting.failed(&work, &error, archive.now_ns());
+            tracing::error!(%work, %error, rest_s, "it is damaged, and the archive's copy cannot be opened; trying again later");
+            return true;
+        }
+    };
     let _changing = shared.segments_change.lock();
     let listed = [damaged.listed()];
     if let Err(error) = shared.runtime.block_on(shared.catalog.remove(&listed, false)) {
@@ -55,13 +72,8 @@ fn is_whole_elsewhere<S: SegmentKind>(shared: &Arc<Shared>, damaged: &Arc<Stored
         damaged.set_unrepairable();
         return true;
     }
-    match damaged.make_way(&shared.views, archive, &archived) {
-        Ok(()) => tracing::error!(%id, "a segment is damaged; the archive's copy takes its place"),
-        Err(error) => {
-            tracing::error!(%id, %error, "a segment is damaged, and the archive's copy cannot be opened: the next start tries again");
-            damaged.set_unrepairable();
-        }
-    }
+    stand_in(&shared.views);
+    tracing::error!(%id, "a segment is damaged; the archive's copy takes its place");
     true
 }
 

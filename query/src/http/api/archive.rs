@@ -59,7 +59,15 @@ struct ArchiveBody {
     away: bool,
     signals: Vec<SignalBody>,
     pins: Vec<PinBody>,
+    failing: Vec<FailingBody>,
     check: CheckBody,
+}
+
+/// What failed lately and is tried again.
+#[derive(Debug, Serialize)]
+struct FailingBody {
+    what: String,
+    error: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -139,7 +147,7 @@ pub(in crate::http) fn archive(call: &Call, source: &dyn OpensViews) -> Result<A
     let Some(status) = source.archive_status(&call.tenant) else {
         return Answer::json(&serde_json::json!({"url": null}), false);
     };
-    let ArchiveStatus { url, is_away, signals, pins, check } = status;
+    let ArchiveStatus { url, is_away, signals, pins, failing, check } = status;
     let signals = signals.into_iter().map(|of| SignalBody {
         signal: of.signal.name(),
         lag_s: of.lag_s,
@@ -154,7 +162,9 @@ pub(in crate::http) fn archive(call: &Call, source: &dyn OpensViews) -> Result<A
         to_ns: to_ns.to_string(),
     };
     let pins = pins.into_iter().map(pin).collect();
-    Answer::json(&ArchiveBody { url, away: is_away, signals: signals.collect(), pins, check: check.into() }, false)
+    let failing = failing.into_iter().map(|(what, error)| FailingBody { what, error }).collect();
+    let (away, signals, check) = (is_away, signals.collect(), check.into());
+    Answer::json(&ArchiveBody { url, away, signals, pins, failing, check }, false)
 }
 
 /// Begins to look whether everything is there; `deep=true` reads it, too. Answers how far that is.

@@ -1,6 +1,6 @@
 //! What most questions of the page have in common: conditions, a range of time, and why an answer is not whole.
 
-use std::ops::RangeInclusive;
+use std::{borrow::Cow, ops::RangeInclusive};
 
 use serde::Serialize;
 
@@ -75,13 +75,13 @@ pub(super) fn number(call: &Call, name: &str, default: usize, max: usize) -> Res
 /// Why an answer is not whole; empty when it is.
 #[derive(Debug, Default, Clone, Serialize)]
 #[serde(transparent)]
-pub(super) struct Because(Vec<&'static str>);
+pub(super) struct Because(Vec<Cow<'static, str>>);
 
 impl Because {
     /// Adds a reason if it holds.
     pub(super) fn add(&mut self, holds: bool, reason: &'static str) {
-        if holds && !self.0.contains(&reason) {
-            self.0.push(reason);
+        if holds && !self.0.iter().any(|said| said == reason) {
+            self.0.push(reason.into());
         }
     }
 
@@ -90,9 +90,14 @@ impl Because {
         self.add(is_late, "query.timeout");
     }
 
-    /// Something could not be read.
-    pub(super) fn damaged(&mut self, is_damaged: bool) {
+    /// Something could not be read: that, and what.
+    pub(super) fn damaged(&mut self, is_damaged: bool, call: &Call) {
         self.add(is_damaged, "data is damaged");
+        for missing in call.missing() {
+            if !self.0.iter().any(|said| *said == missing) {
+                self.0.push(missing.into());
+            }
+        }
     }
 
     /// Whether there is any.

@@ -75,7 +75,7 @@ pub(in crate::http) fn attributes(call: &Call, view: &dyn View) -> Result<Answer
     let found = count(&asked.plan, None, SPANS_MAX, &scan, call.deadline);
     let mut because = Because::default();
     because.late(found.is_late);
-    because.damaged(found.is_damaged);
+    because.damaged(found.is_damaged, call);
     because.add(found.keys_left_out > 0, "too many keys");
     let is_wanted = |name: &str| match key {
         Some(key) => name == key,

@@ -118,7 +118,7 @@ pub(in crate::http) fn columns(call: &Call, view: &dyn View) -> Result<Answer, F
     let Laid { mut layout, left_out, mut is_damaged, mut because } = laid(call, view, &[], None)?;
     let TraceLines { rows: mut lines, is_damaged: lines_damaged } = view.lines(&call.tenant, id, LINES_MAX + 1)?;
     is_damaged |= lines_damaged;
-    because.damaged(is_damaged);
+    because.damaged(is_damaged, call);
     if layout.spans.is_empty() && lines.is_empty() {
         return Err(nothing(call, left_out, is_damaged));
     }

@@ -109,7 +109,7 @@ pub(in crate::http) fn differences(call: &Call, view: &dyn View) -> Result<Answe
     };
     let mut because = Because::default();
     because.late(of_a.is_late || of_b.is_late);
-    because.damaged(of_a.is_damaged || of_b.is_damaged);
+    because.damaged(of_a.is_damaged || of_b.is_damaged, call);
     because.add(of_a.keys_left_out + of_b.keys_left_out > 0, "too many keys");
     let found = compare(&of_a, &of_b, &asked_of);
     let body = Body {

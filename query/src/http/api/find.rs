@@ -125,6 +125,7 @@ struct Nothing {
 pub(in crate::http) fn find(call: &Call, source: &dyn OpensViews) -> Result<Answer, Failure> {
     let q = call.first("q").ok_or_else(|| Failure::BadRequest("parameter 'q' is required".into()))?;
     let view = source.view();
+    call.reads(view.as_ref());
     let mut finding = Finding { call, view: view.as_ref(), places: Vec::new(), because: Because::default() };
     let pasted = read(q);
     finding.traces(&pasted)?;
@@ -157,7 +158,7 @@ impl Finding<'_> {
         let scan = |request| self.view.scan(&self.call.tenant, request);
         let mut found = summaries(&Plan::default(), &ids, &scan, self.call.deadline);
         self.because.late(found.is_late);
-        self.because.damaged(found.is_damaged);
+        self.because.damaged(found.is_damaged, self.call);
         for (id, span) in &pasted.traces {
             let span_id = span.map(|span| span.to_string());
             if let Some(summary) = found.by_trace.remove(id) {
@@ -173,7 +174,7 @@ impl Finding<'_> {
                 continue;
             }
             let lines = self.view.lines(&self.call.tenant, *id, 1)?;
-            self.because.damaged(lines.is_damaged);
+            self.because.damaged(lines.is_damaged, self.call);
             if let Some(line) = lines.rows.first() {
                 self.places.push(PlaceBody::Trace {
                     trace_id: id.to_string(),
@@ -217,7 +218,7 @@ impl Finding<'_> {
         };
         let folded = fold(batches.as_ref(), self.call.deadline, Vec::new, add);
         self.because.late(folded.is_late);
-        self.because.damaged(batches.is_partial());
+        self.because.damaged(batches.is_partial(), self.call);
         self.places.extend(folded.states.into_iter().flatten());
     }
 
@@ -228,7 +229,7 @@ impl Finding<'_> {
         }
         let operations = self.view.operations(&self.call.tenant, self.call.deadline)?;
         self.because.add(operations.is_cut, "not all operations are listed");
-        self.because.damaged(operations.is_damaged);
+        self.because.damaged(operations.is_damaged, self.call);
         let lower = text.to_lowercase();
         let rank = |name: &str| {
             let name = name.to_lowercase();

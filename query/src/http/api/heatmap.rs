@@ -59,7 +59,7 @@ pub(in crate::http) fn heatmap(call: &Call, view: &dyn View) -> Result<Answer, F
     let found = ask(&asked.plan, steps, rows, &|request| view.scan(&call.tenant, request), call.deadline);
     let mut because = Because::default();
     because.late(found.is_late);
-    because.damaged(found.is_damaged);
+    because.damaged(found.is_damaged, call);
     let mut cells = Cells::default();
     for (&(step, row), &(calls, errors)) in &found.cells {
         cells.step.push(step);

@@ -43,6 +43,6 @@ pub(super) fn laid(
         draft.add(&batch, finds);
     }
     let is_damaged = batches.is_partial();
-    because.damaged(is_damaged);
+    because.damaged(is_damaged, call);
     Ok(Laid { layout: draft.lay_out(), left_out, is_damaged, because })
 }

@@ -87,7 +87,7 @@ pub(in crate::http) fn red(call: &Call, view: &dyn View) -> Result<Answer, Failu
     let mut because = Because::default();
     because.late(found.is_late);
     because.add(found.is_full, "too many groups or durations");
-    because.damaged(found.is_damaged);
+    because.damaged(found.is_damaged, call);
     let groups_left_out = found.groups.len().saturating_sub(groups_max);
     let range_s = steps.all_ns() as f64 / 1e9;
     let body = Body {

@@ -89,7 +89,7 @@ pub(in crate::http) fn search(call: &Call, view: &dyn View) -> Result<Answer, Fa
     let mut summaries = summaries(&asked.plan, &ids, &scan, call.deadline);
     let mut because = Because::default();
     because.late(found.is_late || summaries.is_late);
-    because.damaged(found.is_damaged || summaries.is_damaged);
+    because.damaged(found.is_damaged || summaries.is_damaged, call);
     because.add(summaries.is_full, "the traces have too many spans to count");
     let is_whole = !summaries.is_late && !summaries.is_full && !summaries.is_damaged;
     let last = found.traces.last().copied().filter(|_| found.has_more || found.is_late);

@@ -138,7 +138,7 @@ impl From<SqlError> for Failure {
         match error {
             SqlError::TimedOut | SqlError::Gone => Self::TimedOut,
             SqlError::Failed => Self::Panicked,
-            SqlError::Damaged(_) => Self::Read(ReadError::Damaged(error.to_string())),
+            SqlError::Damaged(..) => Self::Read(ReadError::Damaged(error.to_string())),
             other => Self::BadRequest(other.to_string()),
         }
     }

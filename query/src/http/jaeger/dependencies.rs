@@ -61,6 +61,7 @@ pub(in crate::http) fn dependencies(call: &Call, view: &dyn View) -> Result<Answ
         let msg = "partial: query.timeout, a bound or damaged data left spans out".into();
         problems.push(Problem { msg, trace_id: None });
     }
+    problems.extend(Problem::missing(call));
     if found.traces_one_in > 1 {
         let msg = format!("estimated: one in {} traces was counted", found.traces_one_in);
         problems.push(Problem { msg, trace_id: None });

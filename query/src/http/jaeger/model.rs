@@ -4,6 +4,8 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Serialize;
 
+use crate::http::call::Call;
+
 /// What every answer is wrapped in.
 #[derive(Debug, Serialize)]
 pub(super) struct Envelope<T> {
@@ -33,6 +35,13 @@ pub(super) struct Problem {
     pub(super) msg: String,
     #[serde(rename = "traceID", skip_serializing_if = "Option::is_none")]
     pub(super) trace_id: Option<String>,
+}
+
+impl Problem {
+    /// What could not be read so far.
+    pub(super) fn missing(call: &Call) -> impl Iterator<Item = Self> {
+        call.missing().into_iter().map(|missing| Self { msg: format!("partial: {missing}"), trace_id: None })
+    }
 }
 
 #[derive(Debug, Serialize)]

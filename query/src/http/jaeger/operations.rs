@@ -63,7 +63,8 @@ pub(in crate::http) fn left_out(found: &Operations) -> Vec<&'static str> {
 }
 
 fn list(call: &Call, data: &impl serde::Serialize, total: usize, found: &Operations) -> Result<Answer, Failure> {
-    let problems = left_out(found).into_iter().map(|msg| Problem { msg: msg.into(), trace_id: None }).collect();
+    let problems = left_out(found).into_iter().map(|msg| Problem { msg: msg.into(), trace_id: None });
+    let problems = problems.chain(Problem::missing(call)).collect();
     let mut answer = Answer::json(&Envelope::new(data, total, problems), call.flag("prettyPrint")?)?;
     answer.partial = found.is_partial();
     Ok(answer)

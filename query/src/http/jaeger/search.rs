@@ -37,6 +37,7 @@ pub(in crate::http) fn search(call: &Call, view: &dyn View) -> Result<Answer, Fa
         });
     }
     let mut traces_shown = read_all(call, view, &ids, named, &mut problems, &mut partial)?;
+    problems.extend(Problem::missing(call));
     loop {
         let data: Vec<_> =
             traces_shown.iter().map(|shown| spans::trace(shown.id, &shown.rows, shown.warnings())).collect();

@@ -3,7 +3,11 @@
 use weir_proto::TraceId;
 use weir_store::{ReadError, SpanRecord, TraceRows};
 
-use super::{model::Envelope, separate::separate_shared_ids, spans};
+use super::{
+    model::{Envelope, Problem},
+    separate::separate_shared_ids,
+    spans,
+};
 use crate::{
     http::{
         answer::{Answer, Failure},
@@ -25,7 +29,7 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
     let mut shown = Shown::read(call, view, id, call.spans_max)?.ok_or_else(|| Failure::NotFound(NOT_FOUND.into()))?;
     loop {
         let data = [spans::trace(id, &shown.rows, shown.warnings())];
-        let envelope = Envelope::new(data, 0, Vec::new());
+        let envelope = Envelope::new(data, 0, Problem::missing(call).collect());
         if let Some(mut answer) = Answer::json_within(&call.allowance, &envelope, call.flag("prettyPrint")?)? {
             answer.partial = shown.is_partial();
             return Ok(answer);

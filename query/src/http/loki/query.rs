@@ -172,9 +172,22 @@ fn written(call: &Call, data: Data, is_partial: bool) -> Result<Answer, Failure>
     within(call, &Reply { status: "success", data }, is_partial)
 }
 
+/// An answer that lacks something, and says what.
+#[derive(Serialize)]
+struct Warned<'a, T> {
+    #[serde(flatten)]
+    reply: &'a T,
+    warnings: Vec<String>,
+}
+
 /// The answer, if it is not too large.
 pub(super) fn within(call: &Call, reply: &impl Serialize, is_partial: bool) -> Result<Answer, Failure> {
-    let Some(mut answer) = Answer::json_within(&call.allowance, reply, false)? else {
+    let warnings = call.missing();
+    let written = match warnings.is_empty() {
+        true => Answer::json_within(&call.allowance, reply, false)?,
+        false => Answer::json_within(&call.allowance, &Warned { reply, warnings }, false)?,
+    };
+    let Some(mut answer) = written else {
         return Err(Failure::BadRequest(
             "the answer would be larger than query.answer_bytes_max: ask for a lower limit, or a shorter time".into(),
         ));

@@ -46,7 +46,8 @@ impl<T: Serialize> Success<T> {
     }
 
     /// Within what an answer may hold.
-    fn answer(self, call: &Call) -> Result<Answer, Failure> {
+    fn answer(mut self, call: &Call) -> Result<Answer, Failure> {
+        self.warnings.extend(call.missing());
         Answer::json_within(&call.allowance, &self, false)?
             .ok_or_else(|| Failure::Execution("the answer is larger than query.answer_bytes_max".into()))
     }

@@ -66,6 +66,7 @@ impl Asked {
             allowance: app.allowance.clone(),
             rows: app.allowance.rows().into(),
             about: Arc::clone(&app.about),
+            missing: Default::default(),
         };
         let log = loki::log_query(&call)?;
         let limit = match call.first("limit") {

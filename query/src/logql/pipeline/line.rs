@@ -76,10 +76,20 @@ fn as_texts(op: LineOp, wanted: &[Needle]) -> Option<(LineOp, Vec<Needle>)> {
     Some((op, needles.collect()))
 }
 
+/// The texts that a filter looks for in any case, where that is all that it says.
+fn in_any_case(op: LineOp, wanted: &[Needle]) -> Option<Vec<String>> {
+    let texts = |needle: &Needle| (!needle.is_ip).then(|| texts::in_any_case(&needle.text)).flatten();
+    let all: Option<Vec<Vec<String>>> = wanted.iter().map(texts).collect();
+    all.filter(|_| op == LineOp::Regex).map(|all| all.concat())
+}
+
 /// Whether a filter asks for texts and nothing else: [`needles`] say all of it.
 pub(super) fn is_text(op: LineOp, wanted: &[Needle]) -> bool {
     if let Some((op, texts)) = as_texts(op, wanted) {
         return is_text(op, &texts);
+    }
+    if in_any_case(op, wanted).is_some() {
+        return true;
     }
     let is_negated = op.is_negated();
     matches!(op, LineOp::Contains | LineOp::NotContains)
@@ -90,6 +100,9 @@ pub(super) fn is_text(op: LineOp, wanted: &[Needle]) -> bool {
 pub(super) fn needles(op: LineOp, wanted: &[Needle], out: &mut Needles) {
     if let Some((op, texts)) = as_texts(op, wanted) {
         return needles(op, &texts, out);
+    }
+    if let Some(texts) = in_any_case(op, wanted) {
+        return out.any_case.push(texts);
     }
     let texts = || wanted.iter().map(|needle| needle.text.clone());
     match (op, wanted) {

@@ -205,6 +205,8 @@ pub(crate) struct Needles {
     pub(crate) all: Vec<String>,
     /// Of each list one is there.
     pub(crate) any: Vec<Vec<String>>,
+    /// The same, whichever case letters have: these are of ASCII, in lower case.
+    pub(crate) any_case: Vec<Vec<String>>,
     /// None is there.
     pub(crate) none: Vec<String>,
 }

@@ -17,6 +17,12 @@ pub(super) fn of(regex: &str) -> Option<Vec<String>> {
     is_all.then_some(texts)
 }
 
+/// The same of an expression that takes letters in either case, and has none but those of ASCII: its texts in lower case.
+pub(super) fn in_any_case(regex: &str) -> Option<Vec<String>> {
+    let texts = of(regex.strip_prefix("(?i)").filter(|rest| rest.is_ascii())?)?;
+    Some(texts.into_iter().map(|text| text.to_ascii_lowercase()).collect())
+}
+
 /// Without what matches anything at both ends, where that is not part of an alternative.
 fn trimmed(regex: &str) -> &str {
     if regex.contains(['|', '\\']) {
@@ -121,6 +127,15 @@ mod tests {
             let found = of(regex);
             let found: Option<Vec<&str>> = found.as_ref().map(|texts| texts.iter().map(String::as_str).collect());
             assert_eq!(found.as_deref(), expected, "{regex}");
+        }
+    }
+
+    #[test]
+    fn cases_do_not_matter_behind_their_flag() {
+        assert_eq!(in_any_case("(?i)Time(OUT|d)"), Some(vec!["timeout".to_owned(), "timed".to_owned()]));
+        assert_eq!(in_any_case("(?i).*Error.*"), Some(vec!["error".to_owned()]));
+        for other in ["error", "(?i)\u{e9}", "(?i)a+", "(?is)a", "(?i)", "a(?i)b"] {
+            assert_eq!(in_any_case(other), None, "{other}");
         }
     }
 

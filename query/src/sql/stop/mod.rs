@@ -9,7 +9,7 @@ mod plan;
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Instant,
@@ -29,6 +29,8 @@ use datafusion::{
     },
 };
 
+use weir_store::Unread;
+
 use self::{filter::CheckedFilter, plan::CheckedExec};
 use super::error::SqlError;
 
@@ -37,16 +39,29 @@ use super::error::SqlError;
 pub(crate) struct Stop {
     deadline: Instant,
     gone: AtomicBool,
+    /// What its tables could not read.
+    missing: OnceLock<Unread>,
 }
 
 impl Stop {
     pub(crate) fn at(deadline: Instant) -> Arc<Self> {
-        Arc::new(Self { deadline, gone: AtomicBool::new(false) })
+        Arc::new(Self { deadline, gone: AtomicBool::new(false), missing: OnceLock::new() })
     }
 
     /// Nobody waits for the answer any more.
     pub(super) fn now(&self) {
         self.gone.store(true, Ordering::Relaxed);
+    }
+
+    /// Its tables are of a snapshot that collects here what cannot be read.
+    pub(crate) fn lacks(&self, missing: Unread) {
+        // The tables of a query are opened once.
+        let _ = self.missing.set(missing);
+    }
+
+    /// What could not be read so far: a sentence for each segment.
+    pub(super) fn missing(&self) -> Vec<String> {
+        self.missing.get().map(Unread::told).unwrap_or_default()
     }
 
     /// An error when the query has to end.

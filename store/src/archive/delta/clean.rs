@@ -12,11 +12,27 @@ use futures_util::TryStreamExt;
 impl Table {
     /// Writes a checkpoint when enough commits came since the last. True when one was written.
     pub async fn checkpoint_if_due(&mut self) -> Result<bool, TableError> {
-        let since = self.state.version - self.checkpoint.unwrap_or(0).min(self.state.version);
-        if since < self.options.checkpoint_every.max(1) {
+        if !self.is_checkpoint_due() {
             return Ok(false);
         }
         self.write_checkpoint().await?;
+        Ok(true)
+    }
+
+    fn is_checkpoint_due(&self) -> bool {
+        let since = self.state.version - self.checkpoint.unwrap_or(0).min(self.state.version);
+        since >= self.options.checkpoint_every.max(1)
+    }
+
+    /// Once enough commits came since the last checkpoint: lets go of removed files whose grace is over, if they may go, writes a checkpoint
+    /// without them, and deletes the log before it as far as its own retention says. True when that was done.
+    pub async fn maintain(&mut self, may_go: &(dyn Fn(&str) -> bool + Send + Sync)) -> Result<bool, TableError> {
+        if !self.is_checkpoint_due() {
+            return Ok(false);
+        }
+        self.vacuum(may_go).await?;
+        self.write_checkpoint().await?;
+        self.clean_log().await?;
         Ok(true)
     }
 
@@ -65,9 +81,10 @@ impl Table {
     }
 
     /// Deletes the objects of removed files whose grace is over, and only those: what else lies in the folder may be an
-    /// upload under way. How many; all of them may have been gone before.
-    pub async fn vacuum(&mut self) -> Result<u64, TableError> {
-        let paths = self.vacuumable();
+    /// upload under way. None that `may_go` keeps. How many; all of them may have been gone before.
+    pub async fn vacuum(&mut self, may_go: &(dyn Fn(&str) -> bool + Send + Sync)) -> Result<u64, TableError> {
+        let mut paths = self.vacuumable();
+        paths.retain(|path| may_go(path));
         let keys: Vec<String> =
             paths.iter().filter(|path| is_below(path)).map(|path| format!("{}/{path}", self.folder)).collect();
         self.bucket.delete_many(&keys).await.map_err(|source| self.error(source))?;

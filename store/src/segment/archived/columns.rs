@@ -8,6 +8,7 @@ use crate::{
         attributes::ValueKind,
         schema::{fixed, lines},
     },
+    verdict::kept::POLICY_ATTRIBUTE,
 };
 
 /// Of the lists below. A column that is added gets the next one; none is changed or taken away.
@@ -83,7 +84,7 @@ const SPANS: &[TableColumn] = &[
     column("status_code", ColumnType::Text, Origin::Word(fixed::STATUS_CODE, STATUS_CODES)),
     column("status_message", ColumnType::Text, Origin::Fixed(fixed::STATUS_MESSAGE)),
     column("adjusted_count", ColumnType::Double, Origin::Fixed(fixed::ADJUSTED_COUNT)),
-    column("sampling_policy", ColumnType::Text, Origin::Nowhere),
+    column("sampling_policy", ColumnType::Text, Origin::Attribute(Place::Span, POLICY_ATTRIBUTE)),
     column("scope_name", ColumnType::Text, Origin::Fixed(fixed::SCOPE_NAME)),
     column("scope_version", ColumnType::Text, Origin::Fixed(fixed::SCOPE_VERSION)),
     column("events", ColumnType::Text, Origin::Fixed(fixed::EVENTS)),

@@ -4,11 +4,14 @@
 //! has. Columns that are the same in both are there once.
 
 mod columns;
+mod embedded;
 mod gathered;
 mod plan;
 mod stub;
 mod write;
 
 pub(crate) use columns::{ColumnType, TABLE_VERSION, table_columns};
+pub(crate) use embedded::{END_BYTES, EmbeddedManifest, footer_range};
+pub(in crate::segment) use embedded::{embedded, not_known};
 pub(crate) use stub::{ArchivedManifest, WrittenFiles, write_stub};
 pub(crate) use write::write_archived;

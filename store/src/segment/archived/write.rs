@@ -17,6 +17,7 @@ use parquet::{
 
 use super::{
     columns::TABLE_VERSION,
+    embedded::{embedded, not_known},
     gathered::Group,
     plan::{Making, Output, Plan},
 };
@@ -87,16 +88,17 @@ fn write_files(
         copy.write_group(Group { reader: &reader, number, rows: segment.group_rows(number) })?;
     }
     let Copy { mut writer, blooms, .. } = copy;
+    let archived = Some(ArchivedAs { table_version: TABLE_VERSION, columns: plan.names });
+    let mut manifest = Manifest { spans: not_known(), blooms, archived, ..segment.manifest.clone() };
+    writer.append_key_value_metadata(embedded(&manifest));
     let metadata = writer.finish().map_err(write_error)?;
     drop(writer);
-    let spans = checked_end(directory, table.file, &metadata)?;
+    manifest.spans = checked_end(directory, table.file, &metadata)?;
     let written = directory.read(table.file)?;
-    directory.write(FOOTER, &written.checked_end(table.file, &spans)?)?;
+    directory.write(FOOTER, &written.checked_end(table.file, &manifest.spans)?)?;
     if let Some(index) = segment.index_file()? {
         directory.write(INDEX, &index.read(0, index.len()? as usize)?)?;
     }
-    let archived = Some(ArchivedAs { table_version: TABLE_VERSION, columns: plan.names });
-    let manifest = Manifest { spans, blooms, archived, ..segment.manifest.clone() };
     directory.write(MANIFEST, &manifest.to_bytes())
 }
 

@@ -8,6 +8,7 @@ use super::{
     alignment::{Alignment, Must, alignments},
     gather::{self, ChosenRows},
 };
+use crate::ask::folding::fold;
 use crate::columns::{Column, ColumnSpec, Dictionary, Kind, Packing, Values};
 use crate::segment::{
     SegmentError,
@@ -17,17 +18,18 @@ use crate::segment::{
     template::{Slot, Template},
 };
 
-/// Of each of the rows, by position, whether its body has a template and contains the needle; `None` when only the bodies can tell.
+/// Of each of the rows, by position, whether its body has a template and contains the needle, in any case where it `folds`; `None` when only
+/// the bodies can tell.
 pub(super) fn rows_with(
     reader: &ChunkReader<'_>,
     group: usize,
     rows: &ChosenRows,
-    needle: &[u8],
+    (needle, folds): (&[u8], bool),
 ) -> Result<Option<Vec<bool>>, SegmentError> {
     let templates = gather::read(reader, group, lines::BODY_TEMPLATE, rows)?;
     let Values::Bytes { codes, dictionary } = &templates.values else { unreachable!("templates are text") };
-    let mut asked =
-        Asked { reader, group, rows, needle, columns: HashMap::new(), texts: HashMap::new(), numbers: HashMap::new() };
+    let (columns, texts, numbers) = (HashMap::new(), HashMap::new(), HashMap::new());
+    let mut asked = Asked { reader, group, rows, needle, folds, columns, texts, numbers };
     let mut ways: Vec<Option<Vec<Vec<usize>>>> = vec![None; dictionary.len()];
     let mut number_of = HashMap::new();
     for &code in codes {
@@ -35,7 +37,8 @@ pub(super) fn rows_with(
             continue;
         }
         let Some(template) = Template::parse(dictionary.get(code)) else { return Ok(None) };
-        let Some(found) = alignments(&template, needle) else { return Ok(None) };
+        let folded = if folds { folded(&template, dictionary.get(code)) } else { Some(template.clone()) };
+        let Some(found) = folded.and_then(|template| alignments(&template, needle)) else { return Ok(None) };
         let mut of_template = Vec::new();
         for alignment in found {
             if let Some(questions) = asked.questions(&template, &alignment) {
@@ -64,6 +67,13 @@ pub(super) fn rows_with(
     Ok(Some(found))
 }
 
+/// The template with its literal text in lower case; `None` when it is no template so.
+fn folded(template: &Template, text: &[u8]) -> Option<Template> {
+    let mut folded = Vec::new();
+    fold(text, &mut folded);
+    Template::parse(&folded).filter(|folded| folded.slots == template.slots)
+}
+
 /// Whether a column's values, written as in this slot, are what they must be.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Question {
@@ -77,6 +87,7 @@ struct Asked<'a> {
     group: usize,
     rows: &'a ChosenRows,
     needle: &'a [u8],
+    folds: bool,
     columns: HashMap<usize, Column>,
     /// Of columns that keep each text once, these texts.
     texts: HashMap<usize, Option<Dictionary>>,
@@ -100,7 +111,7 @@ impl Asked<'_> {
                     column
                 }
             };
-            if !may_be_in(&self.reader.specs[column], &self.needle[must.part()]) {
+            if !may_be_in(&self.reader.specs[column], &self.needle[must.part()], self.folds) {
                 return None;
             }
             questions.push(Question { column, slot: template.slots[*slot], must: must.clone() });
@@ -113,7 +124,7 @@ impl Asked<'_> {
         let Question { column: number, slot, must } = question;
         let part = &self.needle[must.part()];
         let finder = Finder::new(part);
-        let mut text = Vec::new();
+        let (mut text, mut lower) = (Vec::new(), Vec::new());
         let mut is_so = |value: &[u8]| {
             let value = match slot {
                 Slot::Raw => value,
@@ -122,6 +133,12 @@ impl Asked<'_> {
                     escaping.write(value, &mut text);
                     &text
                 }
+            };
+            let value = if self.folds {
+                fold(value, &mut lower);
+                &lower
+            } else {
+                value
             };
             match must {
                 Must::Contain(_) => finder.find(value).is_some(),
@@ -168,8 +185,11 @@ impl Asked<'_> {
 }
 
 /// Whether values of such a column may have this text in them: letters are not in numbers, nor most of them in ids.
-fn may_be_in(spec: &ColumnSpec, part: &[u8]) -> bool {
-    let all = |is_one: fn(&u8) -> bool| part.iter().all(is_one);
+fn may_be_in(spec: &ColumnSpec, part: &[u8], folds: bool) -> bool {
+    let upper = if folds { part.to_ascii_uppercase() } else { Vec::new() };
+    let all = |is_one: fn(&u8) -> bool| {
+        part.iter().enumerate().all(|(at, byte)| is_one(byte) || upper.get(at).is_some_and(is_one))
+    };
     match (spec.packing, spec.kind) {
         (Packing::Hex8 | Packing::Hex16, _) => all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')),
         (Packing::Uuid, _) => all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-')),

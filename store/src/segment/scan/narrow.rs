@@ -14,12 +14,13 @@ use super::{
     group::attributes_named,
     labels, passing,
     resources::{self, Classes, position},
-    tagged::Tags,
+    tagged::AskedTags,
 };
 use crate::{
     ask::{
         field_test::FieldTest,
         filter::{AttributeCondition, AttributeTest, ResourceTest, ScanFilter},
+        folding::fold,
         pruned::ReadCounts,
         request::{ReadBounds, ScanColumn},
     },
@@ -73,7 +74,7 @@ impl<'a> Narrowing<'a> {
         bounds: &ReadBounds,
     ) -> Result<(ChosenRows, Option<Column>), SegmentError> {
         let tagged = TaggedRows { segment: self.segment, reader: self.reader, group: self.group };
-        let Some(tags) = Tags::of(filter, &tagged)? else { return Ok((ChosenRows::Some(Vec::new()), None)) };
+        let Some(tags) = AskedTags::of(filter, &tagged)? else { return Ok((ChosenRows::Some(Vec::new()), None)) };
         if let Some(ids) = &filter.trace_ids {
             self.bytes(self.reader.table.trace_id, |id| ids.iter().any(|wanted| wanted.0 == *id))?;
         }
@@ -110,14 +111,16 @@ impl<'a> Narrowing<'a> {
         for test in others {
             self.field(test)?;
         }
-        self.bodies(&wanted)?;
+        self.bodies(&wanted, false)?;
+        let in_any_case: Vec<&[String]> = filter.body_any_case.iter().map(Vec::as_slice).collect();
+        self.bodies(&in_any_case, true)?;
         for needle in &filter.body_lacks {
             let needle = std::slice::from_ref(needle);
             if self.selection.is_empty() || !self.words_allow(&[needle])? {
                 continue;
             }
             let all = self.selection.clone();
-            self.bodies(&[needle])?;
+            self.bodies(&[needle], false)?;
             let with_it = std::mem::replace(&mut self.selection, all);
             self.selection.leave_out(&with_it);
         }
@@ -323,8 +326,8 @@ impl<'a> Narrowing<'a> {
         Ok(())
     }
 
-    /// Texts of which one of each list must occur in the body.
-    fn bodies(&mut self, wanted: &[&[String]]) -> Result<(), SegmentError> {
+    /// Texts of which one of each list must occur in the body; in any case where it `folds`.
+    fn bodies(&mut self, wanted: &[&[String]], folds: bool) -> Result<(), SegmentError> {
         if wanted.is_empty() || self.selection.is_empty() {
             return Ok(());
         }
@@ -334,14 +337,14 @@ impl<'a> Narrowing<'a> {
             return Ok(());
         }
         let finders = |needles: &&[String]| needles.iter().map(|needle| Finder::new(needle).into_owned()).collect();
-        let wanted: Vec<Vec<Finder<'static>>> = wanted.iter().map(finders).collect();
+        let mut wanted = Wanted { all: wanted.iter().map(finders).collect(), folds, folded: Vec::new() };
         let rows: Vec<u32> = self.selection.iter().collect();
         let mut found = self.none();
         if !is_empty(lines::BODY_TEMPLATE) {
-            self.rebuilt(&wanted, &rows, &mut found)?;
+            self.rebuilt(&mut wanted, &rows, &mut found)?;
         }
         // Pages without a text that must be there need not be taken apart.
-        let only = wanted.iter().filter_map(|finders| finders.first().filter(|_| finders.len() == 1));
+        let only = wanted.all.iter().filter_map(|finders| finders.first().filter(|_| !folds && finders.len() == 1));
         let block = match only.max_by_key(|finder| finder.needle().len()) {
             Some(longest) => self.reader.read_rows_with(self.group, lines::BODY, &rows, longest)?,
             None => self.reader.read_rows(self.group, lines::BODY, &rows)?,
@@ -351,7 +354,7 @@ impl<'a> Narrowing<'a> {
         for (position, &code) in codes.iter().enumerate() {
             let passes = match last {
                 Some((known, passed)) if known == code => passed,
-                _ => has_one_of_each(&wanted, dictionary.get(code)),
+                _ => wanted.are_in(dictionary.get(code)),
             };
             last = Some((code, passes));
             if passes {
@@ -363,17 +366,12 @@ impl<'a> Narrowing<'a> {
     }
 
     /// Bodies that are not kept as texts, in which one of each list occurs.
-    fn rebuilt(
-        &self,
-        wanted: &[Vec<Finder<'static>>],
-        rows: &[u32],
-        found: &mut Selection,
-    ) -> Result<(), SegmentError> {
+    fn rebuilt(&self, wanted: &mut Wanted, rows: &[u32], found: &mut Selection) -> Result<(), SegmentError> {
         let mut chosen = ChosenRows::of(&self.selection, self.segment.group_rows(self.group));
         let mut left: Vec<u32> = rows.to_vec();
         let mut is_told = true;
-        for finders in wanted {
-            let Some(here) = self.rows_with_one(&chosen, finders)? else {
+        for finders in &wanted.all {
+            let Some(here) = self.rows_with_one(&chosen, finders, wanted.folds)? else {
                 is_told = false;
                 continue;
             };
@@ -386,7 +384,7 @@ impl<'a> Narrowing<'a> {
         }
         let bodies = bodies::read_rebuilt(self.reader, self.group, &chosen)?;
         for at in 0..bodies.len() {
-            if has_one_of_each(wanted, bodies.bytes(at)) {
+            if wanted.are_in(bodies.bytes(at)) {
                 found.insert(left[bodies.row(at) as usize]);
             }
         }
@@ -398,6 +396,7 @@ impl<'a> Narrowing<'a> {
         &self,
         chosen: &ChosenRows,
         finders: &[Finder<'static>],
+        folds: bool,
     ) -> Result<Option<Vec<bool>>, SegmentError> {
         let mut any = vec![false; chosen.len() as usize];
         for finder in finders {
@@ -406,7 +405,9 @@ impl<'a> Narrowing<'a> {
             if needle.is_empty() {
                 return Ok(None);
             }
-            let Some(here) = contains::rows_with(self.reader, self.group, chosen, needle)? else { return Ok(None) };
+            let Some(here) = contains::rows_with(self.reader, self.group, chosen, (needle, folds))? else {
+                return Ok(None);
+            };
             any.iter_mut().zip(here).for_each(|(any, here)| *any |= here);
         }
         Ok(Some(any))
@@ -489,7 +490,23 @@ impl<'a> Narrowing<'a> {
     }
 }
 
-/// Whether of each list one occurs in a body.
-fn has_one_of_each(wanted: &[Vec<Finder<'static>>], body: &[u8]) -> bool {
-    wanted.iter().all(|finders| finders.iter().any(|finder| finder.find(body).is_some()))
+/// Texts of which one of each list must occur in a body.
+struct Wanted {
+    all: Vec<Vec<Finder<'static>>>,
+    /// Whether in any case.
+    folds: bool,
+    /// A body in lower case.
+    folded: Vec<u8>,
+}
+
+impl Wanted {
+    fn are_in(&mut self, body: &[u8]) -> bool {
+        let body = if self.folds {
+            fold(body, &mut self.folded);
+            &self.folded
+        } else {
+            body
+        };
+        self.all.iter().all(|finders| finders.iter().any(|finder| finder.find(body).is_some()))
+    }
 }

@@ -14,12 +14,12 @@ use crate::{
 const NEWEST_ROWS: usize = if cfg!(all(test, debug_assertions)) { 100 } else { 8192 };
 
 /// The tags of a filter, in one row group.
-pub(super) struct Tags<'f> {
+pub(super) struct AskedTags<'f> {
     /// The cheap ones first; of each, where the group may show it.
     plans: Vec<(TagPlan<'f>, Vec<bool>)>,
 }
 
-impl<'f> Tags<'f> {
+impl<'f> AskedTags<'f> {
     /// `None` when no row of the group can show them all; no value is read for that.
     pub(super) fn of(filter: &'f ScanFilter, rows: &TaggedRows<'_>) -> Result<Option<Self>, SegmentError> {
         let mut plans = Vec::with_capacity(filter.tags.len());

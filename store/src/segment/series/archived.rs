@@ -31,7 +31,7 @@ use crate::{
     samples::SeriesSamples,
     segment::{
         ReadObject, SegmentError,
-        archived::TABLE_VERSION,
+        archived::{TABLE_VERSION, embedded, not_known},
         files::{MANIFEST, NewDirectory, NewFile, ReadFile},
         manifest::Checked,
         rows_file::{checked_end, write_error},
@@ -139,13 +139,15 @@ fn write_files(
         }
     }
     table.finish_group()?;
-    let metadata = table.writer.finish().map_err(write_error)?;
-    let (samples, metrics) = (table.samples, table.metrics);
-    drop(table.writer);
-    let rows = checked_end(directory, SAMPLES, &metadata)?;
     let chunks_crc32c = copy(directory, CHUNKS, &segment.chunks)?;
     copy(directory, INDEX, &segment.index)?;
-    let archived = SeriesArchivedAs { table_version: TABLE_VERSION, rows, samples, metrics, chunks_crc32c };
+    let (samples, metrics) = (table.samples, table.metrics);
+    let archived =
+        SeriesArchivedAs { table_version: TABLE_VERSION, rows: not_known(), samples, metrics, chunks_crc32c };
+    table.writer.append_key_value_metadata(embedded(&segment.manifest().archived_as(archived.clone())));
+    let metadata = table.writer.finish().map_err(write_error)?;
+    drop(table.writer);
+    let archived = SeriesArchivedAs { rows: checked_end(directory, SAMPLES, &metadata)?, ..archived };
     directory.write(MANIFEST, &segment.manifest().archived_as(archived).to_bytes())
 }
 

@@ -95,7 +95,7 @@ impl SeriesManifest {
     }
 
     /// The file's bytes.
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
+    pub(in crate::segment) fn to_bytes(&self) -> Vec<u8> {
         with_checksum(serde_json::to_vec(self).expect("plain structs become JSON"))
     }
 

@@ -210,13 +210,24 @@ fn every_line_comes_back_sealed_and_merged() {
             if let Some(needle) = text.get(from..to) {
                 let expected = all.iter().filter(|text| text.contains(needle)).count();
                 assert_eq!(found(&again, needle), expected, "seed {seed}: {needle:?}");
+                if needle.is_ascii() && !needle.is_empty() {
+                    let needle = needle.to_ascii_lowercase();
+                    let folded =
+                        |text: &str| text.replace('\u{17f}', "s").replace('\u{212a}', "k").to_ascii_lowercase();
+                    let expected = all.iter().filter(|text| folded(text).contains(&needle)).count();
+                    let filter = ScanFilter { body_any_case: vec![vec![needle.clone()]], ..ScanFilter::default() };
+                    assert_eq!(found_by(&again, filter), expected, "seed {seed}: {needle:?} in any case");
+                }
             }
         }
     }
 }
 
 fn found(segment: &Segment, needle: &str) -> usize {
-    let filter = ScanFilter { body_contains: vec![needle.to_owned()], ..ScanFilter::default() };
+    found_by(segment, ScanFilter { body_contains: vec![needle.to_owned()], ..ScanFilter::default() })
+}
+
+fn found_by(segment: &Segment, filter: ScanFilter) -> usize {
     let request = ScanRequest { columns: vec![ScanColumn::Body], filter };
     let counts = ReadCounts::default();
     let parts = segment.parts(&request.filter, &mut Pruned::default(), &|| false).expect("parts");

@@ -1,5 +1,8 @@
 //! The archive: what goes there, what answers from there, and what is left when everything here is gone.
 
+mod days;
+mod faults;
+
 use weir_proto::time::SECOND_NS;
 
 use super::{

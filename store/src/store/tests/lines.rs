@@ -433,11 +433,11 @@ async fn power_cuts_lose_no_line() {
             let acked = acknowledged.iter().filter(|(made, _)| *made <= moment).map(|(_, to)| *to).max().unwrap_or(0);
             let options = StoreOptions { path: after.path().to_owned(), ..options.clone() };
             let shared = open::open(Disk::default(), options, None, clock()).await.expect("opens");
-            let found = numbers(&Snapshot(shared.views.current()), &tenant("default"));
+            let found = numbers(&Snapshot::of(shared.views.current()), &tenant("default"));
             assert!(found.windows(2).all(|pair| pair[0] < pair[1]), "a line twice after {moment}, {rule:?}");
             assert!(found.len() as u64 >= acked, "{} of {acked} after {moment}, {rule:?}", found.len());
             assert!(found.iter().all(|n| *n < sent_max));
-            let ledger = Snapshot(shared.views.current()).ledger();
+            let ledger = Snapshot::of(shared.views.current()).ledger();
             let tally = ledger.logs.get(&tenant("default")).cloned().unwrap_or_default();
             let counted = (tally.accepted, tally.kept, tally.damaged);
             assert_eq!(counted, (found.len() as u64, found.len() as u64, 0), "after {moment}, {rule:?}");

@@ -96,7 +96,7 @@ impl Run {
 async fn look(folder: &Path, acknowledged: &Numbers, sent: &Numbers) -> Result<(), String> {
     let shared =
         open::open(Disk::default(), options(folder), None, clock()).await.map_err(|error| error.to_string())?;
-    let snapshot = Snapshot(shared.views.current());
+    let snapshot = Snapshot::of(shared.views.current());
     let tenant = tenant("default");
     let mut found = Numbers::new();
     for trace in spans::traces_of(sent.iter().copied()) {

@@ -33,7 +33,7 @@ impl StillStore {
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
-        Snapshot(self.shared.views.current())
+        Snapshot::of(self.shared.views.current())
     }
 
     /// Appends one batch.

@@ -145,3 +145,45 @@ async fn samples_leave_the_disk_only_when_the_table_has_them() {
     assert!(files_below(&folder.path().join("segments/metrics")).is_empty());
     store.leave().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chunks_that_cannot_be_read_are_missing_only_while_they_cannot() {
+    let (folder, bucket) = (temp_folder(), temp_folder());
+    let tenant = tenant("default");
+    let options = StoreOptions { size_bytes_max: Some(0), ..archived(folder.path(), bucket.path()) };
+    let store = StillMetrics::open(options).await;
+    fill(&store, &tenant).await;
+    let all = store.shown(&tenant, &[]);
+    store.archive().await;
+    store.store.apply_retention().await;
+    let (beside, away) = (bucket.path().join("_weir/segments/metrics"), bucket.path().join("_weir/away"));
+    std::fs::rename(&beside, &away).expect("moved");
+    let snapshot = store.snapshot();
+    assert_ne!(shown(&snapshot, &tenant, &[], ALWAYS), all);
+    assert!(snapshot.is_metrics_damaged(&tenant));
+    assert!(snapshot.missing().told().iter().any(|told| told.contains(".chunks")), "{:?}", snapshot.missing().told());
+    std::fs::rename(&away, &beside).expect("moved back");
+    let snapshot = store.snapshot();
+    assert_eq!(shown(&snapshot, &tenant, &[], ALWAYS), all);
+    assert!(!snapshot.is_metrics_damaged(&tenant), "it is there again");
+    store.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn samples_come_back_without_their_manifests() {
+    let (folder, bucket) = (temp_folder(), temp_folder());
+    let tenant = tenant("default");
+    let store = StillMetrics::open(archived(folder.path(), bucket.path())).await;
+    fill(&store, &tenant).await;
+    let (all, tally) = (store.shown(&tenant, &[]), store.tally(&tenant));
+    store.archive().await;
+    store.leave().await;
+    let beside = bucket.path().join("_weir/segments/metrics/default");
+    for file in files_below(&beside).iter().filter(|file| file.extension().is_some_and(|end| end == "json")) {
+        std::fs::remove_file(beside.join(file)).expect("removed");
+    }
+    let anew = temp_folder();
+    let store = StillMetrics::open(archived(anew.path(), bucket.path())).await;
+    assert_eq!((store.shown(&tenant, &[]), store.tally(&tenant)), (all, tally));
+    store.leave().await;
+}

@@ -133,7 +133,7 @@ impl Sampled {
 
     /// The spans that queries find, of those sent; each once.
     pub(super) fn visible(&self, sent: &Numbers) -> Numbers {
-        let snapshot = super::super::super::Snapshot(self.shared.views.current());
+        let snapshot = super::super::super::Snapshot::of(self.shared.views.current());
         let tenant = spans::tenant("default");
         let mut found = Numbers::new();
         for trace in spans::traces_of(sent.iter().copied()) {
@@ -148,7 +148,7 @@ impl Sampled {
 
     /// The whole ledger's tally.
     pub(super) fn ledger(&self) -> Tally {
-        let snapshot = super::super::super::Snapshot(self.shared.views.current());
+        let snapshot = super::super::super::Snapshot::of(self.shared.views.current());
         super::super::check::tally(&snapshot, &spans::tenant("default"))
     }
 
@@ -245,7 +245,7 @@ pub(super) fn standings(shared: &Shared, view: &View, tenant: &str) -> Standings
 
 /// Checked of every view that there ever is: what is counted of sampled spans is what they are, and the ledger balances.
 pub(super) fn balances(view: &View) {
-    let snapshot = super::super::super::Snapshot(Arc::new(view.clone()));
+    let snapshot = super::super::super::Snapshot::of(Arc::new(view.clone()));
     for tally in snapshot.ledger().traces.values() {
         assert!(tally.balances(), "{tally:?}");
     }
