@@ -45,8 +45,10 @@ def of_polars():
 
     def text(place, key):
         """An attribute as text, from its own column or from the map."""
+        is_map = spans.schema[place].__class__.__name__ == "Map"
         of_key = pl.element().filter(pl.element().struct.field("key") == key).struct.field("value")
-        in_map = pl.col(place).list.eval(of_key).list.first()
+        # Before Polars had maps they were lists of entries.
+        in_map = pl.col(place).map.get(key) if is_map else pl.col(place).list.eval(of_key).list.first()
         own = key.replace(".", "_")
         return pl.coalesce(pl.col(own).cast(pl.String), in_map) if own in spans.columns else in_map
 

@@ -62,7 +62,10 @@ impl Resting {
         }
         let failures = resting.get(work).map_or(1, |rest| rest.failures.saturating_add(1));
         let wait_s = rest_s(failures);
-        resting.insert(work.clone(), Rest { failures, until_ns: now_ns.saturating_add(wait_s * SECOND_NS), error: error.to_string() });
+        resting.insert(
+            work.clone(),
+            Rest { failures, until_ns: now_ns.saturating_add(wait_s * SECOND_NS), error: error.to_string() },
+        );
         wait_s
     }
 

@@ -394,7 +394,7 @@ impl FileColumns {
         let of_table = &mut self.specs[known];
         match (of_table.kind, spec.kind) {
             (Kind::Id8 | Kind::Id16, Kind::Text) => of_table.packing = Packing::IdAsHex,
-            (Kind::Time, Kind::Int64) => {}
+            (Kind::Time, Kind::Int64) | (Kind::Json, Kind::Text) => {}
             (wanted, found) if wanted == found => {}
             _ => return None,
         }
@@ -423,7 +423,7 @@ pub(super) fn id_column(id: IdColumn) -> (usize, Packing) {
 /// Finds the columns in a file's schema, by name; columns that this program does not know are passed over. `None` when the file is
 /// not ours: one that every file has is missing, or one has another type than its name has always had.
 ///
-/// In the archive's copy of a segment columns have the names that `archived` gives them, ids are hex digits, times plain numbers.
+/// In the archive's copy of a segment columns have the names that `archived` gives them, ids are hex digits, times plain numbers, JSON is text.
 pub(super) fn read_schema(
     table: &'static Table,
     schema: &SchemaDescriptor,

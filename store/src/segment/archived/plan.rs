@@ -195,6 +195,10 @@ impl Output {
             _ if self.spec.kind == Kind::Time || self.spec.packing == Packing::Time(9) => {
                 leaf_type(&ColumnSpec { kind: Kind::Int64, packing: Packing::None, ..self.spec.clone() })
             }
+            // JSON is text in the table: Polars takes a column that says JSON for bytes, and refuses the file.
+            _ if self.spec.kind == Kind::Json && !self.spec.name.starts_with(OWN_PREFIX) => {
+                leaf_type(&ColumnSpec { kind: Kind::Text, ..self.spec.clone() })
+            }
             _ => leaf_type(&self.spec),
         }
     }
