@@ -84,12 +84,12 @@ pub(super) fn questions(base_ns: u64, batches: u64) -> anyhow::Result<Vec<Questi
         row(
             "unbounded substring, by minute",
             by_minute("sum(count_over_time(ALL |= `imeou` [1m]))"),
-            theirs("msg:~\"imeou\" | stats by (_time:1m) count() n"),
+            theirs("_msg:~\"imeou\" | stats by (_time:1m) count() n"),
         ),
         row(
             "regex, by minute",
             by_minute("sum(count_over_time(ALL |~ `time(out|d)` [1m]))"),
-            theirs("msg:~\"time(out|d)\" | stats by (_time:1m) count() n"),
+            theirs("_msg:~\"time(out|d)\" | stats by (_time:1m) count() n"),
         ),
         row(
             "| json | ms > 500, counted",
