@@ -34,7 +34,7 @@ fn storage(archive: &str) -> String {
 /// Waits until all that was sent is in its table and has left the disk.
 async fn until_archived(server: &Server, spans: f64) {
     let query = Query::new(server.query);
-    let all = query.until(Duration::from_secs(60), "archived", |metrics| {
+    let all = query.until("archived", Duration::from_secs(60), |metrics| {
         let of = |name: &str| metrics.get(name).copied().unwrap_or(0.0);
         of("weir_archive_committed_items_total") >= spans && of("weir_segment_bytes") == 0.0
     });
@@ -155,9 +155,11 @@ async fn what_is_missing_is_told_by_every_api() {
     let (status, answer) = crate::sql::ask(server.query, "SELECT count(DISTINCT name) FROM spans").await;
     let said = answer["error"].to_string();
     assert!(said.contains("could not be read") && said.contains("default/spans/"), "{status}: {answer}");
-    for path in
-        ["/api/v1/summary", "/jaeger/api/traces?service=frontend&limit=5", &format!("/jaeger/api/traces/{trace}")]
-    {
+    for path in [
+        "/api/v1/search?limit=5",
+        "/jaeger/api/traces?service=frontend&limit=5",
+        &format!("/jaeger/api/traces/{trace}"),
+    ] {
         let (status, answer) = query.json(path).await.expect("an answer");
         assert!(answer.to_string().contains("default/spans/"), "{path}: {status}: {answer}");
     }

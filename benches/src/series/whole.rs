@@ -112,9 +112,10 @@ pub async fn day(weir: &Path, folder: &Path, targets: u64, step_ms: i64) -> anyh
     }
     merged(&filled).await;
     filled.store.shutdown().await;
+    // The folder is the server's from here on.
+    drop(filled);
     let mut options = ServerOptions::new(weir, folder);
     options.data = data;
-    options.query = "  series_max: 1000000\n".into();
     let running = Running::weir(&options).await?;
     println!("a merged day of {targets} targets every {} s:", step_ms / 1000);
     let times = |step_ms, steps| (end_ms, step_ms, steps);

@@ -2,6 +2,7 @@
 //! process that dies at any step loses and doubles none.
 
 use super::*;
+use crate::ask::{filter::ScanFilter, request::ScanRequest};
 
 /// Numbers of spans: a day has so many steps of time.
 const DAY: u64 = 24 * 3600 * SECOND_NS / spans::STEP_NS;
@@ -75,6 +76,13 @@ async fn thirty_days_account_for_every_row() {
     let anew = temp_folder();
     let store = StillStore::open_with(options_of(anew.path(), bucket.path()), Disk::default(), clock).await;
     account(&store, (&ours, &sent), DAYS - 1).await;
+    // An hour of all of it opens the objects of that hour.
+    let first = (DAYS - 5) * DAY;
+    let start_ns = spans::start_ns(first)..=spans::start_ns(first + DAY / 24 - 1);
+    let request = ScanRequest { columns: Vec::new(), filter: ScanFilter { start_ns, ..ScanFilter::default() } };
+    let scan = store.snapshot().scan(&ours, request);
+    assert_eq!((scan.pruned().segments_left(), scan.objects().len()), (1, 1));
+    assert!(scan.pruned().segments >= 20);
     store.leave().await;
 }
 
