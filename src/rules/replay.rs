@@ -5,7 +5,7 @@ use std::{collections::HashMap, path::Path, process::ExitCode};
 use anyhow::{Context, bail};
 use weir_proto::time::Clock;
 use weir_query::alerting::{
-    replay::{Answer, Recorded, ReplayedAlert, Source, Stretch, of_matrix, of_rows, replay, shown},
+    replay::{Answer, AnswerSoFar, Recorded, ReplayedAlert, Source, Stretch, of_matrix, of_rows, replay, shown},
     rules::{Rule, RuleGroup},
 };
 
@@ -52,8 +52,14 @@ pub(super) fn run(options: &ReplayOptions) -> anyhow::Result<ExitCode> {
         );
         let mut answers = HashMap::new();
         for (number, rule) in group.rules.iter().enumerate() {
-            match past.answer(rule, &recorded, stretch) {
+            let answer = past.answer(rule, &recorded, stretch);
+            let missing = answer.as_ref().map(|answer| answer.missing.as_slice()).unwrap_or_default();
+            missing.iter().for_each(|what| eprintln!("  WARNING: {}: {what}", rule.name()));
+            let is_whole = missing.is_empty();
+            match answer {
                 Ok(answer) if rule.is_alert() => drop(answers.insert(number, answer)),
+                // Who writes it would not see later what it was computed without.
+                Ok(_) if options.write && !is_whole => has_failed |= failed(rule, "not written: data are missing"),
                 Ok(answer) => match recorded.record(group, rule, answer) {
                     Ok(series) => {
                         let samples: usize = series.iter().map(|series| series.points.len()).sum();
@@ -119,7 +125,7 @@ impl Past {
     }
 
     fn served(&self, rule: &Rule, stretch: Stretch, path: &str) -> anyhow::Result<Answer> {
-        let mut all = Answer::default();
+        let mut all = AnswerSoFar::default();
         let (mut start_ms, mut steps_max) = (stretch.start_ms, STEPS_MAX);
         while start_ms <= stretch.end_ms {
             let end_ms = stretch.end_ms.min(start_ms + stretch.step_ms * (steps_max - 1));
@@ -128,7 +134,7 @@ impl Past {
                 [("query", rule.expr.as_str()), ("start", &start), ("end", &end), ("step", &step), EXACT_HISTOGRAMS];
             let answered = self.server.form(path, &fields)?;
             match of_matrix(&answered.body) {
-                Ok(answer) => all.extend(answer),
+                Ok(answer) => all.add(answer),
                 // What is too much at once may not be in pieces.
                 Err(error) if steps_max > STEPS_MIN && is_too_much(&error) => {
                     steps_max /= 4;
@@ -138,21 +144,21 @@ impl Past {
             }
             start_ms = end_ms + stretch.step_ms;
         }
-        Ok(all)
+        Ok(all.answer())
     }
 
     /// SQL says itself how far back it looks: a question for each time, whose `now()` that is.
     fn stepped(&self, rule: &Rule, stretch: Stretch) -> anyhow::Result<Answer> {
-        let mut all = Answer::default();
+        let mut all = AnswerSoFar::default();
         let mut at_ms = stretch.start_ms;
         while at_ms <= stretch.end_ms {
             let path = format!("/api/v1/sql?time={}", seconds(at_ms));
             let answered = self.server.post(&path, &[], rule.expr.clone().into_bytes())?;
             let at = || format!("at {}", moment::shown(at_ms));
-            all.extend(of_rows(&answered.body, at_ms).map_err(anyhow::Error::msg).with_context(at)?);
+            all.add(of_rows(&answered.body, at_ms).map_err(anyhow::Error::msg).with_context(at)?);
             at_ms += stretch.step_ms;
         }
-        Ok(all)
+        Ok(all.answer())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::Path,
     sync::mpsc,
     time::{Duration, Instant},
@@ -10,6 +10,7 @@ use std::{
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use tokio::net::TcpSocket;
 use weir_benches::query::Query;
 
 use crate::{
@@ -48,6 +49,13 @@ fn write_config(folder: &Path, hook: SocketAddr, storage: &str) {
     std::fs::write(folder.join("weir.yaml"), format!("{FREE_PORTS}{storage}{alerting}")).expect("written");
 }
 
+/// Puts a file of rules there as a whole: whoever looks for changes meanwhile sees all of it or nothing.
+fn put_rules(folder: &Path, name: &str, text: &str) {
+    let unfinished = folder.join("unfinished");
+    std::fs::write(&unfinished, text).expect("written");
+    std::fs::rename(&unfinished, folder.join(name)).expect("renamed");
+}
+
 const ALWAYS: &str = "groups: [{name: g, interval: 1s, rules: [{alert: Always, expr: vector(1), for: 2s}]}]\n";
 
 #[tokio::test]
@@ -67,7 +75,7 @@ async fn rules_go_on_while_the_disk_is_full() {
     wait_for("full", async || (!query.ready().await).then_some(())).await;
 
     // The alert waits, fires and is told of; that nothing of it is stored is said.
-    std::fs::write(folder.path().join("a.rules"), ALWAYS).expect("written");
+    put_rules(folder.path(), "a.rules", ALWAYS);
     let (status, _) = post_to("/-/reload", weir.address("queries"), &[], Vec::new()).await;
     assert_eq!(status.as_u16(), 200);
     let message = heard(&told).await;
@@ -103,8 +111,7 @@ async fn a_group_that_is_renamed_goes_on_where_it_was() {
     let (hook, told) = webhook();
     write_config(folder.path(), hook, "");
     let rules = |name: &str, group: &str| {
-        std::fs::write(folder.path().join(name), ALWAYS.replace("name: g", &format!("name: {group}")))
-            .expect("written");
+        put_rules(folder.path(), name, &ALWAYS.replace("name: g", &format!("name: {group}")));
     };
     rules("a.rules", "g");
     let (config, data) = (folder.path().join("weir.yaml"), folder.path().join("data"));
@@ -113,7 +120,7 @@ async fn a_group_that_is_renamed_goes_on_where_it_was() {
     let active_at = shown["alerts"][0]["activeAt"].clone();
     assert_eq!(heard(&told).await["status"], "firing");
 
-    // The group while it runs, its file while nothing does, then both.
+    // The group while it runs, its file while nothing does, then both: two files never change at once for who looks.
     rules("a.rules", "h");
     let (status, _) = post_to("/-/reload", weir.address("queries"), &[], Vec::new()).await;
     assert_eq!(status.as_u16(), 200);
@@ -126,10 +133,11 @@ async fn a_group_that_is_renamed_goes_on_where_it_was() {
     let weir = Weir::start(&config, &data);
     let shown = rule_is(&weir, "h", |rule| rule["health"] == "ok").await;
     assert_eq!(goes_on(&shown), (json!("firing"), active_at.clone()), "{shown}");
+    weir.signal(Signal::KILL);
+    assert!(!weir.exit().success());
     rules("c.rules", "i");
     std::fs::remove_file(folder.path().join("b.rules")).expect("removed");
-    let (status, _) = post_to("/-/reload", weir.address("queries"), &[], Vec::new()).await;
-    assert_eq!(status.as_u16(), 200);
+    let weir = Weir::start(&config, &data);
     let shown = rule_is(&weir, "i", |rule| rule["health"] == "ok").await;
     assert_eq!(goes_on(&shown), (json!("firing"), active_at), "{shown}");
     assert!(told.try_iter().all(|message| message["status"] == "firing"), "something ended");
@@ -145,8 +153,10 @@ async fn alerts(weir: &Weir) -> Option<Vec<Value>> {
 #[tokio::test]
 async fn an_alertmanager_that_was_away_is_told_what_is_newest() {
     let folder = tempfile::tempdir().expect("a folder");
-    // Nobody listens there until later.
-    let address = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    // Nobody listens there until later, nor can anybody else take it.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+    let address = socket.local_addr().expect("an address");
     let rules = "groups: [{name: g, interval: 1s, rules: [{alert: High, expr: load > 1}]}]\n";
     std::fs::write(folder.path().join("a.rules"), rules).expect("written");
     let alerting = format!(
@@ -164,7 +174,9 @@ async fn an_alertmanager_that_was_away_is_told_what_is_newest() {
     let second = wait_for("firing again", fires).await[0]["activeAt"].clone();
     assert_ne!(first, second);
 
-    let listener = TcpListener::bind(address).expect("still free");
+    let listener = socket.listen(16).and_then(|listener| listener.into_std()).expect("it listens");
+    // Its own thread waits.
+    listener.set_nonblocking(false).expect("set");
     let (sender, told) = mpsc::channel();
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -124,7 +124,7 @@ async fn a_lost_machine_comes_back_from_a_folder_and_others_agree() {
 
 #[tokio::test]
 async fn a_lost_machine_comes_back_from_an_s3_server() {
-    let Some(gateway) = gateway() else {
+    let Some(gateway) = gateway().await else {
         println!("not run: `make test` installs versitygw where Go is (tests/needs.sh)");
         return;
     };
@@ -192,29 +192,34 @@ impl Drop for Gateway {
     }
 }
 
-fn gateway() -> Option<Gateway> {
+async fn gateway() -> Option<Gateway> {
     let test = std::env::current_exe().ok()?;
     let installed = test.ancestors().map(|folder| folder.join("test-bin/versitygw")).find(|path| path.exists());
     let program = installed.or_else(|| std::env::var_os("WEIR_VERSITYGW").map(PathBuf::from))?;
-    let folder = tempfile::tempdir().expect("a folder");
-    std::fs::create_dir(folder.path().join("weir")).expect("made");
     for _ in 0..10 {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("weir")).expect("made");
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
         let address = free.local_addr().expect("bound");
         drop(free);
-        let mut process = Command::new(&program)
+        let process = Command::new(&program)
             .args(["--quiet", "--access", "testkey", "--secret", "testsecret", "--port", &address.to_string(), "posix"])
             .arg(folder.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("versitygw runs");
-        // Somebody else may have been quicker to take the port.
-        while process.try_wait().expect("its state").is_none() {
-            if std::net::TcpStream::connect(address).is_ok() {
-                return Some(Gateway { address, process, _folder: folder });
+        let mut gateway = Gateway { address, process, _folder: folder };
+        let begin = Instant::now();
+        let mut interval = tokio::time::interval(Duration::from_millis(20));
+        // Somebody else may have been quicker to take the port, and answer there.
+        while gateway.process.try_wait().expect("its state").is_none() {
+            let is_open = std::net::TcpStream::connect(address).is_ok();
+            if is_open && gateway.process.try_wait().expect("its state").is_none() {
+                return Some(gateway);
             }
-            std::thread::yield_now();
+            assert!(begin.elapsed() < Duration::from_secs(30), "versitygw does not listen");
+            interval.tick().await;
         }
     }
     panic!("versitygw did not start");

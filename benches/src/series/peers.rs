@@ -47,7 +47,7 @@ pub struct Running {
 
 #[derive(Debug)]
 enum Process {
-    Weir { _server: Server },
+    Weir { _server: Box<Server> },
     Other(Child),
 }
 
@@ -152,7 +152,7 @@ impl Running {
     pub async fn weir(options: &ServerOptions) -> anyhow::Result<Self> {
         let server = Server::start(options).await?;
         let (pid, address) = (server.pid(), server.query);
-        let process = Process::Weir { _server: server };
+        let process = Process::Weir { _server: Box::new(server) };
         Ok(Self { process, pid, address, client: Http1::new(address), prefix: "/prometheus" })
     }
 

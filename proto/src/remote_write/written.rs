@@ -10,10 +10,15 @@ const VARINT: u8 = 0;
 const FIXED64: u8 = 1;
 const BYTES: u8 = 2;
 
+/// Counts above are not whole for certain.
+const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+
 /// The message `prometheus.Histogram`, with its time in Unix ms.
 pub fn histogram_message(histogram: &Histogram, time_ms: i64) -> Vec<u8> {
+    // What a query computed (a rate, a mean) may have fractions, whatever it was computed from.
+    let is_float = histogram.is_float || !has_whole_counts(histogram);
     let mut out = Vec::with_capacity(64 + 9 * (histogram.positive_counts.len() + histogram.negative_counts.len()));
-    if histogram.is_float {
+    if is_float {
         double(2, histogram.count, &mut out);
     } else {
         number(1, histogram.count as u64, &mut out);
@@ -21,15 +26,15 @@ pub fn histogram_message(histogram: &Histogram, time_ms: i64) -> Vec<u8> {
     double(3, histogram.sum, &mut out);
     number(4, zigzag(i64::from(histogram.schema)), &mut out);
     double(5, histogram.zero_threshold, &mut out);
-    if histogram.is_float {
+    if is_float {
         double(7, histogram.zero_count, &mut out);
     } else {
         number(6, histogram.zero_count as u64, &mut out);
     }
     spans(8, &histogram.negative_spans, &mut out);
-    counts((9, 10), &histogram.negative_counts, histogram.is_float, &mut out);
+    counts((9, 10), &histogram.negative_counts, is_float, &mut out);
     spans(11, &histogram.positive_spans, &mut out);
-    counts((12, 13), &histogram.positive_counts, histogram.is_float, &mut out);
+    counts((12, 13), &histogram.positive_counts, is_float, &mut out);
     let hint = match histogram.reset_hint {
         ResetHint::Unknown => 0,
         ResetHint::Reset => 1,
@@ -70,6 +75,15 @@ pub fn number(field: u8, value: u64, out: &mut Vec<u8>) {
 pub fn double(field: u8, value: f64, out: &mut Vec<u8>) {
     key(field, FIXED64, out);
     out.extend_from_slice(&value.to_le_bytes());
+}
+
+fn has_whole_counts(histogram: &Histogram) -> bool {
+    let buckets = histogram.positive_counts.iter().chain(&histogram.negative_counts);
+    [histogram.count, histogram.zero_count].iter().chain(buckets).all(|&count| is_whole(count))
+}
+
+fn is_whole(count: f64) -> bool {
+    (0.0..=WHOLE_MAX).contains(&count) && ((count as u64) as f64).to_bits() == count.to_bits()
 }
 
 fn key(field: u8, kind: u8, out: &mut Vec<u8>) {
@@ -160,5 +174,31 @@ mod tests {
             assert_eq!((time_ms, &*back), (1_700_000_000_123, &histogram));
         }
         assert!(read_histogram(&[0xff]).is_err());
+    }
+
+    #[test]
+    fn counts_that_are_not_whole_are_not_cut() {
+        let whole = Histogram {
+            zero_count: 1.0,
+            count: 3.0,
+            positive_spans: vec![BucketSpan { offset: 0, length: 2 }],
+            positive_counts: vec![1.0, 1.0],
+            ..Histogram::default()
+        };
+        for histogram in [
+            Histogram { count: 0.75, ..whole.clone() },
+            Histogram { zero_count: 0.25, ..whole.clone() },
+            Histogram { positive_counts: vec![1.0, 0.5], ..whole.clone() },
+            Histogram { positive_counts: vec![1.0, -1.0], ..whole.clone() },
+            Histogram { count: 1e300, ..whole.clone() },
+            Histogram {
+                negative_spans: vec![BucketSpan { offset: 0, length: 1 }],
+                negative_counts: vec![1.5],
+                ..whole.clone()
+            },
+        ] {
+            let (_, back) = read_histogram(&histogram_message(&histogram, 0)).expect("a message");
+            assert_eq!(*back, Histogram { is_float: true, ..histogram });
+        }
     }
 }

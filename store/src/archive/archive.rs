@@ -17,9 +17,11 @@ use super::{
     bucket::{Bucket, BucketError, BucketOptions, RetryBounds, Surroundings},
     cache::Cache,
     check::ArchiveCheck,
+    claim::Lost,
     layout::{Keys, OWNER, name_of, table_name},
     object::Object,
-    owner::{Owner, RENEWAL},
+    owner::Owner,
+    prefix::Expected,
     resting::{Resting, Work},
 };
 use crate::{
@@ -39,9 +41,6 @@ const THREADS: usize = 2;
 /// As when sealing: more saves next to nothing.
 const ZSTD_LEVEL: i32 = 1;
 
-/// A claim that is older is made again before anything is written: well before somebody else may follow.
-const CLAIM_AGE_MAX: Duration = Duration::from_secs(60);
-
 /// Somebody who asks waits less than an upload.
 const READING: RetryBounds =
     RetryBounds { wait_min: Duration::from_millis(200), wait_max: Duration::from_secs(2), attempts_max: 4 };
@@ -59,22 +58,22 @@ pub(crate) struct Archive {
     disk: Disk,
     /// Of its own: what waits here must not be what answers.
     runtime: Option<Runtime>,
-    owner: Owner,
+    pub(super) owner: Owner,
     clock: Clock,
     /// What the catalog says.
     known: Mutex<BTreeMap<SegmentId, ArchivedSegment>>,
     /// Ranges whose segments stay on local disk.
     pins: Mutex<Vec<(Signal, u64, u64)>>,
     checking: Mutex<ArchiveCheck>,
-    taken: Mutex<Option<String>>,
+    pub(super) taken: Mutex<Option<Lost>>,
     /// When this process said last that it writes there.
-    claimed: Mutex<Option<Instant>>,
+    pub(super) claimed: Mutex<Option<Instant>>,
     /// What failed lately.
     pub(crate) resting: Resting,
     /// When it was looked last for what was left behind, Unix ns.
     pub(super) swept_ns: Mutex<Option<u64>>,
-    /// The number of the archive that the catalog's segments went to, if it is known, and the newest of those.
-    pub(super) expected: Mutex<(Option<i64>, Vec<Keys>)>,
+    /// What the prefix is to have.
+    pub(super) expected: Mutex<Expected>,
     stopped: watch::Sender<bool>,
     /// Tests: stops at a step, as if the process had died there.
     #[cfg(test)]
@@ -194,82 +193,10 @@ impl Archive {
         matches!(self.run(async move { bucket.head(OWNER).await }).await, Err(BucketError::NotFound { .. }))
     }
 
-    /// Takes the prefix for this process, if it is the one that it should be.
-    pub(crate) async fn claim(&self) -> Result<(), ArchiveError> {
-        let (owner, bucket, clock) = (self.owner.clone(), self.reading.clone(), self.clock.clone());
-        let (expected, probes) = self.expected.lock().clone();
-        let claim = async move {
-            super::prefix::check(&bucket, expected, &probes).await?;
-            owner.claim(&bucket, &clock).await
-        };
-        self.run(claim).await?;
-        *self.claimed.lock() = Some(Instant::now());
-        Ok(())
-    }
-
-    /// Takes the prefix unless this process said lately that it has it: nothing is written there otherwise.
-    pub(crate) fn ensure_claim(&self) -> Result<(), ArchiveError> {
-        if let Some(reason) = self.taken() {
-            return Err(ArchiveError::InUse(reason));
-        }
-        if self.claimed.lock().is_some_and(|claimed| claimed.elapsed() < CLAIM_AGE_MAX) {
-            return Ok(());
-        }
-        self.runtime().block_on(self.claim()).inspect_err(|error| {
-            if let ArchiveError::InUse(by) = error {
-                *self.taken.lock() = Some(by.clone());
-            }
-        })
-    }
-
-    /// Tests: as if the claim of the start had failed.
-    #[cfg(test)]
-    pub(crate) fn forget_claim(&self) {
-        *self.claimed.lock() = None;
-    }
-
-    /// Says from now on that this process is still there, however long an upload takes.
-    pub(crate) fn keep_claim(self: &Arc<Self>) {
-        let (archive, owner) = (Arc::downgrade(self), self.owner.clone());
-        let (bucket, clock) = (self.reading.clone(), self.clock.clone());
-        self.spawn(async move {
-            loop {
-                tokio::time::sleep(RENEWAL).await;
-                // Once it ends it lets go, and does not take it again.
-                if archive.upgrade().is_none_or(|archive| *archive.stopped.borrow()) {
-                    return;
-                }
-                let claimed = owner.claim(&bucket, &clock).await;
-                let Some(archive) = archive.upgrade() else { return };
-                match claimed {
-                    Err(ArchiveError::InUse(by)) => {
-                        *archive.taken.lock() = Some(by);
-                        // Not even what is under way.
-                        archive.stop();
-                        return;
-                    }
-                    Err(error) => tracing::warn!(%error, "cannot say that this process writes to the archive"),
-                    Ok(()) => *archive.claimed.lock() = Some(Instant::now()),
-                }
-            }
-        });
-    }
-
-    /// Who else writes there, so that this process must not any more.
-    pub(crate) fn taken(&self) -> Option<String> {
-        self.taken.lock().clone()
-    }
-
     /// From when on the age of the newest segment of a signal counts, Unix ns.
     pub(crate) fn newest_ns(&self, signal: Signal) -> Option<u64> {
         let known = self.known.lock();
         known.values().filter(|known| known.id.signal == signal).map(|known| known.age_from_ns).max()
-    }
-
-    /// Lets the next one have the prefix.
-    pub(crate) fn release(&self) -> Result<(), ArchiveError> {
-        let (owner, bucket) = (self.owner.clone(), self.reading.clone());
-        self.wait(async move { owner.release(&bucket).await })
     }
 
     /// What the catalog says, once.
@@ -281,10 +208,13 @@ impl Archive {
 
     /// A segment that the catalog says something new of; `None`: nothing any more.
     pub(crate) fn note(&self, id: &SegmentId, segment: Option<ArchivedSegment>) {
-        let mut known = self.known.lock();
         match segment {
-            Some(segment) => drop(known.insert(id.clone(), segment)),
-            None => drop(known.remove(id)),
+            Some(segment) => drop(self.known.lock().insert(id.clone(), segment)),
+            None => {
+                self.known.lock().remove(id);
+                // Nothing of it is tried again.
+                self.resting.succeeded(&Work::Segment(id.clone()));
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //! another form of the same segment, has overtaken since.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
@@ -15,13 +15,16 @@ use super::{
     found::covers,
     layout::{parse_beside, parse_name, parse_table},
 };
-use crate::{
-    catalog::{ArchivedSegment, Stage},
-    segment::SegmentId,
-};
+use crate::{catalog::Stage, segment::SegmentId};
 
 /// So often it is looked for them.
 const EVERY_NS: u64 = 24 * 3600 * weir_proto::time::SECOND_NS;
+
+/// Objects that are looked at more closely at once; the rest has another day.
+const CANDIDATES_MAX: usize = 10_000;
+
+/// By table: what their file of rows is called there, and their key.
+type Candidates = BTreeMap<(Signal, TenantId), Vec<(String, String)>>;
 
 impl Archive {
     /// Deletes what was left behind, once a day; how many objects. Who calls is the only one that uploads, so none of them is on its way.
@@ -46,32 +49,10 @@ impl Archive {
         Ok(deleted)
     }
 
-    /// The keys of objects of segments that are not known, whose rows one that is committed has, and that are in no table. Manifests come
-    /// first: a start that finds none knows nothing of the others.
-    async fn leftovers(self: &Arc<Self>) -> Result<Vec<String>, ArchiveError> {
-        let known = self.all_known();
-        let names: HashSet<(&SegmentId, &str)> = known.iter().map(|known| (&known.id, known.name.as_str())).collect();
-        let mut candidates: Vec<(SegmentId, String, String)> = Vec::new();
-        let bucket = self.reading();
-        let listed = self.run(async move { bucket.list("", None).collect::<Vec<_>>().await }).await;
-        for head in listed {
-            let key = head?.key;
-            let of_rows = parse_table(&key)
-                .and_then(|(signal, tenant, path)| parse_name(signal, &tenant, path.strip_suffix(".parquet")?));
-            let Some((id, name)) = of_rows.or_else(|| parse_beside(&key)) else { continue };
-            if !names.contains(&(&id, name.as_str())) && is_replaced(&known, &id) {
-                candidates.push((id, name, key));
-            }
-        }
-        let mut by_table: BTreeMap<(Signal, TenantId), Vec<(String, String)>> = BTreeMap::new();
-        for (id, name, key) in candidates {
-            by_table.entry((id.signal, id.tenant)).or_default().push((format!("{name}.parquet"), key));
-        }
+    /// The keys of candidates that are in no table. Manifests come first: a start that finds none knows nothing of the others.
+    async fn leftovers(&self) -> Result<Vec<String>, ArchiveError> {
         let mut keys = Vec::new();
-        for ((signal, tenant), objects) in by_table {
-            if self.is_held(&tenant) {
-                continue;
-            }
+        for ((signal, tenant), objects) in self.candidates().await? {
             let table = self.open_table(signal, tenant).await?;
             let is_free = |path: &String| !table.files().contains_key(path) && !table.removed().contains_key(path);
             keys.extend(objects.into_iter().filter(|(path, _)| is_free(path)).map(|(_, key)| key));
@@ -79,11 +60,61 @@ impl Archive {
         keys.sort_by_key(|key| !key.ends_with(".json"));
         Ok(keys)
     }
+
+    /// Objects of segments that are not known, and whose rows one that is committed has.
+    async fn candidates(&self) -> Result<Candidates, ArchiveError> {
+        let known = self.all_known();
+        let committed: BTreeSet<SegmentId> =
+            known.iter().filter(|known| known.stage == Stage::Committed).map(|known| known.id.clone()).collect();
+        let named: HashSet<(SegmentId, String)> = known.into_iter().map(|known| (known.id, known.name)).collect();
+        let (mut candidates, mut count) = (Candidates::new(), 0);
+        let mut listing = self.reading().list("", None);
+        while let Some(head) = listing.next().await {
+            let key = head?.key;
+            let of_rows = parse_table(&key)
+                .and_then(|(signal, tenant, path)| parse_name(signal, &tenant, path.strip_suffix(".parquet")?));
+            let Some(found) = of_rows.or_else(|| parse_beside(&key)) else { continue };
+            if named.contains(&found) || self.is_held(&found.0.tenant) || !is_replaced(&committed, &found.0) {
+                continue;
+            }
+            let (id, name) = found;
+            candidates.entry((id.signal, id.tenant)).or_default().push((format!("{name}.parquet"), key));
+            count += 1;
+            if count == CANDIDATES_MAX {
+                break;
+            }
+        }
+        Ok(candidates)
+    }
 }
 
-/// Whether a segment that is in its table has the rows of one.
-fn is_replaced(known: &[ArchivedSegment], id: &SegmentId) -> bool {
-    let has_rows =
-        |known: &&ArchivedSegment| known.stage == Stage::Committed && (known.id == *id || covers(&known.id, id));
-    known.iter().any(|known| has_rows(&known))
+/// Whether one of the segments that are in their tables has the rows of another. Those of a table do not overlap: of all that begin no
+/// later than it, the last is the only one that may.
+fn is_replaced(committed: &BTreeSet<SegmentId>, id: &SegmentId) -> bool {
+    let last = SegmentId { last_file: u32::MAX, generation: u32::MAX, ..id.clone() };
+    committed.contains(id) || committed.range(..=last).next_back().is_some_and(|other| covers(other, id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_is_replaced_by_what_was_made_of_it() {
+        let segment = |first_file, last_file, generation| SegmentId {
+            signal: Signal::Logs,
+            tenant: TenantId::default(),
+            first_file,
+            last_file,
+            generation,
+        };
+        let committed = BTreeSet::from([segment(1, 4, 1), segment(5, 5, 0), segment(7, 9, 2)]);
+        for replaced in [segment(1, 1, 0), segment(4, 4, 0), segment(5, 5, 0), segment(7, 8, 1)] {
+            assert!(is_replaced(&committed, &replaced), "{replaced}");
+        }
+        let of_others = SegmentId { signal: Signal::Traces, ..segment(1, 1, 0) };
+        for kept in [segment(6, 6, 0), segment(4, 5, 0), segment(7, 8, 2), segment(10, 10, 0), of_others] {
+            assert!(!is_replaced(&committed, &kept), "{kept}");
+        }
+    }
 }

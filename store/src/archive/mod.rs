@@ -1,13 +1,14 @@
 //! The archive: segments as files of open tables in a bucket.
 //!
 //! On its ground lie the objects ([`bucket`]) and the log that makes a table of them ([`delta`]); above, where things lie
-//! ([`layout`]), who may write ([`owner`]), what was read before ([`cache`]), and the archive itself ([`archive`]).
+//! ([`layout`]), who may write ([`owner`], [`claim`]), what was read before ([`cache`]), and the archive itself ([`archive`]).
 
 #[expect(clippy::module_inception, reason = "the archive itself")]
 mod archive;
 pub mod bucket;
 mod cache;
 mod check;
+mod claim;
 pub mod delta;
 mod found;
 mod from_rows;

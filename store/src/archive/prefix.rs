@@ -2,6 +2,8 @@
 //!
 //! Local segments go because the archive has them. An address that leads elsewhere one day must not be taken for it.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -21,18 +23,36 @@ struct Prefix {
     id: String,
 }
 
+/// What a prefix is to have.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Expected {
+    /// The number of the archive that the catalog's segments went to, if it is known.
+    number: Option<i64>,
+    /// The newest of those segments.
+    probes: Vec<Keys>,
+    /// Whether this process found that number there, or gave it.
+    pub(super) is_noted: bool,
+}
+
 /// Whether the prefix may be the one that is expected: it has that number, or none yet and one of the segments. Where nothing was
-/// archived any prefix may be.
-pub(super) async fn check(bucket: &Bucket, expected: Option<i64>, probes: &[Keys]) -> Result<(), ArchiveError> {
-    if probes.is_empty() {
+/// archived any prefix may be, until this process has noted one.
+pub(super) async fn check(bucket: &Bucket, expected: &Expected) -> Result<(), ArchiveError> {
+    if expected.probes.is_empty() && !expected.is_noted {
         return Ok(());
     }
-    match (read(bucket).await?, expected) {
-        (Some(found), Some(expected)) if found == expected => Ok(()),
+    match (read(bucket).await?, expected.number) {
+        (Some(found), Some(number)) if found == number => Ok(()),
         (Some(_), Some(_)) => Err(ArchiveError::Another),
         // Older than the number; or somebody deleted it.
-        _ => has_any(bucket, probes).await,
+        _ => has_any(bucket, &expected.probes).await,
     }
+}
+
+/// The newest segments of an archive: what it is known by without its number.
+fn newest(mut archived: Vec<ArchivedSegment>) -> Vec<Keys> {
+    archived.retain(|segment| segment.stage != Stage::Removed);
+    archived.sort_by_key(|segment| std::cmp::Reverse(segment.since_ns));
+    archived.iter().take(PROBES).map(|ArchivedSegment { id, name, .. }| Keys::of(id, name)).collect()
 }
 
 async fn has_any(bucket: &Bucket, probes: &[Keys]) -> Result<(), ArchiveError> {
@@ -60,16 +80,25 @@ async fn read(bucket: &Bucket) -> Result<Option<i64>, ArchiveError> {
 impl Archive {
     /// Learns from the catalog which archive its segments went to.
     pub(crate) async fn expect_prefix(&self, catalog: &Catalog) -> Result<(), ArchiveError> {
-        let mut archived = catalog.archived().await?;
-        archived.retain(|segment| segment.stage != Stage::Removed);
-        archived.sort_by_key(|segment| std::cmp::Reverse(segment.since_ns));
-        let probes = archived.iter().take(PROBES).map(|ArchivedSegment { id, name, .. }| Keys::of(id, name)).collect();
-        *self.expected.lock() = (catalog.prefix().await?, probes);
+        let probes = newest(catalog.archived().await?);
+        let number = catalog.prefix().await?;
+        *self.expected.lock() = Expected { number, probes, is_noted: false };
         Ok(())
     }
 
-    /// The number of the claimed prefix goes to the catalog; one that has none gets `chosen`.
-    pub(crate) async fn note_prefix(&self, catalog: &Catalog, chosen: i64) -> Result<(), ArchiveError> {
+    /// What the prefix is to have by now.
+    pub(super) fn expected(&self) -> Expected {
+        let mut expected = self.expected.lock().clone();
+        let probes = newest(self.all_known());
+        if !probes.is_empty() {
+            expected.probes = probes;
+        }
+        expected
+    }
+
+    /// The number of the claimed prefix goes to the catalog; one that has none gets one.
+    pub(super) async fn note_prefix(&self, catalog: &Catalog) -> Result<(), ArchiveError> {
+        let chosen = RandomState::new().build_hasher().finish() as i64;
         let bucket = self.reading();
         let number = async move {
             if let Some(found) = read(&bucket).await? {
@@ -82,7 +111,8 @@ impl Archive {
         };
         let number = self.run(number).await?;
         catalog.set_prefix(number).await?;
-        self.expected.lock().0 = Some(number);
+        let mut expected = self.expected.lock();
+        (expected.number, expected.is_noted) = (Some(number), true);
         Ok(())
     }
 }

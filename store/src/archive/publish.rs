@@ -157,6 +157,10 @@ impl Archive {
         removes: Vec<String>,
         version: Option<i64>,
     ) -> Result<(), ArchiveError> {
+        // Its table is somebody else's by now.
+        if let Some(lost) = self.taken() {
+            return Err(lost);
+        }
         let (archive, tenant) = (self.clone(), tenant.clone());
         let work = async move {
             let mut table = archive.open_table(signal, tenant.clone()).await?;

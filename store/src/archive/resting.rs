@@ -54,8 +54,8 @@ struct Rest {
 impl Resting {
     /// It failed; the seconds that it rests.
     pub(crate) fn failed(&self, work: &Work, error: &dyn std::fmt::Display, now_ns: u64) -> u64 {
+        self.forget(now_ns);
         let mut resting = self.0.lock();
-        resting.retain(|_, rest| now_ns.saturating_sub(rest.until_ns) < FORGOTTEN_NS);
         if resting.len() >= ENTRIES_MAX && !resting.contains_key(work) {
             let first = resting.iter().min_by_key(|(_, rest)| rest.until_ns).map(|(work, _)| work.clone());
             first.and_then(|first| resting.remove(&first));
@@ -67,6 +67,11 @@ impl Resting {
             Rest { failures, until_ns: now_ns.saturating_add(wait_s * SECOND_NS), error: error.to_string() },
         );
         wait_s
+    }
+
+    /// Forgets what was not tried for long.
+    pub(crate) fn forget(&self, now_ns: u64) {
+        self.0.lock().retain(|_, rest| now_ns.saturating_sub(rest.until_ns) < FORGOTTEN_NS);
     }
 
     /// What failed last time, and why, but for what is of other tenants.
@@ -114,5 +119,9 @@ mod tests {
         assert!(!resting.is_resting(&work, 0));
         assert_eq!(resting.failed(&work, &"no", 500 * SECOND_NS), 1);
         assert!(!resting.is_resting(&work, 0), "the clock was set back");
+        resting.forget(501 * SECOND_NS + FORGOTTEN_NS - 1);
+        assert_eq!(resting.told(&TenantId::default()).len(), 1);
+        resting.forget(501 * SECOND_NS + FORGOTTEN_NS);
+        assert!(resting.told(&TenantId::default()).is_empty());
     }
 }

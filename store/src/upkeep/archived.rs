@@ -64,8 +64,8 @@ pub(crate) async fn open(
         return Err(ArchiveError::Blank.into());
     }
     archive.expect_prefix(catalog).await?;
-    match archive.claim().await {
-        Ok(()) => archive.note_prefix(catalog, RandomState::new().build_hasher().finish() as i64).await?,
+    match archive.claim_and_note(catalog).await {
+        Ok(()) => {}
         // What is here goes on without it, and the archiver waits for it.
         Err(error) if !is_new && !matches!(error, ArchiveError::InUse(_) | ArchiveError::Another) => {
             tracing::error!(%error, "the archive does not answer: what is there is missing from answers until it does");

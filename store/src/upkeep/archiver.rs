@@ -29,6 +29,9 @@ const TICK: Duration = Duration::from_millis(500);
 /// The last commit takes no longer.
 const END_MAX: Duration = Duration::from_secs(if cfg!(test) { 120 } else { 10 });
 
+/// So many uploads of a signal may fail in one step: then it is the turn of what else there is to do.
+const FAILED_UPLOADS_MAX: usize = 3;
+
 /// Beyond this share of `size_max` the oldest segments go out whatever their size and age.
 const PRESSURE: f64 = 0.8;
 
@@ -77,7 +80,10 @@ pub(crate) fn run(shared: &Arc<Shared>) {
             shared.pause(TICK);
             continue;
         }
-        match step(shared, &archive) {
+        let claimed = ensure_claim(shared, &archive);
+        // Whatever is wrong with it keeps everything back.
+        let is_of_claim = claimed.is_err();
+        match claimed.and_then(|()| step(shared, &archive)) {
             Ok(true) => patience = Patience::default(),
             Ok(false) => shared.wait(TICK),
             // Whatever it was, two writers would take from each other.
@@ -85,7 +91,7 @@ pub(crate) fn run(shared: &Arc<Shared>) {
                 shared.fail(error.to_string());
                 return;
             }
-            Err(error) if error.is_of_all() && !error.is_stop() => patience.failed(now_ns, &error),
+            Err(error) if (is_of_claim || error.is_of_all()) && !error.is_stop() => patience.failed(now_ns, &error),
             // Said already: it rests by itself.
             Err(_) => shared.pause(TICK),
         }
@@ -100,10 +106,14 @@ fn end(shared: &Arc<Shared>, archive: &Arc<Archive>) {
     let (sender, ended) = std::sync::mpsc::channel();
     let (of_thread, archive) = (shared.clone(), archive.clone());
     let ending = move || {
-        let mut turn = Turn { is_last: true, ..Turn::default() };
-        let published = publish_all(&of_thread, &archive, &mut turn).and_then(|()| turn.end());
-        let released = archive.release();
-        drop(sender.send(published.and(released)));
+        let last_commit = || {
+            let mut turn = Turn { is_last: true, ..Turn::default() };
+            let published = publish_all(&of_thread, &archive, &mut turn).and_then(|()| turn.end());
+            let released = archive.release();
+            published.and(released)
+        };
+        // What somebody else has taken meanwhile is neither changed nor let go.
+        drop(sender.send(ensure_claim(&of_thread, &archive).and_then(|()| last_commit())));
     };
     let begun = std::thread::Builder::new().name("weir-archive-end".into()).spawn(ending);
     let outcome = match begun {
@@ -119,6 +129,11 @@ fn end(shared: &Arc<Shared>, archive: &Arc<Archive>) {
             tracing::warn!(error, "not all that was uploaded is in the archive's tables: the next start goes on")
         }
     }
+}
+
+/// Nothing is written unless this process has the prefix.
+fn ensure_claim(shared: &Shared, archive: &Archive) -> Result<(), ArchiveError> {
+    shared.runtime.block_on(archive.ensure_claim(&shared.catalog))
 }
 
 impl Patience {
@@ -182,7 +197,7 @@ impl Turn {
 /// Does some of what there is to do; false when there is nothing. What fails by itself keeps nothing else back, and is told when nothing
 /// else was done.
 pub(crate) fn step(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Result<bool, ArchiveError> {
-    archive.ensure_claim()?;
+    ensure_claim(shared, archive)?;
     let mut turn = Turn::default();
     // Before more is uploaded, what is overdue becomes visible to the table's readers.
     if is_commit_due(shared, archive) {
@@ -220,7 +235,8 @@ fn upload_next<S: SegmentKind>(
     signal: Signal,
     turn: &mut Turn,
 ) -> Result<(), ArchiveError> {
-    while let Some(stored) = next_due::<S>(shared, archive, signal) {
+    for _ in 0..FAILED_UPLOADS_MAX {
+        let Some(stored) = next_due::<S>(shared, archive, signal) else { break };
         let uploaded = upload(shared, archive, &stored);
         if turn.take(archive, &Work::Segment(stored.segment_id().clone()), uploaded)?.is_some() {
             turn.done();
@@ -383,6 +399,7 @@ fn publish(
 
 /// Says how far behind it is.
 fn measure(shared: &Shared, archive: &Archive) {
+    archive.resting.forget(archive.now_ns());
     let known = archive.all_known();
     for signal in Signal::ALL {
         LAG.with_label_values(&[signal.name()]).set(lag_s(shared, archive, signal) as i64);

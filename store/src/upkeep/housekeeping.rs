@@ -179,10 +179,13 @@ fn with_stand_in(shared: &Shared, segment: Arc<dyn Retained>) -> Option<(Arc<dyn
     let Some(archive) = &shared.archive else { return Some((segment, None)) };
     let id = segment.listed().0;
     let Some(archived) = archive.known(&id) else { return Some((segment, None)) };
+    let work = Work::Segment(id);
     match segment.clone().stand_in(archive, &archived) {
-        Ok(stand_in) => Some((segment, Some(stand_in))),
+        Ok(stand_in) => {
+            archive.resting.succeeded(&work);
+            Some((segment, Some(stand_in)))
+        }
         Err(error) => {
-            let work = Work::Segment(id);
             let rest_s = archive.resting.failed(&work, &error, archive.now_ns());
             tracing::error!(%work, %error, rest_s, "it stays on local disk: the archive's copy cannot be opened; trying again later");
             None

@@ -56,10 +56,13 @@ fn is_whole_elsewhere<S: SegmentKind>(shared: &Arc<Shared>, damaged: &Arc<Stored
     let id = damaged.segment_id();
     let Some(archived) = archive.known(id).filter(|archived| archived.stage != Stage::Removed) else { return false };
     // Before anything goes, and before anybody waits for it.
+    let work = Work::Segment(id.clone());
     let stand_in = match damaged.clone().stand_in(archive, &archived) {
-        Ok(stand_in) => stand_in,
+        Ok(stand_in) => {
+            archive.resting.succeeded(&work);
+            stand_in
+        }
         Err(error) => {
-            let work = Work::Segment(id.clone());
             let rest_s = archive.resting.failed(&work, &error, archive.now_ns());
             tracing::error!(%work, %error, rest_s, "it is damaged, and the archive's copy cannot be opened; trying again later");
             return true;

@@ -281,26 +281,23 @@ impl Roster {
     fn take_out(&mut self, id: u64) -> Option<Blank> {
         let Tracked { stamp, content, .. } = self.files.remove(&id)?;
         self.by_inode.remove(&(stamp.device, stamp.inode));
+        self.open_now = self.open_now.saturating_sub(usize::from(content.is_some()));
         Some(Blank { id, content })
     }
 
     /// Makes a stranger known: as a file that was read before, as a copy of one, or as a new one.
     fn introduce(&mut self, mut stranger: Stranger, index: &mut KinIndex, now_ns: u64) {
-        let (known_as, open) = stranger.blank.take().map_or((None, None), |blank| (Some(blank.id), blank.content));
-        self.find_out(stranger, (known_as, open), index, now_ns);
+        let blank = stranger.blank.take();
+        let known_as = blank.as_ref().map(|blank| blank.id);
+        self.find_out(stranger, blank, index, now_ns);
         if let Some(id) = known_as.filter(|id| !self.files.contains_key(id)) {
             self.forgotten.push(id);
         }
     }
 
-    /// What a stranger is; `known_as` is its number so far, if it has one.
-    fn find_out(
-        &mut self,
-        stranger: Stranger,
-        (known_as, open): (Option<u64>, Option<Content>),
-        index: &mut KinIndex,
-        now_ns: u64,
-    ) {
+    /// What a stranger is; `blank` is what it was known as while nothing was in it.
+    fn find_out(&mut self, stranger: Stranger, blank: Option<Blank>, index: &mut KinIndex, now_ns: u64) {
+        let (known_as, open) = blank.map_or((None, None), |blank| (Some(blank.id), blank.content));
         let Stranger { path, stamp, stream, .. } = &stranger;
         if self.by_inode.contains_key(&(stamp.device, stamp.inode)) {
             return;
@@ -312,7 +309,7 @@ impl Roster {
         if self.by_inode.contains_key(&(stamp.device, stamp.inode)) {
             return;
         }
-        let copy_of = match self.kin(index, path, &mut content, &stamp) {
+        let copy_of = match self.kin(index, path, &mut content, &stamp, known_as.is_some()) {
             Ok(Some(Kin::Same(id))) => return self.goes_on(id, stranger.path, content, stamp, now_ns),
             Ok(Some(Kin::Copy(of))) => Some(of),
             Ok(None) if is_old => return,
@@ -371,7 +368,8 @@ impl Roster {
         // A start would begin elsewhere if the journal did not know.
         self.is_urgent |= file.offset > 0;
         file.is_dirty = file.offset > 0;
-        if copy_of.is_some() || self.may_keep_open() {
+        // Nothing leads to one that is gone but its descriptor.
+        if copy_of.is_some() || !is_candidate || self.may_keep_open() {
             file.content = Some(content);
         }
         index.add_name(&file);

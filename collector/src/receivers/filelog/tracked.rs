@@ -66,6 +66,8 @@ pub(super) struct Tracked {
     pub(super) zeros_until: u64,
     /// The look that it was seen in last.
     pub(super) seen_in: u64,
+    /// Whether nothing could be read of it yet.
+    is_empty: bool,
 }
 
 impl Tracked {
@@ -96,6 +98,7 @@ impl Tracked {
             is_wanted: true,
             zeros_until: 0,
             seen_in: 0,
+            is_empty: true,
         }
     }
 
@@ -105,6 +108,7 @@ impl Tracked {
         let FileCursor { modified_ns, records, path, stream, open, .. } = cursor;
         let stamp = Stamp { device, inode, bytes: offset, modified_ns, links: 1 };
         Self {
+            is_empty: offset == 0 && beginning.bytes == 0,
             is_lost,
             stream,
             beginning,
@@ -184,6 +188,7 @@ impl Tracked {
         if u64::from(self.beginning.bytes) < bytes_max {
             let mut first = vec![0; bytes_max as usize];
             let read = content.read(0, &mut first)?;
+            self.is_empty &= read == 0;
             // Space that is not written to yet is no beginning.
             let written = first[..read].windows(ZEROS.len()).position(|some| some == ZEROS).unwrap_or(read);
             let beginning = Mark::of(&first[..written]);
@@ -197,7 +202,7 @@ impl Tracked {
 
     /// Whether nothing was there yet that tells what it is: it may become a file of its own, a copy, or a compressed one.
     pub(super) fn is_blank(&self) -> bool {
-        self.offset == 0 && self.beginning.bytes == 0 && self.copy_of.is_none() && !self.is_lost
+        self.is_empty && self.offset == 0 && self.copy_of.is_none() && !self.is_lost
     }
 
     /// Whether there is more to read.

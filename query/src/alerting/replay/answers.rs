@@ -22,6 +22,8 @@ use crate::{
 pub struct Answer {
     /// Each with its own labels.
     pub series: Vec<Series>,
+    /// What it was computed without, because it could not be read: a sentence for each.
+    pub missing: Vec<String>,
 }
 
 /// A series and its values, by time in Unix ms.
@@ -60,6 +62,9 @@ impl Sample {
     }
 }
 
+/// What warnings that are about the query itself begin with.
+const OF_QUERY: &str = "PromQL ";
+
 /// The answer that stands in `data.result` of a body. Histograms have to come with their messages: `histograms=exact`.
 pub fn of_matrix(body: &[u8]) -> Result<Answer, String> {
     let body: Json = serde_json::from_slice(body).map_err(|error| format!("no answer: {error}"))?;
@@ -67,7 +72,9 @@ pub fn of_matrix(body: &[u8]) -> Result<Answer, String> {
         return Err(body["error"].as_str().unwrap_or("the answer says nothing").to_owned());
     }
     let Some(result) = body["data"]["result"].as_array() else { return Err("the answer has no result".to_owned()) };
-    let mut answer = Answer::default();
+    let warnings = body["warnings"].as_array().into_iter().flatten().filter_map(Json::as_str);
+    let missing = warnings.filter(|warning| !warning.starts_with(OF_QUERY)).map(str::to_owned).collect();
+    let mut answer = Answer { series: Vec::with_capacity(result.len()), missing };
     for one in result {
         let labels = one["metric"].as_object().into_iter().flatten();
         let labels = labels.map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()));
@@ -114,16 +121,36 @@ pub fn of_rows(body: &[u8], time_ms: i64) -> Result<Answer, String> {
     Ok(answer)
 }
 
-impl Answer {
-    /// Adds the answer of the time behind it.
-    pub fn extend(&mut self, later: Self) {
-        let known = self.series.iter().enumerate().map(|(at, series)| (series.labels.clone(), at));
-        let known: HashMap<Labels, usize> = known.collect();
+/// Answers of a stretch, put together one after the other.
+#[derive(Debug, Default)]
+pub struct AnswerSoFar {
+    answer: Answer,
+    /// Where the series with these labels is.
+    places: HashMap<Labels, usize>,
+}
+
+impl AnswerSoFar {
+    /// Adds the answer of the time behind those before.
+    pub fn add(&mut self, later: Answer) {
+        let Answer { series: known, missing } = &mut self.answer;
         for series in later.series {
-            match known.get(&series.labels) {
-                Some(at) => self.series[*at].points.extend(series.points),
-                None => self.series.push(series),
+            match self.places.get(&series.labels) {
+                Some(&at) => known[at].points.extend(series.points),
+                None => {
+                    self.places.insert(series.labels.clone(), known.len());
+                    known.push(series);
+                }
             }
         }
+        for what in later.missing {
+            if !missing.contains(&what) {
+                missing.push(what);
+            }
+        }
+    }
+
+    /// All of it.
+    pub fn answer(self) -> Answer {
+        self.answer
     }
 }

@@ -11,7 +11,7 @@ use weir_proto::metrics::{Labels, METRIC_NAME};
 
 pub use self::{
     alerts::{ReplayedAlert, replay},
-    answers::{Answer, Sample, Series, of_matrix, of_rows},
+    answers::{Answer, AnswerSoFar, Sample, Series, of_matrix, of_rows},
 };
 use super::{
     group::recorded,
@@ -92,7 +92,9 @@ impl Recorded {
         let times = Times { start_ms: stretch.start_ms, end_ms: stretch.end_ms, step_ms: stretch.step_ms };
         let outcome = engine::range(&self.samples, &rule.expr, times, &options, &Unstopped);
         match outcome.map_err(|error| error.to_string())?.value {
-            Value::Matrix(matrix) => Ok(Answer { series: matrix.into_iter().map(series_of).collect() }),
+            Value::Matrix(matrix) => {
+                Ok(Answer { series: matrix.into_iter().map(series_of).collect(), missing: Vec::new() })
+            }
             _ => Err("rule result is not a vector or scalar".to_owned()),
         }
     }

@@ -79,12 +79,24 @@ fn answers_are_errors_when_they_say_so() {
         let error = of_matrix(body.as_bytes()).expect_err("an error");
         assert!(error.starts_with(expected), "{error}");
     }
-    let mut first = answer(r#"{"status":"success","data":{"result":[{"metric":{"a":"b"},"values":[[1,"1"]]}]}}"#);
-    first.extend(answer(
+    let mut all = AnswerSoFar::default();
+    all.add(answer(r#"{"status":"success","data":{"result":[{"metric":{"a":"b"},"values":[[1,"1"]]}]}}"#));
+    all.add(answer(
         r#"{"status":"success","data":{"result":[{"metric":{"a":"b"},"values":[[2,"2"]]},{"metric":{},"values":[]}]}}"#,
     ));
-    assert_eq!(first.series[0].points, [(1000, Sample::Float(1.0)), (2000, Sample::Float(2.0))]);
-    assert_eq!(first.series.len(), 2);
+    let all = all.answer();
+    assert_eq!(all.series[0].points, [(1000, Sample::Float(1.0)), (2000, Sample::Float(2.0))]);
+    assert_eq!(all.series.len(), 2);
+}
+
+#[test]
+fn what_an_answer_lacks_is_told_once() {
+    let body = r#"{"status":"success","data":{"result":[]},
+        "warnings":["PromQL warning: quantile value should be between 0 and 1 (1:1)","segment 3 cannot be read"]}"#;
+    let mut all = AnswerSoFar::default();
+    all.add(answer(body));
+    all.add(answer(body));
+    assert_eq!(all.answer().missing, ["segment 3 cannot be read"]);
 }
 
 #[test]
@@ -141,8 +153,10 @@ fn rows_of_each_time_are_series() {
         let columns = r#"[{"name":"service","type":"text"},{"name":"value","type":"int64"}]"#;
         format!(r#"{{"columns":{columns},"rows":[{{"service":"a","value":{value}}}]}}"#)
     };
-    let mut answer = of_rows(row(1).as_bytes(), 0).expect("rows");
-    answer.extend(of_rows(row(2).as_bytes(), MINUTE_MS).expect("rows"));
+    let mut all = AnswerSoFar::default();
+    all.add(of_rows(row(1).as_bytes(), 0).expect("rows"));
+    all.add(of_rows(row(2).as_bytes(), MINUTE_MS).expect("rows"));
+    let answer = all.answer();
     assert_eq!(answer.series[0].points, [(0, Sample::Float(1.0)), (MINUTE_MS, Sample::Float(2.0))]);
     assert_eq!(shown(&answer.series[0].labels), r#"{service="a"}"#);
     let twice = row(1).replace(r#"}]}"#, r#"},{"service":"a","value":2}]}"#);

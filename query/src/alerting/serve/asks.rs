@@ -122,7 +122,10 @@ impl<'a> StoreAsks<'a> {
         let (snapshot, tenant) = (self.snapshot.clone(), self.engines.tenant.clone());
         let query = SqlQuery {
             text: text.to_owned(),
-            tables: Box::new(move |stop: &Arc<SqlStop>| tables(&snapshot, &tenant, now_ns, stop)),
+            tables: Box::new(move |stop: &Arc<SqlStop>| {
+                stop.lacks(snapshot.missing());
+                tables(&snapshot, &tenant, now_ns, stop)
+            }),
             now_ns,
             deadline: Instant::now() + self.engines.config.timeout,
             encoding: Box::new(JsonRows::default()),

@@ -41,8 +41,9 @@ async fn answer(app: App, request: Request) -> Result<Streamed, Failure> {
     let encoding = Compressed::of(encoding(request.headers()), coding);
     let encoding = encoding.map_err(|error| Failure::Unwritable(error.to_string()))?;
     let content_type = encoding.content_type();
-    let now_ns = time(request.uri())?;
-    let text = text(&app, request).await?;
+    let in_address = parameter(request.uri(), &TIME)?;
+    let Sent { text, time } = sent(&app, request).await?;
+    let now_ns = in_address.or(time).map(|text| read_time(&text)).transpose()?;
     let turn = app.gate.turn().await?;
     let deadline = turn.until;
     let source = Arc::clone(&app.source);
@@ -68,33 +69,42 @@ fn encoding(headers: &HeaderMap) -> Box<dyn Encoding> {
     Box::new(Json::default())
 }
 
+/// What was sent: a query, and the time as of which is asked where the body that wraps it says one.
+struct Sent {
+    text: String,
+    time: Option<String>,
+}
+
 /// The body of a POST, whatever it is called (curl calls it a form); of a GET, the parameter `query` or `sql`.
-async fn text(app: &App, request: Request) -> Result<String, Failure> {
+async fn sent(app: &App, request: Request) -> Result<Sent, Failure> {
     let bytes_max = app.config.sql.text_bytes_max.get();
-    let text = if request.method() == Method::POST {
+    let sent = if request.method() == Method::POST {
         let reading = timeout(app.config.read_timeout, body::whole(request.into_body(), bytes_max));
         let text = reading.await.map_err(|_| Failure::BadRequest("the body did not arrive in time".into()))??;
         unwrapped(String::from_utf8(text).map_err(|_| Failure::BadRequest("the query is not UTF-8".into()))?)?
     } else {
-        parameter(request.uri(), &NAMES)?.unwrap_or_default()
+        Sent { text: parameter(request.uri(), &NAMES)?.unwrap_or_default(), time: None }
     };
-    if text.len() > bytes_max {
+    if sent.text.len() > bytes_max {
         return Err(Failure::BodyTooLarge(bytes_max));
     }
-    if text.trim().is_empty() {
+    if sent.text.trim().is_empty() {
         return Err(Failure::BadRequest("there is no query: POST it as the body, or GET with ?query=".into()));
     }
-    Ok(text)
+    Ok(sent)
 }
 
 /// The names under which a query is looked for.
 const NAMES: [&str; 2] = ["query", "sql"];
 
-/// The time as of which is asked, Unix ns: the parameter `time`, of a POST, too.
-fn time(uri: &Uri) -> Result<Option<u64>, Failure> {
-    let Some(text) = parameter(uri, &["time"])? else { return Ok(None) };
-    match moment::rfc3339(&text).or_else(|| moment::unix(&text)) {
-        Some(ns) => Ok(Some(ns)),
+/// The name of the time as of which is asked.
+const TIME: [&str; 1] = ["time"];
+
+/// Unix ns that `now()` can be.
+fn read_time(text: &str) -> Result<u64, Failure> {
+    match moment::rfc3339(text).or_else(|| moment::unix(text)) {
+        Some(ns) if i64::try_from(ns).is_ok() => Ok(ns),
+        Some(_) => Err(Failure::BadRequest(format!("time: {text:?} is too late: the last is 2262-04-11T23:47:16Z"))),
         None => {
             Err(Failure::BadRequest(format!("time: {text:?} is no time: write 2026-01-31T12:00:00Z or Unix seconds")))
         }
@@ -109,28 +119,37 @@ fn parameter(uri: &Uri, names: &[&str]) -> Result<Option<String>, Failure> {
 }
 
 /// The query itself, where a body wraps it as other systems want it: no SQL begins like JSON, or like a form.
-fn unwrapped(body: String) -> Result<String, Failure> {
+fn unwrapped(body: String) -> Result<Sent, Failure> {
     let text = body.trim_start_matches('\u{feff}').trim_start();
     if text.starts_with(['{', '"']) {
-        let words = "the body begins as JSON does, but is no text and has none under \"query\" or \"sql\": POST the SQL itself, or \
-                     {\"query\": \"SELECT …\"}";
-        let mut json: Value = serde_json::from_str(text).map_err(|_| Failure::BadRequest(words.into()))?;
-        let found = match &mut json {
-            Value::Object(members) => NAMES.iter().find_map(|name| members.remove(*name)),
-            _ => Some(json),
-        };
-        return match found {
-            Some(Value::String(text)) => Ok(text),
-            _ => Err(Failure::BadRequest(words.into())),
-        };
+        return of_json(text);
     }
-    if NAMES.iter().any(|name| text.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')))
+    if NAMES.iter().chain(&TIME).any(|name| text.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')))
         && let Ok(uri) = format!("/?{}", text.trim_end()).parse()
         && let Some(text) = parameter(&uri, &NAMES)?
     {
-        return Ok(text);
+        return Ok(Sent { text, time: parameter(&uri, &TIME)? });
     }
-    Ok(if text.len() == body.len() { body } else { text.to_owned() })
+    let is_bare = text.len() == body.len();
+    Ok(Sent { text: if is_bare { body } else { text.to_owned() }, time: None })
+}
+
+/// A text, or an object that has one; its time may be a number.
+fn of_json(text: &str) -> Result<Sent, Failure> {
+    let words = "the body begins as JSON does, but is no text and has none under \"query\" or \"sql\": POST the SQL itself, or \
+                 {\"query\": \"SELECT …\"}";
+    let mut json: Value = serde_json::from_str(text).map_err(|_| Failure::BadRequest(words.into()))?;
+    let (found, time) = match &mut json {
+        Value::Object(members) => (NAMES.iter().find_map(|name| members.remove(*name)), members.remove(TIME[0])),
+        _ => (Some(json), None),
+    };
+    let Some(Value::String(text)) = found else { return Err(Failure::BadRequest(words.into())) };
+    let time = match time {
+        None | Some(Value::Null) => None,
+        Some(Value::String(time)) => Some(time),
+        Some(other) => Some(other.to_string()),
+    };
+    Ok(Sent { text, time })
 }
 
 impl From<SqlError> for Failure {

@@ -83,13 +83,15 @@ impl KinIndex {
 }
 
 impl Roster {
-    /// The known file whose content this one has, if there is one.
+    /// The known file whose content this one has, if there is one. One that `was_empty` is not what was cut off its own inode, even if
+    /// it was written the same again.
     pub(super) fn kin(
         &mut self,
         index: &KinIndex,
         path: &Path,
         content: &mut Content,
         stamp: &Stamp,
+        was_empty: bool,
     ) -> io::Result<Option<Kin>> {
         let mut first = vec![0; self.config.fingerprint_size as usize];
         let read = content.read(0, &mut first)?;
@@ -100,6 +102,9 @@ impl Roster {
         let mut lost: Option<(u64, u64)> = None;
         for id in index.beginning_so(first) {
             let Some(file) = self.files.get(&id).filter(|file| file.is_lost) else { continue };
+            if was_empty && (file.stamp.device, file.stamp.inode) == (stamp.device, stamp.inode) {
+                continue;
+            }
             let tail = file.tail_mark();
             let reaches = content.is_gzip() || stamp.bytes >= file.offset;
             if reaches && tail.is_at(content, file.offset.saturating_sub(u64::from(tail.bytes)))? {

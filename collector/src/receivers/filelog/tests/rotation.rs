@@ -248,6 +248,29 @@ fn what_is_seen_before_anything_is_in_it() {
     world.rename("a.log", "a.log.1");
     world.append("a.log", lines(5, 5));
     world.shows(&expected(10));
+    // Cut, and written the same again: a job that says as much each night.
+    let mut world = World::new("{}");
+    for nights in 1..4 {
+        world.append("job.log", lines(0, 5));
+        let expected: Vec<String> = (0..nights).flat_map(|_| expected(5)).collect();
+        world.shows(&expected);
+        world.truncate("job.log");
+        world.shows(&expected);
+    }
+    // Gone while nothing was in it: its descriptor is what is left of it.
+    let mut world = World::new(r#"{"max_concurrent_files": 1}"#);
+    world.append("a.log", "");
+    world.poll();
+    let held = fs::File::options().append(true).open(world.path("a.log")).expect("opened");
+    world.remove("a.log");
+    world.poll();
+    std::io::Write::write_all(&mut &held, lines(0, 3).as_bytes()).expect("written");
+    world.shows(&expected(3));
+    // What begins with space that nobody wrote to is not empty.
+    let mut world = World::new(r#"{"include": ["DIR/*.gz"], "compression": "gzip"}"#);
+    world.append("x", [vec![0; 4096], lines(0, 2).into_bytes()].concat());
+    world.gzip("x", "x.gz");
+    world.shows(&expected(2));
     // Asked for, it is read however it began.
     let mut world = World::new(r#"{"include": ["DIR/*.gz"], "compression": "gzip"}"#);
     world.append("a.gz", "");

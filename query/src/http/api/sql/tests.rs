@@ -100,10 +100,23 @@ async fn now_is_the_time_that_is_asked_for() {
         let expected = r#"{"n":"2026-01-31T12:00:00.500000000Z","d":"2026-01-31"}"#;
         assert!(status == StatusCode::OK && body.contains(expected), "{status} {body}");
     }
-    let request = HttpRequest::get("/api/v1/sql?time=noon&query=SELECT+1").body(Body::empty());
-    let (status, _, body) = ask(request.expect("a request")).await;
-    let body = String::from_utf8(body).expect("UTF-8");
-    assert!(status == StatusCode::BAD_REQUEST && body.contains("is no time"), "{status} {body}");
+    for body in [
+        "query=SELECT+now()+AS+n&time=1769860800.5",
+        "time=2026-01-31T12:00:00.5Z&sql=SELECT+now()+AS+n",
+        r#"{"query": "SELECT now() AS n", "time": "2026-01-31T12:00:00.5Z"}"#,
+        r#"{"query": "SELECT now() AS n", "time": 1769860800.5}"#,
+    ] {
+        let (status, _, answer) = ask(post(body)).await;
+        let answer = String::from_utf8(answer).expect("UTF-8");
+        let expected = r#"{"n":"2026-01-31T12:00:00.500000000Z"}"#;
+        assert!(status == StatusCode::OK && answer.contains(expected), "{body}: {status} {answer}");
+    }
+    for (time, expected) in [("noon", "is no time"), ("2262-04-12", "is too late: the last is 2262-04-11T23:47:16Z")] {
+        let request = HttpRequest::get(format!("/api/v1/sql?time={time}&query=SELECT+1")).body(Body::empty());
+        let (status, _, body) = ask(request.expect("a request")).await;
+        let body = String::from_utf8(body).expect("UTF-8");
+        assert!(status == StatusCode::BAD_REQUEST && body.contains(expected), "{status} {body}");
+    }
 }
 
 #[tokio::test]
