@@ -23,7 +23,7 @@ use crate::{
     shop::HEAD_LEN,
 };
 
-const STORAGE: &str = "  accept: any\n  retention: {traces: forever}\n";
+const STORAGE: &str = "  accept: any\n  retention: {traces: forever}\n  seal: {age_max: 5s}\n";
 /// All of the range that traffic was sent in, and more.
 const RANGE: &str = "from=-6h";
 /// Spans of the large trace, and of a request of it.

@@ -133,9 +133,13 @@ export function indexOf(trace: Trace, id: string): number {
   return -1;
 }
 
+/** Rows of a window that is jumped to. What fits into the first one needs no jump. */
+const JUMP_ROWS = 20_000;
+
 export async function fetchTrace(id: string, row: number, signal?: AbortSignal): Promise<Trace> {
   const path = `/api/v1/trace/${encodeURIComponent(id)}/columns`;
-  return traceOf(await ask(path, answer, { params: { row: row || undefined }, signal }));
+  const window = row > 0 ? { row, rows: JUMP_ROWS } : {};
+  return traceOf(await ask(path, answer, { params: window, signal }));
 }
 
 const matches = object({ matches: numbers, matches_left_out: or(number, 0), partial: flag });

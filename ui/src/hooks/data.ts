@@ -18,6 +18,8 @@ import type { TimeRange } from "./range";
 /** How often a page whose range moves with the clock asks again. */
 export const LIVE_MS = 10_000;
 const EMPTY_MS = 2_000;
+/** So long after it was opened a page asks as often: what it shows may only be coming in. */
+const YOUNG_MS = 20_000;
 
 const often = (range: TimeRange) => (range.live ? LIVE_MS : undefined);
 const bounds = (range: TimeRange) => ({ from: range.from || "1970-01-01", to: range.to || undefined });
@@ -25,7 +27,8 @@ const bounds = (range: TimeRange) => ({ from: range.from || "1970-01-01", to: ra
 export function useRed(query: Omit<RedQuery, "from" | "to">, range: TimeRange, enabled = true) {
   const asked = { ...query, ...bounds(range) };
   // Who has nothing yet waits for the first span.
-  const everyMs = (red: Red | undefined) => (range.live && red?.groups.length === 0 ? EMPTY_MS : often(range));
+  const everyMs = (red: Red | undefined) =>
+    range.live && (red?.groups.length === 0 || performance.now() < YOUNG_MS) ? EMPTY_MS : often(range);
   return useAsk(["red", asked], (signal) => fetchRed(asked, signal), { everyMs, enabled });
 }
 

@@ -6,6 +6,9 @@ import { change } from "./location";
 import { nextOf, placeOf } from "./traceRows";
 import type { useTraceMoves, View } from "./traceView";
 
+/** Rows above one that is jumped to: it is in sight when its window opens. */
+const LEAD = 10;
+
 export function useTraceSteps(trace: Trace, view: View, moves: ReturnType<typeof useTraceMoves>) {
   const { flip, choose, zoom, folded } = moves;
   const { rows, chosen } = view;
@@ -27,7 +30,7 @@ export function useTraceSteps(trace: Trace, view: View, moves: ReturnType<typeof
   const see = (row: number) => {
     const index = row - trace.first;
     if (index >= 0 && index < trace.rows) setSight({ row: index });
-    else change({ row: Math.max(0, row - Math.floor(trace.rows / 2)) || null, span: null, fold: null });
+    else change({ row: Math.max(0, row - LEAD) || null, span: null, fold: null });
   };
   /** To the next of some rows of the whole trace. */
   const jump = (list: readonly number[], step: 1 | -1) => {
