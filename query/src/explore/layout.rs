@@ -1,6 +1,6 @@
 //! A trace as rows of a waterfall: depth first, children by their start; read from columns, without attributes.
 
-use std::collections::HashMap;
+use std::{cmp::Reverse, collections::HashMap};
 
 use arrow_array::{
     Array, FixedSizeBinaryArray, Float64Array, RecordBatch,
@@ -191,7 +191,7 @@ impl Draft {
 
     /// Lays out what was read; what was sent twice is one row.
     pub(crate) fn lay_out(mut self) -> Layout {
-        self.spans.sort_by_key(|span| (span.node.start_ns, std::cmp::Reverse(span.node.end_ns), span.id));
+        self.sort();
         let mut ids = self.ids();
         if !ids.are_unique() {
             self.fold_resends();
@@ -236,6 +236,18 @@ impl Draft {
         layout.services = self.services.list;
         layout.operations = self.operations.list;
         layout
+    }
+
+    /// By start, the longest first: what is compared is sorted by itself, and each span moved once.
+    fn sort(&mut self) {
+        let key =
+            |(position, span): (u32, &LaidSpan)| (span.node.start_ns, Reverse(span.node.end_ns), span.id, position);
+        let mut order: Vec<_> = (0..).zip(&self.spans).map(key).collect();
+        if order.is_sorted() {
+            return;
+        }
+        order.sort_unstable();
+        self.spans = order.iter().map(|(.., position)| self.spans[*position as usize].clone()).collect();
     }
 
     fn ids(&self) -> SpanIds {
