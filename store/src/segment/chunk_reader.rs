@@ -345,6 +345,32 @@ impl<'a> ChunkReader<'a> {
         (pages.first()?.first_row == 0).then_some(pages)
     }
 
+    /// The rows of a group in stretches of whole pages of the column that takes most, each of which takes about so many bytes in
+    /// all columns together, or is one page.
+    pub(super) fn stretches(&self, group: usize, bytes_max: u64) -> Vec<Range<u32>> {
+        let metadata = self.metadata.row_group(group);
+        let rows = metadata.num_rows() as u32;
+        let bytes = u64::try_from(metadata.total_byte_size()).unwrap_or(0);
+        let bytes_of = |column: usize| self.chunk(group, column).map_or(0, ColumnChunkMetaData::uncompressed_size);
+        let heaviest = (0..self.specs.len()).max_by_key(|&column| bytes_of(column));
+        let Some(pages) = heaviest.filter(|_| bytes > bytes_max).and_then(|column| self.pages(group, column)) else {
+            return Vec::from_iter([0..rows]);
+        };
+        let stored: u64 = pages.iter().map(|page| page.len as u64).sum();
+        let mut stretches: Vec<Range<u32>> = Vec::new();
+        let (mut start, mut taken) = (0, 0);
+        for page in &pages {
+            let page_bytes = (u128::from(bytes) * page.len as u128 / u128::from(stored.max(1))) as u64;
+            if taken + page_bytes > bytes_max && page.first_row > start {
+                stretches.push(start..page.first_row);
+                (start, taken) = (page.first_row, 0);
+            }
+            taken += page_bytes;
+        }
+        stretches.push(start..rows);
+        stretches
+    }
+
     /// Whether the text may be in a chunk: false only when there is a dictionary and it is not in there.
     pub(super) fn dictionary_may_hold(&self, group: usize, column: usize, text: &[u8]) -> Result<bool, SegmentError> {
         // A packed text is not in there as such.

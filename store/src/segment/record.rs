@@ -30,24 +30,37 @@ struct Draft {
     scope: InstrumentationScope,
 }
 
-/// The spans at these rows (ascending) of a row group.
-pub(super) fn read(reader: &ChunkReader<'_>, group: usize, rows: &[u32]) -> Result<Vec<SpanRecord>, SegmentError> {
-    let mut drafts: Vec<Draft> = rows.iter().map(|_| Draft::default()).collect();
+/// Rows that become messages at a time. In columns a text is there once, in messages once in each.
+pub(super) const ROWS_AT_ONCE: usize = 16;
+
+/// Makes the spans at these rows (ascending) of a row group, one after the other, until `take` has enough and says no.
+pub(super) fn read(
+    reader: &ChunkReader<'_>,
+    group: usize,
+    rows: &[u32],
+    take: &mut dyn FnMut(SpanRecord) -> bool,
+) -> Result<(), SegmentError> {
     reader.prefetch(group, 0..reader.specs.len(), rows);
+    let mut blocks = Vec::new();
     for (number, spec) in reader.specs.iter().enumerate() {
-        if reader.is_empty(group, number) {
-            continue;
+        if !reader.is_empty(group, number) {
+            blocks.push((number, spec, reader.read_rows(group, number, rows)?));
         }
-        let block = reader.read_rows(group, number, rows)?;
-        fill(&mut drafts, rows, number, spec, &block)
-            .map_err(|error| SegmentError::damaged(format!("row group {group}, column {}: {error}", spec.name)))?;
     }
-    let mut records: Vec<SpanRecord> = Vec::with_capacity(rows.len());
-    for draft in drafts {
-        let record = draft.finish(records.last());
-        records.push(record);
+    let mut before = None;
+    for rows in rows.chunks(ROWS_AT_ONCE) {
+        let mut drafts: Vec<Draft> = rows.iter().map(|_| Draft::default()).collect();
+        for (number, spec, block) in &blocks {
+            fill(&mut drafts, rows, *number, spec, block)
+                .map_err(|error| SegmentError::damaged(format!("row group {group}, column {}: {error}", spec.name)))?;
+        }
+        for draft in drafts {
+            if !take(draft.finish(&mut before)) {
+                return Ok(());
+            }
+        }
     }
-    Ok(records)
+    Ok(())
 }
 
 fn fill(drafts: &mut [Draft], rows: &[u32], number: usize, spec: &ColumnSpec, block: &Block) -> Result<(), BadJson> {
@@ -123,14 +136,15 @@ impl Draft {
     }
 
     /// The record; shares resource and scope with the one before when they are equal.
-    fn finish(mut self, before: Option<&SpanRecord>) -> SpanRecord {
+    fn finish(mut self, before: &mut Option<(Arc<Resource>, Arc<InstrumentationScope>)>) -> SpanRecord {
         let end_ns = self.span.start_time_unix_nano.wrapping_add(self.duration_ns);
         self.span.end_time_unix_nano = self.end_ns.unwrap_or(end_ns);
         if self.status != Status::default() {
             self.span.status = Some(self.status);
         }
-        let resource = shared(before.map(|before| &before.resource), self.resource);
-        let scope = shared(before.map(|before| &before.scope), self.scope);
+        let resource = shared(before.as_ref().map(|(resource, _)| resource), self.resource);
+        let scope = shared(before.as_ref().map(|(_, scope)| scope), self.scope);
+        *before = Some((resource.clone(), scope.clone()));
         let adjusted_count = self.adjusted_count.unwrap_or(1.0);
         SpanRecord { span: self.span, resource, scope, state: SpanState::Kept, adjusted_count }
     }

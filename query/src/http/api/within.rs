@@ -58,8 +58,11 @@ pub(in crate::http) fn within(call: &Call, view: &dyn View) -> Result<Answer, Fa
     let matches_max = number(call, "limit", MATCHES_MAX, MATCHES_MAX)?;
     let sought = Sought::of(text)?;
     let finds = |batch: &RecordBatch, at: usize| sought.rows(batch, at);
-    let Laid { layout, left_out, is_damaged, because } = laid(call, view, &COLUMNS, Some(&finds))?;
-    let lines = view.lines(&call.tenant, call.trace_id()?, call.rows_max())?.rows;
+    let Laid { layout, left_out, is_damaged, mut because } = laid(call, view, &COLUMNS, Some(&finds))?;
+    let room = &mut |bytes| call.has_room(bytes);
+    let found = view.lines(&call.tenant, call.trace_id()?, None, call.rows_max(), room)?;
+    because.add(found.is_cut, "query.answer_bytes_max");
+    let lines = found.rows;
     if layout.spans.is_empty() && lines.is_empty() {
         return Err(super::columns::nothing(call, left_out, is_damaged));
     }

@@ -11,11 +11,11 @@ use weir_store::LineFeed;
 
 use super::{GAPS, asked::Asked, message::Written};
 use crate::{
-    http::view::View,
+    http::{loki, view::View},
     lines::LineTail,
     logql::{
         LogqlError,
-        engine::{Direction, Entry, Following, Limits, LogQuery, Progress, entries},
+        engine::{Direction, Entry, Following, LogQuery, Progress, entries},
     },
 };
 
@@ -94,15 +94,7 @@ impl Follower {
             direction: Direction::Backward,
             limit: *limit,
         };
-        let limits = Limits {
-            series_max: call.logql.series_max.get(),
-            steps_max: call.logql.points_max.get(),
-            samples_max: call.logql.samples_max.get(),
-            threads: call.logql.threads_max.get(),
-            now_ns: call.now_ns,
-            deadline: call.deadline,
-        };
-        let found = entries(&query, view.log_lines(call).as_ref(), &limits, &Progress::default())?;
+        let found = entries(&query, view.log_lines(call).as_ref(), &loki::limits(call), &Progress::default())?;
         Ok(found.entries.into_iter().rev().collect())
     }
 
