@@ -18,7 +18,7 @@ const TRACES_BETWEEN: usize = if cfg!(debug_assertions) { 4 } else { 64 };
 const PART_BYTES_MAX: u64 = if cfg!(all(test, debug_assertions)) { 256 << 10 } else { 128 << 20 };
 
 /// Rows of one row group.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub struct SegmentPart {
     pub(super) group: usize,
     pub(super) rows: Range<u32>,
