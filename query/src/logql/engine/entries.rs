@@ -67,7 +67,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// Bytes that it takes, about; its stream's labels are shared.
-    fn memory_bytes(&self) -> u64 {
+    pub(crate) fn memory_bytes(&self) -> u64 {
         let pairs = self.metadata.iter().chain(&self.parsed);
         let labels: usize = pairs.map(|(name, value)| LABEL_BYTES + name.len() + value.len()).sum();
         (ENTRY_BYTES + self.text.len() + labels) as u64
