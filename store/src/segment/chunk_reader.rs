@@ -45,6 +45,14 @@ impl Block {
         (row - first < rows).then(|| position + (row - first) as usize)
     }
 
+    /// Whether two rows are known to have the same.
+    pub(super) fn is_same(&self, one: u32, other: u32) -> bool {
+        match (self.position(one), self.position(other)) {
+            (Some(one), Some(other)) => self.column.is_same(one, other),
+            (one, other) => one == other,
+        }
+    }
+
     /// The row of a position, in a block without gaps.
     #[inline]
     pub(super) fn row(&self, position: usize) -> u32 {
@@ -68,6 +76,9 @@ pub(super) struct ChunkReader<'a> {
     /// Whose they are.
     pub(super) table: &'static Table,
 }
+
+/// A chunk of so many bytes at most is looked through for a needle before anything else is read of its row group.
+const NEEDLE_BYTES_MAX: i64 = 4 << 20;
 
 thread_local! {
     // A context costs more to make than most pages cost to decompress.
@@ -257,6 +268,11 @@ impl<'a> ChunkReader<'a> {
             *dictionary = Dictionary::plain();
         }
         let end_of = |page: usize| pages.get(page + 1).map_or(group_rows, |next| next.first_row);
+        if spec.required && needle.is_none() {
+            let rows = |page: usize| end_of(page) - pages[page].first_row;
+            let wanted = (0..pages.len()).filter(|&page| is_wanted(pages[page].first_row, end_of(page)));
+            block.column.reserve(wanted.map(rows).sum::<u32>() as usize);
+        }
         let mut body = Vec::new();
         let mut page = 0;
         while page < pages.len() {
@@ -345,6 +361,32 @@ impl<'a> ChunkReader<'a> {
         (pages.first()?.first_row == 0).then_some(pages)
     }
 
+    /// The rows of a group in stretches of whole pages of the column that takes most, each of which takes about so many bytes in
+    /// all columns together, or is one page.
+    pub(super) fn stretches(&self, group: usize, bytes_max: u64) -> Vec<Range<u32>> {
+        let metadata = self.metadata.row_group(group);
+        let rows = metadata.num_rows() as u32;
+        let bytes = u64::try_from(metadata.total_byte_size()).unwrap_or(0);
+        let bytes_of = |column: usize| self.chunk(group, column).map_or(0, ColumnChunkMetaData::uncompressed_size);
+        let heaviest = (0..self.specs.len()).max_by_key(|&column| bytes_of(column));
+        let Some(pages) = heaviest.filter(|_| bytes > bytes_max).and_then(|column| self.pages(group, column)) else {
+            return Vec::from_iter([0..rows]);
+        };
+        let stored: u64 = pages.iter().map(|page| page.len as u64).sum();
+        let mut stretches: Vec<Range<u32>> = Vec::new();
+        let (mut start, mut taken) = (0, 0);
+        for page in &pages {
+            let page_bytes = (u128::from(bytes) * page.len as u128 / u128::from(stored.max(1))) as u64;
+            if taken + page_bytes > bytes_max && page.first_row > start {
+                stretches.push(start..page.first_row);
+                (start, taken) = (page.first_row, 0);
+            }
+            taken += page_bytes;
+        }
+        stretches.push(start..rows);
+        stretches
+    }
+
     /// Whether the text may be in a chunk: false only when there is a dictionary and it is not in there.
     pub(super) fn dictionary_may_hold(&self, group: usize, column: usize, text: &[u8]) -> Result<bool, SegmentError> {
         // A packed text is not in there as such.
@@ -358,6 +400,37 @@ impl<'a> ChunkReader<'a> {
         })?;
         let entry = [&(text.len() as u32).to_le_bytes()[..], text].concat();
         Ok(page.is_none_or(|(_, body)| memchr::memmem::find(&body, &entry).is_some()))
+    }
+
+    /// Whether the needle may be in a chunk of byte strings: false only when it is in no page. Not asked of large chunks, which take
+    /// as long as reading what is left of them; ends with the first page that has it.
+    pub(super) fn may_hold_needle(
+        &self,
+        group: usize,
+        column: usize,
+        needle: &Finder<'_>,
+    ) -> Result<bool, SegmentError> {
+        let Some(chunk) = self.chunk(group, column) else { return Ok(true) };
+        if chunk.uncompressed_size() > NEEDLE_BYTES_MAX || self.file.is_elsewhere() {
+            return Ok(true);
+        }
+        let context = |bad: BadEncoding| {
+            let (file, name) = (self.table.file, &self.specs[column].name);
+            SegmentError::damaged(format!("{file}: row group {group}, column {name}: {bad}"))
+        };
+        if let Some((_, body)) = self.dictionary_page(chunk).map_err(|fault| fault.or(context))? {
+            return Ok(needle.find(&body).is_some());
+        }
+        let pages = self.pages(group, column).ok_or_else(|| context(BadEncoding("offset index")))?;
+        let mut body = Vec::new();
+        for page in pages {
+            let bytes = self.file.read(page.start, page.len)?;
+            open_page(&bytes, chunk, &mut body).map_err(context)?;
+            if needle.find(&body).is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The texts of a chunk of byte strings, where each is kept once.

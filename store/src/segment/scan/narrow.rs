@@ -187,11 +187,13 @@ impl<'a> Narrowing<'a> {
         let Values::Bytes { codes, dictionary } = &block.column.values else { return Ok(()) };
         let fitting: Vec<bool> = (0..dictionary.len() as u32).map(|code| fits(dictionary.get(code))).collect();
         let mut found = self.none();
-        if fitting.contains(&true) {
-            for (position, &code) in codes.iter().enumerate() {
-                if fitting[code as usize] {
-                    found.insert(block.row(position));
-                }
+        match &block.column.rows {
+            _ if !fitting.contains(&true) => {}
+            // The pages of one stretch of rows.
+            None => found.insert_fitting(block.first, codes.iter().map(|&code| fitting[code as usize])),
+            Some(rows) => {
+                let fits = rows.iter().zip(codes).filter(|(_, code)| fitting[**code as usize]);
+                fits.for_each(|(&row, _)| found.insert(row));
             }
         }
         self.selection.keep(&found);

@@ -6,6 +6,7 @@ pub(crate) mod colliding;
 mod damage;
 mod figures;
 mod labels_of_fields;
+mod large;
 mod listing;
 mod merging;
 mod odd;
