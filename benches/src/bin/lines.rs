@@ -7,7 +7,7 @@ use std::{path::PathBuf, sync::Arc};
 use bytes::Bytes;
 use clap::Parser;
 use weir_benches::{
-    line_questions::{self, Asking},
+    line_questions::{self, Asking, Pace},
     lines::{LineForm, Lines},
     process,
 };
@@ -84,6 +84,9 @@ enum What {
         /// Lines a second.
         #[arg(long, default_value_t = 200_000)]
         rate: u64,
+        /// Spans a second beside them.
+        #[arg(long, default_value_t = 0)]
+        spans: u32,
         /// How long.
         #[arg(long, default_value_t = 20)]
         seconds: u64,
@@ -122,9 +125,13 @@ fn main() -> anyhow::Result<()> {
             let folder = std::path::absolute(&cli.folder)?;
             return runtime()?.block_on(line_questions::truth(weir, &folder, *count));
         }
-        Some(What::Pace { weir, rate, seconds }) => {
+        Some(What::Pace { weir, rate, spans, seconds }) => {
             let folder = std::path::absolute(&cli.folder)?;
-            return runtime()?.block_on(line_questions::pace(weir, &folder, *rate, *seconds));
+            return runtime()?.block_on(line_questions::pace(
+                weir,
+                &folder,
+                Pace { lines: *rate, spans: *spans, seconds: *seconds },
+            ));
         }
         None => {}
     }

@@ -12,7 +12,10 @@ use anyhow::ensure;
 use http::StatusCode;
 use tokio::time::Instant;
 
-pub use self::{pace::pace, truth::truth};
+pub use self::{
+    pace::{Pace, pace},
+    truth::truth,
+};
 use self::{
     questions::{Question, questions},
     victoria_logs::VictoriaLogs,
