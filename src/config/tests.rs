@@ -168,6 +168,14 @@ fn a_wrong_name_says_where_and_what_to_write() {
              exporters, connectors, extensions, service, storage, query, alerting",
         ),
         (
+            "scrape_configs: []\n",
+            "weir.yaml:1:1: `scrape_configs` is no section here: what prometheus.yml says of scraping stands in `receivers: {prometheus: {config: {…}}}`",
+        ),
+        (
+            "groups: []\n",
+            "weir.yaml:1:1: `groups` is no section here: this is a file of rules: `alerting: {rule_files: [FILE]}` names it, `weir rules check FILE` reads it",
+        ),
+        (
             "receivers:\n  kafka: {}\n",
             "weir.yaml:2:3: receiver `kafka` is not there yet: let a Collector receive it and send OTLP here",
         ),

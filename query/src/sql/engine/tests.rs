@@ -286,6 +286,10 @@ fn mistakes_are_told_in_plain_words() {
             "SELECT service FROM spans a, spans b",
             "column service is in more than one of the tables: write of which, as in a.service",
         ),
+        (
+            "SELECT service AS svc FROM spans WHERE svc = 'cart'",
+            "there is no column svc here: what AS names is known in GROUP BY, HAVING and ORDER BY, not in WHERE",
+        ),
         ("SELECT * FROM span", "there is no table span; there are spans and logs"),
         ("SELECT * FROM a.b", "there is no table a.b; there are spans and logs"),
         ("SELECT * FROM a.b.c", "there is no table a.b.c; there are spans and logs"),
