@@ -3,6 +3,7 @@
 mod alerting;
 mod alerting_faults;
 mod archive;
+mod archive_kills;
 mod bad_input;
 mod bad_lines;
 mod calls;

@@ -246,6 +246,48 @@ impl<'a> ChunkReader<'a> {
         needle: Option<&Finder<'_>>,
         is_wanted: impl Fn(u32, u32) -> bool,
     ) -> Result<Block, SegmentError> {
+        self.twice((group, column), || self.read_pages_once(group, column, needle, &is_wanted))
+    }
+
+    /// Reads something of a chunk. An answer may have been damaged on its way from elsewhere, and be kept so: it is asked for again, once.
+    fn twice<T>(
+        &self,
+        (group, column): (usize, usize),
+        read: impl Fn() -> Result<T, SegmentError>,
+    ) -> Result<T, SegmentError> {
+        match read() {
+            Err(SegmentError::Damaged { .. }) if self.file.may_come_again() => {
+                if let Some(chunk) = self.chunk(group, column) {
+                    self.forget(chunk);
+                }
+                read()
+            }
+            done => done,
+        }
+    }
+
+    /// Nothing of a chunk that is elsewhere is kept any longer.
+    fn forget(&self, chunk: &ColumnChunkMetaData) {
+        let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+        let places = [
+            (Some(start), Some(chunk.compressed_size())),
+            (chunk.bloom_filter_offset(), chunk.bloom_filter_length().map(i64::from)),
+        ];
+        for (start, len) in places {
+            let place = start.zip(len).and_then(|(start, len)| u64::try_from(start).ok().zip(u64::try_from(len).ok()));
+            if let Some((start, len)) = place {
+                self.file.forget(start..start.saturating_add(len));
+            }
+        }
+    }
+
+    fn read_pages_once(
+        &self,
+        group: usize,
+        column: usize,
+        needle: Option<&Finder<'_>>,
+        is_wanted: &impl Fn(u32, u32) -> bool,
+    ) -> Result<Block, SegmentError> {
         let context = |bad: BadEncoding| {
             SegmentError::damaged(format!(
                 "{}: row group {group}, column {}: {bad}",
@@ -322,6 +364,10 @@ impl<'a> ChunkReader<'a> {
 
     /// A chunk's bloom filter, if it has one.
     pub(super) fn bloom_filter(&self, group: usize, column: usize, crc32c: u32) -> Result<Option<Sbbf>, SegmentError> {
+        self.twice((group, column), || self.bloom_filter_once(group, column, crc32c))
+    }
+
+    fn bloom_filter_once(&self, group: usize, column: usize, crc32c: u32) -> Result<Option<Sbbf>, SegmentError> {
         let Some(chunk) = self.chunk(group, column) else { return Ok(None) };
         let (Some(offset), Some(length)) = (chunk.bloom_filter_offset(), chunk.bloom_filter_length()) else {
             return Ok(None);
@@ -392,12 +438,15 @@ impl<'a> ChunkReader<'a> {
         // A packed text is not in there as such.
         let is_packed = self.specs[column].packing != Packing::None;
         let Some(chunk) = self.chunk(group, column).filter(|_| !is_packed) else { return Ok(true) };
-        let page = self.dictionary_page(chunk).map_err(|fault| {
-            fault.or(|bad| {
-                let (file, column) = (self.table.file, &self.specs[column].name);
-                SegmentError::damaged(format!("{file}: row group {group}, column {column}: {bad}"))
+        let read = || {
+            self.dictionary_page(chunk).map_err(|fault| {
+                fault.or(|bad| {
+                    let (file, column) = (self.table.file, &self.specs[column].name);
+                    SegmentError::damaged(format!("{file}: row group {group}, column {column}: {bad}"))
+                })
             })
-        })?;
+        };
+        let page = self.twice((group, column), read)?;
         let entry = [&(text.len() as u32).to_le_bytes()[..], text].concat();
         Ok(page.is_none_or(|(_, body)| memchr::memmem::find(&body, &entry).is_some()))
     }
@@ -437,12 +486,13 @@ impl<'a> ChunkReader<'a> {
     pub(super) fn texts(&self, group: usize, column: usize) -> Result<Option<Dictionary>, SegmentError> {
         let spec = &self.specs[column];
         let Some(chunk) = self.chunk(group, column).filter(|_| spec.kind.is_bytes()) else { return Ok(None) };
-        let entries = self.read_dictionary(chunk, spec).map_err(|fault| {
-            fault.or(|bad| {
-                SegmentError::damaged(format!("{}: row group {group}, column {}: {bad}", self.table.file, spec.name))
+        let read = || {
+            self.read_dictionary(chunk, spec).map_err(|fault| {
+                let (file, column) = (self.table.file, &spec.name);
+                fault.or(|bad| SegmentError::damaged(format!("{file}: row group {group}, column {column}: {bad}")))
             })
-        })?;
-        Ok(match entries {
+        };
+        Ok(match self.twice((group, column), read)? {
             Entries::Bytes(dictionary) => Some(dictionary),
             _ => None,
         })
