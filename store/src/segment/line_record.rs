@@ -1,13 +1,13 @@
 //! Decodes whole lines: every column of a few rows.
 
 use weir_proto::otlp::messages::{
-    common::v1::{AnyValue, InstrumentationScope, any_value::Value},
+    common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value},
     logs::v1::LogRecord,
     resource::v1::Resource,
 };
 
 use super::{
-    SegmentError,
+    SegmentError, body_end,
     chunk_reader::{Block, ChunkReader},
     json::{self, BadJson},
     record::{attribute, shared, text},
@@ -24,6 +24,7 @@ struct Draft {
     time_ns: u64,
     body: Option<String>,
     body_is_json: bool,
+    message_at: Option<usize>,
     defects: u64,
     resource: Resource,
     scope: InstrumentationScope,
@@ -49,7 +50,15 @@ pub(super) fn read(reader: &ChunkReader<'_>, group: usize, rows: &[u32]) -> Resu
     let bodies = bodies::read(reader, group, &ChosenRows::Some(rows.to_vec()))?;
     for at in 0..bodies.len() {
         let body = text(bodies.bytes(at)).map_err(|error| damaged("body", error))?;
-        drafts[bodies.row(at) as usize].body = Some(body);
+        let draft = &mut drafts[bodies.row(at) as usize];
+        if let Some(place) = draft.message_at {
+            let text = body.get(place..).ok_or_else(|| {
+                SegmentError::damaged(format!("row group {group}, column message_at: beyond the body"))
+            })?;
+            let value = Some(AnyValue { value: Some(Value::StringValue(text.to_owned())) });
+            draft.line.attributes.push(KeyValue { key: body_end::KEY.to_owned(), value, ..KeyValue::default() });
+        }
+        draft.body = Some(body);
     }
     let mut records: Vec<LineRecord> = Vec::with_capacity(rows.len());
     for draft in drafts {
@@ -84,6 +93,7 @@ impl Draft {
             lines::SPAN_ID => line.span_id = column.word(at).to_le_bytes().to_vec(),
             lines::SEVERITY_NUMBER => line.severity_number = column.word(at) as i32,
             lines::SEVERITY_TEXT => line.severity_text = text(column.bytes(at))?,
+            lines::MESSAGE_AT => self.message_at = Some(column.word(at) as usize),
             lines::BODY_IS_JSON => self.body_is_json = column.word(at) != 0,
             lines::EVENT_NAME => line.event_name = text(column.bytes(at))?,
             lines::FLAGS => line.flags = column.word(at) as u32,

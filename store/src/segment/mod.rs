@@ -5,6 +5,7 @@
 
 pub(crate) mod archived;
 mod attributes;
+mod body_end;
 mod body_fields;
 mod body_table;
 mod body_tokens;

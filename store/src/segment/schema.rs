@@ -237,6 +237,8 @@ pub(super) mod lines {
         // Of a body that comes back from it and the columns of its fields, instead of the body.
         BODY_TEMPLATE, "body_template", Text, Null, Item;
         BODY_IS_JSON, "body_is_json", Bool, Word(0), UnusualItem;
+        // Where in the body the text begins that is the attribute `message`, too.
+        MESSAGE_AT, "message_at", Uint32, Null, Item;
         EVENT_NAME, "event_name", Text, Null, Item;
         SERVICE, "service", Text, Empty, Service;
         FLAGS, "flags", Uint32, Word(0), UnusualItem;
