@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{Reader, Tailing, logs, temporary, writer};
+use super::{AGENTS_STORAGE, Reader, Tailing, logs, temporary, writer};
 use crate::process;
 
 /// Files that grow, and how fast they do together.
@@ -18,7 +18,7 @@ pub(super) async fn growing(tailing: Tailing<'_>) -> anyhow::Result<()> {
     let folder = temporary(tailing)?;
     let (files, rate) = GROWING;
     println!("{files} files, {rate} lines a second for {} s:", tailing.seconds);
-    grow(Reader::weir(tailing, folder.path()).await?, tailing, &folder).await?;
+    grow(Reader::weir(tailing, folder.path(), AGENTS_STORAGE).await?, tailing, &folder).await?;
     if let Some(binary) = tailing.otelcol {
         let folder = temporary(tailing)?;
         grow(Reader::otelcol(binary, folder.path()).await?, tailing, &folder).await?;
@@ -57,7 +57,7 @@ pub(super) async fn idle(tailing: Tailing<'_>) -> anyhow::Result<()> {
     let folder = temporary(tailing)?;
     let lines = writer::write_idle(&logs(folder.path())?, IDLE)?;
     println!("{IDLE} idle files:");
-    rest(Reader::weir(tailing, folder.path()).await?, tailing, lines).await?;
+    rest(Reader::weir(tailing, folder.path(), AGENTS_STORAGE).await?, tailing, lines).await?;
     if let Some(binary) = tailing.otelcol {
         rest(Reader::otelcol(binary, folder.path()).await?, tailing, lines).await?;
     }

@@ -11,7 +11,7 @@ use tokio::{
 };
 use weir_proto::time::{Clock, SECOND_NS};
 
-use super::{Reader, Tailing, logs, temporary, writer};
+use super::{Reader, STORAGE, Tailing, logs, temporary, writer};
 
 /// Longest wait for the last line.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,7 +23,7 @@ const DAY_NS: u64 = 86_400 * SECOND_NS;
 pub(super) async fn measure(tailing: Tailing<'_>) -> anyhow::Result<()> {
     let folder = temporary(tailing)?;
     let (rate, seconds) = (tailing.followed_rate, tailing.seconds);
-    let reader = Reader::weir(tailing, folder.path()).await?;
+    let reader = Reader::weir(tailing, folder.path(), STORAGE).await?;
     let Reader::Weir(server) = &reader else { anyhow::bail!("it is Weir") };
     let mut growing = writer::Growing::new(&logs(folder.path())?, 1)?;
     reader.until_read(growing.written()).await?;

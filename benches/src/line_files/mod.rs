@@ -59,6 +59,11 @@ fn filelog(logs: &Path) -> String {
     )
 }
 
+/// Lines below `storage:`; what configs/agent.yaml has, too.
+const STORAGE: &str = "  retention: {logs: forever}\n  accept: any\n";
+const AGENTS_STORAGE: &str = "  journal: {file_size_max: 8MiB}\n  head: {payload_size_max: 8MiB}\n  \
+                              seal: {size_max: 8MiB, age_max: 10s}\n  accept: any\n";
+
 /// Who reads the files.
 enum Reader {
     Weir(Server),
@@ -67,10 +72,10 @@ enum Reader {
 
 impl Reader {
     /// Weir, which keeps the lines.
-    async fn weir(tailing: Tailing<'_>, folder: &Path) -> anyhow::Result<Self> {
+    async fn weir(tailing: Tailing<'_>, folder: &Path, storage: &str) -> anyhow::Result<Self> {
         let mut options = ServerOptions::new(tailing.weir, folder);
         options.receivers = format!("  filelog:\n{}", filelog(&logs(folder)?));
-        options.storage = "  retention: {logs: forever}\n  accept: any\n".into();
+        options.storage = storage.into();
         options.query = "  timeout: 120s\n".into();
         Ok(Self::Weir(Server::start(&options).await?))
     }

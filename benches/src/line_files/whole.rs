@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use super::{Reader, Tailing, logs, temporary, writer};
+use super::{Reader, STORAGE, Tailing, logs, temporary, writer};
 use crate::{line_questions::at_rest, query::Query};
 
 /// Longest wait until everything is sealed and merged.
@@ -13,7 +13,7 @@ pub(super) async fn measure(tailing: Tailing<'_>) -> anyhow::Result<()> {
     let lines = tailing.count;
     let bytes = writer::write_all(&logs(folder.path())?.join("app.log"), lines)?;
     let per_million = |cpu_s: f64| cpu_s / lines as f64 * 1e6;
-    let reader = Reader::weir(tailing, folder.path()).await?;
+    let reader = Reader::weir(tailing, folder.path(), STORAGE).await?;
     reader.until_read(lines).await?;
     let read_s = reader.cpu_s()?;
     if let Reader::Weir(server) = &reader {

@@ -17,6 +17,7 @@ mod error;
 mod event_tokens;
 mod events;
 mod field_column;
+mod field_share;
 mod files;
 mod gathering;
 mod id;

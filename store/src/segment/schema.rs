@@ -414,6 +414,22 @@ impl FileColumns {
     }
 }
 
+impl FileColumns {
+    /// Attributes that are fields of the bodies are read from where those lie.
+    pub(super) fn add_shared(&mut self, keys: &[String]) {
+        for key in keys {
+            let name = format!("{ITEM_PREFIX}{key}");
+            let field = format!("{BODY_PREFIX}{key}");
+            let Some(at) = self.specs.iter().position(|spec| spec.name == field) else { continue };
+            // The archive's copy may have it.
+            if self.specs.iter().all(|spec| spec.name != name) {
+                self.specs.push(ColumnSpec { name, nature: Nature::Plain, ..self.specs[at].clone() });
+                self.in_file.push(self.in_file[at]);
+            }
+        }
+    }
+}
+
 /// A column of ids, by its number, and how it holds their hex digits.
 pub(super) fn id_column(id: IdColumn) -> (usize, Packing) {
     match id {

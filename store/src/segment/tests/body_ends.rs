@@ -172,6 +172,115 @@ fn what_a_body_ends_with_is_an_attribute() {
     check(&archived, &all);
 }
 
+/// A line of JSON that a parser took apart, as the receiver of files leaves it.
+fn parsed(number: u64, odd: bool) -> LogRecord {
+    let mut line = String::new();
+    weir_shop::json_lines::Lines::new(3).write(number, number / 50, number * 1_000_000, &mut line);
+    let serde_json::Value::Object(members) = serde_json::from_str(&line).expect("JSON") else { panic!("an object") };
+    let mut rng = Rng::new(mix(8) ^ number);
+    let mut attributes = Vec::new();
+    for (key, value) in members {
+        let value = match value {
+            serde_json::Value::String(value) if odd && rng.below(900) == 0 => Value::StringValue(format!("{value}!")),
+            serde_json::Value::String(value) => Value::StringValue(value),
+            serde_json::Value::Number(number) => match number.as_i64() {
+                Some(int) => Value::IntValue(int),
+                None => Value::DoubleValue(number.as_f64().expect("a number")),
+            },
+            _ => continue,
+        };
+        if !odd || rng.below(900) > 0 {
+            attributes.push(KeyValue { key, value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() });
+        }
+    }
+    let trace_id = (u128::from(number) + 1).to_be_bytes().to_vec();
+    LogRecord { time_unix_nano: number + 1, trace_id, body: text(&line), attributes, ..LogRecord::default() }
+}
+
+fn check_parsed(segment: &Segment, records: &[LogRecord]) {
+    let keys = ["level", "service", "trace_id", "request_id", "ts", "ms", "bytes"];
+    let of = |record: &LogRecord, key: &str| {
+        let value = record.attributes.iter().find(|attribute| attribute.key == key)?.value.clone()?.value?;
+        Some(match value {
+            Value::StringValue(text) => text,
+            Value::IntValue(int) => int.to_string(),
+            Value::DoubleValue(double) => double.to_string(),
+            other => panic!("{other:?}"),
+        })
+    };
+    let attribute =
+        |key: &&str| ScanColumn::Attribute { place: Place::Span, key: (*key).into(), form: AttributeForm::Text };
+    let columns: Vec<ScanColumn> = keys.iter().map(attribute).collect();
+    let all = batches(segment, ScanFilter::default(), &columns);
+    let in_body = |record: &LogRecord, key: &str| {
+        let line: serde_json::Value = serde_json::from_str(&body(record)).expect("JSON");
+        line[key].as_str().map_or_else(|| line[key].to_string(), str::to_owned)
+    };
+    for (at, key) in keys.iter().enumerate() {
+        // Without the attribute the field is what is asked for; numbers of fields keep their own text.
+        let expected = records.iter().map(|record| of(record, key).or_else(|| Some(in_body(record, key))));
+        for (found, expected) in texts(&all, at).into_iter().zip(expected) {
+            let number = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<f64>().ok());
+            assert!(
+                found == expected || (*key == "ms" && number(&found) == number(&expected)),
+                "{found:?} {expected:?}"
+            );
+        }
+        let wanted = of(&records[records.len() / 2], key).unwrap_or_default();
+        let test = AttributeTest::TextIn(vec![wanted.clone()]);
+        let condition = AttributeCondition { place: Place::Span, key: (*key).into(), test };
+        let filter = ScanFilter { attributes: vec![condition], ..ScanFilter::default() };
+        let found: usize = batches(segment, filter, &columns).iter().map(RecordBatch::num_rows).sum();
+        let expected = records.iter().filter(|r| of(r, key).unwrap_or_else(|| in_body(r, key)) == wanted).count();
+        assert_eq!(found, expected, "{key} {wanted}");
+    }
+    for wanted in records.iter().step_by(97) {
+        let id = TraceId(wanted.trace_id.clone().try_into().expect("16 bytes"));
+        let [found] = &segment.lines_up_to(id, 9).expect("intact")[..] else { panic!("one line") };
+        let sorted = |record: &LogRecord| {
+            let mut attributes = record.attributes.clone();
+            attributes.sort_by(|a, b| a.key.cmp(&b.key));
+            (attributes, body(record))
+        };
+        assert_eq!(sorted(&found.line), sorted(wanted));
+    }
+}
+
+#[test]
+fn attributes_that_are_fields_of_the_body_have_no_column() {
+    for odd in [false, true] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut all: Vec<LogRecord> = (0..3000).map(|number| parsed(number, odd && number > 900)).collect();
+        if odd {
+            // Texts come among them, too, and lines that nobody took apart.
+            all.extend((3000..3300).map(record));
+            all.iter_mut().skip(2900).take(100).for_each(|record| record.attributes.clear());
+        }
+        let (mut inputs, count) = (Vec::new(), all.len().min(3000));
+        for (file, range) in (1..).zip([0..800, 800..1900, 1900..count]) {
+            let segment = sealed(folder.path(), file, &all[range.clone()]);
+            check_parsed(&segment, &all[range]);
+            inputs.push(Arc::new(segment));
+        }
+        let shared = &inputs[0].manifest.attributes_as_fields;
+        assert!(["level", "request_id", "ts", "bytes"].iter().all(|key| shared.iter().any(|s| s == key)), "{shared:?}");
+        let merged = merge(&Disk::system(), folder.path(), &id_of_lines(1, 3, 1), &inputs, 1, &|| false);
+        let merged = merged.expect("merged");
+        check_parsed(&merged, &all[..count]);
+        assert_eq!(merged.manifest.attributes_as_fields.is_empty(), odd);
+        let archived = archive(folder.path(), merged);
+        check_parsed(&archived, &all[..count]);
+        if odd {
+            let more = Arc::new(sealed(folder.path(), 4, &all[count..]));
+            let inputs = [inputs[0].clone(), inputs[1].clone(), inputs[2].clone(), more];
+            let merged = merge(&Disk::system(), folder.path(), &id_of_lines(1, 4, 1), &inputs, 1, &|| false);
+            let merged = merged.expect("merged");
+            let rows = batches(&merged, ScanFilter::default(), &[ScanColumn::Body]);
+            assert_eq!(texts(&rows, 0), all.iter().map(|record| Some(body(record))).collect::<Vec<_>>());
+        }
+    }
+}
+
 #[test]
 fn objects_behind_a_head_are_kept_without_their_text() {
     let folder = tempfile::tempdir().expect("a folder");
