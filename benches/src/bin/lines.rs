@@ -8,7 +8,7 @@ use bytes::Bytes;
 use clap::Parser;
 use weir_benches::{
     line_files::{self, Tailing},
-    line_questions::{self, Asking},
+    line_questions::{self, Asking, Pace},
     lines::{LineForm, Lines},
     process,
 };
@@ -85,6 +85,9 @@ enum What {
         /// Lines a second.
         #[arg(long, default_value_t = 200_000)]
         rate: u64,
+        /// Spans a second beside them.
+        #[arg(long, default_value_t = 0)]
+        spans: u32,
         /// How long.
         #[arg(long, default_value_t = 20)]
         seconds: u64,
@@ -147,9 +150,13 @@ fn main() -> anyhow::Result<()> {
             let tailing = Tailing { weir, otelcol, folder: &folder, count, seconds, followed_rate: *rate };
             return runtime()?.block_on(line_files::files(tailing));
         }
-        Some(What::Pace { weir, rate, seconds }) => {
+        Some(What::Pace { weir, rate, spans, seconds }) => {
             let folder = std::path::absolute(&cli.folder)?;
-            return runtime()?.block_on(line_questions::pace(weir, &folder, *rate, *seconds));
+            return runtime()?.block_on(line_questions::pace(
+                weir,
+                &folder,
+                Pace { lines: *rate, spans: *spans, seconds: *seconds },
+            ));
         }
         None => {}
     }

@@ -13,7 +13,10 @@ use http::StatusCode;
 use tokio::time::Instant;
 
 pub(crate) use self::fill::at_rest;
-pub use self::{pace::pace, truth::truth};
+pub use self::{
+    pace::{Pace, pace},
+    truth::truth,
+};
 use self::{
     questions::{Question, questions},
     victoria_logs::VictoriaLogs,

@@ -14,6 +14,7 @@ use super::{
     about::About,
     allowance::{Allowance, Holding},
     answer::Failure,
+    laid_traces::LaidTraces,
     loki::LogqlConfig,
     view::View,
 };
@@ -49,6 +50,8 @@ pub(super) struct Call {
     pub(super) allowance: Allowance,
     /// What this one's rows take of that.
     pub(super) rows: RefCell<Holding>,
+    /// Large traces that were laid out a moment ago.
+    pub(super) laid_traces: LaidTraces,
     /// The process.
     pub(super) about: Arc<About>,
     /// What the view that it reads could not read.

@@ -35,6 +35,8 @@ pub struct QueryConfig {
     pub answer_bytes_max: NonZeroUsize,
     /// Bytes that all such answers hold together, from their rows to what clients have not taken yet; what is left out is said.
     pub answers_bytes_max: NonZeroUsize,
+    /// Bytes of large traces that stay laid out for half a minute after they were looked at; 0 keeps none.
+    pub laid_traces_bytes_max: usize,
     /// Limits of SQL queries.
     pub sql: SqlConfig,
     /// Limits of LogQL queries.
@@ -76,6 +78,7 @@ impl Default for QueryConfig {
             trace_rows_max: count(2_000_000),
             answer_bytes_max: count(64 << 20),
             answers_bytes_max: count(384 << 20),
+            laid_traces_bytes_max: 128 << 20,
             sql: SqlConfig::default(),
             logql: LogqlConfig::default(),
             promql: PromqlConfig::default(),

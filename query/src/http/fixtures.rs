@@ -24,6 +24,7 @@ use weir_store::{
 use super::{
     allowance::Allowance,
     call::Call,
+    laid_traces::LaidTraces,
     loki::LogqlConfig,
     view::{OpensViews, View},
 };
@@ -100,6 +101,7 @@ pub(in crate::http) fn call(path: &[(&str, &str)], query: &[(&str, &str)]) -> Ca
         client: None,
         allowance: allowance.clone(),
         rows: allowance.rows().into(),
+        laid_traces: LaidTraces::new(16 << 20),
         about: Arc::default(),
         missing: Default::default(),
     }

@@ -1,6 +1,11 @@
 //! Reads spans of the head: summaries decide first, payloads are looked into only where they must be.
 
-use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use arrow_array::RecordBatch;
 use memchr::memmem::Finder;
@@ -96,6 +101,12 @@ pub(super) fn parts(
 }
 
 impl HeadPart {
+    /// Adds which rows are read of it, and what is known of them.
+    pub(super) fn identify(&self, hasher: &mut impl Hasher) {
+        // Frames stay as they are; a verdict that comes changes what spans before it are.
+        (self.file.number(), &self.frames, self.snapshot.view().cut().verdicts).hash(hasher);
+    }
+
     /// The same frames in several parts.
     pub(super) fn split(&self, rows_max: u32) -> Vec<Self> {
         let mut parts: Vec<Self> = Vec::new();

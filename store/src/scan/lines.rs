@@ -1,6 +1,9 @@
 //! Reads lines of the head: their times and traces decide first, payloads are looked into only where they must be.
 
-use std::sync::Arc;
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use arrow_array::RecordBatch;
 use memchr::memmem::Finder;
@@ -83,6 +86,11 @@ pub(super) fn parts(
 }
 
 impl LinesPart {
+    /// Adds which rows are read of it.
+    pub(super) fn identify(&self, hasher: &mut impl Hasher) {
+        (self.file.number(), &self.frames).hash(hasher);
+    }
+
     /// No frames yet.
     pub(crate) fn empty(file: Arc<LineFile>) -> Self {
         Self { file, frames: Vec::new(), time_ns: (u64::MAX, 0), rows_max: 0 }

@@ -15,7 +15,7 @@ use crate::{
 const TRACES_BETWEEN: usize = if cfg!(debug_assertions) { 4 } else { 64 };
 
 /// Rows of one row group.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub struct SegmentPart {
     pub(super) group: usize,
     pub(super) rows: Range<u32>,
