@@ -14,6 +14,7 @@ mod disk_full;
 #[allow(dead_code, reason = "the torture uses all of it")]
 mod disk_image;
 mod filelog;
+mod filelog_faults;
 mod fixture;
 mod following;
 mod happy;

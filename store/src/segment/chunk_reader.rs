@@ -101,9 +101,9 @@ impl<'a> ChunkReader<'a> {
         self.in_file[column]
     }
 
-    /// Whether a column is one of ids, read as a field.
-    pub(super) fn is_id_as_field(&self, column: usize) -> bool {
-        column >= self.table.len() && self.in_file[..self.table.len()].contains(&self.in_file[column])
+    /// Whether a column is another one before it, read under a second name.
+    pub(super) fn is_shared(&self, column: usize) -> bool {
+        column >= self.table.len() && self.in_file[..column].contains(&self.in_file[column])
     }
 
     /// The bytes of a chunk, of which every page has its checksum.

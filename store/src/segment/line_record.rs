@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use weir_proto::otlp::messages::{
-    common::v1::{AnyValue, InstrumentationScope, any_value::Value},
+    common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value},
     logs::v1::LogRecord,
     resource::v1::Resource,
 };
 
 use super::{
-    SegmentError,
+    SegmentError, body_end,
     chunk_reader::{Block, ChunkReader},
     json::{self, BadJson},
     record::{ROWS_AT_ONCE, attribute, shared, text},
@@ -26,6 +26,7 @@ struct Draft {
     time_ns: u64,
     body: Option<String>,
     body_is_json: bool,
+    message_at: Option<usize>,
     defects: u64,
     resource: Resource,
     scope: InstrumentationScope,
@@ -59,7 +60,15 @@ pub(super) fn read(
         while next_body < bodies.len()
             && let Some(draft) = drafts.get_mut((bodies.row(next_body) - first) as usize)
         {
-            draft.body = Some(text(bodies.bytes(next_body)).map_err(|error| damaged("body", error))?);
+            let body = text(bodies.bytes(next_body)).map_err(|error| damaged("body", error))?;
+            if let Some(place) = draft.message_at {
+                let text = body.get(place..).ok_or_else(|| {
+                    SegmentError::damaged(format!("row group {group}, column message_at: beyond the body"))
+                })?;
+                let value = Some(AnyValue { value: Some(Value::StringValue(text.to_owned())) });
+                draft.line.attributes.push(KeyValue { key: body_end::KEY.to_owned(), value, ..KeyValue::default() });
+            }
+            draft.body = Some(body);
             next_body += 1;
         }
         for draft in drafts {
@@ -96,6 +105,7 @@ impl Draft {
             lines::SPAN_ID => line.span_id = column.word(at).to_le_bytes().to_vec(),
             lines::SEVERITY_NUMBER => line.severity_number = column.word(at) as i32,
             lines::SEVERITY_TEXT => line.severity_text = text(column.bytes(at))?,
+            lines::MESSAGE_AT => self.message_at = Some(column.word(at) as usize),
             lines::BODY_IS_JSON => self.body_is_json = column.word(at) != 0,
             lines::EVENT_NAME => line.event_name = text(column.bytes(at))?,
             lines::FLAGS => line.flags = column.word(at) as u32,

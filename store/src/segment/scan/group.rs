@@ -21,9 +21,9 @@ use crate::{
         request::{ReadBounds, ScanColumn, ScanRequest},
         span::Place,
     },
-    columns::{Column, Values},
+    columns::{Column, Kind, Values},
     segment::{
-        Segment, SegmentError,
+        Segment, SegmentError, body_end,
         chunk_reader::ChunkReader,
         json_entry,
         schema::{BODY_PREFIX, ITEM_PREFIX, RESOURCE_PREFIX, Table, fixed, lines},
@@ -323,7 +323,8 @@ impl<'a> GroupRows<'a> {
             (is_own && wanted(key)).then_some((number, spec, key))
         });
         let columns: Vec<_> = columns.collect();
-        if columns.is_empty() && (!has_others || self.reader.is_empty(self.group, residual)) {
+        let has_ends = place != Place::Resource && wanted(body_end::KEY) && body_end::is_in(self.segment);
+        if columns.is_empty() && !has_ends && (!has_others || self.reader.is_empty(self.group, residual)) {
             return Ok(Column::sparse_bytes());
         }
         let mut entries: Vec<Vec<(Vec<u8>, Vec<u8>)>> = vec![Vec::new(); self.rows.len() as usize];
@@ -333,6 +334,14 @@ impl<'a> GroupRows<'a> {
                 let mut text = Vec::new();
                 write_json(spec.kind, &column, at, &mut text);
                 entries[column.row(at) as usize].push((attribute::quoted(key), text));
+            }
+        }
+        if has_ends {
+            let ends = body_end::read(self.reader, self.group, self.rows)?;
+            for at in 0..ends.len() {
+                let mut text = Vec::new();
+                write_json(Kind::Text, &ends, at, &mut text);
+                entries[ends.row(at) as usize].push((attribute::quoted(body_end::KEY), text));
             }
         }
         let others = if has_others { self.fixed(residual)? } else { Column::sparse_bytes() };

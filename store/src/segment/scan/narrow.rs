@@ -446,7 +446,7 @@ impl<'a> Narrowing<'a> {
 
     /// False when a column is of a field of bodies, and the filter over their words says that it is none of the texts.
     fn words_allow_value(&self, column: usize, texts: &[String]) -> Result<bool, SegmentError> {
-        if !self.reader.specs[column].name.starts_with(BODY_PREFIX) {
+        if !self.reader.specs[column].name.starts_with(BODY_PREFIX) && !self.reader.is_shared(column) {
             return Ok(true);
         }
         self.body_words_allow(&texts.iter().map(String::as_str).collect::<Vec<_>>())

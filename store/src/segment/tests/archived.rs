@@ -28,12 +28,14 @@ use crate::{
     verdict::kept::POLICY_ATTRIBUTE,
 };
 
-fn archive(folder: &Path, segment: Segment) -> Segment {
+/// The archive's copy of a segment, whose rows are elsewhere.
+pub(super) fn archive(folder: &Path, segment: Segment) -> Segment {
+    let file = segment.table().file;
     let parent = folder.join("archive");
     std::fs::create_dir_all(&parent).expect("a folder");
     let path = write_archived(&Disk::default(), &parent, &Arc::new(segment), 1, &|| false).expect("written");
-    let object = InMemory(std::fs::read(path.join("spans.parquet")).expect("there"));
-    std::fs::remove_file(path.join("spans.parquet")).expect("removed");
+    let object = InMemory(std::fs::read(path.join(file)).expect("there"));
+    std::fs::remove_file(path.join(file)).expect("removed");
     Segment::open_archived(&path, Arc::new(object)).expect("opened")
 }
 

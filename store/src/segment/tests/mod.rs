@@ -2,6 +2,7 @@
 
 mod archived;
 mod bodies_back;
+mod body_ends;
 pub(crate) mod colliding;
 mod damage;
 mod figures;
