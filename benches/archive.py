@@ -290,11 +290,11 @@ def archive(args, folder, proxy):
     # Neighbours that are old become one first: what that takes is not the uploader's.
     proxy.closed = True
     weir = Weir(args.weir, folder, proxy, {"age": "1s"})
-    merges, since = -1, time.time()
-    while time.time() - since < 8:
-        now = weir.metric("weir_merges_total") + weir.cpu_s() // 2
-        if now != merges:
-            merges, since = now, time.time()
+    cpu_s, since = -1, time.time()
+    while time.time() - since < 10:
+        now = weir.cpu_s("weir-merge")
+        if now != cpu_s:
+            cpu_s, since = now, time.time()
         time.sleep(0.5)
     weir.stop()
     proxy.closed = False
