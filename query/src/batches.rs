@@ -26,6 +26,9 @@ pub(crate) trait Batches: Sync {
     /// The rows of a part, by its position. May block on files.
     fn read(&self, part: usize) -> RecordBatch;
 
+    /// See [`Scan::identity`].
+    fn identity(&self) -> u64;
+
     /// Whether something could not be read so far.
     fn is_partial(&self) -> bool;
 }
@@ -53,6 +56,10 @@ impl Batches for Scan {
 
     fn read(&self, part: usize) -> RecordBatch {
         Scan::read(self, &self.parts()[part])
+    }
+
+    fn identity(&self) -> u64 {
+        Scan::identity(self)
     }
 
     fn is_partial(&self) -> bool {

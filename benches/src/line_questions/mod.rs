@@ -12,7 +12,11 @@ use anyhow::ensure;
 use http::StatusCode;
 use tokio::time::Instant;
 
-pub use self::{pace::pace, truth::truth};
+pub(crate) use self::fill::at_rest;
+pub use self::{
+    pace::{Pace, pace},
+    truth::truth,
+};
 use self::{
     questions::{Question, questions},
     victoria_logs::VictoriaLogs,

@@ -1,6 +1,6 @@
 //! Sends lines at a rate that does not wait for answers: how long acks take, and how long until a line is found after its ack.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
@@ -11,7 +11,10 @@ use super::{BATCH, SEED, questions::escaped, start};
 use crate::{
     client::Http1,
     lines::{LineForm, Lines},
+    load::{Load, Plan, Quantiles, Record, probe_visible},
     process,
+    query::Query,
+    shop::Traffic,
 };
 
 /// Different batches that are sent over and over.
@@ -20,15 +23,32 @@ const BATCHES: u64 = 64;
 const BATCHES_PER_LOOK: u64 = 50;
 /// Where the numbers of lines begin that are looked for.
 const LOOKED_FOR: u64 = 1 << 32;
+/// Shapes of traces.
+const TEMPLATES: usize = 64;
+/// Between two probes of spans, and their seed.
+const PROBE_EVERY: Duration = Duration::from_millis(25);
+const PROBE_SEED: u64 = 8;
 /// Longest wait until a line is found.
 const FOUND_MAX: Duration = Duration::from_secs(10);
 
-/// Starts a server and sends it so many OTLP lines a second, in requests of a thousand.
+/// What is sent in a second, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Lines.
+    pub lines: u64,
+    /// Spans beside them.
+    pub spans: u32,
+    /// How long.
+    pub seconds: u64,
+}
+
+/// Starts a server and sends it so many OTLP lines a second, in requests of a thousand; and spans by OTLP/gRPC beside them, if any.
 ///
 /// # Errors
 ///
 /// When the server does not work, refuses lines, or does not find one.
-pub async fn pace(weir: &Path, folder: &Path, rate: u64, seconds: u64) -> anyhow::Result<()> {
+pub async fn pace(weir: &Path, folder: &Path, pace: Pace) -> anyhow::Result<()> {
+    let Pace { lines: rate, spans, seconds } = pace;
     let folder = tempfile::Builder::new().prefix("weir-pace-").tempdir_in(folder)?;
     let server = start(weir, folder.path()).await?;
     let base_ns = Clock::system().now_ns() - 3600 * SECOND_NS;
@@ -36,6 +56,7 @@ pub async fn pace(weir: &Path, folder: &Path, rate: u64, seconds: u64) -> anyhow
         .map(|batch| Lines::new(SEED).batch(batch, BATCH, base_ns + batch * SECOND_NS, LineForm::Otlp).0.into())
         .collect();
     let (http, query) = (Arc::new(Http1::new(server.http)), Arc::new(Http1::new(server.query)));
+    let beside = tokio::spawn(spans_beside(server.grpc, server.query, spans, seconds));
     let (begun, before_s) = (Instant::now(), process::cpu_s(server.pid()).context("it runs")?);
     let mut sent = JoinSet::new();
     for number in 0..rate * seconds / BATCH {
@@ -65,6 +86,9 @@ pub async fn pace(weir: &Path, folder: &Path, rate: u64, seconds: u64) -> anyhow
         acks.push(ack);
         founds.extend(found);
     }
+    if let Some((acks, visible)) = beside.await?? {
+        println!("{spans} spans a second: ack {acks}, visible after the ack {visible}");
+    }
     let took_s = begun.elapsed().as_secs_f64();
     let cpu_s = process::cpu_s(server.pid()).context("it runs")? - before_s;
     println!(
@@ -75,6 +99,27 @@ pub async fn pace(weir: &Path, folder: &Path, rate: u64, seconds: u64) -> anyhow
     );
     server.stop(Duration::from_secs(60)).await?;
     Ok(())
+}
+
+/// Spans at a rate: how long their acks take, and how long after it a trace is there.
+async fn spans_beside(
+    grpc: SocketAddr,
+    query: SocketAddr,
+    rate: u32,
+    seconds: u64,
+) -> anyhow::Result<Option<(Quantiles, Quantiles)>> {
+    if rate == 0 {
+        return Ok(None);
+    }
+    let duration = Duration::from_secs(seconds);
+    let traffic = Arc::new(Traffic::new(SEED, BATCH as usize, TEMPLATES));
+    let plan = Plan { rate: Some(f64::from(rate)), duration: Some(duration), ..Plan::new(grpc) };
+    let query = Query::new(query);
+    let probe = probe_visible(grpc, &query, PROBE_SEED, PROBE_EVERY, Instant::now() + duration);
+    let load = Load::run(plan, traffic, Arc::new(Record::new(0)), 0);
+    let (report, (visible, _)) = tokio::try_join!(load, probe)?;
+    ensure!(report.acked == report.sent, "{} of {} spans were refused", report.sent - report.acked, report.sent);
+    Ok(Some((report.latency, visible)))
 }
 
 async fn send(http: &Http1, body: bytes::Bytes) -> anyhow::Result<()> {

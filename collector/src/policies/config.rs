@@ -149,14 +149,20 @@ impl<'de> Visitor<'de> for PoliciesVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<PolicyConfig>, A::Error> {
         let mut policies: Vec<PolicyConfig> = Vec::new();
+        // Said last, so that whatever is wrong with single policies is said before.
+        let mut twice = None;
         while let Some(policy) = seq.next_element::<PolicyConfig>()? {
             if policies.iter().any(|known| known.name == policy.name) {
-                return Err(de::Error::custom(format!("two policies named `{}`", policy.name)));
+                twice.get_or_insert(policy.name);
+                continue;
             }
             if policies.len() == POLICIES_MAX {
                 return Err(de::Error::custom(format!("more than {POLICIES_MAX} policies in one list")));
             }
             policies.push(policy);
+        }
+        if let Some(name) = twice {
+            return Err(de::Error::custom(format!("two policies named `{name}`")));
         }
         if policies.is_empty() {
             return Err(de::Error::custom("at least one policy is needed"));

@@ -1,6 +1,9 @@
 //! Batches made of rows, for tests: the columns that scans for calls ask for, as the store types them.
 
-use std::sync::Arc;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use arrow_array::{
     ArrayRef, DictionaryArray, FixedSizeBinaryArray, Float64Array, Int32Array, Int64Array, RecordBatch,
@@ -59,6 +62,12 @@ impl Batches for HeldBatches {
 
     fn read(&self, part: usize) -> RecordBatch {
         self.batches[part].clone()
+    }
+
+    fn identity(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        format!("{:?}", self.batches).hash(&mut hasher);
+        hasher.finish()
     }
 
     fn is_partial(&self) -> bool {

@@ -1,6 +1,10 @@
 //! Which attributes spans have, and their frequent values: counted over a sample of the newest.
 
-use std::{collections::HashMap, fmt, time::Instant};
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    time::Instant,
+};
 
 use arrow_array::{
     Array, RecordBatch,
@@ -15,6 +19,7 @@ use weir_store::{Place, ScanColumn};
 
 use super::{
     durations::Durations,
+    parallel,
     plan::{KINDS, Plan, STATUSES},
     red::Scans,
     texts::Texts,
@@ -105,7 +110,10 @@ pub(crate) fn count(
     let batches = scan(plan.request(&wanted)).split(PART_ROWS);
     let parts = batches.parts_rows_max().len();
     let of_part = spans_max.div_ceil(parts.clamp(1, PARTS_MIN));
-    for part in spread(parts) {
+    let (order, mut read) = (spread(parts).collect::<Vec<_>>(), VecDeque::new());
+    // Read together, added one after the other: the sample does not depend on who is first.
+    let mut chunks = order.chunks(parallel::threads(parts));
+    for _ in &order {
         let left = spans_max.saturating_sub(counts.spans as usize);
         if left == 0 {
             counts.is_sample = true;
@@ -115,7 +123,10 @@ pub(crate) fn count(
             counts.is_late = true;
             break;
         }
-        let batch = batches.read(part);
+        if read.is_empty() {
+            read.extend(parallel::read(batches.as_ref(), chunks.next().unwrap_or_default()));
+        }
+        let Some(batch) = read.pop_front() else { break };
         let mut passing = plan.passing(&batch, wanted.len());
         if let Some(without) = without {
             let passing = passing.get_or_insert_with(|| vec![true; batch.num_rows()]);

@@ -28,6 +28,16 @@ pub(crate) async fn drawn(text: &str, sealed: bool) -> HeldStore {
 pub(crate) async fn rows(rows: Vec<SpanRecord>, sealed: bool) -> HeldStore {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = Store::open(options(&folder), None, Clock::fixed(T0)).await.expect("opens");
+    append(&store, rows).await;
+    if sealed {
+        store.roll().await;
+        until_sealed(&store).await;
+    }
+    HeldStore { store, _folder: folder }
+}
+
+/// Adds these spans, a request for each trace.
+pub(crate) async fn append(store: &Store, rows: Vec<SpanRecord>) {
     let mut by_trace: BTreeMap<Vec<u8>, Vec<ResourceSpans>> = BTreeMap::new();
     for mut row in rows {
         let threshold = row.span.attributes.iter().position(|attribute| attribute.key == "th");
@@ -51,9 +61,4 @@ pub(crate) async fn rows(rows: Vec<SpanRecord>, sealed: bool) -> HeldStore {
     for (_, spans) in by_trace {
         store.append_traces(batch_of(spans)).await.expect("appended");
     }
-    if sealed {
-        store.roll().await;
-        until_sealed(&store).await;
-    }
-    HeldStore { store, _folder: folder }
 }

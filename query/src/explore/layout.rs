@@ -46,8 +46,8 @@ pub(crate) struct LaidSpan {
     pub(crate) status: i32,
     pub(crate) flags: u16,
     pub(crate) adjusted_count: f64,
-    /// What the reader looked for is in it.
-    pub(crate) is_match: bool,
+    /// Its number in the order of reading.
+    pub(crate) read: u32,
 }
 
 /// Names, numbered as they come.
@@ -77,6 +77,10 @@ pub(crate) struct Draft {
     pub(crate) operations: Names,
     /// That kept it, if one did.
     pub(crate) policy: Option<String>,
+    /// The scan's parts that were read, and rows of each.
+    parts: Vec<(usize, usize)>,
+    /// Rows that were sent before: their numbers in the order of reading, and those of the rows that they are.
+    resent: Vec<(u32, u32)>,
 }
 
 /// A trace in the order of its rows.
@@ -92,16 +96,18 @@ pub(crate) struct Layout {
     pub(crate) services: Vec<String>,
     pub(crate) operations: Vec<String>,
     pub(crate) policy: Option<String>,
+    /// The scan's parts that were read, and rows of each.
+    pub(crate) parts: Vec<(usize, usize)>,
+    /// The row of each span that was read, in the order of reading.
+    pub(crate) row_of_read: Vec<u32>,
     /// The first start and the last end, Unix ns.
     pub(crate) start_ns: u64,
     pub(crate) end_ns: u64,
 }
 
-const WANTED: usize = 13;
-
-/// A scan for a trace; `more` columns follow for [`Draft::add`]'s `finds`.
-pub(crate) fn request(id: TraceId, more: &[ScanColumn]) -> ScanRequest {
-    let mut columns = vec![
+/// What a layout is made of.
+pub(crate) fn columns() -> Vec<ScanColumn> {
+    vec![
         ScanColumn::SpanId,
         ScanColumn::ParentSpanId,
         ScanColumn::StartTime,
@@ -116,17 +122,19 @@ pub(crate) fn request(id: TraceId, more: &[ScanColumn]) -> ScanRequest {
         ScanColumn::Events,
         ScanColumn::Links,
         attribute_column(POLICY_ATTRIBUTE),
-    ];
-    columns.extend_from_slice(more);
+    ]
+}
+
+/// A scan for a trace.
+pub(crate) fn request(id: TraceId, columns: Vec<ScanColumn>) -> ScanRequest {
     ScanRequest { columns, filter: ScanFilter { trace_ids: Some(vec![id]), ..ScanFilter::default() } }
 }
 
-/// What is asked of a batch: which of its rows are a match; columns that were asked for begin at the position given.
-pub(crate) type Finds<'a> = &'a dyn Fn(&RecordBatch, usize) -> Vec<bool>;
-
 impl Draft {
-    /// Adds a batch's spans.
-    pub(crate) fn add(&mut self, batch: &RecordBatch, finds: Option<Finds<'_>>) {
+    /// Adds the spans of a part: a batch of [`columns`].
+    pub(crate) fn add(&mut self, part: usize, batch: &RecordBatch) {
+        let first_read = self.spans.len() as u32;
+        self.parts.push((part, batch.num_rows()));
         let ids: &FixedSizeBinaryArray = batch.column(0).as_fixed_size_binary();
         let parents: &FixedSizeBinaryArray = batch.column(1).as_fixed_size_binary();
         let starts = batch.column(2).as_primitive::<TimestampNanosecondType>().values();
@@ -138,12 +146,11 @@ impl Draft {
         let states = Texts::of(batch.column(9));
         let weights: &Float64Array = batch.column(10).as_primitive::<Float64Type>();
         let (events, links, policies) =
-            (Texts::of(batch.column(11)), Texts::of(batch.column(12)), Texts::of(batch.column(WANTED)));
+            (Texts::of(batch.column(11)), Texts::of(batch.column(12)), Texts::of(batch.column(13)));
         let of_service = Self::numbers(&services, batch.num_rows(), &mut self.services);
         let of_operation = Self::numbers(&names, batch.num_rows(), &mut self.operations);
         let has_exception: Vec<bool> =
             (0..events.codes() as u32).map(|code| events.of_code(code).contains(r#""name":"exception""#)).collect();
-        let matches = finds.map(|finds| finds(batch, WANTED + 1));
         for row in 0..batch.num_rows() {
             let (start_ns, duration_ns) = (starts[row].max(0) as u64, durations[row].max(0) as u64);
             let mut flags = 0;
@@ -169,7 +176,7 @@ impl Draft {
                 status: statuses[row],
                 flags,
                 adjusted_count: if weights.is_null(row) { 1.0 } else { weights.value(row) },
-                is_match: matches.as_ref().is_some_and(|matches| matches[row]),
+                read: first_read + row as u32,
             });
             if self.policy.is_none() {
                 self.policy = policies.text(row).map(str::to_owned);
@@ -191,6 +198,7 @@ impl Draft {
 
     /// Lays out what was read; what was sent twice is one row.
     pub(crate) fn lay_out(mut self) -> Layout {
+        let reads = self.spans.len();
         self.sort();
         let mut ids = self.ids();
         if !ids.are_unique() {
@@ -206,7 +214,8 @@ impl Draft {
             rows[span as usize] = row;
         }
         let shared = shared_ids(&ids, nodes.len());
-        let mut layout = Layout { policy: self.policy, ..Layout::default() };
+        let mut layout = Layout { policy: self.policy, parts: self.parts, ..Layout::default() };
+        layout.row_of_read = vec![0; reads];
         for &span in &order {
             let node = &nodes[span as usize];
             let parent = tree.parent(span);
@@ -224,6 +233,10 @@ impl Draft {
             layout.parents.push(parent_row);
             layout.times.push(times[span as usize]);
             layout.spans.push(laid);
+        }
+        (0..).zip(&layout.spans).for_each(|(row, span)| layout.row_of_read[span.read as usize] = row);
+        for (again, first) in self.resent {
+            layout.row_of_read[again as usize] = layout.row_of_read[first as usize];
         }
         layout.descendants = vec![0; order.len()];
         for row in (0..order.len()).rev() {
@@ -266,7 +279,7 @@ impl Draft {
                 let LaidSpan { node, id, service, operation, status, .. } = &span;
                 let twin = (*id, node.start_ns, node.end_ns, *service, *operation, (node.kind, *status));
                 if let Some(&at) = twins.get(&twin) {
-                    folded[at].is_match |= span.is_match;
+                    self.resent.push((span.read, folded[at].read));
                     if span.flags & flag::PENDING == 0 {
                         folded[at].flags &= !flag::PENDING;
                         folded[at].adjusted_count = span.adjusted_count;
@@ -282,6 +295,12 @@ impl Draft {
 }
 
 impl Layout {
+    /// Bytes that it takes, about.
+    pub(crate) fn bytes(&self) -> u64 {
+        let of_row = size_of::<LaidSpan>() + size_of::<SpanTime>() + size_of::<Option<u32>>() + 2 * size_of::<u32>();
+        (self.spans.len() * of_row + self.row_of_read.len() * size_of::<u32>()) as u64
+    }
+
     /// The rows of each span id, in order.
     pub(crate) fn rows_of(&self, id: SpanId) -> Vec<u32> {
         (0..).zip(&self.spans).filter(|(_, span)| span.node.id == Some(id)).map(|(row, _)| row).collect()

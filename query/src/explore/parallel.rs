@@ -26,6 +26,18 @@ pub(crate) fn threads(parts: usize) -> usize {
     thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX).min(parts.max(1))
 }
 
+/// Reads these parts, a thread each.
+pub(crate) fn read(batches: &dyn Batches, parts: &[usize]) -> Vec<RecordBatch> {
+    thread::scope(|scope| {
+        let others: Vec<_> = parts.iter().skip(1).map(|&part| scope.spawn(move || batches.read(part))).collect();
+        let first = parts.first().map(|&part| batches.read(part));
+        // A panic in one is a panic of the query, as it would be on its own thread.
+        let others =
+            others.into_iter().map(|read| read.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        first.into_iter().chain(others).collect()
+    })
+}
+
 /// Reads the newest parts first and adds each to the state of a thread, until there are no more, `add` has enough, or the deadline comes.
 pub(crate) fn fold<S: Send>(
     batches: &dyn Batches,

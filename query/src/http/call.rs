@@ -14,6 +14,7 @@ use super::{
     about::About,
     allowance::{Allowance, Holding},
     answer::Failure,
+    laid_traces::LaidTraces,
     loki::LogqlConfig,
     view::View,
 };
@@ -49,6 +50,8 @@ pub(super) struct Call {
     pub(super) allowance: Allowance,
     /// What this one's rows take of that.
     pub(super) rows: RefCell<Holding>,
+    /// Large traces that were laid out a moment ago.
+    pub(super) laid_traces: LaidTraces,
     /// The process.
     pub(super) about: Arc<About>,
     /// What the view that it reads could not read.
@@ -79,6 +82,11 @@ impl Call {
             Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
             Some(_) => Err(Failure::BadRequest(format!("parameter '{name}' is neither true nor false"))),
         }
+    }
+
+    /// `limit` of Jaeger: 0 is as good as none there.
+    pub(super) fn limit_of_jaeger(&self, default: usize) -> Result<usize, Failure> {
+        if self.first("limit") == Some("0") { Ok(default.min(self.traces_max)) } else { self.limit(default) }
     }
 
     /// `limit`: traces to answer with, at most `query.traces_max`.

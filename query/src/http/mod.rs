@@ -19,6 +19,7 @@ mod host;
 mod index;
 mod jaeger;
 mod jaeger_v3;
+mod laid_traces;
 mod loki;
 mod metrics;
 pub(crate) mod moment;

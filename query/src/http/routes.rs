@@ -24,7 +24,9 @@ use super::{
     call::Call,
     form,
     gate::{Gate, run_short},
-    health, host, index, jaeger, jaeger_v3, loki, metrics,
+    health, host, index, jaeger, jaeger_v3,
+    laid_traces::LaidTraces,
+    loki, metrics,
     mount::{Mount, MountKind},
     prometheus,
     site::Site,
@@ -310,6 +312,7 @@ pub(super) struct App {
     pub(super) authenticate: Authenticate,
     pub(super) gate: Gate,
     pub(super) allowance: Allowance,
+    pub(super) laid_traces: LaidTraces,
     pub(super) engine: Arc<Engine>,
     pub(super) clock: Clock,
     pub(super) config: Arc<QueryConfig>,
@@ -498,6 +501,7 @@ async fn answer(
     let waiting = Arc::new(());
     let client = Some(Arc::downgrade(&waiting));
     let (source, allowance) = (Arc::clone(&app.source), app.allowance.clone());
+    let laid_traces = app.laid_traces.clone();
     let run = move |deadline| {
         let rows = allowance.rows().into();
         let call = Call {
@@ -515,6 +519,7 @@ async fn answer(
             trace_rows_max,
             allowance,
             rows,
+            laid_traces,
             about,
             missing: Default::default(),
         };
@@ -522,7 +527,8 @@ async fn answer(
             Ok(mut answer) => {
                 answer.missing = call.missing();
                 answer.partial |= !answer.missing.is_empty();
-                Ok(answer.coded(coding))
+                call.let_rows_go();
+                Ok(answer.held(&call.allowance)?.coded(coding))
             }
             // Nothing is there because of it: in the same words.
             Err(Failure::Read(ReadError::Damaged(what))) if !call.missing().is_empty() => {

@@ -16,6 +16,7 @@ use super::{
     allowance::Allowance,
     gate::Gate,
     guests::Guests,
+    laid_traces::LaidTraces,
     routes::{App, router},
 };
 use crate::sql::engine::Engine;
@@ -39,6 +40,7 @@ pub async fn start(
         authenticate,
         gate: Gate::new(config),
         allowance: Allowance::of(config),
+        laid_traces: LaidTraces::new(config.laid_traces_bytes_max as u64),
         engine: Arc::new(Engine::start(config.sql.clone(), spill_folder)?),
         clock: Clock::system(),
         config: Arc::new(config.clone()),

@@ -29,7 +29,7 @@ pub(super) fn in_words(error: &DataFusionError) -> String {
     let message = error.find_root().strip_backtrace();
     let message = without_syntax_tree(without_kinds(&message));
     // A function's own refusal is wrapped into one for its types, which knows less.
-    let known = [arguments, ungrouped, computed, compared, condition, cast];
+    let known = [arguments, ungrouped, computed, compared, condition, cast, field, ambiguous, unnested];
     let words = known.iter().find_map(|known| known(message));
     words.unwrap_or_else(|| types(message.split(BUG_REPORT).next().unwrap_or_default()))
 }
@@ -87,6 +87,31 @@ fn cast(message: &str) -> Option<String> {
     let is_cast = message.starts_with("Cannot cast string '") || message.starts_with("Cannot cast value '");
     let advice = "TRY_CAST(… AS …), or attr_num(…), gives null for what is none";
     is_cast.then(|| format!("{}; {advice}", types(message)))
+}
+
+/// A name that only the planner could tell to be none.
+fn field(message: &str) -> Option<String> {
+    let rest = message.strip_prefix("No field named ")?;
+    let (name, near) = match rest.split_once(". Did you mean '") {
+        Some((name, near)) => (name, near.split_once('\'').map(|(near, _)| near)),
+        None => (rest.split_once(".\n").map_or_else(|| rest.trim_end_matches('.'), |(name, _)| name), None),
+    };
+    Some(match near {
+        Some(near) => format!("there is no column {name}; did you mean {near}?"),
+        None => format!(
+            "there is no column {name} here: what AS names is known in GROUP BY, HAVING and ORDER BY, not in WHERE"
+        ),
+    })
+}
+
+fn ambiguous(message: &str) -> Option<String> {
+    let name = message.strip_prefix("Ambiguous reference to unqualified field ")?;
+    Some(format!("column {name} is in more than one of the tables: write of which, as in spans.{name}"))
+}
+
+fn unnested(message: &str) -> Option<String> {
+    let is_unnest = message.starts_with("unnest() can only be applied to");
+    is_unnest.then(|| "unnest takes a list: events, links and attributes are texts of JSON".to_owned())
 }
 
 /// A function that was given what it does not take.
@@ -184,6 +209,27 @@ mod tests {
             assert_eq!(types(text), words);
         }
         assert_eq!(kinds("y: Float64, x: Numeric(1), String(1), Time64(ns))"), "y: number, x: number, text, time)");
+    }
+
+    #[test]
+    fn names_that_only_the_planner_knows() {
+        for (message, words) in [
+            (
+                "No field named svc.\nValid fields are spans.name.",
+                "there is no column svc here: what AS names is known in GROUP BY, HAVING and ORDER BY, not in WHERE",
+            ),
+            (
+                "No field named traceid. Did you mean 'spans.trace_id'?\nValid fields are spans.name.",
+                "there is no column traceid; did you mean spans.trace_id?",
+            ),
+            (
+                "Ambiguous reference to unqualified field name",
+                "column name is in more than one of the tables: write of which, as in spans.name",
+            ),
+        ] {
+            let error = DataFusionError::Plan(format!("Schema error: {message}"));
+            assert_eq!(in_words(&error), words);
+        }
     }
 
     #[test]

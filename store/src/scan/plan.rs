@@ -1,6 +1,10 @@
 //! Plans a scan over a snapshot, and reads its parts.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::{
+    cmp::Reverse,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use arrow_array::RecordBatch;
 use weir_proto::{Signal, TenantId};
@@ -12,7 +16,7 @@ use crate::{
         request::{ReadBounds, ScanColumn, ScanRequest},
     },
     segment::{NarrowedRows, SegmentError, SegmentPart},
-    snapshot::{asked::Snapshot, stored::StoredSegment, unread::Unread},
+    snapshot::{asked::Snapshot, kind::SegmentKind, stored::StoredSegment, unread::Unread},
 };
 
 /// A planned scan. What it reads lives as long as it does.
@@ -185,6 +189,23 @@ impl Scan {
         let parts = (0..).zip(lines).map(part).collect();
         let (counts, missing) = Default::default();
         Self { signal: Signal::Logs, request, parts, pruned: Pruned::default(), counts, missing }
+    }
+
+    /// Scans of one process with one filter and the same of these read the same rows in the same order. No two others have it but by a
+    /// chance of 2⁻⁶⁴.
+    pub fn identity(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for part in self.parts.iter() {
+            match &part.source {
+                PartSource::Segment(segment, part) => {
+                    segment.segment_id().hash(&mut hasher);
+                    part.hash(&mut hasher);
+                }
+                PartSource::Head(part) => part.identify(&mut hasher),
+                PartSource::HeadLines(part) => part.identify(&mut hasher),
+            }
+        }
+        hasher.finish()
     }
 
     /// The same rows with other columns; what is counted is counted together.

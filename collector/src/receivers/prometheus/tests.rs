@@ -275,7 +275,8 @@ fn passwords_of_probed_targets_are_not_shown() {
     let shown = "https://user:xxxxx@host:8443/path?q=a@b";
     assert_eq!((populated.labels.get("instance"), populated.labels.get("site")), (Some(shown), Some(shown)));
     assert!(populated.discovered.values().all(|value| !value.contains("cret")), "{:?}", populated.discovered);
-    for plain in ["host:80", "https://user@host/", "http://host/a:b@c", "a:b@c", ""] {
+    assert_eq!(without_password("user:se:cr@et@host:80/a@b"), "user:xxxxx@host:80/a@b", "as one of http");
+    for plain in ["host:80", "https://user@host/", "http://host/a:b@c", "host/a:b@c", "user@host:80", "a: b@c", ""] {
         assert_eq!(without_password(plain), plain);
     }
 }

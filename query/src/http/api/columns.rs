@@ -1,6 +1,9 @@
 //! `/api/v1/trace/{id}/columns`: one trace as columns in the order of a waterfall, a window of rows at a time.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use serde::Serialize;
 use weir_proto::{
@@ -115,21 +118,27 @@ pub(in crate::http) fn columns(call: &Call, view: &dyn View) -> Result<Answer, F
         Some(text) => text.parse().map_err(|_| Failure::BadRequest("parameter 'row' is not a number".into()))?,
     };
     let rows_max = number(call, "rows", ROWS_MAX, ROWS_MAX)?;
-    let Laid { mut layout, left_out, mut is_damaged, mut because } = laid(call, view, &[], None)?;
-    let TraceLines { rows: mut lines, is_damaged: lines_damaged } = view.lines(&call.tenant, id, LINES_MAX + 1)?;
+    let Laid { layout, left_out, mut is_damaged, mut because } = laid(call, view)?;
+    let room = &mut |bytes| call.has_room(bytes);
+    let TraceLines { rows: mut lines, is_damaged: lines_damaged, is_cut } =
+        view.lines(&call.tenant, id, None, LINES_MAX + 1, room)?;
     is_damaged |= lines_damaged;
+    because.add(is_cut, "query.answer_bytes_max");
     because.damaged(is_damaged, call);
     if layout.spans.is_empty() && lines.is_empty() {
         return Err(nothing(call, left_out, is_damaged));
     }
-    let logs_left_out = lines.len().saturating_sub(LINES_MAX);
+    let logs_left_out = lines.len().saturating_sub(LINES_MAX).max(usize::from(is_cut));
     lines.truncate(LINES_MAX);
-    if layout.spans.is_empty() {
+    let (start_ns, end_ns) = match layout.spans.is_empty() {
+        false => (layout.start_ns, layout.end_ns),
         // A trace of lines alone begins with the first of them.
-        layout.start_ns = lines.iter().map(|line| line.time_ns).min().unwrap_or(0);
-        layout.end_ns = lines.iter().map(|line| line.time_ns).max().unwrap_or(0);
-    }
-    let logs = beside(&lines, &mut layout);
+        true => (
+            lines.iter().map(|line| line.time_ns).min().unwrap_or(0),
+            lines.iter().map(|line| line.time_ns).max().unwrap_or(0),
+        ),
+    };
+    let logs = beside(&lines, &layout, start_ns);
     let (errors, errors_left_out) = errors(&layout);
     let first = usize::min(first, layout.spans.len());
     let rows = rows_max.min(layout.spans.len() - first);
@@ -137,8 +146,8 @@ pub(in crate::http) fn columns(call: &Call, view: &dyn View) -> Result<Answer, F
     let first_span = layout.spans.first();
     let body = Body {
         trace_id: id.to_string(),
-        start_ns: layout.start_ns.to_string(),
-        duration_ns: layout.end_ns - layout.start_ns,
+        start_ns: start_ns.to_string(),
+        duration_ns: end_ns - start_ns,
         spans: layout.spans.len(),
         row: first,
         rows,
@@ -155,7 +164,7 @@ pub(in crate::http) fn columns(call: &Call, view: &dyn View) -> Result<Answer, F
         errors,
         errors_left_out,
         depth_max: layout.depths.iter().copied().max().unwrap_or(0),
-        columns: Columns::of(&layout, first..first + rows),
+        columns: Columns::of(&layout, first..first + rows, &logs.row),
         logs,
         logs_left_out,
         overview: is_window.then(|| Overview::of(&layout)),
@@ -197,8 +206,8 @@ fn services(layout: &Layout) -> Vec<ServiceBody<'_>> {
     services
 }
 
-/// The lines at their spans, which are marked.
-fn beside(lines: &[LineRecord], layout: &mut Layout) -> Lines {
+/// The lines at their spans.
+fn beside(lines: &[LineRecord], layout: &Layout, start_ns: u64) -> Lines {
     let mut rows: HashMap<SpanId, u32> = HashMap::new();
     let wanted: HashSet<SpanId> = lines.iter().filter_map(|line| SpanId::from_wire(&line.line.span_id)).collect();
     if !wanted.is_empty() {
@@ -211,11 +220,8 @@ fn beside(lines: &[LineRecord], layout: &mut Layout) -> Lines {
     let mut shown = Lines::default();
     for record in lines {
         let row = SpanId::from_wire(&record.line.span_id).and_then(|id| rows.get(&id).copied());
-        if let Some(row) = row {
-            layout.spans[row as usize].flags |= flag::LINES;
-        }
         shown.row.push(row.map_or(-1, i64::from));
-        shown.time.push(record.time_ns.wrapping_sub(layout.start_ns) as i64);
+        shown.time.push(record.time_ns.wrapping_sub(start_ns) as i64);
         shown.severity.push(record.line.severity_number);
         shown.text.push(text_of(record.line.body.as_ref()).chars().take(LINE_CHARS).collect());
     }
@@ -250,8 +256,10 @@ pub(super) fn text_of(body: Option<&AnyValue>) -> String {
 }
 
 impl Columns {
-    fn of(layout: &Layout, rows: std::ops::Range<usize>) -> Self {
+    /// Of these rows; those with lines are marked.
+    fn of(layout: &Layout, rows: Range<usize>, with_lines: &[i64]) -> Self {
         let mut columns = Self::default();
+        let first = rows.start;
         columns.id.reserve(rows.len() * 16);
         for row in rows {
             let LaidSpan { node, id, service, operation, status, flags, .. } = &layout.spans[row];
@@ -268,6 +276,12 @@ impl Columns {
             columns.kind.push(node.kind);
             columns.status.push(*status);
             columns.flags.push(*flags);
+        }
+        for &row in with_lines {
+            let at = usize::try_from(row).ok().and_then(|row| row.checked_sub(first));
+            if let Some(flags) = at.and_then(|at| columns.flags.get_mut(at)) {
+                *flags |= flag::LINES;
+            }
         }
         columns
     }

@@ -1,32 +1,34 @@
-//! Reads one trace as rows of a waterfall, within bounds.
+//! Reads one trace as rows of a waterfall, within bounds, or takes it as it was laid out a moment ago.
 
+use std::{sync::Arc, time::Instant};
+
+use arrow_array::RecordBatch;
 use weir_store::ScanColumn;
 
 use super::asked::Because;
 use crate::{
-    explore::layout::{Draft, Finds, Layout, SPAN_BYTES, request},
-    http::{answer::Failure, call::Call, view::View},
+    explore::layout::{Draft, Layout, SPAN_BYTES, columns, request},
+    http::{answer::Failure, call::Call, laid_traces::Laying, view::View},
 };
 
 /// A trace, and what was left out of it.
 #[derive(Debug)]
 pub(super) struct Laid {
-    pub(super) layout: Layout,
+    pub(super) layout: Arc<Layout>,
     /// At least.
     pub(super) left_out: u64,
     pub(super) is_damaged: bool,
     pub(super) because: Because,
 }
 
-/// The trace in the call's path. With `more` columns, `finds` says which spans are a match.
-pub(super) fn laid(
-    call: &Call,
-    view: &dyn View,
-    more: &[ScanColumn],
-    finds: Option<Finds<'_>>,
-) -> Result<Laid, Failure> {
+/// The trace in the call's path.
+pub(super) fn laid(call: &Call, view: &dyn View) -> Result<Laid, Failure> {
     let id = call.trace_id()?;
-    let batches = view.scan(&call.tenant, request(id, more));
+    let batches = view.scan(&call.tenant, request(id, columns()));
+    let laying = Laying { tenant: call.tenant.clone(), trace: id, identity: batches.identity() };
+    if let Some(layout) = call.laid_traces.get(&laying, Instant::now()) {
+        return Ok(Laid { layout, left_out: 0, is_damaged: false, because: Because::default() });
+    }
     let (mut draft, mut because, mut left_out) = (Draft::default(), Because::default(), 0);
     for part in 0..batches.parts_rows_max().len() {
         if call.is_late() {
@@ -40,9 +42,45 @@ pub(super) fn laid(
             left_out += batch.num_rows() as u64;
             continue;
         }
-        draft.add(&batch, finds);
+        draft.add(part, &batch);
     }
     let is_damaged = batches.is_partial();
     because.damaged(is_damaged, call);
-    Ok(Laid { layout: draft.lay_out(), left_out, is_damaged, because })
+    let layout = Arc::new(draft.lay_out());
+    if !because.is_partial() && !is_damaged {
+        call.laid_traces.put(laying, &layout, Instant::now());
+    }
+    Ok(Laid { layout, left_out, is_damaged, because })
+}
+
+impl Laid {
+    /// By row, whether `finds` says so of a batch of these columns: it answers for each of the batch's spans.
+    pub(super) fn rows_where(
+        &mut self,
+        call: &Call,
+        view: &dyn View,
+        columns: &[ScanColumn],
+        finds: &dyn Fn(&RecordBatch) -> Vec<bool>,
+    ) -> Result<Vec<bool>, Failure> {
+        let batches = view.scan(&call.tenant, request(call.trace_id()?, columns.to_vec()));
+        let mut found = vec![false; self.layout.spans.len()];
+        let mut first_read = 0;
+        for &(part, rows) in &self.layout.parts {
+            if call.is_late() {
+                self.because.late(true);
+                break;
+            }
+            let batch = batches.read(part);
+            // Fewer when it cannot be read any more.
+            if batch.num_rows() == rows {
+                let of_rows = &self.layout.row_of_read[first_read..first_read + rows];
+                let of_batch = finds(&batch);
+                of_rows.iter().zip(of_batch).for_each(|(&row, is_found)| found[row as usize] |= is_found);
+            }
+            first_read += rows;
+        }
+        self.is_damaged |= batches.is_partial();
+        self.because.damaged(self.is_damaged, call);
+        Ok(found)
+    }
 }

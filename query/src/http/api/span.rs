@@ -1,9 +1,13 @@
 //! `/api/v1/trace/{id}/spans/{span}`: one span in full, with its resource, its scope, its lines, and its neighbours in the trace.
 
+use arrow_array::RecordBatch;
 use serde::Serialize;
 use weir_proto::{
     SpanId,
-    otlp::messages::common::v1::{AnyValue, KeyValue, any_value::Value},
+    otlp::messages::{
+        common::v1::{AnyValue, KeyValue, any_value::Value},
+        logs::v1::LogRecord,
+    },
 };
 use weir_store::{ScanColumn, SpanRecord};
 
@@ -13,7 +17,10 @@ use super::{
 };
 use crate::{
     critical_path::SpanTime,
-    explore::{layout::Layout, texts::Texts},
+    explore::{
+        layout::{Layout, flag},
+        texts::Texts,
+    },
     http::{
         answer::{Answer, Failure},
         call::Call,
@@ -85,19 +92,27 @@ pub(in crate::http) fn span(call: &Call, view: &dyn View) -> Result<Answer, Fail
     let of_id = rows.len();
     let mut row: SpanRecord = rows.swap_remove(usize::min(number, of_id - 1));
     let needle = format!("\"{id}\"");
-    let finds = |batch: &arrow_array::RecordBatch, at: usize| -> Vec<bool> {
-        let links = Texts::of(batch.column(at).as_ref());
+    let finds = |batch: &RecordBatch| -> Vec<bool> {
+        let links = Texts::of(batch.column(0).as_ref());
         (0..batch.num_rows()).map(|row| links.text(row).is_some_and(|text| text.contains(&needle))).collect()
     };
-    let Laid { layout, because, .. } = laid(call, view, &[ScanColumn::Links], Some(&finds))?;
+    let mut laid = laid(call, view)?;
+    let links_to_it = match laid.layout.spans.iter().any(|span| span.flags & flag::LINKS != 0) {
+        true => laid.rows_where(call, view, &[ScanColumn::Links], &finds)?,
+        false => Vec::new(),
+    };
+    let Laid { layout, because, .. } = laid;
     let at = at_row(&layout, id, &row);
     let mut cut = Vec::new();
     if !is_whole {
         shorten(&mut row, &mut cut);
     }
-    let mut lines = view.lines(&call.tenant, trace, call.rows_max())?.rows;
-    lines.retain(|line| line.line.span_id == id.0);
-    lines.truncate(LINES_MAX);
+    let room = &mut |bytes| call.has_room(bytes);
+    let found_lines = view.lines(&call.tenant, trace, Some(id), LINES_MAX, room)?;
+    let mut lines = found_lines.rows;
+    if !is_whole {
+        lines.iter_mut().for_each(|line| shorten_line(&mut line.line, &mut cut));
+    }
     let times = [at.map_or_else(SpanTime::default, |at| layout.times[at as usize])];
     let rows = [row];
     let [row] = &rows;
@@ -106,7 +121,7 @@ pub(in crate::http) fn span(call: &Call, view: &dyn View) -> Result<Answer, Fail
     let parts = &mut data["resourceSpans"][0];
     let (resource, scope) = (parts["resource"].take(), parts["scopeSpans"][0]["scope"].take());
     let span = parts["scopeSpans"][0]["spans"][0].take();
-    let linked_from = (0..).zip(&layout.spans).filter(|(_, span)| span.is_match);
+    let linked_from = (0..).zip(layout.spans.iter().zip(links_to_it)).filter(|(_, (_, is_linked))| *is_linked);
     let body = Body {
         trace_id: trace.to_string(),
         span_id: id.to_string(),
@@ -119,13 +134,13 @@ pub(in crate::http) fn span(call: &Call, view: &dyn View) -> Result<Answer, Fail
         parent: at.and_then(|at| layout.parents[at as usize]).map(|parent| Neighbour::of(&layout, parent)),
         children: at.map_or(0, |at| layout.parents.iter().filter(|parent| **parent == Some(at)).count()),
         linked_from: linked_from
-            .filter_map(|(row, span)| Some(Link { span_id: span.node.id?.to_string(), row }))
+            .filter_map(|(row, (span, _))| Some(Link { span_id: span.node.id?.to_string(), row }))
             .take(100)
             .collect(),
         cut,
     };
     let answer = Answer::json_within(&call.allowance, &body, false)?.ok_or(Failure::Busy)?;
-    Ok(answer.that_is_partial(because.is_partial() || found.is_damaged))
+    Ok(answer.that_is_partial(because.is_partial() || found.is_damaged || found_lines.is_cut))
 }
 
 fn nothing_of(call: &Call, is_damaged: bool) -> Failure {
@@ -180,6 +195,18 @@ fn shorten(row: &mut SpanRecord, cut: &mut Vec<Cut>) {
         shorten_text("event.name", &mut event.name, cut);
     }
     shorten_text("name", &mut row.span.name, cut);
+}
+
+/// The same of a line beside it.
+fn shorten_line(line: &mut LogRecord, cut: &mut Vec<Cut>) {
+    if let Some(AnyValue { value: Some(body) }) = &mut line.body {
+        shorten_value("body", body, cut);
+    }
+    for KeyValue { key, value, .. } in &mut line.attributes {
+        if let Some(AnyValue { value: Some(value) }) = value {
+            shorten_value(key, value, cut);
+        }
+    }
 }
 
 fn shorten_value(key: &str, value: &mut Value, cut: &mut Vec<Cut>) {

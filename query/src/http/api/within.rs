@@ -57,9 +57,13 @@ pub(in crate::http) fn within(call: &Call, view: &dyn View) -> Result<Answer, Fa
     }
     let matches_max = number(call, "limit", MATCHES_MAX, MATCHES_MAX)?;
     let sought = Sought::of(text)?;
-    let finds = |batch: &RecordBatch, at: usize| sought.rows(batch, at);
-    let Laid { layout, left_out, is_damaged, because } = laid(call, view, &COLUMNS, Some(&finds))?;
-    let lines = view.lines(&call.tenant, call.trace_id()?, call.rows_max())?.rows;
+    let mut laid = laid(call, view)?;
+    let found = laid.rows_where(call, view, &COLUMNS, &|batch| sought.rows(batch))?;
+    let Laid { layout, left_out, is_damaged, mut because } = laid;
+    let room = &mut |bytes| call.has_room(bytes);
+    let of_trace = view.lines(&call.tenant, call.trace_id()?, None, call.rows_max(), room)?;
+    because.add(of_trace.is_cut, "query.answer_bytes_max");
+    let lines = of_trace.rows;
     if layout.spans.is_empty() && lines.is_empty() {
         return Err(super::columns::nothing(call, left_out, is_damaged));
     }
@@ -69,8 +73,8 @@ pub(in crate::http) fn within(call: &Call, view: &dyn View) -> Result<Answer, Fa
         .filter_map(|record| SpanId::from_wire(&record.line.span_id))
         .collect();
     let lower = text.to_ascii_lowercase();
-    let rows = (0..).zip(&layout.spans).filter(|(_, span)| {
-        span.is_match
+    let rows = (0..).zip(&layout.spans).filter(|(row, span)| {
+        found[*row as usize]
             || span.node.id.is_some_and(|id| in_lines.contains(&id))
             || lower.len() >= 4 && hex(&span.id).contains(&lower)
     });
@@ -108,11 +112,11 @@ impl Sought {
         Ok(Self { plain: pattern(&regex::escape(text))?, in_json: pattern(&in_json)? })
     }
 
-    fn rows(&self, batch: &RecordBatch, at: usize) -> Vec<bool> {
+    fn rows(&self, batch: &RecordBatch) -> Vec<bool> {
         let mut found = vec![false; batch.num_rows()];
         for column in 0..COLUMNS.len() {
             let pattern = if column < PLAIN { &self.plain } else { &self.in_json };
-            let texts = Texts::of(batch.column(at + column).as_ref());
+            let texts = Texts::of(batch.column(column).as_ref());
             let of_code: Vec<bool> =
                 (0..texts.codes() as u32).map(|code| pattern.is_match(texts.of_code(code))).collect();
             for (row, found) in found.iter_mut().enumerate() {

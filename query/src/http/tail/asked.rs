@@ -65,6 +65,7 @@ impl Asked {
             client: None,
             allowance: app.allowance.clone(),
             rows: app.allowance.rows().into(),
+            laid_traces: app.laid_traces.clone(),
             about: Arc::clone(&app.about),
             missing: Default::default(),
         };

@@ -104,3 +104,48 @@ async fn bounds_are_said_and_what_is_not_there_is_not_found() {
     let bad = call(&[("id", "1")], &[("row", "x")]);
     assert!(matches!(columns(&bad, &held.store.snapshot()), Err(Failure::BadRequest(_))));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_of_a_trace_next_needs_no_new_reading_until_it_grows() {
+    use crate::http::api::{span::span, within::within};
+    // One is sent twice, and what is looked for stands in its second copy only.
+    let drawn = "
+web/root 100..200 server id=161
+  web/late 150..190 client id=162
+    cart/deep 160..210 server error id=163
+    cart/deep 160..210 server error id=163 card=visa
+  web/early 110..120 client id=164
+lost/orphan 90..95 parent=7";
+    let text =
+        |answer: Result<Answer, Failure>| String::from_utf8(answer.expect("answers").body.to_vec()).expect("text");
+    for sealed in [false, true] {
+        let held = held::drawn(drawn, sealed).await;
+        let snapshot = held.store.snapshot();
+        let first = call(&[("id", "1")], &[("rows", "2")]);
+        text(columns(&first, &snapshot));
+        let again = |query: &[(&str, &str)]| {
+            let mut again = call(&[("id", "1"), ("span", "00000000000000a3")], query);
+            again.laid_traces = first.laid_traces.clone();
+            // Reading is what needs room.
+            again.trace_rows_max = 0;
+            again
+        };
+        let anew = |query: &[(&str, &str)]| call(&[("id", "1"), ("span", "00000000000000a3")], query);
+        let window = [("row", "2"), ("rows", "9")];
+        assert_eq!(text(columns(&again(&window), &snapshot)), text(columns(&anew(&window), &snapshot)));
+        for q in ["visa", "web", "00000000000000a4"] {
+            let (found, expected) = (within(&again(&[("q", q)]), &snapshot), within(&anew(&[("q", q)]), &snapshot));
+            let found = text(found);
+            assert!(!found.contains("\"matches\":[]"), "{q}: {found}");
+            assert_eq!(found, text(expected));
+        }
+        assert_eq!(text(span(&again(&[]), &snapshot)), text(span(&anew(&[]), &snapshot)));
+        // A span more: what was laid out is not the trace any more.
+        let grown = crate::drawn::rows("web/new 300..301 id=170 parent=161");
+        held::append(&held.store, grown).await;
+        let grown = held.store.snapshot();
+        assert!(matches!(columns(&again(&window), &grown), Err(Failure::Busy)));
+        let body: Value = serde_json::from_str(&text(columns(&anew(&window), &grown))).expect("JSON");
+        assert_eq!(body["spans"], 6, "of five that were there");
+    }
+}

@@ -13,7 +13,7 @@ use weir_store::Operation;
 
 use super::*;
 use crate::{
-    http::{QueryConfig, allowance::Allowance, fixtures::Held, gate::Gate, routes::router},
+    http::{QueryConfig, allowance::Allowance, fixtures::Held, gate::Gate, laid_traces::LaidTraces, routes::router},
     sql::engine::Engine,
 };
 
@@ -26,6 +26,7 @@ async fn ask(request: HttpRequest<Body>) -> (StatusCode, String, Vec<u8>) {
         authenticate: Arc::new(|_| Ok(TenantId::default())),
         gate: Gate::new(&config),
         allowance: Allowance::of(&config),
+        laid_traces: LaidTraces::new(0),
         engine: Arc::new(Engine::start(config.sql.clone(), folder.path()).expect("threads")),
         clock: Clock::fixed(0),
         config: Arc::new(config),
