@@ -521,7 +521,8 @@ async fn answer(
             Ok(mut answer) => {
                 answer.missing = call.missing();
                 answer.partial |= !answer.missing.is_empty();
-                Ok(answer.coded(coding))
+                call.let_rows_go();
+                Ok(answer.held(&call.allowance)?.coded(coding))
             }
             // Nothing is there because of it: in the same words.
             Err(Failure::Read(ReadError::Damaged(what))) if !call.missing().is_empty() => {

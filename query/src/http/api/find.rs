@@ -173,7 +173,7 @@ impl Finding<'_> {
                 });
                 continue;
             }
-            let lines = self.view.lines(&self.call.tenant, *id, 1)?;
+            let lines = self.view.lines(&self.call.tenant, *id, None, 1, &mut |_| true)?;
             self.because.damaged(lines.is_damaged, self.call);
             if let Some(line) = lines.rows.first() {
                 self.places.push(PlaceBody::Trace {

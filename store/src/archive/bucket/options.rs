@@ -152,9 +152,10 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// The system's clock and Tokio's timer.
+    /// The system's clock and Tokio's timer, which has little patience in tests.
     pub fn system(seed: u64) -> Self {
-        let wait: Wait = Arc::new(|duration| Box::pin(tokio::time::sleep(duration)));
+        const SHORTER: u32 = if cfg!(test) { 1000 } else { 1 };
+        let wait: Wait = Arc::new(|duration| Box::pin(tokio::time::sleep(duration / SHORTER)));
         Self { clock: Clock::system(), wait, seed, disk: Disk::system() }
     }
 
