@@ -110,7 +110,7 @@ pub(super) fn ours(plain: &str, call: &Function, arguments: &[&Expr]) -> Option<
         }
         "dateadd" => return Some(moved(arguments)),
         "jsonarraylength" | "arraylen" | "listlen" => {
-            return Some("LIKE: a list in an attribute is a text of JSON".to_owned());
+            return Some("LIKE '%\"a\"%' to look into it: a list in an attribute is a text of JSON".to_owned());
         }
         _ => {}
     }
