@@ -68,7 +68,7 @@ impl Kept {
     }
 
     /// Reads all of an object into a copy, which counts once every byte is what it should be.
-    async fn fetch(&self, bucket: &Bucket, wanted: &Wanted) -> Result<(), ArchiveError> {
+    async fn fetch(&self, bucket: &Bucket, wanted: &WholeObject) -> Result<(), ArchiveError> {
         let path = self.folder.join(&wanted.key);
         let part_path = path.with_extension(UNFINISHED);
         let io = |source| ArchiveError::Io { path: path.clone(), source };
@@ -89,7 +89,7 @@ impl Kept {
         Ok(())
     }
 
-    async fn fetch_into(&self, bucket: &Bucket, wanted: &Wanted, path: &Path) -> Result<(), ArchiveError> {
+    async fn fetch_into(&self, bucket: &Bucket, wanted: &WholeObject, path: &Path) -> Result<(), ArchiveError> {
         let io = |source| ArchiveError::Io { path: path.to_owned(), source };
         let file = self.disk.create(path).map_err(io)?;
         let (mut crc, mut at) = (0, 0);
@@ -111,7 +111,7 @@ impl Kept {
 
 /// An object of which there should be a copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub(crate) struct WholeObject {
     /// Its key.
     pub(crate) key: String,
     /// Its length.
@@ -127,7 +127,7 @@ impl Archive {
     }
 
     /// The object that queries read of a segment.
-    pub(crate) fn wanted(&self, archived: &ArchivedSegment) -> Result<Wanted, ArchiveError> {
+    pub(crate) fn wanted(&self, archived: &ArchivedSegment) -> Result<WholeObject, ArchiveError> {
         let manifest = self.mended(archived, || self.manifest_of(archived))?;
         let of_name = archived.name.rsplit_once('-').and_then(|(_, crc32c)| u32::from_str_radix(crc32c, 16).ok());
         let key = Self::read_key(archived);
@@ -136,11 +136,11 @@ impl Archive {
             _ => of_name.map(|crc32c| (manifest.bytes().0, crc32c)),
         };
         let (bytes, crc32c) = place.ok_or_else(|| ArchiveError::Foreign(key.clone()))?;
-        Ok(Wanted { key, bytes, crc32c })
+        Ok(WholeObject { key, bytes, crc32c })
     }
 
     /// Brings a copy of it here.
-    pub(crate) fn keep_whole(&self, wanted: Wanted) -> Result<(), ArchiveError> {
+    pub(crate) fn keep_whole(&self, wanted: WholeObject) -> Result<(), ArchiveError> {
         let (kept, bucket) = (self.kept.clone(), self.reading());
         self.wait_or_stop(async move { kept.fetch(&bucket, &wanted).await })?
     }
