@@ -1,7 +1,8 @@
-"""Measures the archive: benches/archive.py --weir BINARY --loadgen BINARY [--spans N] [--gateway VERSITYGW].
+"""Measures the archive: benches/archive.py --weir BINARY --loadgen BINARY --gateway VERSITYGW [--spans N].
 
 Sends spans to a weir whose archive is versitygw on this machine, behind a proxy that puts 20 ms on each request; then asks once
-everything is only there. Prints a table of figures. Needs Python alone.
+everything is only there. Prints a table of figures. With --folder what was made stays there, and --ask asks it again.
+--beside sends at a rate while the archive takes what comes. Needs Python alone.
 """
 
 import argparse
@@ -35,7 +36,7 @@ class Proxy(threading.Thread):
 
     def __init__(self, upstream):
         super().__init__(daemon=True)
-        self.upstream, self.port, self.requests = upstream, free_port(), 0
+        self.upstream, self.port, self.requests, self.closed = upstream, free_port(), 0, False
 
     def run(self):
         asyncio.run(self.serve())
@@ -45,6 +46,9 @@ class Proxy(threading.Thread):
         await server.serve_forever()
 
     async def connection(self, reader, writer):
+        if self.closed:
+            writer.close()
+            return
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
         is_new = [True]
 
@@ -72,18 +76,7 @@ class Weir:
     def __init__(self, binary, folder, proxy, more):
         self.ports = {name: free_port() for name in ("grpc", "http", "query")}
         config = folder / "weir.yaml"
-        config.write_text(
-            f"""receivers:
-  otlp:
-    protocols:
-      grpc: {{endpoint: "127.0.0.1:{self.ports['grpc']}"}}
-      http: {{endpoint: "127.0.0.1:{self.ports['http']}"}}
-query: {{endpoint: "127.0.0.1:{self.ports['query']}"}}
-storage:
-  path: {folder / 'data'}
-  free_min: 1MiB
-  {more.get("storage", "")}
-  archive:
+        archive = f"""  archive:
     url: "s3://weir/bench"
     endpoint: "http://127.0.0.1:{proxy.port}"
     path_style: true
@@ -94,6 +87,19 @@ storage:
     segment_age_max: {more.get('age', '24h')}
     cache: {{size_max: {more.get('cache', '8GiB')}}}
 """
+        config.write_text(
+            f"""receivers:
+  otlp:
+    protocols:
+      grpc: {{endpoint: "127.0.0.1:{self.ports['grpc']}"}}
+      http: {{endpoint: "127.0.0.1:{self.ports['http']}"}}
+query: {{endpoint: "127.0.0.1:{self.ports['query']}"}}
+storage:
+  path: {folder / more.get('data', 'data')}
+  free_min: 1MiB
+  {more.get("storage", "")}
+"""
+            + ("" if "data" in more else archive)
         )
         log = open(folder / "weir.log", "a")
         started = time.time()
@@ -140,6 +146,28 @@ storage:
         self.process.wait(60)
 
 
+class Peak(threading.Thread):
+    """The most memory that a process has of its own, of a file, and both, from now on."""
+
+    def __init__(self, weir):
+        super().__init__(daemon=True)
+        self.weir, self.running, self.begin = weir, True, weir.memory_mib("RssAnon")
+        self.most = 0
+        self.start()
+
+    def run(self):
+        while self.running:
+            try:
+                self.most = max(self.most, self.weir.memory_mib("RssAnon"))
+            except (OSError, TypeError):
+                return
+            time.sleep(0.01)
+
+    def above(self):
+        self.running = False
+        return self.most - self.begin
+
+
 def until(what, done, limit_s=600):
     started = time.time()
     while not done():
@@ -172,13 +200,20 @@ def main():
     parser.add_argument("--rate", type=float, help="spans a second; flat out without it")
     parser.add_argument("--rebuild", type=int, help="instead: a start from a bucket with so many small segments")
     parser.add_argument("--traces", type=int, default=150)
+    parser.add_argument("--folder", type=Path, help="what was made stays here")
+    parser.add_argument("--ask", action="store_true", help="what is in the folder already")
+    parser.add_argument("--beside", type=int, help="instead: spans at --rate, so many seconds, while they are archived")
     args = parser.parse_args()
+    if args.folder:
+        args.folder.mkdir(parents=True, exist_ok=True)
+        measure(args, args.folder)
+        return
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
         measure(args, Path(folder))
 
 
 def measure(args, folder):
-    (folder / "s3/weir").mkdir(parents=True)
+    (folder / "s3/weir").mkdir(parents=True, exist_ok=True)
     port = free_port()
     keys = ["--quiet", "--access", "testkey", "--secret", "testsecret", "--port", f"127.0.0.1:{port}"]
     gateway = subprocess.Popen([args.gateway, *keys, "posix", folder / "s3"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -186,7 +221,14 @@ def measure(args, folder):
     proxy.start()
     try:
         time.sleep(1)
-        (rebuild if args.rebuild else run)(args, folder, proxy)
+        if args.rebuild:
+            rebuild(args, folder, proxy)
+        elif args.beside:
+            beside(args, folder, proxy)
+        else:
+            if not args.ask:
+                archive(args, folder, proxy)
+            ask(folder, proxy)
     finally:
         gateway.kill()
         gateway.wait()
@@ -214,7 +256,25 @@ def rebuild(args, folder, proxy):
     weir.stop()
 
 
-def run(args, folder, proxy):
+def beside(args, folder, proxy):
+    """Spans come at a rate while what came before goes out."""
+    weir = Weir(args.weir, folder, proxy, {"age": "5s"})
+    rate = args.rate or 350_000
+    send = [args.loadgen, "--endpoint", f"127.0.0.1:{weir.ports['grpc']}", "--rate", str(rate), "--duration", str(args.beside), "--json"]
+    sent = json.loads(subprocess.run(send, check=True, capture_output=True).stdout)
+    at_end = weir.metric("weir_archive_committed_items_total")
+    refused = {name: value for name, value in sent.items() if "refus" in name or "unacked" in name or "fail" in name}
+    tell(f"{rate:,.0f} spans a second, {args.beside} s", f"{json.dumps(sent)}")
+    tell("refused", f"{refused}")
+    tell("in the table by then", f"{at_end:,.0f}")
+    tell("CPU, s", f"{weir.cpu_s():.1f}, of these the archive's {weir.cpu_s('weir-archive'):.1f}")
+    weir.stop()
+
+
+QUESTION = "SELECT attributes['http.route'] AS route, count(*) AS n FROM spans WHERE attributes['http.route'] IS NOT NULL GROUP BY 1"
+
+
+def archive(args, folder, proxy):
     weir = Weir(args.weir, folder, proxy, {})
     send = [args.loadgen, "--endpoint", f"127.0.0.1:{weir.ports['grpc']}", "--spans", str(args.spans), "--json"]
     if args.rate:
@@ -224,17 +284,33 @@ def run(args, folder, proxy):
     tell("spans sent", f"{args.spans:,} {refused}")
     until("sealed", lambda: weir.metric("weir_segment_items", 'signal="traces"') >= args.spans)
     until("merged", lambda: weir.metric("weir_merge_debt_bytes") == 0)
-    question = "SELECT attributes['http.route'] AS route, count(*) AS n FROM spans WHERE attributes['http.route'] IS NOT NULL GROUP BY 1"
-    hot_s = best(lambda: weir.sql(question), 5)
+    hot_s = best(lambda: weir.sql(QUESTION), 5)
     ids = [row["trace_id"] for row in weir.sql(f"SELECT DISTINCT trace_id FROM spans LIMIT {args.traces * 40}")][::40]
+    (folder / "asked.json").write_text(json.dumps({"spans": args.spans, "hot_s": hot_s, "ids": ids}))
     weir.stop()
+    if args.folder:
+        subprocess.run(["cp", "-r", folder / "data", folder / "data-hot"], check=True)
+
+    # Neighbours that are old become one first: what that takes is not the uploader's.
+    proxy.closed = True
+    weir = Weir(args.weir, folder, proxy, {"age": "1s"})
+    cpu_s, since = -1, time.time()
+    while time.time() - since < 10:
+        now = weir.cpu_s("weir-merge")
+        if now != cpu_s:
+            cpu_s, since = now, time.time()
+        time.sleep(0.5)
+    weir.stop()
+    proxy.closed = False
 
     weir = Weir(args.weir, folder, proxy, {"age": "1s"})
-    memory_mib = weir.memory_mib()
-    taken = until("archived", lambda: weir.metric("weir_archive_committed_items_total") >= args.spans)
+    peak = Peak(weir)
+    resident = weir.memory_mib()
+    taken = until("archived", lambda: weir.metric("weir_archive_committed_items_total") >= args.spans, 1800)
     cpu_s = weir.cpu_s("weir-archive")
     tell("CPU to archive a million spans, s", f"{cpu_s / args.spans * 1e6:.2f} (threads weir-archive*, {taken:.0f} s)")
-    tell("memory, peak above that of the start, MiB", f"{weir.memory_mib('VmHWM') - memory_mib:.0f}")
+    whole = weir.memory_mib("VmHWM") - resident
+    tell("memory, peak above that of the start, MiB", f"{peak.above():.0f} of its own; {whole:.0f} with the program's pages")
     objects = [path for path in (folder / "s3/weir").rglob("*") if path.is_file()]
     stored = sum(path.stat().st_size for path in objects)
     tell("bytes a span in the bucket", f"{stored / args.spans:.1f}")
@@ -248,24 +324,39 @@ def run(args, folder, proxy):
     weir = Weir(args.weir, folder, proxy, {"age": "1s", "storage": "retention: {traces: 1s}"})
     until("away", lambda: weir.metric("weir_segment_bytes") == 0)
     weir.stop()
-    weir = Weir(args.weir, folder, proxy, {"age": "1s", "cache": "16MiB"})
+
+
+def ask(folder, proxy):
+    asked = json.loads((folder / "asked.json").read_text())
+    ids, hot_s, binary = asked["ids"], asked["hot_s"], sys.argv[sys.argv.index("--weir") + 1]
+    if (folder / "data-hot").exists():
+        weir = Weir(binary, folder, proxy, {"data": "data-hot"})
+        hot = [timed(lambda: weir.get(f"/api/v1/trace/{one}")) for one in ids * 2][len(ids):]
+        tell("trace by id from local disk, p99 ms", f"{p99(hot):.1f}")
+        weir.sql(QUESTION)
+        hot_s = best(lambda: weir.sql(QUESTION), 5)
+        weir.stop()
+    weir = Weir(binary, folder, proxy, {"age": "1s", "cache": "16MiB"})
     cold = [timed(lambda: weir.get(f"/api/v1/trace/{one}")) for one in ids]
     tell(f"trace by id, cold ({len(ids)} traces, a cache of 16 MiB), p99 ms", f"{p99(cold):.0f}")
     weir.stop()
-    weir = Weir(args.weir, folder, proxy, {"age": "1s"})
+    weir = Weir(binary, folder, proxy, {"age": "1s"})
     first = [timed(lambda: weir.get(f"/api/v1/trace/{one}")) for one in ids]
+    cpu_s = weir.cpu_s()
     warm = [timed(lambda: weir.get(f"/api/v1/trace/{one}")) for one in ids]
-    tell("trace by id, first time / warm, p99 ms", f"{p99(first):.0f} / {p99(warm):.0f}")
-    weir.sql(question)
-    warm_s = best(lambda: weir.sql(question), 5)
+    cpu_ms = (weir.cpu_s() - cpu_s) / len(ids) * 1000
+    tell("trace by id, first time / warm, p99 ms", f"{p99(first):.0f} / {p99(warm):.1f} ({cpu_ms:.1f} ms of CPU each)")
+    weir.sql(QUESTION)
+    warm_s = best(lambda: weir.sql(QUESTION), 5)
     tell("one attribute over all: warm, hot, ratio", f"{warm_s * 1000:.0f} ms, {hot_s * 1000:.0f} ms, {warm_s / hot_s:.2f}")
     weir.stop()
 
-    subprocess.run(["rm", "-rf", folder / "data"], check=True)
-    weir = Weir(args.weir, folder, proxy, {"age": "1s"})
+    (folder / "data").rename(folder / "data-before")
+    weir = Weir(binary, folder, proxy, {"age": "1s"})
     count = weir.sql("SELECT count(*) AS n FROM spans")[0]["n"]
     tell("a start from the bucket alone, s", f"{weir.ready_s:.2f} ({count:,} spans)")
     weir.stop()
+    subprocess.run(["rm", "-rf", folder / "data-before"], check=True)
 
 
 main()

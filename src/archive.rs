@@ -14,6 +14,9 @@ use crate::{
 /// How often progress is asked for.
 const TICK: Duration = Duration::from_millis(300);
 
+/// Looks without progress before what fails is said, and no longer waited for.
+const IDLE_MAX: u32 = 10;
+
 #[derive(Debug, Deserialize)]
 struct Status {
     url: Option<String>,
@@ -50,6 +53,21 @@ struct Pin {
     signal: String,
     from_ns: String,
     to_ns: String,
+    all: Share,
+    here: Share,
+}
+
+impl Pin {
+    /// How far it is.
+    fn progress(&self) -> String {
+        let (here, all) = (&self.here, &self.all);
+        let sizes = (size(here.bytes), size(all.bytes));
+        format!("{} of {} segments, {} of {} are here", here.segments, all.segments, sizes.0, sizes.1)
+    }
+
+    fn is_done(&self) -> bool {
+        self.here.segments == self.all.segments
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -120,7 +138,8 @@ fn print(status: &Status) {
         }
     }
     for pin in &status.pins {
-        println!("{:<8} stays on local disk: {} to {}", pin.signal, shown(&pin.from_ns), shown(&pin.to_ns));
+        let (from, to) = (shown(&pin.from_ns), shown(&pin.to_ns));
+        println!("{:<8} stays on local disk: {from} to {to} ({})", pin.signal, pin.progress());
     }
     for Failing { what, error } in &status.failing {
         println!("fails, and is tried again: {what}: {error}");
@@ -180,8 +199,40 @@ fn pin(options: &PinOptions) -> anyhow::Result<ExitCode> {
     if answered.status != 200 {
         bail!("{}", refusal(&answered.body));
     }
-    print(&status(&server)?);
+    let status = match options.remove {
+        true => status(&server)?,
+        false => wait_for_pins(&server)?,
+    };
+    print(&status);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Follows how what is pinned comes back to local disk. Whoever ends this ends only the watching.
+fn wait_for_pins(server: &Server) -> anyhow::Result<Status> {
+    let (mut last, mut idle) = (String::new(), 0);
+    loop {
+        let status = status(server)?;
+        let coming: Vec<String> = (status.pins.iter())
+            .filter(|pin| !pin.is_done())
+            .map(|pin| format!("{}: {}", pin.signal, pin.progress()))
+            .collect();
+        if coming.is_empty() {
+            return Ok(status);
+        }
+        let said = coming.join("; ");
+        if said == last {
+            idle += 1;
+        } else {
+            eprintln!("{said}");
+            (last, idle) = (said, 0);
+        }
+        // It goes on trying, and says so.
+        if idle > IDLE_MAX && (status.away || !status.failing.is_empty()) {
+            print(&status);
+            bail!("not everything is on local disk yet: weir goes on, `weir archive status` says how far it is");
+        }
+        server.wait(TICK);
+    }
 }
 
 /// The server's own words.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Receives OpenTelemetry traces, keeps them on local disk and makes them searchable at once.
+/// Receives traces, logs and metrics, keeps them on local disk and makes them searchable at once.
 #[derive(Debug, Parser)]
 #[command(name = "weir", version, after_help = EXAMPLES, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -46,7 +46,7 @@ pub(crate) enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Ask a running weir in SQL; the table is `spans`.
+    /// Ask a running weir in SQL; the tables are `spans` and `logs`.
     ///
     /// Exits with 1 when the query is wrong, or its answer not whole. docs/sql.md lists columns and functions.
     #[command(after_help = SQL_EXAMPLES)]

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod figures;
 pub mod judged;
+pub mod line_files;
 pub mod line_questions;
 pub mod load;
 pub mod otelcol;

@@ -52,6 +52,13 @@ pub fn memory_bytes(pid: u32) -> Option<u64> {
     Some(resident.saturating_sub(kib(&rollup, "LazyFree:")?) * 1024)
 }
 
+/// Resident memory of a process in bytes, mapped files included.
+pub fn resident_bytes(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

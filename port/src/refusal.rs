@@ -108,6 +108,13 @@ impl Refusal {
             format!("; without the slash at its end, {served} is")
         } else if let Some(served) = like(&|served| path.eq_ignore_ascii_case(served)) {
             format!("; written {served}, it is")
+        } else if let Some(served) = like(&|served| path.len() > served.len() && path.ends_with(served)) {
+            let before = &path[..path.len() - served.len()];
+            if before == served {
+                format!("; the endpoint has {served} already: with OTEL_EXPORTER_OTLP_ENDPOINT it is left out")
+            } else {
+                format!("; without what stands before it, {served} is")
+            }
         } else if path.contains("/opentelemetry.proto.collector.") {
             "; OTLP/gRPC has a port of its own, usually 4317".to_owned()
         } else if path.starts_with("/api/v2/spans") || path.starts_with("/api/v1/spans") {

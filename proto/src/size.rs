@@ -1,5 +1,7 @@
 //! Byte sizes as people write them: `64MiB`, `100GB`, `4096`.
 
+use std::num::NonZeroUsize;
+
 use serde::{Deserialize, Deserializer, de};
 
 use crate::decimal::scaled;
@@ -44,6 +46,18 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D:
         0 => Err(de::Error::custom("must be larger than 0")),
         bytes => Ok(bytes),
     }
+}
+
+/// The same of what fits into memory.
+pub fn deserialize_in_memory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroUsize, D::Error> {
+    let bytes = usize::try_from(deserialize(deserializer)?).map_err(de::Error::custom)?;
+    NonZeroUsize::new(bytes).ok_or_else(|| de::Error::custom("must be larger than 0"))
+}
+
+/// The same, or 0 for nothing at all.
+pub fn deserialize_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let bytes = parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)?;
+    usize::try_from(bytes).map_err(de::Error::custom)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use weir_query::http::QueryConfig;
 use weir_proto::nearest::unknown;
 
 use super::{
-    AlertingConfig, Config, StorageConfig, components, listeners,
+    AlertingConfig, Config, StorageConfig, components, elsewhere, listeners,
     pipelines::{self, Connected},
     receivers,
     service::{self, Name},
@@ -47,7 +47,11 @@ pub(super) fn check(root: &Node, findings: &mut Findings) -> Config {
         findings.at_steps(root.at, Vec::new(), "expected keys and values here");
     }
     for entry in root.entries().filter(|entry| !SECTIONS.contains(&entry.key.as_str())) {
-        findings.problem(entry.at, &[&entry.key], unknown("key", &entry.key, SECTIONS));
+        let message = match elsewhere::section(&entry.key) {
+            Some(words) => format!("`{}` is no section here: {words}", entry.key),
+            None => unknown("key", &entry.key, SECTIONS),
+        };
+        findings.problem(entry.at, &[&entry.key], message);
     }
     let receivers = receivers::receivers(root, findings);
     let receivers = receivers.unwrap_or_else(|| Config::built_in().receivers);

@@ -177,6 +177,33 @@ const EXTENSIONS: &[Row] = &[
     ("sigv4auth", Needless("it is about sending on, and nothing is sent on")),
 ];
 
+/// Sections of other programs' files, and where what they hold stands here.
+const SECTIONS: &[(&[&str], &str)] = &[
+    (
+        &["global", "scrape_configs", "scrape_config_files"],
+        "what prometheus.yml says of scraping stands in `receivers: {prometheus: {config: {…}}}`",
+    ),
+    (&["rule_files"], "it stands in `alerting`, and the Alertmanagers beside it"),
+    (&["remote_write", "remote_read"], "Weir keeps what it receives; others write to /prometheus/api/v1/write"),
+    (
+        &["groups"],
+        "this is a file of rules: `alerting: {rule_files: [FILE]}` names it, `weir rules check FILE` reads it",
+    ),
+    (
+        &["clients", "positions"],
+        "promtail goes on as it is, with its URL at /loki/api/v1/push; or the receiver filelog reads the files",
+    ),
+    (
+        &["distributor", "ingester", "compactor", "querier", "schema_config", "storage_config", "limits_config"],
+        "this is a file of Loki or Tempo: `storage` says where data is kept and for how long, `query` what queries may take",
+    ),
+];
+
+/// What to say of a section that other programs have.
+pub(super) fn section(name: &str) -> Option<&'static str> {
+    SECTIONS.iter().find(|(names, _)| names.contains(&name)).map(|(_, words)| *words)
+}
+
 /// How a component of this type stands here; `None` for what the Collector does not have either.
 pub(super) fn standing(kind: Kind, component_type: &str) -> Option<Standing> {
     let rows = match kind {

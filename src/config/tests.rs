@@ -168,6 +168,14 @@ fn a_wrong_name_says_where_and_what_to_write() {
              exporters, connectors, extensions, service, storage, query, alerting",
         ),
         (
+            "scrape_configs: []\n",
+            "weir.yaml:1:1: `scrape_configs` is no section here: what prometheus.yml says of scraping stands in `receivers: {prometheus: {config: {…}}}`",
+        ),
+        (
+            "groups: []\n",
+            "weir.yaml:1:1: `groups` is no section here: this is a file of rules: `alerting: {rule_files: [FILE]}` names it, `weir rules check FILE` reads it",
+        ),
+        (
             "receivers:\n  kafka: {}\n",
             "weir.yaml:2:3: receiver `kafka` is not there yet: let a Collector receive it and send OTLP here",
         ),
@@ -277,6 +285,10 @@ fn a_wrong_value_says_where_and_what_to_write() {
         ("storage: {path: [a]}\n", "weir.yaml:1:17: storage.path: expected a single value here"),
         ("storage: 5\n", "weir.yaml:1:10: storage: expected keys and values here"),
         ("query:\n  queries_max: 0\n", "weir.yaml:2:16: query.queries_max: expected a whole number, 1 or more"),
+        (
+            "query: {sql: {memory_bytes_max: 1GiB, spill_bytes_max: 2Gi}}\n",
+            "weir.yaml:1:50: query.sql.spill_bytes_max: `2Gi` is not a size; write it like 64MiB, 100GB or 4096 (KiB, MiB, GiB, TiB, kB, MB, GB, TB)",
+        ),
         (
             "storage: {head: {spans_max: 0}}\n",
             "weir.yaml:1:29: storage.head.spans_max: expected a whole number, 1 or more",

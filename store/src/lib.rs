@@ -61,6 +61,6 @@ pub use snapshot::{
     unread::Unread,
 };
 pub use store::{
-    ArchiveStatus, ArchivedSignal, Arrived, LineFeed, SegmentPlace, Share, SignalStatus, Store, StoreStatus,
+    ArchiveStatus, ArchivedSignal, Arrived, LineFeed, PinStatus, SegmentPlace, Share, SignalStatus, Store, StoreStatus,
     TracesBatch,
 };

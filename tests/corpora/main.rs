@@ -146,3 +146,85 @@ fn seeds_of_our_own_hold() {
         }
     }
 }
+
+/// Numbers that look random, and are the same every time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        // Xorshift: Marsaglia, "Xorshift RNGs", 2003.
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % end.max(1) as u64) as usize
+    }
+
+    fn range(&mut self, end: usize) -> std::ops::Range<usize> {
+        let start = self.below(end + 1);
+        start..start + self.below((end - start).min(64) + 1)
+    }
+
+    /// An input with a few things changed: bytes, pieces of it left out or twice, pieces of other inputs.
+    fn mutated(&mut self, inputs: &[Vec<u8>]) -> Vec<u8> {
+        let mut input = inputs[self.below(inputs.len())].clone();
+        for _ in 0..1 + self.below(6) {
+            let range = self.range(input.len());
+            match self.below(5) {
+                0 if !input.is_empty() => {
+                    let at = self.below(input.len());
+                    input[at] ^= 1 << self.below(8);
+                }
+                1 => drop(input.drain(range)),
+                2 => {
+                    let piece = input[range].repeat(1 + self.below(30));
+                    let at = self.below(input.len() + 1);
+                    input.splice(at..at, piece);
+                }
+                3 => {
+                    let other = &inputs[self.below(inputs.len())];
+                    let piece = other[self.range(other.len())].to_vec();
+                    input.splice(range, piece);
+                }
+                _ => {
+                    let word = [b"(" as &[u8], b")", b"''", b"0", b"-", b",", b"\0", b"\xff", b"\"", b"[", b"{}"]
+                        [self.below(11)];
+                    input.splice(range, word.repeat(1 + self.below(3)));
+                }
+            }
+        }
+        input.truncate(64 << 10);
+        input
+    }
+}
+
+/// Changes seeds at random, some of each target: `WEIR_FUZZ=sql_guard:600` as many of one as are done in ten minutes, each written to
+/// fuzz/found before it is tried.
+#[test]
+fn changed_seeds_hold() {
+    let asked = std::env::var("WEIR_FUZZ").ok();
+    let asked = asked.as_deref().and_then(|asked| asked.split_once(':'));
+    let seconds = asked.and_then(|(_, seconds)| seconds.parse().ok()).unwrap_or(0);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
+    for (target, holds) in TARGETS.into_iter().filter(|(target, _)| asked.is_none_or(|(wanted, _)| wanted == *target)) {
+        let inputs: Vec<Vec<u8>> = corpus(target).into_iter().map(|(_, input)| input).collect();
+        let mut dice = Dice(0x5eed_0000 + seconds);
+        let mut tried = 0_u64;
+        while tried < 50 || std::time::Instant::now() < until {
+            let input = dice.mutated(&inputs);
+            if asked.is_some() {
+                let found = folder("found").join(target);
+                fs::create_dir_all(&found).expect("made");
+                fs::write(found.join("tried"), &input).expect("written");
+            }
+            if let Err(panic) = std::panic::catch_unwind(|| holds(&input)) {
+                let path = folder("found").join(format!("{target}.broken"));
+                fs::create_dir_all(folder("found")).expect("made");
+                fs::write(&path, &input).expect("written");
+                println!("{} breaks {target}", path.display());
+                std::panic::resume_unwind(panic);
+            }
+            tried += 1;
+        }
+        println!("{target}: {tried} inputs");
+    }
+}

@@ -28,7 +28,7 @@ fn number(value: &Value) -> u64 {
 }
 
 /// Waits until so many lines are there; answers how many are.
-async fn lines_come(query: &Query, lines: u64) -> u64 {
+pub(crate) async fn lines_come(query: &Query, lines: u64) -> u64 {
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     let mut found = 0;
     for _ in 0..300 {
@@ -47,23 +47,49 @@ fn append(path: &Path, text: &str) {
 }
 
 /// A writer with rotation of every kind.
-struct Writer {
+pub(crate) struct Writer {
     folder: PathBuf,
-    written: u64,
+    pub(crate) written: u64,
     rotations: u64,
 }
 
 impl Writer {
-    fn write(&mut self, lines: u64) {
-        let text: String = (self.written..self.written + lines)
-            .map(|n| format!("{{\"n\":{n},\"msg\":\"line {n}\",\"level\":\"info\"}}\n"))
-            .collect();
-        append(&self.folder.join("app.log"), &text);
+    /// One that writes into a new folder, and what tells Weir to read it.
+    pub(crate) fn new(weir: &mut Weir) -> Self {
+        let folder = weir.folder().join("logs");
+        fs::create_dir(&folder).expect("made");
+        weir.options.receivers = format!(
+            "  filelog:\n    include: [{}/*.log]\n    start_at: beginning\n    poll_interval: 20ms\n    \
+             operators:\n      - type: json_parser\n        severity: {{parse_from: attributes.level}}\n",
+            folder.display()
+        );
+        Self { folder, written: 0, rotations: 0 }
+    }
+
+    /// The next lines.
+    fn text(&mut self, lines: u64) -> String {
+        let line = |n| format!("{{\"n\":{n},\"msg\":\"line {n}\",\"level\":\"info\"}}\n");
+        let text = (self.written..self.written + lines).map(line).collect();
         self.written += lines;
+        text
+    }
+
+    pub(crate) fn write(&mut self, lines: u64) {
+        let text = self.text(lines);
+        append(&self.folder.join("app.log"), &text);
     }
 
     fn path(&self, n: u64, end: &str) -> PathBuf {
         self.folder.join(if n == 0 { "app.log".into() } else { format!("app.log.{n}{end}") })
+    }
+
+    /// Some lines, and now and then a rotation between them.
+    pub(crate) fn go_on(&mut self, rng: &mut Rng) {
+        self.write(1 + rng.below(400));
+        if rng.below(3) == 0 {
+            self.rotate(rng.below(3));
+            self.write(1 + rng.below(50));
+        }
     }
 
     fn rotate(&mut self, kind: u64) {
@@ -93,25 +119,14 @@ impl Writer {
 #[tokio::test]
 async fn each_line_once_through_kills_and_rotation() {
     let mut weir = Weir::new(91, SMALL);
-    let folder = weir.folder().join("logs");
-    fs::create_dir(&folder).expect("made");
-    weir.options.receivers = format!(
-        "  filelog:\n    include: [{}/*.log]\n    start_at: beginning\n    poll_interval: 20ms\n    \
-         operators:\n      - type: json_parser\n        severity: {{parse_from: attributes.level}}\n",
-        folder.display()
-    );
-    let mut writer = Writer { folder, written: 0, rotations: 0 };
+    let mut writer = Writer::new(&mut weir);
     let mut rng = Rng::new(91);
     writer.write(10);
     let mut server = weir.start().await;
     lines_come(&Query::new(server.query), 10).await;
     for _ in 0..ROUNDS {
         for _ in 0..3 + rng.below(5) {
-            writer.write(1 + rng.below(400));
-            if rng.below(3) == 0 {
-                writer.rotate(rng.below(3));
-                writer.write(1 + rng.below(50));
-            }
+            writer.go_on(&mut rng);
             tokio::task::yield_now().await;
         }
         // Somewhere between the first and the last of them.
@@ -121,23 +136,24 @@ async fn each_line_once_through_kills_and_rotation() {
         server = weir.start().await;
     }
     let query = Query::new(server.query);
-    let found = lines_come(&query, writer.written).await;
-    let counted = rows(&query, "SELECT body, count(*) AS n FROM logs GROUP BY body").await;
+    each_is_there_once(&query, writer.written, || weir.options.log()).await;
+    let parsed = rows(&query, "SELECT count(*) AS n FROM logs WHERE severity_number = 9").await;
+    assert_eq!(number(&parsed[0]["n"]), writer.written);
+}
+
+/// How many of the numbered lines there are, of how many; each must be there once.
+pub(crate) async fn each_is_there_once(query: &Query, written: u64, log: impl Fn() -> String) {
+    let found = lines_come(query, written).await;
+    let counted = rows(query, "SELECT body, count(*) AS n FROM logs GROUP BY body").await;
     let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
     for row in counted {
         let body: Value = serde_json::from_str(row["body"].as_str().expect("a body")).expect("JSON");
         *counts.entry(body["n"].as_u64().expect("a number")).or_default() += number(&row["n"]);
     }
-    let missing: Vec<u64> = (0..writer.written).filter(|n| !counts.contains_key(n)).collect();
+    let missing: Vec<u64> = (0..written).filter(|n| !counts.contains_key(n)).collect();
     let doubled: Vec<_> = counts.iter().filter(|(_, count)| **count > 1).collect();
-    assert!(
-        missing.is_empty() && doubled.is_empty() && found == writer.written,
-        "{found} of {}: missing {missing:?}, doubled {doubled:?}\n{}",
-        writer.written,
-        weir.options.log()
-    );
-    let parsed = rows(&query, "SELECT count(*) AS n FROM logs WHERE severity_number = 9").await;
-    assert_eq!(number(&parsed[0]["n"]), writer.written);
+    let is_exact = missing.is_empty() && doubled.is_empty() && found == written;
+    assert!(is_exact, "{found} of {written}: missing {missing:?}, doubled {doubled:?}\n{}", log());
 }
 
 #[tokio::test]

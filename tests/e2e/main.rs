@@ -3,6 +3,7 @@
 mod alerting;
 mod alerting_faults;
 mod archive;
+mod archive_kills;
 mod bad_input;
 mod bad_lines;
 mod calls;
@@ -13,6 +14,7 @@ mod disk_full;
 #[allow(dead_code, reason = "the torture uses all of it")]
 mod disk_image;
 mod filelog;
+mod filelog_faults;
 mod fixture;
 mod following;
 mod happy;

@@ -1,12 +1,13 @@
 //! Takes JSON lines in and seals them in one thread, without a server: CPU time per million lines for each form and stage, and bytes of disk.
 //! `ask` asks a server about stored lines, `truth` compares its answers with those of grep and jq, `pace`
-//! says how long acks take at a rate.
+//! says how long acks take at a rate, `files` what it costs to tail files.
 
 use std::{path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use clap::Parser;
 use weir_benches::{
+    line_files::{self, Tailing},
     line_questions::{self, Asking, Pace},
     lines::{LineForm, Lines},
     process,
@@ -91,6 +92,24 @@ enum What {
         #[arg(long, default_value_t = 20)]
         seconds: u64,
     },
+    /// Tails files: what that costs, and how soon who follows has a line.
+    Files {
+        /// The binary.
+        #[arg(long, default_value = "target/release/weir")]
+        weir: PathBuf,
+        /// A Collector with the receiver `filelog`: it reads the same files.
+        #[arg(long)]
+        otelcol: Option<PathBuf>,
+        /// Lines of the file that is read whole.
+        #[arg(long, default_value_t = 1_000_000)]
+        count: u64,
+        /// How long files grow, are idle, and are followed.
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+        /// Lines a second that are followed.
+        #[arg(long, default_value_t = 50_000)]
+        rate: u64,
+    },
     /// Asks a server of its own what grep and jq are asked, and compares.
     Truth {
         /// The binary.
@@ -124,6 +143,12 @@ fn main() -> anyhow::Result<()> {
         Some(What::Truth { weir, count }) => {
             let folder = std::path::absolute(&cli.folder)?;
             return runtime()?.block_on(line_questions::truth(weir, &folder, *count));
+        }
+        Some(What::Files { weir, otelcol, count, seconds, rate }) => {
+            let folder = std::path::absolute(&cli.folder)?;
+            let (otelcol, count, seconds) = (otelcol.as_deref(), *count, *seconds);
+            let tailing = Tailing { weir, otelcol, folder: &folder, count, seconds, followed_rate: *rate };
+            return runtime()?.block_on(line_files::files(tailing));
         }
         Some(What::Pace { weir, rate, spans, seconds }) => {
             let folder = std::path::absolute(&cli.folder)?;

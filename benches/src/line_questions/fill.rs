@@ -174,7 +174,7 @@ async fn send(http: &Http1, address: SocketAddr, batch: Batch) -> anyhow::Result
 }
 
 /// Waits until a process does next to nothing for some seconds.
-pub(super) async fn at_rest(pid: u32) -> anyhow::Result<()> {
+pub(crate) async fn at_rest(pid: u32) -> anyhow::Result<()> {
     let begun = Instant::now();
     let mut before_s = process::cpu_s(pid).context("it runs")?;
     while begun.elapsed() < SETTLED_MAX {

@@ -12,6 +12,7 @@ use anyhow::ensure;
 use http::StatusCode;
 use tokio::time::Instant;
 
+pub(crate) use self::fill::at_rest;
 pub use self::{
     pace::{Pace, pace},
     truth::truth,

@@ -65,6 +65,12 @@ pub(super) fn questions(base_ns: u64, batches: u64) -> anyhow::Result<Vec<Questi
             by_minute("sum(count_over_time(ALL |= `error` [1m]))"),
             theirs("level:error | stats by (_time:1m) count() n"),
         ),
+        row(
+            "phrase, newest 100",
+            newest("|= `payment authorised by the provider`"),
+            theirs_newest("\"payment authorised by the provider\""),
+        ),
+        row("phrase of frequent words, none", newest("|= `session upstream`"), theirs_newest("\"session upstream\"")),
         row("two words over a field's end, newest 100", newest("|= `upstream service\",\"trace_id`"), None),
         row(
             "lines by level and minute",

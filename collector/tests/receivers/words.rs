@@ -51,6 +51,18 @@ async fn json_without_traces_is_warned_of() {
 }
 
 #[tokio::test]
+async fn keys_in_other_capitals_are_warned_of_within_spans() {
+    let receiver = Receiver::start().await;
+    let mut http = HttpClient::connect(receiver.http).await;
+    let ids =
+        json!({"TraceId": "01".repeat(16), "SpanId": "02".repeat(8), "startTimeUnixNano": crate::payload::NOW_NS});
+    let body = json!({"resourceSpans": [{"scopeSpans": [{"spans": [ids]}]}]});
+    let partial = http.export_json(&[], body.to_string()).await.json()["partialSuccess"].clone();
+    let message = partial["errorMessage"].as_str().unwrap_or_default().to_owned();
+    assert!(message.contains("invalid_trace_id 1") && message.contains("`traceId` is meant"), "{message}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_is_named() {
     let receiver = Receiver::start().await;
     let json = br#"{"resourceSpans": []}"#.to_vec();
@@ -59,6 +71,9 @@ async fn what_cannot_be_read_is_named() {
     let gzipped = ("content-encoding", "gzip");
     let rows = [
         ("/v1/traces/", vec![as_json], json.clone(), 404, "without the slash at its end, /v1/traces is"),
+        ("/v1/traces/v1/traces", vec![as_json], json.clone(), 404, "the endpoint has /v1/traces already"),
+        ("/otlp/v1/traces", vec![as_json], json.clone(), 404, "without what stands before it, /v1/traces is"),
+        ("//v1/traces", vec![as_json], json.clone(), 404, "without what stands before it, /v1/traces is"),
         ("/v1/Traces", vec![as_json], json.clone(), 404, "written /v1/traces, it is"),
         ("/v1/profiles", vec![as_json], json.clone(), 404, "profiles are not there yet"),
         ("/api/v2/spans", vec![as_json], b"[]".to_vec(), 404, "zipkin receiver"),

@@ -69,11 +69,11 @@ fn action(reader: &mut Reader<'_>) -> Result<Option<ActionLine>, JsonError> {
             _ => reader.skip()?,
         }
     }
-    let at = reader.position();
-    match reader.key(&mut members)? {
-        None => Ok(Some(read)),
-        Some(_) => Err(JsonError::value(at, "has more than one member")),
+    // Elasticsearch 8 passes over what else is there, and there are senders that rely on it (winston-elasticsearch counts its attempts there).
+    while reader.key(&mut members)?.is_some() {
+        reader.skip()?;
     }
+    Ok(Some(read))
 }
 
 /// A text, or a number as its text.

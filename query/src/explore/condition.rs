@@ -123,12 +123,19 @@ impl<'a> Parser<'a> {
         let operator = OPERATORS.into_iter().find(|operator| self.rest().starts_with(operator));
         let Some(operator) = operator else {
             self.at = after_key;
-            if matches!(key.as_str(), "or" | "OR" | "||") {
-                return Err(BadCondition::new(position, "'or' is not offered: a span must fulfil all conditions"));
+            if !self.text[position..].starts_with('"')
+                && let Some(message) = elsewhere(&key)
+            {
+                return Err(BadCondition::new(position, message));
             }
             return Ok(Condition { key, test: Test::Exists, position });
         };
+        if self.text[position..].starts_with(BRACKETS) {
+            return Err(BadCondition::new(position, NO_BRACKETS));
+        }
         self.at += operator.len();
+        // `==` is as good.
+        self.at += usize::from(operator == "=" && self.rest().starts_with('='));
         self.skip_blanks();
         let value_at = self.at;
         let value = self.value()?;
@@ -166,12 +173,26 @@ impl<'a> Parser<'a> {
         if self.rest().starts_with('"') {
             return self.quoted();
         }
+        if let Some(value) = self.in_single_quotes() {
+            return Ok(value);
+        }
         let value = self.rest().split(char::is_whitespace).next().unwrap_or_default();
         if value.is_empty() {
             return Err(BadCondition::new(self.at, "a value is missing here; an empty one is written \"\""));
         }
         self.at += value.len();
         Ok(value.to_owned())
+    }
+
+    /// `'GET /cart'`, as SQL writes texts, when it is all of the value.
+    fn in_single_quotes(&mut self) -> Option<String> {
+        let inner = self.rest().strip_prefix('\'')?;
+        let (value, after) = inner.split_once('\'')?;
+        if after.chars().next().is_some_and(|next| !next.is_whitespace()) {
+            return None;
+        }
+        self.at += value.len() + 2;
+        Some(value.to_owned())
     }
 
     /// A JSON string.
@@ -185,6 +206,28 @@ impl<'a> Parser<'a> {
             _ => Err(BadCondition::new(self.at, "this quoted text does not end, or is no JSON string")),
         }
     }
+}
+
+/// What a key begins with only in quotes.
+const BRACKETS: [char; 3] = ['(', '{', '['];
+
+const NO_BRACKETS: &str = "brackets are not offered: a span must fulfil all conditions";
+
+/// Fields that other languages of search write with a colon.
+const FIELDS: [&str; 9] = ["service", "operation", "name", "kind", "status", "error", "duration", "state", "trace"];
+
+/// What to say of a bare word that is no key, but means something in other languages.
+fn elsewhere(key: &str) -> Option<String> {
+    match key {
+        "or" | "OR" | "||" => return Some("'or' is not offered: a span must fulfil all conditions".into()),
+        "not" | "NOT" => return Some("'not' is written !key, or !=".into()),
+        _ => {}
+    }
+    if key.starts_with(BRACKETS) {
+        return Some(NO_BRACKETS.into());
+    }
+    let (field, value) = key.split_once(':')?;
+    FIELDS.contains(&field).then(|| format!("this is written {field}={value}"))
 }
 
 #[cfg(test)]
@@ -219,6 +262,13 @@ mod tests {
             (r#""odd key"="a \"b\" = c" x="""#, r#"odd key|=a "b" = c, x|="#),
             (r#"name="GET /cart" !"a b""#, "name|=GET /cart, a b|missing"),
             ("url=http://a/b?c=d", "url|=http://a/b?c=d"),
+            ("a==b c='GET /cart' d='e f='g'h", "a|=b, c|=GET /cart, d|='e, f|='g'h"),
+            ("service:cart", "this is written service=cart, at byte 0"),
+            ("a=b not c=d", "'not' is written !key, or !=, at byte 4"),
+            ("{service=cart}", "brackets are not offered: a span must fulfil all conditions, at byte 0"),
+            ("\"{a\"=b", "{a|=b"),
+            ("service in (cart)", "brackets are not offered: a span must fulfil all conditions, at byte 11"),
+            ("\"not\" aws:key \"(\"", "not|exists, aws:key|exists, (|exists"),
             ("a=", "a value is missing here; an empty one is written \"\", at byte 2"),
             ("=b", "a key is missing here, at byte 0"),
             ("a=b or c=d", "'or' is not offered: a span must fulfil all conditions, at byte 4"),

@@ -41,6 +41,11 @@ impl Allowance {
         Self { left: Arc::new(AtomicU64::new(answers_bytes_max)), answer_bytes_max }
     }
 
+    /// `query.answer_bytes_max`.
+    pub(super) fn answer_bytes_max(&self) -> u64 {
+        self.answer_bytes_max
+    }
+
     /// For an answer's rows.
     pub(super) fn rows(&self) -> Holding {
         self.holding(self.answer_bytes_max.saturating_mul(ROWS_PER_ANSWER))
@@ -71,6 +76,11 @@ impl Holding {
         self.bytes = after;
         self.taken += more;
         true
+    }
+
+    /// Gives back as many.
+    pub(super) fn give_back(&mut self, bytes: u64) {
+        self.shrink_to(self.bytes.saturating_sub(bytes));
     }
 
     /// Gives back all but `bytes`.

@@ -48,6 +48,22 @@ impl Answer {
         Self { content_type, body, partial: false, missing: Vec::new(), coding: None, holding: None }
     }
 
+    /// The same; its body, unless it does so already, takes its bytes from what answers may hold.
+    pub(super) fn held(mut self, allowance: &Allowance) -> Result<Self, Failure> {
+        if self.holding.is_none() {
+            let bytes = self.body.len() as u64;
+            let mut holding = allowance.body();
+            if !holding.take(bytes) {
+                let is_alone = bytes > allowance.answer_bytes_max();
+                let words = "the answer is larger than query.answer_bytes_max";
+                return Err(if is_alone { Failure::Execution(words.into()) } else { Failure::Busy });
+            }
+            self.body.shrink_to_fit();
+            self.holding = Some(holding);
+        }
+        Ok(self)
+    }
+
     /// The same, compressed if that makes it smaller. Takes a while for a large one: not for async threads.
     pub(super) fn coded(mut self, coding: Option<Coding>) -> Self {
         if let Some((coding, body)) = coding.and_then(|coding| Some((coding, coding.of(&self.body)?))) {

@@ -84,6 +84,11 @@ impl Call {
         }
     }
 
+    /// `limit` of Jaeger: 0 is as good as none there.
+    pub(super) fn limit_of_jaeger(&self, default: usize) -> Result<usize, Failure> {
+        if self.first("limit") == Some("0") { Ok(default.min(self.traces_max)) } else { self.limit(default) }
+    }
+
     /// `limit`: traces to answer with, at most `query.traces_max`.
     pub(super) fn limit(&self, default: usize) -> Result<usize, Failure> {
         let Some(text) = self.first("limit") else {

@@ -3,7 +3,7 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use serde::Deserialize;
-use weir_proto::{duration, endpoint};
+use weir_proto::{duration, endpoint, size};
 
 use super::loki::LogqlConfig;
 use crate::sql::config::SqlConfig;
@@ -32,10 +32,13 @@ pub struct QueryConfig {
     /// Spans of a trace that is shown as columns; what is left out is said.
     pub trace_rows_max: NonZeroUsize,
     /// Bytes of one answer that shows traces, and a quarter of what its rows may take in memory; what is left out is said.
+    #[serde(deserialize_with = "size::deserialize_in_memory")]
     pub answer_bytes_max: NonZeroUsize,
     /// Bytes that all such answers hold together, from their rows to what clients have not taken yet; what is left out is said.
+    #[serde(deserialize_with = "size::deserialize_in_memory")]
     pub answers_bytes_max: NonZeroUsize,
     /// Bytes of large traces that stay laid out for half a minute after they were looked at; 0 keeps none.
+    #[serde(deserialize_with = "size::deserialize_or_none")]
     pub laid_traces_bytes_max: usize,
     /// Limits of SQL queries.
     pub sql: SqlConfig,
@@ -52,10 +55,13 @@ pub struct QueryConfig {
     #[serde(deserialize_with = "duration::deserialize_positive")]
     pub read_timeout: Duration,
     /// Bytes of a request's headers, refused with 431 (at least 8192).
+    #[serde(deserialize_with = "size::deserialize_in_memory")]
     pub header_bytes_max: NonZeroUsize,
     /// Bytes of a request's path and query, refused with 414.
+    #[serde(deserialize_with = "size::deserialize_in_memory")]
     pub uri_bytes_max: NonZeroUsize,
     /// Bytes of a request's body, refused with 413.
+    #[serde(deserialize_with = "size::deserialize_in_memory")]
     pub request_bytes_max: NonZeroUsize,
     /// A client that takes nothing off an answer for so long is disconnected.
     #[serde(deserialize_with = "duration::deserialize_positive")]
@@ -107,6 +113,7 @@ pub struct PromqlConfig {
     /// Samples that the selectors of one query may give.
     pub samples_max: NonZeroUsize,
     /// Memory of what one query holds at a time.
+    #[serde(deserialize_with = "size::deserialize_in_memory")]
     pub memory_bytes_max: NonZeroUsize,
     /// Steps of a range query.
     pub points_max: NonZeroUsize,

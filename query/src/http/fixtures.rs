@@ -189,9 +189,20 @@ impl View for Held {
         Ok(TraceRows { rows, is_damaged: self.is_damaged, is_cut: false })
     }
 
-    fn lines(&self, _: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError> {
-        let rows = self.lines.iter().filter(|row| row.line.trace_id == id.0).take(rows_max).cloned().collect();
-        Ok(TraceLines { rows, is_damaged: self.is_damaged })
+    fn lines(
+        &self,
+        _: &TenantId,
+        id: TraceId,
+        span: Option<SpanId>,
+        rows_max: usize,
+        room: Room<'_>,
+    ) -> Result<TraceLines, ReadError> {
+        let is_it = |row: &&LineRecord| row.line.trace_id == id.0 && span.is_none_or(|span| row.line.span_id == span.0);
+        let mut rows: Vec<_> = self.lines.iter().filter(is_it).take(rows_max).cloned().collect();
+        let all = rows.len();
+        let fitting = rows.iter().take_while(|row| room(row.memory_bytes())).count();
+        rows.truncate(fitting);
+        Ok(TraceLines { rows, is_damaged: self.is_damaged, is_cut: fitting < all })
     }
 
     fn scan(&self, _: &TenantId, request: ScanRequest) -> Box<dyn Batches> {

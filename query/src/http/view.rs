@@ -87,8 +87,15 @@ pub(super) trait View: Send {
     /// The spans of a trace that have this id.
     fn span(&self, tenant: &TenantId, id: TraceId, span: SpanId, room: Room<'_>) -> Result<TraceRows, ReadError>;
 
-    /// The trace's lines, no more than `rows_max`.
-    fn lines(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError>;
+    /// The lines of a trace, or only those of one of its spans, no more than `rows_max`.
+    fn lines(
+        &self,
+        tenant: &TenantId,
+        id: TraceId,
+        span: Option<SpanId>,
+        rows_max: usize,
+        room: Room<'_>,
+    ) -> Result<TraceLines, ReadError>;
 
     /// Plans a column scan.
     fn scan(&self, tenant: &TenantId, request: ScanRequest) -> Box<dyn Batches>;
@@ -193,8 +200,15 @@ impl View for Snapshot {
         Ok(self.spans_with_id(tenant, id, span, room))
     }
 
-    fn lines(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError> {
-        self.lines_of_trace(tenant, id, rows_max)
+    fn lines(
+        &self,
+        tenant: &TenantId,
+        id: TraceId,
+        span: Option<SpanId>,
+        rows_max: usize,
+        room: Room<'_>,
+    ) -> Result<TraceLines, ReadError> {
+        self.lines_of_trace(tenant, id, span, rows_max, room)
     }
 
     fn scan(&self, tenant: &TenantId, request: ScanRequest) -> Box<dyn Batches> {

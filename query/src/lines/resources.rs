@@ -1,6 +1,9 @@
 //! Streams of resources: a pushed stream's labels are its resource's attributes; of what came as OTLP, Loki's default list of attributes is.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 use serde_json::Value;
 use weir_proto::loki::{SCOPE, UNKNOWN_SERVICE};
@@ -98,18 +101,31 @@ fn read(json: &str, is_pushed: bool) -> Resource {
     Resource { stream: Arc::new(StreamLabels::new(labels)), rest, json: json.to_owned(), is_pushed }
 }
 
-/// A value as a label: texts as they are, everything else as JSON.
+/// A value as a label: texts as they are, bytes in base64, everything else as JSON.
 fn text_of(value: &Value) -> String {
-    match value {
+    match plain(value) {
         Value::String(text) => text.clone(),
         value => value.to_string(),
+    }
+}
+
+/// What the store wrote as an object because JSON has no words for it: bytes and what is no number as their text, maps as they were.
+fn plain(value: &Value) -> &Value {
+    static NAN: LazyLock<Value> = LazyLock::new(|| "NaN".into());
+    let Value::Object(members) = value else { return value };
+    let mut members = members.iter();
+    match (members.next(), members.next()) {
+        (Some((key, inner)), None) if key == "$bytes" || key == "$object" => inner,
+        (Some((key, Value::String(text))), None) if key == "$double" && !text.ends_with("Infinity") => &NAN,
+        (Some((key, inner)), None) if key == "$double" => inner,
+        _ => value,
     }
 }
 
 /// Adds an attribute under a label's name; of maps each member under a name of its own.
 pub(super) fn flatten(key: &str, value: &Value, out: &mut Vec<(String, String)>) {
     // Attributes nest 64 deep at most.
-    if let Value::Object(members) = value {
+    if let Value::Object(members) = plain(value) {
         for (name, value) in members {
             flatten(&format!("{key}_{name}"), value, out);
         }
@@ -133,6 +149,11 @@ mod tests {
         assert_eq!(resources.of(pushed, "loki").stream.to_string(), r#"{a.b="c", app="cart", service_name="cart"}"#);
         let own = r#"{"service_name":"mine","service.name":"x"}"#;
         assert_eq!(resources.of(own, "loki").stream.to_string(), r#"{service_name="mine"}"#);
+        let odd = r#"{"b":{"$bytes":"AQL/"},"i":{"$double":"-Infinity"},"m":{"d":{"$double":"NaN"}},"n":{"$double":"7ff8000000000001"},"o":{"$object":{"$bytes":1}},"service.name":{"$bytes":"AA=="}}"#;
+        let odd = resources.of(odd, "");
+        assert_eq!(odd.stream.to_string(), r#"{service_name="AA=="}"#);
+        let rest: Vec<String> = odd.rest.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(rest.join(" "), "b=AQL/ i=-Infinity m_d=NaN n=NaN o__bytes=1");
         let otlp = r#"{"service.name":"cart","k8s.pod.name":"p","host.name":"h","n":1.5,"m":{"x":[1]}}"#;
         let resource = resources.of(otlp, "");
         assert_eq!(resource.stream.to_string(), r#"{k8s_pod_name="p", service_name="cart"}"#);

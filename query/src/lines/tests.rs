@@ -25,7 +25,7 @@ use weir_store::{LogsBatch, ScanFilter, ScanRequest, Snapshot, Store, StoreOptio
 use super::SnapshotLines;
 use crate::logql::{
     ast::Expr,
-    engine::{Direction, Evaluated, Limits, LogQuery, MetricQuery, Progress, entries, evaluate},
+    engine::{Direction, Evaluated, Limits, LineRoom, LogQuery, MetricQuery, Progress, entries, evaluate},
     parse,
 };
 
@@ -206,6 +206,7 @@ fn answer(snapshot: &Snapshot, query: &str) -> String {
         threads: 2,
         now_ns: T0 + LINES * 1_000_000_000,
         deadline,
+        room: LineRoom::default(),
     };
     let end_ns = T0 + LINES * 1_000_000_000;
     match parse(query).unwrap_or_else(|error| panic!("{query}: {error}")) {

@@ -1,6 +1,13 @@
 //! The labels of a line on its way through a pipeline, and those of its stream.
 
-use std::{collections::HashMap, fmt::Write, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt::Write,
+    hash::BuildHasher,
+    sync::{Arc, LazyLock},
+};
+
+use foldhash::quality::RandomState;
 
 pub(crate) use weir_proto::loki::push_label_name as push_name;
 
@@ -259,9 +266,10 @@ impl LabelSet {
     }
 }
 
-/// FNV-1a: names are short.
+/// Differs from process to process: who sends lines chooses the names in them.
 fn hash_of(name: &str) -> u32 {
-    name.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+    KEYS.hash_one(name) as u32
 }
 
 #[cfg(test)]

@@ -8,10 +8,11 @@ use std::{
 };
 
 use datafusion::{
-    arrow::datatypes::SchemaRef,
+    arrow::{array::RecordBatch, datatypes::SchemaRef},
     common::Result as DataFusionResult,
-    execution::{SendableRecordBatchStream, context::SQLOptions},
-    physical_plan::{ExecutionPlan, execute_stream},
+    execution::{SendableRecordBatchStream, SessionState, context::SQLOptions},
+    logical_expr::LogicalPlan,
+    physical_plan::{EmptyRecordBatchStream, ExecutionPlan, execute_stream},
     sql::{parser::Statement as AnyStatement, sqlparser::ast::Statement},
 };
 use futures_util::StreamExt;
@@ -136,13 +137,14 @@ impl Engine {
                 return;
             }
             match plan(&planning, (&text, now_ns), &limits, (spill_folder, &readers), tables, &stop) {
-                Ok((plan, stream)) => {
+                Ok(Planned { plan, stream, anew }) => {
                     let Ok(last) = sender.clone().try_reserve_owned() else { return };
                     let rows_left = limits.rows_max.get();
                     let writer = Writer {
                         plan,
                         stop: Arc::clone(&stop),
                         stream,
+                        anew: Some(anew),
                         encoding,
                         deadline,
                         sender,
@@ -175,7 +177,36 @@ impl Drop for Engine {
 }
 
 /// A plan, and its rows, for which nothing has been read yet.
-type Planned = (Arc<dyn ExecutionPlan>, SendableRecordBatchStream);
+struct Planned {
+    plan: Arc<dyn ExecutionPlan>,
+    stream: SendableRecordBatchStream,
+    anew: Anew,
+}
+
+/// What is needed to plan the query once more.
+struct Anew {
+    state: SessionState,
+    logical: LogicalPlan,
+}
+
+impl Anew {
+    async fn plan(self, stop: &Arc<Stop>) -> DataFusionResult<Planned> {
+        let physical = self.state.create_physical_plan(&self.logical).await?;
+        stop.check()?;
+        let plan = stop::checked(physical, stop)?;
+        let stream = execute_stream(Arc::clone(&plan), self.state.task_ctx())?;
+        Ok(Planned { plan, stream, anew: self })
+    }
+
+    /// Joins that sort both sides, which may go to disk, in place of those that keep one side in memory: slower, and as large as the disk is.
+    /// In one piece, as what sorts share the memory equally with whatever passes rows from piece to piece.
+    fn with_joins_on_disk(mut self) -> Self {
+        let options = self.state.config_mut().options_mut();
+        options.optimizer.prefer_hash_join = false;
+        options.execution.target_partitions = 1;
+        self
+    }
+}
 
 /// Text to a plan.
 fn plan(
@@ -208,11 +239,7 @@ async fn prepare(
     stop.check()?;
     // The guard let nothing else through; this is the second lock.
     SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false).verify_plan(&logical)?;
-    let physical = state.create_physical_plan(&logical).await?;
-    stop.check()?;
-    let plan = stop::checked(physical, stop)?;
-    let stream = execute_stream(Arc::clone(&plan), state.task_ctx())?;
-    Ok((plan, stream))
+    Anew { state, logical }.plan(stop).await
 }
 
 /// Turns rows into chunks.
@@ -222,6 +249,8 @@ struct Writer {
     /// Knows what that was.
     stop: Arc<Stop>,
     stream: SendableRecordBatchStream,
+    /// Until it was planned once more, or rows came.
+    anew: Option<Anew>,
     encoding: Box<dyn Encoding>,
     deadline: Instant,
     sender: mpsc::Sender<Result<Chunk, SqlError>>,
@@ -254,7 +283,7 @@ impl Writer {
     async fn write(&mut self) -> Result<(), SqlError> {
         let schema = self.stream.schema();
         self.begin(&schema)?;
-        while let Some(batch) = self.next().await? {
+        while let Some(batch) = self.next_or_anew().await? {
             let rows = batch.num_rows().min(self.rows_left);
             let shown = batch.slice(0, rows);
             let mut row = 0;
@@ -282,8 +311,24 @@ impl Writer {
         self.encoding.begin(schema, &mut self.bytes)
     }
 
+    /// The next rows. When a join does not fit into memory before the first, the query begins again with joins that go to disk.
+    async fn next_or_anew(&mut self) -> Result<Option<RecordBatch>, SqlError> {
+        let next = self.next().await;
+        let anew = self.anew.take();
+        let Some(anew) =
+            anew.filter(|_| matches!(next, Err(SqlError::TooLarge(_))) && has_hash_join(self.plan.as_ref()))
+        else {
+            return next;
+        };
+        // What the first one holds is given back before.
+        self.stream = Box::pin(EmptyRecordBatchStream::new(self.stream.schema()));
+        let Planned { plan, stream, .. } = anew.with_joins_on_disk().plan(&self.stop).await?;
+        (self.plan, self.stream) = (plan, stream);
+        self.next().await
+    }
+
     /// The next rows; ends the query when it is late or nobody waits for it.
-    async fn next(&mut self) -> Result<Option<datafusion::arrow::array::RecordBatch>, SqlError> {
+    async fn next(&mut self) -> Result<Option<RecordBatch>, SqlError> {
         tokio::select! {
             biased;
             () = self.sender.closed() => Err(SqlError::Gone),
@@ -305,6 +350,11 @@ impl Writer {
             Err(_) => Err(SqlError::TimedOut),
         }
     }
+}
+
+/// Whether it joins by a table in memory.
+fn has_hash_join(plan: &dyn ExecutionPlan) -> bool {
+    plan.name() == "HashJoinExec" || plan.children().into_iter().any(|child| has_hash_join(child.as_ref()))
 }
 
 /// What the plan's scans could not read so far.

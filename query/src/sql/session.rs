@@ -31,6 +31,9 @@ use super::{
 /// Parts in which a query runs at the same time.
 const PARTITIONS: usize = 2;
 
+/// What a sort sets aside for merging is at most one part in so many of a query's memory.
+const SORTS_SHARE: usize = 16;
+
 /// Functions whose result may be larger than what they are given by any factor, or that make values of any size and type.
 const LEFT_OUT: [&str; 13] = [
     "approx_percentile_cont_with_weight",
@@ -105,6 +108,10 @@ pub(super) fn open(
     config.set_extension(readers.clone());
     // It allocates for as many rows as LIMIT names before it has seen one.
     config.options_mut().optimizer.enable_topk_aggregation = false;
+    // Each sort sets so much aside for merging, of which a join on disk has four.
+    let set_aside = limits.memory_bytes_max.get() / SORTS_SHARE;
+    let execution = &mut config.options_mut().execution;
+    execution.sort_spill_reservation_bytes = execution.sort_spill_reservation_bytes.min(set_aside);
     let mut aggregates = SessionStateDefaults::default_aggregate_functions();
     aggregates.retain(|function| !is_left_out(function.name()));
     let mut planners = SessionStateDefaults::default_expr_planners();

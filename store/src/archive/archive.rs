@@ -18,6 +18,8 @@ use super::{
     cache::Cache,
     check::ArchiveCheck,
     claim::Lost,
+    found::covers,
+    kept::Kept,
     layout::{Keys, OWNER, name_of, table_name},
     object::Object,
     owner::Owner,
@@ -53,6 +55,8 @@ pub(crate) struct Archive {
     pub(crate) bucket: Bucket,
     reading: Bucket,
     cache: Arc<Cache>,
+    /// Whole copies, of what is pinned.
+    pub(crate) kept: Arc<Kept>,
     /// `archive/` in the data folder.
     folder: PathBuf,
     disk: Disk,
@@ -120,6 +124,7 @@ impl Archive {
             bucket,
             options,
             cache: Arc::new(cache),
+            kept: Arc::new(Kept::open(folder.join("kept"), Disk::system())),
             folder,
             disk: disk.clone(),
             runtime: Some(runtime),
@@ -228,6 +233,18 @@ impl Archive {
         self.known.lock().values().cloned().collect()
     }
 
+    /// The segments in their table that one was merged from.
+    pub(crate) fn merged_from(&self, id: &SegmentId) -> Vec<ArchivedSegment> {
+        let known = self.known.lock();
+        known.values().filter(|known| known.stage == Stage::Committed && covers(id, &known.id)).cloned().collect()
+    }
+
+    /// Whether a segment was merged into one that is not in the table yet.
+    pub(crate) fn is_replaced(&self, id: &SegmentId) -> bool {
+        let known = self.known.lock();
+        known.values().any(|known| known.stage == Stage::Uploaded && covers(&known.id, id))
+    }
+
     /// Whether a segment may leave the local disk: its objects are there, compared, and its table says so.
     pub(crate) fn is_safe(&self, id: &SegmentId) -> bool {
         self.known(id).is_some_and(|segment| segment.stage == Stage::Committed)
@@ -262,7 +279,8 @@ impl Archive {
     /// The rows of a segment in the bucket.
     pub(crate) fn object(&self, key: String, bytes: u64) -> Arc<Object> {
         let handle = self.runtime().handle().clone();
-        Arc::new(Object::new(key, bytes, self.reading.clone(), self.cache.clone(), handle))
+        let here = (self.cache.clone(), self.kept.clone());
+        Arc::new(Object::new(key, bytes, self.reading.clone(), here, handle))
     }
 
     /// Opens a segment whose rows are in the bucket, from what is here of it.
@@ -331,10 +349,11 @@ impl Archive {
         if stop_at == Some(name) { Err(ArchiveError::Stopped) } else { Ok(()) }
     }
 
-    /// Nothing, outside of tests.
+    /// Nothing, unless the environment asks for a death here.
     #[cfg(not(test))]
     #[inline]
-    pub(crate) fn step(&self, _: &'static str) -> Result<(), ArchiveError> {
+    pub(crate) fn step(&self, name: &'static str) -> Result<(), ArchiveError> {
+        self.disk.faults().reached(name);
         Ok(())
     }
 

@@ -130,6 +130,18 @@ impl Cache {
         }
     }
 
+    /// A block is not what it should be.
+    pub(crate) fn forget(&self, key: &BlockKey) {
+        let number = {
+            let mut state = self.state.lock();
+            let Some(block) = state.blocks.remove(key) else { return };
+            let number = state.let_go(&block);
+            CACHE_BYTES.set(state.bytes as i64);
+            number
+        };
+        let _ = self.disk.unlink(&self.path(number));
+    }
+
     fn path(&self, number: u64) -> PathBuf {
         self.folder.join(number.to_string())
     }
@@ -173,9 +185,30 @@ mod tests {
         assert!(!cache.read(&key(1), 0, &mut read));
         cache.keep(key(4), &[4; 31]);
         assert!(!has(4));
-        let files = std::fs::read_dir(folder.path().join("cache")).expect("there").count();
-        assert_eq!(files, 3);
+        let files = || std::fs::read_dir(folder.path().join("cache")).expect("there").count();
+        assert_eq!(files(), 3);
+        cache.forget(&key(2));
+        cache.forget(&key(2));
+        assert_eq!((has(2), has(3), files()), (false, true, 2));
         let again = Cache::create(&folder.path().join("cache"), 30, Disk::default()).expect("made");
         assert!(!again.has(&key(0)));
+    }
+    #[test]
+    fn a_full_disk_keeps_nothing_and_breaks_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let disk = Disk::default();
+        let cache = Cache::create(&folder.path().join("cache"), 1000, disk.clone()).expect("made");
+        let key = |n| (Arc::from("object"), n);
+        disk.faults().set_space_bytes(15);
+        cache.keep(key(0), &[1; 10]);
+        cache.keep(key(1), &[2; 10]);
+        let mut read = [0; 10];
+        assert!(cache.read(&key(0), 0, &mut read) && read == [1; 10]);
+        assert!(!cache.has(&key(1)) && !cache.read(&key(1), 0, &mut read));
+        let files = std::fs::read_dir(folder.path().join("cache")).expect("there").count();
+        assert_eq!(files, 1, "nothing is left of what did not fit");
+        disk.faults().set_space_bytes(u64::MAX);
+        cache.keep(key(1), &[2; 10]);
+        assert!(cache.has(&key(1)));
     }
 }

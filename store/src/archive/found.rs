@@ -23,8 +23,8 @@ use crate::{
     segment::{SegmentError, SegmentId, archived::ArchivedManifest},
 };
 
-/// How often one is asked for again whose answer was damaged.
-const ANSWERS_MAX: usize = 2;
+/// How often one is asked for again whose answer was damaged: what is left out of a start is so for ever.
+const ANSWERS_MAX: usize = 8;
 /// Segments that are fetched at once.
 const AT_ONCE: usize = 16;
 
@@ -188,6 +188,15 @@ fn chosen(manifests: Vec<(SegmentId, String)>, tables: &Tables) -> Vec<Chosen> {
             }
         }
     }
+    // A merge that was cut off before the table had its file: those that it was made of are there.
+    let committed: Vec<SegmentId> = by_id
+        .values()
+        .filter(|chosen| stage_of(&chosen.id, &chosen.name) == Stage::Committed)
+        .map(|chosen| chosen.id.clone())
+        .collect();
+    by_id.retain(|id, chosen| {
+        stage_of(id, &chosen.name) != Stage::Uploaded || !committed.iter().any(|there| covers(id, there))
+    });
     let ids: Vec<SegmentId> = by_id.keys().cloned().collect();
     let is_covered = |chosen: &Chosen| ids.iter().any(|other| covers(other, &chosen.id));
     by_id.into_values().filter(|chosen| !is_covered(chosen)).collect()

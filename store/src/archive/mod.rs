@@ -12,6 +12,7 @@ mod claim;
 pub mod delta;
 mod found;
 mod from_rows;
+mod kept;
 mod layout;
 mod leftovers;
 mod object;

@@ -1,6 +1,6 @@
 //! An object of the bucket, read in blocks that a cache keeps.
 
-use std::{collections::BTreeSet, io, ops::Range, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, io, ops::Range, os::unix::fs::FileExt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use super::{
     bucket::{Bucket, BucketError},
     cache::{BLOCK_BYTES, BlockKey, Cache},
+    kept::Kept,
 };
 use crate::segment::ReadObject;
 
@@ -22,6 +23,7 @@ pub(crate) struct Object {
     bytes: u64,
     bucket: Bucket,
     cache: Arc<Cache>,
+    kept: Arc<Kept>,
     runtime: Handle,
     /// Blocks that somebody asks the bucket for: whoever wants them, too, waits for that one answer.
     under_way: Mutex<BTreeSet<u64>>,
@@ -29,10 +31,16 @@ pub(crate) struct Object {
 }
 
 impl Object {
-    /// The one at `key`, which has so many bytes.
-    pub(crate) fn new(key: String, bytes: u64, bucket: Bucket, cache: Arc<Cache>, runtime: Handle) -> Self {
+    /// The one at `key`, which has so many bytes, of which some or all may be here.
+    pub(crate) fn new(
+        key: String,
+        bytes: u64,
+        bucket: Bucket,
+        (cache, kept): (Arc<Cache>, Arc<Kept>),
+        runtime: Handle,
+    ) -> Self {
         let (under_way, answered) = Default::default();
-        Self { key: key.into(), bytes, bucket, cache, runtime, under_way, answered }
+        Self { key: key.into(), bytes, bucket, cache, kept, runtime, under_way, answered }
     }
 
     fn block_key(&self, block: u64) -> BlockKey {
@@ -131,6 +139,10 @@ impl ReadObject for Object {
         if into.is_empty() {
             return Ok(());
         }
+        // A copy that cannot be read any more is as good as none.
+        if self.kept.file(&self.key).is_some_and(|file| file.read_exact_at(into, start).is_ok()) {
+            return Ok(());
+        }
         let mut missing = self.read_cached(start, into);
         if !missing.is_empty() && self.waits_for(&missing) {
             missing = self.read_cached(start, into);
@@ -150,6 +162,9 @@ impl ReadObject for Object {
     }
 
     fn prefetch(&self, ranges: &[Range<u64>]) {
+        if self.kept.file(&self.key).is_some() {
+            return;
+        }
         let mut blocks: Vec<u64> = ranges
             .iter()
             .filter(|range| range.start < range.end && range.end <= self.bytes)
@@ -161,6 +176,15 @@ impl ReadObject for Object {
         if blocks.len() > 1 {
             // Whoever reads them then says what is wrong.
             let _ = self.fetch_shared(&blocks);
+        }
+    }
+
+    fn forget(&self, range: Range<u64>) {
+        self.kept.remove(&self.key);
+        if range.start < range.end && range.end <= self.bytes {
+            for block in range.start / BLOCK_BYTES..=(range.end - 1) / BLOCK_BYTES {
+                self.cache.forget(&self.block_key(block));
+            }
         }
     }
 }

@@ -128,7 +128,20 @@ impl Archive {
     ) -> Result<(), ArchiveError> {
         let adds: Vec<DataFile> = segments.iter().map(|(_, file)| file.clone()).collect();
         let version = segments.iter().map(|(archived, _)| i64::from(archived.id.last_file)).max().unwrap_or(0);
-        self.change(signal, tenant, adds, Vec::new(), Some(version))
+        let change = Change { added: adds, data_change: true, operation: "WRITE", ..Change::default() };
+        self.change(signal, tenant, change, Some(version))
+    }
+
+    /// Puts a file into its table for those that it was merged from, in one commit: rows neither come nor go.
+    pub(crate) fn replace(
+        self: &Arc<Self>,
+        merged: &ArchivedSegment,
+        inputs: &[ArchivedSegment],
+    ) -> Result<(), ArchiveError> {
+        let added = vec![self.file_of(merged)?];
+        let removed = inputs.iter().map(|input| Keys::of(&input.id, &input.name).path).collect();
+        let change = Change { added, removed, data_change: false, operation: "OPTIMIZE", ..Change::default() };
+        self.change(merged.id.signal, &merged.id.tenant, change, None)
     }
 
     /// Takes segments out of their table. Their objects stay.
@@ -139,7 +152,8 @@ impl Archive {
         segments: &[ArchivedSegment],
     ) -> Result<(), ArchiveError> {
         let paths = segments.iter().map(|archived| Keys::of(&archived.id, &archived.name).path);
-        self.change(signal, tenant, Vec::new(), paths.collect(), None)
+        let change = Change { removed: paths.collect(), data_change: true, operation: "DELETE", ..Change::default() };
+        self.change(signal, tenant, change, None)
     }
 
     /// The files of a table that the catalog knows, whatever stage they are in: their objects are not deleted by the table's log.
@@ -153,8 +167,7 @@ impl Archive {
         self: &Arc<Self>,
         signal: Signal,
         tenant: &TenantId,
-        adds: Vec<DataFile>,
-        removes: Vec<String>,
+        mut change: Change,
         version: Option<i64>,
     ) -> Result<(), ArchiveError> {
         // Its table is somebody else's by now.
@@ -165,21 +178,19 @@ impl Archive {
         let work = async move {
             let mut table = archive.open_table(signal, tenant.clone()).await?;
             // What an attempt that was cut off has done already stays done.
-            let adds: Vec<DataFile> = adds.into_iter().filter(|add| !table.files().contains_key(&add.path)).collect();
-            let removes: Vec<String> = removes.into_iter().filter(|path| table.files().contains_key(path)).collect();
-            if adds.is_empty() && removes.is_empty() {
+            change.added.retain(|add| !table.files().contains_key(&add.path));
+            change.removed.retain(|path| table.files().contains_key(path));
+            if change.added.is_empty() && change.removed.is_empty() {
                 return Ok(());
             }
             let before = table.transaction(&app_id(signal)).unwrap_or(-1);
             // Files that were found in the bucket later than those behind them still count once.
             let version = version.map(|version| version.max(before + 1));
-            let transaction = version.map(|version| Transaction { app_id: app_id(signal), version });
-            let operation = if adds.is_empty() { "DELETE" } else { "WRITE" };
-            let paths: Vec<String> = adds.iter().map(|add| add.path.clone()).collect();
-            table.commit(&Change { transaction, added: adds, removed: removes, data_change: true, operation }).await?;
+            change.transaction = version.map(|version| Transaction { app_id: app_id(signal), version });
+            table.commit(&change).await?;
             // A transaction that was there already may have been somebody else's.
-            if let Some(path) = paths.iter().find(|path| !table.files().contains_key(*path)) {
-                return Err(ArchiveError::Foreign(format!("the commit that kept {path} out of its table")));
+            if let Some(add) = change.added.iter().find(|add| !table.files().contains_key(&add.path)) {
+                return Err(ArchiveError::Foreign(format!("the commit that kept {} out of its table", add.path)));
             }
             let kept = archive.paths_of(signal, &tenant);
             // Of a tenant on hold nothing is deleted.

@@ -49,15 +49,15 @@ impl SpanRecord {
 }
 
 /// What a message takes beside the text in it, about.
-const STRUCT_BYTES: u64 = 80;
+pub(super) const STRUCT_BYTES: u64 = 80;
 
-fn attributes_bytes(attributes: &[messages::common::v1::KeyValue]) -> u64 {
+pub(super) fn attributes_bytes(attributes: &[messages::common::v1::KeyValue]) -> u64 {
     let of_value = |value: &messages::common::v1::AnyValue| value.value.as_ref().map_or(0, value_bytes);
     attributes.iter().map(|one| STRUCT_BYTES + one.key.len() as u64 + one.value.as_ref().map_or(0, of_value)).sum()
 }
 
 /// Goes as deep as admission lets values go.
-fn value_bytes(value: &Value) -> u64 {
+pub(super) fn value_bytes(value: &Value) -> u64 {
     match value {
         Value::StringValue(text) => text.len() as u64,
         Value::BytesValue(bytes) => bytes.len() as u64,

@@ -83,6 +83,28 @@ impl Catalog {
         Ok(true)
     }
 
+    /// A segment that was merged from others in the archive was uploaded.
+    pub(crate) async fn add_merged(&self, segment: &ArchivedSegment) -> Result<(), CatalogError> {
+        let mut change = Change::begin(&self.0).await?;
+        insert(&mut change.connection, segment).await?;
+        change.commit().await
+    }
+
+    /// It is in its table, and those that it was merged from are no more: all at once.
+    pub(crate) async fn replace_archived(
+        &self,
+        merged: &SegmentId,
+        inputs: &[SegmentId],
+        since_ns: u64,
+    ) -> Result<(), CatalogError> {
+        let mut change = Change::begin(&self.0).await?;
+        move_on(&mut change.connection, merged, Stage::Committed, since_ns).await?;
+        for input in inputs {
+            move_on(&mut change.connection, input, Stage::Removed, since_ns).await?;
+        }
+        change.commit().await
+    }
+
     /// What the bucket was found to hold.
     pub(crate) async fn restore_archived(&self, segments: &[ArchivedSegment]) -> Result<(), CatalogError> {
         let mut change = Change::begin(&self.0).await?;
@@ -96,14 +118,7 @@ impl Catalog {
     pub(crate) async fn set_stage(&self, ids: &[SegmentId], stage: Stage, since_ns: u64) -> Result<(), CatalogError> {
         let mut change = Change::begin(&self.0).await?;
         for id in ids {
-            sqlx::query("UPDATE archived SET stage = $1, since_ns = $2 WHERE journal = $3 AND tenant = $4 AND id = $5")
-                .bind(stage.name())
-                .bind(since_ns as i64)
-                .bind(id.signal.name())
-                .bind(id.tenant.as_str())
-                .bind(id.to_string())
-                .execute(&mut *change.connection)
-                .await?;
+            move_on(&mut change.connection, id, stage, since_ns).await?;
         }
         change.commit().await
     }
@@ -151,6 +166,23 @@ impl Catalog {
             .await?;
         Ok(gone.rows_affected() > 0)
     }
+}
+
+async fn move_on(
+    connection: &mut PoolConnection<Sqlite>,
+    id: &SegmentId,
+    stage: Stage,
+    since_ns: u64,
+) -> Result<(), CatalogError> {
+    sqlx::query("UPDATE archived SET stage = $1, since_ns = $2 WHERE journal = $3 AND tenant = $4 AND id = $5")
+        .bind(stage.name())
+        .bind(since_ns as i64)
+        .bind(id.signal.name())
+        .bind(id.tenant.as_str())
+        .bind(id.to_string())
+        .execute(&mut **connection)
+        .await?;
+    Ok(())
 }
 
 async fn insert(connection: &mut PoolConnection<Sqlite>, segment: &ArchivedSegment) -> Result<(), CatalogError> {

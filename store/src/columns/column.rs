@@ -70,6 +70,23 @@ impl Column {
         }
     }
 
+    /// Room for so many values more.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        match &mut self.values {
+            Values::Words(words) => words.reserve(count),
+            Values::Bytes { codes, .. } => codes.reserve(count),
+        }
+    }
+
+    /// Whether two of its values are known to be equal, by their positions.
+    #[inline]
+    pub(crate) fn is_same(&self, one: usize, other: usize) -> bool {
+        match &self.values {
+            Values::Words(words) => words[one] == words[other],
+            Values::Bytes { codes, .. } => codes[one] == codes[other],
+        }
+    }
+
     /// Adds a byte string.
     #[inline]
     pub(crate) fn push_bytes(&mut self, row: u32, value: &[u8]) {

@@ -133,6 +133,11 @@ impl Dictionary {
         (self.ends[code as usize] - start) as usize
     }
 
+    /// Bytes of the longest value.
+    pub(crate) fn longest(&self) -> usize {
+        (0..self.len() as u32).map(|code| self.value_len(code)).max().unwrap_or(0)
+    }
+
     /// Codes given out.
     pub(crate) fn len(&self) -> usize {
         self.ends.len()

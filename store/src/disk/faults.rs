@@ -1,4 +1,4 @@
-//! The checked-in switches that leave out or fail the nth sync, and take away space. Release builds ignore them.
+//! The checked-in switches that leave out or fail the nth sync, take away space, and kill at a step. Release builds ignore them.
 
 use std::{
     io,
@@ -12,6 +12,8 @@ use parking_lot::Mutex;
 const SKIP_SYNC_ENV: &str = "WEIR_FAULT_SKIP_SYNC";
 /// Makes the nth sync return EIO.
 const FAIL_SYNC_ENV: &str = "WEIR_FAULT_FAIL_SYNC";
+/// Kills the process (SIGKILL) when it comes to the step of this name.
+const KILL_AT_ENV: &str = "WEIR_FAULT_KILL_AT";
 
 /// Counts syncs, and injects what a test asks for. All counts begin at 1; 0 is never.
 #[derive(Debug)]
@@ -20,6 +22,7 @@ pub struct Faults {
     skip_sync: AtomicU64,
     fail_sync: AtomicU64,
     space_bytes: AtomicU64,
+    kill_at: Option<String>,
     skipped: Mutex<Option<PathBuf>>,
     /// Of all syncs, in their order.
     #[cfg(test)]
@@ -42,6 +45,7 @@ impl Default for Faults {
             skip_sync: AtomicU64::new(0),
             fail_sync: AtomicU64::new(0),
             space_bytes: AtomicU64::new(u64::MAX),
+            kill_at: None,
             skipped: Mutex::default(),
             #[cfg(test)]
             paths: Mutex::default(),
@@ -50,15 +54,28 @@ impl Default for Faults {
 }
 
 impl Faults {
-    /// The faults that `WEIR_FAULT_SKIP_SYNC=n` and `WEIR_FAULT_FAIL_SYNC=n` ask for.
+    /// The faults that `WEIR_FAULT_SKIP_SYNC=n`, `WEIR_FAULT_FAIL_SYNC=n` and `WEIR_FAULT_KILL_AT=step` ask for.
     pub fn from_env() -> Self {
-        let faults = Self::default();
+        let mut faults = Self::default();
         if cfg!(debug_assertions) {
             let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
             faults.skip_sync(number(SKIP_SYNC_ENV));
             faults.fail_sync(number(FAIL_SYNC_ENV));
+            faults.kill_at = std::env::var(KILL_AT_ENV).ok();
         }
         faults
+    }
+
+    /// A step of some work is done; the process dies here when that was asked for, as by `kill -9`.
+    pub(crate) fn reached(&self, step: &str) {
+        if cfg!(debug_assertions) && self.kill_at.as_deref() == Some(step) {
+            eprintln!("weir fault: killed at the step `{step}`");
+            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+            // Nothing more is done until the signal is there.
+            loop {
+                std::thread::park();
+            }
+        }
     }
 
     /// Syncs asked for so far, left-out ones included.

@@ -15,7 +15,11 @@ use super::{
     trace::shared,
 };
 use crate::{
-    ask::{error::ReadError, line::LineRecord},
+    ask::{
+        error::ReadError,
+        line::{LineRecord, LinesWanted, TraceLines},
+        span::Room,
+    },
     journal::FrameHeader,
     offset::Offset,
 };
@@ -134,42 +138,48 @@ impl Rows for LineRows {
 }
 
 impl LineFile {
-    /// The newest `rows_max` lines of a trace at or before `visible`, those in frames that cannot be read aside.
+    /// Adds the newest of the lines that are wanted at or before `visible`, without those in frames that cannot be read, while
+    /// there is room.
     pub(crate) fn lines_of_trace(
         &self,
         tenant: &TenantId,
-        id: TraceId,
+        wanted: LinesWanted,
         visible: Offset,
-        rows_max: usize,
-    ) -> Vec<LineRecord> {
+        room: Room<'_>,
+        found: &mut TraceLines,
+    ) {
         let is_shown = |(frame, row): &(&LineFrame, usize)| {
-            frame.offset <= visible && frame.tenant == *tenant && frame.lines[*row].trace() == Some(id)
+            let LineIds { trace, span } = frame.lines[*row].ids();
+            let is_wanted = trace == Some(wanted.trace) && (wanted.span.is_none() || span == wanted.span);
+            frame.offset <= visible && frame.tenant == *tenant && is_wanted
         };
-        let rows: Vec<_> = self.chain(tenant, id).filter(is_shown).take(rows_max).collect();
-        let mut records = Vec::new();
+        let rows: Vec<_> = self.chain(tenant, wanted.trace).filter(is_shown).take(wanted.rows_max).collect();
         for of_frame in rows.chunk_by(|a, b| a.0.offset == b.0.offset) {
             let frame = of_frame[0].0;
             let mut lines: Vec<&LineSummary> = of_frame.iter().map(|&(_, row)| &frame.lines[row]).collect();
             lines.sort_unstable_by_key(|line| line.ordinal);
-            if let Err(error) = self.decode(frame, &lines, &mut records) {
+            if found.is_cut {
+                return;
+            }
+            if let Err(error) = self.decode(frame, &lines, room, found) {
                 tracing::error!(offset = %frame.offset, %error, "a frame of the journal cannot be read; the rest is");
             }
         }
-        records
     }
 
     fn decode(
         &self,
         frame: &LineFrame,
         lines: &[&LineSummary],
-        records: &mut Vec<LineRecord>,
+        room: Room<'_>,
+        found: &mut TraceLines,
     ) -> Result<(), ReadError> {
         let payload = frame.payload.read(self.journal())?;
         let mut resource: Option<(u32, Arc<Resource>)> = None;
         let mut scope: Option<(u32, Arc<InstrumentationScope>)> = None;
         let mut next = lines.iter();
         scan_chosen(&payload, lines.iter().map(|line| line.ordinal), |scanned| {
-            let Some(summary) = next.find(|line| line.ordinal == scanned.ordinal) else { return };
+            let Some(summary) = next.find(|line| line.ordinal == scanned.ordinal && !found.is_cut) else { return };
             let resource = shared(&mut resource, scanned.resource_ordinal, || scanned.resource.to_message());
             let scope = shared(&mut scope, scanned.scope_ordinal, || scanned.scope.to_message());
             let mut line = scanned.line.to_message();
@@ -178,7 +188,11 @@ impl LineFile {
             line.trace_id = trace.map(|id| id.0.to_vec()).unwrap_or_default();
             line.span_id = span.map(|id| id.0.to_vec()).unwrap_or_default();
             let time_ns = scanned.line.time_or(frame.received_at_ns);
-            records.push(LineRecord { line, time_ns, resource, scope });
+            let record = LineRecord { line, time_ns, resource, scope };
+            found.is_cut = !room(record.memory_bytes());
+            if !found.is_cut {
+                found.rows.push(record);
+            }
         })
         .map_err(|error| ReadError::Damaged(format!("frame {}: {error}", frame.offset)))
     }

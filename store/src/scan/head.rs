@@ -30,6 +30,8 @@ use crate::{
 
 /// Spans of one part, about. Few in tests of development builds, so that they meet the edges.
 const PART_SPANS: usize = if cfg!(all(test, debug_assertions)) { 32 } else { 65_536 };
+/// And payload, unless one frame has more.
+const PART_PAYLOAD_BYTES: u64 = if cfg!(all(test, debug_assertions)) { 64 << 10 } else { 32 << 20 };
 
 /// Some frames of a head file.
 #[derive(Debug, Clone)]
@@ -45,6 +47,8 @@ pub(crate) struct HeadPart {
     /// Smallest and largest start of the frames.
     pub(crate) start_ns: (u64, u64),
     pub(crate) rows_max: u64,
+    /// Of the frames' payloads, together.
+    payload_bytes: u64,
 }
 
 /// The parts of a head file, as of a snapshot, that may hold rows that fulfil the filter.
@@ -79,9 +83,13 @@ pub(super) fn parts(
             pruned.head_frames_pruned += 1;
             continue;
         }
-        let spans = frame.spans.len() as u64;
-        match parts.last_mut().filter(|part| part.rows_max + spans <= PART_SPANS as u64) {
+        let (spans, bytes) = (frame.spans.len() as u64, frame.payload.len());
+        let has_room = |part: &&mut HeadPart| {
+            part.rows_max + spans <= PART_SPANS as u64 && part.payload_bytes + bytes <= PART_PAYLOAD_BYTES
+        };
+        match parts.last_mut().filter(has_room) {
             Some(part) => {
+                part.payload_bytes += bytes;
                 part.frames.push(index);
                 part.start_ns = (part.start_ns.0.min(min), part.start_ns.1.max(max));
                 part.rows_max += spans;
@@ -94,6 +102,7 @@ pub(super) fn parts(
                 fitting: fitting.clone(),
                 start_ns: (min, max),
                 rows_max: spans,
+                payload_bytes: bytes,
             }),
         }
     }

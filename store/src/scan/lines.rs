@@ -32,6 +32,8 @@ use crate::{
 
 /// Lines of one part, about. Few in tests of development builds, so that they meet the edges.
 const PART_LINES: u64 = if cfg!(all(test, debug_assertions)) { 32 } else { 65_536 };
+/// And payload, unless one frame has more.
+const PART_PAYLOAD_BYTES: u64 = if cfg!(all(test, debug_assertions)) { 64 << 10 } else { 32 << 20 };
 
 /// Some frames of a head file.
 #[derive(Debug, Clone)]
@@ -42,6 +44,8 @@ pub(crate) struct LinesPart {
     /// Smallest and largest time of the frames.
     pub(crate) time_ns: (u64, u64),
     pub(crate) rows_max: u64,
+    /// Of the frames' payloads, together.
+    payload_bytes: u64,
 }
 
 /// The parts of a head file, up to the frame `projected`, that may hold rows that fulfil the filter.
@@ -70,15 +74,16 @@ pub(super) fn parts(
             pruned.head_frames_pruned += 1;
             continue;
         }
-        let lines = frame.lines.len() as u64;
-        match parts.last_mut().filter(|part| part.rows_max + lines <= PART_LINES) {
-            Some(part) => {
-                part.frames.push(index);
-                part.time_ns = (part.time_ns.0.min(min), part.time_ns.1.max(max));
-                part.rows_max += lines;
-            }
+        let (lines, bytes) = (frame.lines.len() as u64, frame.payload.len());
+        let has_room = |part: &&mut LinesPart| {
+            part.rows_max + lines <= PART_LINES && part.payload_bytes + bytes <= PART_PAYLOAD_BYTES
+        };
+        match parts.last_mut().filter(has_room) {
+            Some(part) => part.push(index, frame),
             None => {
-                parts.push(LinesPart { file: file.clone(), frames: vec![index], time_ns: (min, max), rows_max: lines })
+                let mut part = LinesPart::empty(file.clone());
+                part.push(index, frame);
+                parts.push(part);
             }
         }
     }
@@ -93,7 +98,7 @@ impl LinesPart {
 
     /// No frames yet.
     pub(crate) fn empty(file: Arc<LineFile>) -> Self {
-        Self { file, frames: Vec::new(), time_ns: (u64::MAX, 0), rows_max: 0 }
+        Self { file, frames: Vec::new(), time_ns: (u64::MAX, 0), rows_max: 0, payload_bytes: 0 }
     }
 
     /// Adds the frame of this index, which comes after the others.
@@ -102,6 +107,7 @@ impl LinesPart {
         self.frames.push(index);
         self.time_ns = (self.time_ns.0.min(min), self.time_ns.1.max(max));
         self.rows_max += frame.lines.len() as u64;
+        self.payload_bytes += frame.payload.len();
     }
 
     /// Itself, if it has frames.

@@ -4,13 +4,13 @@ use std::{borrow::Cow, hash::BuildHasher, ops::Range};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use weir_proto::json::{FieldLimits, FieldValue, NoFields, fields_at};
+use weir_proto::json::{FieldLimits, FieldValue, NoFields, fields_at, may_have_fields};
 
 use super::{
     body_fields::{BodyFields, NAMES_MAX, choose, spec},
     field_column::{FieldColumn, FieldText, RowIds},
     rebuild::Rebuilder,
-    template::{Found, Slot, Template, template_of},
+    template::{Found, Slot, TEMPLATE_BYTES_MAX, Template, behind_head, head_words, headed, template_of, word_name},
 };
 use crate::columns::{Column, ColumnSpec, Kind, Packing, Values};
 
@@ -100,17 +100,24 @@ impl BodyTable {
         columns + templates
     }
 
-    /// Adds a row's body.
+    /// Adds a row's body; behind `head_len` bytes, where these are no part of it, it may be an object.
     #[inline]
-    pub(super) fn push(&mut self, row: u32, body: &[u8], ids: &RowIds<'_>) -> Pushed {
+    pub(super) fn push(&mut self, row: u32, body: &[u8], head_len: usize, ids: &RowIds<'_>) -> Pushed {
         let mut values = std::mem::take(&mut self.values);
-        let matching = |number: &u32| self.templates[*number as usize].parsed.matches(body, &mut values);
+        let has_head = head_len > 0;
+        let matching = |number: &u32| {
+            let template = &self.templates[*number as usize].parsed;
+            template.has_head == has_head && template.matches(body, &mut values)
+        };
         let pushed = match self.recent.iter().position(matching) {
             Some(at) => {
                 let number = self.recent[at];
                 self.recent[..=at].rotate_right(1);
                 self.push_matching(row, body, ids, number, &values);
                 Pushed::Template(number)
+            }
+            None if has_head && !may_have_fields(body) => {
+                self.push_headed(row, body.split_at(head_len), ids).map_or(Pushed::Text, Pushed::Template)
             }
             None => self.push_parsed(row, body, ids),
         };
@@ -126,7 +133,7 @@ impl BodyTable {
         for ((slot, &column), at) in template.parsed.slots.iter().zip(template.columns.iter()).zip(values) {
             let text = &body[at.clone()];
             let value = match (slot, text.first()) {
-                (Slot::Text(_), _) => FieldText::Text(text),
+                (Slot::Text(_) | Slot::Word, _) => FieldText::Text(text),
                 (_, Some(b'[')) => FieldText::Json(text),
                 (_, Some(b't')) => FieldText::Bool(true),
                 (_, Some(b'f')) => FieldText::Bool(false),
@@ -167,7 +174,12 @@ impl BodyTable {
                 }
             }
         }
-        for Found { column, value, .. } in &found {
+        self.push_found(row, &found, ids, template.is_some());
+        template.map_or(Pushed::Text, Pushed::Template)
+    }
+
+    fn push_found(&mut self, row: u32, found: &[Found<'_>], ids: &RowIds<'_>, is_templated: bool) {
+        for Found { column, value, .. } in found {
             let value = match value {
                 FieldValue::Text(text) => FieldText::Text(text),
                 FieldValue::Number(text) => FieldText::Number(text),
@@ -177,14 +189,61 @@ impl BodyTable {
             };
             let column = &mut self.columns[*column as usize];
             column.push(row, value, ids, &mut self.scratch);
-            column.is_templated |= template.is_some();
+            column.is_templated |= is_templated;
         }
-        template.map_or(Pushed::Text, Pushed::Template)
+    }
+
+    /// Adds the words of a head and the fields of the object behind it; `None` where the body does not come back from them.
+    fn push_headed(&mut self, row: u32, (head, object): (&[u8], &[u8]), ids: &RowIds<'_>) -> Option<u32> {
+        if !may_have_fields(object) {
+            return None;
+        }
+        let words = head_words(head)?;
+        let mut columns = Vec::with_capacity(words.len());
+        for number in 0..words.len() {
+            columns.push(self.number(number, &word_name(number))?);
+        }
+        let mut found: Vec<Found<'_>> = Vec::with_capacity(self.latest.len());
+        let (mut index, mut are_all_known) = (words.len(), true);
+        let read = fields_at(object, FieldLimits::default(), |name, value, at| {
+            match self.number(index, &behind_head(name)) {
+                Some(column) => found.push(Found { column, value, at }),
+                None => are_all_known = false,
+            }
+            index += 1;
+        });
+        let mut are_different = read.is_ok() && are_all_known;
+        for Found { column, .. } in &found {
+            are_different &= self.columns[*column as usize].mark(row);
+        }
+        if !are_different {
+            return None;
+        }
+        let text = headed(head, &words, &template_of(object, &found)?);
+        let with_column = found.iter().filter(|found| found.value != FieldValue::Null);
+        let slots = columns.iter().copied().chain(with_column.map(|found| found.column)).collect();
+        let template = self.numbered(text, slots)?;
+        for (column, word) in columns.into_iter().zip(words) {
+            let column = &mut self.columns[column as usize];
+            column.push(row, FieldText::Text(&head[word]), ids, &mut self.scratch);
+            column.is_templated = true;
+        }
+        self.push_found(row, &found, ids, true);
+        Some(template)
     }
 
     /// The number of the template of a body with these fields.
     fn template(&mut self, body: &[u8], found: &[Found<'_>]) -> Option<u32> {
         let text = template_of(body, found)?;
+        let with_column = found.iter().filter(|found| found.value != FieldValue::Null);
+        self.numbered(text, with_column.map(|found| found.column).collect())
+    }
+
+    /// The number of a template whose slots have these columns.
+    fn numbered(&mut self, text: Vec<u8>, columns: Box<[u32]>) -> Option<u32> {
+        if text.len() > TEMPLATE_BYTES_MAX {
+            return None;
+        }
         let hash = self.hasher.hash_one(&text[..]);
         let templates = &self.templates;
         let known = self.by_template.find(hash, |&number| *templates[number as usize].text == *text).copied();
@@ -194,8 +253,6 @@ impl BodyTable {
             None => {
                 let number = templates.len() as u32;
                 let parsed = Template::parse(&text)?;
-                let with_column = found.iter().filter(|found| found.value != FieldValue::Null);
-                let columns: Box<[u32]> = with_column.map(|found| found.column).collect();
                 if columns.len() != parsed.slots.len() {
                     return None;
                 }
@@ -338,7 +395,7 @@ mod tests {
     fn table(bodies: &[&str]) -> BodyTable {
         let mut table = BodyTable::new();
         for (row, body) in (0..).zip(bodies) {
-            table.push(row, body.as_bytes(), &none());
+            table.push(row, body.as_bytes(), 0, &none());
         }
         table
     }
@@ -394,7 +451,7 @@ mod tests {
             let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
             let (mut table, mut templates) = (BodyTable::new(), Column::sparse_bytes());
             for (row, body) in (0..).zip(&bodies) {
-                match table.push(row, body.as_bytes(), &none()) {
+                match table.push(row, body.as_bytes(), 0, &none()) {
                     Pushed::Template(number) => table.push_template(row, number, &mut templates),
                     kept => assert_eq!((kept, has_id), (Pushed::Text, false)),
                 }
@@ -415,7 +472,7 @@ mod tests {
         let rows =
             [("text", false), ("{}", false), ("{\"a\":1}", false), ("{\"a\":1", true), ("{x}", true), ("", false)];
         for (row, (body, is_broken)) in (0..).zip(rows) {
-            assert_eq!(table.push(row, body.as_bytes(), &none()) == Pushed::Broken, is_broken, "{body}");
+            assert_eq!(table.push(row, body.as_bytes(), 0, &none()) == Pushed::Broken, is_broken, "{body}");
         }
     }
 
@@ -428,7 +485,7 @@ mod tests {
         for row in [0, 2, 3] {
             traces.push_bytes(row, &id.0);
             let ids = RowIds { trace: Some(id), span: None, traces: &traces, spans: &spans };
-            assert_ne!(table.push(row, body.as_bytes(), &ids), Pushed::Text);
+            assert_ne!(table.push(row, body.as_bytes(), 0, &ids), Pushed::Text);
         }
         let ids = RowIds { trace: None, span: None, traces: &traces, spans: &spans };
         let nothing = Column::sparse_bytes();

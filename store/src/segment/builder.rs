@@ -50,6 +50,8 @@ pub struct SpanBuilder {
 #[derive(Debug)]
 struct Operations {
     seen: HashMap<(u32, u32, i32), (), RandomState>,
+    /// How many of each service: one that names too much leaves room for the others.
+    of_service: HashMap<u32, usize, RandomState>,
     last: Option<(u32, u32, i32)>,
     cut: bool,
 }
@@ -85,6 +87,7 @@ impl Builder for SpanBuilder {
     fn clear(&mut self) {
         self.gathering.clear();
         self.operations.seen.clear();
+        self.operations.of_service.clear();
         self.operations.last = None;
         self.operations.cut = false;
     }
@@ -93,7 +96,8 @@ impl Builder for SpanBuilder {
 impl SpanBuilder {
     /// An empty one.
     pub fn new() -> Self {
-        let operations = Operations { seen: HashMap::default(), last: None, cut: false };
+        let operations =
+            Operations { seen: HashMap::default(), of_service: HashMap::default(), last: None, cut: false };
         Self { gathering: Gathering::new(&fixed::TABLE), operations }
     }
 
@@ -255,15 +259,20 @@ impl SpanBuilder {
 impl Operations {
     #[inline]
     fn push(&mut self, operation: (u32, u32, i32)) {
-        if self.last == Some(operation) || self.cut {
+        if self.last == Some(operation) || self.seen.len() >= OPERATIONS_SEEN_MAX && self.cut {
             return;
         }
         self.last = Some(operation);
-        if self.seen.len() < OPERATIONS_SEEN_MAX {
-            self.seen.insert(operation, ());
-        } else {
-            self.cut = !self.seen.contains_key(&operation);
+        if self.seen.contains_key(&operation) {
+            return;
         }
+        let of_service = self.of_service.entry(operation.0).or_default();
+        if *of_service >= OPERATIONS_MAX || self.seen.len() >= OPERATIONS_SEEN_MAX {
+            self.cut = true;
+            return;
+        }
+        *of_service += 1;
+        self.seen.insert(operation, ());
     }
 }
 

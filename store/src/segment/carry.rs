@@ -50,7 +50,7 @@ impl Carrier {
 
     /// Whether every value of a row group has a place in the output.
     pub(super) fn holds_all(&self, reader: &ChunkReader<'_>, group: usize) -> bool {
-        let has_place = |column: usize| self.sources.contains(&Some(column)) || reader.is_id_as_field(column);
+        let has_place = |column: usize| self.sources.contains(&Some(column)) || reader.is_shared(column);
         let is_written = |source: &Option<usize>| source.is_some_and(|column| reader.chunk(group, column).is_some());
         self.required.iter().all(is_written)
             && (0..reader.specs.len()).all(|column| reader.is_empty(group, column) || has_place(column))

@@ -45,6 +45,14 @@ impl Block {
         (row - first < rows).then(|| position + (row - first) as usize)
     }
 
+    /// Whether two rows are known to have the same.
+    pub(super) fn is_same(&self, one: u32, other: u32) -> bool {
+        match (self.position(one), self.position(other)) {
+            (Some(one), Some(other)) => self.column.is_same(one, other),
+            (one, other) => one == other,
+        }
+    }
+
     /// The row of a position, in a block without gaps.
     #[inline]
     pub(super) fn row(&self, position: usize) -> u32 {
@@ -69,6 +77,9 @@ pub(super) struct ChunkReader<'a> {
     pub(super) table: &'static Table,
 }
 
+/// A chunk of so many bytes at most is looked through for a needle before anything else is read of its row group.
+const NEEDLE_BYTES_MAX: i64 = 4 << 20;
+
 thread_local! {
     // A context costs more to make than most pages cost to decompress.
     static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
@@ -90,9 +101,9 @@ impl<'a> ChunkReader<'a> {
         self.in_file[column]
     }
 
-    /// Whether a column is one of ids, read as a field.
-    pub(super) fn is_id_as_field(&self, column: usize) -> bool {
-        column >= self.table.len() && self.in_file[..self.table.len()].contains(&self.in_file[column])
+    /// Whether a column is another one before it, read under a second name.
+    pub(super) fn is_shared(&self, column: usize) -> bool {
+        column >= self.table.len() && self.in_file[..column].contains(&self.in_file[column])
     }
 
     /// The bytes of a chunk, of which every page has its checksum.
@@ -235,6 +246,48 @@ impl<'a> ChunkReader<'a> {
         needle: Option<&Finder<'_>>,
         is_wanted: impl Fn(u32, u32) -> bool,
     ) -> Result<Block, SegmentError> {
+        self.twice((group, column), || self.read_pages_once(group, column, needle, &is_wanted))
+    }
+
+    /// Reads something of a chunk. An answer may have been damaged on its way from elsewhere, and be kept so: it is asked for again, once.
+    fn twice<T>(
+        &self,
+        (group, column): (usize, usize),
+        read: impl Fn() -> Result<T, SegmentError>,
+    ) -> Result<T, SegmentError> {
+        match read() {
+            Err(SegmentError::Damaged { .. }) if self.file.may_come_again() => {
+                if let Some(chunk) = self.chunk(group, column) {
+                    self.forget(chunk);
+                }
+                read()
+            }
+            done => done,
+        }
+    }
+
+    /// Nothing of a chunk that is elsewhere is kept any longer.
+    fn forget(&self, chunk: &ColumnChunkMetaData) {
+        let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+        let places = [
+            (Some(start), Some(chunk.compressed_size())),
+            (chunk.bloom_filter_offset(), chunk.bloom_filter_length().map(i64::from)),
+        ];
+        for (start, len) in places {
+            let place = start.zip(len).and_then(|(start, len)| u64::try_from(start).ok().zip(u64::try_from(len).ok()));
+            if let Some((start, len)) = place {
+                self.file.forget(start..start.saturating_add(len));
+            }
+        }
+    }
+
+    fn read_pages_once(
+        &self,
+        group: usize,
+        column: usize,
+        needle: Option<&Finder<'_>>,
+        is_wanted: &impl Fn(u32, u32) -> bool,
+    ) -> Result<Block, SegmentError> {
         let context = |bad: BadEncoding| {
             SegmentError::damaged(format!(
                 "{}: row group {group}, column {}: {bad}",
@@ -257,6 +310,11 @@ impl<'a> ChunkReader<'a> {
             *dictionary = Dictionary::plain();
         }
         let end_of = |page: usize| pages.get(page + 1).map_or(group_rows, |next| next.first_row);
+        if spec.required && needle.is_none() {
+            let rows = |page: usize| end_of(page) - pages[page].first_row;
+            let wanted = (0..pages.len()).filter(|&page| is_wanted(pages[page].first_row, end_of(page)));
+            block.column.reserve(wanted.map(rows).sum::<u32>() as usize);
+        }
         let mut body = Vec::new();
         let mut page = 0;
         while page < pages.len() {
@@ -306,6 +364,10 @@ impl<'a> ChunkReader<'a> {
 
     /// A chunk's bloom filter, if it has one.
     pub(super) fn bloom_filter(&self, group: usize, column: usize, crc32c: u32) -> Result<Option<Sbbf>, SegmentError> {
+        self.twice((group, column), || self.bloom_filter_once(group, column, crc32c))
+    }
+
+    fn bloom_filter_once(&self, group: usize, column: usize, crc32c: u32) -> Result<Option<Sbbf>, SegmentError> {
         let Some(chunk) = self.chunk(group, column) else { return Ok(None) };
         let (Some(offset), Some(length)) = (chunk.bloom_filter_offset(), chunk.bloom_filter_length()) else {
             return Ok(None);
@@ -345,31 +407,92 @@ impl<'a> ChunkReader<'a> {
         (pages.first()?.first_row == 0).then_some(pages)
     }
 
+    /// The rows of a group in stretches of whole pages of the column that takes most, each of which takes about so many bytes in
+    /// all columns together, or is one page.
+    pub(super) fn stretches(&self, group: usize, bytes_max: u64) -> Vec<Range<u32>> {
+        let metadata = self.metadata.row_group(group);
+        let rows = metadata.num_rows() as u32;
+        let bytes = u64::try_from(metadata.total_byte_size()).unwrap_or(0);
+        let bytes_of = |column: usize| self.chunk(group, column).map_or(0, ColumnChunkMetaData::uncompressed_size);
+        let heaviest = (0..self.specs.len()).max_by_key(|&column| bytes_of(column));
+        let Some(pages) = heaviest.filter(|_| bytes > bytes_max).and_then(|column| self.pages(group, column)) else {
+            return Vec::from_iter([0..rows]);
+        };
+        let stored: u64 = pages.iter().map(|page| page.len as u64).sum();
+        let mut stretches: Vec<Range<u32>> = Vec::new();
+        let (mut start, mut taken) = (0, 0);
+        for page in &pages {
+            let page_bytes = (u128::from(bytes) * page.len as u128 / u128::from(stored.max(1))) as u64;
+            if taken + page_bytes > bytes_max && page.first_row > start {
+                stretches.push(start..page.first_row);
+                (start, taken) = (page.first_row, 0);
+            }
+            taken += page_bytes;
+        }
+        stretches.push(start..rows);
+        stretches
+    }
+
     /// Whether the text may be in a chunk: false only when there is a dictionary and it is not in there.
     pub(super) fn dictionary_may_hold(&self, group: usize, column: usize, text: &[u8]) -> Result<bool, SegmentError> {
         // A packed text is not in there as such.
         let is_packed = self.specs[column].packing != Packing::None;
         let Some(chunk) = self.chunk(group, column).filter(|_| !is_packed) else { return Ok(true) };
-        let page = self.dictionary_page(chunk).map_err(|fault| {
-            fault.or(|bad| {
-                let (file, column) = (self.table.file, &self.specs[column].name);
-                SegmentError::damaged(format!("{file}: row group {group}, column {column}: {bad}"))
+        let read = || {
+            self.dictionary_page(chunk).map_err(|fault| {
+                fault.or(|bad| {
+                    let (file, column) = (self.table.file, &self.specs[column].name);
+                    SegmentError::damaged(format!("{file}: row group {group}, column {column}: {bad}"))
+                })
             })
-        })?;
+        };
+        let page = self.twice((group, column), read)?;
         let entry = [&(text.len() as u32).to_le_bytes()[..], text].concat();
         Ok(page.is_none_or(|(_, body)| memchr::memmem::find(&body, &entry).is_some()))
+    }
+
+    /// Whether the needle may be in a chunk of byte strings: false only when it is in no page. Not asked of large chunks, which take
+    /// as long as reading what is left of them; ends with the first page that has it.
+    pub(super) fn may_hold_needle(
+        &self,
+        group: usize,
+        column: usize,
+        needle: &Finder<'_>,
+    ) -> Result<bool, SegmentError> {
+        let Some(chunk) = self.chunk(group, column) else { return Ok(true) };
+        if chunk.uncompressed_size() > NEEDLE_BYTES_MAX || self.file.is_elsewhere() {
+            return Ok(true);
+        }
+        let context = |bad: BadEncoding| {
+            let (file, name) = (self.table.file, &self.specs[column].name);
+            SegmentError::damaged(format!("{file}: row group {group}, column {name}: {bad}"))
+        };
+        if let Some((_, body)) = self.dictionary_page(chunk).map_err(|fault| fault.or(context))? {
+            return Ok(needle.find(&body).is_some());
+        }
+        let pages = self.pages(group, column).ok_or_else(|| context(BadEncoding("offset index")))?;
+        let mut body = Vec::new();
+        for page in pages {
+            let bytes = self.file.read(page.start, page.len)?;
+            open_page(&bytes, chunk, &mut body).map_err(context)?;
+            if needle.find(&body).is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The texts of a chunk of byte strings, where each is kept once.
     pub(super) fn texts(&self, group: usize, column: usize) -> Result<Option<Dictionary>, SegmentError> {
         let spec = &self.specs[column];
         let Some(chunk) = self.chunk(group, column).filter(|_| spec.kind.is_bytes()) else { return Ok(None) };
-        let entries = self.read_dictionary(chunk, spec).map_err(|fault| {
-            fault.or(|bad| {
-                SegmentError::damaged(format!("{}: row group {group}, column {}: {bad}", self.table.file, spec.name))
+        let read = || {
+            self.read_dictionary(chunk, spec).map_err(|fault| {
+                let (file, column) = (self.table.file, &spec.name);
+                fault.or(|bad| SegmentError::damaged(format!("{file}: row group {group}, column {column}: {bad}")))
             })
-        })?;
-        Ok(match entries {
+        };
+        Ok(match self.twice((group, column), read)? {
             Entries::Bytes(dictionary) => Some(dictionary),
             _ => None,
         })

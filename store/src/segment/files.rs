@@ -6,7 +6,10 @@ use std::{
     ops::Range,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::{SegmentError, manifest::Checked};
@@ -110,6 +113,9 @@ pub(crate) trait ReadObject: std::fmt::Debug + Send + Sync {
 
     /// These will be asked for: better at once than one after the other.
     fn prefetch(&self, ranges: &[Range<u64>]);
+
+    /// What came of this range is not what it should be: nothing of it is kept.
+    fn forget(&self, range: Range<u64>);
 }
 
 /// A file of a segment, open for reading.
@@ -117,6 +123,8 @@ pub(crate) trait ReadObject: std::fmt::Debug + Send + Sync {
 pub(super) struct ReadFile {
     path: PathBuf,
     file: FileOrObject,
+    /// Whether bytes of what is elsewhere could not be had.
+    is_away: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -130,7 +138,7 @@ impl ReadFile {
     pub(super) fn open(directory: &Path, name: &str) -> Result<Self, SegmentError> {
         let path = directory.join(name);
         match File::open(&path) {
-            Ok(file) => Ok(Self { path, file: FileOrObject::File(file) }),
+            Ok(file) => Ok(Self { path, file: FileOrObject::File(file), is_away: AtomicBool::new(false) }),
             Err(source) if source.kind() == io::ErrorKind::NotFound => {
                 Err(SegmentError::damaged(format!("{} is missing", path.display())))
             }
@@ -140,7 +148,8 @@ impl ReadFile {
 
     /// One that is elsewhere.
     pub(super) fn elsewhere(object: Arc<dyn ReadObject>) -> Self {
-        Self { path: PathBuf::from(object.name()), file: FileOrObject::Object(object) }
+        let path = PathBuf::from(object.name());
+        Self { path, file: FileOrObject::Object(object), is_away: AtomicBool::new(false) }
     }
 
     /// These ranges will be read: of what is elsewhere, all come with one request.
@@ -148,6 +157,18 @@ impl ReadFile {
         if let FileOrObject::Object(object) = &self.file {
             object.prefetch(ranges);
         }
+    }
+
+    /// What came of this range is damaged: of what is elsewhere, it is asked for anew by the next read.
+    pub(super) fn forget(&self, range: Range<u64>) {
+        if let FileOrObject::Object(object) = &self.file {
+            object.forget(range);
+        }
+    }
+
+    /// Whether it is elsewhere, and all that was asked for came: what is damaged of it may have become so on its way.
+    pub(super) fn may_come_again(&self) -> bool {
+        self.is_elsewhere() && !self.is_away.load(Ordering::Relaxed)
     }
 
     /// Whether it is elsewhere.
@@ -172,7 +193,10 @@ impl ReadFile {
         read.map_err(|source| match (source.kind(), &self.file) {
             (io::ErrorKind::UnexpectedEof, _) => SegmentError::damaged(format!("{} ends early", self.path.display())),
             // What cannot be reached is missing from the answer like what is damaged, and the answer says so.
-            (_, FileOrObject::Object(_)) => SegmentError::damaged(format!("{}: {source}", self.path.display())),
+            (_, FileOrObject::Object(_)) => {
+                self.is_away.store(true, Ordering::Relaxed);
+                SegmentError::damaged(format!("{}: {source}", self.path.display()))
+            }
             _ => SegmentError::io(&self.path, source),
         })
     }

@@ -9,6 +9,7 @@ use weir_proto::{
 };
 
 use super::{
+    body_end,
     body_table::Pushed,
     field_column::RowIds,
     gathering::{Builder, Gathering, push_some_bytes, push_some_word},
@@ -97,14 +98,23 @@ impl LineBuilder {
         defects |= self.push_ids(row, line, ids);
         self.0.fixed[lines::SEVERITY_NUMBER].push_word(row, i64::from(line.severity_number) as u64);
         push_some_bytes(&mut self.0.fixed[lines::SEVERITY_TEXT], row, line.severity_text);
-        defects |= self.push_body(row, &line.body, ids);
+        let message = message_at(line);
+        let head_len = message.map_or(0, |(_, place)| place);
+        defects |= self.push_body(row, &line.body, ids, head_len);
         push_some_bytes(&mut self.0.fixed[lines::EVENT_NAME], row, line.event_name);
         push_some_word(&mut self.0.fixed[lines::FLAGS], row, u64::from(line.flags));
         push_some_word(&mut self.0.fixed[lines::DEFECTS], row, defects);
         push_some_word(&mut self.0.fixed[lines::DROPPED_ATTRIBUTES], row, u64::from(line.dropped_attributes_count));
         // Lines of one service and severity mostly have the same keys.
         let shape = service.wrapping_mul(31).wrapping_add(line.severity_number as u32);
-        self.0.attributes.push(row, shape, line.attributes.encoded());
+        match message {
+            None => self.0.attributes.push(row, shape, line.attributes.encoded()),
+            Some((index, place)) => {
+                self.0.fixed[lines::MESSAGE_AT].push_word(row, place as u64);
+                let others = line.attributes.encoded().enumerate().filter(|(at, _)| *at != index);
+                self.0.attributes.push(row, shape, others.map(|(_, encoded)| encoded));
+            }
+        }
         self.0.end_row(time_ns);
     }
 
@@ -137,8 +147,8 @@ impl LineBuilder {
     }
 
     /// A text is kept as it is, anything else as JSON text; of both the fields, if it is an object, and where it comes back from them a template
-    /// instead. Answers the defect of one that only begins so.
-    fn push_body(&mut self, row: u32, body: &ValueView<'_>, ids: LineIds) -> u64 {
+    /// instead, as it is of one that ends with an object behind `head_len` bytes. Answers the defect of one that only begins so.
+    fn push_body(&mut self, row: u32, body: &ValueView<'_>, ids: LineIds, head_len: usize) -> u64 {
         let Gathering { fixed, text, bodies, .. } = &mut self.0;
         let body: &[u8] = match body {
             ValueView::Empty => return 0,
@@ -151,11 +161,19 @@ impl LineBuilder {
             }
         };
         let (traces, spans) = (&fixed[lines::TRACE_ID], &fixed[lines::SPAN_ID]);
-        let pushed = bodies.push(row, body, &RowIds { trace: ids.trace, span: ids.span, traces, spans });
+        let pushed = bodies.push(row, body, head_len, &RowIds { trace: ids.trace, span: ids.span, traces, spans });
         match pushed {
             Pushed::Template(number) => bodies.push_template(row, number, &mut fixed[lines::BODY_TEMPLATE]),
             Pushed::Text | Pushed::Broken => fixed[lines::BODY].push_bytes(row, body),
         }
         if pushed == Pushed::Broken { DEFECT_BODY } else { 0 }
     }
+}
+
+/// Which attribute is the end of the body, by its index, and where that begins.
+#[inline]
+fn message_at(line: &LineView<'_>) -> Option<(usize, usize)> {
+    let ValueView::Str(body) = line.body else { return None };
+    let mut attributes = line.attributes.encoded().enumerate();
+    attributes.find_map(|(index, encoded)| body_end::place_of(encoded, body).map(|place| (index, place)))
 }

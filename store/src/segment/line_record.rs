@@ -1,16 +1,18 @@
 //! Decodes whole lines: every column of a few rows.
 
+use std::sync::Arc;
+
 use weir_proto::otlp::messages::{
-    common::v1::{AnyValue, InstrumentationScope, any_value::Value},
+    common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value},
     logs::v1::LogRecord,
     resource::v1::Resource,
 };
 
 use super::{
-    SegmentError,
+    SegmentError, body_end,
     chunk_reader::{Block, ChunkReader},
     json::{self, BadJson},
-    record::{attribute, shared, text},
+    record::{ROWS_AT_ONCE, attribute, shared, text},
     scan::{bodies, gather::ChosenRows},
     schema::{BODY_PREFIX, DEFECT_NO_TIME, ITEM_PREFIX, RESOURCE_PREFIX, lines},
 };
@@ -24,39 +26,58 @@ struct Draft {
     time_ns: u64,
     body: Option<String>,
     body_is_json: bool,
+    message_at: Option<usize>,
     defects: u64,
     resource: Resource,
     scope: InstrumentationScope,
 }
 
-/// The lines at these rows (ascending) of a row group.
-pub(super) fn read(reader: &ChunkReader<'_>, group: usize, rows: &[u32]) -> Result<Vec<LineRecord>, SegmentError> {
-    let mut drafts: Vec<Draft> = rows.iter().map(|_| Draft::default()).collect();
+/// Makes the lines at these rows (ascending) of a row group, one after the other, until `take` has enough and says no.
+pub(super) fn read(
+    reader: &ChunkReader<'_>,
+    group: usize,
+    rows: &[u32],
+    take: &mut dyn FnMut(LineRecord) -> bool,
+) -> Result<(), SegmentError> {
     let damaged =
         |name: &str, error: BadJson| SegmentError::damaged(format!("row group {group}, column {name}: {error}"));
     reader.prefetch(group, 0..reader.specs.len(), rows);
+    let mut blocks = Vec::new();
     for (number, spec) in reader.specs.iter().enumerate() {
-        if reader.is_empty(group, number) {
-            continue;
-        }
         // What bodies are made of is read with them.
-        if matches!(number, lines::BODY | lines::BODY_TEMPLATE) || spec.name.starts_with(BODY_PREFIX) {
-            continue;
+        let is_body = matches!(number, lines::BODY | lines::BODY_TEMPLATE) || spec.name.starts_with(BODY_PREFIX);
+        if !is_body && !reader.is_empty(group, number) {
+            blocks.push((number, spec, reader.read_rows(group, number, rows)?));
         }
-        let block = reader.read_rows(group, number, rows)?;
-        fill(&mut drafts, rows, number, spec, &block).map_err(|error| damaged(&spec.name, error))?;
     }
     let bodies = bodies::read(reader, group, &ChosenRows::Some(rows.to_vec()))?;
-    for at in 0..bodies.len() {
-        let body = text(bodies.bytes(at)).map_err(|error| damaged("body", error))?;
-        drafts[bodies.row(at) as usize].body = Some(body);
+    let (mut next_body, mut before) = (0, None);
+    for (first, rows) in (0u32..).step_by(ROWS_AT_ONCE).zip(rows.chunks(ROWS_AT_ONCE)) {
+        let mut drafts: Vec<Draft> = rows.iter().map(|_| Draft::default()).collect();
+        for (number, spec, block) in &blocks {
+            fill(&mut drafts, rows, *number, spec, block).map_err(|error| damaged(&spec.name, error))?;
+        }
+        while next_body < bodies.len()
+            && let Some(draft) = drafts.get_mut((bodies.row(next_body) - first) as usize)
+        {
+            let body = text(bodies.bytes(next_body)).map_err(|error| damaged("body", error))?;
+            if let Some(place) = draft.message_at {
+                let text = body.get(place..).ok_or_else(|| {
+                    SegmentError::damaged(format!("row group {group}, column message_at: beyond the body"))
+                })?;
+                let value = Some(AnyValue { value: Some(Value::StringValue(text.to_owned())) });
+                draft.line.attributes.push(KeyValue { key: body_end::KEY.to_owned(), value, ..KeyValue::default() });
+            }
+            draft.body = Some(body);
+            next_body += 1;
+        }
+        for draft in drafts {
+            if !take(draft.finish(&mut before).map_err(|error| damaged("body", error))?) {
+                return Ok(());
+            }
+        }
     }
-    let mut records: Vec<LineRecord> = Vec::with_capacity(rows.len());
-    for draft in drafts {
-        let record = draft.finish(records.last()).map_err(|error| damaged("body", error))?;
-        records.push(record);
-    }
-    Ok(records)
+    Ok(())
 }
 
 fn fill(drafts: &mut [Draft], rows: &[u32], number: usize, spec: &ColumnSpec, block: &Block) -> Result<(), BadJson> {
@@ -84,6 +105,7 @@ impl Draft {
             lines::SPAN_ID => line.span_id = column.word(at).to_le_bytes().to_vec(),
             lines::SEVERITY_NUMBER => line.severity_number = column.word(at) as i32,
             lines::SEVERITY_TEXT => line.severity_text = text(column.bytes(at))?,
+            lines::MESSAGE_AT => self.message_at = Some(column.word(at) as usize),
             lines::BODY_IS_JSON => self.body_is_json = column.word(at) != 0,
             lines::EVENT_NAME => line.event_name = text(column.bytes(at))?,
             lines::FLAGS => line.flags = column.word(at) as u32,
@@ -102,15 +124,19 @@ impl Draft {
     }
 
     /// The record; shares resource and scope with the one before when they are equal.
-    fn finish(mut self, before: Option<&LineRecord>) -> Result<LineRecord, BadJson> {
+    fn finish(
+        mut self,
+        before: &mut Option<(Arc<Resource>, Arc<InstrumentationScope>)>,
+    ) -> Result<LineRecord, BadJson> {
         self.line.time_unix_nano = if self.defects & DEFECT_NO_TIME == 0 { self.time_ns } else { 0 };
         self.line.body = match self.body {
             Some(body) if self.body_is_json => Some(json::read_value(body.as_bytes())?),
             Some(body) => Some(AnyValue { value: Some(Value::StringValue(body)) }),
             None => None,
         };
-        let resource = shared(before.map(|before| &before.resource), self.resource);
-        let scope = shared(before.map(|before| &before.scope), self.scope);
+        let resource = shared(before.as_ref().map(|(resource, _)| resource), self.resource);
+        let scope = shared(before.as_ref().map(|(_, scope)| scope), self.scope);
+        *before = Some((resource.clone(), scope.clone()));
         Ok(LineRecord { line: self.line, time_ns: self.time_ns, resource, scope })
     }
 }

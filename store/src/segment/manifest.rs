@@ -16,11 +16,12 @@ use crate::{ask::span::Operation, ledger::Tally};
 
 /// The format that this code writes; it reads older ones, too. Raised when a program that knows only lower ones would answer
 /// wrongly: not for a column, a file or a field of the manifest more.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
-/// The format of what is written today: lines may have templates instead of bodies since 2; nothing else has changed since 1.
+/// The format of what is written today: lines may have templates instead of bodies since 2, and attributes that are a part of it since 3;
+/// nothing else has changed since 1.
 pub(super) fn format_of(signal: Signal) -> u32 {
-    if signal == Signal::Logs { 2 } else { 1 }
+    if signal == Signal::Logs { 3 } else { 1 }
 }
 
 /// The same of segments of metrics. 2: chunks of histograms may say when counting began.
@@ -114,6 +115,9 @@ pub(super) struct Manifest {
     /// Fields of the bodies that are JSON objects; absent in segments of spans, and in those written before fields were looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) bodies: Option<BodyFields>,
+    /// Keys of attributes without a column of their own: they are the fields of their names, on every row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) attributes_as_fields: Vec<String>,
     /// Of the archive's copy of a segment: what its columns are called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) archived: Option<ArchivedAs>,

@@ -124,6 +124,8 @@ struct Merge {
     file: RowsFile,
     places: [PlacePlan; 2],
     bodies: Option<BodyFields>,
+    /// Keys of attributes without a column: they are fields of the bodies.
+    attributes_as_fields: Vec<String>,
     inputs: Vec<InputPlan>,
     /// For each output column beyond the fixed ones, its place and key.
     keys: Vec<(usize, TypedKey)>,
@@ -150,14 +152,6 @@ impl Merge {
             PlacePlan::new(ITEM_PREFIX, table.attributes_other, inputs, rows),
             PlacePlan::new(RESOURCE_PREFIX, table.resource_other, inputs, rows),
         ];
-        let mut specs = table.column_specs();
-        let mut keys = Vec::new();
-        for (place, plan) in places.iter().enumerate() {
-            for key in &plan.chosen {
-                specs.push(attribute_spec(plan.prefix, &key.0, key.1));
-                keys.push((place, key.clone()));
-            }
-        }
         let fields: Vec<Option<&BodyFields>> = inputs.iter().map(|input| input.manifest.bodies.as_ref()).collect();
         let held_as = |number: usize, name: &str| {
             let column = inputs[number].columns.get(&format!("{BODY_PREFIX}{name}"));
@@ -165,6 +159,17 @@ impl Merge {
         };
         let has_ids = |number: usize, id| inputs[number].value_count(id_column(id).0) > 0;
         let (bodies, of_bodies) = body_fields::merged(&fields, rows, held_as, has_ids);
+        let attributes_as_fields = shared_by_all(inputs, &places[0], &of_bodies, bodies.as_ref());
+        let mut specs = table.column_specs();
+        let mut keys = Vec::new();
+        for (place, plan) in places.iter().enumerate() {
+            let is_left =
+                |key: &&TypedKey| place != 0 || !attributes_as_fields.iter().any(|shared| shared.as_bytes() == key.0);
+            for key in plan.chosen.iter().filter(is_left) {
+                specs.push(attribute_spec(plan.prefix, &key.0, key.1));
+                keys.push((place, key.clone()));
+            }
+        }
         specs.extend(of_bodies);
         let plan_input = |input: &Arc<Segment>| -> Result<InputPlan, SegmentError> {
             let column_of = |spec: &ColumnSpec| input.columns.get(&spec.name).copied();
@@ -184,7 +189,8 @@ impl Merge {
             let moves = [places[0].moves(input), places[1].moves(input)];
             let texts: HashMap<usize, (usize, Kind)> = specs.iter().enumerate().filter_map(as_texts).collect();
             let needs_texts = lacks_fields(input, bodies.as_ref());
-            let is_as_it_is = !needs_texts && texts.is_empty() && moves.iter().all(Option::is_none);
+            let are_shared = input.manifest.attributes_as_fields.iter().all(|key| attributes_as_fields.contains(key));
+            let is_as_it_is = are_shared && !needs_texts && texts.is_empty() && moves.iter().all(Option::is_none);
             let carrier = match is_as_it_is {
                 true => Carrier::new(input, &specs, bodies.as_ref(), &sources)?,
                 false => None,
@@ -200,6 +206,7 @@ impl Merge {
             file,
             places,
             bodies,
+            attributes_as_fields,
             inputs: plans,
             keys,
             columns,
@@ -406,10 +413,47 @@ impl Merge {
             event_keys: Some(written.event_keys),
             link_keys: Some(written.link_keys),
             bodies: self.bodies,
+            attributes_as_fields: self.attributes_as_fields,
             archived: None,
         };
         directory.write(MANIFEST, &manifest.to_bytes())
     }
+}
+
+/// Attributes that are fields of the bodies in every input that has either, and of one type in the output.
+fn shared_by_all(
+    inputs: &[Arc<Segment>],
+    items: &PlacePlan,
+    of_bodies: &[ColumnSpec],
+    bodies: Option<&BodyFields>,
+) -> Vec<String> {
+    let is_so_in = |input: &Segment, key: &str| {
+        let residual = &input.manifest.attributes_other;
+        let is_elsewhere = residual.cut || residual.keys.iter().any(|listed| listed.key == key);
+        let has = |prefix: &str| {
+            input.columns.get(&format!("{prefix}{key}")).is_some_and(|&column| input.value_count(column) > 0)
+        };
+        let is_shared = input.manifest.attributes_as_fields.iter().any(|shared| shared == key);
+        !is_elsewhere && (is_shared || !(has(ITEM_PREFIX) || has(BODY_PREFIX)))
+    };
+    let kind_of = |key: &str| {
+        let is_it = |spec: &&ColumnSpec| spec.name.strip_prefix(BODY_PREFIX) == Some(key);
+        let own = of_bodies.iter().find(is_it).map(|spec| spec.kind);
+        let as_id = bodies.and_then(|bodies| bodies.named(key)?.same_as).map(|_| Kind::Text);
+        own.or(as_id)
+    };
+    let mut keys: Vec<String> =
+        inputs.iter().flat_map(|input| input.manifest.attributes_as_fields.iter().cloned()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys.retain(|key| {
+        let mut typed = items.counts.keys().filter(|(name, _)| name == key.as_bytes());
+        // What is not chosen goes to the residual.
+        let is_it = |typed: &TypedKey| typed.1.column_kind() == kind_of(key) && items.chosen.contains(typed);
+        let is_one = typed.next().is_some_and(is_it) && typed.next().is_none();
+        is_one && inputs.iter().all(|input| is_so_in(input, key))
+    });
+    keys
 }
 
 /// Whether templates of an input have fields that get no column in the output.

@@ -5,6 +5,7 @@
 
 pub(crate) mod archived;
 mod attributes;
+mod body_end;
 mod body_fields;
 mod body_table;
 mod body_tokens;
@@ -16,6 +17,7 @@ mod error;
 mod event_tokens;
 mod events;
 mod field_column;
+mod field_share;
 mod files;
 mod gathering;
 mod id;

@@ -77,6 +77,7 @@ impl Segment {
             .ok_or_else(|| SegmentError::damaged(format!("{name}: schema")))?;
         if let Some(bodies) = &manifest.bodies {
             file_columns.add_ids_as_fields(bodies);
+            file_columns.add_shared(&manifest.attributes_as_fields);
         }
         let index = match &manifest.index {
             Some(checked) => {

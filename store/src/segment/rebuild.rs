@@ -68,7 +68,7 @@ impl<'c> Rebuilder<'c> {
                 (Values::Bytes { codes, dictionary }, Slot::Text(escaping)) => {
                     escaping.write(dictionary.get(codes[position]), out);
                 }
-                (Values::Bytes { codes, dictionary }, Slot::Raw) => {
+                (Values::Bytes { codes, dictionary }, Slot::Raw | Slot::Word) => {
                     out.extend_from_slice(dictionary.get(codes[position]));
                 }
             }

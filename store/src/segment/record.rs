@@ -1,6 +1,12 @@
 //! Decodes whole spans: every column of a few rows.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
 
 use weir_proto::otlp::messages::{
     common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value},
@@ -18,9 +24,14 @@ use super::{
 use crate::ask::span::{SpanRecord, SpanState};
 use crate::columns::{Column, ColumnSpec, Kind};
 
+/// Up to so many rows are read by one thread: another one would be started for little.
+const ROWS_OF_ONE_THREAD: usize = if cfg!(test) { 8 } else { 64 };
+
 /// A span on its way.
 #[derive(Debug, Default)]
 struct Draft {
+    /// What surrounds it is what surrounds the span before.
+    shares: bool,
     span: Span,
     duration_ns: u64,
     end_ns: Option<u64>,
@@ -30,28 +41,89 @@ struct Draft {
     scope: InstrumentationScope,
 }
 
-/// The spans at these rows (ascending) of a row group.
-pub(super) fn read(reader: &ChunkReader<'_>, group: usize, rows: &[u32]) -> Result<Vec<SpanRecord>, SegmentError> {
-    let mut drafts: Vec<Draft> = rows.iter().map(|_| Draft::default()).collect();
+/// Rows that become messages at a time. In columns a text is there once, in messages once in each.
+pub(super) const ROWS_AT_ONCE: usize = 16;
+
+/// Makes the spans at these rows (ascending) of a row group, one after the other, until `take` has enough and says no.
+pub(super) fn read(
+    reader: &ChunkReader<'_>,
+    group: usize,
+    rows: &[u32],
+    take: &mut dyn FnMut(SpanRecord) -> bool,
+) -> Result<(), SegmentError> {
     reader.prefetch(group, 0..reader.specs.len(), rows);
-    for (number, spec) in reader.specs.iter().enumerate() {
-        if reader.is_empty(group, number) {
-            continue;
+    let blocks = blocks(reader, group, rows)?;
+    let around = blocks.iter().filter(|(number, spec, _)| is_around(*number, spec));
+    let around: Vec<&Block> = around.map(|(_, _, block)| block).collect();
+    let (mut before, mut row_before) = (None, None);
+    for rows in rows.chunks(ROWS_AT_ONCE) {
+        let mut drafts: Vec<Draft> = Vec::with_capacity(rows.len());
+        for &row in rows {
+            let is_same = |row_before| around.iter().all(|block| block.is_same(row_before, row));
+            let shares = row_before.replace(row).is_some_and(is_same);
+            drafts.push(Draft { shares, ..Draft::default() });
         }
-        let block = reader.read_rows(group, number, rows)?;
-        fill(&mut drafts, rows, number, spec, &block)
-            .map_err(|error| SegmentError::damaged(format!("row group {group}, column {}: {error}", spec.name)))?;
+        for (number, spec, block) in &blocks {
+            fill(&mut drafts, rows, *number, spec, block)
+                .map_err(|error| SegmentError::damaged(format!("row group {group}, column {}: {error}", spec.name)))?;
+        }
+        for draft in drafts {
+            if !take(draft.finish(&mut before)) {
+                return Ok(());
+            }
+        }
     }
-    let mut records: Vec<SpanRecord> = Vec::with_capacity(rows.len());
-    for draft in drafts {
-        let record = draft.finish(records.last());
-        records.push(record);
+    Ok(())
+}
+
+/// A column's number, what it is, and its values.
+type Read<'a> = (usize, &'a ColumnSpec, Block);
+
+/// The values of every column. Of many rows they come from many pages, which more than one thread takes apart.
+fn blocks<'a>(reader: &ChunkReader<'a>, group: usize, rows: &[u32]) -> Result<Vec<Read<'a>>, SegmentError> {
+    let numbers: Vec<usize> = (0..reader.specs.len()).filter(|&number| !reader.is_empty(group, number)).collect();
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<Vec<Read<'a>>, SegmentError> {
+        let mut blocks = Vec::new();
+        while let Some(&number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
+            blocks.push((number, &reader.specs[number], reader.read_rows(group, number, rows)?));
+        }
+        Ok(blocks)
+    };
+    if rows.len() < ROWS_OF_ONE_THREAD || thread::available_parallelism().map_or(1, usize::from) < 2 {
+        return work();
     }
-    Ok(records)
+    let mut blocks = thread::scope(|scope| {
+        let other = scope.spawn(work);
+        let mut blocks = work()?;
+        // A panic in one is a panic of the query, as it would be on its own thread.
+        blocks.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        Ok::<_, SegmentError>(blocks)
+    })?;
+    blocks.sort_unstable_by_key(|(number, ..)| *number);
+    Ok(blocks)
+}
+
+/// Whether a column is of what surrounds a span: its resource and its scope.
+fn is_around(number: usize, spec: &ColumnSpec) -> bool {
+    spec.name.starts_with(RESOURCE_PREFIX)
+        || matches!(
+            number,
+            fixed::RESOURCE_OTHER
+                | fixed::RESOURCE_DROPPED
+                | fixed::SCOPE_NAME
+                | fixed::SCOPE_VERSION
+                | fixed::SCOPE_ATTRIBUTES
+                | fixed::SCOPE_DROPPED
+        )
 }
 
 fn fill(drafts: &mut [Draft], rows: &[u32], number: usize, spec: &ColumnSpec, block: &Block) -> Result<(), BadJson> {
+    let is_around = is_around(number, spec);
     for (draft, &row) in drafts.iter_mut().zip(rows) {
+        if is_around && draft.shares {
+            continue;
+        }
         let Some(at) = block.position(row) else { continue };
         let column = &block.column;
         if number < fixed::SPECS.len() {
@@ -123,14 +195,21 @@ impl Draft {
     }
 
     /// The record; shares resource and scope with the one before when they are equal.
-    fn finish(mut self, before: Option<&SpanRecord>) -> SpanRecord {
+    fn finish(mut self, before: &mut Option<(Arc<Resource>, Arc<InstrumentationScope>)>) -> SpanRecord {
         let end_ns = self.span.start_time_unix_nano.wrapping_add(self.duration_ns);
         self.span.end_time_unix_nano = self.end_ns.unwrap_or(end_ns);
         if self.status != Status::default() {
             self.span.status = Some(self.status);
         }
-        let resource = shared(before.map(|before| &before.resource), self.resource);
-        let scope = shared(before.map(|before| &before.scope), self.scope);
+        let (resource, scope) = match before {
+            Some((resource, scope)) if self.shares => (resource.clone(), scope.clone()),
+            before => {
+                let resource = shared(before.as_ref().map(|(resource, _)| resource), self.resource);
+                let scope = shared(before.as_ref().map(|(_, scope)| scope), self.scope);
+                *before = Some((resource.clone(), scope.clone()));
+                (resource, scope)
+            }
+        };
         let adjusted_count = self.adjusted_count.unwrap_or(1.0);
         SpanRecord { span: self.span, resource, scope, state: SpanState::Kept, adjusted_count }
     }

@@ -237,6 +237,8 @@ pub(super) mod lines {
         // Of a body that comes back from it and the columns of its fields, instead of the body.
         BODY_TEMPLATE, "body_template", Text, Null, Item;
         BODY_IS_JSON, "body_is_json", Bool, Word(0), UnusualItem;
+        // Where in the body the text begins that is the attribute `message`, too.
+        MESSAGE_AT, "message_at", Uint32, Null, Item;
         EVENT_NAME, "event_name", Text, Null, Item;
         SERVICE, "service", Text, Empty, Service;
         FLAGS, "flags", Uint32, Word(0), UnusualItem;
@@ -408,6 +410,22 @@ impl FileColumns {
             let (column, packing) = id_column(same_as);
             self.specs.push(body_fields::spec(&field.name, Kind::Text, packing));
             self.in_file.push(self.in_file[column]);
+        }
+    }
+}
+
+impl FileColumns {
+    /// Attributes that are fields of the bodies are read from where those lie.
+    pub(super) fn add_shared(&mut self, keys: &[String]) {
+        for key in keys {
+            let name = format!("{ITEM_PREFIX}{key}");
+            let field = format!("{BODY_PREFIX}{key}");
+            let Some(at) = self.specs.iter().position(|spec| spec.name == field) else { continue };
+            // The archive's copy may have it.
+            if self.specs.iter().all(|spec| spec.name != name) {
+                self.specs.push(ColumnSpec { name, nature: Nature::Plain, ..self.specs[at].clone() });
+                self.in_file.push(self.in_file[at]);
+            }
         }
     }
 }

@@ -28,6 +28,13 @@ impl Selection {
         self.bits[row as usize / 64] |= 1 << (row % 64);
     }
 
+    /// Adds those that fit of some rows that follow each other.
+    pub(super) fn insert_fitting(&mut self, first: u32, fitting: impl Iterator<Item = bool>) {
+        for (row, fits) in (first as usize..).zip(fitting) {
+            self.bits[row / 64] |= u64::from(fits) << (row % 64);
+        }
+    }
+
     /// Takes a row out.
     pub(super) fn remove(&mut self, row: u32) {
         self.bits[row as usize / 64] &= !(1 << (row % 64));

@@ -269,7 +269,9 @@ impl TaggedRows<'_> {
                         _ => true,
                     }
             }
-            TagPlace::Object(column, _) => is_there(*column),
+            TagPlace::Object(column, lookup) => {
+                is_there(*column) && self.reader.may_hold_needle(self.group, *column, &Finder::new(&lookup.needle()))?
+            }
             TagPlace::List(column, lookup) => {
                 is_there(*column) && (*column != fixed::EVENTS || self.may_contain(*column, &lookup.tokens())?)
             }

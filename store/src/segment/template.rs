@@ -2,6 +2,9 @@
 //!
 //! A template is the line's text in which a mark stands for each value that lies in a column. Marks are control characters, which JSON
 //! text cannot hold. What has no column (nulls) stands in the template as it is.
+//!
+//! An object may stand behind a head of words, as in a line of syslog. Such a template has marks for the words, too; its fields are none of the
+//! body, which is no object, and so have names that no one asks for.
 
 use std::ops::Range;
 
@@ -16,6 +19,19 @@ const ASCII_TEXT: u8 = 3;
 /// As [`TEXT`], with `\u` escapes for what HTML would read as its own, and for two ends of lines.
 const HTML_TEXT: u8 = 4;
 
+/// Stands for a word of the head.
+const WORD: u8 = 5;
+/// Stands between the head and the object.
+const END_OF_HEAD: u8 = 6;
+
+/// Before the number of a word, in the name of its column.
+const WORD_PREFIX: u8 = 0x1f;
+/// Before the name of a field of an object behind a head, in the name of its column.
+const BEHIND_HEAD_PREFIX: u8 = 0x1e;
+
+/// Most words of a head.
+const HEAD_WORDS_MAX: usize = 12;
+
 /// Longest template.
 pub(super) const TEMPLATE_BYTES_MAX: usize = 16 << 10;
 
@@ -26,6 +42,8 @@ pub(super) enum Slot {
     Text(Escaping),
     /// Anything else.
     Raw,
+    /// A word of a head.
+    Word,
 }
 
 /// Which characters of a string are escaped, beside those that must be.
@@ -140,7 +158,49 @@ pub(super) fn template_of(line: &[u8], found: &[Found<'_>]) -> Option<Vec<u8>> {
         from = at.end;
     }
     template.extend_from_slice(&line[from..]);
-    (template.len() <= TEMPLATE_BYTES_MAX).then_some(template)
+    Some(template)
+}
+
+/// The words of a head that have columns, and where they stand; `None` for a head that is not kept so.
+pub(super) fn head_words(head: &[u8]) -> Option<Vec<Range<usize>>> {
+    // Else marks could not be told from it.
+    if head.last() != Some(&b' ') || head.iter().any(|byte| *byte < b' ') {
+        return None;
+    }
+    let mut words = Vec::with_capacity(HEAD_WORDS_MAX);
+    let mut from = 0;
+    for at in memchr::memchr_iter(b' ', head) {
+        if !matches!(&head[from..at], b"" | b"-") {
+            words.push(from..at);
+        }
+        from = at + 1;
+    }
+    (words.len() <= HEAD_WORDS_MAX).then_some(words)
+}
+
+/// The name of a word's column.
+pub(super) fn word_name(number: usize) -> Vec<u8> {
+    [&[WORD_PREFIX][..], number.to_string().as_bytes()].concat()
+}
+
+/// The name of the column of an object's field behind a head.
+pub(super) fn behind_head(name: &[u8]) -> Vec<u8> {
+    [&[BEHIND_HEAD_PREFIX][..], name].concat()
+}
+
+/// The template of an object's template behind a head with these words.
+pub(super) fn headed(head: &[u8], words: &[Range<usize>], object: &[u8]) -> Vec<u8> {
+    let mut template = Vec::with_capacity(head.len() + object.len());
+    let mut from = 0;
+    for word in words {
+        template.extend_from_slice(&head[from..word.start]);
+        template.push(WORD);
+        from = word.end;
+    }
+    template.extend_from_slice(&head[from..]);
+    template.push(END_OF_HEAD);
+    template.extend_from_slice(object);
+    template
 }
 
 /// A template, taken apart.
@@ -154,15 +214,36 @@ pub(super) struct Template {
     pub(super) slots: Vec<Slot>,
     /// The field of each slot.
     pub(super) names: Vec<Box<[u8]>>,
+    /// Whether the object stands behind a head.
+    pub(super) has_head: bool,
 }
 
 impl Template {
     /// Takes a template's text apart; `None` when it is none.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        let mut template = Self {
+            literals: Vec::with_capacity(text.len()),
+            ends: Vec::new(),
+            slots: Vec::new(),
+            names: Vec::new(),
+            has_head: false,
+        };
+        let text = match memchr::memchr(END_OF_HEAD, text) {
+            Some(end) => {
+                template.has_head = true;
+                for &byte in &text[..end] {
+                    match byte {
+                        WORD => template.add_slot(Slot::Word),
+                        byte => template.literals.push(byte),
+                    }
+                }
+                template.names.extend((0..template.slots.len()).map(|word| word_name(word).into()));
+                &text[end + 1..]
+            }
+            None => text,
+        };
         // As JSON it has something of the same length instead of each mark.
         let mut json = text.to_vec();
-        let mut template =
-            Self { literals: Vec::with_capacity(text.len()), ends: Vec::new(), slots: Vec::new(), names: Vec::new() };
         let mut places = Vec::new();
         for (at, byte) in json.iter_mut().enumerate() {
             let slot = match *byte {
@@ -177,16 +258,21 @@ impl Template {
             };
             *byte = b'0';
             places.push(at);
-            template.slots.push(slot);
-            template.ends.push(template.literals.len() as u32);
+            template.add_slot(slot);
         }
+        let has_head = template.has_head;
         let mut next = places.iter().peekable();
         let read = fields_at(&json, FieldLimits::default(), |name, _, at| {
             if next.next_if(|place| at.contains(*place)).is_some() {
-                template.names.push(name.into());
+                template.names.push(if has_head { behind_head(name).into() } else { name.into() });
             }
         });
         (read.is_ok() && template.names.len() == template.slots.len()).then_some(template)
+    }
+
+    fn add_slot(&mut self, slot: Slot) {
+        self.slots.push(slot);
+        self.ends.push(self.literals.len() as u32);
     }
 
     /// The text before slot `slot`, or behind the last one.
@@ -212,6 +298,7 @@ impl Template {
             let rest = &line[at..];
             let len = match (slot, rest.first()) {
                 (Slot::Text(Escaping::Least), _) => plain_len(rest),
+                (Slot::Word, _) => memchr::memchr(b' ', rest).unwrap_or(0),
                 (Slot::Raw, Some(b'-' | b'0'..=b'9')) => number_len(rest).unwrap_or(0),
                 (Slot::Raw, Some(b'[')) => value_len(rest).unwrap_or(0),
                 (Slot::Raw, Some(b't')) if rest.starts_with(b"true") => 4,
@@ -219,7 +306,7 @@ impl Template {
                 _ => return false,
             };
             // Nothing between is an empty string, or no value at all.
-            if len == 0 && *slot == Slot::Raw {
+            if len == 0 && matches!(slot, Slot::Raw | Slot::Word) {
                 return false;
             }
             values.push(at..at + len);

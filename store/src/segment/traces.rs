@@ -2,17 +2,17 @@
 
 use std::collections::HashMap;
 
-use weir_proto::{SpanId, TraceId};
+use weir_proto::{Signal, SpanId, TraceId};
 
 use super::{
     Segment, SegmentError,
     chunk_reader::{Block, ChunkReader},
     line_record, record,
     scan::within,
-    schema::fixed,
+    schema::{fixed, lines},
 };
 use crate::ask::{
-    line::LineRecord,
+    line::TraceLines,
     span::{Room, SpanRecord, TraceRows},
 };
 use crate::columns::Values;
@@ -28,6 +28,9 @@ const BYTES_AT_ONCE: u64 = 8 << 20;
 
 /// And never more than this.
 const ROWS_AT_ONCE_MAX: u64 = 4096;
+
+/// Lines that are read at first where none is large: their bodies are put together before it is asked whether there is room.
+const LINES_FIRST: usize = if cfg!(test) { 3 } else { 1024 };
 
 /// Where rows of some traces are.
 #[derive(Debug, Default)]
@@ -63,20 +66,54 @@ impl Segment {
         Ok(found.rows)
     }
 
-    /// The first `rows_max` lines of a trace, in row order, of a segment of logs.
-    pub fn lines_up_to(&self, trace: TraceId, rows_max: usize) -> Result<Vec<LineRecord>, SegmentError> {
-        let located = self.locate(&[trace], rows_max)?.unwrap_or_default();
-        let mut lines = Vec::with_capacity(located.len());
+    /// The rows of the first `rows_max` lines of a trace, or of one of its spans: of a segment of logs.
+    pub(crate) fn locate_lines(
+        &self,
+        trace: TraceId,
+        span: Option<SpanId>,
+        rows_max: usize,
+    ) -> Result<LocatedRows, SegmentError> {
+        let Some(span) = span else { return Ok(self.locate(&[trace], rows_max)?.unwrap_or_default()) };
+        let mut located = self.locate(&[trace], usize::MAX)?.unwrap_or_default();
+        located = self.located_with(located, span)?;
+        located.0.truncate(rows_max);
+        Ok(located)
+    }
+
+    /// Adds the lines in those rows, in row order, while there is room: of a segment of logs.
+    pub(crate) fn read_lines(
+        &self,
+        located: &LocatedRows,
+        room: Room<'_>,
+        found: &mut TraceLines,
+    ) -> Result<(), SegmentError> {
         if located.0.is_empty() {
-            return Ok(lines);
+            return Ok(());
         }
         let file = self.open_rows()?;
         let reader = self.reader(&file);
         for of_group in located.0.chunk_by(|a, b| a.group == b.group) {
-            let rows: Vec<u32> = of_group.iter().map(|located| located.row).collect();
-            lines.extend(line_record::read(&reader, of_group[0].group, &rows)?);
+            let group = of_group[0].group;
+            let has_large = self.mean_row_bytes(&reader, group) > MEAN_ROW_BYTES_LARGE;
+            let mut at_once = if has_large { ROWS_FIRST } else { LINES_FIRST };
+            let mut left = of_group;
+            while !left.is_empty() && !found.is_cut {
+                let (some, rest) = left.split_at(left.len().min(at_once));
+                left = rest;
+                let rows: Vec<u32> = some.iter().map(|located| located.row).collect();
+                let mut bytes = 0;
+                line_record::read(&reader, group, &rows, &mut |record| {
+                    bytes += record.memory_bytes();
+                    found.is_cut = !room(record.memory_bytes());
+                    if !found.is_cut {
+                        found.rows.push(record);
+                    }
+                    !found.is_cut
+                })?;
+                at_once = rows_within(bytes, some.len());
+            }
         }
-        Ok(lines)
+        Ok(())
     }
 
     /// The rows of traces, of a single one the first `rows_max`; `None` when several have more than that.
@@ -115,12 +152,13 @@ impl Segment {
             return Ok(located);
         }
         let wanted = u64::from_le_bytes(span.0);
+        let column = if self.table().signal == Signal::Logs { lines::SPAN_ID } else { fixed::SPAN_ID };
         let file = self.open_rows()?;
         let reader = self.reader(&file);
         let mut found = Vec::new();
         for of_group in located.0.chunk_by(|a, b| a.group == b.group) {
             let rows: Vec<u32> = of_group.iter().map(|located| located.row).collect();
-            let ids: Block = reader.read_rows(of_group[0].group, fixed::SPAN_ID, &rows)?;
+            let ids: Block = reader.read_rows(of_group[0].group, column, &rows)?;
             let Values::Words(words) = &ids.column.values else { continue };
             let is_wanted = |row: u32| ids.position(row).is_some_and(|at| words[at] == wanted);
             found.extend(of_group.iter().filter(|located| is_wanted(located.row)));
@@ -155,21 +193,19 @@ impl Segment {
                     continue;
                 }
                 let rows: Vec<u32> = some.iter().map(|located| located.row).collect();
-                let mut bytes = 0;
-                for (located, record) in some.iter().zip(record::read(&reader, group, &rows)?) {
-                    let trace = &mut traces[located.trace as usize];
+                let (mut bytes, mut next) = (0, some.iter());
+                record::read(&reader, group, &rows, &mut |record| {
                     let record_bytes = record.memory_bytes();
                     bytes += record_bytes;
-                    is_full = is_full || !room(record_bytes);
-                    if is_full {
-                        trace.is_cut = true;
-                    } else {
-                        trace.rows.push(record);
+                    is_full = !room(record_bytes);
+                    if !is_full && let Some(located) = next.next() {
+                        traces[located.trace as usize].rows.push(record);
                     }
-                }
+                    !is_full
+                })?;
+                next.for_each(|located| traces[located.trace as usize].is_cut = true);
                 if has_large {
-                    let mean_bytes = (bytes / some.len() as u64).max(1);
-                    at_once = (BYTES_AT_ONCE / mean_bytes).clamp(1, ROWS_AT_ONCE_MAX) as usize;
+                    at_once = rows_within(bytes, some.len());
                 }
             }
         }
@@ -180,6 +216,12 @@ impl Segment {
         let bytes = u64::try_from(reader.metadata.row_group(group).total_byte_size()).unwrap_or(0);
         bytes / u64::from(self.group_rows(group)).max(1)
     }
+}
+
+/// Rows that take about [`BYTES_AT_ONCE`] when so many took so many bytes.
+fn rows_within(bytes: u64, rows: usize) -> usize {
+    let mean_bytes = (bytes / (rows as u64).max(1)).max(1);
+    (BYTES_AT_ONCE / mean_bytes).clamp(1, ROWS_AT_ONCE_MAX) as usize
 }
 
 /// The rows that belong to one of the traces, out of `candidates`; each distinct id is looked up once.

@@ -11,6 +11,7 @@ use super::{
     body_table::FinishedBodies,
     contexts::{Contexts, Spread},
     field_column::RowIds,
+    field_share,
     files::{INDEX, MANIFEST, NewDirectory},
     gathering::{Builder, Gathering},
     manifest::{Checked, Manifest, SegmentTally, format_of},
@@ -76,6 +77,7 @@ fn write_files(
     let (own_keys, resource_keys) = (own.keys.clone(), resources.keys.clone());
     let (mut specs, mut sources) = columns(gathered, own, resources);
     let bodies = (id.signal == Signal::Logs).then(|| finished_bodies(gathered, &mut specs, &mut sources));
+    let attributes_as_fields = leave_out_shared(gathered, &mut specs, &mut sources, bodies.as_ref());
     let mut file = RowsFile::create(directory, gathered.table, specs, level)?;
     file.show_ids_in_bodies(bodies.as_ref());
     let mut scratch = Scratch::default();
@@ -118,9 +120,39 @@ fn write_files(
         event_keys: Some(written.event_keys),
         link_keys: Some(written.link_keys),
         bodies,
+        attributes_as_fields,
         archived: None,
     };
     directory.write(MANIFEST, &manifest.to_bytes())
+}
+
+/// Takes away the columns of attributes that are fields of the bodies; answers their keys.
+fn leave_out_shared(
+    gathered: &Gathering,
+    specs: &mut Vec<ColumnSpec>,
+    sources: &mut Vec<ValuesFrom<'_>>,
+    bodies: Option<&BodyFields>,
+) -> Vec<String> {
+    let Some(bodies) = bodies else { return Vec::new() };
+    let column_of = |number: usize| match &sources[number] {
+        ValuesFrom::Borrowed(column) => Some(*column),
+        ValuesFrom::Owned(column) => Some(column),
+        ValuesFrom::Filled(..) | ValuesFrom::Spread(..) => None,
+    };
+    let keys = field_share::shared(specs, column_of, bodies, &row_ids(gathered));
+    let is_left = |spec: &ColumnSpec| {
+        spec.name.strip_prefix(ITEM_PREFIX).is_none_or(|key| keys.binary_search_by(|k| k.as_str().cmp(key)).is_err())
+    };
+    let mut left = specs.iter().map(is_left).collect::<Vec<_>>().into_iter();
+    sources.retain(|_| left.next().unwrap_or(true));
+    specs.retain(is_left);
+    keys
+}
+
+/// The columns of ids, of no row in particular.
+fn row_ids(gathered: &Gathering) -> RowIds<'_> {
+    let fixed = &gathered.fixed;
+    RowIds { trace: None, span: None, traces: &fixed[lines::TRACE_ID], spans: &fixed[lines::SPAN_ID] }
 }
 
 /// Adds the columns of the bodies' fields, and says what the manifest tells of them.
@@ -130,7 +162,7 @@ fn finished_bodies<'a>(
     sources: &mut Vec<ValuesFrom<'a>>,
 ) -> BodyFields {
     let fixed = &gathered.fixed;
-    let ids = RowIds { trace: None, span: None, traces: &fixed[lines::TRACE_ID], spans: &fixed[lines::SPAN_ID] };
+    let ids = row_ids(gathered);
     let texts = (&fixed[lines::BODY], &fixed[lines::BODY_TEMPLATE]);
     let FinishedBodies { fields, columns, rewritten } = gathered.bodies.finish(u64::from(gathered.rows), &ids, texts);
     for (spec, column) in columns {

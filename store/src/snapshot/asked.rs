@@ -12,7 +12,7 @@ use super::{kind::SegmentKind, stored::StoredSegment, unread::Unread, view::View
 use crate::{
     ask::{
         error::ReadError,
-        line::TraceLines,
+        line::{LinesWanted, TraceLines},
         span::{Operations, Room, SpanRecord, TraceRows},
     },
     ledger::{Ledger, Tally},
@@ -161,32 +161,40 @@ impl Snapshot {
         found
     }
 
-    /// The lines of a trace, oldest first, no more than `rows_max`. Rows that a client sent twice appear twice.
-    pub fn lines_of_trace(&self, tenant: &TenantId, id: TraceId, rows_max: usize) -> Result<TraceLines, ReadError> {
-        let mut lines = Vec::new();
-        let mut is_damaged = false;
+    /// The lines of a trace, or only those of one of its spans, oldest first, no more than `rows_max`, while there is room. Rows
+    /// that a client sent twice appear twice.
+    pub fn lines_of_trace(
+        &self,
+        tenant: &TenantId,
+        id: TraceId,
+        span: Option<SpanId>,
+        rows_max: usize,
+        room: Room<'_>,
+    ) -> Result<TraceLines, ReadError> {
+        let mut found = TraceLines::default();
         // A line that knows 64 bits of its trace's id is one of the trace with that low half.
         let ids = [Some(id), id.low_half().filter(|half| *half != id)];
         for segment in self.segments_of(Signal::Logs, tenant) {
             for id in ids.into_iter().flatten() {
-                match segment.lines_up_to(id, rows_max - lines.len()) {
-                    Ok(found) => lines.extend(found),
-                    // A broken segment hurts only itself.
-                    Err(error) => {
-                        self.missed(segment, &error);
-                        is_damaged = true;
-                    }
+                let read = segment
+                    .locate_lines(id, span, rows_max - found.rows.len())
+                    .and_then(|located| segment.read_lines(&located, room, &mut found));
+                // A broken segment hurts only itself.
+                if let Err(error) = read {
+                    self.missed(segment, &error);
+                    found.is_damaged = true;
                 }
             }
         }
         let view = &self.0.logs;
         for file in &view.files {
             for id in ids.into_iter().flatten() {
-                lines.extend(file.lines_of_trace(tenant, id, view.projected, rows_max - lines.len()));
+                let wanted = LinesWanted { trace: id, span, rows_max: rows_max - found.rows.len() };
+                file.lines_of_trace(tenant, wanted, view.projected, room, &mut found);
             }
         }
-        lines.sort_by_key(|record| record.time_ns);
-        Ok(TraceLines { rows: lines, is_damaged })
+        found.rows.sort_by_key(|record| record.time_ns);
+        Ok(found)
     }
 
     /// The operations and services seen, as far as they are listed, until the deadline; the newest first.

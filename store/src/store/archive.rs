@@ -4,11 +4,14 @@ use weir_proto::{Signal, TenantId};
 
 use super::Store;
 use crate::{
-    archive::{ArchiveCheck, Keys},
+    archive::{Archive, ArchiveCheck, Keys},
     catalog::{ArchivedSegment, Stage},
     segment::SegmentId,
     snapshot::stored::Retained,
 };
+
+/// Ranges that stay on local disk at most, of all signals.
+const PINS_MAX: usize = 1000;
 
 /// Where a segment is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,12 +45,27 @@ pub struct ArchiveStatus {
     pub is_away: bool,
     /// Of each signal that goes there.
     pub signals: Vec<ArchivedSignal>,
-    /// Ranges that stay on local disk: signal, from, to; Unix ns.
-    pub pins: Vec<(Signal, u64, u64)>,
+    /// Ranges that stay on local disk.
+    pub pins: Vec<PinStatus>,
     /// What failed lately and is tried again: what, and why.
     pub failing: Vec<(String, String)>,
     /// The last check.
     pub check: ArchiveCheck,
+}
+
+/// A range that stays on local disk, and what of a tenant's segments in it is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinStatus {
+    /// Of which signal.
+    pub signal: Signal,
+    /// From, Unix ns.
+    pub from_ns: u64,
+    /// To, included.
+    pub to_ns: u64,
+    /// All that have something in it.
+    pub all: Share,
+    /// Those of them that are on local disk: the others are on their way there.
+    pub here: Share,
 }
 
 /// What of a signal is in the archive, of one tenant.
@@ -93,11 +111,18 @@ impl Store {
         let view = shared.views.current();
         let archive = shared.archive.as_ref();
         let known = |id: &SegmentId| archive.and_then(|archive| archive.known(id));
+        let is_kept = |known: Option<&ArchivedSegment>| {
+            let key = known.map(Archive::read_key);
+            archive.zip(key).is_some_and(|(archive, key)| archive.kept.file(&key).is_some())
+        };
         let mut places = Vec::new();
         for signal in Signal::WITH_ROWS {
             for segment in view.segments(signal).get(tenant).into_iter().flatten() {
                 let archived = known(segment.id());
-                let local_bytes = (!segment.is_archived()).then(|| segment.bytes());
+                let local_bytes = match segment.is_archived() {
+                    false => Some(segment.bytes()),
+                    true => is_kept(archived.as_ref()).then(|| segment.bytes()),
+                };
                 let time_ns = segment.start_ns().unwrap_or((0, 0));
                 let mut place = place_of(archived.as_ref(), signal, segment.id().to_string(), segment.rows(), time_ns);
                 place.local_bytes = local_bytes;
@@ -110,7 +135,8 @@ impl Store {
             let of_archive = known(&id);
             let mut place =
                 place_of(of_archive.as_ref(), Signal::Metrics, id.to_string(), segment.samples(), segment.time_ns());
-            place.local_bytes = (!segment.is_archived()).then(|| segment.size_bytes());
+            let is_here = !segment.is_archived() || is_kept(of_archive.as_ref());
+            place.local_bytes = is_here.then(|| segment.size_bytes());
             place.pinned = archive.is_some_and(|archive| archive.is_pinned(Signal::Metrics, segment.time_ns()));
             places.push(place);
         }
@@ -154,10 +180,22 @@ impl Store {
             url: archive.options.url.clone(),
             is_away: archive.bucket.is_away(),
             signals: signals.collect(),
-            pins: archive.all_pins(),
+            pins: archive.all_pins().into_iter().map(|pin| self.pin_status(tenant, pin)).collect(),
             failing: archive.resting.told(tenant),
             check: archive.check_status(),
         })
+    }
+
+    fn pin_status(&self, tenant: &TenantId, (signal, from_ns, to_ns): (Signal, u64, u64)) -> PinStatus {
+        let (mut all, mut here) = (Share::default(), Share::default());
+        let is_within = |place: &SegmentPlace| place.time_ns.0 <= to_ns && from_ns <= place.time_ns.1;
+        for place in self.segments(tenant).iter().filter(|place| place.signal == signal && is_within(place)) {
+            all.add(place.rows, place.local_bytes.unwrap_or(place.archived_bytes));
+            if let Some(bytes) = place.local_bytes {
+                here.add(place.rows, bytes);
+            }
+        }
+        PinStatus { signal, from_ns, to_ns, all, here }
     }
 
     /// Begins to look whether the bucket has what the catalog says, unless that is under way; `None` without an archive.
@@ -166,10 +204,14 @@ impl Store {
     }
 
     /// Keeps what a signal has in a range of time (Unix ns, both included) on local disk, or, with `is_wanted` false, no more. Segments that
-    /// have left it already are read from the archive all the same. May wait for the catalog; `None` without an archive.
+    /// have left it already are brought back in the background. May wait for the catalog; `None` without an archive.
     pub fn pin(&self, signal: Signal, (from_ns, to_ns): (u64, u64), is_wanted: bool) -> Option<Result<(), String>> {
         let shared = &self.0.shared;
         let archive = shared.archive.as_ref()?;
+        let pins = archive.all_pins();
+        if is_wanted && pins.len() >= PINS_MAX && !pins.contains(&(signal, from_ns, to_ns)) {
+            return Some(Err(format!("{PINS_MAX} ranges are pinned, and no more can be: unpin some")));
+        }
         let changed = shared.runtime.block_on(async {
             match is_wanted {
                 true => shared.catalog.pin(signal, from_ns, to_ns).await?,

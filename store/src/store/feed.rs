@@ -28,6 +28,9 @@ pub struct LineFeed {
     rings: watch::Receiver<u64>,
 }
 
+/// Payload that is looked at at once, but for the last frame.
+const ARRIVED_BYTES_MAX: u64 = 16 << 20;
+
 /// Lines that arrived.
 #[derive(Debug)]
 pub struct Arrived {
@@ -63,19 +66,20 @@ impl LineFeed {
         self.rings.mark_unchanged();
         let view = self.views.current();
         let mut parts = Vec::new();
-        let (mut rows, mut has_gap) = (0, false);
+        let (mut rows, mut bytes, mut has_gap) = (0, 0, false);
         let projected = view.logs.projected;
         loop {
             if let Some(file) = &self.file {
                 let mut part = LinesPart::empty(file.clone());
                 while let Some(frame) = file.frame(self.frames).filter(|frame| frame.offset <= projected) {
-                    if rows >= rows_max {
+                    if rows >= rows_max || bytes >= ARRIVED_BYTES_MAX {
                         parts.extend(part.unless_empty());
                         return Arrived { scan: Scan::of_lines(request, parts), has_gap, has_more: true };
                     }
                     if frame.tenant == self.tenant && !frame.lines.is_empty() {
                         part.push(self.frames as u32, frame);
                         rows += frame.lines.len() as u64;
+                        bytes += frame.payload.len();
                     }
                     self.after = frame.offset;
                     self.frames += 1;

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use weir_proto::{Signal, TenantId, metrics::Labels, time::Clock};
 
 pub use self::{
-    archive::{ArchiveStatus, ArchivedSignal, SegmentPlace, Share},
+    archive::{ArchiveStatus, ArchivedSignal, PinStatus, SegmentPlace, Share},
     feed::{Arrived, LineFeed},
     status::{SignalStatus, StoreStatus},
 };

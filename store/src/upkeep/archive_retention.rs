@@ -48,6 +48,9 @@ pub(crate) fn remove_expired(
                 && segment.age_from_ns < now_ns.saturating_sub(retention_ns)
                 && !archive.is_held(&segment.id.tenant)
                 && !is_here(shared, &segment.id)
+                && archive.kept.file(&Archive::read_key(&segment)).is_none()
+                // What it was merged into takes its place first.
+                && !archive.is_replaced(&segment.id)
                 && !archive.is_resting(&Work::Table(signal, segment.id.tenant.clone()));
             if is_expired {
                 expired.entry((signal, segment.id.tenant.clone())).or_default().push(segment);

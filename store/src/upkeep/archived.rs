@@ -131,6 +131,10 @@ impl Archived {
             {
                 continue;
             }
+            // Those that it was merged from are in the table until it is.
+            if archived.stage == Stage::Uploaded && !self.archive.merged_from(&archived.id).is_empty() {
+                continue;
+            }
             match self.open_segment::<S>(&archived).await {
                 Ok(segment) => {
                     let path = self.archive.path_of(&archived.id);

@@ -185,6 +185,11 @@ impl Turn {
         self.is_done = true;
     }
 
+    /// Whether something was.
+    pub(crate) fn is_done(&self) -> bool {
+        self.is_done
+    }
+
     fn rests(&self, archive: &Archive, work: &Work) -> bool {
         !self.is_last && archive.is_resting(work)
     }
@@ -217,6 +222,12 @@ pub(crate) fn step(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Result<bool,
     }
     if !turn.is_done {
         super::archive_retention::delete_objects(shared, archive, &mut turn)?;
+    }
+    if !turn.is_done {
+        super::archive_pins::keep_pinned(shared, archive, &mut turn)?;
+    }
+    if !turn.is_done {
+        super::archive_merger::merge_next(shared, archive, &mut turn)?;
     }
     if !turn.is_done && !archive.is_resting(&Work::Sweep) {
         let swept = archive.sweep();
@@ -358,6 +369,14 @@ pub(crate) fn publish_all(shared: &Arc<Shared>, archive: &Arc<Archive>, turn: &m
         for archived in segments {
             let work = Work::Segment(archived.id.clone());
             if turn.rests(archive, &work) {
+                continue;
+            }
+            let merged_from = archive.merged_from(&archived.id);
+            if !merged_from.is_empty() {
+                let published = super::archive_merger::publish_merged(shared, archive, &archived, &merged_from);
+                if turn.take(archive, &work, published)?.is_some() {
+                    turn.done();
+                }
                 continue;
             }
             let file = archive.file_of(&archived);

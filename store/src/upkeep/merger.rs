@@ -164,13 +164,29 @@ fn old_neighbours(segments: &[Candidate], limits: MergeLimits, oldest_ns: u64) -
     None
 }
 
+/// Runs of neighbours that are worth a merge, of those that may be merged by `may`.
+pub(crate) fn runs<S: SegmentKind>(
+    segments: &[Arc<StoredSegment<S>>],
+    limits: MergeLimits,
+    may: impl Fn(&StoredSegment<S>) -> bool,
+) -> Vec<Range<usize>> {
+    plan(&candidates_if(segments, may), limits)
+}
+
 fn candidates<S: SegmentKind>(segments: &[Arc<StoredSegment<S>>]) -> Vec<Candidate> {
+    candidates_if(segments, StoredSegment::is_mergeable)
+}
+
+fn candidates_if<S: SegmentKind>(
+    segments: &[Arc<StoredSegment<S>>],
+    may: impl Fn(&StoredSegment<S>) -> bool,
+) -> Vec<Candidate> {
     (segments.iter())
         .map(|segment| Candidate {
             rows: segment.items(),
             bytes: segment.disk_bytes(),
             age_from_ns: segment.aged_from_ns(),
-            mergeable: segment.is_mergeable(),
+            mergeable: may(segment),
         })
         .collect()
 }
@@ -222,19 +238,17 @@ fn tier(rows: u64) -> u32 {
     (rows / SMALLEST_TIER_ROWS + 1).ilog2().div_ceil(2)
 }
 
+/// What is made of neighbours; `None` of none.
+pub(crate) fn merged_id<S: SegmentKind>(inputs: &[Arc<StoredSegment<S>>]) -> Option<SegmentId> {
+    let (first, last) = (inputs.first()?.segment_id(), inputs.last()?.segment_id());
+    let generation = inputs.iter().map(|input| input.segment_id().generation).max().unwrap_or(0) + 1;
+    Some(SegmentId { last_file: last.last_file, generation, ..first.clone() })
+}
+
 /// Makes one segment of neighbours, commits it and lets go of them.
 pub(crate) fn merge_segments<S: SegmentKind>(shared: &Arc<Shared>, inputs: &[Arc<StoredSegment<S>>]) {
-    let (Some(first), Some(last)) = (inputs.first(), inputs.last()) else {
-        return;
-    };
+    let Some(id) = merged_id(inputs) else { return };
     let ids: Vec<SegmentId> = inputs.iter().map(|input| input.segment_id().clone()).collect();
-    let id = SegmentId {
-        signal: first.segment_id().signal,
-        tenant: first.segment_id().tenant.clone(),
-        first_file: first.segment_id().first_file,
-        last_file: last.segment_id().last_file,
-        generation: ids.iter().map(|id| id.generation).max().unwrap_or(0) + 1,
-    };
     let segments: Vec<_> = inputs.iter().map(|input| input.segment().clone()).collect();
     let merged = store_segment(shared, &id, |parent| {
         S::merged(NewSegment { disk: &shared.disk, parent, id: &id }, &segments, &|| shared.is_stopping())
@@ -257,6 +271,7 @@ pub(crate) fn merge_segments<S: SegmentKind>(shared: &Arc<Shared>, inputs: &[Arc
         }
     };
     let rows = merged.items();
+    shared.disk.faults().reached("merged");
     {
         let changing = shared.segments_change.lock();
         // Retention may have taken an input meanwhile: then the merger would bring its rows back.
@@ -284,6 +299,7 @@ pub(crate) fn merge_segments<S: SegmentKind>(shared: &Arc<Shared>, inputs: &[Arc
             }
         }
     }
+    shared.disk.faults().reached("merge noted");
     inputs.iter().for_each(|input| input.retire());
     MERGES.inc();
     MERGED_ITEMS.with_label_values(&[id.signal.name()]).inc_by(rows);

@@ -1,5 +1,7 @@
 //! What the store does by itself: opens, recovers, seals, merges, repairs, forgets.
 
+pub(crate) mod archive_merger;
+pub(crate) mod archive_pins;
 pub(crate) mod archive_retention;
 pub(crate) mod archived;
 pub(crate) mod archiver;

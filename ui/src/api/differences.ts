@@ -7,9 +7,9 @@ const side = object({
   spans: number,
   calls: number,
   errors: number,
-  p50_ns: or(number, 0),
-  p95_ns: or(number, 0),
-  p99_ns: or(number, 0),
+  p50_ns: or(number, Number.NaN),
+  p95_ns: or(number, Number.NaN),
+  p99_ns: or(number, Number.NaN),
 });
 
 const attribute = object({

@@ -10,6 +10,9 @@ describe("conditions", () => {
   it.each<[string, string[][]]>([
     ["", []],
     ["service=cart", [["service", "=", "cart"]]],
+    ["service==cart", [["service", "=", "cart"]]],
+    ["name='GET /cart'", [["name", "=", "GET /cart"]]],
+    ["a=\"'b'\"", [["a", "=", "'b'"]]],
     [
       "a>=500 b<3",
       [

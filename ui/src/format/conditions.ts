@@ -66,8 +66,11 @@ export function parse(text: string): Parsed {
       continue;
     }
     at += operator.length;
+    if (operator === "=" && text[at] === "=") at += 1;
     blanks();
-    const value = word(BARE_VALUE);
+    const single = /^'([^']*)'(?=\s|$)/.exec(text.slice(at));
+    if (single) at += single[0].length;
+    const value = single ? single[1]! : word(BARE_VALUE);
     if (value === null) return fail(`a value is expected after ${operator}`);
     conditions.push({ key, operator, value });
   }
@@ -87,10 +90,10 @@ export function print(conditions: readonly Condition[]): string {
 }
 
 export function printOne({ key, operator, value }: Condition): string {
-  const name = /^[^\s"=!<>~]+$/.test(key) && key.toLowerCase() !== "and" ? key : JSON.stringify(key);
+  const name = /^[^\s"=!<>~({[][^\s"=!<>~]*$/.test(key) && !/^(and|or|not)$/i.test(key) ? key : JSON.stringify(key);
   if (operator === "exists") return name;
   if (operator === "absent") return `!${name}`;
-  const bare = /^[^\s"]+$/.test(value) && !/^[=~]/.test(value);
+  const bare = /^[^\s"]+$/.test(value) && !/^[=~']/.test(value);
   return `${name}${operator}${bare ? value : JSON.stringify(value)}`;
 }
 

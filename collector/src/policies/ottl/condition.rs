@@ -20,22 +20,25 @@ impl PartialEq for Condition {
 }
 
 impl Condition {
-    /// Reads conditions over spans and over events.
+    /// Reads conditions over spans and over events; says of each that is none why.
     pub(crate) fn parse(of_span: &[String], of_event: &[String]) -> Result<Self, String> {
-        let parse = |texts: &[String], context| -> Result<Vec<Expression>, String> {
-            let parsed = texts.iter().map(|text| {
-                parser::parse(text, context).map_err(|error| {
-                    let shown: String = text.chars().take(200).collect();
-                    format!("condition `{shown}`: {error}")
-                })
-            });
-            parsed.collect()
+        let texts = (of_span.to_vec(), of_event.to_vec());
+        let mut wrong = Vec::new();
+        let mut parse = |texts: &[String], context| {
+            let mut parsed = Vec::with_capacity(texts.len());
+            for text in texts {
+                match parser::parse(text, context) {
+                    Ok(condition) => parsed.push(condition),
+                    Err(error) => {
+                        let shown: String = text.chars().take(200).collect();
+                        wrong.push(format!("condition `{shown}`: {error}"));
+                    }
+                }
+            }
+            parsed
         };
-        Ok(Self {
-            texts: (of_span.to_vec(), of_event.to_vec()),
-            of_span: parse(of_span, Context::Span)?,
-            of_event: parse(of_event, Context::Event)?,
-        })
+        let (of_span, of_event) = (parse(of_span, Context::Span), parse(of_event, Context::Event));
+        if wrong.is_empty() { Ok(Self { texts, of_span, of_event }) } else { Err(wrong.join("; ")) }
     }
 
     /// Whether a span fulfils it.

@@ -74,7 +74,7 @@ impl<'a> Parser<'a> {
         let parsed = self.either()?;
         match self.next() {
             None => condition(parsed),
-            Some(token) => Err(format!("{} is not expected here", shown(token))),
+            Some(token) => Err(format!("{} is not expected here{}", shown(token), elsewhere(token))),
         }
     }
 
@@ -361,6 +361,18 @@ fn regex_of(pattern: &Operand) -> Result<Regex, String> {
         regex::Error::CompiledTooBig(_) => "its regular expression is too large".to_owned(),
         _ => "its pattern is not a regular expression".to_owned(),
     })
+}
+
+/// What to write for a word or sign of other languages.
+fn elsewhere(token: &Token<'_>) -> &'static str {
+    match token {
+        Token::Word("AND" | "And") => "; write `and`",
+        Token::Word("OR" | "Or") => "; write `or`",
+        Token::Word("in" | "IN") => "; write ContainsValue([\"a\", \"b\"], name)",
+        Token::Word("contains" | "like" | "LIKE" | "matches") => "; write IsMatch(name, \"pattern\")",
+        Token::Sign("=") => "; write `==`",
+        _ => "",
+    }
 }
 
 fn shown(token: &Token<'_>) -> String {

@@ -130,6 +130,19 @@ pub(super) fn resolve(words: &[&str], context: Context) -> Result<Path, String> 
     let found = FIELDS.iter().find(|(known, _)| *known == name).map(|(_, path)| path.clone());
     found.ok_or_else(|| {
         let written = words.join(".");
+        match words {
+            [.., "attributes", key] => {
+                let owner = words[..words.len() - 1].join(".");
+                return format!("unknown path {written}; did you mean {owner}[\"{key}\"]?");
+            }
+            ["events" | "links"] | ["span", "events" | "links"] => {
+                return format!("unknown path {written}; conditions about events stand under spanevent");
+            }
+            ["resource"] | ["scope" | "instrumentation_scope"] => {
+                return format!("unknown path {written}; did you mean {written}.attributes[\"key\"]?");
+            }
+            _ => {}
+        }
         let candidates = FIELDS.iter().flat_map(|(known, _)| {
             let bare = known.strip_prefix(about).and_then(|known| known.strip_prefix('.'));
             [Some(*known), bare].into_iter().flatten()

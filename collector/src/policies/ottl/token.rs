@@ -54,10 +54,24 @@ fn token(rest: &str, first: char) -> Result<(Token<'_>, usize), String> {
         '"' => string(rest).map(|(text, length)| (Token::Text(text), length)),
         _ => {
             let sign = SIGNS.into_iter().find(|sign| rest.starts_with(sign));
-            let sign = sign.ok_or_else(|| format!("`{first}` means nothing here"))?;
+            let sign = sign.ok_or_else(|| elsewhere(first))?;
             Ok((Token::Sign(sign), sign.len()))
         }
     }
+}
+
+/// What to write for a sign of other languages.
+fn elsewhere(sign: char) -> String {
+    let instead = match sign {
+        '&' => "; write `and`",
+        '|' => "; write `or`",
+        '!' => "; write `not`",
+        '~' => "; write IsMatch(name, \"pattern\")",
+        '\'' => "; a text stands in double quotes",
+        '{' => "; a map cannot be written, its keys can be asked one by one",
+        _ => "",
+    };
+    format!("`{sign}` means nothing here{instead}")
 }
 
 fn length_of(text: &str, belongs: impl Fn(char) -> bool) -> usize {

@@ -30,12 +30,16 @@ pub(super) enum List<'v> {
 }
 
 /// A map.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum Map<'v> {
     /// An encoded KeyValueList.
     Encoded(&'v [u8]),
     Attributes(Attributes<'v>),
+    Made(Vec<Entry<'v>>),
 }
+
+/// A key and what is behind it.
+pub(super) type Entry<'v> = (Cow<'v, [u8]>, Value<'v>);
 
 impl<'v> From<ValueView<'v>> for Value<'v> {
     fn from(view: ValueView<'v>) -> Self {
@@ -64,17 +68,22 @@ impl<'v> List<'v> {
 
 impl<'v> Map<'v> {
     /// How many keys.
-    pub(super) fn len(self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
-            Self::Encoded(list) => key_values(list).count(),
+            Self::Encoded(list) => key_values(*list).count(),
             Self::Attributes(attributes) => attributes.len(),
+            Self::Made(entries) => entries.len(),
         }
     }
 
     /// What is behind a key, nil when it is not there; of several the first.
-    pub(super) fn get(self, key: &[u8]) -> Value<'v> {
+    pub(super) fn get(&self, key: &[u8]) -> Value<'v> {
         let found = match self {
-            Self::Encoded(list) => key_values(list).find(|entry| entry.key == key).map(|entry| entry.value),
+            Self::Made(entries) => {
+                let found = entries.iter().find(|(known, _)| **known == *key);
+                return found.map_or(Value::Nil, |(_, value)| value.clone());
+            }
+            Self::Encoded(list) => key_values(*list).find(|entry| entry.key == key).map(|entry| entry.value),
             Self::Attributes(attributes) => {
                 let raw = attributes.raw().find(|attribute| attribute.key == key);
                 raw.and_then(|attribute| attribute.view()).map(|attribute| attribute.value)
@@ -83,14 +92,18 @@ impl<'v> Map<'v> {
         found.map_or(Value::Nil, Value::from)
     }
 
-    fn entries(self) -> Vec<(&'v [u8], Value<'v>)> {
+    /// All keys, with what is behind them.
+    pub(super) fn entries(&self) -> Vec<Entry<'v>> {
         match self {
-            Self::Encoded(list) => key_values(list).map(|entry| (entry.key, entry.value.into())).collect(),
-            Self::Attributes(attributes) => attributes.iter().map(|entry| (entry.key, entry.value.into())).collect(),
+            Self::Encoded(list) => key_values(*list).map(|entry| (entry.key.into(), entry.value.into())).collect(),
+            Self::Attributes(attributes) => {
+                attributes.iter().map(|entry| (entry.key.into(), entry.value.into())).collect()
+            }
+            Self::Made(entries) => entries.clone(),
         }
     }
 
-    fn is(self, other: Self) -> bool {
+    fn is(&self, other: &Self) -> bool {
         if self.len() != other.len() {
             return false;
         }
@@ -163,7 +176,7 @@ impl<'v> Value<'v> {
                 let same = left.len() == right.len() && left.iter().zip(&right).all(|(left, right)| left.is(right));
                 same.then_some(Ordering::Equal)
             }
-            (Self::Map(left), Self::Map(right)) => left.is(*right).then_some(Ordering::Equal),
+            (Self::Map(left), Self::Map(right)) => left.is(right).then_some(Ordering::Equal),
             _ => None,
         };
         let is_map = matches!(self, Self::List(_) | Self::Map(_));
@@ -208,7 +221,7 @@ impl<'v> Value<'v> {
             Self::List(list) => list.items().into_iter().map(Value::into_json).collect(),
             Self::Map(map) => {
                 let entries = map.entries().into_iter();
-                entries.map(|(key, value)| (String::from_utf8_lossy(key).into_owned(), value.into_json())).collect()
+                entries.map(|(key, value)| (String::from_utf8_lossy(&key).into_owned(), value.into_json())).collect()
             }
         }
     }

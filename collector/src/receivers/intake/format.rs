@@ -6,7 +6,7 @@ use bytes::Bytes;
 use weir_port::{Refusal, Reservation};
 use weir_proto::{
     Signal, loki,
-    otlp::json::{TranscodeLimits, Transcoded, transcode_request},
+    otlp::json::{Stranger, TranscodeLimits, Transcoded, transcode_request},
     zipkin::{self, TranscodeOptions, transcode_spans},
 };
 
@@ -59,7 +59,7 @@ impl Format {
         now_ns: u64,
         rules: &AdmissionRules,
         reservation: &mut Reservation,
-    ) -> Result<(Bytes, Vec<String>), Refusal> {
+    ) -> Result<(Bytes, Vec<Stranger>), Refusal> {
         // Protobuf is shorter than its JSON; short Zipkin spans become longer ones.
         let content = match self {
             Self::Loki(format) => format.opened(content, bytes_max, reservation)?,

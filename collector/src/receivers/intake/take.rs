@@ -156,7 +156,7 @@ fn count(signal: Signal, protocol: &str, accepted: u64, partial: Option<&Partial
 struct Taken {
     what: What,
     /// The keys that nobody knows.
-    strangers: Vec<String>,
+    strangers: Vec<json::Stranger>,
 }
 
 /// What is appended, and what is said of the rest.

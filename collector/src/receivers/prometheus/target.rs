@@ -170,14 +170,20 @@ fn hide_passwords(labels: &mut LabelSet) {
     hidden.iter().for_each(|(name, value)| labels.set(name, value.as_str()));
 }
 
-/// `https://user:xxxxx@host/path`; what is no URL with a password stays as it is.
+/// `https://user:xxxxx@host/path`, with a scheme or without; what has no password stays as it is.
 pub(in crate::receivers) fn without_password(text: &str) -> String {
     let redacted = || {
-        let (scheme, rest) = text.split_once("://")?;
+        // Without a scheme it is taken as one of http, and so are its name and password.
+        let rest = match text.split_once("://") {
+            Some((_, rest)) => rest,
+            None if text.contains(char::is_whitespace) => return None,
+            None => text,
+        };
         let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
         let (user, host) = authority.rsplit_once('@')?;
         let (name, _) = user.split_once(':')?;
-        Some(format!("{scheme}://{name}:xxxxx@{host}{}", &rest[authority.len()..]))
+        let before = &text[..text.len() - rest.len()];
+        Some(format!("{before}{name}:xxxxx@{host}{}", &rest[authority.len()..]))
     };
     redacted().unwrap_or_else(|| text.to_owned())
 }

@@ -125,6 +125,13 @@ async fn a_bad_line_voids_the_scrape_once() {
     assert!(lines.is_empty(), "they have ended already: {lines:?}");
     let (lines, counts, _) = bench.scrape_as("b 2\na 1\n", TextFormat::Prometheus);
     assert_eq!((lines, counts.added), (vec!["b 2".to_owned(), "a 1".to_owned()], 0));
+    // What a void body brings is new once.
+    for added in [1, 0] {
+        let (lines, counts, _) = bench.scrape_as("b 2\nc 1\nb x\n", TextFormat::Prometheus);
+        assert_eq!((lines.len(), counts.added), (2 * added, added), "{lines:?}");
+    }
+    assert_eq!(bench.scrape("b 2\nc 1\n"), ["b 2", "c 1"]);
+    assert_eq!(bench.scrape("b 2\n"), ["b 2", "c stale"]);
 }
 
 #[tokio::test]
@@ -268,7 +275,8 @@ fn passwords_of_probed_targets_are_not_shown() {
     let shown = "https://user:xxxxx@host:8443/path?q=a@b";
     assert_eq!((populated.labels.get("instance"), populated.labels.get("site")), (Some(shown), Some(shown)));
     assert!(populated.discovered.values().all(|value| !value.contains("cret")), "{:?}", populated.discovered);
-    for plain in ["host:80", "https://user@host/", "http://host/a:b@c", "a:b@c", ""] {
+    assert_eq!(without_password("user:se:cr@et@host:80/a@b"), "user:xxxxx@host:80/a@b", "as one of http");
+    for plain in ["host:80", "https://user@host/", "http://host/a:b@c", "host/a:b@c", "user@host:80", "a: b@c", ""] {
         assert_eq!(without_password(plain), plain);
     }
 }

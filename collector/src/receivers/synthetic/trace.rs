@@ -156,10 +156,11 @@ fn write_error(out: &mut Writer, message: &str) {
 
 /// A target without the name and password that its URL may have.
 fn without_user(target: &str) -> String {
-    let Some((scheme, rest)) = target.split_once("://") else { return target.to_owned() };
+    let rest = target.split_once("://").map_or(target, |(_, rest)| rest);
+    let before = &target[..target.len() - rest.len()];
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     match rest[..end].rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://{host}{}", &rest[end..]),
+        Some((_, host)) => format!("{before}{host}{}", &rest[end..]),
         None => target.to_owned(),
     }
 }

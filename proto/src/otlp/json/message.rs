@@ -1,7 +1,7 @@
 //! Transcodes any message that a table describes, with a stack of its own: nesting costs no call stack.
 
 use super::{
-    DEPTH_CEILING, JsonError, TranscodeLimits, Transcoded, base64, hex,
+    DEPTH_CEILING, JsonError, Stranger, TranscodeLimits, Transcoded, base64, hex,
     schema::{Field, Kind, Message},
 };
 use crate::{
@@ -12,7 +12,8 @@ use crate::{
 /// JSON is about this many times as long as the protobuf that comes out.
 const USUAL_RATIO: usize = 3;
 
-/// Unknown keys are remembered in the request, its ResourceSpans and their ScopeSpans, so many and so much of each.
+/// Unknown keys are remembered in the request, its ResourceSpans and their ScopeSpans, and further in where another key was meant; so
+/// many and so much of each.
 const STRANGE_LEVELS: usize = 3;
 const STRANGERS_MAX: usize = 4;
 const STRANGER_CHARS_MAX: usize = 64;
@@ -25,8 +26,8 @@ pub(super) struct Transcoder<'a> {
     levels: Vec<Level>,
     /// As admission counts: an attribute's own value is at 1.
     depth: u32,
-    /// Unknown keys around the items.
-    strangers: Vec<String>,
+    /// Unknown keys.
+    strangers: Vec<Stranger>,
     limits: TranscodeLimits,
 }
 
@@ -138,10 +139,14 @@ impl<'a> Transcoder<'a> {
     /// A member that nobody knows, or knows twice by two names.
     #[cold]
     fn stranger(&mut self, key: &[u8]) -> Result<(), JsonError> {
-        if self.levels.len() <= STRANGE_LEVELS && self.strangers.len() < STRANGERS_MAX {
+        if self.strangers.len() < STRANGERS_MAX {
+            let meant = self.levels.last().and_then(|level| level.message.near(key));
+            // What is there by its right name, too, was not meant by another.
+            let meant = meant.filter(|meant| key != meant.as_bytes());
             let key: String = String::from_utf8_lossy(key).chars().take(STRANGER_CHARS_MAX).collect();
-            if !self.strangers.contains(&key) {
-                self.strangers.push(key);
+            let is_told = self.levels.len() <= STRANGE_LEVELS || meant.is_some();
+            if is_told && !self.strangers.iter().any(|known| known.key == key) {
+                self.strangers.push(Stranger { key, meant });
             }
         }
         self.reader.skip()

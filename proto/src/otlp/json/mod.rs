@@ -4,7 +4,7 @@
 //! with ids in hex. Where they leave a choice:
 //!
 //! - Keys are known in lowerCamelCase and in the proto file's snake_case; unknown ones are passed over (those around the items are
-//!   remembered, for they may be a whole request), null is absent, and in a list a null is an empty message.
+//!   remembered, for they may be a whole request, and those that are a known key in other capitals), null is absent, and in a list a null is an empty message.
 //! - `instrumentationLibrarySpans` and `instrumentationLibrary`, as they were called until 2022, are `scopeSpans` and `scope`.
 //! - A known key twice in an object is an error, and so are two values of one AnyValue: guessing which one is meant would
 //!   lose the other silently.
@@ -67,8 +67,18 @@ pub fn transcode_request(signal: Signal, json: &[u8], limits: TranscodeLimits) -
 pub struct Transcoded {
     /// The protobuf.
     pub payload: Vec<u8>,
-    /// Unknown keys around the items, which were passed over: the first few of them. [`in_words`] says what may have been meant.
-    pub strangers: Vec<String>,
+    /// Unknown keys around the items, and within them where another key was probably meant: the first few of those that were passed
+    /// over. [`in_words`] says them.
+    pub strangers: Vec<Stranger>,
+}
+
+/// A key that was passed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stranger {
+    /// The key.
+    pub key: String,
+    /// The one that was probably meant.
+    pub meant: Option<&'static str>,
 }
 
 #[cfg(test)]

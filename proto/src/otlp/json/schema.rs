@@ -73,7 +73,30 @@ pub(super) const fn message(length_bytes: usize, fields: &'static [Field]) -> Me
     Message { fields, one_of: false, length_bytes }
 }
 
+/// What other systems and earlier days call a field, letters only, and its name in OTLP/JSON.
+const FORMER: [(&str, &str); 8] = [
+    ("starttime", "startTimeUnixNano"),
+    ("endtime", "endTimeUnixNano"),
+    ("operationname", "name"),
+    ("parentid", "parentSpanId"),
+    ("tags", "attributes"),
+    ("labels", "attributes"),
+    ("timestamp", "timeUnixNano"),
+    ("severity", "severityText"),
+];
+
 impl Message {
+    /// The field that an unknown key is probably meant to be: it differs in capitals and signs only, or was called so elsewhere.
+    pub(super) fn near(&self, key: &[u8]) -> Option<&'static str> {
+        let letters = |name: &[u8]| -> Vec<u8> {
+            name.iter().filter(|c| c.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
+        };
+        let meant = letters(key);
+        let former = FORMER.iter().find(|(former, _)| former.as_bytes() == meant.as_slice()).map(|(_, name)| *name);
+        let is_meant = |field: &&Field| letters(field.json.as_bytes()) == meant || former == Some(field.json);
+        self.fields.iter().find(is_meant).map(|field| field.json)
+    }
+
     /// The index of the field called `key`, looked for from `guess` on: keys mostly come in the table's order.
     #[inline]
     pub(super) fn find(&self, key: &[u8], guess: usize) -> Option<usize> {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::Stranger;
 use crate::Signal;
 
 /// What there is to say about keys around the items of one signal.
@@ -57,7 +58,7 @@ static METRICS: Words = Words {
 };
 
 /// One sentence about keys that were passed over; `None` without any. `is_empty` says that no item was found beside them.
-pub fn in_words(signal: Signal, strangers: &[String], is_empty: bool) -> Option<String> {
+pub fn in_words(signal: Signal, strangers: &[Stranger], is_empty: bool) -> Option<String> {
     if strangers.is_empty() {
         return None;
     }
@@ -67,11 +68,12 @@ pub fn in_words(signal: Signal, strangers: &[String], is_empty: bool) -> Option<
         Signal::Metrics => &METRICS,
     };
     let mut words = if is_empty { format!("no {} found: ", signal.items()) } else { String::new() };
-    for (index, stranger) in strangers.iter().enumerate() {
+    for (index, Stranger { key: stranger, meant }) in strangers.iter().enumerate() {
         let separator = if index > 0 { "; " } else { "" };
         let letters: String =
             stranger.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
         let near = known.iter().find(|known| known.eq_ignore_ascii_case(&letters) && **known != stranger.as_str());
+        let near = near.copied().or(*meant);
         let other = others.iter().find(|(other, _)| *other == letters);
         let _ = write!(words, "{separator}the key `{stranger}` was passed over");
         let _ = match (near, other) {
@@ -90,7 +92,8 @@ mod tests {
     #[test]
     fn what_may_have_been_meant() {
         let in_words_of = |signal, keys: &[&str]| {
-            in_words(signal, &keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>(), true)
+            let stranger = |key: &&str| Stranger { key: (*key).to_owned(), meant: None };
+            in_words(signal, &keys.iter().map(stranger).collect::<Vec<_>>(), true)
         };
         let words = |keys: &[&str]| in_words_of(Signal::Traces, keys);
         assert_eq!(words(&[]), None);
@@ -110,5 +113,8 @@ mod tests {
         let of_logs =
             "no log records found: the key `resourceSpans` was passed over: it holds traces, which are not logs";
         assert_eq!(in_words_of(Signal::Logs, &["resourceSpans"]).as_deref(), Some(of_logs));
+        let within = [Stranger { key: "TraceId".to_owned(), meant: Some("traceId") }];
+        let told = "the key `TraceId` was passed over, `traceId` is meant";
+        assert_eq!(in_words(Signal::Traces, &within, false).as_deref(), Some(told));
     }
 }

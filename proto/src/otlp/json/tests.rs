@@ -244,3 +244,23 @@ fn more_than_is_allowed_is_too_large() {
     let refused = transcode_traces(json.as_bytes(), limits(1999));
     assert_eq!(refused, Err(JsonError::TooLarge { bytes_max: 1999 }));
 }
+
+#[test]
+fn keys_in_other_capitals_are_told_wherever_they_stand() {
+    let strangers = |text: &str| {
+        let transcoded = transcode_request(Signal::Traces, text.as_bytes(), LIMITS).expect(text);
+        let told = |stranger: Stranger| format!("{} {}", stranger.key, stranger.meant.unwrap_or("-"));
+        transcoded.strangers.into_iter().map(told).collect::<Vec<_>>()
+    };
+    let span = |fields: &str| format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{fields}}}]}}]}}]}}"#);
+    for (text, told) in [
+        (r#"{"ResourceSpans":[]}"#.to_owned(), vec!["ResourceSpans resourceSpans"]),
+        (span(r#""TraceId":"","span-id":"","colour":1"#), vec!["TraceId traceId", "span-id spanId"]),
+        (span(r#""startTime":5,"tags":[]"#), vec!["startTime startTimeUnixNano", "tags attributes"]),
+        (span(r#""attributes":[{"key":"a","value":{"StringValue":"b"}}]"#), vec!["StringValue stringValue"]),
+        (span(r#""events":[{"timeUnixNano":1,"Name":"a"},{"Name":"b"}]"#), vec!["Name name"]),
+        (span(r#""trace_id":"","spanId":"""#), vec![]),
+    ] {
+        assert_eq!(strangers(&text), told, "{text}");
+    }
+}

@@ -20,7 +20,7 @@ use crate::{
     lines::SnapshotLines,
     logql::{
         ast::Expr as LogExpr,
-        engine::{Evaluated, Limits, MetricQuery, Progress, evaluate},
+        engine::{Evaluated, Limits, LineRoom, MetricQuery, Progress, evaluate},
     },
     promql::{
         engine::{self, Options, QueryError, Stop},
@@ -101,6 +101,7 @@ impl<'a> StoreAsks<'a> {
             threads: config.logql.threads_max.get(),
             now_ns: u64::try_from(at_ns).unwrap_or(0),
             deadline,
+            room: LineRoom::default(),
         };
         let asked = MetricQuery { metric, start_ns: at_ns, end_ns: at_ns, step_ns: 0 };
         let evaluated = evaluate(&asked, &lines, &limits, &Progress::default()).map_err(|error| error.to_string())?;

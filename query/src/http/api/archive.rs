@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use weir_proto::Signal;
-use weir_store::{ArchiveCheck, ArchiveStatus, SegmentPlace, Share};
+use weir_store::{ArchiveCheck, ArchiveStatus, PinStatus, SegmentPlace, Share};
 
 use crate::http::{
     answer::{Answer, Failure},
@@ -98,6 +98,9 @@ struct PinBody {
     signal: &'static str,
     from_ns: String,
     to_ns: String,
+    /// Segments with something in it, and those of them that are on local disk.
+    all: ShareBody,
+    here: ShareBody,
 }
 
 #[derive(Debug, Serialize)]
@@ -156,10 +159,12 @@ pub(in crate::http) fn archive(call: &Call, source: &dyn OpensViews) -> Result<A
         committed: of.committed.into(),
         removed: of.removed.into(),
     });
-    let pin = |(signal, from_ns, to_ns): (Signal, u64, u64)| PinBody {
-        signal: signal.name(),
-        from_ns: from_ns.to_string(),
-        to_ns: to_ns.to_string(),
+    let pin = |pin: PinStatus| PinBody {
+        signal: pin.signal.name(),
+        from_ns: pin.from_ns.to_string(),
+        to_ns: pin.to_ns.to_string(),
+        all: pin.all.into(),
+        here: pin.here.into(),
     };
     let pins = pins.into_iter().map(pin).collect();
     let failing = failing.into_iter().map(|(what, error)| FailingBody { what, error }).collect();

@@ -119,13 +119,16 @@ pub(in crate::http) fn columns(call: &Call, view: &dyn View) -> Result<Answer, F
     };
     let rows_max = number(call, "rows", ROWS_MAX, ROWS_MAX)?;
     let Laid { layout, left_out, mut is_damaged, mut because } = laid(call, view)?;
-    let TraceLines { rows: mut lines, is_damaged: lines_damaged } = view.lines(&call.tenant, id, LINES_MAX + 1)?;
+    let room = &mut |bytes| call.has_room(bytes);
+    let TraceLines { rows: mut lines, is_damaged: lines_damaged, is_cut } =
+        view.lines(&call.tenant, id, None, LINES_MAX + 1, room)?;
     is_damaged |= lines_damaged;
+    because.add(is_cut, "query.answer_bytes_max");
     because.damaged(is_damaged, call);
     if layout.spans.is_empty() && lines.is_empty() {
         return Err(nothing(call, left_out, is_damaged));
     }
-    let logs_left_out = lines.len().saturating_sub(LINES_MAX);
+    let logs_left_out = lines.len().saturating_sub(LINES_MAX).max(usize::from(is_cut));
     lines.truncate(LINES_MAX);
     let (start_ns, end_ns) = match layout.spans.is_empty() {
         false => (layout.start_ns, layout.end_ns),

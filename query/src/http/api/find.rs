@@ -173,7 +173,7 @@ impl Finding<'_> {
                 });
                 continue;
             }
-            let lines = self.view.lines(&self.call.tenant, *id, 1)?;
+            let lines = self.view.lines(&self.call.tenant, *id, None, 1, &mut |_| true)?;
             self.because.damaged(lines.is_damaged, self.call);
             if let Some(line) = lines.rows.first() {
                 self.places.push(PlaceBody::Trace {
@@ -336,7 +336,11 @@ impl Finding<'_> {
 
 /// A condition as it is written.
 pub(super) fn condition_text(key: &str, value: &str) -> String {
-    let is_bare = !value.is_empty() && !value.contains(char::is_whitespace) && !value.starts_with('"');
+    let odd = |c: char| c.is_whitespace() || matches!(c, '=' | '!' | '<' | '>' | '~' | '"');
+    let key =
+        if key.is_empty() || key.contains(odd) { serde_json::Value::from(key).to_string() } else { key.to_owned() };
+    let is_bare =
+        !value.is_empty() && !value.contains(char::is_whitespace) && !value.starts_with(['"', '\'', '=', '~']);
     if is_bare {
         return format!("{key}={value}");
     }

@@ -4,7 +4,10 @@ use arrow_array::RecordBatch;
 use serde::Serialize;
 use weir_proto::{
     SpanId,
-    otlp::messages::common::v1::{AnyValue, KeyValue, any_value::Value},
+    otlp::messages::{
+        common::v1::{AnyValue, KeyValue, any_value::Value},
+        logs::v1::LogRecord,
+    },
 };
 use weir_store::{ScanColumn, SpanRecord};
 
@@ -104,9 +107,12 @@ pub(in crate::http) fn span(call: &Call, view: &dyn View) -> Result<Answer, Fail
     if !is_whole {
         shorten(&mut row, &mut cut);
     }
-    let mut lines = view.lines(&call.tenant, trace, call.rows_max())?.rows;
-    lines.retain(|line| line.line.span_id == id.0);
-    lines.truncate(LINES_MAX);
+    let room = &mut |bytes| call.has_room(bytes);
+    let found_lines = view.lines(&call.tenant, trace, Some(id), LINES_MAX, room)?;
+    let mut lines = found_lines.rows;
+    if !is_whole {
+        lines.iter_mut().for_each(|line| shorten_line(&mut line.line, &mut cut));
+    }
     let times = [at.map_or_else(SpanTime::default, |at| layout.times[at as usize])];
     let rows = [row];
     let [row] = &rows;
@@ -134,7 +140,7 @@ pub(in crate::http) fn span(call: &Call, view: &dyn View) -> Result<Answer, Fail
         cut,
     };
     let answer = Answer::json_within(&call.allowance, &body, false)?.ok_or(Failure::Busy)?;
-    Ok(answer.that_is_partial(because.is_partial() || found.is_damaged))
+    Ok(answer.that_is_partial(because.is_partial() || found.is_damaged || found_lines.is_cut))
 }
 
 fn nothing_of(call: &Call, is_damaged: bool) -> Failure {
@@ -189,6 +195,18 @@ fn shorten(row: &mut SpanRecord, cut: &mut Vec<Cut>) {
         shorten_text("event.name", &mut event.name, cut);
     }
     shorten_text("name", &mut row.span.name, cut);
+}
+
+/// The same of a line beside it.
+fn shorten_line(line: &mut LogRecord, cut: &mut Vec<Cut>) {
+    if let Some(AnyValue { value: Some(body) }) = &mut line.body {
+        shorten_value("body", body, cut);
+    }
+    for KeyValue { key, value, .. } in &mut line.attributes {
+        if let Some(AnyValue { value: Some(value) }) = value {
+            shorten_value(key, value, cut);
+        }
+    }
 }
 
 fn shorten_value(key: &str, value: &mut Value, cut: &mut Vec<Cut>) {

@@ -19,14 +19,15 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
     let id = call.trace_id()?;
     let room = &mut |bytes| call.has_room(bytes);
     let TraceRows { mut rows, is_damaged, is_cut } = view.trace(&call.tenant, id, call.rows_max(), room)?;
-    let lines = view.lines(&call.tenant, id, call.rows_max())?;
+    let lines = view.lines(&call.tenant, id, None, call.rows_max(), &mut |bytes| call.has_room(bytes))?;
     let is_damaged = is_damaged || lines.is_damaged;
+    let are_lines_cut = lines.is_cut;
     let mut lines = lines.rows;
     let is_nothing = rows.is_empty() && lines.is_empty();
     if is_nothing && is_damaged {
         return Err(Failure::Read(ReadError::Damaged(format!("trace {id} is in a segment that cannot be read"))));
     }
-    if rows.is_empty() && is_cut {
+    if rows.is_empty() && is_cut || is_nothing && are_lines_cut {
         return Err(Failure::Busy);
     }
     if is_nothing {
@@ -41,7 +42,7 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
     let nodes: Vec<_> = rows.iter().map(Node::of).collect();
     let times = critical_path::of_trace(&nodes, &Tree::of(&nodes));
     rows.truncate(call.spans_max);
-    let mut lines_left_out = call.left_out(lines.len(), lines.len(), call.spans_max);
+    let mut lines_left_out = call.left_out(lines.len(), lines.len(), call.spans_max).max(usize::from(are_lines_cut));
     lines.truncate(call.spans_max);
     loop {
         let data =

@@ -59,8 +59,11 @@ pub(in crate::http) fn within(call: &Call, view: &dyn View) -> Result<Answer, Fa
     let sought = Sought::of(text)?;
     let mut laid = laid(call, view)?;
     let found = laid.rows_where(call, view, &COLUMNS, &|batch| sought.rows(batch))?;
-    let Laid { layout, left_out, is_damaged, because } = laid;
-    let lines = view.lines(&call.tenant, call.trace_id()?, call.rows_max())?.rows;
+    let Laid { layout, left_out, is_damaged, mut because } = laid;
+    let room = &mut |bytes| call.has_room(bytes);
+    let of_trace = view.lines(&call.tenant, call.trace_id()?, None, call.rows_max(), room)?;
+    because.add(of_trace.is_cut, "query.answer_bytes_max");
+    let lines = of_trace.rows;
     if layout.spans.is_empty() && lines.is_empty() {
         return Err(super::columns::nothing(call, left_out, is_damaged));
     }

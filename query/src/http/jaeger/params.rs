@@ -30,7 +30,7 @@ impl Search {
             return Ok(Self::Ids(ids));
         }
         let service = call.first("service").ok_or_else(|| bad("parameter 'service' is required"))?;
-        let traces_max = call.limit(LIMIT_DEFAULT)?;
+        let traces_max = call.limit_of_jaeger(LIMIT_DEFAULT)?;
         let filter = ScanFilter {
             services: Some(vec![service.into()]),
             names: call.first("operation").map(|name| vec![name.into()]),

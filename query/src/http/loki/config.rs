@@ -3,12 +3,14 @@
 use std::num::NonZeroUsize;
 
 use serde::Deserialize;
+use weir_proto::size;
 
 /// `query.logql`. Each limit is per query; `query.timeout` and `query.queries_max` hold for LogQL too.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogqlConfig {
     /// Bytes of a query's text; longer ones are refused.
+    #[serde(deserialize_with = "size::deserialize_in_memory")]
     pub text_bytes_max: NonZeroUsize,
     /// Lines in one answer; a larger `limit` is refused, as Loki does.
     pub lines_max: NonZeroUsize,

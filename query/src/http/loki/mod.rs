@@ -23,7 +23,7 @@ pub(super) use detected::{detected_field_values, detected_fields, detected_label
 pub(super) use format::{build_info, drilldown_limits, format_query};
 pub(super) use index::{stats, volume, volume_range};
 pub(super) use labels::{label_values, labels, series};
-pub(super) use params::{limit, log_query, start_ns};
+pub(super) use params::{limit, limits, log_query, start_ns};
 pub(super) use patterns::patterns;
 pub(super) use query::{query, query_range};
 pub(super) use streams::streams;

@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use weir_proto::decimal::scaled;
 
 use crate::{
-    http::{answer::Failure, call::Call, moment},
+    http::{allowance::Holding, answer::Failure, call::Call, moment},
     logql::{
         ast::{Expr, LogExpr},
-        engine::{Direction, Limits},
+        engine::{Direction, HoldsLines, Limits, LineRoom},
         parse, parse_log, units,
     },
 };
@@ -179,7 +180,7 @@ fn text<'t>(call: &Call, text: &'t str) -> Result<&'t str, Failure> {
 }
 
 /// What the query may take.
-pub(super) fn limits(call: &Call) -> Limits {
+pub(in crate::http) fn limits(call: &Call) -> Limits {
     let config = &call.logql;
     Limits {
         series_max: config.series_max.get(),
@@ -188,6 +189,20 @@ pub(super) fn limits(call: &Call) -> Limits {
         threads: config.threads_max.get(),
         now_ns: call.now_ns,
         deadline: call.deadline,
+        room: LineRoom::of(HeldLines(Mutex::new(call.allowance.rows()))),
+    }
+}
+
+/// What answers may hold, for the lines of a query.
+struct HeldLines(Mutex<Holding>);
+
+impl HoldsLines for HeldLines {
+    fn take(&self, bytes: u64) -> bool {
+        self.0.lock().take(bytes)
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.0.lock().give_back(bytes);
     }
 }
 

@@ -122,7 +122,9 @@ fn lines(
 ) -> Result<Answer, Failure> {
     let progress = Progress::default();
     let lines = view.log_lines(call);
-    let Entries { entries, is_partial } = entries(asked, lines.as_ref(), &params::limits(call), &progress)?;
+    // What the lines take is counted until they are written.
+    let limits = params::limits(call);
+    let Entries { entries, is_partial } = entries(asked, lines.as_ref(), &limits, &progress)?;
     let streams = streams(entries, call.categorizes_labels, interval_ns);
     let returned = streams.iter().map(Stream::len).sum();
     let data = Data {

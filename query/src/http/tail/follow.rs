@@ -11,19 +11,19 @@ use weir_store::LineFeed;
 
 use super::{GAPS, asked::Asked, message::Written};
 use crate::{
-    http::view::View,
+    http::{loki, view::View},
     lines::LineTail,
     logql::{
         LogqlError,
-        engine::{Direction, Entry, Following, Limits, LogQuery, Progress, entries},
+        engine::{Direction, Entry, Following, LogQuery, Progress, entries},
     },
 };
 
 /// Lines are gathered for so long: a message for each of them would be dear.
 const GATHERED_FOR: Duration = Duration::from_millis(20);
 
-/// Lines that wait for those that come late; more than these do not wait.
-const HELD_MAX: usize = 20_000;
+/// What lines may take that wait for those that come late; more than these do not wait.
+const HELD_BYTES_MAX: u64 = 16 << 20;
 
 /// What a message tells.
 #[derive(Debug, Default)]
@@ -94,15 +94,7 @@ impl Follower {
             direction: Direction::Backward,
             limit: *limit,
         };
-        let limits = Limits {
-            series_max: call.logql.series_max.get(),
-            steps_max: call.logql.points_max.get(),
-            samples_max: call.logql.samples_max.get(),
-            threads: call.logql.threads_max.get(),
-            now_ns: call.now_ns,
-            deadline: call.deadline,
-        };
-        let found = entries(&query, view.log_lines(call).as_ref(), &limits, &Progress::default())?;
+        let found = entries(&query, view.log_lines(call).as_ref(), &loki::limits(call), &Progress::default())?;
         Ok(found.entries.into_iter().rev().collect())
     }
 
@@ -148,17 +140,17 @@ impl Follower {
 struct Held {
     delay: Duration,
     batches: VecDeque<(Instant, Vec<Entry>)>,
-    count: usize,
+    bytes: u64,
 }
 
 impl Held {
     fn new(delay: Duration) -> Self {
-        Self { delay, batches: VecDeque::new(), count: 0 }
+        Self { delay, batches: VecDeque::new(), bytes: 0 }
     }
 
     fn push(&mut self, entries: Vec<Entry>, now: Instant) {
         if !entries.is_empty() {
-            self.count += entries.len();
+            self.bytes += bytes_of(&entries);
             self.batches.push_back((now + self.delay, entries));
         }
     }
@@ -170,18 +162,19 @@ impl Held {
     /// Lines that have waited long enough, by their time where they waited: those of the same time as they arrived.
     fn due(&mut self, now: Instant) -> Vec<Entry> {
         let mut entries = Vec::new();
-        while self.count > HELD_MAX || self.next_due().is_some_and(|due| due <= now) {
+        while self.bytes > HELD_BYTES_MAX || self.next_due().is_some_and(|due| due <= now) {
             let Some((_, batch)) = self.batches.pop_front() else { break };
-            self.count -= batch.len();
+            self.bytes -= bytes_of(&batch);
             entries.extend(batch);
         }
         if !self.delay.is_zero() && !entries.is_empty() {
             // Of those that still wait, what is older goes with them.
             let newest_ns = entries.iter().map(|entry| entry.time_ns).max().unwrap_or(0);
             for (_, batch) in &mut self.batches {
-                let (early, late) = std::mem::take(batch).into_iter().partition(|entry| entry.time_ns < newest_ns);
+                let (early, late): (Vec<_>, _) =
+                    std::mem::take(batch).into_iter().partition(|entry| entry.time_ns < newest_ns);
                 *batch = late;
-                self.count -= Vec::len(&early);
+                self.bytes -= bytes_of(&early);
                 entries.extend(early);
             }
             self.batches.retain(|(_, batch)| !batch.is_empty());
@@ -189,6 +182,10 @@ impl Held {
         }
         entries
     }
+}
+
+fn bytes_of(entries: &[Entry]) -> u64 {
+    entries.iter().map(Entry::memory_bytes).sum()
 }
 
 #[cfg(test)]
@@ -216,7 +213,7 @@ mod tests {
         assert_eq!(times(held.due(after(2))), [10, 20, 30]);
         assert_eq!(held.next_due(), Some(after(3)));
         assert_eq!(times(held.due(after(3))), [40]);
-        assert_eq!((held.count, held.next_due()), (0, None));
+        assert_eq!((held.bytes, held.next_due()), (0, None));
         let mut at_once = Held::new(Duration::ZERO);
         at_once.push(vec![entry(2), entry(1)], begin);
         assert_eq!(times(at_once.due(begin)), [2, 1], "as they arrived");

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use super::{
     Limits,
     lines::{Bounds, Lines, Parts, Progress, Selection, Tally},
+    room::LineRoom,
 };
 use crate::logql::{
     LogqlError,
@@ -20,6 +21,10 @@ use crate::logql::{
 
 /// Lines between looks at the clock.
 const LINES_PER_LOOK: u64 = 1024;
+
+/// What an entry, and each label beside it, take beside their texts.
+const ENTRY_BYTES: usize = 160;
+const LABEL_BYTES: usize = 48;
 
 /// From where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +63,15 @@ pub(crate) struct Entry {
     pub(crate) metadata: Vec<(String, String)>,
     /// What stages found.
     pub(crate) parsed: Vec<(String, String)>,
+}
+
+impl Entry {
+    /// Bytes that it takes, about; its stream's labels are shared.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let pairs = self.metadata.iter().chain(&self.parsed);
+        let labels: usize = pairs.map(|(name, value)| LABEL_BYTES + name.len() + value.len()).sum();
+        (ENTRY_BYTES + self.text.len() + labels) as u64
+    }
 }
 
 /// What a log query gives.
@@ -175,7 +189,7 @@ impl Search<'_> {
     /// Reads parts, some at most, until no part that is left can have a better line.
     fn run(&self, limits: &Limits, progress: &Progress, parts_max: usize) -> Result<Kept, LogqlError> {
         let LogQuery { log, start_ns, end_ns, direction, limit } = *self.query;
-        let mut kept = Kept { held: Vec::new(), direction, limit };
+        let mut kept = Kept { held: Vec::new(), direction, limit, room: limits.room.clone() };
         let mut pipeline = Pipeline::new(log, None, self.has_needles)?;
         let mut working = Working::new(limits.now_ns);
         for _ in 0..parts_max {
@@ -209,7 +223,7 @@ impl Search<'_> {
                 }
                 tally.passed += 1;
                 let order = (self.parts.arrival(part), record.number);
-                if let Some(known_ns) = kept.push(Held { time_ns, order, entry: entry(record, &working) }) {
+                if let Some(known_ns) = kept.push(Held { time_ns, order, entry: entry(record, &working) })? {
                     self.tighten(known_ns);
                 }
                 Ok(())
@@ -236,14 +250,22 @@ struct Kept {
     held: Vec<Held>,
     direction: Direction,
     limit: usize,
+    room: LineRoom,
 }
 
 impl Kept {
-    /// Adds a line; answers as [`Self::cut`] does, when it is time for that.
-    fn push(&mut self, held: Held) -> Option<u64> {
+    /// Adds a line; answers as [`Self::cut`] does, when it is time for that. An error when lines take too much.
+    fn push(&mut self, held: Held) -> Result<Option<u64>, LogqlError> {
+        let bytes = held.entry.memory_bytes();
+        let mut known_ns = None;
+        if self.room.take(bytes).is_err() {
+            known_ns = self.cut();
+            self.room.take(bytes)?;
+        }
         self.held.push(held);
         // Cut now and then: sorting is dear, lines are large.
-        if self.held.len() >= self.limit.saturating_mul(2).max(1024) { self.cut() } else { None }
+        let is_time = self.held.len() >= self.limit.saturating_mul(2).max(1024);
+        Ok(if is_time { self.cut() } else { known_ns })
     }
 
     /// Leaves out what is not good enough; answers with the time of the last line that is, when there are enough.
@@ -252,6 +274,8 @@ impl Kept {
             Direction::Backward => self.held.sort_by_key(|held| Reverse((held.time_ns, held.order))),
             Direction::Forward => self.held.sort_by_key(|held| (held.time_ns, held.order)),
         }
+        let let_go = self.held.get(self.limit..).unwrap_or_default();
+        self.room.give_back(let_go.iter().map(|held| held.entry.memory_bytes()).sum());
         self.held.truncate(self.limit);
         self.held.last().filter(|_| self.held.len() == self.limit).map(|held| held.time_ns)
     }

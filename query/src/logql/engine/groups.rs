@@ -17,16 +17,16 @@ pub(super) enum Key {
 /// Series by their labels.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
+    /// By a hash that differs from table to table: who sends lines chooses the labels.
     numbers: HashMap<u64, Vec<u32>, foldhash::fast::FixedState>,
+    keys: foldhash::quality::RandomState,
     labels: Vec<Labels>,
 }
-
-const HASHER: foldhash::fast::FixedState = foldhash::fast::FixedState::with_seed(0x5eed);
 
 impl Groups {
     /// The series of these labels; a new one gets the next number.
     pub(super) fn number(&mut self, labels: &[(&str, &str, Origin)]) -> u32 {
-        let hash = HASHER.hash_one(Hashed(labels));
+        let hash = self.keys.hash_one(Hashed(labels));
         let found = self.numbers.entry(hash).or_default();
         let same = |known: &Labels| {
             known.len() == labels.len()

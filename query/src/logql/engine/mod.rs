@@ -14,6 +14,7 @@ mod groups;
 mod lines;
 mod pieces;
 mod reader;
+mod room;
 mod series;
 mod windows;
 
@@ -22,6 +23,7 @@ pub(crate) use entries::{Direction, Entries, Entry, LogQuery, entries};
 pub(crate) use evaluate::{Evaluated, MetricQuery, evaluate};
 pub(crate) use follow::Following;
 pub(crate) use lines::{Bounds, Lines, Parts, Progress, Selection, Tally};
+pub(crate) use room::{HoldsLines, LineRoom};
 pub(crate) use series::Series;
 
 /// What a query may take.
@@ -39,6 +41,8 @@ pub(crate) struct Limits {
     pub(crate) now_ns: u64,
     /// When to stop.
     pub(crate) deadline: std::time::Instant,
+    /// For the lines that are held.
+    pub(crate) room: LineRoom,
 }
 
 impl Limits {

@@ -1,6 +1,8 @@
 //! What is too large or too deep is refused; what is only large is answered.
 
-use super::*;
+use std::sync::atomic::Ordering;
+
+use super::{super::engine::HoldsLines, *};
 
 fn refused(query: &str) -> String {
     match parse(query) {
@@ -94,4 +96,43 @@ fn the_newest_and_the_oldest_stop_at_the_limit() {
     let (oldest, read) = ask(Direction::Forward);
     assert_eq!(oldest, (0..25).map(|number| number.to_string()).collect::<Vec<_>>());
     assert!(read < read_max, "{read} lines read");
+}
+
+/// Some bytes, for whoever asks first.
+struct Room(std::sync::atomic::AtomicU64);
+
+impl HoldsLines for Arc<Room> {
+    fn take(&self, bytes: u64) -> bool {
+        let (order, less) = (Ordering::Relaxed, |left: u64| left.checked_sub(bytes));
+        self.0.fetch_update(order, order, less).is_ok()
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn lines_that_take_too_much_are_refused() {
+    let stream = Arc::new(StreamLabels::new(pairs(r#"{app="x"}"#)));
+    let line = |n: u64| (n * 1_000_000_000, "x".repeat(10_000), Arc::clone(&stream), Pairs::new());
+    let held = Held((1..200).map(line).collect());
+    let log = parse_log(r#"{app="x"}"#).expect("valid");
+    let room = Arc::new(Room(300_000.into()));
+    let limits = Limits { room: LineRoom::of(Arc::clone(&room)), threads: 1, ..limits() };
+    for (limit, fits) in [(20, true), (50, false)] {
+        let query = LogQuery { log: &log, start_ns: 0, end_ns: u64::MAX, direction: Direction::Backward, limit };
+        match entries(&query, &held, &limits, &Progress::default()) {
+            Ok(found) => {
+                assert!(fits);
+                assert_eq!(found.entries.len(), limit);
+                assert_eq!(found.entries[0].time_ns, 199_000_000_000);
+                room.0.store(300_000, Ordering::Relaxed);
+            }
+            Err(error) => {
+                assert!(!fits, "what is let go makes room again: {error}");
+                assert!(error.to_string().contains("query.answer_bytes_max"), "{error}");
+            }
+        }
+    }
 }

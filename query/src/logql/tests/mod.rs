@@ -16,8 +16,8 @@ use super::{
     LogqlError,
     ast::Expr,
     engine::{
-        Bounds, Direction, Evaluated, Limits, Lines, LogQuery, MetricQuery, Parts, Progress, Selection, Series,
-        entries, evaluate,
+        Bounds, Direction, Evaluated, Limits, LineRoom, Lines, LogQuery, MetricQuery, Parts, Progress, Selection,
+        Series, entries, evaluate,
     },
     labels::{StreamLabels, write_labels},
     parse, parse_log,
@@ -84,6 +84,7 @@ pub(super) fn limits() -> Limits {
         threads: 2,
         now_ns: 1_000_000_000_000,
         deadline: Instant::now() + Duration::from_secs(60),
+        room: LineRoom::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Arithmetic that is never silently wrong: texts beside numbers are read as numbers, and integers do not wrap around.
 
 mod checked;
+mod spelled;
 mod sum;
 mod texts;
 

@@ -16,6 +16,7 @@ use datafusion::{
 };
 use weir_store::AttributeForm;
 
+use super::spelled;
 use crate::sql::table::{AttributeFunction, is_fixed_text, is_of_table};
 
 /// Aggregate functions of numbers that take texts, too.
@@ -92,6 +93,7 @@ fn read_as(text: Expr, other: &Kind, schema: &DFSchema) -> Result<Transformed<Ex
 
 /// Both sides of a comparison.
 fn compared(left: Expr, right: Expr, schema: &DFSchema) -> Result<Transformed<(Expr, Expr)>> {
+    spelled::check(&left, &right, schema)?;
     Ok(if is_text(&left, schema) {
         read_as(left, &kind(&right, schema), schema)?.update_data(|left| (left, right))
     } else if is_text(&right, schema) {
@@ -220,6 +222,9 @@ fn bounded(between: Between, schema: &DFSchema) -> Result<Transformed<Expr>> {
 /// A list of texts and numbers is two lists.
 fn listed(list: InList, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let InList { expr, list, negated } = list;
+    for item in &list {
+        spelled::check(&expr, item, schema)?;
+    }
     let of = kind(&expr, schema);
     if of != Kind::Text {
         let mut changed = false;
@@ -259,6 +264,11 @@ fn listed(list: InList, schema: &DFSchema) -> Result<Transformed<Expr>> {
 
 /// `CASE attributes['code'] WHEN 500 THEN …`
 fn chosen(case: Case, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    if let Some(of) = &case.expr {
+        for (when, _) in &case.when_then_expr {
+            spelled::check(of, when, schema)?;
+        }
+    }
     let of_text = case.expr.as_ref().is_some_and(|expr| kind(expr, schema) == Kind::Text);
     let mut kinds = case.when_then_expr.iter().map(|(when, _)| kind(when, schema));
     let first = kinds.next().unwrap_or(Kind::Other);

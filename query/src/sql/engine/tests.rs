@@ -286,6 +286,10 @@ fn mistakes_are_told_in_plain_words() {
             "SELECT service FROM spans a, spans b",
             "column service is in more than one of the tables: write of which, as in a.service",
         ),
+        (
+            "SELECT service AS svc FROM spans WHERE svc = 'cart'",
+            "there is no column svc here: what AS names is known in GROUP BY, HAVING and ORDER BY, not in WHERE",
+        ),
         ("SELECT * FROM span", "there is no table span; there are spans and logs"),
         ("SELECT * FROM a.b", "there is no table a.b; there are spans and logs"),
         ("SELECT * FROM a.b.c", "there is no table a.b.c; there are spans and logs"),
@@ -408,6 +412,11 @@ const SORTED: &str = "SELECT max(r) AS n FROM (SELECT row_number() OVER (ORDER B
 fn what_does_not_fit_into_memory_goes_to_disk_or_fails() {
     let (engine, folder) = engine(|limits| limits.memory_bytes_max = (16 << 20).try_into().expect("not zero"));
     let asked = all(engine.ask(query(SORTED, 1_000, Duration::from_secs(60)), ()));
+    assert!(asked.text.contains("\"n\":1000000"), "{:?} {}", asked.error, asked.text);
+    // A million on both sides: neither fits, sorted ones go to disk.
+    let side = "(SELECT a.duration_ns * 1000 + b.duration_ns AS k, a.service FROM spans a, spans b)";
+    let joined = format!("SELECT count(*) AS n, min(x.service || y.service) FROM {side} x JOIN {side} y USING (k)");
+    let asked = all(engine.ask(query(&joined, 1_000, Duration::from_secs(60)), ()));
     assert!(asked.text.contains("\"n\":1000000"), "{:?} {}", asked.error, asked.text);
     let held_at_once = "SELECT array_agg(a.service || b.service) FROM spans a, spans b";
     let asked = all(engine.ask(query(held_at_once, 2_000, Duration::from_secs(60)), ()));

@@ -26,6 +26,10 @@ const PATH_MAX: usize = 16;
 /// Columns of a CUBE, which groups by every subset of them; at most one per query.
 const CUBE_MAX: usize = 8;
 
+/// What SHOW and DESCRIBE ask for.
+const TABLES: &str = "only SELECT, WITH, VALUES and EXPLAIN are answered; the tables are spans and logs, and \
+    SELECT * FROM spans LIMIT 1 shows the columns";
+
 /// Refuses what is not offered and what is too deep.
 pub(super) fn check(statement: &Statement) -> Result<(), Refused> {
     let mut shape = Shape::default();
@@ -65,6 +69,11 @@ impl Visitor for Shape {
             Statement::Query(_) => ControlFlow::Continue(()),
             // Only outermost: what it explains is the second statement.
             Statement::Explain { .. } if self.statements == 1 => ControlFlow::Continue(()),
+            Statement::ShowTables { .. }
+            | Statement::ShowColumns { .. }
+            | Statement::ShowSchemas { .. }
+            | Statement::ShowDatabases { .. }
+            | Statement::ExplainTable { .. } => ControlFlow::Break(Refused::Unknown(TABLES.to_owned())),
             _ => ControlFlow::Break(Refused::NotAQuestion),
         }
     }

@@ -78,7 +78,7 @@ fn only_questions_are_answered() {
         "CALL f()",
     ] {
         let error = refused(text);
-        assert!(error == only || error.starts_with("cannot read the query"), "{text}: {error}");
+        assert!(error.starts_with(only) || error.starts_with("cannot read the query"), "{text}: {error}");
     }
     assert_eq!(refused("SELECT 1; DROP TABLE spans"), "2 statements; exactly one is answered");
     assert_eq!(refused("SELECT 1; SELECT 2"), "2 statements; exactly one is answered");

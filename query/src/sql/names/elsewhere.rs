@@ -1,24 +1,48 @@
 //! What people bring from other systems: the form that works here for names and functions that others have.
 
-use datafusion::sql::sqlparser::{
-    ast::{DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Value},
-    tokenizer::{Token, TokenWithSpan},
+use datafusion::sql::sqlparser::ast::{
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Value,
 };
 
-/// What others call a column, in lower case and without `_`, and what it is called here.
-const COLUMNS: [(&[&str], &str); 12] = [
-    (&["duration", "durationnano", "durationns", "durationms", "durationus", "elapsed", "latency"], "duration_ns"),
-    (&["timestamp", "start", "ts", "time", "starttime", "starttimeunixnano", "spanstart", "@timestamp"], "start_time"),
-    (&["end", "endtimeunixnano", "endtimestamp"], "end_time"),
-    (&["operation", "operationname", "spanname", "rootname"], "name"),
-    (&["servicename", "service_name", "app", "process"], "service"),
-    (&["spankind"], "kind"),
-    (&["status", "statuscodestring", "spanstatus"], "status_code"),
-    (&["statusmsg", "message"], "status_message"),
-    (&["trace", "traceid", "traceidhex"], "trace_id"),
-    (&["span", "spanid", "spanidhex"], "span_id"),
-    (&["parentid", "parent", "parentspanid"], "parent_span_id"),
-    (&["scope", "libraryname", "otelscopename", "instrumentationscope"], "scope_name"),
+use super::functions;
+
+/// A column that has to be there, and what is written then.
+type Ours = [(&'static str, &'static str)];
+
+/// What others call a column, in lower case and without `_`, and what it is called here: the first that is there.
+const COLUMNS: [(&[&str], &Ours); 20] = [
+    (
+        &["duration", "durationnano", "durationns", "durationms", "durationus", "elapsed", "latency"],
+        &[("duration_ns", "duration_ns")],
+    ),
+    (
+        &["timestamp", "start", "ts", "time", "starttime", "starttimeunixnano", "spanstart", "@timestamp", "eventtime"],
+        &[("start_time", "start_time"), ("time", "time")],
+    ),
+    (&["timeunixnano", "datetime", "logtime"], &[("time", "time"), ("start_time", "start_time")]),
+    (&["observedtimestamp", "observedtimeunixnano", "receivedat"], &[("observed_time", "observed_time")]),
+    (&["end", "endtimeunixnano", "endtimestamp"], &[("end_time", "end_time")]),
+    (&["operation", "operationname", "spanname", "rootname"], &[("name", "name")]),
+    (&["servicename", "app", "process"], &[("service", "service")]),
+    (&["spankind"], &[("kind", "kind")]),
+    (&["status", "statuscodestring", "spanstatus"], &[("status_code", "status_code")]),
+    (&["error", "iserror", "haserror", "failed"], &[("status_code", "status_code = 'error'")]),
+    (&["statusmsg", "statusdescription"], &[("status_message", "status_message")]),
+    (
+        &["message", "msg", "content", "line", "log", "text", "logmessage", "logline"],
+        &[("body", "body"), ("status_message", "status_message")],
+    ),
+    (
+        &["severity", "level", "loglevel", "lvl", "logseverity"],
+        &[("severity_text", "severity_text, as it was written, or severity_number, as in severity_number >= 17")],
+    ),
+    (&["trace", "traceid", "traceidhex"], &[("trace_id", "trace_id")]),
+    (&["span", "spanid", "spanidhex"], &[("span_id", "span_id")]),
+    (&["parentid", "parent", "parentspanid"], &[("parent_span_id", "parent_span_id")]),
+    (&["scope", "libraryname", "otelscopename", "instrumentationscope", "scopename"], &[("scope_name", "scope_name")]),
+    (&["event"], &[("event_name", "event_name"), ("events", "events")]),
+    (&["rownum", "rowid", "rownumber"], &[("", "LIMIT at the end of the query")]),
+    (&["sysdate", "systimestamp", "getdate", "utcnow"], &[("", "now()")]),
 ];
 
 /// Columns that hold the attributes of a span or of its resource elsewhere.
@@ -41,113 +65,38 @@ const CONTAINERS: [(&[&str], &str); 2] = [
     (&["resourceattributes", "resources", "resourcetags", "processtags", "resourceattribute"], "resource"),
 ];
 
-/// Functions of others, in lower case and without `_`. `{x}` is the first argument, `{y}` the second.
-const FUNCTIONS: [(&[&str], &str); 25] = [
-    (&["countif"], "count(*) FILTER (WHERE {x})"),
-    (&["sumif"], "sum({x}) FILTER (WHERE {y})"),
-    (&["avgif"], "avg({x}) FILTER (WHERE {y})"),
-    (
-        &["quantile", "percentile", "percentileapprox", "approxquantile", "approxpercentiles", "quantileexact"],
-        "approx_percentile({x}, 0.99), or p99({x})",
-    ),
-    (&["p75", "p10", "p25", "p999"], "approx_percentile({x}, 0.75), say"),
-    (&["uniq", "uniqexact", "approxcountdistinct", "countdistinct", "dcount", "dcountif"], "count(DISTINCT {x})"),
-    (
-        &["timebucket", "tumble", "timeslice", "bin", "datehistogram", "tostartofinterval", "histogram"],
-        "date_bin(INTERVAL '1 minute', start_time)",
-    ),
-    (
-        &["tostartofminute", "tostartoffiveminutes", "tostartofhour", "tostartofday", "tostartofsecond"],
-        "date_trunc('minute', {x})",
-    ),
-    (
-        &["datesub", "subtracthours", "subtractminutes", "subtractdays", "subdate", "timestampsub"],
-        "{x} - INTERVAL '1 hour'",
-    ),
-    (&["dateadd", "addhours", "addminutes", "adddays", "adddate", "timestampadd"], "now() - INTERVAL '1 hour'"),
-    (&["ago", "getdate", "sysdate", "systimestamp", "utcnow", "now64", "unixtimestamp"], "now() - INTERVAL '1 hour'"),
-    (&["datediff", "timestampdiff", "timediff"], "end_time - start_time, or duration_ns"),
-    (&["len", "strlen", "lengthutf8"], "length({x})"),
-    (&["groupconcat", "listagg"], "string_agg({x}, ',')"),
-    (&["grouparray", "collectlist", "collectset", "makelist"], "array_agg({x})"),
-    (&["iif", "if", "iff", "multiif", "decode"], "CASE WHEN {x} THEN … ELSE … END"),
-    (&["tostring", "str", "tochar", "totext"], "CAST({x} AS VARCHAR)"),
-    (
-        &[
-            "toint64",
-            "tofloat64",
-            "tonumber",
-            "toint",
-            "tofloat",
-            "toint32",
-            "touint64",
-            "todouble",
-            "tolong",
-            "safecast",
-            "tofloat64ornull",
-        ],
-        "attr_num({x})",
-    ),
-    (&["isnull", "isempty"], "{x} IS NULL"),
-    (&["isnotnull", "notempty", "exists"], "{x} IS NOT NULL"),
-    (&["any", "anylast", "anyvalue", "argmax", "argmin", "maxby", "minby", "arbitrary"], "first_value({x})"),
-    (
-        &["todatetime", "fromiso8601timestamp", "parsedatetimebesteffort", "parsetimestamp", "strtodate"],
-        "to_timestamp({x})",
-    ),
-    (&["match", "rlike", "regexpcontains", "regexmatch"], "{x} ~ {y}"),
-    (&["contains_any", "instr", "charindex", "locate", "position"], "strpos({x}, {y})"),
-    (&["rate", "irate", "increase"], "count(*) GROUP BY date_bin(INTERVAL '1 minute', start_time)"),
-];
-
 /// Functions that look one key of a JSON text or a map up, in lower case and without `_`.
-const LOOKUPS: [&str; 22] = [
-    "elementat",
-    "get",
-    "getjsonobject",
-    "getpath",
-    "jsonextract",
-    "jsonextractbool",
-    "jsonextractfloat",
-    "jsonextractint",
-    "jsonextractpath",
-    "jsonextractpathtext",
-    "jsonextractraw",
-    "jsonextractscalar",
-    "jsonextractstring",
-    "jsonget",
-    "jsongetfloat",
-    "jsongetint",
-    "jsongetstr",
-    "jsonquery",
-    "jsonvalue",
-    "mapextract",
-    "simplejsonextractstring",
-    "visitparamextractstring",
-];
+const LOOKUPS: [&str; 7] = ["elementat", "get", "getjsonobject", "getpath", "mapextract", "tryget", "jsonfield"];
+
+/// Beginnings of their names.
+const LOOKUPS_BEGIN: [&str; 7] =
+    ["jsonextract", "jsonbextract", "jsonget", "jsonquery", "jsonvalue", "simplejsonextract", "visitparamextract"];
 
 /// Functions that ask whether a key is there.
 const PRESENCE: [&str; 8] =
     ["has", "haskey", "jsoncontains", "jsonexists", "jsonhas", "mapcontains", "mapcontainskey", "jsoncontainspath"];
 
-fn plain(name: &str) -> String {
+/// As names are looked up here.
+pub(super) fn plain(name: &str) -> String {
     name.to_lowercase().replace('_', "")
 }
 
-fn found<'t>(table: &'t [(&[&str], &'t str)], name: &str) -> Option<&'t str> {
+/// What the column that others call so is called here, of those that are there.
+pub(super) fn column(name: &str, is_there: impl Fn(&str) -> bool) -> Option<&'static str> {
     let name = plain(name);
-    table.iter().find(|(names, _)| names.contains(&name.as_str())).map(|(_, ours)| *ours)
-}
-
-/// What the column that others call so is called here.
-pub(super) fn column(name: &str) -> Option<&'static str> {
-    found(&COLUMNS, name)
+    let (_, ours) = COLUMNS.iter().find(|(names, _)| names.contains(&name.as_str()))?;
+    ours.iter().find(|(column, _)| column.is_empty() || is_there(column)).map(|(_, shown)| *shown)
 }
 
 /// Where the attributes are that others have in a column of this name.
 pub(super) fn container(name: &str) -> Option<&'static str> {
-    found(&CONTAINERS, name)
+    let name = plain(name);
+    CONTAINERS.iter().find(|(names, _)| names.contains(&name.as_str())).map(|(_, ours)| *ours)
 }
+
+/// What is said of what lies in a text of JSON.
+pub(super) const IN_JSON: &str = "events and links are texts of JSON: write events LIKE '%\"name\":\"exception\"%', or \
+    regexp_match(events, '\"exception\\.type\":\"([^\"]*)\"')[1]";
 
 /// An attribute as it is written here.
 pub(super) fn access(container: &str, key: &str) -> String {
@@ -160,16 +109,20 @@ pub(super) fn dotted(parts: &[String]) -> String {
     let rest = |from: usize| parts[from..].join(".");
     let lower: Vec<String> = parts.iter().map(|part| part.to_lowercase()).collect();
     let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
+    let of_span = |name: &str| column(name, |column| !matches!(column, "body" | "severity_text" | ""));
     match lower.as_slice() {
         ["service", "name"] | ["resource", "service", "name"] => "write service".into(),
-        ["span" | "trace" | "parent", rest] if column(&format!("{}{rest}", lower[0])).is_some() => {
-            format!("write {}", column(&format!("{}{rest}", lower[0])).unwrap_or_default())
+        // Fields of a JSON body are found like attributes.
+        ["body", _, ..] => format!("write {}", access("attributes", &rest(1))),
+        ["events" | "links", ..] => IN_JSON.to_owned(),
+        ["span" | "trace" | "parent", rest] if of_span(&format!("{}{rest}", lower[0])).is_some() => {
+            format!("write {}", of_span(&format!("{}{rest}", lower[0])).unwrap_or_default())
         }
         [
             "span" | "trace",
             name @ ("name" | "kind" | "service" | "duration" | "status" | "start_time" | "end_time"),
         ] => {
-            format!("write {}", column(name).unwrap_or(name))
+            format!("write {}", of_span(name).unwrap_or(name))
         }
         ["resource" | "span", "attributes", _, ..] => {
             let container = if lower[0] == "resource" { "resource" } else { "attributes" };
@@ -190,7 +143,8 @@ pub(super) fn dotted(parts: &[String]) -> String {
     }
 }
 
-fn arguments(function: &Function) -> Vec<&Expr> {
+/// What a function is called with.
+pub(super) fn arguments(function: &Function) -> Vec<&Expr> {
     let FunctionArguments::List(list) = &function.args else { return Vec::new() };
     let mut found = Vec::new();
     for argument in &list.args {
@@ -222,27 +176,28 @@ pub(super) fn asks_attributes(call: &Function) -> bool {
 pub(super) fn function(name: &str, call: &Function) -> Option<String> {
     let plain = plain(name);
     let arguments = arguments(call);
-    let shown =
-        |at: usize, otherwise: &str| arguments.get(at).map_or_else(|| otherwise.to_owned(), ToString::to_string);
-    let (looks_up, asks) = (LOOKUPS.contains(&plain.as_str()), PRESENCE.contains(&plain.as_str()));
-    if looks_up || asks {
-        let of = match arguments.first() {
-            Some(Expr::Identifier(name)) => name.value.to_lowercase(),
-            Some(Expr::CompoundIdentifier(names)) => {
-                names.last().map(|name| name.value.to_lowercase()).unwrap_or_default()
-            }
-            _ => String::new(),
-        };
-        let of = if of == "resource" { "resource" } else { container(&of).unwrap_or("attributes") };
-        let key = arguments.get(1).and_then(|key| text(key)).map_or_else(|| "key".to_owned(), |key| key_of_path(&key));
-        let access = access(of, &key);
-        return Some(if asks { format!("{access} IS NOT NULL") } else { access });
+    let looks_up = LOOKUPS.contains(&plain.as_str()) || LOOKUPS_BEGIN.iter().any(|begin| plain.starts_with(begin));
+    let asks = PRESENCE.contains(&plain.as_str());
+    if !looks_up && !asks {
+        return functions::ours(&plain, call, &arguments);
     }
-    let words = found(&FUNCTIONS, name)?;
-    Some(words.replace("{x}", &shown(0, "x")).replace("{y}", &shown(1, "y")))
+    let of = match arguments.first() {
+        Some(Expr::Identifier(name)) => name.value.to_lowercase(),
+        Some(Expr::CompoundIdentifier(names)) => names.last().map(|name| name.value.to_lowercase()).unwrap_or_default(),
+        _ => String::new(),
+    };
+    if matches!(of.as_str(), "events" | "links") {
+        return Some(IN_JSON.trim_start_matches("events and links are texts of JSON: write ").to_owned());
+    }
+    let of = if of == "resource" { "resource" } else { container(&of).unwrap_or("attributes") };
+    let keys: Vec<String> = arguments.iter().skip(1).filter_map(|key| text(key)).map(|key| key_of_path(&key)).collect();
+    let key = if keys.is_empty() { "key".to_owned() } else { keys.join(".") };
+    let access = access(of, &key);
+    Some(if asks { format!("{access} IS NOT NULL") } else { access })
 }
 
-fn text(expr: &Expr) -> Option<String> {
+/// A text in the query.
+pub(super) fn text(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Value(value) => match &value.value {
             Value::SingleQuotedString(text) | Value::DoubleQuotedString(text) => Some(text.clone()),
@@ -258,24 +213,4 @@ fn key_of_path(path: &str) -> String {
     let path = path.strip_prefix('$').unwrap_or(path);
     let path = path.strip_prefix('.').unwrap_or(path);
     path.trim_matches(['[', ']', '"', '\'']).to_owned()
-}
-
-/// What to write where the text could not be read, when it looks like something that others read.
-pub(in crate::sql) fn unread(tokens: &[TokenWithSpan]) -> Option<String> {
-    for pair in tokens.windows(2) {
-        let (Token::Number(number, _), Token::Word(word)) = (&pair[0].token, &pair[1].token) else { continue };
-        let unit = match word.value.as_str() {
-            "s" | "sec" => "seconds",
-            "m" | "min" => "minutes",
-            "h" | "hr" => "hours",
-            "d" => "days",
-            "w" => "weeks",
-            "ms" => "milliseconds",
-            "us" | "µs" => "microseconds",
-            "ns" => "nanoseconds",
-            _ => continue,
-        };
-        return Some(format!("write INTERVAL '{number} {unit}' for a time, and nanoseconds for duration_ns"));
-    }
-    None
 }

@@ -5,17 +5,19 @@
 
 mod apart;
 mod elsewhere;
+mod functions;
 mod rewrite;
 mod scope;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 use std::ops::ControlFlow;
 
 use datafusion::{
     common::utils::datafusion_strsim::levenshtein,
     sql::sqlparser::ast::{
-        Expr, Function, Ident, ObjectName, OrderBy, OrderByKind, Query, Select, SetExpr, Statement, TableFactor,
+        Expr, Function, Ident, ObjectName, OrderBy, OrderByKind, Query, Select, SetExpr, Statement, TableFactor, Value,
         VisitMut, VisitorMut,
     },
 };
@@ -24,7 +26,7 @@ use self::scope::{COLUMNS_MAX, Scope, Tables, normal};
 use super::{guard::Refused, session::is_left_out};
 
 pub(super) use apart::numbered;
-pub(super) use elsewhere::unread;
+pub(super) use unread::unread;
 
 /// What a query may name.
 pub(super) struct Known<'k> {
@@ -115,6 +117,9 @@ impl VisitorMut for Names<'_> {
         scope.names = given.iter().map(|(name, _)| name.clone()).collect();
         scope.given = given.into_iter().filter(|(_, is_own)| *is_own).map(|(name, _)| name).collect();
         self.scopes.push(scope);
+        for condition in [&mut select.selection, &mut select.having, &mut select.qualify].into_iter().flatten() {
+            rewrite::condition(condition, &|names| self.container(names));
+        }
         ControlFlow::Continue(())
     }
 
@@ -149,7 +154,18 @@ impl VisitorMut for Names<'_> {
                 Some(key) => self.accessed(root, &key),
                 None => ControlFlow::Continue(()),
             },
-            Expr::Function(function) => self.function(function),
+            Expr::Function(function) => {
+                if let Some(filter) = &mut function.filter {
+                    rewrite::condition(filter, &|names| self.container(names));
+                }
+                self.function(function)
+            }
+            Expr::Value(value) => match &value.value {
+                Value::Placeholder(name) => {
+                    unknown(format!("{name} stands for a value that a program fills in: write the value itself"))
+                }
+                _ => ControlFlow::Continue(()),
+            },
             _ => ControlFlow::Continue(()),
         }
     }
@@ -265,6 +281,14 @@ impl Names<'_> {
             return ControlFlow::Continue(());
         }
         let written: Vec<String> = names.iter().map(|name| name.value.clone()).collect();
+        let rest = written[1..].join(".");
+        // A table that got another name in FROM.
+        if parts.len() == 2
+            && self.known.tables.iter().any(|(table, _)| *table == parts[0])
+            && self.is_column(&parts[1])
+        {
+            return unknown(format!("table {} has another name here: write {}.{rest}", written[0], self.of_which()));
+        }
         unknown(format!("there is no column {}: {}", written.join("."), elsewhere::dotted(&written)))
     }
 
@@ -288,7 +312,9 @@ impl Names<'_> {
             // The table's other columns have no keys; those of a subquery may.
             let is_text = names.len() == 1 && self.known.is_column(&normal(&names[0]));
             let attribute = elsewhere::access("attributes", key);
-            let words = format!("column {} has no keys; an attribute is {attribute}", written.join("."));
+            let is_json = matches!(written.last().map(String::as_str), Some("events" | "links"));
+            let instead = if is_json { elsewhere::IN_JSON.to_owned() } else { format!("an attribute is {attribute}") };
+            let words = format!("column {} has no keys; {instead}", written.join("."));
             return if is_text { unknown(words) } else { ControlFlow::Continue(()) };
         }
         let container = written.last().and_then(|last| elsewhere::container(last)).unwrap_or("attributes");
@@ -305,7 +331,8 @@ impl Names<'_> {
             ));
         }
         if (self.known.is_function)(&name) && !self.is_of_attributes(function, &name) {
-            return ControlFlow::Continue(());
+            let mistake = functions::mistaken(&name, &elsewhere::arguments(function));
+            return mistake.map_or(ControlFlow::Continue(()), unknown);
         }
         if PLANNED.contains(&name.as_str()) {
             return ControlFlow::Continue(());
@@ -378,7 +405,7 @@ impl Names<'_> {
                 if has_attributes && !name.contains(' ') { format!("; an attribute is {key}") } else { String::new() };
             return format!("there is no column {shown}: {text}{or_key}");
         }
-        let ours = elsewhere::column(name).filter(|ours| self.is_column(ours));
+        let ours = elsewhere::column(name, |ours| self.is_column(ours));
         if let Some(ours) = ours.or_else(|| elsewhere::container(name).filter(|ours| self.is_column(ours))) {
             return format!("there is no column {shown}: here it is {ours}");
         }
@@ -387,6 +414,10 @@ impl Names<'_> {
             words.push_str(&format!("; did you mean {near}?"));
         } else if has_attributes {
             words.push_str(&format!("; an attribute is {key}"));
+            // As systems write a key that have no dots in theirs.
+            if name.contains('_') {
+                words.push_str(&format!(", or {}", elsewhere::access("attributes", &name.replace('_', "."))));
+            }
         }
         list(&mut words, near.is_some(), &visible);
         words
@@ -398,7 +429,7 @@ impl Names<'_> {
         let mut words = format!("there is no column {written}");
         let of_relation = visible.iter().map(|column| column.strip_prefix(&format!("{relation}.")).unwrap_or(column));
         let near = nearest(name, of_relation);
-        let ours = elsewhere::column(name).filter(|ours| self.is_column(ours));
+        let ours = elsewhere::column(name, |ours| self.is_column(ours));
         if let Some(ours) = ours {
             return format!("{words}: here it is {relation}.{ours}");
         }

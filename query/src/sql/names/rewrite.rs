@@ -1,8 +1,8 @@
 //! Writes what others write as it works here, where only one thing can be meant.
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, Expr, Ident, Interval, JsonPathElem, LimitClause, Query, SetExpr, Subscript,
-    TopQuantity, UnaryOperator, Value,
+    AccessExpr, BinaryOperator, DataType, Expr, Ident, Interval, JsonPathElem, LimitClause, Query, SetExpr, Subscript,
+    TimezoneInfo, TopQuantity, UnaryOperator, Value,
 };
 
 use super::elsewhere;
@@ -97,8 +97,7 @@ pub(super) fn expression(expr: &mut Expr, container: &dyn Fn(&[Ident]) -> Option
         Expr::BinaryOp { left, op: op @ (BinaryOperator::Arrow | BinaryOperator::LongArrow), right } => {
             let names = path(left);
             if names.is_empty() || container(names) != Some(names.len()) {
-                let op = op.to_string();
-                return Some(format!("{op} is for attributes only: write attributes['key'], whose value is a text"));
+                return Some(arrow(left, &op.to_string(), literal(right).as_deref(), container));
             }
             let Some(key) = literal(right) else {
                 return Some(format!("an attribute's key is a text in quotes: write {left}['key']"));
@@ -126,9 +125,100 @@ pub(super) fn expression(expr: &mut Expr, container: &dyn Fn(&[Ident]) -> Option
             *expr = Expr::Nested(Box::new(Expr::BinaryOp { left, op: BinaryOperator::Minus, right }));
         }
         Expr::Interval(interval) => whole(interval),
+        // NOT attributes['vip']
+        Expr::UnaryOp { op: UnaryOperator::Not, expr: inner }
+        | Expr::IsTrue(inner)
+        | Expr::IsFalse(inner)
+        | Expr::IsNotTrue(inner)
+        | Expr::IsNotFalse(inner) => condition(inner, container),
+        Expr::BinaryOp { left, op: BinaryOperator::And | BinaryOperator::Or | BinaryOperator::Xor, right } => {
+            condition(left, container);
+            condition(right, container);
+        }
+        Expr::Case { operand: None, conditions, .. } => {
+            for when in conditions {
+                condition(&mut when.condition, container);
+            }
+        }
+        Expr::Cast { data_type, .. } => rename(data_type),
+        Expr::BinaryOp { left, op, right } => return foreign(left, op, right, container),
         _ => {}
     }
     None
+}
+
+/// An attribute that stands where a condition is expected holds when it is true.
+pub(super) fn condition(expr: &mut Expr, container: &dyn Fn(&[Ident]) -> Option<usize>) {
+    if is_access(expr, container) {
+        let (left, right) = (Box::new(expr.clone()), Box::new(Expr::value(Value::Boolean(true))));
+        *expr = Expr::Nested(Box::new(Expr::BinaryOp { left, op: BinaryOperator::Eq, right }));
+    }
+}
+
+/// The types of BigQuery and ClickHouse.
+fn rename(data_type: &mut DataType) {
+    let ours = match data_type {
+        DataType::Int64 => DataType::BigInt(None),
+        DataType::Int32 => DataType::Int(None),
+        DataType::Int16 => DataType::SmallInt(None),
+        DataType::UInt64 => DataType::BigIntUnsigned(None),
+        DataType::UInt32 => DataType::IntUnsigned(None),
+        DataType::Float64 => DataType::DoublePrecision,
+        DataType::Float32 => DataType::Real,
+        DataType::Datetime(_) => DataType::Timestamp(None, TimezoneInfo::None),
+        _ => return,
+    };
+    *data_type = ours;
+}
+
+/// `->>` beside something that is no column of attributes.
+fn arrow(left: &Expr, op: &str, key: Option<&str>, container: &dyn Fn(&[Ident]) -> Option<usize>) -> String {
+    // attributes->'a'->>'b'
+    let mut keys: Vec<String> = key.map(str::to_owned).into_iter().collect();
+    let mut root = left;
+    while let Expr::BinaryOp { left, op: BinaryOperator::Arrow | BinaryOperator::LongArrow, right } = root {
+        keys.extend(literal(right));
+        root = left;
+    }
+    keys.reverse();
+    let of = path(root);
+    if keys.len() > 1 && !of.is_empty() && container(of) == Some(of.len()) {
+        return nothing_within(&root.to_string(), &keys.join("."));
+    }
+    match of.last().map(|name| name.value.to_lowercase()).as_deref() {
+        Some("events" | "links") => elsewhere::IN_JSON.to_owned(),
+        // Fields of a JSON body are found like attributes.
+        Some("body") => format!("a field of a JSON body is {}", elsewhere::access("attributes", &keys.join("."))),
+        _ => format!("{op} is for attributes only: write attributes['key'], whose value is a text"),
+    }
+}
+
+/// Operators of others; words for them.
+fn foreign(
+    left: &Expr,
+    op: &BinaryOperator,
+    right: &Expr,
+    container: &dyn Fn(&[Ident]) -> Option<usize>,
+) -> Option<String> {
+    let of = if is_container(left, container) { left.to_string() } else { "attributes".to_owned() };
+    Some(match (op, right) {
+        (BinaryOperator::PGOverlap, _) => "&& is written AND".to_owned(),
+        (BinaryOperator::AtArrow, _) => {
+            format!("@> is not there: write {}", elsewhere::access(&of, "key") + " = 'value'")
+        }
+        (BinaryOperator::HashArrow | BinaryOperator::HashLongArrow, keys) => {
+            let keys = literal(keys).unwrap_or_else(|| "key".to_owned());
+            let key = keys.trim_matches(['{', '}']).replace(',', ".");
+            format!("{op} is not there: write {}", elsewhere::access(&of, &key))
+        }
+        (BinaryOperator::Eq, Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr: pattern }) => {
+            format!("=~ is written ~, and finds the pattern anywhere: {left} ~ {pattern}")
+        }
+        (BinaryOperator::NotEq, Expr::UnaryOp { op: UnaryOperator::BitwiseNot, expr: pattern }) => {
+            format!("write {left} !~ {pattern}")
+        }
+        _ => return None,
+    })
 }
 
 /// What follows the column: in `resource.attributes.zone` not the word that only says where one is.

@@ -57,6 +57,24 @@ fn what_others_write_is_written_as_it_works_here() {
         ),
         ("SELECT -attributes['n'] AS n FROM spans", "SELECT (0 - attributes['n']) AS n FROM spans"),
         ("SELECT name FROM spans WHERE name == 'a'; -- all", "SELECT name FROM spans WHERE name = 'a'"),
+        ("SELECT name FROM spans WHERE attributes['vip']", "SELECT name FROM spans WHERE (attributes['vip'] = true)"),
+        (
+            "SELECT name FROM spans WHERE NOT attributes.vip AND (attributes->>'a' OR name = 'x')",
+            "SELECT name FROM spans WHERE NOT (attributes['vip'] = true) AND ((attributes['a'] = true) OR name = 'x')",
+        ),
+        (
+            "SELECT count(*) FILTER (WHERE attributes['vip']) AS n FROM spans HAVING resource['a'] IS NOT TRUE",
+            "SELECT count(*) FILTER (WHERE (attributes['vip'] = true)) AS n FROM spans HAVING (resource['a'] = true) IS NOT TRUE",
+        ),
+        (
+            "SELECT CASE WHEN attributes['vip'] THEN 1 END AS n FROM spans",
+            "SELECT CASE WHEN (attributes['vip'] = true) THEN 1 END AS n FROM spans",
+        ),
+        (
+            "SELECT CAST(attributes['n'] AS INT64) AS n, TRY_CAST(name AS FLOAT64) AS f FROM spans",
+            "SELECT CAST(attributes['n'] AS BIGINT) AS n, TRY_CAST(name AS DOUBLE PRECISION) AS f FROM spans",
+        ),
+        ("SELECT CAST(start_time AS DATETIME) AS d FROM spans", "SELECT CAST(start_time AS TIMESTAMP) AS d FROM spans"),
     ] {
         assert_eq!(resolved(text), planned, "{text}");
     }
@@ -250,5 +268,81 @@ fn what_only_the_planner_can_tell_is_left_to_it() {
         "SELECT column2 FROM (VALUES (1, 2))",
     ] {
         assert!(resolved(text).starts_with("SELECT"), "{text}: {}", resolved(text));
+    }
+}
+
+/// What a call of another system's function is answered with.
+#[test]
+fn functions_of_others_name_their_own_arguments() {
+    for (call, said) in [
+        ("argMax(name, duration_ns)", "first_value(name ORDER BY duration_ns DESC)"),
+        ("min_by(name, start_time)", "first_value(name ORDER BY start_time)"),
+        ("anyLast(name)", "last_value(name)"),
+        ("quantile(0.5)(duration_ns)", "approx_percentile(duration_ns, 0.5), or p50(duration_ns)"),
+        ("percentile(duration_ns, 95)", "approx_percentile(duration_ns, 0.95), or p95(duration_ns)"),
+        ("quantileTDigest(duration_ns)", "approx_percentile(duration_ns, 0.99), or p99(duration_ns)"),
+        ("p999(duration_ns)", "approx_percentile(duration_ns, 0.999)"),
+        ("p75(duration_ns)", "approx_percentile(duration_ns, 0.75)"),
+        ("charindex('GET', name)", "strpos(name, 'GET')"),
+        ("regexp_extract(name, 'G(.)T')", "regexp_match(name, 'G(.)T')[1]"),
+        ("splitByChar('/', name)", "split_part(name, '/', 1), or string_to_array(name, '/')"),
+        ("toStartOfInterval(start_time, INTERVAL 5 MINUTE)", "date_bin(INTERVAL 5 MINUTE, start_time)"),
+        ("time_bucket('5 minutes', start_time)", "date_bin(INTERVAL '5 minutes', start_time)"),
+        ("toStartOfHour(start_time)", "date_trunc('hour', start_time)"),
+        ("TIMESTAMP_TRUNC(start_time, HOUR)", "date_trunc('hour', start_time)"),
+        ("toHour(start_time)", "date_part('hour', start_time)"),
+        ("month(start_time)", "date_part('month', start_time)"),
+        ("formatDateTime(start_time, '%Y')", "to_char(start_time, '%Y')"),
+        ("strftime('%Y', start_time)", "to_char(start_time, '%Y')"),
+        ("date_sub(now(), INTERVAL 2 DAY)", "now() - INTERVAL 2 DAY"),
+        ("subtractHours(now(), 3)", "now() - INTERVAL '3 hour'"),
+        ("DATEADD(minute, -5, now())", "now() - INTERVAL '5 minute'"),
+        ("getdate()", "now()"),
+        ("unix_timestamp(start_time)", "to_unixtime(start_time)"),
+        ("IsNull(attributes['a'], 0)", "coalesce(attributes['a'], 0)"),
+        ("toInt32OrZero(name)", "attr_num(name)"),
+        ("uniqIf(service, kind = 'server')", "count(DISTINCT service) FILTER (WHERE kind = 'server')"),
+        ("topK(name)", "name, count(*) … GROUP BY name ORDER BY count(*) DESC LIMIT 10"),
+        ("JSONExtractString(attributes, 'a', 'b')", "attributes['a.b']"),
+    ] {
+        let answer = resolved(&format!("SELECT {call} FROM spans"));
+        let (_, written) = answer.split_once(": write ").unwrap_or(("", &answer));
+        assert_eq!(written, said, "{call}");
+    }
+}
+
+#[test]
+fn slips_and_other_languages_are_told() {
+    for (text, said) in [
+        ("SELEC name FROM spans", "; did you mean SELECT?"),
+        ("SELECT name FROM spans WHER name = 'a'", "; did you mean WHERE?"),
+        ("fields @timestamp | limit 20", "; a query is SQL: SELECT name"),
+        ("SELECT name FROM spans WHERE name CONTAINS 'a'", "; write contains(name, 'text')"),
+        ("SELECT name FROM spans PREWHERE name = 'a'", "; write WHERE"),
+        ("SELECT name FROM spans LIMIT 1 BY service", "; write QUALIFY row_number()"),
+        ("SELECT attributes ? 'a' FROM spans", "; write attributes['a'] IS NOT NULL"),
+        ("SELECT name FROM spans WHERE $__timeFilter(start_time)", "$__timeFilter is a macro"),
+        ("SELECT name FROM spans WHERE name = {{name}}", "a template was not filled in"),
+        ("SELECT name FROM spans WHERE name = $1", "$1 stands for a value that a program fills in: write the value"),
+        ("SELECT name FROM spans WHERE name =~ 'GET'", "name ~ 'GET'"),
+        ("SELECT name FROM spans WHERE name = 'a' && kind = 'b'", "&& is written AND"),
+        ("SELECT attributes #>> '{a,b}' FROM spans", "write attributes['a.b']"),
+        ("SELECT attributes->'a'->>'b' FROM spans", "Was attributes['a.b'] meant?"),
+        ("SELECT lower(body->>'msg') FROM spans", "a field of a JSON body is attributes['msg']"),
+        ("SELECT error FROM spans", "; an attribute is attributes['error']"),
+        (
+            "SELECT http_route FROM spans",
+            "; an attribute is attributes['http_route'], or attributes['http.route']; there",
+        ),
+        ("SELECT name FROM spans WHERE ROWNUM < 5", "here it is LIMIT at the end of the query"),
+        ("SELECT spans.name FROM spans AS s", "table spans has another name here: write s.name"),
+        ("SELECT FIRST 5 name FROM spans", "; write LIMIT at the end of the query"),
+        ("SELECT TIMESTAMP('2026-01-01')", "write to_timestamp('2026-01-01')"),
+        ("SHOW TABLES", "the tables are spans and logs"),
+        ("DESCRIBE spans", "the tables are spans and logs"),
+        ("DROP TABLE spans", "only SELECT, WITH, VALUES and EXPLAIN are answered"),
+    ] {
+        let answer = resolved(text);
+        assert!(answer.contains(said), "{text}: {answer}");
     }
 }

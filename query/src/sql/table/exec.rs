@@ -299,15 +299,19 @@ impl Reading {
     /// The next batch that is not empty.
     async fn next(mut self) -> Result<Option<(RecordBatch, Self)>> {
         while self.limit > 0 {
-            let Some(next) = self.parts.next() else { return Ok(None) };
-            let floors = self.learnt.iter().map(|expr| start_floor_ns(expr, self.start_column));
-            self.bounds.start_min_ns = floors.max().unwrap_or(0);
-            // Newest first: what follows is older still.
-            if self.parts.part(next).start_ns().1 < self.bounds.start_min_ns {
-                return Ok(None);
+            let mut begun = None;
+            if !self.parts.has_pieces() {
+                let Some(next) = self.parts.next() else { return Ok(None) };
+                let floors = self.learnt.iter().map(|expr| start_floor_ns(expr, self.start_column));
+                self.bounds.start_min_ns = floors.max().unwrap_or(0);
+                // Newest first: what follows is older still.
+                if self.parts.part(next).start_ns().1 < self.bounds.start_min_ns {
+                    return Ok(None);
+                }
+                begun = Some(next);
             }
             let _turn = self.parts.turn().await;
-            let (reading, batch) = read_aside(self, move |reading| reading.read(next)).await?;
+            let (reading, batch) = read_aside(self, move |reading| reading.read(begun)).await?;
             self = reading;
             if batch.num_rows() > 0 {
                 self.limit -= batch.num_rows();
@@ -317,9 +321,13 @@ impl Reading {
         Ok(None)
     }
 
-    fn read(&self, part: usize) -> Result<RecordBatch> {
+    /// The next rows of a part that begins, or of the one before; none when it has none.
+    fn read(&mut self, begun: Option<usize>) -> Result<RecordBatch> {
         let _timer = self.metrics.elapsed_compute().timer();
-        let rows = self.parts.read(part, &self.bounds);
+        if let Some(part) = begun {
+            self.parts.begin(part, &self.bounds);
+        }
+        let Some(rows) = self.parts.next_piece() else { return Ok(RecordBatch::new_empty(self.schema.clone())) };
         self.parts.hold(&rows)?;
         let rows = rows.slice(0, rows.num_rows().min(self.limit));
         self.metrics.output_rows().add(rows.num_rows());

@@ -1,7 +1,7 @@
 //! Reads the parts of a scan, which several readers share: pieces that fit into memory, and are counted as the query's.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -19,7 +19,7 @@ use datafusion::{
 };
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use weir_store::{ReadBounds, Scan, ScanPart};
+use weir_store::{ReadBounds, Scan, ScanPart, ScanPiece};
 
 use super::columns::TableColumn;
 use crate::sql::memory::SCAN;
@@ -66,6 +66,10 @@ pub(super) struct PartReader {
     readers: Option<Arc<Readers>>,
     scan: Scan,
     queue: Arc<AtomicUsize>,
+    /// Rows that are read at a time at most.
+    rows_max: u32,
+    /// What is left of the part that was taken last.
+    pieces: VecDeque<ScanPiece>,
     /// What the rows take that were read last.
     held: MemoryReservation,
 }
@@ -83,6 +87,8 @@ impl PartReader {
             readers: context.session_config().get_extension(),
             scan: rows_max.map_or_else(|| scan.clone(), |rows_max| scan.split(rows_max)),
             queue: queues.of(partition),
+            rows_max: rows_max.unwrap_or(u32::MAX),
+            pieces: VecDeque::new(),
             held: MemoryConsumer::new(format!("{SCAN}[{partition}]")).register(context.memory_pool()),
         }
     }
@@ -107,6 +113,21 @@ impl PartReader {
     /// Its rows. Blocks.
     pub(super) fn read(&self, number: usize, bounds: &ReadBounds) -> RecordBatch {
         self.scan.read_within(self.part(number), bounds)
+    }
+
+    /// Goes to a part: [`Self::next_piece`] reads its rows. Blocks.
+    pub(super) fn begin(&mut self, number: usize, bounds: &ReadBounds) {
+        self.pieces = self.scan.pieces(self.part(number), bounds, self.rows_max).into();
+    }
+
+    /// The next rows of the part, as many as fit into memory. Blocks.
+    pub(super) fn next_piece(&mut self) -> Option<RecordBatch> {
+        self.pieces.pop_front().map(|piece| self.scan.read_piece(&piece))
+    }
+
+    /// Whether rows of the part are left.
+    pub(super) fn has_pieces(&self) -> bool {
+        !self.pieces.is_empty()
     }
 
     /// Counts these rows instead of the last ones. Fails when there is no memory for them.

@@ -18,7 +18,7 @@ mod options;
 mod put;
 mod read;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod throttle;
 mod upload;
 

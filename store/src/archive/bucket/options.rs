@@ -69,7 +69,7 @@ impl BucketOptions {
             bandwidth_bytes_per_s: None,
             memory_bytes_max: 64 << 20,
             part_bytes: 8 << 20,
-            parts_at_once: 4,
+            parts_at_once: 2,
             object_bytes_max: 256 << 20,
             ranges_at_once: 8,
             read_back: ReadBack::Whole,
@@ -152,9 +152,10 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// The system's clock and Tokio's timer.
+    /// The system's clock and Tokio's timer, which has little patience in tests.
     pub fn system(seed: u64) -> Self {
-        let wait: Wait = Arc::new(|duration| Box::pin(tokio::time::sleep(duration)));
+        const SHORTER: u32 = if cfg!(test) { 1000 } else { 1 };
+        let wait: Wait = Arc::new(|duration| Box::pin(tokio::time::sleep(duration / SHORTER)));
         Self { clock: Clock::system(), wait, seed, disk: Disk::system() }
     }
 

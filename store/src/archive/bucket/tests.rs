@@ -1,7 +1,7 @@
 //! Tests of the bucket's promises under faults; nothing waits, since waiting moves the clock.
 
-mod proxy;
-mod s3;
+pub(crate) mod proxy;
+pub(crate) mod s3;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

@@ -2,14 +2,21 @@
 
 use std::collections::HashMap;
 
+use weir_proto::Signal;
+
 use crate::columns::{Column, Kind, MapEntries, MapRows, Values};
 use crate::segment::{
     SegmentError,
     attributes::ValueKind,
+    body_end,
     chunk_reader::{Block, ChunkReader},
     json::{self, BadJson},
     json_entry,
-    scan::attribute::{quoted, write_text, write_word},
+    scan::{
+        attribute::{quoted, write_text, write_word},
+        gather::ChosenRows,
+    },
+    schema::lines,
 };
 
 /// A row group that is read whole.
@@ -104,6 +111,14 @@ impl Group<'_> {
             if let Some(block) = self.column(*number)? {
                 let key = entries.key(key.as_bytes());
                 add_column(&mut entries, key, self.reader.specs[*number].kind, &block);
+            }
+        }
+        if self.reader.table.signal == Signal::Logs && residual == lines::ATTRIBUTES_OTHER {
+            let ends = body_end::read(self.reader, self.number, &ChosenRows::All(self.rows))?;
+            let key = entries.key(body_end::KEY.as_bytes());
+            for at in 0..ends.len() {
+                let text = entries.value(ends.bytes(at));
+                entries.push(ends.row(at), key, Some(text));
             }
         }
         let residual_block = self.column(residual)?;

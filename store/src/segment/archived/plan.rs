@@ -123,7 +123,10 @@ impl Plan {
         let is_there = segment.number_in_file(number).is_some();
         // DuckDB reads split bytes of floats only.
         let is_split = of_segment.nature == Nature::Scattered;
-        let is_anew = is_id || is_split || !is_there;
+        // Others know texts only as texts.
+        let is_packed = segment.is_shared(number) && packing != Packing::None;
+        let packing = if is_packed { Packing::None } else { packing };
+        let is_anew = is_id || is_split || is_packed || !is_there;
         let making = if is_anew { Making::Encoded(number) } else { Making::Carried(number) };
         let nature = if is_split { Nature::Plain } else { of_segment.nature };
         self.names.push((name.to_owned(), of_segment.name.clone()));
@@ -158,6 +161,10 @@ impl Plan {
             .outputs
             .iter()
             .any(|output| matches!(output.making, Making::Carried(other) | Making::Encoded(other) if other == number));
+        if let Some(key) = spec.name.strip_prefix(ITEM_PREFIX).filter(|_| !is_shared && segment.is_shared(number)) {
+            self.of_items.columns.push((number, key.to_owned()));
+            return;
+        }
         // Fields that are columns of ids are found by the manifest.
         if is_shared || segment.number_in_file(number).is_none() || segment.is_id_as_field(number) {
             return;

@@ -197,6 +197,12 @@ impl Segment {
         self.file_columns.in_file[column]
     }
 
+    /// Whether a column is another one, read under a second name.
+    pub(super) fn is_shared(&self, column: usize) -> bool {
+        let in_file = &self.file_columns.in_file;
+        column >= self.table().len() && in_file[..column].contains(&in_file[column])
+    }
+
     /// Whether a column is one of ids, read as a field.
     pub(super) fn is_id_as_field(&self, column: usize) -> bool {
         let fixed = self.table().len();

@@ -10,7 +10,7 @@ use crate::{
     ask::{request::AttributeForm, span::Place},
     columns::{Column, Dictionary, Kind, Values},
     segment::{
-        Segment, SegmentError,
+        Segment, SegmentError, body_end,
         chunk_reader::ChunkReader,
         json::{self, BadJson},
         json_entry,
@@ -27,6 +27,8 @@ pub(super) enum Source {
     Residual(usize),
     /// The bodies that are kept as text: a field of those that are JSON objects.
     Body,
+    /// The ends of bodies.
+    BodyEnd,
 }
 
 impl Source {
@@ -34,7 +36,7 @@ impl Source {
     pub(super) fn column(self) -> Option<usize> {
         match self {
             Self::Column(column) | Self::Residual(column) => Some(column),
-            Self::Body => None,
+            Self::Body | Self::BodyEnd => None,
         }
     }
 }
@@ -50,6 +52,9 @@ pub(super) fn sources(segment: &Segment, place: Place, key: &str) -> Vec<Source>
     for (elsewhere, prefix, residual, keys) in places {
         if place == elsewhere {
             continue;
+        }
+        if prefix == ITEM_PREFIX && key == body_end::KEY && body_end::is_in(segment) {
+            sources.push(Source::BodyEnd);
         }
         if let Some(&column) = segment.columns.get(&format!("{prefix}{key}")) {
             sources.push(Source::Column(column));
@@ -103,6 +108,7 @@ pub(super) fn read(
             Source::Column(column) => {
                 in_form(reader.specs[column].kind, gather::read(reader, group, column, rows)?, form)
             }
+            Source::BodyEnd => in_form(Kind::Text, body_end::read(reader, group, rows)?, form),
             Source::Body => BodyField::named(key).read(&gather::read(reader, group, lines::BODY, rows)?, form),
             Source::Residual(column) => {
                 let texts = gather::read(reader, group, column, rows)?;

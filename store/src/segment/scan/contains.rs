@@ -127,7 +127,7 @@ impl Asked<'_> {
         let (mut text, mut lower) = (Vec::new(), Vec::new());
         let mut is_so = |value: &[u8]| {
             let value = match slot {
-                Slot::Raw => value,
+                Slot::Raw | Slot::Word => value,
                 Slot::Text(escaping) => {
                     text.clear();
                     escaping.write(value, &mut text);

@@ -67,7 +67,10 @@ impl<'a> TemplatedRows<'a> {
         for (at, &code) in codes.iter().enumerate() {
             if !std::mem::replace(&mut asked[code as usize], true) {
                 let template = Template::parse(dictionary.get(code));
-                let is_plain = |template: &Template| template.names.iter().all(|name| label_of_field(name).is_some());
+                // What has a head is no object: nothing tells its fields.
+                let is_plain = |template: &Template| {
+                    !template.has_head && template.names.iter().all(|name| label_of_field(name).is_some())
+                };
                 read.templates[code as usize] = template.filter(is_plain);
             }
             match read.templates[code as usize] {
@@ -281,7 +284,7 @@ impl<'a> TemplatedRows<'a> {
                 let Some(text) = columns[place.column].text(row, place.slot, &mut text) else { continue };
                 level = match place.slot {
                     Slot::Raw => level_of_digits(text),
-                    Slot::Text(_) => level_of_word(text),
+                    Slot::Text(_) | Slot::Word => level_of_word(text),
                 };
                 if level.is_some() {
                     break;

@@ -21,14 +21,23 @@ use crate::{
         request::{ReadBounds, ScanColumn, ScanRequest},
         span::Place,
     },
-    columns::{Column, Values},
+    columns::{Column, Kind, Values},
     segment::{
-        Segment, SegmentError,
+        Segment, SegmentError, body_end,
         chunk_reader::ChunkReader,
         json_entry,
-        schema::{ITEM_PREFIX, RESOURCE_PREFIX, fixed},
+        schema::{BODY_PREFIX, ITEM_PREFIX, RESOURCE_PREFIX, Table, fixed, lines},
     },
 };
+
+/// What the texts of a piece's rows may take when each stands for itself.
+const PIECE_BYTES_MAX: u64 = if cfg!(all(test, debug_assertions)) { 64 << 10 } else { 32 << 20 };
+
+/// Texts beyond this are counted as if every row had the longest.
+const TEXT_BYTES_LONG: usize = 1 << 10;
+
+/// Rows that are read in one piece whatever they take.
+const PIECE_ROWS_MIN: u32 = if cfg!(all(test, debug_assertions)) { 4 } else { 64 };
 
 /// Rows of a part that fulfil a filter.
 #[derive(Debug, Clone)]
@@ -100,6 +109,7 @@ impl Segment {
         (rows_max, counts): (u32, &ReadCounts),
     ) -> Result<Vec<NarrowedRows>, SegmentError> {
         let (rows, resources) = self.narrow(part, request, bounds, counts)?;
+        let rows_max = rows_max.min(self.rows_of_piece(part.group, rows.len(), request)?);
         let narrowed = |rows, time_ns| NarrowedRows { group: part.group, rows, resources: None, time_ns };
         match rows {
             _ if rows.len() == 0 => Ok(Vec::new()),
@@ -119,6 +129,40 @@ impl Segment {
         }
     }
 
+    /// Rows that a piece may have: as many as take about [`PIECE_BYTES_MAX`], each with texts of its own. The file has a text that many
+    /// rows have only once.
+    fn rows_of_piece(&self, group: usize, rows: u32, request: &ScanRequest) -> Result<u32, SegmentError> {
+        if rows <= PIECE_ROWS_MIN {
+            return Ok(rows);
+        }
+        let file = self.open_rows()?;
+        let reader = self.reader(&file);
+        let group_rows = u64::from(self.group_rows(group)).max(1);
+        let of_column = |column: &ScanColumn| match column {
+            ScanColumn::Attribute { place, key, .. } => {
+                attribute::sources(self, *place, key).into_iter().filter_map(attribute::Source::column).collect()
+            }
+            fixed => Vec::from_iter(fixed_column(reader.table, fixed)),
+        };
+        let read: Vec<usize> = request.columns.iter().flat_map(of_column).collect();
+        let mut row_bytes = 0;
+        for (number, spec) in reader.specs.iter().enumerate().filter(|(_, spec)| spec.kind.is_bytes()) {
+            let Some(chunk) = reader.chunk(group, number) else { continue };
+            let is_written =
+                request.columns.iter().any(|column| is_written_with(column, reader.table, number, &spec.name));
+            if chunk.dictionary_page_offset().is_none() {
+                if is_written || read.contains(&number) {
+                    row_bytes += 2 * u64::try_from(chunk.uncompressed_size()).unwrap_or(0) / group_rows;
+                }
+            } else if is_written && let Some(texts) = reader.texts(group, number)? {
+                let mean = texts.all_bytes().len() / texts.len().max(1);
+                row_bytes += if texts.longest() > TEXT_BYTES_LONG { texts.longest() } else { mean } as u64;
+            }
+        }
+        let fitting = PIECE_BYTES_MAX / row_bytes.max(1);
+        Ok(u32::try_from(fitting).unwrap_or(u32::MAX).max(PIECE_ROWS_MIN))
+    }
+
     /// Reads rows that were narrowed.
     pub(crate) fn read_narrowed(
         &self,
@@ -126,6 +170,19 @@ impl Segment {
         request: &ScanRequest,
     ) -> Result<RecordBatch, SegmentError> {
         self.batch_of(narrowed.group, (&narrowed.rows, narrowed.resources.as_deref()), request)
+    }
+}
+
+/// Whether a scan's column writes what this column of the file has into a text of each row.
+fn is_written_with(column: &ScanColumn, table: &Table, number: usize, name: &str) -> bool {
+    match column {
+        ScanColumn::Attributes(Place::Span) | ScanColumn::AttributesNamed(_) => {
+            name.starts_with(ITEM_PREFIX) || number == table.attributes_other
+        }
+        ScanColumn::Body if table.signal == Signal::Logs => {
+            name.starts_with(BODY_PREFIX) || number == lines::BODY_TEMPLATE
+        }
+        _ => false,
     }
 }
 
@@ -266,7 +323,8 @@ impl<'a> GroupRows<'a> {
             (is_own && wanted(key)).then_some((number, spec, key))
         });
         let columns: Vec<_> = columns.collect();
-        if columns.is_empty() && (!has_others || self.reader.is_empty(self.group, residual)) {
+        let has_ends = place != Place::Resource && wanted(body_end::KEY) && body_end::is_in(self.segment);
+        if columns.is_empty() && !has_ends && (!has_others || self.reader.is_empty(self.group, residual)) {
             return Ok(Column::sparse_bytes());
         }
         let mut entries: Vec<Vec<(Vec<u8>, Vec<u8>)>> = vec![Vec::new(); self.rows.len() as usize];
@@ -276,6 +334,14 @@ impl<'a> GroupRows<'a> {
                 let mut text = Vec::new();
                 write_json(spec.kind, &column, at, &mut text);
                 entries[column.row(at) as usize].push((attribute::quoted(key), text));
+            }
+        }
+        if has_ends {
+            let ends = body_end::read(self.reader, self.group, self.rows)?;
+            for at in 0..ends.len() {
+                let mut text = Vec::new();
+                write_json(Kind::Text, &ends, at, &mut text);
+                entries[ends.row(at) as usize].push((attribute::quoted(body_end::KEY), text));
             }
         }
         let others = if has_others { self.fixed(residual)? } else { Column::sparse_bytes() };

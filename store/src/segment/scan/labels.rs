@@ -13,7 +13,7 @@ use crate::{
     ask::field_test::FieldTest,
     columns::{Column, Packing, Values},
     segment::{
-        Segment, SegmentError,
+        Segment, SegmentError, body_end,
         chunk_reader::ChunkReader,
         manifest::ResidualKeys,
         schema::{ITEM_PREFIX, RESOURCE_PREFIX, lines},
@@ -28,7 +28,8 @@ pub(super) fn may_be_attribute(segment: &Segment, label: &str) -> bool {
 
 /// Whether a row may have it from its own attributes.
 pub(super) fn may_be_of_item(segment: &Segment, label: &str) -> bool {
-    may_be(segment, label, ITEM_PREFIX, &segment.manifest.attributes_other)
+    let may_be_end = || may_have_label(body_end::KEY, &[label.to_owned()]) && body_end::is_in(segment);
+    may_be(segment, label, ITEM_PREFIX, &segment.manifest.attributes_other) || may_be_end()
 }
 
 /// Whether a row may have it from its resource.

@@ -187,11 +187,13 @@ impl<'a> Narrowing<'a> {
         let Values::Bytes { codes, dictionary } = &block.column.values else { return Ok(()) };
         let fitting: Vec<bool> = (0..dictionary.len() as u32).map(|code| fits(dictionary.get(code))).collect();
         let mut found = self.none();
-        if fitting.contains(&true) {
-            for (position, &code) in codes.iter().enumerate() {
-                if fitting[code as usize] {
-                    found.insert(block.row(position));
-                }
+        match &block.column.rows {
+            _ if !fitting.contains(&true) => {}
+            // The pages of one stretch of rows.
+            None => found.insert_fitting(block.first, codes.iter().map(|&code| fitting[code as usize])),
+            Some(rows) => {
+                let fits = rows.iter().zip(codes).filter(|(_, code)| fitting[**code as usize]);
+                fits.for_each(|(&row, _)| found.insert(row));
             }
         }
         self.selection.keep(&found);
@@ -444,7 +446,7 @@ impl<'a> Narrowing<'a> {
 
     /// False when a column is of a field of bodies, and the filter over their words says that it is none of the texts.
     fn words_allow_value(&self, column: usize, texts: &[String]) -> Result<bool, SegmentError> {
-        if !self.reader.specs[column].name.starts_with(BODY_PREFIX) {
+        if !self.reader.specs[column].name.starts_with(BODY_PREFIX) && !self.reader.is_shared(column) {
             return Ok(true);
         }
         self.body_words_allow(&texts.iter().map(String::as_str).collect::<Vec<_>>())

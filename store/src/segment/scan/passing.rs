@@ -5,12 +5,13 @@ use weir_proto::otlp::traces::ValueView;
 use super::{
     attribute::{Source, is_scalar, quoted, word_of_text, write_double, write_text, write_word},
     body::{self, BodyField},
+    gather::ChosenRows,
 };
 use crate::{
     ask::{filter::AttributeTest, request::AttributeForm},
     columns::{Kind, Values},
     segment::{
-        SegmentError,
+        SegmentError, body_end,
         chunk_reader::{Block, ChunkReader},
         json::{self, BadJson},
         json_entry,
@@ -29,6 +30,7 @@ pub(super) fn source_may_pass(reader: &ChunkReader<'_>, group: usize, source: So
     match source {
         Source::Residual(column) => !reader.is_empty(group, column),
         Source::Body => !reader.is_empty(group, lines::BODY),
+        Source::BodyEnd => !reader.is_empty(group, lines::MESSAGE_AT),
         Source::Column(column) => {
             let kind = reader.specs[column].kind;
             !reader.is_empty(group, column)
@@ -67,12 +69,18 @@ pub(super) fn passing(
     let column = match source {
         Source::Column(column) | Source::Residual(column) => column,
         Source::Body => lines::BODY,
+        Source::BodyEnd => {
+            let texts = body_end::read(reader, group, &ChosenRows::Some(rows.to_vec()))?;
+            let passing = (0..texts.len()).filter(|&at| test_text(test, texts.bytes(at)));
+            passing.for_each(|at| found.insert(rows[texts.row(at) as usize]));
+            return Ok(());
+        }
     };
     let damaged = |error: BadJson| {
         SegmentError::damaged(format!("row group {group}, column {}: {error}", reader.specs[column].name))
     };
     let block = match source {
-        Source::Column(_) | Source::Body => reader.read_rows(group, column, rows)?,
+        Source::Column(_) | Source::Body | Source::BodyEnd => reader.read_rows(group, column, rows)?,
         Source::Residual(_) => {
             let needle = needle(key, test);
             reader.read_rows_with(group, column, rows, &memchr::memmem::Finder::new(&needle))?
@@ -92,7 +100,7 @@ pub(super) fn passing(
                 let value = dictionary.get(code);
                 passes.push(match source {
                     Source::Column(_) if kind == Kind::Json && test.form() != AttributeForm::Text => false,
-                    Source::Column(_) => test_text(test, value),
+                    Source::Column(_) | Source::BodyEnd => test_text(test, value),
                     Source::Body => field.of_text(value).is_some_and(|value| body::passes(&value, test)),
                     Source::Residual(_) => {
                         finder.find(value).is_some()

@@ -14,6 +14,9 @@ use crate::{
 /// Traces that are looked up between two questions whether to give up.
 const TRACES_BETWEEN: usize = if cfg!(debug_assertions) { 4 } else { 64 };
 
+/// Of a row group that takes more, as its columns are encoded, only some rows are read in one part.
+const PART_BYTES_MAX: u64 = if cfg!(all(test, debug_assertions)) { 256 << 10 } else { 128 << 20 };
+
 /// Rows of one row group.
 #[derive(Debug, Clone, Hash)]
 pub struct SegmentPart {
@@ -87,16 +90,17 @@ impl Segment {
                 continue;
             }
             let start_ns = bounds.unwrap_or((min, max));
-            let rows = 0..self.group_rows(group);
-            match &extents {
-                None => parts.push(SegmentPart { group, rows, start_ns }),
-                Some(extents) => {
-                    let before = parts.len();
-                    let first_row = self.group_starts[group];
-                    parts.extend(within(extents, first_row, rows).map(|rows| SegmentPart { group, rows, start_ns }));
-                    pruned.row_groups_by_trace_index += u64::from(parts.len() == before);
+            let before = parts.len();
+            for rows in reader.stretches(group, PART_BYTES_MAX) {
+                let part = |rows| SegmentPart { group, rows, start_ns };
+                match &extents {
+                    None => parts.push(part(rows)),
+                    Some(extents) => {
+                        parts.extend(within(extents, self.group_starts[group], rows).map(part));
+                    }
                 }
             }
+            pruned.row_groups_by_trace_index += u64::from(parts.len() == before);
         }
         Ok(parts)
     }
@@ -181,10 +185,10 @@ pub(in crate::segment) fn within(
     first_row: u64,
     rows: Range<u32>,
 ) -> impl Iterator<Item = Range<u32>> {
-    let end = first_row + u64::from(rows.end);
+    let (start, end) = (first_row + u64::from(rows.start), first_row + u64::from(rows.end));
     extents
         .iter()
-        .map(move |extent| extent.start.max(first_row)..extent.end.min(end))
+        .map(move |extent| extent.start.max(start)..extent.end.min(end))
         .filter(|extent| extent.start < extent.end)
         .map(move |extent| (extent.start - first_row) as u32..(extent.end - first_row) as u32)
 }

@@ -52,7 +52,8 @@ impl Window {
     }
 }
 
-/// Hands over `len` bytes at `start` of the chunks, which lie within them.
+/// Hands over `len` bytes at `start` of the chunks, which lie within them. Those that come from elsewhere and are damaged are asked for
+/// again by the next who wants them.
 pub(super) fn with_bytes<T>(
     segment: &SeriesSegment,
     (start, len): (u64, usize),
@@ -67,6 +68,11 @@ pub(super) fn with_bytes<T>(
                 windows.insert(0, Window { serial, start: 0, bytes, end_of_last: u64::MAX });
             }
         }
-        take(windows[0].read(&segment.chunks, (start, len), segment.chunks_bytes())?)
+        let taken = take(windows[0].read(&segment.chunks, (start, len), segment.chunks_bytes())?);
+        if matches!(taken, Err(SegmentError::Damaged { .. })) {
+            segment.chunks.forget(start..start + len as u64);
+            windows.remove(0);
+        }
+        taken
     })
 }

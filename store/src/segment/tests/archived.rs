@@ -1,8 +1,14 @@
 //! The archive's copy of a segment answers as the segment does, and others read its table.
 
-use std::{collections::BTreeMap, io, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::Path,
+    sync::Arc,
+};
 
 use arrow_array::{Array, MapArray, StringArray, TimestampMicrosecondArray, cast::AsArray, types::Int64Type};
+use parking_lot::Mutex;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 use weir_proto::{
@@ -19,14 +25,17 @@ use super::{
 use crate::{
     disk::Disk,
     segment::{ReadObject, Segment, archived::write_archived},
+    verdict::kept::POLICY_ATTRIBUTE,
 };
 
-fn archive(folder: &Path, segment: Segment) -> Segment {
+/// The archive's copy of a segment, whose rows are elsewhere.
+pub(super) fn archive(folder: &Path, segment: Segment) -> Segment {
+    let file = segment.table().file;
     let parent = folder.join("archive");
     std::fs::create_dir_all(&parent).expect("a folder");
     let path = write_archived(&Disk::default(), &parent, &Arc::new(segment), 1, &|| false).expect("written");
-    let object = InMemory(std::fs::read(path.join("spans.parquet")).expect("there"));
-    std::fs::remove_file(path.join("spans.parquet")).expect("removed");
+    let object = InMemory(std::fs::read(path.join(file)).expect("there"));
+    std::fs::remove_file(path.join(file)).expect("removed");
     Segment::open_archived(&path, Arc::new(object)).expect("opened")
 }
 
@@ -49,6 +58,8 @@ impl ReadObject for InMemory {
     }
 
     fn prefetch(&self, _: &[std::ops::Range<u64>]) {}
+
+    fn forget(&self, _: std::ops::Range<u64>) {}
 
     fn read_at(&self, start: u64, into: &mut [u8]) -> io::Result<()> {
         let bytes = self.0.get(start as usize..start as usize + into.len());
@@ -90,6 +101,56 @@ fn spans_of_a_shop_come_back() {
     assert!(segment.trace(TraceId([9; 16])).expect("intact").is_empty());
 }
 
+/// An object whose bytes come damaged until they are forgotten, in 4 KiB each.
+#[derive(Debug)]
+struct Flipped(InMemory, Mutex<BTreeSet<u64>>);
+
+impl ReadObject for Flipped {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn prefetch(&self, _: &[std::ops::Range<u64>]) {}
+
+    fn read_at(&self, start: u64, into: &mut [u8]) -> io::Result<()> {
+        self.0.read_at(start, into)?;
+        let forgotten = self.1.lock();
+        for (at, byte) in into.iter_mut().enumerate() {
+            let at = start + at as u64;
+            if at % 4096 == 100 && !forgotten.contains(&(at / 4096)) {
+                *byte ^= 4;
+            }
+        }
+        Ok(())
+    }
+
+    fn forget(&self, range: std::ops::Range<u64>) {
+        self.1.lock().extend(range.start / 4096..=range.end / 4096);
+    }
+}
+
+#[test]
+fn what_came_damaged_is_asked_for_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut shop = Shop::new(13);
+    let requests: Vec<_> = (0..4).map(|_| shop.batch(700)).collect();
+    let parent = folder.path().join("archive");
+    std::fs::create_dir_all(&parent).expect("a folder");
+    let segment = Arc::new(write(folder.path(), &requests, 1));
+    let path = write_archived(&Disk::default(), &parent, &segment, 1, &|| false).expect("written");
+    let object = InMemory(std::fs::read(path.join("spans.parquet")).expect("there"));
+    let object = Arc::new(Flipped(object, Mutex::default()));
+    let segment = Segment::open_archived(&path, object.clone()).expect("opened");
+    for (trace, wanted) in traces(&requests).into_iter().step_by(7) {
+        assert_same(segment.trace(trace).expect("whole at the second time"), wanted);
+    }
+    assert!(!object.1.lock().is_empty());
+}
+
 /// The rows of a column of texts.
 fn texts(folder: &Path, requests: &[ExportTraceServiceRequest], column: &str) -> Vec<Option<String>> {
     let mut out = Vec::new();
@@ -118,6 +179,29 @@ fn map_of(array: &dyn Array, row: usize) -> BTreeMap<String, Option<String>> {
     let entries = map.value(row);
     let (keys, values) = (entries.column(0).as_string::<i32>(), entries.column(1).as_string::<i32>());
     keys.iter().zip(values).map(|(key, value)| (key.expect("there").to_owned(), value.map(str::to_owned))).collect()
+}
+
+#[test]
+fn the_policy_that_kept_a_span_is_a_column() {
+    // So few that they are rare attributes, and so many that they are a column of the segment.
+    for every in [500, 2] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut request = Shop::new(14).batch(3000);
+        let spans = &mut request.resource_spans[0].scope_spans[0].spans;
+        let kept = |n: usize| n.is_multiple_of(every);
+        let count = spans.len();
+        for (_, span) in spans.iter_mut().enumerate().filter(|(n, _)| kept(*n)) {
+            span.attributes.push(text(POLICY_ATTRIBUTE, "errors"));
+        }
+        let requests = [request];
+        let found = texts(folder.path(), &requests, "sampling_policy");
+        let of_spans: Vec<Option<&str>> = found[..count].iter().map(Option::as_deref).collect();
+        let wanted: Vec<Option<&str>> = (0..count).map(|n| kept(n).then_some("errors")).collect();
+        assert_eq!(of_spans, wanted);
+        let batches = batches(folder.path(), &requests);
+        let attributes = map_of(batches[0].column_by_name("attributes").expect("there"), 0);
+        assert!(!attributes.contains_key(POLICY_ATTRIBUTE), "it is in one place");
+    }
 }
 
 #[test]

@@ -54,6 +54,10 @@ fn a_service_with_too_many_names_hides_no_other() {
         assert!(found.is_cut && !found.is_damaged);
         assert_eq!(Vec::from_iter(&found.services), names);
         assert!(found.list.len() <= OPERATIONS_MAX, "{}", found.list.len());
+        for (service, names) in [("cart", 3), ("web", 1)] {
+            let of_service = found.list.iter().filter(|operation| operation.service == service).count();
+            assert_eq!(of_service, names, "whoever comes later has its names, too");
+        }
     }
     let aside = Operation { service: "aside".into(), name: "GET /order/1".into(), kind: 2 };
     assert!(listed(&merged).list.contains(&aside), "small services have all of theirs");

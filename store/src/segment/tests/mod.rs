@@ -2,10 +2,12 @@
 
 mod archived;
 mod bodies_back;
+mod body_ends;
 pub(crate) mod colliding;
 mod damage;
 mod figures;
 mod labels_of_fields;
+mod large;
 mod listing;
 mod merging;
 mod odd;

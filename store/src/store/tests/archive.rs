@@ -2,6 +2,10 @@
 
 mod days;
 mod faults;
+mod foreign;
+mod merging;
+mod pins;
+mod weather;
 
 use weir_proto::time::SECOND_NS;
 

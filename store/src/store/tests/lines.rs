@@ -207,7 +207,8 @@ fn answers(snapshot: &Snapshot, tenant: &TenantId) -> Vec<Vec<String>> {
         vec![snapshot.rows(Signal::Logs, tenant).to_string()],
     ];
     for n in 0..7 {
-        let found = snapshot.lines_of_trace(tenant, TraceId([n + 1; 16]), usize::MAX).expect("readable");
+        let found =
+            snapshot.lines_of_trace(tenant, TraceId([n + 1; 16]), None, usize::MAX, &mut |_| true).expect("readable");
         assert!(found.rows.is_sorted_by_key(|record| record.time_ns) && !found.is_damaged);
         let shown = found.rows.into_iter().map(|mut record| {
             record.line.attributes.sort_by(|a, b| a.key.cmp(&b.key));

@@ -13,6 +13,7 @@ use crate::{
     disk::Disk,
     head::SpanRows,
     journal::{Entry, FrameHeader},
+    lane::errors::OpenError,
     options::StoreOptions,
     snapshot::asked::Snapshot,
     upkeep::{housekeeping, merger, open, repair, run, sealer},
@@ -29,7 +30,11 @@ impl StillStore {
     }
 
     pub(super) async fn open_with(options: StoreOptions, disk: Disk, clock: Clock) -> Self {
-        Self { shared: Arc::new(open::open(disk, options, None, clock).await.expect("opens")) }
+        Self::try_open(options, disk, clock).await.expect("opens")
+    }
+
+    pub(super) async fn try_open(options: StoreOptions, disk: Disk, clock: Clock) -> Result<Self, OpenError> {
+        Ok(Self { shared: Arc::new(open::open(disk, options, None, clock).await?) })
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {

@@ -167,11 +167,33 @@ fn conditions_over_spans() {
         (r#"kind.deprecated_string == "SPAN_KIND_SERVER""#, true),
         (r#"Milliseconds(end_time - start_time) == 2500 and Seconds(duration) == 2.5"#, true),
         ("UnixSeconds(start_time) == 1", true),
+        (r#"Bool("true") and Bool(attributes["beta"]) and not Bool(attributes["ratio"]) == false"#, true),
+        (r#"ContainsValue(Keys(attributes), "http.route") and ContainsValue(Values(attributes["user"]), "eva")"#, true),
+        (r#"Keys(name)[0] == "x""#, false),
+        (r#"ParseJSON("{\"a\": {\"b\": [1, \"x\"]}}")["a"]["b"][1] == "x" and ParseJSON("[2]")[0] == 2"#, true),
+        (r#"ParseJSON("{") == nil"#, false),
+        (r#"ExtractPatterns(name, "^(?P<method>[A-Z]+) ")["method"] == "GET""#, true),
+        (r#"ExtractPatterns("x", "^(?P<method>[A-Z]+) ")["method"] == nil"#, true),
+        (
+            r#"ToSnakeCase("HTTPResponseCode") == "http_response_code" and ConvertCase("aB.c", "snake") == "a_b_c""#,
+            true,
+        ),
+        (r#"ToCamelCase("http.response_code") == "HttpResponseCode""#, true),
+        ("Log(1) == 0 and Log(attributes[\"size\"]) > 6.9 and Log(attributes[\"size\"]) < 7", true),
+        ("Log(0) < 1", false),
+        // 2026-02-28T23:59:58.5Z, a Saturday.
+        ("Year(Unix(1772323198)) == 2026 and Month(Unix(1772323198)) == 2 and Day(Unix(1772323198)) == 28", true),
+        ("Hour(Unix(1772323198)) == 23 and Minute(Unix(1772323198)) == 59 and Second(Unix(1772323198)) == 58", true),
+        ("Weekday(Unix(1772323198)) == 6 and Nanosecond(Unix(1, 5)) == 5 and Unix(1, 5) == 1000000005", true),
+        (r#"TruncateTime(Unix(1772323198), Duration("1h")) == Unix(1772319600)"#, true),
+        ("Year(start_time) == 1970 and Day(name) != 1", false),
     ];
     for (text, expected) in cases {
         assert_eq!(holds(&[text], &[]), Ok(expected), "{text}");
     }
     assert_eq!(holds(&["false", "true"], &[]), Ok(true), "one of several is enough");
+    let all = holds(&["nam == 1", "true", "kin == 2"], &["tim == 1"]).expect_err("three are wrong");
+    assert_eq!(all.matches("condition `").count(), 3, "{all}");
 }
 
 #[test]
@@ -196,7 +218,7 @@ fn says_what_is_no_condition() {
         ("name", "compare it with something"),
         ("name ==", "ends where more is expected"),
         ("name == \"a", "a string is not closed"),
-        ("name = \"a\"", "`=` is not expected here, at character 6"),
+        ("name = \"a\"", "`=` is not expected here; write `==`, at character 6"),
         ("true and nam == \"a\"", "unknown path nam; did you mean name?, at character 10"),
         ("attributes.x == 1", "unknown path attributes.x"),
         ("name[\"x\"] == 1", "name has no keys"),
@@ -209,11 +231,20 @@ fn says_what_is_no_condition() {
         ("true true", "`true` is not expected here"),
         ("(name == \"a\") == 1", "a condition stands where a value is expected"),
         ("Lenn(name) > 1", "unknown function Lenn; did you mean Len?"),
-        ("ParseJSON(name) == 1", "unknown function ParseJSON. Known here: IsMatch, HasPrefix"),
+        ("ParseXML(name) == 1", "unknown function ParseXML. Known here: IsMatch, HasPrefix"),
+        ("ExtractPatterns(name, \"a\") == 1", "needs a group with a name"),
+        ("name == \"a\" && true", "`&` means nothing here; write `and`, at character 13"),
+        ("!(true)", "write `not`"),
+        ("name == 'a'", "a text stands in double quotes"),
+        ("true AND true", "`AND` is not expected here; write `and`"),
+        ("name in [\"a\"]", "write ContainsValue"),
+        ("resource[\"x\"] == 1", "did you mean resource.attributes[\"key\"]?"),
+        ("span.attributes.x == 1", "did you mean span.attributes[\"x\"]?"),
+        ("Len(events) > 0", "conditions about events stand under spanevent"),
         ("HasPrefix(name)", "HasPrefix: the argument prefix is missing, at character 1"),
         ("Len(name, 1) == 1", "Len takes 1 arguments at the most"),
         ("HasPrefix(prefix=name)", "the argument value is expected here, not prefix"),
-        ("ConvertCase(name, \"snake\") == name", "ConvertCase to snake is not there yet"),
+        ("ConvertCase(name, \"kebab\") == name", "there is no case kebab"),
         ("IsMatch(name, name)", "the pattern is a string in double quotes"),
         ("Len(name)", "compare it with something"),
         ("attributes[\"a\"][b] == 1", "a position, is expected"),

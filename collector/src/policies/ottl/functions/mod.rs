@@ -2,10 +2,12 @@
 //!
 //! Source: <https://github.com/open-telemetry/opentelemetry-collector-contrib/blob/main/pkg/ottl/ottlfuncs/README.md>
 
+mod calendar;
 mod convert;
 mod ids;
 mod kinds;
 mod lists;
+mod maps;
 mod texts;
 mod times;
 
@@ -69,13 +71,21 @@ static FUNCTIONS: &[Function] = &[
     row("Len", &["target"], lists::len),
     row("Split", &["target", "delimiter"], lists::split),
     row("Concat", &["values", "delimiter"], lists::concat),
+    row("Keys", &["target"], maps::keys),
+    row("Values", &["target"], maps::values),
+    row("ParseJSON", &["target"], maps::parse_json),
+    Function { check: maps::check_groups, ..row("ExtractPatterns", &["target", "pattern"], maps::extract_patterns) },
+    row("Log", &["value"], maps::log),
     row("Int", &["value"], convert::int),
     row("Double", &["value"], convert::double),
-    row("Bool", &["value"], convert::bool),
+    // It may stand alone: what it makes is a condition.
+    test("Bool", &["value"], convert::bool),
     row("String", &["value"], convert::string),
     row("Substring", &["target", "start", "length"], texts::substring),
     row("ToLowerCase", &["target"], texts::to_lower_case),
     row("ToUpperCase", &["target"], texts::to_upper_case),
+    row("ToCamelCase", &["target"], texts::to_camel_case),
+    row("ToSnakeCase", &["target"], texts::to_snake_case),
     Function { check: texts::check_case, ..row("ConvertCase", &["target", "toCase"], texts::convert_case) },
     Function { required: 1, ..row("Trim", &["target", "replacement"], texts::trim) },
     row("TrimPrefix", &["target", "prefix"], texts::trim_prefix),
@@ -95,6 +105,16 @@ static FUNCTIONS: &[Function] = &[
     row("UnixMicro", &["time"], times::microseconds),
     row("UnixMilli", &["time"], times::milliseconds),
     row("UnixSeconds", &["time"], times::unix_seconds),
+    Function { required: 1, ..row("Unix", &["seconds", "nanoseconds"], calendar::unix) },
+    row("TruncateTime", &["time", "duration"], calendar::truncate_time),
+    row("Nanosecond", &["time"], calendar::nanosecond),
+    row("Second", &["time"], calendar::second),
+    row("Minute", &["time"], calendar::minute),
+    row("Hour", &["time"], calendar::hour),
+    row("Weekday", &["time"], calendar::weekday),
+    row("Day", &["time"], calendar::day),
+    row("Month", &["time"], calendar::month),
+    row("Year", &["time"], calendar::year),
 ];
 
 /// The function of this name.

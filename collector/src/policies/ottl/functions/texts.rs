@@ -60,6 +60,16 @@ pub(super) fn to_upper_case<'v>([target, ..]: Arguments<'v>, _: &'v Call) -> Val
     in_case(target, "upper")
 }
 
+/// `http.response_code` is `HttpResponseCode`.
+pub(super) fn to_camel_case<'v>([target, ..]: Arguments<'v>, _: &'v Call) -> Value<'v> {
+    in_case(target, "camel")
+}
+
+/// `HTTPResponseCode` is `http_response_code`.
+pub(super) fn to_snake_case<'v>([target, ..]: Arguments<'v>, _: &'v Call) -> Value<'v> {
+    in_case(target, "snake")
+}
+
 pub(super) fn convert_case<'v>([target, case, _]: Arguments<'v>, _: &'v Call) -> Value<'v> {
     match case {
         Value::Text(case) => in_case(target, &String::from_utf8_lossy(&case)),
@@ -69,8 +79,8 @@ pub(super) fn convert_case<'v>([target, case, _]: Arguments<'v>, _: &'v Call) ->
 
 pub(super) fn check_case(arguments: &[Operand]) -> Result<(), String> {
     match arguments.get(1) {
-        Some(Operand::Text(case)) if !["lower", "upper"].contains(&&**case) => {
-            Err(format!("ConvertCase to {case} is not there yet; lower and upper are"))
+        Some(Operand::Text(case)) if !["lower", "upper", "snake", "camel"].contains(&&**case) => {
+            Err(format!("there is no case {case}; lower, upper, snake and camel are"))
         }
         _ => Ok(()),
     }
@@ -82,8 +92,37 @@ fn in_case<'v>(target: Value<'v>, case: &str) -> Value<'v> {
     match case {
         "lower" => Value::Text(text.to_lowercase().into_bytes().into()),
         "upper" => Value::Text(text.to_uppercase().into_bytes().into()),
+        "snake" => Value::Text(words(&text).join("_").into_bytes().into()),
+        "camel" => {
+            let capital = |word: String| {
+                let mut letters = word.chars();
+                letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect::<String>()
+            };
+            Value::Text(words(&text).into_iter().map(capital).collect::<String>().into_bytes().into())
+        }
         _ => Value::Fault,
     }
+}
+
+/// The words of a name, in lower case: cut at signs, before capitals, and before the last one of several.
+fn words(text: &str) -> Vec<String> {
+    let letters: Vec<char> = text.chars().collect();
+    let mut words = vec![String::new()];
+    for (at, letter) in letters.iter().enumerate() {
+        if !letter.is_alphanumeric() {
+            words.push(String::new());
+            continue;
+        }
+        let after_small = at > 0 && (letters[at - 1].is_lowercase() || letters[at - 1].is_numeric());
+        let before_small =
+            at > 0 && letters[at - 1].is_uppercase() && letters.get(at + 1).is_some_and(|next| next.is_lowercase());
+        if letter.is_uppercase() && (after_small || before_small) {
+            words.push(String::new());
+        }
+        words.last_mut().expect("never empty").extend(letter.to_lowercase());
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 fn of_two<'v>(one: Value<'_>, other: Value<'_>, make: impl FnOnce(&[u8], &[u8]) -> Value<'v>) -> Value<'v> {

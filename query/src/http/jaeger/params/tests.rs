@@ -83,7 +83,8 @@ fn looking_back_ends_now() {
 #[test]
 fn limits_are_bounded() {
     assert_eq!(filter(&[("limit", "4000000000")]).1, 1500);
-    for limit in ["0", "-1", "many", "1.5"] {
+    assert_eq!(filter(&[("limit", "0")]).1, 100, "as in Jaeger");
+    for limit in ["-1", "many", "1.5"] {
         assert!(refused(&[("service", "a"), ("limit", limit)]).contains("limit"), "{limit}");
     }
 }

@@ -47,6 +47,28 @@ async fn texts_beside_numbers_are_numbers_or_null() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn values_in_another_spelling_are_told() {
+    let filled = filled(400).await;
+    let context = session(filled.store.snapshot());
+    for (condition, said) in [
+        ("kind = 'SERVER'", "no kind is written 'SERVER' here: write 'server'"),
+        ("s.kind <> 'SPAN_KIND_CLIENT'", "no kind is written 'SPAN_KIND_CLIENT' here: write 'client'"),
+        ("'ERROR' = status_code", "no status_code is written 'ERROR' here: write 'error'"),
+        ("status_code IN ('ok', 'Error')", "no status_code is written 'Error' here: write 'error'"),
+        ("trace_id = '4BF92F3577B34DA6A3CE929D0E0E4736'", "write '4bf92f3577b34da6a3ce929d0e0e4736'"),
+        ("parent_span_id = ''", "no parent_span_id is written '' here: write parent_span_id IS NULL, or IS NOT NULL"),
+        ("CASE kind WHEN 'Server' THEN true END", "no kind is written 'Server' here: write 'server'"),
+    ] {
+        let error = error(&context, &format!("SELECT name FROM spans s WHERE {condition}")).await;
+        assert!(error.contains(said), "{condition}: {error}");
+    }
+    // Only where nothing else can be meant.
+    for condition in ["kind = 'any'", "k = 'SERVER'", "service = 'SERVER'", "upper(kind) = 'SERVER'"] {
+        lines(&context, &format!("SELECT 1 FROM (SELECT *, upper(kind) AS k FROM spans) WHERE {condition}")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn conditions_with_numbers_reach_the_scan() {
     let filled = filled(SPANS).await;
     let context = session(filled.store.snapshot());

@@ -1,6 +1,7 @@
 //! Stands between a client and a real S3 server, and does to requests and answers what networks and busy servers do.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{
         Arc,
@@ -16,30 +17,34 @@ use tokio::{
 
 /// How often what goes wrong, in thousandths of all requests.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Weather {
+pub(crate) struct Weather {
     /// 503 SlowDown, nothing done.
-    pub(super) unavailable: u64,
+    pub(crate) unavailable: u64,
     /// 409 at a write, nothing done.
-    pub(super) conflict: u64,
+    pub(crate) conflict: u64,
     /// The server does it, and nobody hears of it.
-    pub(super) lost_reply: u64,
+    pub(crate) lost_reply: u64,
     /// Half of the answer comes.
-    pub(super) truncated: u64,
+    pub(crate) truncated: u64,
     /// Half of the answer comes, and then nothing any more.
-    pub(super) hanging: u64,
+    pub(crate) hanging: u64,
     /// A bit of an answer's body is another.
-    pub(super) flipped_down: u64,
+    pub(crate) flipped_down: u64,
     /// A bit of a request's body is another.
-    pub(super) flipped_up: u64,
+    pub(crate) flipped_up: u64,
+    /// Listings are what they were when the weather became so: what was written since is not in them.
+    pub(crate) old_listings: bool,
+    /// A second that so many bytes of an answer take; 0 is no time.
+    pub(crate) bytes_per_s: usize,
     /// 403.
-    pub(super) denied: u64,
+    pub(crate) denied: u64,
     /// Connections end as soon as they stand.
-    pub(super) away: bool,
+    pub(crate) away: bool,
 }
 
 /// A proxy that runs until it is dropped.
-pub(super) struct Proxy {
-    pub(super) address: SocketAddr,
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -47,16 +52,19 @@ pub(super) struct Proxy {
 struct Shared {
     server: SocketAddr,
     weather: Mutex<Weather>,
+    /// Answers to requests for listings, by their first line.
+    listings: Mutex<BTreeMap<String, Vec<u8>>>,
     draws: AtomicU64,
     requests: AtomicU64,
 }
 
 impl Proxy {
-    pub(super) async fn start(server: SocketAddr) -> Self {
+    pub(crate) async fn start(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let address = listener.local_addr().expect("bound");
         let (draws, requests) = (AtomicU64::new(0), AtomicU64::new(0));
-        let shared = Arc::new(Shared { server, weather: Mutex::default(), draws, requests });
+        let (weather, listings) = Default::default();
+        let shared = Arc::new(Shared { server, weather, listings, draws, requests });
         let of_task = shared.clone();
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -67,11 +75,11 @@ impl Proxy {
         Self { address, shared, task }
     }
 
-    pub(super) fn weather(&self, weather: Weather) {
+    pub(crate) fn weather(&self, weather: Weather) {
         *self.shared.weather.lock() = weather;
     }
 
-    pub(super) fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         self.shared.requests.load(Ordering::Relaxed)
     }
 }
@@ -120,7 +128,7 @@ impl Shared {
             let at = self.draw(body.len() as u64) as usize;
             body[at] ^= 4;
         }
-        let mut answer = ask(self.server, &head, &body).await?;
+        let mut answer = self.answer(&head, &body, &weather).await?;
         if self.happens(weather.lost_reply) {
             return Ok(());
         }
@@ -133,12 +141,39 @@ impl Shared {
         if body_bytes > 0 && (hangs || self.happens(weather.truncated)) {
             answer.truncate(body_at + (body_bytes / 2) as usize);
         }
-        client.write_all(&answer).await?;
+        match weather.bytes_per_s {
+            0 => client.write_all(&answer).await?,
+            bytes => {
+                // In steps of a twentieth.
+                for part in answer.chunks((bytes / 20).max(1)) {
+                    client.write_all(part).await?;
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                }
+            }
+        }
         if hangs {
             // Until the client has had enough.
             while client.read(&mut [0; 64]).await? > 0 {}
         }
         Ok(())
+    }
+}
+
+impl Shared {
+    /// The server's answer, or to a question for a listing the one that it gave before.
+    async fn answer(&self, head: &str, body: &[u8], weather: &Weather) -> std::io::Result<Vec<u8>> {
+        let first = head.lines().next().unwrap_or_default();
+        if !first.contains("list-type=2") {
+            return ask(self.server, head, body).await;
+        }
+        if weather.old_listings
+            && let Some(before) = self.listings.lock().get(first).cloned()
+        {
+            return Ok(before);
+        }
+        let answer = ask(self.server, head, body).await?;
+        self.listings.lock().insert(first.to_owned(), answer.clone());
+        Ok(answer)
     }
 }
 

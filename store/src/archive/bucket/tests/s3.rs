@@ -13,8 +13,8 @@ use super::{
 };
 
 /// A server that ends with the test.
-struct Server {
-    address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     process: Option<Child>,
     _folder: tempfile::TempDir,
 }
@@ -35,7 +35,8 @@ fn program() -> Option<PathBuf> {
     installed.or_else(|| std::env::var_os("WEIR_VERSITYGW").map(PathBuf::from))
 }
 
-async fn server() -> Option<Server> {
+/// Starts one, with an empty bucket `weir`; `None`, said, where there is none.
+pub(crate) async fn server() -> Option<Server> {
     let folder = tempfile::tempdir().expect("temp folder");
     if let Ok(address) = std::env::var("WEIR_TEST_S3") {
         let address = address.parse().expect("WEIR_TEST_S3 is an address and a port");

@@ -126,6 +126,40 @@ async fn another_archive_than_the_one_that_has_the_segments_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_is_not_mounted_any_more_is_no_archive() {
+    let (folder, bucket) = (temp_folder(), temp_folder());
+    let root = bucket.path().join("mounted");
+    std::fs::create_dir(&root).expect("made");
+    let options = StoreOptions { size_bytes_max: Some(0), ..archived(folder.path(), &root) };
+    let store = StillStore::open_with(options, Disk::default(), clock()).await;
+    let mut sent = segments(&store, 0..10).await;
+    store.archive().await.expect("archived");
+    sent.extend(segments(&store, 10..20).await);
+    // From one moment to the next there is an empty folder.
+    let away = bucket.path().join("away");
+    std::fs::rename(&root, &away).expect("unmounted");
+    std::fs::create_dir(&root).expect("made");
+    let archive = store.the_archive();
+    archive.forget_claim();
+    let refused = store.archive().await.expect_err("it is not there");
+    assert!(refused.contains("leads to another archive"), "{refused}");
+    assert!(archive.taken().is_some());
+    let written = files_below(&root);
+    assert!(written.is_empty(), "{written:?}");
+    store.apply_retention().await;
+    assert_eq!((store.segments(), store.archived_segments()), (2, 1), "what is not there stays here");
+    drop(archive);
+    store.close().await;
+    std::fs::remove_dir_all(&root).expect("removed");
+    std::fs::rename(&away, &root).expect("mounted again");
+    let store = StillStore::open_with(archived(folder.path(), &root), Disk::default(), clock()).await;
+    store.archive().await.expect("archived");
+    assert_eq!(store.table_rows().await, 20);
+    store.shows_all(&tenant("default"), &sent);
+    store.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_under_way_is_no_finding() {
     let (folder, bucket) = (temp_folder(), temp_folder());
     let store = open_archived(folder.path(), bucket.path()).await;

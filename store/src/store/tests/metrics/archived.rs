@@ -187,3 +187,42 @@ async fn samples_come_back_without_their_manifests() {
     assert_eq!((store.shown(&tenant, &[]), store.tally(&tenant)), (all, tally));
     store.leave().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn small_neighbours_of_samples_become_one_in_the_archive() {
+    let (folder, bucket, beside) = (temp_folder(), temp_folder(), temp_folder());
+    let tenant = tenant("default");
+    let mut options = StoreOptions { size_bytes_max: Some(0), ..archived(folder.path(), bucket.path()) };
+    let of_archive = options.archive.as_mut().expect("there is one");
+    of_archive.segment_bytes_min = u64::MAX / 8;
+    of_archive.segment_age_max = std::time::Duration::ZERO;
+    let store = StillMetrics::open(options).await;
+    let never = StillMetrics::open(super::super::options(beside.path())).await;
+    for file in 0..5 {
+        let samples: Vec<Told<'_>> =
+            (0..20).map(|step| ("__name__=a,job=x", file * 100_000 + step * 1000, 0.5)).collect();
+        for each in [&store, &never] {
+            each.append(&tenant, &samples).await;
+            each.append(&tenant, &[("__name__=b", file * 100_000, 1.0)]).await;
+            each.roll().await;
+            assert!(each.seal().await);
+        }
+        store.archive().await;
+        store.store.apply_retention().await;
+        store.archive().await;
+        assert_eq!(store.shown(&tenant, &[]), never.shown(&tenant, &[]), "file {file}");
+    }
+    assert!(store.elsewhere(&tenant) < 4, "{} segments", store.elsewhere(&tenant));
+    let archive = store.shared().archive.clone().expect("there is one");
+    let table = archive.open_table(Signal::Metrics, tenant.clone()).await.expect("opens");
+    let told: u64 = table.files().values().map(|file| file.rows().expect("told")).sum();
+    assert_eq!((table.files().len(), told), (store.elsewhere(&tenant), 5 * 21));
+    drop((table, archive));
+    let tally = store.tally(&tenant);
+    store.leave().await;
+    never.close().await;
+    let anew = temp_folder();
+    let store = StillMetrics::open(archived(anew.path(), bucket.path())).await;
+    assert_eq!(store.tally(&tenant), tally);
+    store.leave().await;
+}

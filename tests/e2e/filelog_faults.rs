@@ -1,0 +1,38 @@
+//! Files are tailed while the power fails: each line is there once.
+
+use weir_benches::{query::Query, rng::Rng};
+
+use crate::{
+    disk_image::DiskImage,
+    filelog::{Writer, each_is_there_once, lines_come},
+    fixture::{SMALL, Weir},
+    rounds::power_off,
+};
+
+/// Power cuts while lines are written and files rotated.
+const ROUNDS: u64 = 20;
+
+#[tokio::test]
+async fn each_line_once_through_power_cuts_and_rotation() {
+    let mut weir = Weir::new(95, SMALL);
+    let Some(disk) = DiskImage::new(weir.folder(), 512) else { return };
+    weir.options.data = disk.path().join("data");
+    let mut writer = Writer::new(&mut weir);
+    let mut rng = Rng::new(95);
+    writer.write(10);
+    let mut server = weir.start().await;
+    lines_come(&Query::new(server.query), 10).await;
+    for _ in 0..ROUNDS {
+        for _ in 0..3 + rng.below(5) {
+            writer.go_on(&mut rng);
+            tokio::task::yield_now().await;
+        }
+        lines_come(&Query::new(server.query), rng.below(writer.written)).await;
+        power_off(&weir, server, &disk).await;
+        disk.boot();
+        writer.write(1 + rng.below(100));
+        server = weir.start().await;
+    }
+    each_is_there_once(&Query::new(server.query), writer.written, || weir.options.log()).await;
+    server.kill().await.expect("killed");
+}
