@@ -22,9 +22,12 @@ use weir_store::{
     Batch, RejectReason, Rejection, TracesBatch, head::BatchSummaries, journal::Checksummed, sampling::Sampling,
 };
 
-use crate::processors::{
-    Processing,
-    probabilistic_sampler::{Fate, HeadSampler},
+use crate::{
+    processors::{
+        Processing,
+        probabilistic_sampler::{Fate, HeadSampler},
+    },
+    samples::AcceptWindow,
 };
 
 /// What makes an item acceptable, and what is done with it.
@@ -126,7 +129,7 @@ pub fn admit(
     let sampling = marking.map(|tail| tail as &dyn Sampling);
     let check_payload = |payload: &[u8]| check_payload(payload, now_ns, rules, sampling);
     let (payload, judged) = with_usable(Signal::Traces, payload, rules, check_payload)?;
-    let (judged, partial) = judged.within_bounds(Signal::Traces)?;
+    let (judged, partial) = judged.within_bounds(Signal::Traces, rules)?;
     let Judged { items, rejected, summaries, .. } = judged;
     let is_unchanged = payload.as_ptr() == arrived.as_ptr() && payload.len() == arrived.len();
     let batch = TracesBatch {
@@ -281,11 +284,16 @@ impl<S> Judged<S> {
     }
 
     /// Itself, and what the sender is told; unless hardly anything of it is usable.
-    fn within_bounds(self, signal: Signal) -> Result<(Self, Option<PartialSuccess>), AdmissionError> {
+    fn within_bounds(
+        self,
+        signal: Signal,
+        rules: &AdmissionRules,
+    ) -> Result<(Self, Option<PartialSuccess>), AdmissionError> {
         if self.rejected_count > REJECTED_MAX {
             return Err(AdmissionError::TooManyRejected { signal });
         }
-        let partial = partial_success(signal, &self.rejected);
+        let window = AcceptWindow { past: rules.accept_past, future: rules.accept_future };
+        let partial = partial_success(signal, &self.rejected, window);
         Ok((self, partial))
     }
 }
@@ -370,7 +378,7 @@ fn fault(scanned: &ScannedSpan<'_>, window: TimeWindow) -> Option<RejectReason> 
     window.fault(span.start_ns)
 }
 
-fn partial_success(signal: Signal, rejected: &[Rejection]) -> Option<PartialSuccess> {
+fn partial_success(signal: Signal, rejected: &[Rejection], window: AcceptWindow) -> Option<PartialSuccess> {
     if rejected.is_empty() {
         return None;
     }
@@ -381,6 +389,9 @@ fn partial_success(signal: Signal, rejected: &[Rejection]) -> Option<PartialSucc
         if count > 0 {
             let separator = if reasons.is_empty() { "" } else { "," };
             let _ = write!(message, "{separator} {} {count}", reason.name());
+            if let Some(words) = window.in_words(reason) {
+                let _ = write!(message, " ({words})");
+            }
             reasons.push((reason, count));
         }
     }

@@ -67,7 +67,8 @@ async fn lines_are_found_wherever_they_lie() {
     let answer: Value = serde_json::from_slice(&answer).expect("JSON");
     assert_eq!(status, 200);
     assert_eq!(answer["partialSuccess"]["rejectedLogRecords"], "1", "{answer}");
-    assert_eq!(answer["partialSuccess"]["errorMessage"], "rejected log records: too_old 1");
+    let words = "rejected log records: too_old 1 (older than storage.accept.past, 7d)";
+    assert_eq!(answer["partialSuccess"]["errorMessage"], words);
     let span = json!({"traceId": TRACE, "spanId": SPAN, "name": "GET /", "kind": 2,
         "startTimeUnixNano": at(now_ns - 10), "endTimeUnixNano": at(now_ns)});
     let spans = json!({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]});

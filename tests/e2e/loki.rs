@@ -64,7 +64,8 @@ async fn pushed_lines_are_found_wherever_they_lie() {
     let partly = json!({"streams": [{"stream": {"app": "late"}, "values": [
         [old, "too old"], ["1700000000", "in seconds"], [now_ns.to_string(), "kept"]]}]});
     let (status, answer) = post_to(PUSH, server.query, JSON, partly.to_string().into()).await;
-    let words = "rejected log records: too_old 2 (times are nanoseconds since 1970); the other one is kept\n";
+    let words = "rejected log records: too_old 2 (older than storage.accept.past, 7d); times are nanoseconds since 1970; \
+                 the other one is kept\n";
     assert_eq!((status.as_u16(), std::str::from_utf8(&answer).expect("text")), (400, words));
     let ready =
         raw(server.query, b"GET /ready HTTP/1.1\r\nhost: w\r\nconnection: close\r\n\r\n", Duration::from_secs(5)).await;

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use weir_benches::{
     query::Query,
     series::{node::Node, written},
@@ -157,4 +157,51 @@ async fn nothing_unsealed(address: SocketAddr) {
         metrics.get("weir_head_samples").is_some_and(|samples| *samples == 0.0)
     });
     sealed.await.expect("sealed");
+}
+
+/// Two scopes count the same, over OTLP: what is stored, what is said and what the ledger has are one, also after a kill.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_scopes_of_one_counter_are_one_series() {
+    let weir = Weir::new(1, NEVER_SEAL);
+    let mut server = weir.start().await;
+    let now_ns = Clock::system().now_ns();
+    let (start, time) = (now_ns - 2_000_000_000, now_ns - 1_000_000_000);
+    let request = |name: &str, temporality: u32| {
+        let scope = |scope: &str, value: u32| {
+            let point =
+                json!({"startTimeUnixNano": start.to_string(), "timeUnixNano": time.to_string(), "asInt": value});
+            let sum = json!({"dataPoints": [point], "aggregationTemporality": temporality, "isMonotonic": true});
+            json!({"scope": {"name": scope}, "metrics": [{"name": name, "sum": sum}]})
+        };
+        json!({"resourceMetrics": [{"scopeMetrics": [scope("one", 2), scope("two", 5)]}]}).to_string()
+    };
+    let as_json = [("content-type", "application/json")];
+    for round in 0..3 {
+        for (name, temporality) in [("added", 1), ("both", 2)] {
+            let (status, answer) =
+                post_to("/v1/metrics", server.http, &as_json, request(name, temporality).into()).await;
+            let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+            assert_eq!(status, 200);
+            let words = answer["partialSuccess"]["errorMessage"].as_str().unwrap_or_default();
+            let is_said = words.contains("scopes \"one\" and \"two\"") && words.contains("promote_scope_metadata");
+            // The first of two counts; later on neither of them is new, and the other one is against what is stored.
+            let is_right = match (name, round) {
+                ("added", _) => words.is_empty(),
+                (_, 0) => is_said && answer["partialSuccess"]["rejectedDataPoints"] == "1",
+                _ => words.contains("another value of its series is stored"),
+            };
+            assert!(is_right, "{name}, round {round}: {answer}");
+        }
+        for (name, expected) in [("added_total", "7"), ("both_total", "2")] {
+            let path = format!("/api/v1/query?query={name}&time={}", now_ns / 1_000_000_000);
+            let answer: Value = serde_json::from_str(&body(server.query, &path).await).expect("JSON");
+            assert_eq!(answer["data"]["result"][0]["value"][1], expected, "{answer}");
+        }
+        let (_, ledger) = Query::new(server.query).json("/api/v1/ledger").await.expect("an answer");
+        let tally = &ledger["metrics"]["default"];
+        assert_eq!((&tally["accepted"], &tally["kept"]), (&json!(2), &json!(2)), "{ledger}");
+        assert_eq!(tally["rejected"], json!({"conflict": round + 1}), "{ledger}");
+        server.kill().await.expect("killed");
+        server = weir.start().await;
+    }
 }

@@ -28,7 +28,7 @@ pub fn admit_lines(
     let arrived = Checksummed::of(payload.clone());
     let check_payload = |payload: &[u8]| check_payload(payload, now_ns, rules);
     let (payload, judged) = with_usable(Signal::Logs, payload, rules, check_payload)?;
-    let (judged, partial) = judged.within_bounds(Signal::Logs)?;
+    let (judged, partial) = judged.within_bounds(Signal::Logs, rules)?;
     let is_unchanged = payload.as_ptr() == arrived.as_ptr() && payload.len() == arrived.len();
     let batch = LogsBatch {
         tenant,
@@ -139,7 +139,8 @@ mod tests {
             at(NOW_NS),
         ];
         let partial = admitted(lines.clone()).partial.expect("some are rejected");
-        let message = "rejected log records: too_large 1, too_old 2, too_new 1";
+        let message = "rejected log records: too_large 1, too_old 2 (older than storage.accept.past, 1h), too_new 1 \
+                       (further ahead than storage.accept.future, 1m)";
         assert_eq!(partial.message, message);
         let expected = [
             (1, RejectReason::TooOld),

@@ -105,8 +105,8 @@ fn each_fault_rejects_its_span_alone() {
     let spans = rows.into_iter().map(|(_, span, _)| span).collect();
     let partial = admitted(request(spans), &RULES).expect("well formed").partial.expect("some were rejected");
     assert_eq!(partial.rejected, 14);
-    let sentence =
-        "rejected spans: too_deep 1, too_large 1, invalid_trace_id 3, invalid_span_id 2, too_old 6, too_new 1";
+    let sentence = "rejected spans: too_deep 1, too_large 1, invalid_trace_id 3, invalid_span_id 2, too_old 6 \
+         (older than storage.accept.past, 1h), too_new 1 (further ahead than storage.accept.future, 1m)";
     assert_eq!(partial.message, sentence);
 }
 

@@ -1,4 +1,7 @@
 //! Sums of what counts since the point before: the state behind `delta: cumulative`.
+//!
+//! The stored series is the state: its last sample is the total. Where stretches of time were left out, or more than one sender or scope
+//! counts, a note beside the samples says what was counted (docs/decisions/0128-late-deltas.md).
 
 #![allow(clippy::mutable_key_type, reason = "what a series is equal to and hashed by never changes")]
 
@@ -9,7 +12,10 @@ use parking_lot::Mutex;
 use weir_proto::metrics::{Histogram, Sample, SampleValue};
 use weir_store::SeriesRef;
 
-use super::native;
+use super::{
+    native,
+    stretches::{Standing, Stretch, Stretches},
+};
 
 /// A series that nothing was added to for this long may be forgotten when there are too many.
 const FORGOTTEN_AFTER_NS: u64 = 3_600_000_000_000;
@@ -26,30 +32,50 @@ struct Sum {
     total: Total,
     /// Since when, Unix ms.
     since_ms: i64,
-    /// The last point's; 0 for one of an earlier run.
-    start_ns: u64,
-    time_ns: u64,
+    /// The time of its last sample, Unix ms.
+    written_ms: i64,
+    stretches: Stretches,
+    /// Whether a note of the stretches stands.
+    is_noted: bool,
 }
 
 /// What became of a point's part.
 #[derive(Debug, PartialEq)]
 pub(super) enum Added {
-    /// The total with it, and since when.
-    Sum(Total, i64),
+    /// The total with it.
+    Sum(Counted),
     /// It is in the total already.
     Repeated,
-    /// Something later is in the total.
+    /// It comes late, and some of it may be in the total.
     Late,
     /// No more series are known.
     Full,
+}
+
+/// A new total.
+#[derive(Debug, PartialEq)]
+pub(super) struct Counted {
+    pub(super) total: Total,
+    /// Since when, Unix ms.
+    pub(super) since_ms: i64,
+    /// Where its sample belongs, Unix ms.
+    pub(super) time_ms: i64,
+    /// What the series' note has to be from now on, if it changes: no bytes where it is plain again.
+    pub(super) note: Option<Vec<u8>>,
 }
 
 /// What a request changed, so that it can be taken back.
 #[derive(Debug, Default)]
 pub(super) struct Undo(Vec<(SeriesRef, Option<Sum>, Sum)>);
 
-/// A series' last sample in the store.
-pub(super) type LastSample<'l> = &'l dyn Fn(&SeriesRef) -> Option<Sample>;
+/// What the store knows of a series.
+pub(super) trait Known {
+    /// Its last sample.
+    fn last(&self, series: &SeriesRef) -> Option<Sample>;
+
+    /// The note of its stretches.
+    fn stretches(&self, series: &SeriesRef) -> Option<Stretches>;
+}
 
 /// The sums of all series that deltas arrive for.
 #[derive(Debug)]
@@ -63,49 +89,60 @@ impl Deltas {
         Self { sums: Mutex::default(), series_max }
     }
 
-    /// Adds what was counted from `start_ns` to `time_ns`. A series that is not known goes on from its last sample in the store.
+    /// Adds what a stretch of time counted. A series that is not known goes on from its last sample in the store. `at_hand_ms`: the time of
+    /// its sample that is still in the request, and can be replaced.
     pub(super) fn add(
         &self,
         series: &SeriesRef,
-        (start_ns, time_ns): (u64, u64),
-        more: Total,
-        last: LastSample<'_>,
+        (stretch, more): (Stretch, Total),
+        at_hand_ms: Option<i64>,
+        known: &dyn Known,
         undo: &mut Undo,
     ) -> Added {
         let mut sums = self.sums.lock();
-        let known = sums.get(series).cloned();
-        let before = match known {
+        let mut is_noted = false;
+        let before = match sums.get(series).cloned() {
             Some(sum) => Some(sum),
-            None if sums.len() >= self.series_max && !forget(&mut sums, time_ns) => return Added::Full,
-            None => last(series).map(|Sample { time_ms, start_ms, value }| Sum {
-                total: match value {
-                    SampleValue::Float(value) => Total::Float(value),
-                    SampleValue::Histogram(histogram) => Total::Histogram(histogram),
-                },
-                since_ms: start_ms,
-                start_ns: 0,
-                time_ns: (time_ms.max(0) as u64) * 1_000_000,
-            }),
+            None if sums.len() >= self.series_max && !forget(&mut sums, stretch.end_ns) => return Added::Full,
+            None => {
+                let noted = known.stretches(series);
+                // One of a series that is silent for long stands until it is replaced.
+                is_noted = noted.is_some();
+                known.last(series).map(|last| Sum::of_stored(last, noted))
+            }
         };
-        let start_ms = (if start_ns == 0 { time_ns } else { start_ns } / 1_000_000) as i64;
-        let (mut total, mut since_ms) = (more, start_ms);
+        let end_ms = (stretch.end_ns / 1_000_000) as i64;
+        let start_ms = if stretch.start_ns == 0 { end_ms } else { (stretch.start_ns / 1_000_000) as i64 };
+        let mut now =
+            Sum { total: more, since_ms: start_ms, written_ms: end_ms, stretches: Stretches::default(), is_noted };
         if let Some(before) = &before {
-            // What the store knows is exact to the millisecond.
-            let is_same = time_ns == before.time_ns && (start_ns == before.start_ns || before.start_ns == 0);
-            if is_same || (before.start_ns == 0 && time_ns / 1_000_000 == before.time_ns / 1_000_000) {
-                return Added::Repeated;
+            match before.stretches.standing(stretch) {
+                Standing::New => {}
+                Standing::Repeated => return Added::Repeated,
+                Standing::Overlapping => return Added::Late,
             }
-            if time_ns <= before.time_ns {
-                return Added::Late;
-            }
-            if let Some(sum) = added(&before.total, &total) {
-                (total, since_ms) = (sum, before.since_ms);
+            // What is stored is not written anew: the total with what comes late is the next millisecond's.
+            let is_at_hand = at_hand_ms == Some(before.written_ms);
+            let late_ms = if is_at_hand { before.written_ms } else { before.written_ms.saturating_add(1) };
+            now.written_ms = if end_ms > before.written_ms { end_ms } else { late_ms };
+            now.stretches.clone_from(&before.stretches);
+            now.is_noted = before.is_noted;
+            if let Some(sum) = added(&before.total, &now.total) {
+                (now.total, now.since_ms) = (sum, before.since_ms);
             }
         }
-        let now = Sum { total: total.clone(), since_ms, start_ns, time_ns };
+        now.stretches.add(stretch);
+        let is_plain = now.stretches.is_plain();
+        let note = match (is_plain, now.is_noted) {
+            (true, false) => None,
+            (true, true) => Some(Vec::new()),
+            (false, _) => Some(now.stretches.to_bytes()),
+        };
+        now.is_noted = !is_plain;
+        let counted = Counted { total: now.total.clone(), since_ms: now.since_ms, time_ms: now.written_ms, note };
         undo.0.push((series.clone(), before, now.clone()));
         sums.insert(series.clone(), now);
-        Added::Sum(total, since_ms)
+        Added::Sum(counted)
     }
 
     /// A request was not stored: it may come again, unless something later was added meanwhile.
@@ -119,6 +156,23 @@ impl Deltas {
                 Some(before) => drop(sums.insert(series, before)),
                 None => drop(sums.remove(&series)),
             }
+        }
+    }
+}
+
+impl Sum {
+    /// Of another run.
+    fn of_stored(last: Sample, noted: Option<Stretches>) -> Self {
+        let Sample { time_ms, start_ms, value } = last;
+        Self {
+            total: match value {
+                SampleValue::Float(value) => Total::Float(value),
+                SampleValue::Histogram(histogram) => Total::Histogram(histogram),
+            },
+            since_ms: start_ms,
+            written_ms: time_ms,
+            is_noted: noted.is_some(),
+            stretches: noted.unwrap_or_else(|| Stretches::up_to_ms(time_ms)),
         }
     }
 }
@@ -138,6 +192,6 @@ fn added(total: &Total, more: &Total) -> Option<Total> {
 /// Makes room; false when everything is in use.
 fn forget(sums: &mut HashMap<SeriesRef, Sum, FixedState>, now_ns: u64) -> bool {
     let before = sums.len();
-    sums.retain(|_, sum| now_ns.saturating_sub(sum.time_ns) < FORGOTTEN_AFTER_NS);
+    sums.retain(|_, sum| now_ns.saturating_sub(sum.stretches.newest_ns()) < FORGOTTEN_AFTER_NS);
     sums.len() < before
 }

@@ -6,17 +6,22 @@ mod exemplars;
 mod labels;
 mod naming;
 mod native;
+mod notes;
+mod points;
 mod samples;
+mod stretches;
 mod translate;
 
 use bytes::Bytes;
 pub use config::{DeltaForm, MetricsConfig, TranslationStrategy};
 pub(crate) use translate::Translated;
-use weir_proto::{Signal, TenantId, otlp::Limits};
-use weir_store::AppendError;
+use weir_proto::{Signal, TenantId, metrics::Sample, otlp::Limits};
+use weir_store::{AppendError, MetricsBatch, SeriesRef};
 
 use self::{
-    deltas::Deltas,
+    deltas::{Deltas, Known},
+    notes::DeltaNotes,
+    stretches::Stretches,
     translate::{Context, translate},
 };
 use crate::{
@@ -24,20 +29,40 @@ use crate::{
     samples::SampleDoor,
 };
 
-/// How far back a series' last sample is looked for when a delta arrives for it, in ms: one hour, as long as a sum is remembered.
-const LAST_SAMPLE_MS: i64 = 3_600_000;
+/// How far back a series' last sample is looked for when a delta arrives for it, in ns: one hour, as long as a sum is remembered.
+const REMEMBERED_NS: u64 = 3_600_000_000_000;
 
 /// Takes metrics in.
 pub(crate) struct MetricsIntake {
     config: MetricsConfig,
     door: SampleDoor,
     deltas: Deltas,
+    notes: DeltaNotes,
+}
+
+/// What the store knows of a tenant's series.
+struct Stored<'s> {
+    tenant: &'s TenantId,
+    now_ns: u64,
+    intake: &'s MetricsIntake,
+}
+
+impl Known for Stored<'_> {
+    fn last(&self, series: &SeriesRef) -> Option<Sample> {
+        let from_ms = (self.now_ns.saturating_sub(REMEMBERED_NS) / 1_000_000) as i64;
+        (self.intake.door.last)(self.tenant, series.labels(), from_ms)
+    }
+
+    fn stretches(&self, series: &SeriesRef) -> Option<Stretches> {
+        let MetricsIntake { notes, door, .. } = self.intake;
+        notes.left(self.tenant, series, || (door.notes)(self.tenant))
+    }
 }
 
 impl MetricsIntake {
     pub(crate) fn new(config: MetricsConfig, door: SampleDoor) -> Self {
         let deltas = Deltas::new(config.delta_series_max);
-        Self { config, door, deltas }
+        Self { config, door, deltas, notes: DeltaNotes::default() }
     }
 
     /// A request's samples. What it adds to sums of deltas is taken back when it cannot be appended.
@@ -50,8 +75,7 @@ impl MetricsIntake {
     ) -> Result<Translated, AdmissionError> {
         let now_ms = (now_ns / 1_000_000) as i64;
         let of_tenant = tenant.clone();
-        let last =
-            |series: &weir_store::SeriesRef| (self.door.last)(&of_tenant, series.labels(), now_ms - LAST_SAMPLE_MS);
+        let known = Stored { tenant: &of_tenant, now_ns, intake: self };
         let context = Context {
             tenant,
             received_at_ns: now_ns,
@@ -60,24 +84,34 @@ impl MetricsIntake {
             config: &self.config,
             series: &*self.door.series,
             deltas: &self.deltas,
-            last: &last,
+            notes: &self.notes,
+            known: &known,
         };
         let (_, translated) = with_canonical(Signal::Metrics, payload, |payload| translate(payload, &context))?;
         Ok(translated)
     }
 
     /// Appends what was translated: how many points were taken, and what is said of the others.
-    pub(crate) async fn append(&self, translated: Translated) -> Result<(u64, Option<PartialSuccess>), AppendError> {
-        let Translated { batch, partial, accepted, undo } = translated;
+    pub(crate) async fn append(
+        &self,
+        mut translated: Translated,
+    ) -> Result<(u64, Option<PartialSuccess>), AppendError> {
+        let batch = std::mem::replace(&mut translated.batch, MetricsBatch::new(TenantId::default(), 0));
         let is_empty = batch.floats.is_empty()
             && batch.histograms.is_empty()
             && batch.metadata.is_empty()
-            && batch.rejected.is_empty();
-        if !is_empty && let Err(error) = (self.door.append)(batch).await {
-            self.deltas.take_back(undo);
-            return Err(error);
+            && batch.rejected.is_empty()
+            && batch.notes.is_empty();
+        if !is_empty {
+            match (self.door.append)(batch).await {
+                Ok(appended) => translated.told_of(&appended),
+                Err(error) => {
+                    self.deltas.take_back(translated.undo);
+                    return Err(error);
+                }
+            }
         }
-        Ok((accepted, partial))
+        Ok((translated.accepted, translated.partial))
     }
 }
 

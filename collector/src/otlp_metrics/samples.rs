@@ -6,7 +6,7 @@ use weir_proto::{
         ExemplarPoint, ExponentialPoint, HistogramPoint, NumberPoint, NumberValue, SummaryPoint, Temporality,
     },
 };
-use weir_store::{HistogramSample, RejectReason, SeriesRef};
+use weir_store::{HistogramSample, RejectReason, SampleIndex, SeriesRef};
 
 use super::{
     config::DeltaForm,
@@ -14,6 +14,7 @@ use super::{
     exemplars::exemplar,
     labels::BaseLabels,
     native,
+    stretches::Stretch,
     translate::{Family, Translation, Unkept, ms},
 };
 
@@ -125,17 +126,10 @@ impl Translation<'_, '_> {
     /// A number of a series; of a delta the sum with it.
     fn float(&mut self, family: &Family<'_>, series: &SeriesRef, times: Times, value: f64) -> Result<(), Unkept> {
         let is_delta = family.metric.temporality == Temporality::Delta && value.to_bits() != STALE_NAN.to_bits();
-        let (value, start_ms) = match self.context.config.delta {
-            DeltaForm::Cumulative if is_delta => {
-                let added = self.sum(series, times, Total::Float(value))?;
-                match added {
-                    Some((Total::Float(total), since_ms)) => (total, since_ms),
-                    _ => return Ok(()),
-                }
-            }
-            _ => (value, ms(times.start_ns)),
-        };
-        self.push(series.clone(), ms(times.time_ns), start_ms, value);
+        if is_delta && self.context.config.delta == DeltaForm::Cumulative {
+            return self.sum(series, times, Total::Float(value));
+        }
+        self.push(series.clone(), ms(times.time_ns), ms(times.start_ns), value);
         Ok(())
     }
 
@@ -148,39 +142,72 @@ impl Translation<'_, '_> {
         mut histogram: Histogram,
     ) -> Result<SeriesRef, Unkept> {
         let series = self.series(&base.with(&family.name, None)?)?;
-        let mut start_ms = ms(times.start_ns);
         if family.metric.temporality == Temporality::Delta && histogram.sum.to_bits() != STALE_NAN.to_bits() {
-            if self.context.config.delta == DeltaForm::Native {
-                histogram.reset_hint = ResetHint::Gauge;
-            } else {
-                match self.sum(&series, times, Total::Histogram(Box::new(histogram)))? {
-                    Some((Total::Histogram(total), since_ms)) => (histogram, start_ms) = (*total, since_ms),
-                    _ => return Ok(series),
-                }
+            if self.context.config.delta == DeltaForm::Cumulative {
+                self.sum(&series, times, Total::Histogram(Box::new(histogram)))?;
+                return Ok(series);
             }
+            histogram.reset_hint = ResetHint::Gauge;
         }
         let histogram = Box::new(histogram);
-        let time_ms = ms(times.time_ns);
+        let (time_ms, start_ms) = (ms(times.time_ns), ms(times.start_ns));
         self.push_histogram(HistogramSample { series: series.clone(), time_ms, start_ms, histogram });
         Ok(series)
     }
 
-    /// The total of a series with this delta, and since when; `None` when it was in it already.
-    fn sum(&mut self, series: &SeriesRef, times: Times, more: Total) -> Result<Option<(Total, i64)>, Unkept> {
+    /// Adds a delta to its series' total, and that to the batch; nothing when it was in it already.
+    fn sum(&mut self, series: &SeriesRef, times: Times, more: Total) -> Result<(), Unkept> {
         let Times { start_ns, time_ns } = times;
+        let stretch = Stretch { start_ns, end_ns: time_ns, scope: self.scope_hash };
+        let at_hand = self.totals.get(series).copied();
+        let at_hand_ms = match (at_hand, &more) {
+            (Some(SampleIndex::Float(at)), Total::Float(_)) => Some(self.batch.floats[at as usize].time_ms),
+            (Some(SampleIndex::Histogram(at)), Total::Histogram(_)) => Some(self.batch.histograms[at as usize].time_ms),
+            _ => None,
+        };
         let context = self.context;
-        match context.deltas.add(series, (start_ns, time_ns), more, context.last, &mut self.undo) {
-            Added::Sum(total, since_ms) => Ok(Some((total, since_ms))),
-            Added::Repeated => Ok(None),
-            Added::Late => Err(Unkept {
-                reason: RejectReason::TooOld,
-                words: Some(format!("a delta of {series:?} is older than what was added already")),
-            }),
-            Added::Full => Err(Unkept {
-                reason: RejectReason::SeriesMax,
-                words: Some("receivers.otlp.metrics.delta_series_max series of deltas are known".into()),
-            }),
+        let counted = match context.deltas.add(series, (stretch, more), at_hand_ms, context.known, &mut self.undo) {
+            Added::Sum(counted) => counted,
+            Added::Repeated => return Ok(()),
+            Added::Late => {
+                let labels = series.labels();
+                let words = format!(
+                    "a late delta of {labels} overlaps what was counted, or is older than what is remembered: where two \
+                     senders have one series, service.instance.id tells them apart"
+                );
+                return Err(Unkept { reason: RejectReason::TooOld, words: Some(words) });
+            }
+            Added::Full => {
+                let words = "receivers.otlp.metrics.delta_series_max series of deltas are known".into();
+                return Err(Unkept { reason: RejectReason::SeriesMax, words: Some(words) });
+            }
+        };
+        if let Some(note) = counted.note {
+            self.noted.insert(series.clone(), note);
         }
+        let (time_ms, start_ms) = (counted.time_ms, counted.since_ms);
+        match (counted.total, at_hand) {
+            // A total that nobody saw yet.
+            (Total::Float(total), Some(SampleIndex::Float(at)))
+                if self.batch.floats[at as usize].time_ms == time_ms =>
+            {
+                self.batch.floats[at as usize].value = total;
+            }
+            (Total::Histogram(total), Some(SampleIndex::Histogram(at)))
+                if self.batch.histograms[at as usize].time_ms == time_ms =>
+            {
+                self.batch.histograms[at as usize].histogram = total;
+            }
+            (Total::Float(total), _) => {
+                self.totals.insert(series.clone(), SampleIndex::Float(self.batch.floats.len() as u32));
+                self.push(series.clone(), time_ms, start_ms, total);
+            }
+            (Total::Histogram(histogram), _) => {
+                self.totals.insert(series.clone(), SampleIndex::Histogram(self.batch.histograms.len() as u32));
+                self.push_histogram(HistogramSample { series: series.clone(), time_ms, start_ms, histogram });
+            }
+        }
+        Ok(())
     }
 
     fn exemplars_of<'e>(

@@ -1,5 +1,7 @@
 //! Requests in JSON, and the samples that they come to.
 
+mod twice;
+
 use serde_json::{Value, json};
 use weir_proto::{
     Signal, TenantId,

@@ -1,7 +1,14 @@
 //! From an OTLP request to a batch of samples: metric by metric, point by point.
 
-use std::{borrow::Cow, collections::BTreeMap};
+#![allow(clippy::mutable_key_type, reason = "what a series is equal to and hashed by never changes")]
 
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    hash::BuildHasher,
+};
+
+use foldhash::fast::FixedState;
 use weir_proto::{
     TenantId,
     metrics::{Labels, Metadata, MetricType},
@@ -13,13 +20,16 @@ use weir_proto::{
         },
     },
 };
-use weir_store::{FloatSample, HistogramSample, MetricsBatch, RejectReason, SeriesRef};
+use weir_store::{FloatSample, HistogramSample, MetricsAppended, MetricsBatch, RejectReason, SampleIndex, SeriesRef};
 
 use super::{
+    REMEMBERED_NS,
     config::{DeltaForm, MetricsConfig},
-    deltas::{Deltas, LastSample, Undo},
+    deltas::{Deltas, Known, Undo},
     labels::Surroundings,
     naming::{NamedKind, metric_name, unit_name},
+    notes::DeltaNotes,
+    points::Points,
 };
 use crate::{
     admission::PartialSuccess,
@@ -43,7 +53,8 @@ pub(super) struct Context<'c> {
     pub(super) config: &'c MetricsConfig,
     pub(super) series: &'c dyn SeriesSource,
     pub(super) deltas: &'c Deltas,
-    pub(super) last: LastSample<'c>,
+    pub(super) notes: &'c DeltaNotes,
+    pub(super) known: &'c dyn Known,
 }
 
 /// What a request comes to.
@@ -55,6 +66,9 @@ pub(crate) struct Translated {
     pub(crate) partial: Option<PartialSuccess>,
     /// Points that were taken.
     pub(crate) accepted: u64,
+    /// What is said of those that were not, beside their number.
+    pub(super) words: Vec<String>,
+    pub(super) points: Points,
     pub(super) undo: Undo,
 }
 
@@ -82,12 +96,19 @@ pub(super) struct Translation<'t, 'c> {
     pub(super) context: &'t Context<'c>,
     pub(super) batch: MetricsBatch,
     pub(super) undo: Undo,
+    /// Where in the batch the totals of deltas are.
+    pub(super) totals: HashMap<SeriesRef, SampleIndex, FixedState>,
+    /// What is noted of series.
+    pub(super) noted: HashMap<SeriesRef, Vec<u8>, FixedState>,
+    points: Points,
     accepted: u64,
     rejected: BTreeMap<RejectReason, u32>,
     words: Vec<String>,
     pub(super) surroundings: Surroundings,
     resource: Option<u32>,
     scope: Option<u32>,
+    /// A hash of what the scope is.
+    pub(super) scope_hash: u32,
     /// The first and last time of the resource's points, Unix ms.
     span_ms: Option<(i64, i64)>,
 }
@@ -116,12 +137,16 @@ impl<'t, 'c> Translation<'t, 'c> {
             context,
             batch: MetricsBatch::new(context.tenant.clone(), context.received_at_ns),
             undo: Undo::default(),
+            totals: HashMap::default(),
+            noted: HashMap::default(),
+            points: Points::default(),
             accepted: 0,
             rejected: BTreeMap::new(),
             words: Vec::new(),
             surroundings: Surroundings::default(),
             resource: None,
             scope: None,
+            scope_hash: 0,
             span_ms: None,
         }
     }
@@ -136,6 +161,7 @@ impl<'t, 'c> Translation<'t, 'c> {
         if self.scope != Some(scanned.scope_ordinal) {
             self.scope = Some(scanned.scope_ordinal);
             self.surroundings.set_scope(&scanned.scope, config);
+            self.scope_hash = FixedState::default().hash_one((scanned.scope.bytes, scanned.scope.schema_url)) as u32;
         }
         let metric = &scanned.metric;
         let points = metric.points_len() as u32;
@@ -165,6 +191,8 @@ impl<'t, 'c> Translation<'t, 'c> {
         }
         if points > 0 {
             self.describe(&family, &unit);
+            let ordinals = (scanned.resource_ordinal, scanned.scope_ordinal);
+            self.points.begin(&name, text(scanned.scope.name).into_owned(), ordinals);
         }
         for message in metric.points() {
             self.point(&family, message)?;
@@ -231,6 +259,7 @@ impl<'t, 'c> Translation<'t, 'c> {
             }
             DataKind::Nothing => return Ok(()),
         };
+        self.points.end(&self.batch, fault.is_ok());
         match fault {
             Ok(()) => {
                 self.accepted += 1;
@@ -253,7 +282,8 @@ impl<'t, 'c> Translation<'t, 'c> {
         if let Some(fault) = fault {
             return Err(RejectReason::from(fault).into());
         }
-        self.context.accept.check(ms(time_ns))?;
+        let accept = self.context.accept;
+        accept.check(ms(time_ns)).map_err(|reason| Unkept { reason, words: accept.in_words(reason) })?;
         keep(self)
     }
 
@@ -293,24 +323,52 @@ impl<'t, 'c> Translation<'t, 'c> {
             time_ms += step_ms;
         }
         self.push(series, last_ms, 0, 1.0);
+        self.points.end(&self.batch, false);
     }
 
     fn finish(mut self) -> Translated {
         self.end_resource();
         let reasons: Vec<(RejectReason, u32)> = self.rejected.into_iter().collect();
-        let rejected: u32 = reasons.iter().map(|(_, count)| count).sum();
         self.batch.rejected.clone_from(&reasons);
-        let partial = (rejected > 0).then(|| {
-            let counted: Vec<String> =
-                reasons.iter().map(|(reason, count)| format!("{} {count}", reason.name())).collect();
-            let mut message = format!("{rejected} data points rejected: {}", counted.join(", "));
-            if !self.words.is_empty() {
-                message += &format!(" ({})", self.words.join("; "));
-            }
-            PartialSuccess { rejected, reasons, message }
-        });
-        Translated { batch: self.batch, partial, accepted: self.accepted, undo: self.undo }
+        let Context { tenant, received_at_ns, notes, .. } = self.context;
+        if !self.noted.is_empty() {
+            self.batch.notes = notes.outdated(tenant, *received_at_ns, REMEMBERED_NS);
+        }
+        let noted = self.noted.into_iter().map(|(series, bytes)| notes.note(tenant, &series, bytes));
+        self.batch.notes.extend(noted);
+        let partial = partial_success(reasons, &self.words);
+        let (accepted, words, points, undo) = (self.accepted, self.words, self.points, self.undo);
+        Translated { batch: self.batch, partial, accepted, words, points, undo }
     }
+}
+
+impl Translated {
+    /// The store has other values at the time of some points.
+    pub(super) fn told_of(&mut self, appended: &MetricsAppended) {
+        let (points, words) = self.points.conflicts(appended);
+        if points == 0 {
+            return;
+        }
+        self.accepted -= u64::from(points);
+        let mut reasons = self.partial.take().map_or_else(Vec::new, |partial| partial.reasons);
+        reasons.push((RejectReason::Conflict, points));
+        self.words.extend(words);
+        self.words.truncate(WORDS_MAX);
+        self.partial = partial_success(reasons, &self.words);
+    }
+}
+
+fn partial_success(reasons: Vec<(RejectReason, u32)>, words: &[String]) -> Option<PartialSuccess> {
+    let rejected: u32 = reasons.iter().map(|(_, count)| count).sum();
+    if rejected == 0 {
+        return None;
+    }
+    let counted: Vec<String> = reasons.iter().map(|(reason, count)| format!("{} {count}", reason.name())).collect();
+    let mut message = format!("{rejected} data points rejected: {}", counted.join(", "));
+    if !words.is_empty() {
+        message += &format!(" ({})", words.join("; "));
+    }
+    Some(PartialSuccess { rejected, reasons, message })
 }
 
 pub(super) fn ms(ns: u64) -> i64 {

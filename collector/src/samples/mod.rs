@@ -1,15 +1,18 @@
 //! What everything that brings samples has in common: where series come from and samples go, and which times are taken.
 
-use std::{sync::Arc, time::Duration};
+mod window;
 
+use std::sync::Arc;
+
+pub(crate) use self::window::period_in_words;
+pub use self::window::{AcceptTimes, AcceptWindow};
 use futures_util::future::BoxFuture;
 use weir_proto::{
     TenantId,
     metrics::{LabelMatcher, Labels, MatchOp, Sample, SampleValue, is_stale},
 };
 use weir_store::{
-    AppendError, MetricsAppended, MetricsBatch, RejectReason, SeriesRef, SeriesRefused, SeriesSamples, Store,
-    TimedHistogram,
+    AppendError, MetricsAppended, MetricsBatch, Note, SeriesRef, SeriesRefused, SeriesSamples, Store, TimedHistogram,
 };
 
 /// Finds or makes series.
@@ -31,6 +34,9 @@ pub type AppendSamples =
 /// A series' last sample since a time in Unix ms, what ends it aside.
 pub type LastSample = Arc<dyn Fn(&TenantId, &Labels, i64) -> Option<Sample> + Send + Sync>;
 
+/// The notes of a tenant that stand.
+pub type StandingNotes = Arc<dyn Fn(&TenantId) -> Vec<Note> + Send + Sync>;
+
 /// The way of samples into the store.
 #[derive(Clone)]
 pub struct SampleDoor {
@@ -40,6 +46,8 @@ pub struct SampleDoor {
     pub append: AppendSamples,
     /// What a series said last.
     pub last: LastSample,
+    /// What was noted beside samples.
+    pub notes: StandingNotes,
     /// How far from now a sample may lie.
     pub accept: AcceptWindow,
 }
@@ -54,7 +62,9 @@ impl SampleDoor {
         });
         let reading = store.clone();
         let last: LastSample = Arc::new(move |tenant, labels, from_ms| last_sample(&reading, tenant, labels, from_ms));
-        Self { series: Arc::new(store.clone()), append, last, accept }
+        let noted = store.clone();
+        let notes: StandingNotes = Arc::new(move |tenant| noted.notes(tenant));
+        Self { series: Arc::new(store.clone()), append, last, notes, accept }
     }
 }
 
@@ -81,45 +91,4 @@ fn last_sample(store: &Store, tenant: &TenantId, labels: &Labels, from_ms: i64) 
         value: SampleValue::Float(samples.values[at]),
     });
     [histogram, float].into_iter().flatten().max_by_key(|sample| sample.time_ms)
-}
-
-/// How far from the time of receipt samples are taken; `None` is any distance.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct AcceptWindow {
-    /// Back.
-    pub past: Option<Duration>,
-    /// Ahead.
-    pub future: Option<Duration>,
-}
-
-/// The times that are taken.
-#[derive(Debug, Clone, Copy)]
-pub struct AcceptTimes {
-    first_ms: i64,
-    last_ms: i64,
-}
-
-impl AcceptWindow {
-    /// Around a moment, Unix ms.
-    pub fn around(self, now_ms: i64) -> AcceptTimes {
-        let ms = |period: Option<Duration>| {
-            period.map_or(i64::MAX, |period| i64::try_from(period.as_millis()).unwrap_or(i64::MAX))
-        };
-        let (past_ms, future_ms) = (ms(self.past), ms(self.future));
-        let first_ms = if past_ms == i64::MAX { i64::MIN } else { now_ms.saturating_sub(past_ms) };
-        AcceptTimes { first_ms, last_ms: now_ms.saturating_add(future_ms) }
-    }
-}
-
-impl AcceptTimes {
-    /// Whether a sample may lie there.
-    pub fn check(self, time_ms: i64) -> Result<(), RejectReason> {
-        if time_ms < self.first_ms {
-            return Err(RejectReason::TooOld);
-        }
-        if time_ms > self.last_ms {
-            return Err(RejectReason::TooNew);
-        }
-        Ok(())
-    }
 }

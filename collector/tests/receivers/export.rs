@@ -56,7 +56,7 @@ async fn rejected_spans_are_reported_and_the_rest_is_kept() {
     let receiver = Receiver::start().await;
     let zero = Span { trace_id: vec![0; 16], ..span() };
     let payload = request(vec![span(), zero, Span { start_time_unix_nano: 5, ..span() }]);
-    let expected = (2, "rejected spans: invalid_trace_id 1, too_old 1".to_owned());
+    let expected = (2, "rejected spans: invalid_trace_id 1, too_old 1 (older than storage.accept.past, 1h)".to_owned());
     let answer = GrpcClient::connect(receiver.grpc).await.export(&payload).await;
     assert_eq!((answer.code(), answer.partial()), ("0", expected.clone()));
     let answer = HttpClient::connect(receiver.http).await.export(&[], payload).await;

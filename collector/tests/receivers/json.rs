@@ -69,7 +69,8 @@ async fn rejected_spans_are_reported_in_json() {
     ];
     for (body, reason) in rows {
         let answer = http.export_json(&[], body).await;
-        let partial = json!({"rejectedSpans": "1", "errorMessage": format!("rejected spans: {reason} 1")});
+        let why = if reason == "too_old" { " (older than storage.accept.past, 1h)" } else { "" };
+        let partial = json!({"rejectedSpans": "1", "errorMessage": format!("rejected spans: {reason} 1{why}")});
         assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"partialSuccess": partial})), "{reason}");
     }
     let fine = http.export_json(&[], with(json!({"name": "\u{1f600}"}))).await;

@@ -60,14 +60,17 @@ async fn rejected_lines_are_reported_and_the_rest_is_kept() {
     let old = LogRecord { time_unix_nano: 5, ..line("old") };
     let odd = LogRecord { trace_id: vec![1; 3], span_id: vec![2; 9], ..line("odd") };
     let payload = request(vec![line("one"), old, odd, LogRecord::default()]);
-    let expected = (1, "rejected log records: too_old 1".to_owned());
+    let expected = (1, "rejected log records: too_old 1 (older than storage.accept.past, 1h)".to_owned());
     let mut grpc = GrpcClient::connect(receiver.grpc).await;
     let answer = grpc.send_raw(EXPORT_LOGS, &[], framed(0, &payload)).await;
     assert_eq!((answer.code(), answer.partial()), ("0", expected));
     let mut http = GrpcClient::connect(receiver.http).await;
     let json = br#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":"5"}]}]}]}"#;
     let answer = http.send_raw("/v1/logs", &[JSON], json.to_vec()).await;
-    let expected = r#"{"partialSuccess":{"errorMessage":"rejected log records: too_old 1","rejectedLogRecords":"1"}}"#;
+    let expected = concat!(
+        r#"{"partialSuccess":{"errorMessage":"rejected log records: too_old 1 (older than storage.accept.past, 1h)","#,
+        r#""rejectedLogRecords":"1"}}"#
+    );
     assert_eq!(String::from_utf8_lossy(&answer.body), expected);
     let lines = receiver.journal.lines.lock();
     let ordinals: Vec<_> = lines[0].rejected.iter().map(|rejection| rejection.ordinal).collect();

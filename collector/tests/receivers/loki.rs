@@ -120,7 +120,8 @@ async fn what_is_refused_is_refused_alone_and_said() {
         (NOW_NS, "kept"),
     ]);
     let answer = send(&receiver, &[JSON], body).await;
-    let words = "rejected log records: too_old 2, too_new 1 (times are nanoseconds since 1970); the other 2 are kept\n";
+    let words = "rejected log records: too_old 2 (older than storage.accept.past, 1h), too_new 1 (further ahead than \
+                 storage.accept.future, 1m); times are nanoseconds since 1970; the other 2 are kept\n";
     assert_eq!((answer.status.as_u16(), std::str::from_utf8(&answer.body)), (400, Ok(words)));
     assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
     let lone = format!(r#"{{"streams":[{{"stream":{{}},"values":[["{NOW_NS}","\ud800"],["{NOW_NS}","fine"]]}}]}}"#);

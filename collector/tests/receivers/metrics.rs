@@ -72,7 +72,10 @@ async fn what_cannot_be_kept_is_told() {
     let old = request(Data::Gauge(Gauge { data_points: vec![point(1, 1.0), point(NOW_NS, 2.0)] }));
     let answer = http.send("POST", "/v1/metrics", &protobuf, old).await;
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.partial(), (1, "1 data points rejected: too_old 1".to_owned()));
+    assert_eq!(
+        answer.partial(),
+        (1, "1 data points rejected: too_old 1 (older than storage.accept.past, 1h)".to_owned())
+    );
     let unspecified = Sum { data_points: vec![point(NOW_NS, 1.0)], is_monotonic: true, ..Sum::default() };
     let answer = http.send("POST", "/v1/metrics", &protobuf, request(Data::Sum(unspecified))).await;
     let (rejected, words) = answer.partial();

@@ -87,7 +87,10 @@ async fn rejected_spans_do_not_hinder_the_rest() {
     zero["traceId"] = json!("0000000000000000");
     let answer = http.post_zipkin(&[], json!([zipkin_span(1), old, zero]).to_string()).await;
     assert_eq!(answer.status, 202);
-    assert_eq!(&answer.body[..], b"rejected spans: invalid_trace_id 1, too_old 1\n");
+    assert_eq!(
+        &answer.body[..],
+        b"rejected spans: invalid_trace_id 1, too_old 1 (older than storage.accept.past, 1h)\n"
+    );
     assert_eq!(receiver.journal.batches.lock()[0].rejected.len(), 2);
 }
 

@@ -20,8 +20,8 @@ pub(crate) use lines::{LineFile, LineFrame, LineRows, LineSummary};
 pub(crate) use matching::{Hopes, Known, TagConditions};
 pub(crate) use payload::{Payload, PayloadBudget};
 pub(crate) use series::{
-    Arrival, Arrived, Blocks, HeadCut, Recovered, Registry, Series, SeriesFile, SeriesIndex, SeriesLimits, Taken,
-    TenantFile, TenantSeries,
+    Arrival, Arrived, Blocks, HeadCut, Offer, Recovered, Registry, Series, SeriesFile, SeriesIndex, SeriesLimits,
+    Taken, TenantFile, TenantSeries,
 };
 pub use series::{SeriesRef, SeriesRefused};
 pub(crate) use spans::{Decided, HeadOperation, SpanFile, SpanFrame, SpanRows};

@@ -183,7 +183,10 @@ impl<A, P: FnMut(Vec<Committed<A>>), F: Prefaces<A>> Committer<A, P, F> {
         self.prepare_file(OpenFile::group_bytes_max(group.iter().map(Waiting::writable)))?;
         let current = self.position.current.as_mut().expect("prepared above");
         self.prefaces.begin(current.journal_file.number());
-        group.iter_mut().for_each(|waiting| self.prefaces.complete(&mut waiting.entry));
+        for index in 0..group.len() {
+            let (before, rest) = group.split_at_mut(index);
+            self.prefaces.complete(&mut rest[0].entry, before.iter().map(|waiting| &waiting.entry));
+        }
         let frames = group.iter().map(Waiting::writable);
         current.write_group(&self.position.tallies, frames, &mut self.layout)
     }

@@ -140,15 +140,21 @@ pub(crate) trait Prefaces<A>: Send + 'static {
     /// A group is about to be written to a file. Whether the one before was is told by its frames being published, or not.
     fn begin(&mut self, file: u32);
 
-    /// Completes the payload of one of its entries.
-    fn complete(&mut self, entry: &mut Entry<A>);
+    /// Completes one of its entries. Those before it in the group are complete, and nobody sees them yet.
+    fn complete<'e>(&mut self, entry: &mut Entry<A>, before: impl Iterator<Item = &'e Entry<A>>)
+    where
+        A: 'e;
 }
 
 /// Payloads that stand alone.
 impl<A> Prefaces<A> for () {
     fn begin(&mut self, _: u32) {}
 
-    fn complete(&mut self, _: &mut Entry<A>) {}
+    fn complete<'e>(&mut self, _: &mut Entry<A>, _: impl Iterator<Item = &'e Entry<A>>)
+    where
+        A: 'e,
+    {
+    }
 }
 
 /// Makes frames stand alone that are copied out of a file.

@@ -79,7 +79,8 @@ const REJECTED: &str = "document_parsing_exception";
 
 fn refused(reason: RejectReason) -> Fate<'static> {
     let words = match reason {
-        RejectReason::TooOld | RejectReason::TooNew => "its time is outside of storage.accept",
+        RejectReason::TooOld => "it is older than storage.accept.past",
+        RejectReason::TooNew => "it is further ahead than storage.accept.future",
         RejectReason::TooLarge => "it is larger than line_limits.span_bytes_max",
         RejectReason::InvalidUtf8 => "a text in it is not UTF-8",
         _ => "it is beyond line_limits",
@@ -214,7 +215,7 @@ mod tests {
             r#"{"index":{"_index":"Bad","error":{"type":"invalid_index_name_exception","#,
             r#""reason":"the name of index [Bad] must be in lower case"},"status":400}},"#,
             r#"{"index":{"_index":"logs","_id":"2","error":{"type":"document_parsing_exception","#,
-            r#""reason":"too_old: its time is outside of storage.accept"},"status":400}}]}"#
+            r#""reason":"too_old: it is older than storage.accept.past"},"status":400}}]}"#
         );
         assert_eq!(of(""), expected);
         assert_eq!(of("errors"), r#"{"errors":true}"#);

@@ -122,7 +122,7 @@ fn taken(accepted: &Accepted) -> Reply {
     let mut words = partial.message.clone();
     let is_time = |(reason, _): &(RejectReason, u32)| matches!(reason, RejectReason::TooOld | RejectReason::TooNew);
     if partial.reasons.iter().any(is_time) {
-        words.push_str(" (times are nanoseconds since 1970)");
+        words.push_str("; times are nanoseconds since 1970");
     }
     let _ = match accepted.items {
         0 => writeln!(words, "; nothing else was in the push"),

@@ -5,10 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::{Value, json};
 use weir_proto::metrics::Labels;
 
-use super::{
-    scraper::Scraper,
-    target::{in_words, without_password},
-};
+use super::{scraper::Scraper, target::without_password};
+use crate::samples::period_in_words;
 
 /// What a query string asks for.
 #[derive(Debug, Default)]
@@ -55,8 +53,8 @@ pub fn targets(scrapers: &[Arc<Scraper>], query: &str, hostname: &str) -> String
                     "lastScrape": rfc3339(status.last_scrape_ns),
                     "lastScrapeDuration": status.last_duration.as_secs_f64(),
                     "health": health,
-                    "scrapeInterval": in_words(target.interval * target.samples_per_probe),
-                    "scrapeTimeout": in_words(target.timeout),
+                    "scrapeInterval": period_in_words(target.interval * target.samples_per_probe),
+                    "scrapeTimeout": period_in_words(target.timeout),
                 }));
             }
         }

@@ -12,6 +12,7 @@ use super::{
     job::{Job, Source},
     probing::Probing,
 };
+use crate::samples::period_in_words;
 
 /// A target that is scraped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,8 +64,8 @@ impl Target {
         for (name, value) in group_labels {
             labels.set(name, value.as_str());
         }
-        let interval = in_words(job.interval);
-        let timeout = in_words(job.timeout);
+        let interval = period_in_words(job.interval);
+        let timeout = period_in_words(job.timeout);
         let own: [(&str, &str); 2] = match &job.source {
             Source::Scraped(_) => {
                 [("__metrics_path__", &job.config.metrics_path), ("__scheme__", job.config.scheme.name())]
@@ -194,22 +195,6 @@ fn period(labels: &LabelSet, name: &str, what: &str) -> Result<Duration, String>
         return Err(format!("{what} cannot be 0"));
     }
     Ok(period)
-}
-
-/// `1m30s`, as Prometheus writes durations.
-pub(super) fn in_words(period: Duration) -> String {
-    let mut left_ms = period.as_millis();
-    if left_ms == 0 {
-        return "0s".into();
-    }
-    let mut out = String::new();
-    for (unit, unit_ms) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)] {
-        if left_ms >= unit_ms {
-            out += &format!("{}{unit}", left_ms / unit_ms);
-            left_ms %= unit_ms;
-        }
-    }
-    out
 }
 
 /// Scheme, address, path and parameters; `__param_x` stands for the first value of `x`.

@@ -169,8 +169,10 @@ impl Taking<'_> {
             RejectReason::TooOld => "too old sample",
             _ => "out of bounds",
         };
+        let accept = self.accept;
         self.refuse(reason, 1, || {
-            format!("{words}: {} at {time_ms} is outside of what storage.accept takes", series.labels())
+            let why = accept.in_words(reason).unwrap_or_default();
+            format!("{words}: {} at {time_ms} is {why}", series.labels())
         });
     }
 

@@ -84,21 +84,9 @@ pub(super) struct Single<V> {
 }
 
 impl Series {
-    /// Adds a float.
-    pub(crate) fn add_float(&self, arrival: Arrival<'_>, (time_ms, start_ms): (i64, i64), value: f64) -> Taken {
-        let mut data = self.data.lock();
-        if time_ms <= self.last_ms() {
-            if let Some(found) = data.float_at(time_ms) {
-                return found.compared(value);
-            }
-            if data.histogram_at(time_ms).is_some() {
-                return Taken::Conflict;
-            }
-        } else {
-            self.last_ms.store(time_ms, Ordering::Relaxed);
-        }
-        data.add_float(arrival, (time_ms, start_ms), value);
-        Taken::Stored
+    /// Adds a float that was offered, and found to be new.
+    pub(crate) fn add_float(&self, arrival: Arrival<'_>, times_ms: (i64, i64), value: f64) {
+        self.data.lock().add_float(arrival, times_ms, value);
     }
 
     /// Adds floats of a file that is read again, when there is no snapshot yet; answers how many are new.

@@ -22,5 +22,5 @@ pub(crate) use index::SeriesIndex;
 pub(crate) use reading::HeadCut;
 pub use registry::SeriesRefused;
 pub(crate) use registry::{Registry, SeriesLimits, TenantSeries};
-pub(crate) use series::Series;
 pub use series::SeriesRef;
+pub(crate) use series::{Offer, Series};

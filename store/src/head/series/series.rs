@@ -56,7 +56,7 @@ impl fmt::Debug for SeriesRef {
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Series {
-    /// Nothing in memory is later. Read without the lock: what is later than this is no second sample of its time.
+    /// Nothing in memory, or on its way there, is later. Read without the lock: what is later than this is no second sample of its time.
     pub(super) last_ms: AtomicI64,
     pub(crate) number: u64,
     /// The journal file that durably says what the number stands for.
@@ -65,6 +65,8 @@ pub(crate) struct Series {
     offered_in: AtomicU32,
     /// The last file that a sample of it came in.
     sampled_in: AtomicU32,
+    /// The group commit that last had a sample of it.
+    grouped_in: AtomicU32,
     pub(crate) labels: Labels,
     pub(super) data: Mutex<SeriesData>,
 }
@@ -77,6 +79,7 @@ impl Series {
             defined_in: AtomicU32::new(0),
             offered_in: AtomicU32::new(0),
             sampled_in: AtomicU32::new(0),
+            grouped_in: AtomicU32::new(0),
             data: Mutex::default(),
             labels,
         }
@@ -88,6 +91,19 @@ impl Series {
             return false;
         }
         self.offered_in.swap(group, Ordering::Relaxed) != group
+    }
+
+    /// A sample is about to be written in a group. Only the committer asks.
+    pub(crate) fn offer(&self, time_ms: i64, group: u32) -> Offer {
+        let is_first = self.grouped_in.load(Ordering::Relaxed) != group;
+        if is_first {
+            self.grouped_in.store(group, Ordering::Relaxed);
+        }
+        if time_ms > self.last_ms() {
+            self.last_ms.store(time_ms, Ordering::Relaxed);
+            return Offer::Latest;
+        }
+        if is_first { Offer::First } else { Offer::Further }
     }
 
     /// A file has it, durably.
@@ -111,6 +127,17 @@ impl Series {
     pub(crate) fn memory_bytes(&self) -> u64 {
         (size_of::<Self>() + 16 + self.labels.as_bytes().len()) as u64 + self.data.lock().heap_bytes() as u64
     }
+}
+
+/// What a sample is to its series before anybody looks closer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// Later than all: new.
+    Latest,
+    /// The only one of the group so far: what is in memory decides.
+    First,
+    /// There are others in the group.
+    Further,
 }
 
 /// There are millions: with the counts of references it fills a size of the allocator's, and no more.

@@ -1,15 +1,17 @@
-//! Takes batches in: what repeats or contradicts the head stays out of the journal, the rest becomes a frame.
+//! Takes batches in: what repeats or contradicts the head stays out, the rest becomes a frame. What batches on their way say is
+//! looked at when it is written: `twins`.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use weir_proto::metrics::Histogram;
+use weir_proto::metrics::{Exemplar, Histogram};
 
 use super::batch::{FloatSample, HistogramSample, MetricsAppended, MetricsBatch, Places, SampleIndex, SentFrame};
 use crate::{
-    head::Taken,
+    head::{SeriesRef, Taken},
     journal::{Entry, FrameHeader},
     lane::{errors::AppendError, shared::Shared},
+    note::Note,
     reject::{RejectReason, Rejection},
     samples::payload::{Row, put_columns, put_definitions, put_notes},
 };
@@ -96,8 +98,9 @@ impl MetricsAppended {
 
 fn entry(batch: MetricsBatch, places: Option<Places>, appended: MetricsAppended) -> Entry<SentFrame> {
     let samples = (batch.floats.len() + batch.histograms.len()) as u32;
-    let rejected = rejections(samples, &batch.rejected);
-    let payload = payload(&batch);
+    let reasons = batch.rejected.iter().flat_map(|&(reason, count)| std::iter::repeat_n(reason, count as usize));
+    let rejected = rejections(samples, reasons);
+    let payload = payload((&batch.floats, &batch.histograms, &batch.exemplars), &batch.notes);
     let header = FrameHeader {
         tenant: batch.tenant,
         received_at_ns: batch.received_at_ns,
@@ -123,30 +126,32 @@ fn entry(batch: MetricsBatch, places: Option<Places>, appended: MetricsAppended)
 }
 
 /// The rejected ones count on behind those that are there.
-fn rejections(samples: u32, rejected: &[(RejectReason, u32)]) -> Vec<Rejection> {
-    let reasons = rejected.iter().flat_map(|&(reason, count)| std::iter::repeat_n(reason, count as usize));
+pub(super) fn rejections(samples: u32, reasons: impl Iterator<Item = RejectReason>) -> Vec<Rejection> {
     (samples..).zip(reasons).map(|(ordinal, reason)| Rejection { ordinal, reason }).collect()
 }
 
 /// The payload without definitions: the committer knows which are due.
-fn payload(batch: &MetricsBatch) -> Vec<u8> {
+pub(super) fn payload(
+    (floats, histograms, exemplars): (&[FloatSample], &[HistogramSample], &[(SeriesRef, Exemplar)]),
+    notes: &[Note],
+) -> Vec<u8> {
     // 9 bytes a sample, and what stands around them.
-    let mut payload = Vec::with_capacity(64 + batch.floats.len() * 10);
+    let mut payload = Vec::with_capacity(64 + floats.len() * 10);
     put_definitions(&mut payload, std::iter::empty(), std::iter::empty());
-    let floats = batch.floats.iter().map(|sample| Row {
+    let floats = floats.iter().map(|sample| Row {
         series: sample.series.0.number,
         time_ms: sample.time_ms,
         start_ms: sample.start_ms,
         value: sample.value,
     });
-    let histograms = batch.histograms.iter().map(|sample| Row::<&Histogram> {
+    let histograms = histograms.iter().map(|sample| Row::<&Histogram> {
         series: sample.series.0.number,
         time_ms: sample.time_ms,
         start_ms: sample.start_ms,
         value: &sample.histogram,
     });
-    let exemplars = batch.exemplars.iter().map(|(series, exemplar)| (series.0.number, exemplar));
+    let exemplars = exemplars.iter().map(|(series, exemplar)| (series.0.number, exemplar));
     put_columns(&mut payload, floats, histograms, exemplars);
-    put_notes(&mut payload, &batch.notes);
+    put_notes(&mut payload, notes);
     payload
 }

@@ -85,6 +85,15 @@ pub enum SampleIndex {
     Histogram(u32),
 }
 
+impl SampleIndex {
+    /// The index among those of its kind.
+    pub(crate) fn in_kind(self) -> u32 {
+        match self {
+            Self::Float(index) | Self::Histogram(index) => index,
+        }
+    }
+}
+
 /// What became of the samples of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MetricsAppended {
@@ -94,6 +103,8 @@ pub struct MetricsAppended {
     pub repeated: u32,
     /// Another value is at their time, and stays. Found among the samples that are not sealed yet.
     pub conflicts: Vec<SampleIndex>,
+    /// Those of them whose time a sample of the same batch has, with that one.
+    pub within: Vec<(SampleIndex, SampleIndex)>,
 }
 
 /// A batch on its way through the journal.
@@ -108,7 +119,7 @@ pub(crate) struct SentFrame {
     pub(crate) families_version: Option<u64>,
     /// Where the samples were in the batch, when some of it were left out.
     pub(crate) places: Option<Places>,
-    /// What the publisher found.
+    /// What was found before it was written.
     pub(crate) outcome: Arc<Mutex<MetricsAppended>>,
 }
 

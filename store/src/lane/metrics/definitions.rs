@@ -7,7 +7,7 @@ use std::{
 
 use weir_proto::{TenantId, metrics::Metadata};
 
-use super::batch::SentFrame;
+use super::{batch::SentFrame, twins::Twins};
 use crate::{
     head::{Registry, SeriesRef},
     journal::{Entry, JournalFile, Prefaces, StoredFrame},
@@ -22,12 +22,13 @@ pub(crate) struct Definitions {
     group: u32,
     /// Families that this group tells of, by tenant, at their versions.
     families: HashMap<TenantId, u64>,
+    twins: Twins,
 }
 
 impl Definitions {
     /// Of the series of `registry`.
     pub(crate) fn new(registry: Arc<Registry>) -> Self {
-        Self { registry, file: 0, group: 0, families: HashMap::new() }
+        Self { registry, file: 0, group: 0, families: HashMap::new(), twins: Twins::default() }
     }
 
     /// What the file has not been told of a tenant's families, with the version that it has then.
@@ -46,9 +47,11 @@ impl Prefaces<SentFrame> for Definitions {
         self.file = file;
         self.group = self.group.wrapping_add(1).max(1);
         self.families.clear();
+        self.twins = Twins::new(self.group);
     }
 
-    fn complete(&mut self, entry: &mut Entry<SentFrame>) {
+    fn complete<'e>(&mut self, entry: &mut Entry<SentFrame>, before: impl Iterator<Item = &'e Entry<SentFrame>>) {
+        self.twins.take_out(entry, before.map(|entry| &entry.attachment));
         let due: Vec<&SeriesRef> =
             entry.attachment.series().filter(|series| series.0.is_definition_due(self.file, self.group)).collect();
         let news = self.family_news(&entry.header.tenant);

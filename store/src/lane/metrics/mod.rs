@@ -4,6 +4,7 @@ mod append;
 mod batch;
 mod definitions;
 mod publish;
+mod twins;
 
 pub use self::batch::{FloatSample, HistogramSample, MetricsAppended, MetricsBatch, SampleIndex};
 pub(crate) use self::{

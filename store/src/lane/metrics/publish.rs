@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::batch::SentFrame;
 use crate::{
-    head::{Arrival, Arrived, Blocks, SeriesFile, Taken},
+    head::{Arrival, Arrived, Blocks, SeriesFile},
     journal::Committed,
     offset::Offset,
     snapshot::{
@@ -62,26 +62,20 @@ fn arrival(blocks: &Arc<Blocks>, offset: Offset, seen: Offset) -> Arrival<'_> {
 fn add_samples(arrival: Arrival<'_>, sent: SentFrame) -> Arrived {
     let file = arrival.file();
     let mut arrived = Arrived::default();
-    let mut outcome = sent.outcome.lock();
-    for (index, sample) in sent.floats.iter().enumerate() {
+    // Which of them are new was decided before they were written.
+    for sample in &sent.floats {
         let series = &sample.series.0;
         series.set_defined(file);
-        let taken = series.add_float(arrival, (sample.time_ms, sample.start_ms), sample.value);
-        outcome.count(taken, sent.float_index(index));
-        if taken == Taken::Stored {
-            arrived.count(&sample.series, file);
-        }
+        series.add_float(arrival, (sample.time_ms, sample.start_ms), sample.value);
+        arrived.count(&sample.series, file);
     }
-    for (index, sample) in sent.histograms.iter().enumerate() {
+    for sample in &sent.histograms {
         let series = &sample.series.0;
         series.set_defined(file);
-        let taken = series.add_histogram(arrival, (sample.time_ms, sample.start_ms), &sample.histogram);
-        outcome.count(taken, sent.histogram_index(index));
-        if taken == Taken::Stored {
-            arrived.count(&sample.series, file);
-        }
+        series.add_histogram(arrival, (sample.time_ms, sample.start_ms), &sample.histogram);
+        arrived.count(&sample.series, file);
     }
-    drop(outcome);
+    sent.outcome.lock().stored = (sent.floats.len() + sent.histograms.len()) as u32;
     sent.exemplars.iter().for_each(|(series, _)| series.0.set_defined(file));
     arrived.exemplars = sent.exemplars;
     arrived.metadata = sent.families;

@@ -7,6 +7,7 @@ mod model;
 mod power;
 mod sealing;
 mod still;
+mod twins;
 
 use weir_proto::metrics::{
     BucketSpan, Exemplar, Histogram, LabelMatcher, Labels, MatchOp, Metadata, MetricType, STALE_NAN,
@@ -154,11 +155,12 @@ async fn the_first_of_a_time_counts() {
     let expected = "a 1000=1 1500=3 2000=2\nb 1000=2\n";
     assert_eq!(shown(&store.snapshot(), &tenant, &[], ALWAYS), expected);
     let tally = store.snapshot().ledger().metrics[&tenant].clone();
-    assert_eq!((tally.accepted, tally.rejected["conflict"], tally.rejected["too_old"]), (6, 1, 3));
+    assert_eq!((tally.accepted, tally.rejected["conflict"], tally.rejected["too_old"]), (4, 2, 3));
     store.shutdown().await;
     drop(store);
     let store = open(options(folder.path())).await;
     assert_eq!(shown(&store.snapshot(), &tenant, &[], ALWAYS), expected);
+    assert_eq!(store.snapshot().ledger().metrics[&tenant], tally);
     store.shutdown().await;
 }
 
