@@ -1,4 +1,4 @@
-"""Measures what slow readers of a huge trace cost: benches/slow_readers.py --weir BINARY [--gib 3] [--readers 8] [--texts distinct,same].
+"""Measures what slow readers of a huge trace cost: benches/slow_readers.py --weir BINARY [--gib 3] [--readers 8].
 
 Sends one trace of spans with long texts, and as many lines beside it, waits until all is in segments, then lets clients ask every API
 that gives the trace and take hardly anything of the answers. Prints, of each API, the most memory that the process had. Needs Python
@@ -191,6 +191,7 @@ def main():
     parser.add_argument("--readers", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=25)
     parser.add_argument("--texts", default="distinct,same")
+    parser.add_argument("--only", default="", help="of the APIs those with this in their names")
     parser.add_argument("--data", help="a folder that stays, and is filled unless it was before")
     args = parser.parse_args()
     for kind in args.texts.split(","):
@@ -214,7 +215,7 @@ def main():
 def measure(weir, kind, args):
     print(f"| {kind} texts, {args.readers} slow readers | answers | memory before | most |\n|---|---|---|---|")
     most_of_all = 0
-    for name, path in apis():
+    for name, path in [api for api in apis() if args.only in api[0]]:
         before, most, statuses = weir.memory_mb(), 0, []
         until = time.time() + args.seconds
         readers = [

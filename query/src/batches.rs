@@ -26,6 +26,11 @@ pub(crate) trait Batches: Sync {
     /// The rows of a part, by its position. May block on files.
     fn read(&self, part: usize) -> RecordBatch;
 
+    /// The same rows in the same order, as many at a time as fit into memory where columns write out what rows share.
+    fn read_in_pieces(&self, part: usize, each: &mut dyn FnMut(&RecordBatch)) {
+        each(&self.read(part));
+    }
+
     /// See [`Scan::identity`].
     fn identity(&self) -> u64;
 
@@ -56,6 +61,12 @@ impl Batches for Scan {
 
     fn read(&self, part: usize) -> RecordBatch {
         Scan::read(self, &self.parts()[part])
+    }
+
+    fn read_in_pieces(&self, part: usize, each: &mut dyn FnMut(&RecordBatch)) {
+        for piece in self.pieces(&self.parts()[part], &ReadBounds::default(), u32::MAX) {
+            each(&self.read_piece(&piece));
+        }
     }
 
     fn identity(&self) -> u64 {

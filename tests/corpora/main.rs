@@ -209,7 +209,7 @@ fn changed_seeds_hold() {
         let inputs: Vec<Vec<u8>> = corpus(target).into_iter().map(|(_, input)| input).collect();
         let mut dice = Dice(0x5eed_0000 + seconds);
         let mut tried = 0_u64;
-        while tried < 50 || std::time::Instant::now() < until {
+        while tried < 200 || std::time::Instant::now() < until {
             let input = dice.mutated(&inputs);
             if asked.is_some() {
                 let found = folder("found").join(target);

@@ -78,6 +78,11 @@ impl Holding {
         true
     }
 
+    /// Gives back half.
+    pub(super) fn halve(&mut self) {
+        self.shrink_to(self.bytes / 2);
+    }
+
     /// Gives back as many.
     pub(super) fn give_back(&mut self, bytes: u64) {
         self.shrink_to(self.bytes.saturating_sub(bytes));
@@ -115,6 +120,10 @@ mod tests {
         assert!(second.take(10_000 - 5_900 - (1 << 10)));
         second.shrink_to(2_000);
         assert!(second.take(8_000) && !second.take(1));
+        second.halve();
+        assert_eq!(second.bytes, 5_000);
+        second.give_back(1_000);
+        assert_eq!(second.bytes, 4_000);
         drop(second);
         assert_eq!(allowance.left.load(Ordering::Relaxed), 15_000);
         assert!(allowance.rows().take(15_000));

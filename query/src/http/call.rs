@@ -121,6 +121,11 @@ impl Call {
         self.rows.borrow_mut().take(row_bytes)
     }
 
+    /// Half of the rows that were read are gone.
+    pub(super) fn let_half_of_rows_go(&self) {
+        self.rows.borrow_mut().halve();
+    }
+
     /// The rows that were read are gone.
     pub(super) fn let_rows_go(&self) {
         self.rows.borrow_mut().shrink_to(0);

@@ -83,7 +83,7 @@ impl Default for QueryConfig {
             spans_max: count(100_000),
             trace_rows_max: count(2_000_000),
             answer_bytes_max: count(64 << 20),
-            answers_bytes_max: count(384 << 20),
+            answers_bytes_max: count(256 << 20),
             laid_traces_bytes_max: 128 << 20,
             sql: SqlConfig::default(),
             logql: LogqlConfig::default(),

@@ -70,12 +70,12 @@ impl Laid {
                 self.because.late(true);
                 break;
             }
-            let batch = batches.read(part);
+            let mut of_part = Vec::with_capacity(rows);
+            batches.read_in_pieces(part, &mut |batch| of_part.extend(finds(batch)));
             // Fewer when it cannot be read any more.
-            if batch.num_rows() == rows {
+            if of_part.len() == rows {
                 let of_rows = &self.layout.row_of_read[first_read..first_read + rows];
-                let of_batch = finds(&batch);
-                of_rows.iter().zip(of_batch).for_each(|(&row, is_found)| found[row as usize] |= is_found);
+                of_rows.iter().zip(of_part).for_each(|(&row, is_found)| found[row as usize] |= is_found);
             }
             first_read += rows;
         }

@@ -55,6 +55,7 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
         if (rows.len(), lines.len()) == (keep, keep_lines) {
             return Err(Failure::Busy);
         }
+        call.let_half_of_rows_go();
         left_out += rows.len() - keep;
         rows.truncate(keep);
         lines_left_out += lines.len() - keep_lines;

@@ -38,6 +38,7 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
         if !shown.halve() {
             return Err(Failure::Busy);
         }
+        call.let_half_of_rows_go();
     }
 }
 

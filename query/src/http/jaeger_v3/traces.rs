@@ -70,6 +70,7 @@ fn answer(call: &Call, mut all: Vec<Shown>, raw: bool, mut said: Vec<String>) ->
             answer.partial = partial;
             return Ok(answer);
         }
+        call.let_half_of_rows_go();
         if let [only] = all.as_mut_slice() {
             if !only.halve() {
                 return Err(Failure::Busy);
