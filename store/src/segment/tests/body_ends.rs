@@ -19,8 +19,8 @@ use super::{
     bodies_back::{id_of_lines, line},
 };
 use crate::{
-    AttributeCondition, AttributeForm, AttributeTest, Place, Pruned, ReadBounds, ReadCounts, ScanColumn, ScanFilter,
-    ScanRequest, Tally,
+    AttributeCondition, AttributeForm, AttributeTest, LineRecord, Place, Pruned, ReadBounds, ReadCounts, ScanColumn,
+    ScanFilter, ScanRequest, Tally, TraceLines,
     disk::Disk,
     segment::{LineBuilder, Segment, merge, schema::lines, write_segment},
 };
@@ -70,6 +70,13 @@ fn sealed(folder: &std::path::Path, file: u32, records: &[LogRecord]) -> Segment
     let mut builder = LineBuilder::new();
     builder.push_payload(&request.encode_to_vec(), &[], 1).expect("canonical");
     write_segment(&Disk::system(), folder, &id_of_lines(file, file, 0), &builder, Tally::default(), 1).expect("written")
+}
+
+fn lines_of(segment: &Segment, trace: TraceId) -> Vec<LineRecord> {
+    let located = segment.locate_lines(trace, None, 9).expect("intact");
+    let mut found = TraceLines::default();
+    segment.read_lines(&located, &mut |_| true, &mut found).expect("intact");
+    found.rows
 }
 
 fn batches(segment: &Segment, filter: ScanFilter, columns: &[ScanColumn]) -> Vec<RecordBatch> {
@@ -145,7 +152,7 @@ fn check(segment: &Segment, records: &[LogRecord]) {
             assert_eq!(found, records.iter().filter(|record| body(record).contains(needle)).count(), "{needle:?}");
         }
         let id = TraceId(wanted.trace_id.clone().try_into().expect("16 bytes"));
-        let [found] = &segment.lines_up_to(id, 9).expect("intact")[..] else { panic!("one line") };
+        let [found] = &lines_of(segment, id)[..] else { panic!("one line") };
         let sorted = |record: &LogRecord| {
             let mut attributes = record.attributes.clone();
             attributes.sort_by(|a, b| a.key.cmp(&b.key));
@@ -236,7 +243,7 @@ fn check_parsed(segment: &Segment, records: &[LogRecord]) {
     }
     for wanted in records.iter().step_by(97) {
         let id = TraceId(wanted.trace_id.clone().try_into().expect("16 bytes"));
-        let [found] = &segment.lines_up_to(id, 9).expect("intact")[..] else { panic!("one line") };
+        let [found] = &lines_of(segment, id)[..] else { panic!("one line") };
         let sorted = |record: &LogRecord| {
             let mut attributes = record.attributes.clone();
             attributes.sort_by(|a, b| a.key.cmp(&b.key));
