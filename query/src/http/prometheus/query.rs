@@ -69,6 +69,7 @@ struct Samples {
     #[serde(skip_serializing_if = "Option::is_none")]
     total_queryable_samples_per_step: Option<[(Seconds, u64); 1]>,
     total_queryable_samples: u64,
+    samples_read: u64,
     peak_samples: u64,
 }
 
@@ -141,7 +142,7 @@ fn answer(
 ) -> Result<Answer, Failure> {
     let time_ms = time_ms.filter(|_| call.first("stats") == Some("all"));
     let seconds = begin.elapsed().as_secs_f64();
-    let Outcome { mut value, notes, samples } = outcome;
+    let Outcome { mut value, notes, samples, samples_read, samples_looked_at } = outcome;
     let mut warnings = sentences(notes.iter(), Severity::Warning, query);
     let infos = sentences(notes.iter(), Severity::Info, query);
     if let Some(limit) = limit {
@@ -164,8 +165,9 @@ fn answer(
             exec_total_time: seconds,
         },
         samples: Samples {
-            total_queryable_samples_per_step: time_ms.map(|time_ms| [(Seconds(time_ms), samples)]),
-            total_queryable_samples: samples,
+            total_queryable_samples_per_step: time_ms.map(|time_ms| [(Seconds(time_ms), samples_looked_at)]),
+            total_queryable_samples: samples_looked_at,
+            samples_read,
             peak_samples: samples,
         },
     });

@@ -50,6 +50,10 @@ fn a_query_gives_scalars_and_strings() {
         r#"{"status":"success","data":{"resultType":"scalar","result":[1.25,"+Inf"]}}"#
     );
     assert_eq!(
+        ask(query, &[], &[("query", "1e21"), ("time", "0")]),
+        r#"{"status":"success","data":{"resultType":"scalar","result":[0,"1000000000000000000000"]}}"#
+    );
+    assert_eq!(
         ask(query, &[], &[("query", "'a'"), ("time", "0")]),
         r#"{"status":"success","data":{"resultType":"string","result":[0,"a"]}}"#
     );
@@ -80,7 +84,10 @@ fn answers_are_cut_and_that_is_said() {
         "{stats}"
     );
     let stats = ask(query, &[], &[("query", "up"), ("time", "40"), ("stats", "true")]);
-    assert!(stats.contains(r#""samples":{"totalQueryableSamples":2"#), "{stats}");
+    assert!(stats.contains(r#""samples":{"totalQueryableSamples":2,"samplesRead":2,"#), "{stats}");
+    let asked = [("query", "count_over_time(up[20s])"), ("start", "20"), ("end", "40"), ("step", "20"), ("stats", "1")];
+    let stats = ask(query_range, &[], &asked);
+    assert!(stats.contains(r#""samples":{"totalQueryableSamples":8,"samplesRead":8,"peakSamples":4}"#), "{stats}");
 }
 
 #[test]

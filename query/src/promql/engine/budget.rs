@@ -24,6 +24,8 @@ impl Stop for Unstopped {
 pub(crate) struct Budget<'a> {
     samples: AtomicU64,
     samples_max: u64,
+    read: AtomicU64,
+    looked_at: AtomicU64,
     bytes: AtomicU64,
     bytes_max: u64,
     stop: &'a dyn Stop,
@@ -34,6 +36,8 @@ impl<'a> Budget<'a> {
         Self {
             samples: AtomicU64::new(0),
             samples_max: options.samples_max,
+            read: AtomicU64::new(0),
+            looked_at: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             bytes_max: options.bytes_max,
             stop,
@@ -42,6 +46,22 @@ impl<'a> Budget<'a> {
 
     pub(super) fn samples(&self) -> u64 {
         self.samples.load(Relaxed)
+    }
+
+    /// Samples that were read from the source, each once for a selector.
+    pub(super) fn read(&self) -> u64 {
+        self.read.load(Relaxed)
+    }
+
+    /// Samples that were looked at, each as often as a step wanted it.
+    pub(super) fn looked_at(&self) -> u64 {
+        self.looked_at.load(Relaxed)
+    }
+
+    /// A series' samples were read, and looked at so often.
+    pub(super) fn note_read(&self, read: u64, looked_at: u64) {
+        self.read.fetch_add(read, Relaxed);
+        self.looked_at.fetch_add(looked_at, Relaxed);
     }
 
     /// Whether to go on.

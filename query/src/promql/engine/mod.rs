@@ -54,8 +54,11 @@ pub(crate) struct Times {
 pub(crate) struct Outcome {
     pub(crate) value: Value,
     pub(crate) notes: Notes,
-    /// How many samples its selectors gave.
+    /// How many values its selectors gave.
     pub(crate) samples: u64,
+    /// How many samples they read, and how often steps looked at one.
+    pub(crate) samples_read: u64,
+    pub(crate) samples_looked_at: u64,
 }
 
 /// Why a query has no answer.
@@ -201,8 +204,14 @@ impl<'a> Evaluator<'a> {
         let budget = Budget::new(options, stop);
         let evaluator = Self { source, options, times, budget, notes: RefCell::default() };
         let value = evaluator.value(&expr)?;
-        let samples = evaluator.budget.samples();
-        Ok(Outcome { value, notes: evaluator.notes.into_inner(), samples })
+        let (budget, notes) = (&evaluator.budget, evaluator.notes.take());
+        Ok(Outcome {
+            value,
+            notes,
+            samples: budget.samples(),
+            samples_read: budget.read(),
+            samples_looked_at: budget.looked_at(),
+        })
     }
 
     fn is_instant(&self) -> bool {

@@ -97,6 +97,7 @@ impl Evaluator<'_> {
                 if selector.finds_resets {
                     select::find_resets(&mut track.samples);
                 }
+                budget.note_read(track.samples.len() as u64, 0);
                 let Some(row) = slide.row(series.labels(), track, notes, budget)? else { return Ok(None) };
                 Ok(Some(Row { labels: Cow::Borrowed(series.labels()), ..row }))
             },
@@ -297,7 +298,7 @@ impl Slide<'_> {
         let samples = &track.samples;
         let (mut floats, mut histograms) = (0..0, 0..0);
         let mut scalars = vec![0.0; self.scalars.len()];
-        let mut looked_at = 0;
+        let (mut looked_at, mut all) = (0, 0);
         for step in 0..self.steps.count {
             let (from, to) = self.bounds(self.steps.time(step));
             slide(&mut floats, samples.times.len(), |at| samples.times[at], from, to);
@@ -306,6 +307,7 @@ impl Slide<'_> {
                 continue;
             }
             looked_at += floats.len() + histograms.len();
+            all += (floats.len() + histograms.len()) as u64;
             if looked_at > CHECK_SAMPLES {
                 looked_at = 0;
                 budget.check()?;
@@ -331,6 +333,7 @@ impl Slide<'_> {
                 None => row.floats[step] = ABSENT,
             }
         }
+        budget.note_read(0, all);
         Ok(())
     }
 
@@ -339,11 +342,12 @@ impl Slide<'_> {
         let times = &track.samples.times[..];
         let mut rises = Rises::new(kind, self.range_ms);
         let mut floats = 0..0;
-        let mut looked_at = 0;
+        let (mut looked_at, mut all) = (0, 0);
         for (step, value) in row.iter_mut().enumerate() {
             let (from, to) = self.bounds(self.steps.time(step));
             slide(&mut floats, times.len(), |at| times[at], from, to);
             looked_at += floats.len();
+            all += floats.len() as u64;
             if looked_at > CHECK_SAMPLES {
                 looked_at = 0;
                 budget.check()?;
@@ -352,6 +356,7 @@ impl Slide<'_> {
                 *value = if is_absent(rise) { f64::NAN } else { rise };
             }
         }
+        budget.note_read(0, all);
         Ok(())
     }
 }

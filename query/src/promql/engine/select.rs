@@ -69,6 +69,7 @@ impl Evaluator<'_> {
         let to = selector.shift.apply(steps.last()).saturating_add(ahead);
         let series = self.series(&selector.matchers, from, to)?;
         let look = Look { selector, extent, wanted, steps, lookback };
+        let budget = &self.budget;
         self.each_series(
             &series,
             steps.count,
@@ -78,7 +79,11 @@ impl Evaluator<'_> {
                 if selector.finds_resets {
                     find_resets(&mut track.samples);
                 }
-                look.row(series, &track.samples, notes)
+                let row = look.row(series, &track.samples, notes)?;
+                // Of what lies between, Prometheus says that it was not read.
+                let values = row.as_ref().map_or(0, Row::samples);
+                budget.note_read(values, values);
+                Ok(row)
             },
             sink,
         )
