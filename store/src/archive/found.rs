@@ -23,8 +23,8 @@ use crate::{
     segment::{SegmentError, SegmentId, archived::ArchivedManifest},
 };
 
-/// How often one is asked for again whose answer was damaged.
-const ANSWERS_MAX: usize = 2;
+/// How often one is asked for again whose answer was damaged: what is left out of a start is so for ever.
+const ANSWERS_MAX: usize = 8;
 /// Segments that are fetched at once.
 const AT_ONCE: usize = 16;
 

@@ -10,6 +10,9 @@ use crate::{
     snapshot::stored::Retained,
 };
 
+/// Ranges that stay on local disk at most, of all signals.
+const PINS_MAX: usize = 1000;
+
 /// Where a segment is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentPlace {
@@ -205,6 +208,10 @@ impl Store {
     pub fn pin(&self, signal: Signal, (from_ns, to_ns): (u64, u64), is_wanted: bool) -> Option<Result<(), String>> {
         let shared = &self.0.shared;
         let archive = shared.archive.as_ref()?;
+        let pins = archive.all_pins();
+        if is_wanted && pins.len() >= PINS_MAX && !pins.contains(&(signal, from_ns, to_ns)) {
+            return Some(Err(format!("{PINS_MAX} ranges are pinned, and no more can be: unpin some")));
+        }
         let changed = shared.runtime.block_on(async {
             match is_wanted {
                 true => shared.catalog.pin(signal, from_ns, to_ns).await?,

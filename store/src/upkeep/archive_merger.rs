@@ -60,10 +60,18 @@ fn next_of<S: SegmentKind>(
 ) -> Option<(SegmentId, Vec<Arc<StoredSegment<S>>>)> {
     let view = shared.views.current();
     let bytes_min = archive.options.segment_bytes_min;
+    let uploaded: Vec<SegmentId> = archive
+        .all_known()
+        .into_iter()
+        .filter(|known| known.stage == Stage::Uploaded && known.id.signal == signal)
+        .map(|known| known.id)
+        .collect();
     let may = |segment: &StoredSegment<S>| {
         let is_committed = archive.known(segment.segment_id()).is_some_and(|known| known.stage == Stage::Committed);
         let is_pinned = archive.is_pinned(signal, segment.moments_ns());
-        segment.is_elsewhere() && is_committed && !is_pinned && segment.disk_bytes() < bytes_min
+        // Was it merged, what came of that waits for its commit.
+        let is_merged = || uploaded.iter().any(|merged| covers(merged, segment.segment_id()));
+        segment.is_elsewhere() && is_committed && !is_pinned && segment.disk_bytes() < bytes_min && !is_merged()
     };
     for (tenant, segments) in S::of_view(&view, signal) {
         for range in runs(segments, S::merge_limits(&shared.options), may) {

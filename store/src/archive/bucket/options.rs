@@ -69,7 +69,7 @@ impl BucketOptions {
             bandwidth_bytes_per_s: None,
             memory_bytes_max: 64 << 20,
             part_bytes: 8 << 20,
-            parts_at_once: 4,
+            parts_at_once: 2,
             object_bytes_max: 256 << 20,
             ranges_at_once: 8,
             read_back: ReadBack::Whole,

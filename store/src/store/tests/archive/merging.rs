@@ -108,6 +108,25 @@ async fn a_merge_changes_no_row_and_stops_anywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_merged_waits_for_its_commit() {
+    let (folder, bucket) = (temp_folder(), temp_folder());
+    let (store, sent) = six(folder.path(), bucket.path(), "merged from the archive").await;
+    let clock = store.shared.clock.clone();
+    store.leave().await;
+    let mut options = merging(folder.path(), bucket.path());
+    options.archive.as_mut().expect("there is one").commit_interval = Duration::from_secs(300);
+    let store = StillStore::open_with(options, Disk::default(), clock.clone()).await;
+    store.archive().await.expect("merged once, and nothing more to do");
+    assert_eq!((store.stages().len(), store.archived_segments(), store.table_rows().await), (7, 6, 60));
+    store.shows_all(&tenant("default"), &sent);
+    clock.set(clock.now_ns() + 301 * SECOND_NS);
+    store.archive().await.expect("committed");
+    assert_eq!((store.archived_segments(), store.table_rows().await), (1, 60));
+    store.shows_all(&tenant("default"), &sent);
+    store.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_cannot_be_opened_is_not_merged_over() {
     let (folder, bucket) = (temp_folder(), temp_folder());
     let (store, sent) = six(folder.path(), bucket.path(), "merged from the archive").await;
