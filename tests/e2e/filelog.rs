@@ -156,6 +156,76 @@ pub(crate) async fn each_is_there_once(query: &Query, written: u64, log: impl Fn
     assert!(is_exact, "{found} of {written}: missing {missing:?}, doubled {doubled:?}\n{}", log());
 }
 
+/// Debian's logrotate, where it is there.
+fn logrotate() -> Option<&'static str> {
+    let found = ["/usr/sbin/logrotate", "/usr/bin/logrotate"].into_iter().find(|path| Path::new(path).exists());
+    if found.is_none() {
+        println!("skipped: logrotate is not installed");
+    }
+    found
+}
+
+/// Rotates as told for some rounds, while lines are written and Weir is killed; writers go on with their file where `is_held`.
+async fn through_logrotate(seed: u64, kind: &str, is_held: bool) {
+    let Some(logrotate) = logrotate() else { return };
+    let mut weir = Weir::new(seed, SMALL);
+    let mut writer = Writer::new(&mut weir);
+    let mut rng = Rng::new(seed);
+    let (state, config) = (weir.folder().join("state"), weir.folder().join("logrotate.conf"));
+    let rotated = format!("{}/app.log {{\n  rotate 50\n  {kind}\n}}\n", writer.folder.display());
+    fs::write(&config, rotated).expect("written");
+    writer.write(10);
+    let mut server = weir.start().await;
+    for round in 0..9 {
+        // A writer goes on with the file that it has open until it is told.
+        let mut held = fs::OpenOptions::new().append(true).open(writer.path(0, "")).expect("opened");
+        let mut process = Command::new(logrotate).arg("-f").arg("-s").arg(&state).arg(&config).spawn().expect("starts");
+        for _ in 0..if is_held { 20 } else { 0 } {
+            let text = writer.text(1 + rng.below(40));
+            held.write_all(text.as_bytes()).expect("written");
+        }
+        assert!(process.wait().expect("it ends").success(), "{kind}");
+        writer.write(1 + rng.below(300));
+        match round % 3 {
+            0 => drop(lines_come(&Query::new(server.query), rng.below(writer.written)).await),
+            1 => {
+                server.kill().await.expect("killed");
+                writer.write(1 + rng.below(100));
+                server = weir.start().await;
+            }
+            _ => {}
+        }
+    }
+    each_is_there_once(&Query::new(server.query), writer.written, || weir.options.log()).await;
+    server.kill().await.expect("killed");
+}
+
+#[tokio::test]
+async fn logrotate_with_create() {
+    through_logrotate(97, "create", true).await;
+}
+
+// What comes behind what gzip has read is lost to all, and what comes between a copy and the cut.
+#[tokio::test]
+async fn logrotate_with_create_and_compress() {
+    through_logrotate(98, "create\n  compress", false).await;
+}
+
+#[tokio::test]
+async fn logrotate_with_delaycompress() {
+    through_logrotate(99, "create\n  compress\n  delaycompress", true).await;
+}
+
+#[tokio::test]
+async fn logrotate_with_copytruncate() {
+    through_logrotate(100, "copytruncate", false).await;
+}
+
+#[tokio::test]
+async fn logrotate_with_copytruncate_and_compress() {
+    through_logrotate(101, "copytruncate\n  compress", false).await;
+}
+
 #[tokio::test]
 async fn a_container_s_lines_have_their_pod() {
     let mut weir = Weir::new(92, SMALL);

@@ -174,7 +174,8 @@ fn files(folder: &Path, lines: u64) -> anyhow::Result<Vec<PathBuf>> {
 /// Pushes a file's lines as a stream, as to Loki.
 async fn push(http: &Http1, number: usize, file: &Path) -> anyhow::Result<()> {
     let text = fs::read_to_string(file)?;
-    let lines: Vec<&str> = text.lines().collect();
+    // As grep tells them: what stands before a line's end is part of it, also \r.
+    let lines: Vec<&str> = text.strip_suffix('\n').unwrap_or(&text).split('\n').collect();
     let base_ns = Clock::system().now_ns() - lines.len() as u64 * 1000;
     for (batch, lines) in lines.chunks(PUSHED).enumerate() {
         let value =

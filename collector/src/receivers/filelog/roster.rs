@@ -157,6 +157,8 @@ impl Roster {
             let key = |stranger: &Stranger| (stranger.stamp.modified_ns, stranger.stream.is_none());
             key(one).cmp(&key(other)).then_with(|| other.path.cmp(&one.path))
         });
+        // What gzip makes of a file is known by that: both may be there, or a descriptor of the one be all that is left of it.
+        strangers.sort_by_key(|stranger| stranger.path.extension().is_some_and(|end| end == "gz"));
         if !strangers.is_empty() {
             let mut index = KinIndex::of(self.files.values());
             for stranger in strangers {
@@ -310,7 +312,13 @@ impl Roster {
             return;
         }
         let copy_of = match self.kin(index, path, &mut content, &stamp, known_as.is_some()) {
-            Ok(Some(Kin::Same(id))) => return self.goes_on(id, stranger.path, content, stamp, now_ns),
+            Ok(Some(Kin::Same(id))) => {
+                self.goes_on(id, stranger.path, content, stamp, now_ns);
+                if let Some(file) = self.files.get(&id) {
+                    index.add_name(file);
+                }
+                return;
+            }
             Ok(Some(Kin::Copy(of))) => Some(of),
             Ok(None) if is_old => return,
             Ok(None) => None,

@@ -165,6 +165,49 @@ fn a_copy_that_is_being_made_waits() {
 }
 
 #[test]
+fn compressed_before_anybody_saw_anything_in_it() {
+    for keys in ["{}", r#"{"include": ["DIR/*.log*"]}"#] {
+        let mut world = World::new(keys);
+        world.append("a.log", lines(0, 10));
+        world.shows(&expected(10));
+        world.rename("a.log", "a.log.1");
+        world.append("a.log", "");
+        world.gzip("a.log.1", "a.log.2.gz");
+        world.poll();
+        // Known while it was empty, then all between two polls: an open descriptor is what is left of it.
+        world.append("a.log", lines(10, 5));
+        world.rename("a.log", "a.log.1");
+        world.gzip("a.log.1", "a.log.1.gz");
+        world.append("a.log", lines(15, 5));
+        world.shows(&expected(20));
+        world.kill();
+        world.append("a.log", lines(20, 1));
+        world.shows(&expected(21));
+    }
+}
+
+#[test]
+fn a_copy_and_what_gzip_makes_of_it_at_once() {
+    for keys in ["{}", r#"{"include": ["DIR/*.log*"]}"#] {
+        let mut world = World::new(keys);
+        world.append("a.log", lines(0, 10));
+        world.shows(&expected(10));
+        world.copy("a.log", "a.log.1");
+        world.truncate("a.log");
+        world.append("a.log", lines(10, 3));
+        world.copy("a.log.1", "a.log.x");
+        world.gzip("a.log.1", "a.log.1.gz");
+        world.rename("a.log.x", "a.log.1");
+        world.shows(&expected(13));
+        world.remove("a.log.1");
+        world.shows(&expected(13));
+        world.kill();
+        world.append("a.log", lines(13, 1));
+        world.shows(&expected(14));
+    }
+}
+
+#[test]
 fn renamed_and_compressed() {
     for keys in [
         "{}",
