@@ -216,16 +216,18 @@ async fn killed_while_the_archive_forgets() {
         stop(server).await;
         weir.options.storage = storage(&bucket, FORGETFUL);
         dies_at(&mut weir, step).await;
-        // It has changed its mind: what has not left the table stays.
-        weir.options.storage = storage(&bucket, AT_ONCE);
-        let server = weir.start().await;
-        until_shares(&server, step, |[waiting, uploaded, ..], rows| {
-            waiting == 0 && uploaded == 0 && rows == table(&bucket).values().sum::<u64>()
-        })
-        .await;
-        is_exact(&server, &bucket, step).await;
-        is_whole(&server).await;
-        stop(server).await;
+        if *step != GOING[0] {
+            // It has changed its mind: what has not left the table stays. (What the log has let go of goes on by itself.)
+            weir.options.storage = storage(&bucket, AT_ONCE);
+            let server = weir.start().await;
+            until_shares(&server, step, |[waiting, uploaded, ..], rows| {
+                waiting == 0 && uploaded == 0 && rows == table(&bucket).values().sum::<u64>()
+            })
+            .await;
+            is_exact(&server, &bucket, step).await;
+            is_whole(&server).await;
+            stop(server).await;
+        }
         weir.options.storage = storage(&bucket, FORGETFUL);
         let server = weir.start().await;
         until_shares(&server, step, |segments, _| segments == [0; 4]).await;

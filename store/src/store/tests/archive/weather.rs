@@ -22,7 +22,7 @@ fn weathers() -> Vec<(&'static str, Weather)> {
         ("replies are lost", Weather { lost_reply: 150, ..fair.clone() }),
         ("answers are cut", Weather { truncated: 150, ..fair.clone() }),
         ("bits of requests are flipped", Weather { flipped_up: 100, ..fair.clone() }),
-        ("bits of answers are flipped", Weather { flipped_down: 100, ..fair.clone() }),
+        ("bits of answers are flipped", Weather { flipped_down: 50, ..fair.clone() }),
         ("answers are slow", Weather { bytes_per_s: 32 << 10, ..fair.clone() }),
         ("listings are old", Weather { old_listings: true, ..fair.clone() }),
         (
