@@ -19,8 +19,8 @@ for each in $targets; do
   features=()
   # Store and query take long to build: only for the targets that need them.
   case $each in
-    journal_recovery | segment_footer) features=(--no-default-features --features store) ;;
-    sql_guard | promql) ;;
+    journal_recovery | segment_footer | chunk) features=(--no-default-features --features store) ;;
+    sql_guard | promql | logql | rules) ;;
     *) features=(--no-default-features) ;;
   esac
   mkdir -p "fuzz/found/$each"

@@ -10,12 +10,15 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     sync::oneshot,
     time::Instant,
 };
+
+use crate::request_line::RequestLines;
 
 /// HTTP/2's preface; whoever sends less within the time speaks nothing.
 const PREFACE_BYTES: u64 = 24;
@@ -123,17 +126,21 @@ impl Watch {
     }
 }
 
-/// A socket that counts what it reads and comes back when hyper lets go of it.
+/// A socket that counts what it reads, has request targets as hyper takes them, and comes back when hyper lets go of it.
 pub(crate) struct LentSocket {
     socket: Option<TcpStream>,
     activity: Arc<Activity>,
+    lines: RequestLines,
+    /// Read, for which there was no room: escaping makes targets longer.
+    left_over: Bytes,
     give_back: Option<oneshot::Sender<TcpStream>>,
 }
 
 impl LentSocket {
     pub(crate) fn new(socket: TcpStream, activity: Arc<Activity>) -> (Self, oneshot::Receiver<TcpStream>) {
         let (give_back, returned) = oneshot::channel();
-        (Self { socket: Some(socket), activity, give_back: Some(give_back) }, returned)
+        let (lines, left_over) = (RequestLines::default(), Bytes::new());
+        (Self { socket: Some(socket), activity, lines, left_over, give_back: Some(give_back) }, returned)
     }
 
     fn socket(&mut self) -> Pin<&mut TcpStream> {
@@ -152,8 +159,16 @@ impl Drop for LentSocket {
 impl AsyncRead for LentSocket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
         let before = buf.filled().len();
-        ready!(self.socket().poll_read(cx, buf))?;
-        self.activity.read_bytes.fetch_add((buf.filled().len() - before) as u64, Relaxed);
+        if self.left_over.is_empty() {
+            ready!(self.socket().poll_read(cx, buf))?;
+            let read = &buf.filled()[before..];
+            self.activity.read_bytes.fetch_add(read.len() as u64, Relaxed);
+            let Some(escaped) = self.lines.read(read) else { return Poll::Ready(Ok(())) };
+            buf.set_filled(before);
+            self.left_over = escaped.into();
+        }
+        let fitting = self.left_over.len().min(buf.remaining());
+        buf.put_slice(&self.left_over.split_to(fitting));
         Poll::Ready(Ok(()))
     }
 }

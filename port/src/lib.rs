@@ -13,6 +13,7 @@ mod leash;
 mod metrics;
 mod refusal;
 mod reply;
+mod request_line;
 mod server;
 
 pub use self::{

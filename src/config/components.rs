@@ -80,8 +80,9 @@ const PROCESSORS: &[(&str, ReadProcessor)] = &[
         reading.read(node, steps, |_| Ok(())).map(ProcessorConfig::ProbabilisticSampler)
     }),
     ("tail_sampling", |node, steps, reading| {
-        let check = |config: &TailSamplingConfig| config.check().map_err(|problem| (String::new(), problem));
-        reading.read(node, steps, check).map(|config| ProcessorConfig::TailSampling(Box::new(config)))
+        reading
+            .read(node, steps, TailSamplingConfig::check)
+            .map(|config| ProcessorConfig::TailSampling(Box::new(config)))
     }),
 ];
 

@@ -37,7 +37,7 @@ pub enum Peer {
 /// One that runs; killed when dropped.
 #[derive(Debug)]
 pub struct Running {
-    process: Process,
+    process: Option<Process>,
     pid: u32,
     /// Where it answers queries.
     pub address: SocketAddr,
@@ -47,13 +47,13 @@ pub struct Running {
 
 #[derive(Debug)]
 enum Process {
-    Weir { _server: Box<Server> },
+    Weir(Box<Server>),
     Other(Child),
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Process::Other(child) = &mut self.process {
+        if let Some(Process::Other(child)) = &mut self.process {
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -124,7 +124,8 @@ impl Peer {
         let child = child.with_context(|| format!("cannot start {}", binary.display()))?;
         let prefix = if self == Self::Victoria { "/prometheus" } else { "" };
         let pid = child.id();
-        let running = Running { process: Process::Other(child), pid, address, client: Http1::new(address), prefix };
+        let running =
+            Running { process: Some(Process::Other(child)), pid, address, client: Http1::new(address), prefix };
         let begin = Instant::now();
         while running.client.get("/-/ready").await.map(|(status, _)| status).ok() != Some(StatusCode::OK) {
             ensure!(begin.elapsed() < Duration::from_secs(60), "{} is not ready", self.name());
@@ -152,8 +153,17 @@ impl Running {
     pub async fn weir(options: &ServerOptions) -> anyhow::Result<Self> {
         let server = Server::start(options).await?;
         let (pid, address) = (server.pid(), server.query);
-        let process = Process::Weir { _server: Box::new(server) };
+        let process = Some(Process::Weir(Box::new(server)));
         Ok(Self { process, pid, address, client: Http1::new(address), prefix: "/prometheus" })
+    }
+
+    /// Kills it, and waits until it is gone.
+    pub async fn kill(mut self) -> std::io::Result<()> {
+        match self.process.take() {
+            Some(Process::Weir(server)) => server.kill().await,
+            Some(Process::Other(mut child)) => child.kill().and_then(|()| child.wait()).map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     /// User and system time so far.

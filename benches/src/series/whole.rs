@@ -32,61 +32,110 @@ fn now_ms() -> i64 {
 }
 
 async fn ask(running: &Running, what: &str, path: &str, times: usize) -> anyhow::Result<()> {
+    let cpu_s = running.cpu_s();
     let asked = running.ask(path, times).await?;
     println!(
-        "  {what}: {:.1?} in the middle, {:.1?} at most, of {times}; {} found, {:.0} MB on top",
+        "  {what}: {:.1?} in the middle, {:.1?} at most, of {times}, {:.0} ms of CPU each; {} found, {:.0} MB on top",
         asked.middle,
         asked.most,
+        (running.cpu_s() - cpu_s) * 1e3 / times as f64,
         asked.found,
         asked.more_bytes as f64 / 1e6
     );
     Ok(())
 }
 
-/// Scrapes the targets of `port` every so many seconds, and asks the same questions.
+/// Scrapes the targets of `port` every so many seconds, asks the same questions, and is killed and started again.
 pub async fn beside(
     (peer, binary): (Peer, &Path),
     folder: &Path,
     (port, targets): (u16, u64),
     (every_s, seconds): (u64, u64),
 ) -> anyhow::Result<()> {
-    let running = peer.start(binary, folder, &scrape_configs(port, targets, every_s)).await?;
+    const PARTS: u64 = 4;
+    let scrape = scrape_configs(port, targets, every_s);
+    let running = peer.start(binary, folder, &scrape).await?;
     // The first scrapes make the series.
     tokio::time::sleep(Duration::from_secs(every_s * 2)).await;
     let (begin, cpu_s) = (Instant::now(), running.cpu_s());
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
-    let cpu_s = running.cpu_s() - cpu_s;
     let series = targets as f64 * super::node::Node::default().series() as f64;
+    println!("{}:", peer.name());
+    for part in 1..=PARTS {
+        tokio::time::sleep(Duration::from_secs(seconds) / PARTS as u32).await;
+        let bytes = running.memory_bytes() as f64;
+        let scrapes = seconds * part / PARTS / every_s;
+        println!("  after {scrapes} scrapes: {:.0} MB, {:.0} bytes a series", bytes / 1e6, bytes / series);
+    }
+    let cpu_s = running.cpu_s() - cpu_s;
     let samples = series * begin.elapsed().as_secs_f64() / every_s as f64;
-    println!(
-        "{}: {:.3} CPU s a million samples scraped, {:.0} MB, {:.0} bytes a series",
-        peer.name(),
-        cpu_s * 1e6 / samples,
-        running.memory_bytes() as f64 / 1e6,
-        running.memory_bytes() as f64 / series
-    );
+    println!("  {:.3} CPU s a million samples scraped", cpu_s * 1e6 / samples);
     let end_ms = now_ms();
     let step_ms = seconds as i64 * 1000 / 40;
     ask(&running, "sum by (__name__), 41 steps", &range(BY_NAME, (end_ms, step_ms, 41)), 3).await?;
     let rate = format!("sum by (mode) (rate(node_cpu_seconds_total{{{SOME}}}[{}s]))", every_s * 4);
     ask(&running, "rate by mode, 241 steps", &range(&rate, (end_ms, step_ms / 6, 241)), 5).await?;
     let values = format!("label/__name__/values?match[]={}", escaped(r#"{job="node"}"#));
-    ask(&running, "label values with match[]", &values, 21).await
+    ask(&running, "label values with match[]", &values, 21).await?;
+    running.kill().await?;
+    let begin = Instant::now();
+    let running = peer.start(binary, folder, &scrape).await?;
+    let (ready, count) = (begin.elapsed(), format!("query?query={}", escaped(r#"count({job="node"})"#)));
+    let answered = running.ask(&format!("{count}&time={}", end_ms as f64 / 1e3), 1).await?;
+    ensure!(answered.found == 1, "what was scraped is gone");
+    println!("  killed, ready again after {ready:.1?}, asked for what was there after {:.1?}", begin.elapsed());
+    Ok(())
 }
 
-/// Fills a new server by remote write, 61 samples of each series up to now, and asks it.
-pub async fn fresh(weir: &Path, folder: &Path, targets: u64, rounds: u64) -> anyhow::Result<()> {
-    let running = Peer::Weir.start(weir, folder, &serde_json::Value::Null).await?;
-    let client = Http1::new(running.address);
-    let end_ms = now_ms();
-    for round in 0..rounds {
-        let time_ms = end_ms - (rounds - 1 - round) as i64 * STEP_MS;
-        for (body, _) in written::bodies(Form::First, targets, (round, time_ms)) {
-            let (status, words) = client.post(weir_collector::receivers::remote_write::PATH, body).await?;
-            ensure!(status == StatusCode::NO_CONTENT, "{status}: {}", String::from_utf8_lossy(&words));
+/// Rounds that a request to fill with has of each series.
+const ROUNDS_AT_ONCE: u64 = 9;
+
+/// Requests to fill with that are under way at once: they share their syncs.
+const SENDERS: usize = 6;
+
+/// Sends samples of each series every 15 s, the newest at `end_ms`; says now and then how far it is.
+async fn fill(running: &Running, targets: u64, rounds: u64, end_ms: i64) -> anyhow::Result<()> {
+    let begin = Instant::now();
+    let client = Arc::new(Http1::new(running.address));
+    let all: Vec<u64> = (0..rounds).collect();
+    for some in all.chunks(ROUNDS_AT_ONCE as usize) {
+        let times = some.iter().map(|&round| (round, end_ms - (rounds - 1 - round) as i64 * STEP_MS)).collect();
+        let (made, bodies) = tokio::sync::mpsc::channel(SENDERS);
+        let making = tokio::task::spawn_blocking(move || {
+            // Whoever sends may have failed.
+            written::caught_up(targets, times).try_for_each(|body| made.blocking_send(body))
+        });
+        let bodies = Arc::new(tokio::sync::Mutex::new(bodies));
+        let mut sending = tokio::task::JoinSet::new();
+        for _ in 0..SENDERS {
+            let (client, bodies) = (client.clone(), bodies.clone());
+            sending.spawn(async move {
+                loop {
+                    let next = bodies.lock().await.recv().await;
+                    let Some(body) = next else { return anyhow::Ok(()) };
+                    let (status, words) = client.post(weir_collector::receivers::remote_write::PATH, body).await?;
+                    ensure!(status == StatusCode::NO_CONTENT, "{status}: {}", String::from_utf8_lossy(&words));
+                }
+            });
+        }
+        while let Some(sent) = sending.join_next().await {
+            sent??;
+        }
+        let _ = making.await?;
+        let done = some.last().map_or(0, |round| round + 1);
+        if (done / ROUNDS_AT_ONCE).is_multiple_of(10) {
+            eprintln!("  {done} of {rounds} samples of each series are there after {:.0?}", begin.elapsed());
         }
     }
-    println!("{} series in the head, {rounds} samples each:", targets as usize * super::node::Node::default().series());
+    Ok(())
+}
+
+/// Fills a new server by remote write, so many samples of each series up to now, and asks it.
+pub async fn fresh(weir: &Path, folder: &Path, targets: u64, rounds: u64) -> anyhow::Result<()> {
+    let running = Peer::Weir.start(weir, folder, &serde_json::Value::Null).await?;
+    let end_ms = now_ms();
+    fill(&running, targets, rounds, end_ms).await?;
+    let series = targets as usize * super::node::Node::default().series();
+    println!("{series} series in the head, {rounds} samples each, {:.0} MB:", running.memory_bytes() as f64 / 1e6);
     let steps = rounds.min(41) as i64;
     ask(&running, "sum by (__name__), 41 steps", &range(BY_NAME, (end_ms, STEP_MS, steps)), 7).await?;
     let rate = format!("sum by (mode) (rate(node_cpu_seconds_total{{{SOME}}}[5m]))");
@@ -228,7 +277,9 @@ async fn paced(server: &crate::server::Server, targets: u64) -> anyhow::Result<(
             let mut ticks = tokio::time::interval(Duration::from_millis(100));
             let (mut acks, mut round) = (Vec::new(), 1_000);
             loop {
-                for (body, _) in form.bodies(targets.min(30), (round, now_ms())) {
+                // Made aside: what is measured is the server, not who makes its load.
+                let making = tokio::task::spawn_blocking(move || form.bodies(targets.min(30), (round, now_ms())));
+                for (body, _) in making.await.unwrap_or_default() {
                     ticks.tick().await;
                     let begin = Instant::now();
                     if client.send(form.request(body)).await.is_err() || acks.len() >= PROBES {

@@ -32,7 +32,18 @@ pub fn bodies(form: Form, targets: u64, time: (u64, i64)) -> Vec<(Vec<u8>, u64)>
     let node = Node::default();
     let all: Vec<(u64, usize)> =
         (0..targets).flat_map(|target| (0..node.series()).map(move |line| (target, line))).collect();
-    all.chunks(SAMPLES).map(|some| (body(form, &node, some, time), some.len() as u64)).collect()
+    all.chunks(SAMPLES).map(|some| (body(form, &node, some, &[time]), some.len() as u64)).collect()
+}
+
+/// Bodies of version 1.0 with several rounds' samples of each series, as a sender has them that was not heard for a while.
+pub fn caught_up(targets: u64, times: Vec<(u64, i64)>) -> impl Iterator<Item = Vec<u8>> {
+    let node = Node::default();
+    let all: Vec<(u64, usize)> =
+        (0..targets).flat_map(|target| (0..node.series()).map(move |line| (target, line))).collect();
+    (0..all.len().div_ceil(SAMPLES)).map(move |part| {
+        let some = &all[part * SAMPLES..all.len().min((part + 1) * SAMPLES)];
+        body(Form::First, &node, some, &times)
+    })
 }
 
 /// A request of version 1.0 with samples (value, time in Unix ms) of one series, whose labels are in order.
@@ -47,11 +58,11 @@ pub fn one_series(labels: &[(&str, &str)], samples: &[(f64, i64)]) -> Request<Fu
     request(Form::First, snap::raw::Encoder::new().compress_vec(&whole).expect("it is not too large"))
 }
 
-fn body(form: Form, node: &Node, series: &[(u64, usize)], (round, time_ms): (u64, i64)) -> Vec<u8> {
+fn body(form: Form, node: &Node, series: &[(u64, usize)], times: &[(u64, i64)]) -> Vec<u8> {
     let mut message = Vec::new();
     let mut symbols = Symbols::default();
     for &(target, line) in series {
-        let value = node.value(target, line, round);
+        let samples = || times.iter().map(|&(round, time_ms)| sample(node.value(target, line, round), time_ms));
         let labels = labels(node, target, line);
         let mut one = Vec::new();
         match form {
@@ -59,7 +70,7 @@ fn body(form: Form, node: &Node, series: &[(u64, usize)], (round, time_ms): (u64
                 for (name, label) in labels.iter() {
                     put(&mut one, 1, &pair(name, label));
                 }
-                put(&mut one, 2, &sample(value, time_ms));
+                samples().for_each(|sample| put(&mut one, 2, &sample));
                 put(&mut message, 1, &one);
             }
             Form::Second => {
@@ -69,7 +80,7 @@ fn body(form: Form, node: &Node, series: &[(u64, usize)], (round, time_ms): (u64
                     encode_varint(symbols.of(label), &mut refs);
                 }
                 put(&mut one, 1, &refs);
-                put(&mut one, 2, &sample(value, time_ms));
+                samples().for_each(|sample| put(&mut one, 2, &sample));
                 put(&mut message, 5, &one);
             }
         }

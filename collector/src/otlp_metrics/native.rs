@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use weir_proto::{
     metrics::{BucketSpan, Histogram, STALE_NAN},
     otlp::metrics::{ExponentialPoint, HistogramPoint},
+    remote_write::fault_of,
 };
 
 /// The finest that native histograms know: finer ones are merged down to it.
@@ -50,7 +51,7 @@ pub(super) fn of_exponential(point: &ExponentialPoint<'_>) -> Result<Histogram, 
     histogram.zero_count = point.zero_count as f64;
     (histogram.positive_spans, histogram.positive_counts) = laid_out(&moved(&point.positive, shift));
     (histogram.negative_spans, histogram.negative_counts) = laid_out(&moved(&point.negative, shift));
-    Ok(histogram)
+    fault_of(&histogram).map_or(Ok(histogram), |fault| Err(fault.to_string()))
 }
 
 /// A classic point as a histogram with custom bounds.
@@ -72,7 +73,7 @@ pub(super) fn of_classic(point: &HistogramPoint<'_>) -> Result<Histogram, String
     let buckets = (0..).zip(&point.bucket_counts).filter(|(_, count)| **count > 0);
     let buckets: BTreeMap<i32, f64> = buckets.map(|(index, count)| (index, *count as f64)).collect();
     (histogram.positive_spans, histogram.positive_counts) = laid_out(&buckets);
-    Ok(histogram)
+    fault_of(&histogram).map_or(Ok(histogram), |fault| Err(fault.to_string()))
 }
 
 /// Counts by Prometheus' index, which is of the upper bound, not of the lower one; merged down by powers of two.
@@ -192,9 +193,12 @@ mod tests {
         assert_eq!((histogram.schema, histogram.count), (8, 9.0));
         // Indexes -5 to 3, four of them in one: -2, -1, 0.
         assert_eq!(buckets(&histogram), [(-1, 1.0), (0, 4.0), (1, 4.0)]);
-        let mut coarse = ExponentialPoint::default();
-        coarse.scale = -5;
-        assert!(of_exponential(&coarse).is_err());
+        let mut bad = ExponentialPoint::default();
+        bad.scale = -5;
+        assert!(of_exponential(&bad).is_err());
+        (bad.scale, bad.count) = (0, 9);
+        let said = of_exponential(&bad).expect_err("nine, and none in buckets");
+        assert!(said.starts_with("0 observations found in buckets, but the Count field is 9: "), "{said}");
     }
 
     #[test]

@@ -158,6 +158,11 @@ impl<'t, 'c> Translation<'t, 'c> {
             _ => NamedKind::Other,
         };
         let family = Family { name: metric_name(&name, &unit, kind, config), metric };
+        if family.name.is_empty() {
+            let words = format!("normalization for metric {name:?} resulted in empty name");
+            self.reject(RejectReason::InvalidLabels, points, Some(words));
+            return Ok(());
+        }
         if points > 0 {
             self.describe(&family, &unit);
         }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{self, MapAccess, SeqAccess, Visitor},
+    de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor},
 };
 
 use weir_store::ledger::{HEAD_SAMPLER, UNKNOWN_POLICY};
@@ -149,25 +149,33 @@ impl<'de> Visitor<'de> for PoliciesVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<PolicyConfig>, A::Error> {
         let mut policies: Vec<PolicyConfig> = Vec::new();
-        // Said last, so that whatever is wrong with single policies is said before.
-        let mut twice = None;
-        while let Some(policy) = seq.next_element::<PolicyConfig>()? {
-            if policies.iter().any(|known| known.name == policy.name) {
-                twice.get_or_insert(policy.name);
-                continue;
-            }
+        while let Some(policy) = seq.next_element_seed(Another { known: &policies })? {
             if policies.len() == POLICIES_MAX {
                 return Err(de::Error::custom(format!("more than {POLICIES_MAX} policies in one list")));
             }
             policies.push(policy);
         }
-        if let Some(name) = twice {
-            return Err(de::Error::custom(format!("two policies named `{name}`")));
-        }
         if policies.is_empty() {
             return Err(de::Error::custom("at least one policy is needed"));
         }
         Ok(policies)
+    }
+}
+
+/// One more policy of a list. That its name is there already is a fault of its own, so that it is said at its place, and hides nothing.
+struct Another<'k> {
+    known: &'k [PolicyConfig],
+}
+
+impl<'de> DeserializeSeed<'de> for Another<'_> {
+    type Value = PolicyConfig;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<PolicyConfig, D::Error> {
+        let policy = PolicyConfig::deserialize(deserializer)?;
+        if self.known.iter().any(|known| known.name == policy.name) {
+            return Err(de::Error::custom(format!("two policies named `{}`", policy.name)));
+        }
+        Ok(policy)
     }
 }
 

@@ -35,7 +35,8 @@ impl<'a> Pairs<'_, 'a> {
     /// Each pair. Bounds of histograms and quantiles of summaries are written in one way.
     pub fn iter(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
         let normalised = match self.metric_type {
-            MetricType::Histogram | MetricType::GaugeHistogram => "le",
+            // Not gauge histograms: Prometheus leaves theirs as they are.
+            MetricType::Histogram => "le",
             MetricType::Summary => "quantile",
             _ => "",
         };

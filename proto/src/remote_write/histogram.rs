@@ -1,6 +1,9 @@
 //! Native histograms: the same message in both versions.
 
-use super::symbols::numbers;
+use super::{
+    reduced::{SCHEMA_READABLE_MAX, reduce},
+    symbols::numbers,
+};
 use crate::{
     metrics::{BucketSpan, Histogram, ResetHint},
     otlp::wire::{Cursor, WireError, bytes_key, fixed64_key, varint_key},
@@ -11,7 +14,7 @@ use crate::{
 pub enum HistogramFault {
     /// A schema that nobody knows.
     #[error(
-        "histogram has an invalid schema {0}, which must be between -4 and 8 for exponential buckets, or -53 for custom buckets"
+        "histogram has an invalid schema, which must be between -4 and 8 for exponential buckets, or -53 for custom buckets, got schema {0}"
     )]
     Schema(i64),
     /// Spans and counts do not fit.
@@ -34,15 +37,17 @@ pub enum HistogramFault {
         "{0} side: bucket number {1} has observation count of {2}: histogram has a bucket whose observation count is negative"
     )]
     NegativeCount(&'static str, usize, f64),
-    /// More in buckets than in all.
+    /// Another number in buckets than in all.
     #[error(
-        "{buckets} observations found in buckets, but the Count field is {count}: histogram's observation count should be at least the number of observations found in the buckets"
+        "{buckets} observations found in buckets, but the Count field is {count}: histogram's observation count should {should}"
     )]
     Count {
         /// In buckets.
         buckets: f64,
         /// Said.
         count: f64,
+        /// What the latter has to be.
+        should: &'static str,
     },
     /// Bounds that do not go up.
     #[error(
@@ -74,9 +79,10 @@ struct Written {
 #[expect(clippy::type_complexity, reason = "the two kinds of faults reach different people")]
 pub(super) fn histogram(message: &[u8]) -> Result<(i64, i64, Result<Box<Histogram>, HistogramFault>), WireError> {
     let written = Written::read(message)?;
-    let (time_ms, start_ms) = (written.time_ms, written.start_ms);
-    let histogram = whole(written).and_then(|histogram| {
+    let (time_ms, start_ms, schema) = (written.time_ms, written.start_ms, written.schema);
+    let histogram = whole(written).and_then(|mut histogram| {
         check(&histogram)?;
+        reduce(&mut histogram, schema);
         Ok(histogram)
     });
     Ok((time_ms, start_ms, histogram))
@@ -85,9 +91,12 @@ pub(super) fn histogram(message: &[u8]) -> Result<(i64, i64, Result<Box<Histogra
 /// Time and histogram of a message, whatever its counts are.
 pub(super) fn unchecked(message: &[u8]) -> Result<(i64, Box<Histogram>), WireError> {
     let written = Written::read(message)?;
-    let time_ms = written.time_ms;
+    let (time_ms, schema) = (written.time_ms, written.schema);
     whole(written)
-        .map(|histogram| (time_ms, histogram))
+        .map(|mut histogram| {
+            reduce(&mut histogram, schema);
+            (time_ms, histogram)
+        })
         .map_err(|_| WireError::Malformed { at: 0, what: "an invalid schema" })
 }
 
@@ -197,7 +206,7 @@ fn doubles(cursor: &mut Cursor<'_>, key: u32, field: u32, into: &mut Vec<f64>) -
 fn whole(written: Written) -> Result<Box<Histogram>, HistogramFault> {
     let Written { mut histogram, schema, count, zero_count, positive_deltas, negative_deltas, .. } = written;
     histogram.schema = match schema {
-        -4..=8 | -53 => schema as i8,
+        -4..=SCHEMA_READABLE_MAX | -53 => schema as i8,
         _ => return Err(HistogramFault::Schema(schema)),
     };
     if !histogram.is_float {
@@ -218,6 +227,11 @@ fn summed(deltas: &[i64]) -> Vec<f64> {
             count as f64
         })
         .collect()
+}
+
+/// Why a histogram that came another way is none.
+pub fn fault_of(histogram: &Histogram) -> Option<HistogramFault> {
+    check(histogram).err()
 }
 
 /// What Prometheus asks of a histogram before it takes it.
@@ -279,5 +293,9 @@ fn check(histogram: &Histogram) -> Result<(), HistogramFault> {
         (false, true) => in_buckets == histogram.count,
         (false, false) => in_buckets <= histogram.count,
     };
-    if fits { Ok(()) } else { Err(HistogramFault::Count { buckets: in_buckets, count: histogram.count }) }
+    let should = match is_exact {
+        true => "equal the number of observations found in the buckets (in absence of NaN)",
+        false => "be at least the number of observations found in the buckets",
+    };
+    if fits { Ok(()) } else { Err(HistogramFault::Count { buckets: in_buckets, count: histogram.count, should }) }
 }

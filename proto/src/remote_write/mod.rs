@@ -4,13 +4,14 @@
 //! are bytes: whether they are UTF-8, and labels a label set, is for whoever takes a series to find out.
 
 mod histogram;
+mod reduced;
 mod samples;
 mod series;
 mod symbols;
 mod walk;
 mod written;
 
-pub use histogram::HistogramFault;
+pub use histogram::{HistogramFault, fault_of};
 pub use series::{WrittenExemplar, WrittenMetadata, WrittenSeries};
 pub use walk::walk;
 pub use written::{bytes, double, histogram_message, number, read_histogram};

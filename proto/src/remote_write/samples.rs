@@ -91,23 +91,33 @@ pub(super) fn metadata(message: &[u8]) -> Result<WrittenMetadata<'_>, WireError>
     Ok(metadata)
 }
 
-/// A Metadata of version 2; a reference that leads nowhere is an empty text.
-pub(super) fn referred_metadata<'a>(message: &[u8], symbols: &Symbols<'a>) -> Result<WrittenMetadata<'a>, WireError> {
+/// A Metadata of version 2, and what is wrong with its references to symbols.
+pub(super) fn referred_metadata<'a>(
+    message: &[u8],
+    symbols: &Symbols<'a>,
+) -> Result<(WrittenMetadata<'a>, Option<String>), WireError> {
     const TYPE: u32 = varint_key(1);
     const HELP: u32 = varint_key(3);
     const UNIT: u32 = varint_key(4);
 
     let mut metadata = WrittenMetadata::default();
+    let mut fault = None;
+    let mut text = |what, number| {
+        symbols.described(what, number).unwrap_or_else(|words| {
+            fault.get_or_insert(words);
+            b""
+        })
+    };
     let mut cursor = Cursor::new(message);
     while !cursor.is_empty() {
         match cursor.key()? {
             TYPE => metadata.metric_type = metric_type(cursor.varint()?),
-            HELP => metadata.help = symbols.get(cursor.varint()?).unwrap_or_default(),
-            UNIT => metadata.unit = symbols.get(cursor.varint()?).unwrap_or_default(),
+            HELP => metadata.help = text("help_ref", cursor.varint()?),
+            UNIT => metadata.unit = text("unit_ref", cursor.varint()?),
             unknown => cursor.skip(unknown)?,
         }
     }
-    Ok(metadata)
+    Ok((metadata, fault))
 }
 
 /// The same numbers in both versions.

@@ -8,7 +8,7 @@ use crate::metrics::{Histogram, MetricType};
 pub struct WrittenSeries<'a> {
     /// Names and values in the order written.
     pub labels: Vec<(&'a [u8], &'a [u8])>,
-    /// What is wrong with its references to symbols; then the labels are not whole.
+    /// What is wrong with its references to symbols, or those of its family; then the labels may not be whole.
     pub fault: Option<String>,
     /// Time in ms, start in ms (0 when not said), value.
     pub floats: Vec<(i64, i64, f64)>,

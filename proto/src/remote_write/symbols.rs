@@ -30,6 +30,12 @@ impl<'a> Symbols<'a> {
         Ok(Self { payload, places })
     }
 
+    /// A text of a family's description; a word on what is wrong with the reference.
+    pub(super) fn described(&self, what: &str, number: u64) -> Result<&'a [u8], String> {
+        let size = self.places.len();
+        self.get(number).ok_or_else(|| format!("metadata {what} {number} outside of symbols table (size {size})"))
+    }
+
     pub(super) fn get(&self, number: u64) -> Option<&'a [u8]> {
         let (begin, end) = *self.places.get(usize::try_from(number).ok()?)?;
         Some(&self.payload[begin as usize..end as usize])
@@ -42,8 +48,10 @@ impl<'a> Symbols<'a> {
         }
         for pair in references.chunks_exact(2) {
             let (Some(name), Some(value)) = (self.get(pair[0]), self.get(pair[1])) else {
-                let largest = pair[0].max(pair[1]);
-                return Some(format!("labelRefs {largest} is out of range: there are {} symbols", self.places.len()));
+                let (name, value, size) = (pair[0], pair[1], self.places.len());
+                return Some(format!(
+                    "labelRefs {name} (name) = {value} (value) outside of symbols table (size {size})"
+                ));
             };
             into.push((name, value));
         }

@@ -116,7 +116,7 @@ fn version_1() {
     assert_eq!(
         shown(WriteVersion::V1, &payload).expect("well formed"),
         "__name__=up [(7, 0, 1.0), (8, 0, 2.0)] [9 0 4 [1.0, 3.0]] [9 0 4 observations found in buckets, but the Count field is 5: \
-         histogram's observation count should be at least the number of observations found in the buckets] # trace_id=t 0.5 8\n \
+         histogram's observation count should equal the number of observations found in the buckets (in absence of NaN)] # trace_id=t 0.5 8\n \
          Unknown\nup Counter"
     );
     for end in 0..payload.len() {
@@ -143,11 +143,17 @@ fn version_2() {
         symbols.bytes(4, symbol.as_bytes());
     }
     // Symbols may stand behind what refers to them.
-    let payload = [series, odd, beyond, symbols.into_bytes()].concat();
+    let mut lost = Writer::default();
+    lost.varint(4, 9);
+    let lost = message(5, &[(1, packed(&[1, 2])), (2, sample(1.0, 7, 5)), (5, lost.into_bytes())]);
+    let payload = [series, odd, beyond, lost, symbols.into_bytes()].concat();
     assert_eq!(
         shown(WriteVersion::V2, &payload).expect("well formed"),
-        "__name__=up [(7, 5, 1.0)] [9 0 4 [1.0, 3.0]] Gauge a sentence \n []invalid labelRefs length 1\n \
-         []labelRefs 99 is out of range: there are 4 symbols"
+        "__name__=up [(7, 5, 1.0)] [9 0 4 [1.0, 3.0]] Gauge a sentence \n \
+         []parsing labels for series [1]: invalid labelRefs length 1\n \
+         []parsing labels for series [1 99]: labelRefs 1 (name) = 99 (value) outside of symbols table (size 4)\n\
+         __name__=up [(7, 5, 1.0)] Unknown  parsing metadata for series [1 2]: metadata unit_ref 9 outside of symbols \
+         table (size 4)"
     );
     assert!(shown(WriteVersion::V2, &message(1, &[])).is_err(), "version 1's message");
 }

@@ -94,6 +94,9 @@ fn second<'a>(payload: &'a [u8], mut on_series: impl FnMut(&WrittenSeries<'a>)) 
     Ok(())
 }
 
+/// References that words on what is wrong with them repeat.
+const REFERENCES_SHOWN: usize = 64;
+
 fn read_second<'a>(
     message: &'a [u8],
     symbols: &Symbols<'a>,
@@ -107,17 +110,26 @@ fn read_second<'a>(
 
     series.clear();
     references.clear();
+    let mut of_metadata = None;
     let mut cursor = Cursor::new(message);
     while !cursor.is_empty() {
         match cursor.key()? {
             SAMPLE => series.floats.push(sample(cursor.bytes()?)?),
             HISTOGRAM => series.histograms.push(histogram(cursor.bytes()?)?),
             EXEMPLAR => series.exemplars.push(exemplar(cursor.bytes()?, Some(symbols))?),
-            METADATA => series.metadata = Some(referred_metadata(cursor.bytes()?, symbols)?),
+            METADATA => {
+                let (metadata, fault) = referred_metadata(cursor.bytes()?, symbols)?;
+                (series.metadata, of_metadata) = (Some(metadata), fault);
+            }
             key if key >> 3 == 1 => numbers(&mut cursor, key, 1, references)?,
             unknown => cursor.skip_unknown(unknown, 1..=5)?,
         }
     }
-    series.fault = symbols.labels(references, &mut series.labels);
+    // Not all of them: a hostile request has many.
+    let shown = || format!("{:?}", &references[..references.len().min(REFERENCES_SHOWN)]).replace(',', "");
+    let of_labels = symbols.labels(references, &mut series.labels);
+    let of_labels = of_labels.map(|fault| format!("parsing labels for series {}: {fault}", shown()));
+    series.fault =
+        of_labels.or_else(|| of_metadata.map(|fault| format!("parsing metadata for series {}: {fault}", shown())));
     Ok(())
 }

@@ -130,6 +130,9 @@ impl<'a> Parser<'a> {
             }
             return Ok(Condition { key, test: Test::Exists, position });
         };
+        if self.text[position..].starts_with(BRACKETS) {
+            return Err(BadCondition::new(position, NO_BRACKETS));
+        }
         self.at += operator.len();
         // `==` is as good.
         self.at += usize::from(operator == "=" && self.rest().starts_with('='));
@@ -205,6 +208,11 @@ impl<'a> Parser<'a> {
     }
 }
 
+/// What a key begins with only in quotes.
+const BRACKETS: [char; 3] = ['(', '{', '['];
+
+const NO_BRACKETS: &str = "brackets are not offered: a span must fulfil all conditions";
+
 /// Fields that other languages of search write with a colon.
 const FIELDS: [&str; 9] = ["service", "operation", "name", "kind", "status", "error", "duration", "state", "trace"];
 
@@ -215,8 +223,8 @@ fn elsewhere(key: &str) -> Option<String> {
         "not" | "NOT" => return Some("'not' is written !key, or !=".into()),
         _ => {}
     }
-    if key.starts_with(['(', '{', '[']) {
-        return Some("brackets are not offered: a span must fulfil all conditions".into());
+    if key.starts_with(BRACKETS) {
+        return Some(NO_BRACKETS.into());
     }
     let (field, value) = key.split_once(':')?;
     FIELDS.contains(&field).then(|| format!("this is written {field}={value}"))
@@ -257,6 +265,8 @@ mod tests {
             ("a==b c='GET /cart' d='e f='g'h", "a|=b, c|=GET /cart, d|='e, f|='g'h"),
             ("service:cart", "this is written service=cart, at byte 0"),
             ("a=b not c=d", "'not' is written !key, or !=, at byte 4"),
+            ("{service=cart}", "brackets are not offered: a span must fulfil all conditions, at byte 0"),
+            ("\"{a\"=b", "{a|=b"),
             ("service in (cart)", "brackets are not offered: a span must fulfil all conditions, at byte 11"),
             ("\"not\" aws:key \"(\"", "not|exists, aws:key|exists, (|exists"),
             ("a=", "a value is missing here; an empty one is written \"\", at byte 2"),

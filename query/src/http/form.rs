@@ -14,20 +14,28 @@ pub(super) fn pairs(body: &[u8]) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The same without the pairs that have broken escapes or semicolons, as Go's `net/url` leaves them out.
+pub(super) fn sound_pairs(body: &[u8]) -> Vec<(String, String)> {
+    let sound = body.split(|byte| *byte == b'&').filter(|pair| problem(pair).is_none());
+    sound.flat_map(pairs).collect()
+}
+
 /// The same, but broken escapes are refused in the words that Prometheus has from Go's `net/url`.
 pub(super) fn checked_pairs(body: &[u8]) -> Result<Vec<(String, String)>, Failure> {
     let refused = |problem: String| Failure::BadRequest(format!("error parsing form values: {problem}"));
-    for pair in body.split(|byte| *byte == b'&') {
-        if pair.contains(&b';') {
-            return Err(refused("invalid semicolon separator in query".into()));
-        }
-        for part in pair.splitn(2, |byte| *byte == b'=') {
-            if let Some(escape) = broken_escape(part) {
-                return Err(refused(format!("invalid URL escape {}", quoted(&escape))));
-            }
-        }
+    match body.split(|byte| *byte == b'&').find_map(problem) {
+        Some(problem) => Err(refused(problem)),
+        None => Ok(pairs(body)),
     }
-    Ok(pairs(body))
+}
+
+/// What is wrong with a pair.
+fn problem(pair: &[u8]) -> Option<String> {
+    if pair.contains(&b';') {
+        return Some("invalid semicolon separator in query".into());
+    }
+    let escape = pair.splitn(2, |byte| *byte == b'=').find_map(broken_escape)?;
+    Some(format!("invalid URL escape {}", quoted(&escape)))
 }
 
 /// The first `%` that two digits do not follow, with what follows.
@@ -87,6 +95,13 @@ mod tests {
         ];
         assert_eq!(found, expected);
         assert_eq!(pairs(b" "), []);
+    }
+
+    #[test]
+    fn broken_pairs_are_left_out() {
+        let found = sound_pairs(b"query=%zz&query=up&a=1;b=2&time=3&%=1");
+        let expected = [("query", "up"), ("time", "3")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(found, expected);
     }
 
     #[test]

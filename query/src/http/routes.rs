@@ -417,7 +417,9 @@ async fn serve(app: App, route: &'static Route, request: Request) -> Response {
         }
         Action::Form(read) => {
             let posted: Posted = match style {
-                ErrorStyle::Prometheus => form::checked_pairs,
+                // The one of Prometheus' that says what is wrong with a form.
+                ErrorStyle::Prometheus if route.path.ends_with("/series") => form::checked_pairs,
+                ErrorStyle::Prometheus => |body| Ok(form::sound_pairs(body)),
                 _ => |body| Ok(form::pairs(body)),
             };
             let query = request.uri().query().unwrap_or_default();
@@ -479,8 +481,12 @@ async fn answer(
     let path = RawPathParams::from_request_parts(&mut parts, &()).await;
     let path = path.map_err(|rejection| Failure::BadRequest(rejection.to_string()))?;
     let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
-    let mut query = query.map_err(|rejection| Failure::BadRequest(rejection.to_string()))?.0;
+    let mut query = if ErrorStyle::of(parts.uri.path()) == ErrorStyle::Prometheus {
+        form::sound_pairs(parts.uri.query().unwrap_or_default().as_bytes())
+    } else {
+        let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+        query.map_err(|rejection| Failure::BadRequest(rejection.to_string()))?.0
+    };
     if let Some(parameters) = posted.filter(|_| parts.method == Method::POST) {
         let reading = timeout(app.config.read_timeout, body::whole(body, app.config.request_bytes_max.get()));
         let body = reading.await.map_err(|_| Failure::BadRequest("the body did not arrive in time".into()))??;

@@ -29,7 +29,7 @@ pub(super) fn in_words(error: &DataFusionError) -> String {
     let message = error.find_root().strip_backtrace();
     let message = without_syntax_tree(without_kinds(&message));
     // A function's own refusal is wrapped into one for its types, which knows less.
-    let known = [arguments, ungrouped, computed, compared, condition, cast, field, ambiguous, unnested];
+    let known = [arguments, ungrouped, computed, compared, condition, cast, field, ambiguous, unnested, time];
     let words = known.iter().find_map(|known| known(message));
     words.unwrap_or_else(|| types(message.split(BUG_REPORT).next().unwrap_or_default()))
 }
@@ -73,7 +73,12 @@ fn compared(message: &str) -> Option<String> {
     let is_of_time = expression.contains("timestamp") && ["int", "float"].iter().any(|kind| expression.contains(kind));
     let advice =
         "; write '2026-01-31T12:00:00Z', or to_timestamp_seconds(…), to_timestamp_millis(…), to_timestamp_nanos(…)";
-    let advice = if is_of_time { advice } else { "" };
+    let is_of_length = expression.contains("Interval") && expression.contains("int64");
+    let advice = match (is_of_time, is_of_length) {
+        (true, _) => advice,
+        (_, true) => "; duration_ns counts nanoseconds, end_time - start_time is a length of time",
+        _ => "",
+    };
     Some(format!("{expression} cannot be compared: these types do not go together{advice}"))
 }
 
@@ -85,8 +90,20 @@ fn condition(message: &str) -> Option<String> {
 
 fn cast(message: &str) -> Option<String> {
     let is_cast = message.starts_with("Cannot cast string '") || message.starts_with("Cannot cast value '");
-    let advice = "TRY_CAST(… AS …), or attr_num(…), gives null for what is none";
+    let text = between(message, " '", "'").unwrap_or_default();
+    let is_length = weir_proto::duration::parse(text).is_ok_and(|_| text.ends_with(char::is_alphabetic));
+    let advice = if is_length {
+        "duration_ns counts nanoseconds: 5ms is 5000000"
+    } else {
+        "TRY_CAST(… AS …), or attr_num(…), gives null for what is none"
+    };
     is_cast.then(|| format!("{}; {advice}", types(message)))
+}
+
+/// A text that stands for a time, and is none.
+fn time(message: &str) -> Option<String> {
+    let text = between(message, "Error parsing timestamp from '", "'")?;
+    Some(format!("'{text}' is no time: write '2026-01-31T12:00:00Z', '2026-01-31', or now() - INTERVAL '1 hour'"))
 }
 
 /// A name that only the planner could tell to be none.
@@ -133,7 +150,12 @@ fn arguments(message: &str) -> Option<String> {
     let last = forms.pop()?;
     let takes = if forms.is_empty() { last } else { format!("{} or {last}", forms.join(", ")) };
     let is_of_numbers = takes.contains("number") && !takes.contains("text") && given.contains("text");
-    let advice = if is_of_numbers { "; attr_num(…) is the number of a text" } else { "" };
+    let is_of_lists = takes.contains("array") && given.contains("text");
+    let advice = match (is_of_numbers, is_of_lists) {
+        (true, _) => "; attr_num(…) is the number of a text",
+        (_, true) => "; a list in an attribute is a text of JSON, which LIKE '%\"a\"%' finds",
+        _ => "",
+    };
     Some(format!("{name} takes {takes}, not ({given}{advice}"))
 }
 
@@ -209,6 +231,26 @@ mod tests {
             assert_eq!(types(text), words);
         }
         assert_eq!(kinds("y: Float64, x: Numeric(1), String(1), Time64(ns))"), "y: number, x: number, text, time)");
+    }
+
+    #[test]
+    fn texts_that_are_no_values() {
+        for (message, words) in [
+            (
+                "Error parsing timestamp from 'yesterday': timestamp must contain at least 10 characters",
+                "'yesterday' is no time: write '2026-01-31T12:00:00Z', '2026-01-31', or now() - INTERVAL '1 hour'",
+            ),
+            (
+                "Cannot cast string '5ms' to value of Int64 type",
+                "Cannot cast string '5ms' to value of int64 type; duration_ns counts nanoseconds: 5ms is 5000000",
+            ),
+            (
+                "Cannot cast string 'OK' to value of Int64 type",
+                "Cannot cast string 'OK' to value of int64 type; TRY_CAST(… AS …), or attr_num(…), gives null for what is none",
+            ),
+        ] {
+            assert_eq!(in_words(&DataFusionError::Execution(message.into())), words);
+        }
     }
 
     #[test]

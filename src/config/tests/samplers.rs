@@ -281,9 +281,11 @@ fn a_wrong_sampler_says_where_and_what_to_write() {
             "weir.yaml:4:101: processors.tail_sampling.policies.and.and_sub_policy.ottl_condition: condition `nam == 1`: unknown path nam",
         ),
         (tail("{name: p, type: always_sample}\n      - 5"), "weir.yaml:5:9: processors.tail_sampling.policies: expected keys"),
-        // What is wrong with a single policy hides nothing, and is not hidden.
-        (tail("{name: all, type: always_sample}\n      - {name: all, type: trace_flags}\n      - {name: b, type: latencyy}"), "weir.yaml:6:25: processors.tail_sampling.policies.type: unknown value `latencyy`; did you mean `latency`?"),
-        (tail("{name: all, type: always_sample}\n      - {name: all, type: trace_flags}"), "weir.yaml:4:7: processors.tail_sampling.policies: two policies named `all`"),
+        (
+            format!("processors:\n  tail_sampling:\n    decision_wait: 2h\n    policies: [{all}, 5]\n"),
+            "weir.yaml:3:20: processors.tail_sampling.decision_wait: at most 3600s",
+        ),
+        (tail("{name: all, type: always_sample}\n      - {name: all, type: trace_flags}"), "weir.yaml:5:9: processors.tail_sampling.policies: two policies named `all`"),
         (
             format!("processors:\n  tail_sampling: {{policies: [{all}]}}\n  tail_sampling/b: {{policies: [{all}]}}\n"),
             "weir.yaml:3:3: tail_sampling and tail_sampling/b both decide",

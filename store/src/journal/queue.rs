@@ -65,8 +65,47 @@ pub(super) struct QueueLimits {
 
 impl QueueLimits {
     /// When an entry has waited long enough.
-    fn due<A>(&self, waiting: &Waiting<A>) -> Instant {
-        waiting.arrived + self.commit_delay_max * if waiting.is_patient { PATIENCE } else { 1 }
+    fn due<A>(&self, waiting: &Waiting<A>, company: Company) -> Instant {
+        let times = match waiting.is_patient {
+            true => PATIENCE,
+            false => u32::from(company.is_expected()),
+        };
+        waiting.arrived + self.commit_delay_max * times
+    }
+}
+
+/// So many entries in turn that waited and stayed alone: the next do not wait.
+const LONELY_MAX: u8 = 4;
+
+/// After so many groups that did not wait it is tried again whether waiting brings company.
+const AT_ONCE_MAX: u8 = 32;
+
+/// Whether waiting for others is worth it, by what came of it. A sender that waits for each answer before it sends the next request would
+/// wait for nobody each time.
+#[derive(Debug, Clone, Copy, Default)]
+struct Company {
+    lonely: u8,
+    at_once: u8,
+}
+
+impl Company {
+    fn is_expected(self) -> bool {
+        self.lonely < LONELY_MAX
+    }
+
+    /// A group has so many entries that somebody waits for.
+    fn note(&mut self, entries: usize) {
+        match entries {
+            0 => {}
+            1 if self.is_expected() => self.lonely += 1,
+            1 => {
+                self.at_once += 1;
+                if self.at_once >= AT_ONCE_MAX {
+                    *self = Self { lonely: LONELY_MAX - 1, at_once: 0 };
+                }
+            }
+            _ => *self = Self::default(),
+        }
     }
 }
 
@@ -85,6 +124,7 @@ struct State<A> {
     waiting_bytes: u64,
     /// When the first of what waits has waited long enough.
     due: Option<Instant>,
+    company: Company,
     committing_bytes: u64,
     rolls: Vec<oneshot::Sender<()>>,
     stopping: bool,
@@ -109,6 +149,7 @@ impl<A> Queue<A> {
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             due: None,
+            company: Company::default(),
             committing_bytes: 0,
             rolls: Vec::new(),
             stopping: false,
@@ -130,7 +171,7 @@ impl<A> Queue<A> {
         let before = state.waiting_bytes;
         state.waiting_bytes += waiting.bytes;
         let full = before < self.limits.commit_bytes_max && state.waiting_bytes >= self.limits.commit_bytes_max;
-        let due = self.limits.due(&waiting);
+        let due = self.limits.due(&waiting, state.company);
         let is_next = state.due.is_none_or(|known| due < known);
         if is_next {
             state.due = Some(due);
@@ -204,7 +245,9 @@ impl<A> Queue<A> {
             work.group.push(waiting);
         }
         state.waiting_bytes -= bytes;
-        state.due = state.waiting.iter().map(|waiting| self.limits.due(waiting)).min();
+        state.company.note(work.group.iter().filter(|waiting| !waiting.is_patient).count());
+        let company = state.company;
+        state.due = state.waiting.iter().map(|waiting| self.limits.due(waiting, company)).min();
         state.committing_bytes = bytes;
         work.rolls.append(&mut state.rolls);
         work.last = state.stopping && state.waiting.is_empty();
@@ -212,5 +255,26 @@ impl<A> Queue<A> {
 
     fn lock(&self) -> MutexGuard<'_, State<A>> {
         self.state.lock()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stays_alone_waits_no_more_for_a_while() {
+        let mut company = Company::default();
+        let mut waited = Vec::new();
+        for entries in [1, 1, 1, 1, 0, 1, 1, 2, 1] {
+            company.note(entries);
+            waited.push(company.is_expected());
+        }
+        assert_eq!(waited, [true, true, true, false, false, false, false, true, true]);
+        let waits = (0..100).filter(|_| {
+            company.note(1);
+            company.is_expected()
+        });
+        assert_eq!(waits.count(), 2 + 2, "the rest of the first four, and a try after each 32");
     }
 }

@@ -90,7 +90,7 @@ export function print(conditions: readonly Condition[]): string {
 }
 
 export function printOne({ key, operator, value }: Condition): string {
-  const name = /^[^\s"=!<>~]+$/.test(key) && key.toLowerCase() !== "and" ? key : JSON.stringify(key);
+  const name = /^[^\s"=!<>~({[][^\s"=!<>~]*$/.test(key) && !/^(and|or|not)$/i.test(key) ? key : JSON.stringify(key);
   if (operator === "exists") return name;
   if (operator === "absent") return `!${name}`;
   const bare = /^[^\s"]+$/.test(value) && !/^[=~']/.test(value);

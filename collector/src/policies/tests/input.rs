@@ -8,7 +8,7 @@ fn error(policies: Value) -> String {
     let config: Result<TailSamplingConfig, _> = from_value(json!({ "policies": policies }));
     match config {
         Err(error) => error.to_string(),
-        Ok(config) => config.check().expect_err("something is wrong"),
+        Ok(config) => config.check().expect_err("something is wrong").1,
     }
 }
 

@@ -94,17 +94,21 @@ fn pending_size_max() -> u64 {
 }
 
 impl TailSamplingConfig {
-    /// Finds values that it cannot work with, in words.
-    pub fn check(&self) -> Result<(), String> {
+    /// Finds values that it cannot work with: the key, and what is wrong with it.
+    pub fn check(&self) -> Result<(), (String, String)> {
+        let at = |key: &str, message: String| Err((key.to_owned(), message));
         if self.decision_wait > WAIT_MAX {
-            return Err(format!("decision_wait is at most {WAIT_MAX:?}"));
+            return at("decision_wait", format!("at most {WAIT_MAX:?}"));
         }
-        let caches = [self.decision_cache.sampled_cache_size, self.decision_cache.non_sampled_cache_size];
-        if self.num_traces == 0 || self.num_traces > TRACES_MAX || caches.iter().any(|size| *size > TRACES_MAX) {
-            return Err(format!("num_traces is 1 to {TRACES_MAX}, and so is each decision_cache size"));
+        if self.num_traces == 0 || self.num_traces > TRACES_MAX {
+            return at("num_traces", format!("1 to {TRACES_MAX}"));
+        }
+        let DecisionCache { sampled_cache_size, non_sampled_cache_size } = self.decision_cache;
+        if sampled_cache_size.max(non_sampled_cache_size) > TRACES_MAX {
+            return at("decision_cache", format!("a size is at most {TRACES_MAX}"));
         }
         let alone = [("tail_sampling".to_owned(), Self { dry_run: false, ..self.clone() })];
-        super::TailSampling::new(&alone, None).map(drop).map_err(|error| error.to_string())
+        super::TailSampling::new(&alone, None).map(drop).map_err(|error| (String::new(), error.to_string()))
     }
 
     /// What the store is told.

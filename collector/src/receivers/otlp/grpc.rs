@@ -141,11 +141,18 @@ fn client_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
 
 fn not_served(path: &str) -> Refusal {
     let hint = if path.contains(".profiles.") {
-        "; profiles are not there yet, traces, metrics and logs are".to_owned()
+        "profiles are not there yet, traces, metrics and logs are"
+    } else if path.starts_with("/grpc.health.") {
+        "health is asked by HTTP: /healthz and /readyz on the query endpoint"
+    } else if path.starts_with("/grpc.reflection.") {
+        "the services are those of opentelemetry-proto: Export of traces, metrics and logs"
+    } else if path.starts_with("/jaeger.") {
+        "Jaeger's API is asked by HTTP, under /jaeger on the query endpoint"
     } else {
-        format!("; {} is", EXPORTS[0].0)
+        let known = EXPORTS.iter().map(|(known, ..)| *known).collect::<Vec<_>>().join(", ");
+        return Refusal::NotFound { path: path.chars().take(200).collect(), hint: format!("; {known} are") };
     };
-    Refusal::NotFound { path: path.chars().take(200).collect(), hint }
+    Refusal::NotFound { path: path.chars().take(200).collect(), hint: format!("; {hint}") }
 }
 
 fn is_grpc(headers: &HeaderMap) -> bool {

@@ -1,10 +1,16 @@
 //! The lines of a target's last body, by their place: a line that was there before costs its number and a hash.
 
-use std::{collections::HashMap, hash::BuildHasher};
+use std::{
+    collections::{HashMap, HashSet},
+    hash::BuildHasher,
+};
 
 use foldhash::fast::RandomState;
 use weir_proto::metrics::MetricType;
 use weir_store::SeriesRef;
+
+/// Lines of void bodies that are known beside those of the last sound one, which may be as many again.
+const VOID_LINES_MAX: usize = 1000;
 
 /// What became of a line when it was read.
 #[derive(Debug, Clone)]
@@ -48,6 +54,8 @@ impl Line {
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     lines: Vec<Line>,
+    /// How many of them, at the end, only void bodies had.
+    of_void: usize,
     turn: u32,
     /// Secret: a target cannot make two series look alike.
     state: RandomState,
@@ -106,7 +114,7 @@ impl Lines {
     /// Forgets what was read with other settings, and hands over the series that were live.
     pub(super) fn take(&mut self) -> Vec<SeriesRef> {
         let live = self.live().cloned().collect();
-        self.lines = Vec::new();
+        (self.lines, self.of_void) = (Vec::new(), 0);
         live
     }
 
@@ -236,6 +244,7 @@ impl Walk<'_> {
     /// The body is read: hands every series that was in the last one and is not in this to `ended`.
     pub(super) fn finish(mut self, mut ended: impl FnMut(&SeriesRef)) {
         let turn = self.lines.turn;
+        self.lines.of_void = 0;
         if self.moved.is_none() && self.place < self.lines.lines.len() {
             self.leave_order();
         }
@@ -251,9 +260,19 @@ impl Walk<'_> {
         self.lines.lines = moved.lines;
     }
 
-    /// The body is void: the lines are as if it had not been.
+    /// The body is void: which lines are live is as if it had not been. Lines that were met in it are known all the same, or each of a
+    /// target's void bodies would be said to bring new series.
     pub(super) fn give_up(self) {
         let turn = self.lines.turn;
+        if let Some(moved) = self.moved {
+            let known: HashSet<u64> = self.lines.lines.iter().map(|line| line.hash).collect();
+            let sound = self.lines.lines.len() - self.lines.of_void;
+            let room = (sound + VOID_LINES_MAX).saturating_sub(self.lines.of_void);
+            let met = moved.lines.into_iter().filter(|line| !known.contains(&line.hash));
+            let met = met.filter(|line| matches!(line.fate, Fate::Kept(_) | Fate::Dropped)).take(room);
+            self.lines.lines.extend(met.map(|line| Line { was_live: false, ..line }));
+            self.lines.of_void = self.lines.lines.len() - sound;
+        }
         for line in self.lines.lines.iter_mut().filter(|line| line.turn == turn) {
             line.turn = turn.wrapping_sub(if line.was_live { 1 } else { 2 });
         }

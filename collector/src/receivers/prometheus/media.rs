@@ -7,8 +7,14 @@ use super::config::ScrapeProtocol;
 /// As Prometheus 3 decides it: what is known is taken, anything else is read as `fallback` says, and without one the scrape fails.
 pub(super) fn format(content_type: Option<&str>, fallback: Option<ScrapeProtocol>) -> Result<TextFormat, String> {
     let written = content_type.unwrap_or_default();
-    let media = written.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let mut parts = written.split(';').map(str::trim);
+    let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let is_parameter = |part: &str| {
+        part.is_empty() || part.split_once('=').is_some_and(|(name, value)| !name.is_empty() && !value.is_empty())
+    };
     match media.as_str() {
+        // Of a type with half a parameter nobody knows what it is.
+        _ if !parts.all(is_parameter) => {}
         "text/plain" => return Ok(TextFormat::Prometheus),
         "application/openmetrics-text" => return Ok(TextFormat::OpenMetrics),
         _ => {}

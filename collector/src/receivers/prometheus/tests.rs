@@ -125,6 +125,13 @@ async fn a_bad_line_voids_the_scrape_once() {
     assert!(lines.is_empty(), "they have ended already: {lines:?}");
     let (lines, counts, _) = bench.scrape_as("b 2\na 1\n", TextFormat::Prometheus);
     assert_eq!((lines, counts.added), (vec!["b 2".to_owned(), "a 1".to_owned()], 0));
+    // What a void body brings is new once.
+    for added in [1, 0] {
+        let (lines, counts, _) = bench.scrape_as("b 2\nc 1\nb x\n", TextFormat::Prometheus);
+        assert_eq!((lines.len(), counts.added), (2 * added, added), "{lines:?}");
+    }
+    assert_eq!(bench.scrape("b 2\nc 1\n"), ["b 2", "c 1"]);
+    assert_eq!(bench.scrape("b 2\n"), ["b 2", "c stale"]);
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ impl Taking<'_> {
     fn take(&mut self, written: &WrittenSeries<'_>) {
         let samples = (written.floats.len() + written.histograms.len()) as u32;
         let labels = match (&written.fault, labels(&written.labels)) {
-            (Some(fault), _) => Err(format!("parsing labels for series: {fault}")),
+            (Some(fault), _) => Err(fault.clone()),
             _ if written.labels.len() > self.labels_max => {
                 Err(format!("{} labels, {} are taken (labels_max)", written.labels.len(), self.labels_max))
             }
@@ -132,7 +132,7 @@ impl Taking<'_> {
             let histogram = match histogram {
                 Ok(histogram) => histogram.clone(),
                 Err(fault) => {
-                    let words = || format!("{}: {fault}", series.labels());
+                    let words = || format!("{fault} for series {}", series.labels());
                     self.refuse(RejectReason::Unsupported, 1, words);
                     continue;
                 }

@@ -98,7 +98,7 @@ async fn version_2_says_what_was_written() {
     assert_eq!((status, written.join(" ").as_str()), (StatusCode::NO_CONTENT, "1 0 0"));
     let (status, words, written) = send(&taking, &headers, snappy(&[&symbols[..], &bad, &good].concat())).await;
     assert_eq!((status, written.join(" ").as_str()), (StatusCode::BAD_REQUEST, "1 0 0"));
-    assert!(words.contains("out of range"), "{words}");
+    assert!(words.contains("outside of symbols table (size 3)"), "{words}");
     let empty = field(5, &field(1, &[1, 2]));
     let (status, words, _) = send(&taking, &headers, snappy(&[&symbols[..], &empty].concat())).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);

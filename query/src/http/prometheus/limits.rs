@@ -15,7 +15,9 @@ use crate::{
 pub(super) fn options(call: &Call) -> Result<Options, Failure> {
     let config = call.promql;
     let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4);
-    let lookback = params::optional_length(call, "lookback_delta")?.filter(|&lookback| lookback > 0);
+    let refused = |error: String| Failure::BadRequest(format!("error parsing lookback delta duration: {error}"));
+    let lookback = call.first("lookback_delta").map(|text| params::length(text).map_err(refused)).transpose()?;
+    let lookback = lookback.filter(|&lookback| lookback > 0);
     Ok(Options {
         lookback_ms: lookback.unwrap_or(ms(config.lookback_delta)),
         subquery_step_ms: ms(config.subquery_step),

@@ -46,7 +46,7 @@ pub(super) fn required_time(call: &Call, name: &str) -> Result<i64, Failure> {
 
 /// A time that may be there.
 pub(super) fn optional_time(call: &Call, name: &str, default: i64) -> Result<i64, Failure> {
-    let refused = |error: String| invalid(name, &format!("Invalid time value for '{name}': {error}"));
+    let refused = |error: String| invalid(name, &format!("invalid time value for '{name}': {error}"));
     call.first(name).map_or(Ok(default), |text| time(text).map_err(refused))
 }
 

@@ -24,6 +24,7 @@ use crate::{
         syntax::{
             self,
             ast::{Expr, Node},
+            number::parse_float,
             regex,
         },
         value::Value,
@@ -94,12 +95,16 @@ pub(in crate::http) fn query_range(call: &Call, view: &dyn View) -> Result<Answe
     }
     let step = call.first("step").unwrap_or_default();
     let step_ms = params::length(step).map_err(|error| invalid("step", &error))?;
-    if step_ms <= 0 {
+    // Below what samples' times tell apart, and yet above zero.
+    let is_tiny = step_ms == 0 && parse_float(step).is_some_and(|seconds| seconds * 1e9 >= 1.0);
+    if step_ms <= 0 && !is_tiny {
         let message = "zero or negative query resolution step widths are not accepted. Try a positive integer";
         return Err(invalid("step", message));
     }
     let points_max = call.promql.points_max.get() as i64;
-    if (i128::from(end_ms) - i128::from(start_ms)) / i128::from(step_ms) > i128::from(points_max) {
+    let step_ms = step_ms.max(1);
+    let points = (i128::from(end_ms) - i128::from(start_ms)) / i128::from(step_ms);
+    if points > i128::from(points_max) || (is_tiny && points > 0) {
         return Err(Failure::BadRequest(format!(
             "exceeded maximum resolution of {} points per timeseries. Try decreasing the query resolution (?step=XX)",
             with_commas(points_max)

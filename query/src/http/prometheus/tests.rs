@@ -99,7 +99,7 @@ fn mistakes_are_named_as_prometheus_names_them() {
         (
             vec![("query", "up"), ("time", "x")],
             400,
-            r#"invalid parameter "time": Invalid time value for 'time': cannot parse "x" to a valid timestamp"#,
+            r#"invalid parameter "time": invalid time value for 'time': cannot parse "x" to a valid timestamp"#,
         ),
         (vec![("query", "up"), ("limit", "-1")], 400, r#"invalid parameter "limit": limit must be non-negative"#),
         (

@@ -81,7 +81,8 @@ impl Serialize for Seconds {
 impl Serialize for Written {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.value {
-            Value::Scalar { time_ms, value } => (Seconds(*time_ms), Text(*value)).serialize(serializer),
+            // Not as the values of series: never with an exponent.
+            Value::Scalar { time_ms, value } => (Seconds(*time_ms), format::plain(*value)).serialize(serializer),
             Value::Text { time_ms, bytes } => (Seconds(*time_ms), String::from_utf8_lossy(bytes)).serialize(serializer),
             Value::Vector(vector) => {
                 serializer.collect_seq(vector.iter().map(|(labels, time, point)| Sample { labels, time: *time, point }))

@@ -6,6 +6,7 @@ mod budget;
 mod call;
 mod collect;
 mod labels;
+mod parts;
 mod prepare;
 mod range;
 mod select;

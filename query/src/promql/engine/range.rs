@@ -6,7 +6,7 @@ use weir_proto::metrics::{Histogram, Labels, ResetHint, is_stale};
 
 use super::{Budget, Evaluator, QueryError, Sink, Steps, failed, select};
 use crate::promql::{
-    functions::{Body, Function, Track, Window},
+    functions::{Body, Function, Kind, RangeBody, Rises, Track, Window},
     notes::Notes,
     source::{HistogramSample, Samples},
     syntax::{
@@ -263,6 +263,37 @@ impl Slide<'_> {
         }
         let mut row = Row::empty(Labels::default(), self.steps.count);
         row.drops_name = !self.function.keeps_name();
+        if self.edges == Edges::Plain
+            && track.samples.histograms.is_empty()
+            && let Some(kind) = Kind::named(self.function.name)
+        {
+            self.fill_rises(kind, track, budget, &mut row.floats)?;
+        } else {
+            self.fill(body, (labels, &*track), notes, budget, &mut row)?;
+        }
+        if row.is_empty() {
+            return Ok(None);
+        }
+        let name = labels.metric_name();
+        if self.function.is_of_counters()
+            && !name.is_empty()
+            && !COUNTERS.iter().any(|end| name.ends_with(end))
+            && row.floats.iter().any(|&value| !is_absent(value))
+        {
+            notes.maybe_no_counter(self.extent, name);
+        }
+        Ok(Some(row))
+    }
+
+    /// Looks at each window.
+    fn fill(
+        &self,
+        body: RangeBody,
+        (labels, track): (&Labels, &Track),
+        notes: &mut Notes,
+        budget: &Budget<'_>,
+        row: &mut Row<'_>,
+    ) -> Result<(), QueryError> {
         let samples = &track.samples;
         let (mut floats, mut histograms) = (0..0, 0..0);
         let mut scalars = vec![0.0; self.scalars.len()];
@@ -300,18 +331,28 @@ impl Slide<'_> {
                 None => row.floats[step] = ABSENT,
             }
         }
-        if row.is_empty() {
-            return Ok(None);
+        Ok(())
+    }
+
+    /// The same of functions that many ask for, where there are floats only.
+    fn fill_rises(&self, kind: Kind, track: &Track, budget: &Budget<'_>, row: &mut [f64]) -> Result<(), QueryError> {
+        let times = &track.samples.times[..];
+        let mut rises = Rises::new(kind, self.range_ms);
+        let mut floats = 0..0;
+        let mut looked_at = 0;
+        for (step, value) in row.iter_mut().enumerate() {
+            let (from, to) = self.bounds(self.steps.time(step));
+            slide(&mut floats, times.len(), |at| times[at], from, to);
+            looked_at += floats.len();
+            if looked_at > CHECK_SAMPLES {
+                looked_at = 0;
+                budget.check()?;
+            }
+            if let Some(rise) = rises.rise(track, &floats, (from, to)) {
+                *value = if is_absent(rise) { f64::NAN } else { rise };
+            }
         }
-        let name = labels.metric_name();
-        if self.function.is_of_counters()
-            && !name.is_empty()
-            && !COUNTERS.iter().any(|end| name.ends_with(end))
-            && row.floats.iter().any(|&value| !is_absent(value))
-        {
-            notes.maybe_no_counter(self.extent, name);
-        }
-        Ok(Some(row))
+        Ok(())
     }
 }
 

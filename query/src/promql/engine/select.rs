@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use weir_proto::metrics::{Histogram, LabelMatcher, ResetHint, is_stale};
 
-use super::{Budget, Evaluator, QueryError, Sink, Steps, failed, range};
+use super::{Evaluator, QueryError, Sink, Steps, failed, parts::Parts, range};
 use crate::promql::{
     functions::{Track, interpolated, interpolated_histogram},
     histogram,
@@ -27,11 +27,6 @@ pub(super) enum Wanted {
     /// When what it counts began, in seconds; 0 when nobody said.
     Start,
 }
-
-/// Values that the rows of one block may have: what is in memory at once.
-const BLOCK_VALUES: usize = 1 << 20;
-/// Fewer series than that are not worth a second thread.
-const PARALLEL_MIN: usize = 64;
 
 /// Makes a row of a series.
 pub(super) type Compute<'c, 's> =
@@ -57,31 +52,8 @@ impl Evaluator<'_> {
         compute: Compute<'_, 's>,
         sink: Sink<'_>,
     ) -> Result<(), QueryError> {
-        let budget = &self.budget;
-        let block = (BLOCK_VALUES / steps.max(1)).clamp(2, 4096);
-        for block in series.chunks(block) {
-            self.budget.check()?;
-            let threads = if block.len() < PARALLEL_MIN { 1 } else { self.options.threads.max(1) };
-            let mut parts = block.chunks(block.len().div_ceil(threads));
-            let own = parts.next().unwrap_or_default();
-            let done = std::thread::scope(|scope| {
-                let others: Vec<_> =
-                    parts.map(|part| scope.spawn(move || rows_of_series(budget, part, compute))).collect();
-                let mut done = vec![rows_of_series(budget, own, compute)];
-                for other in others {
-                    done.push(other.join().unwrap_or_else(|_| Err(failed("a thread of the query failed"))));
-                }
-                done
-            });
-            for part in done {
-                let (rows, notes) = part?;
-                self.notes.borrow_mut().merge(notes);
-                for row in rows {
-                    sink(row)?;
-                }
-            }
-        }
-        Ok(())
+        let parts = Parts::new(series, (steps, self.options.threads), compute, &self.budget);
+        parts.hand_on(&|notes| self.notes.borrow_mut().merge(notes), sink)
     }
 
     pub(super) fn selector(
@@ -111,26 +83,6 @@ impl Evaluator<'_> {
             sink,
         )
     }
-}
-
-fn rows_of_series<'s>(
-    budget: &Budget<'_>,
-    series: &'s [Box<dyn Series + 's>],
-    compute: Compute<'_, 's>,
-) -> Result<(Vec<Row<'s>>, Notes), QueryError> {
-    let mut notes = Notes::default();
-    let mut track = Track::default();
-    let mut rows = Vec::with_capacity(series.len());
-    for (index, one) in series.iter().enumerate() {
-        if index % 64 == 63 {
-            budget.check()?;
-        }
-        if let Some(row) = compute(&**one, &mut track, &mut notes)? {
-            budget.take_samples(row.samples())?;
-            rows.push(row);
-        }
-    }
-    Ok((rows, notes))
 }
 
 /// Says of histograms whether counting began anew, by those before them.

@@ -14,6 +14,7 @@ mod window;
 pub(crate) use edges::{interpolated, interpolated_histogram};
 pub(crate) use histogram::{BucketRow, bucket_fraction, bucket_quantile};
 pub(crate) use quantile::quantile;
+pub(crate) use rate::{Kind, Rises};
 pub(crate) use window::{Track, Window};
 
 use weir_proto::metrics::Histogram;

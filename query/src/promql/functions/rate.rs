@@ -1,12 +1,12 @@
 //! How fast a series rises.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use weir_proto::metrics::{Histogram, ResetHint};
 
 use super::{
     edges,
-    window::{Window, is_restart},
+    window::{Track, Window, is_restart},
 };
 use crate::promql::{
     histogram::{self, arithmetic},
@@ -19,11 +19,23 @@ use crate::promql::{
 type Result = std::result::Result<Option<Point>, String>;
 
 /// What of the rise is wanted.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
     Delta,
     Increase,
     Rate,
+}
+
+impl Kind {
+    /// Of the function of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        match name {
+            "delta" => Some(Self::Delta),
+            "increase" => Some(Self::Increase),
+            "rate" => Some(Self::Rate),
+            _ => None,
+        }
+    }
 }
 
 pub(super) fn delta(window: &Window<'_>, _: &[f64], notes: &mut Notes) -> Result {
@@ -52,49 +64,108 @@ fn extrapolated(window: &Window<'_>, kind: Kind, notes: &mut Notes) -> Option<Po
         let histograms = window.histograms();
         let mut rise = histogram_rise(window, is_counter, notes)?;
         let (first, last) = (&histograms[0], &histograms[histograms.len() - 1]);
-        let zero = (rise.count > 0.0 && first.histogram.count >= 0.0).then(|| first.histogram.count / rise.count);
-        let factor = factor(window, kind, (first.time_ms, last.time_ms), histograms.len(), zero);
+        let places = (first.time_ms - window.from_ms, last.time_ms - first.time_ms, window.to_ms - last.time_ms);
+        let carried = Carried::new(places, histograms.len());
+        let may_reach_zero = is_counter && rise.count > 0.0 && first.histogram.count >= 0.0;
+        let factor = if may_reach_zero {
+            carried.factor_from_zero(first.histogram.count / rise.count, kind, window.range_ms)
+        } else {
+            carried.factor(kind, window.range_ms)
+        };
         arithmetic::scale(&mut rise, factor);
         return Some(Point::Histogram(Arc::new(rise)));
     }
-    let (times, values) = (window.times(), window.values());
-    let ([first, .., last], [first_time, .., last_time]) = (values, times) else { return None };
-    let mut rise = last - first;
-    if is_counter {
-        for index in window.resets() {
-            rise += values[index - 1];
-        }
-    }
-    let zero = (rise > 0.0 && *first >= 0.0).then(|| first / rise);
-    Some(Point::Float(rise * factor(window, kind, (*first_time, *last_time), values.len(), zero)))
+    let mut rises = Rises::new(kind, window.range_ms);
+    rises.rise(window.track, &window.floats, (window.from_ms, window.to_ms)).map(Point::Float)
 }
 
-/// By what the rise between samples is multiplied. `zero` is how many times the samples' length before the first one
-/// the counter was at zero, if it rose evenly.
-fn factor(window: &Window<'_>, kind: Kind, (first, last): (i64, i64), count: usize, zero: Option<f64>) -> f64 {
-    let mut to_start = (first - window.from_ms) as f64 / 1e3;
-    let mut to_end = (window.to_ms - last) as f64 / 1e3;
-    let sampled = (last - first) as f64 / 1e3;
-    let spacing = sampled / (count - 1) as f64;
-    // A gap of more than a tenth over the spacing: the series begins or ends within the range, half a spacing away.
-    let threshold = spacing * 1.1;
-    if to_start >= threshold {
-        to_start = spacing / 2.0;
-    }
-    if kind != Kind::Delta
-        && let Some(zero) = zero
-    {
-        // Counters are never below zero.
-        let to_zero = sampled * zero;
-        if to_zero < to_start {
-            to_start = to_zero;
+/// What a rise between two samples is carried on over, in seconds.
+#[derive(Debug, Clone, Copy, Default)]
+struct Carried {
+    sampled_s: f64,
+    to_start_s: f64,
+    to_end_s: f64,
+}
+
+impl Carried {
+    /// Of samples by what lies before the first, between it and the last, and behind it, in ms.
+    fn new((before_ms, sampled_ms, after_ms): (i64, i64, i64), count: usize) -> Self {
+        let seconds = |ms: i64| ms as f64 / 1e3;
+        let (mut to_start_s, sampled_s, mut to_end_s) = (seconds(before_ms), seconds(sampled_ms), seconds(after_ms));
+        let spacing = sampled_s / (count - 1) as f64;
+        // A gap of more than a tenth over the spacing: the series begins or ends within the range, half a spacing away.
+        let threshold = spacing * 1.1;
+        if to_start_s >= threshold {
+            to_start_s = spacing / 2.0;
         }
+        if to_end_s >= threshold {
+            to_end_s = spacing / 2.0;
+        }
+        Self { sampled_s, to_start_s, to_end_s }
     }
-    if to_end >= threshold {
-        to_end = spacing / 2.0;
+
+    /// By what the rise is multiplied.
+    fn factor(self, kind: Kind, range_ms: i64) -> f64 {
+        let factor = (self.sampled_s + self.to_start_s + self.to_end_s) / self.sampled_s;
+        if kind == Kind::Rate { factor / (range_ms as f64 / 1e3) } else { factor }
     }
-    let factor = (sampled + to_start + to_end) / sampled;
-    if kind == Kind::Rate { factor / (window.range_ms as f64 / 1e3) } else { factor }
+
+    /// The same of a counter that was at zero `zero` times the samples' length before the first one, if it rose evenly: it is never
+    /// below zero.
+    fn factor_from_zero(mut self, zero: f64, kind: Kind, range_ms: i64) -> f64 {
+        let to_zero_s = self.sampled_s * zero;
+        if to_zero_s < self.to_start_s {
+            self.to_start_s = to_zero_s;
+        }
+        self.factor(kind, range_ms)
+    }
+}
+
+/// The rises of a series' floats over windows of one length. Samples come evenly, and so do steps: what was divided for one window
+/// mostly holds for the next.
+pub(crate) struct Rises {
+    kind: Kind,
+    range_ms: i64,
+    /// Of which window the rest is.
+    places: ((i64, i64, i64), usize),
+    carried: Carried,
+    factor: f64,
+}
+
+impl Rises {
+    pub(crate) fn new(kind: Kind, range_ms: i64) -> Self {
+        Self { kind, range_ms, places: ((0, 0, 0), 0), carried: Carried::default(), factor: 0.0 }
+    }
+
+    /// The rise in a window, whose samples are `floats`, in which counters began anew where the track says.
+    #[inline]
+    pub(crate) fn rise(&mut self, track: &Track, floats: &Range<usize>, (from_ms, to_ms): (i64, i64)) -> Option<f64> {
+        let (times, values) = (&track.samples.times[floats.clone()], &track.samples.values[floats.clone()]);
+        let ([first, .., last], [first_ms, .., last_ms]) = (values, times) else { return None };
+        let mut rise = last - first;
+        if self.kind == Kind::Delta {
+            return Some(rise * self.carried(((first_ms - from_ms, last_ms - first_ms, to_ms - last_ms), times.len())));
+        }
+        for index in track.resets_in(floats) {
+            rise += values[index - 1];
+        }
+        let factor = self.carried(((first_ms - from_ms, last_ms - first_ms, to_ms - last_ms), times.len()));
+        let Carried { sampled_s, to_start_s, .. } = self.carried;
+        let may_reach_zero = rise > 0.0 && *first >= 0.0 && !(*first >= rise && sampled_s >= to_start_s);
+        if may_reach_zero {
+            return Some(rise * self.carried.factor_from_zero(first / rise, self.kind, self.range_ms));
+        }
+        Some(rise * factor)
+    }
+
+    fn carried(&mut self, places: ((i64, i64, i64), usize)) -> f64 {
+        if places != self.places {
+            self.places = places;
+            self.carried = Carried::new(places.0, places.1);
+            self.factor = self.carried.factor(self.kind, self.range_ms);
+        }
+        self.factor
+    }
 }
 
 /// Whether counting began anew between two histograms.

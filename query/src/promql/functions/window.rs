@@ -32,6 +32,14 @@ impl Track {
             }
         }
     }
+
+    /// Indices, within a window, of floats before which a counter began anew, but for the first float.
+    #[inline]
+    pub(crate) fn resets_in(&self, window: &Range<usize>) -> impl Iterator<Item = usize> {
+        let Range { start, end } = *window;
+        let begin = if self.resets.is_empty() { 0 } else { self.resets.partition_point(|&index| index <= start) };
+        self.resets[begin..].iter().take_while(move |&&index| index < end).map(move |&index| index - start)
+    }
 }
 
 /// Whether start times say that counting began anew between two samples, each a start and a time.
@@ -79,14 +87,6 @@ impl<'a> Window<'a> {
     pub(crate) fn start_and_time(&self, index: usize) -> (i64, i64) {
         let index = self.floats.start + index;
         (self.track.samples.starts.get(index).copied().unwrap_or(0), self.track.samples.times[index])
-    }
-
-    /// Indices, within the window, of floats before which a counter began anew, but for the first float.
-    pub(crate) fn resets(&self) -> impl Iterator<Item = usize> {
-        let resets = &self.track.resets;
-        let begin = resets.partition_point(|&index| index <= self.floats.start);
-        let (start, end) = (self.floats.start, self.floats.end);
-        resets[begin..].iter().take_while(move |&&index| index < end).map(move |&index| index - start)
     }
 
     /// The metric's name.

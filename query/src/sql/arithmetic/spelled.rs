@@ -14,13 +14,26 @@ const STATUS_CODES: [&str; 3] = ["unset", "ok", "error"];
 
 const STATES: [&str; 2] = ["pending", "kept"];
 
+/// The first number of each, as OTLP has them.
+const SEVERITIES: [(&str, &str); 7] = [
+    ("trace", "1"),
+    ("debug", "5"),
+    ("info", "9"),
+    ("warn", "13"),
+    ("warning", "13"),
+    ("error", "17"),
+    ("fatal", "21"),
+];
+
 /// Refuses a comparison of a column with a text that is one of its values, spelled in another way.
 pub(super) fn check(one: &Expr, other: &Expr, schema: &DFSchema) -> Result<()> {
     for (column, value) in [(one, other), (other, one)] {
         let (Expr::Column(column), Some(text)) = (column, text(value)) else { continue };
         let Some(meant) = meant(&column.name, text) else { continue };
+        let meant =
+            if meant.is_empty() { format!("{} IS NULL, or IS NOT NULL", column.name) } else { format!("'{meant}'") };
         if schema.field_from_column(column).is_ok_and(|field| is_of_table(field)) {
-            return plan_err!("no {} is written '{text}' here: write '{meant}'", column.name);
+            return plan_err!("no {} is written '{text}' here: write {meant}", column.name);
         }
     }
     Ok(())
@@ -36,7 +49,7 @@ fn text(value: &Expr) -> Option<&str> {
     }
 }
 
-/// How the column has this value, when it is not so.
+/// How the column has this value, when it is not so; empty for none.
 fn meant(column: &str, text: &str) -> Option<String> {
     let lower = text.trim().to_lowercase();
     let of = |prefix: &str, values: &[&str]| {
@@ -48,7 +61,12 @@ fn meant(column: &str, text: &str) -> Option<String> {
         "status_code" => of("status_code_", &STATUS_CODES),
         "state" => of("", &STATES),
         "trace_id" => id(&lower, 32),
+        // What others have as an empty text is null here.
+        "parent_span_id" | "status_message" | "scope_name" | "event_name" | "severity_text" if text.is_empty() => {
+            return Some(String::new());
+        }
         "span_id" | "parent_span_id" => id(&lower, 16),
+        "severity_number" => SEVERITIES.iter().find(|(name, _)| *name == lower).map(|(_, number)| (*number).to_owned()),
         _ => None,
     };
     meant.filter(|meant| meant != text)
@@ -79,10 +97,12 @@ mod tests {
             ("trace_id", "4bf92f35-77b3-4da6-a3ce-929d0e0e4736", ID),
             ("trace_id", "a3ce929d0e0e4736", "0000000000000000a3ce929d0e0e4736"),
             ("span_id", "00F067AA0BA902B7", "00f067aa0ba902b7"),
+            ("severity_number", "ERROR", "17"),
         ] {
             assert_eq!(meant(column, text).as_deref(), Some(is_meant), "{column} {text}");
             assert_eq!(meant(column, is_meant), None);
         }
+        assert_eq!(meant("parent_span_id", "").as_deref(), Some(""));
         for (column, text) in
             [("kind", ""), ("kind", "x"), ("service", "SERVER"), ("trace_id", "4bf9"), ("span_id", ID), ("state", "é")]
         {

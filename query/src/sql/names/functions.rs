@@ -15,7 +15,10 @@ const FUNCTIONS: [(&[&str], &str); 56] = [
     (&["uniq", "uniqexact", "uniqcombined", "uniqhll12", "approxcountdistinct"], "count(DISTINCT {x})"),
     (&["countdistinct", "dcount", "hll", "cardinality", "ndv"], "count(DISTINCT {x})"),
     (&["dcountif", "uniqif", "uniqexactif"], "count(DISTINCT {x}) FILTER (WHERE {y})"),
-    (&["timebucket", "tumble", "timeslice", "bin", "datehistogram", "tostartofinterval"], "date_bin({i}, {t})"),
+    (
+        &["timebucket", "timebucketgapfill", "tumble", "timeslice", "bin", "datehistogram", "tostartofinterval"],
+        "date_bin({i}, {t})",
+    ),
     (&["tostartofsecond"], "date_trunc('second', {x})"),
     (&["tostartofminute"], "date_trunc('minute', {x})"),
     (&["tostartoffiveminute", "tostartoffiveminutes"], "date_bin(INTERVAL '5 minutes', {x})"),
@@ -58,7 +61,15 @@ const FUNCTIONS: [(&[&str], &str); 56] = [
     (&["histogram", "heatmap", "widthbucket"], "floor(log10({x})), count(*) … GROUP BY 1"),
     (&["variance"], "var_samp({x})"),
     (
-        &["todatetime", "fromiso8601timestamp", "parsedatetimebesteffort", "parsetimestamp", "strtodate"],
+        &[
+            "todatetime",
+            "timestamp",
+            "datetime",
+            "fromiso8601timestamp",
+            "parsedatetimebesteffort",
+            "parsetimestamp",
+            "strtodate",
+        ],
         "to_timestamp({x})",
     ),
     (&["match", "rlike", "regexpcontains", "regexmatch", "regexpmatches"], "{x} ~ {y}"),
@@ -98,6 +109,9 @@ pub(super) fn ours(plain: &str, call: &Function, arguments: &[&Expr]) -> Option<
             return Some("count(*) GROUP BY date_bin(INTERVAL '1 minute', start_time)".to_owned());
         }
         "dateadd" => return Some(moved(arguments)),
+        "jsonarraylength" | "arraylen" | "listlen" => {
+            return Some("LIKE '%\"a\"%' to look into it: a list in an attribute is a text of JSON".to_owned());
+        }
         _ => {}
     }
     if NUMBERS.iter().any(|begin| plain.starts_with(begin)) {

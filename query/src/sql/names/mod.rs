@@ -281,6 +281,14 @@ impl Names<'_> {
             return ControlFlow::Continue(());
         }
         let written: Vec<String> = names.iter().map(|name| name.value.clone()).collect();
+        let rest = written[1..].join(".");
+        // A table that got another name in FROM.
+        if parts.len() == 2
+            && self.known.tables.iter().any(|(table, _)| *table == parts[0])
+            && self.is_column(&parts[1])
+        {
+            return unknown(format!("table {} has another name here: write {}.{rest}", written[0], self.of_which()));
+        }
         unknown(format!("there is no column {}: {}", written.join("."), elsewhere::dotted(&written)))
     }
 

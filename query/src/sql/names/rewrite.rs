@@ -2,7 +2,7 @@
 
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, DataType, Expr, Ident, Interval, JsonPathElem, LimitClause, Query, SetExpr, Subscript,
-    TopQuantity, UnaryOperator, Value,
+    TimezoneInfo, TopQuantity, UnaryOperator, Value,
 };
 
 use super::elsewhere;
@@ -165,6 +165,7 @@ fn rename(data_type: &mut DataType) {
         DataType::UInt32 => DataType::IntUnsigned(None),
         DataType::Float64 => DataType::DoublePrecision,
         DataType::Float32 => DataType::Real,
+        DataType::Datetime(_) => DataType::Timestamp(None, TimezoneInfo::None),
         _ => return,
     };
     *data_type = ours;

@@ -74,6 +74,7 @@ fn what_others_write_is_written_as_it_works_here() {
             "SELECT CAST(attributes['n'] AS INT64) AS n, TRY_CAST(name AS FLOAT64) AS f FROM spans",
             "SELECT CAST(attributes['n'] AS BIGINT) AS n, TRY_CAST(name AS DOUBLE PRECISION) AS f FROM spans",
         ),
+        ("SELECT CAST(start_time AS DATETIME) AS d FROM spans", "SELECT CAST(start_time AS TIMESTAMP) AS d FROM spans"),
     ] {
         assert_eq!(resolved(text), planned, "{text}");
     }
@@ -334,6 +335,9 @@ fn slips_and_other_languages_are_told() {
             "; an attribute is attributes['http_route'], or attributes['http.route']; there",
         ),
         ("SELECT name FROM spans WHERE ROWNUM < 5", "here it is LIMIT at the end of the query"),
+        ("SELECT spans.name FROM spans AS s", "table spans has another name here: write s.name"),
+        ("SELECT FIRST 5 name FROM spans", "; write LIMIT at the end of the query"),
+        ("SELECT TIMESTAMP('2026-01-01')", "write to_timestamp('2026-01-01')"),
         ("SHOW TABLES", "the tables are spans and logs"),
         ("DESCRIBE spans", "the tables are spans and logs"),
         ("DROP TABLE spans", "only SELECT, WITH, VALUES and EXPLAIN are answered"),

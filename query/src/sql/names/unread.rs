@@ -11,7 +11,9 @@ const BUILDING: [&str; 8] = ["from", "where", "group", "order", "limit", "having
 const BEGINNINGS: [&str; 5] = ["select", "with", "values", "explain", "from"];
 
 /// Words that others have where nothing of the kind stands here, and what to write.
-const WORDS: [(&str, &str); 7] = [
+const WORDS: [(&str, &str); 9] = [
+    ("first", "write LIMIT at the end of the query"),
+    ("percent", "write LIMIT and a number of rows"),
     ("prewhere", "write WHERE"),
     ("format", "the header Accept asks for a form, or `weir sql --format csv`"),
     ("contains", "write contains(name, 'text'), or name LIKE '%text%'"),

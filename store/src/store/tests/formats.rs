@@ -127,13 +127,13 @@ async fn a_newer_segment_stops_the_start_and_nothing_changes() {
     // Damage elsewhere, and what a start would remove, do not change that.
     std::fs::write(first.join("spans.parquet"), "no rows").expect("written");
     std::fs::create_dir(folder.path().join("segments/traces/default/0000000009-0000000009-0.tmp")).expect("made");
-    change_manifest(last, |fields| drop(fields.insert("format".into(), 3.into())));
+    change_manifest(last, |fields| drop(fields.insert("format".into(), 4.into())));
     is_refused(folder.path(), "0000000003-0000000003-0").await;
     std::fs::remove_file(folder.path().join("catalog.sqlite")).expect("removed");
     is_refused(folder.path(), "0000000003-0000000003-0").await;
     // A number that no checksum vouches for is damage, and no reason not to start.
     let path = last.join("manifest.json");
-    let text = std::fs::read_to_string(&path).expect("there").replacen("\"format\":3", "\"format\":4", 1);
+    let text = std::fs::read_to_string(&path).expect("there").replacen("\"format\":4", "\"format\":5", 1);
     std::fs::write(&path, text).expect("written");
     StillStore::open(folder.path()).await.close().await;
     assert!(folder.path().join("quarantine/default-0000000003-0000000003-0").exists());

@@ -56,6 +56,7 @@ async fn values_in_another_spelling_are_told() {
         ("'ERROR' = status_code", "no status_code is written 'ERROR' here: write 'error'"),
         ("status_code IN ('ok', 'Error')", "no status_code is written 'Error' here: write 'error'"),
         ("trace_id = '4BF92F3577B34DA6A3CE929D0E0E4736'", "write '4bf92f3577b34da6a3ce929d0e0e4736'"),
+        ("parent_span_id = ''", "no parent_span_id is written '' here: write parent_span_id IS NULL, or IS NOT NULL"),
         ("CASE kind WHEN 'Server' THEN true END", "no kind is written 'Server' here: write 'server'"),
     ] {
         let error = error(&context, &format!("SELECT name FROM spans s WHERE {condition}")).await;
