@@ -237,14 +237,10 @@ fn wait_for_pins(server: &Server) -> anyhow::Result<Status> {
 
 /// The server's own words.
 fn refusal(body: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Refusal {
-        error: String,
-    }
-    match serde_json::from_slice::<Refusal>(body) {
-        Ok(refusal) => refusal.error,
-        Err(_) => String::from_utf8_lossy(body).trim().to_owned(),
-    }
+    let answer: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let error = &answer["error"];
+    let words = error["message"].as_str().or_else(|| error.as_str()).map(str::to_owned);
+    words.unwrap_or_else(|| String::from_utf8_lossy(body).trim().to_owned())
 }
 
 fn shown(ns: &str) -> String {
@@ -268,6 +264,8 @@ mod tests {
     fn sizes_are_in_their_unit() {
         assert_eq!([size(5), size(2048), size(3 << 29)], ["5 B", "2.0 KiB", "1.5 GiB"]);
         assert_eq!(refusal(br#"{"error": "there is no archive"}"#), "there is no archive");
+        assert_eq!(refusal(br#"{"error": {"code": 400, "message": "no such signal"}}"#), "no such signal");
+        assert_eq!(refusal(b"not JSON\n"), "not JSON");
         assert_eq!(shown("1700000000000000000"), "2023-11-14T22:13:20Z");
     }
 }

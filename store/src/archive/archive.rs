@@ -447,12 +447,21 @@ async fn fetch(
     }
     let footer = bucket.get_ranges(&keys.rows, &[manifest.footer()]).await?.concat();
     let index = match manifest.has_index() {
-        true => Some(bucket.get(&keys.index).await?),
+        true => Some(read_alike(&bucket, &keys.index).await?),
         false => None,
     };
     disk.make_folders(&parent).map_err(|source| ArchiveError::Io { path: parent.clone(), source })?;
     write_stub(&disk, &parent, &bytes, index.as_deref(), &footer)?;
     Ok(manifest)
+}
+
+/// Reads an object of which only the head has a checksum: twice, since an answer may be damaged on its way.
+async fn read_alike(bucket: &Bucket, key: &str) -> Result<bytes::Bytes, BucketError> {
+    let first = bucket.get(key).await?;
+    if bucket.get(key).await? != first {
+        return Err(BucketError::Corrupt { key: key.to_owned(), reason: "it is read in two ways".to_owned() });
+    }
+    Ok(first)
 }
 
 /// A segment that goes out.

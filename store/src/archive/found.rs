@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How often one is asked for again whose answer was damaged: what is left out of a start is so for ever.
-const ANSWERS_MAX: usize = 8;
+pub(crate) const ANSWERS_MAX: usize = 8;
 /// Segments that are fetched at once.
 const AT_ONCE: usize = 16;
 
@@ -203,7 +203,7 @@ fn chosen(manifests: Vec<(SegmentId, String)>, tables: &Tables) -> Vec<Chosen> {
 }
 
 /// Whether it is the object that is wrong, or the answer.
-fn is_damage(error: &ArchiveError) -> bool {
+pub(crate) fn is_damage(error: &ArchiveError) -> bool {
     matches!(
         error,
         ArchiveError::Segment(SegmentError::Damaged { .. })

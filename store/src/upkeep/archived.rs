@@ -8,7 +8,7 @@ use std::{
 use weir_proto::{Signal, time::Clock};
 
 use crate::{
-    archive::{Archive, ArchiveError, FoundSegment, covers},
+    archive::{ANSWERS_MAX, Archive, ArchiveError, FoundSegment, covers, is_damage},
     catalog::{ArchivedSegment, Catalog, CatalogState, Stage},
     disk::Disk,
     lane::errors::OpenError,
@@ -152,13 +152,18 @@ impl Archived {
     }
 
     async fn open_segment<S: SegmentKind>(&self, archived: &ArchivedSegment) -> Result<S, ArchiveError> {
-        match S::open_archived(&self.archive, archived) {
-            // What belongs here of it is lost or damaged: the bucket has it, too.
-            Err(SegmentError::Damaged { .. } | SegmentError::Io { .. }) => {
-                self.archive.fetch(archived.id.clone(), archived.name.clone()).await?;
-                Ok(S::open_archived(&self.archive, archived)?)
+        let mut opened = S::open_archived(&self.archive, archived);
+        for _ in 0..ANSWERS_MAX {
+            // What belongs here of it is lost or damaged: the bucket has it, too. An answer may be damaged on its way.
+            if !matches!(opened, Err(SegmentError::Damaged { .. } | SegmentError::Io { .. })) {
+                break;
             }
-            opened => Ok(opened?),
+            match self.archive.fetch(archived.id.clone(), archived.name.clone()).await {
+                Ok(_) => opened = S::open_archived(&self.archive, archived),
+                Err(error) if is_damage(&error) => opened = Err(SegmentError::Damaged { what: error.to_string() }),
+                Err(error) => return Err(error),
+            }
         }
+        Ok(opened?)
     }
 }
