@@ -14,8 +14,11 @@ use crate::{
 /// How often progress is asked for.
 const TICK: Duration = Duration::from_millis(300);
 
-/// Looks without progress before what fails is said, and no longer waited for.
-const IDLE_MAX: u32 = 10;
+/// Looks without progress, after which what fails is said, and no longer waited for.
+const IDLE_FAILING: u32 = 10;
+
+/// The same where nothing is said to fail: ten minutes, in which a large segment comes.
+const IDLE_MAX: u32 = 2_000;
 
 #[derive(Debug, Deserialize)]
 struct Status {
@@ -58,6 +61,13 @@ struct Pin {
 }
 
 impl Pin {
+    /// Whether it is the range, or one of the ranges, that was asked for.
+    fn is_of(&self, asked: &Asked<'_>) -> bool {
+        asked.is_of(&self.signal)
+            && self.from_ns.parse::<i128>() == Ok(asked.from_ns)
+            && self.to_ns.parse::<i128>() == Ok(asked.to_ns)
+    }
+
     /// How far it is.
     fn progress(&self) -> String {
         let (here, all) = (&self.here, &self.all);
@@ -74,6 +84,50 @@ impl Pin {
 struct Failing {
     what: String,
     error: String,
+}
+
+impl Failing {
+    /// Whether it is one of these segments that fails.
+    fn is_of(&self, segments: &[Segment]) -> bool {
+        segments.iter().any(|Segment { signal, id, .. }| {
+            self.what.starts_with(&format!("segment {id} of ")) && self.what.ends_with(&format!("'s {signal}"))
+        })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Segments {
+    segments: Vec<Segment>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Segment {
+    signal: String,
+    id: String,
+    from_ns: String,
+    to_ns: String,
+}
+
+/// The range that somebody wants on local disk.
+struct Asked<'a> {
+    /// Of all when there is none.
+    signal: Option<&'a str>,
+    from_ns: i128,
+    to_ns: i128,
+}
+
+impl Asked<'_> {
+    fn is_of(&self, signal: &str) -> bool {
+        self.signal.is_none_or(|asked| asked == signal)
+    }
+
+    /// Whether something of the segment lies in it.
+    fn has(&self, segment: &Segment) -> bool {
+        let (Ok(from_ns), Ok(to_ns)) = (segment.from_ns.parse::<i128>(), segment.to_ns.parse::<i128>()) else {
+            return false;
+        };
+        self.is_of(&segment.signal) && from_ns <= self.to_ns && self.from_ns <= to_ns
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -201,19 +255,23 @@ fn pin(options: &PinOptions) -> anyhow::Result<ExitCode> {
     }
     let status = match options.remove {
         true => status(&server)?,
-        false => wait_for_pins(&server)?,
+        false => {
+            let signal = options.signal.as_deref();
+            let (from_ns, to_ns) = (i128::from(from_ms) * 1_000_000, i128::from(to_ms) * 1_000_000);
+            wait_for(&server, &Asked { signal, from_ns, to_ns })?
+        }
     };
     print(&status);
     Ok(ExitCode::SUCCESS)
 }
 
 /// Follows how what is pinned comes back to local disk. Whoever ends this ends only the watching.
-fn wait_for_pins(server: &Server) -> anyhow::Result<Status> {
-    let (mut last, mut idle) = (String::new(), 0);
+fn wait_for(server: &Server, asked: &Asked<'_>) -> anyhow::Result<Status> {
+    let (mut last, mut idle) = (String::new(), 0_u32);
     loop {
         let status = status(server)?;
         let coming: Vec<String> = (status.pins.iter())
-            .filter(|pin| !pin.is_done())
+            .filter(|pin| pin.is_of(asked) && !pin.is_done())
             .map(|pin| format!("{}: {}", pin.signal, pin.progress()))
             .collect();
         if coming.is_empty() {
@@ -227,12 +285,28 @@ fn wait_for_pins(server: &Server) -> anyhow::Result<Status> {
             (last, idle) = (said, 0);
         }
         // It goes on trying, and says so.
-        if idle > IDLE_MAX && (status.away || !status.failing.is_empty()) {
+        let is_due = idle > 0 && idle.is_multiple_of(IDLE_FAILING);
+        if idle > IDLE_MAX || is_due && (status.away || fails(server, &status, asked)?) {
             print(&status);
             bail!("not everything is on local disk yet: weir goes on, `weir archive status` says how far it is");
         }
         server.wait(TICK);
     }
+}
+
+/// Whether a segment fails of which something lies in the range.
+fn fails(server: &Server, status: &Status, asked: &Asked<'_>) -> anyhow::Result<bool> {
+    if status.failing.is_empty() {
+        return Ok(false);
+    }
+    let answered = server.get("/api/v1/segments")?;
+    if answered.status != 200 {
+        bail!("{}", refusal(&answered.body));
+    }
+    let Segments { mut segments } =
+        serde_json::from_slice(&answered.body).context("the answer is not what was expected")?;
+    segments.retain(|segment| asked.has(segment));
+    Ok(status.failing.iter().any(|failing| failing.is_of(&segments)))
 }
 
 /// The server's own words.
@@ -259,6 +333,46 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_range_that_was_asked_for_is_followed() {
+        let share = |segments| Share { segments, rows: 0, bytes: 0 };
+        let pin = |signal: &str, from_ns: &str, to_ns: &str| Pin {
+            signal: signal.to_owned(),
+            from_ns: from_ns.to_owned(),
+            to_ns: to_ns.to_owned(),
+            all: share(2),
+            here: share(1),
+        };
+        let of = |signal| Asked { signal, from_ns: 1_000_000, to_ns: 9_000_000 };
+        for (pin, signal, expected) in [
+            (pin("traces", "1000000", "9000000"), None, true),
+            (pin("traces", "1000000", "9000000"), Some("traces"), true),
+            (pin("logs", "1000000", "9000000"), Some("traces"), false),
+            (pin("traces", "1000000", "8000000"), None, false),
+        ] {
+            assert_eq!(pin.is_of(&of(signal)), expected, "{pin:?}");
+        }
+        let segment = |id: &str, from_ns: &str, to_ns: &str| Segment {
+            signal: "traces".to_owned(),
+            id: id.to_owned(),
+            from_ns: from_ns.to_owned(),
+            to_ns: to_ns.to_owned(),
+        };
+        let mut segments =
+            vec![segment("1-1-0", "0", "1000000"), segment("1-1-1", "9000001", "9000002"), segment("2-2-0", "5", "6")];
+        segments.retain(|segment| of(None).has(segment));
+        assert_eq!(segments.iter().map(|segment| segment.id.as_str()).collect::<Vec<_>>(), ["1-1-0"]);
+        for (what, expected) in [
+            ("segment 1-1-0 of default's traces", true),
+            ("segment 1-1-0 of default's logs", false),
+            ("segment 1-1-1 of default's traces", false),
+            ("the table of default's traces", false),
+        ] {
+            let failing = Failing { what: what.to_owned(), error: "no".to_owned() };
+            assert_eq!(failing.is_of(&segments), expected, "{what}");
+        }
+    }
 
     #[test]
     fn sizes_are_in_their_unit() {

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-/// Of a header's line no more is kept than this: those that say where a request ends are shorter.
+/// Of a header's line no more is kept than this: where one that says where a request ends is longer, nothing is changed from there on.
 const HEADER_BYTES_MAX: usize = 256;
 
 /// Follows one connection's requests, to know which bytes are targets. HTTP/1 only: of anything else, and of what it does not
@@ -104,6 +104,7 @@ impl RequestLines {
             return;
         }
         let mut line = mem::take(&mut self.line);
+        let is_cut = line.len() == HEADER_BYTES_MAX;
         let whole = line.strip_suffix(b"\r").unwrap_or(&line);
         self.place = match self.place {
             // HTTP/2's preface is `PRI * HTTP/2.0`.
@@ -118,9 +119,10 @@ impl RequestLines {
                 Body::Unknown => Place::Elsewhere,
             },
             Place::Header => {
-                self.body = self.body.told(whole);
+                self.body = self.body.told(whole, is_cut);
                 Place::Header
             }
+            Place::ChunkSize if is_cut => Place::Elsewhere,
             Place::ChunkSize => match chunk_size(whole) {
                 Some(0) => Place::Trailer,
                 Some(size) => Place::ChunkData(size.saturating_add(2)),
@@ -136,11 +138,15 @@ impl RequestLines {
 }
 
 impl Body {
-    /// What follows when a header says something of it.
-    fn told(self, line: &[u8]) -> Self {
+    /// What follows when a header says something of it, of whose line the end may be missing.
+    fn told(self, line: &[u8], is_cut: bool) -> Self {
         let Some(colon) = line.iter().position(|&byte| byte == b':') else { return Self::Unknown };
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         if name.first().is_some_and(u8::is_ascii_whitespace) || name.eq_ignore_ascii_case(b"upgrade") {
+            return Self::Unknown;
+        }
+        let frames = [&b"transfer-encoding"[..], b"content-length"].iter().any(|one| name.eq_ignore_ascii_case(one));
+        if frames && is_cut {
             return Self::Unknown;
         }
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
@@ -148,7 +154,8 @@ impl Body {
             return if is_known { Self::Chunked } else { Self::Unknown };
         }
         if name.eq_ignore_ascii_case(b"content-length") && self != Self::Chunked {
-            let length = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
+            let is_number = value.iter().all(u8::is_ascii_digit);
+            let length = std::str::from_utf8(value).ok().filter(|_| is_number).and_then(|value| value.parse().ok());
             return match (self, length) {
                 (Self::Sized(_), Some(length)) => Self::Sized(length),
                 _ => Self::Unknown,
@@ -160,6 +167,9 @@ impl Body {
 
 fn chunk_size(line: &[u8]) -> Option<u64> {
     let size = line.split(|&byte| byte == b';').next()?.trim_ascii();
+    if !size.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
     u64::from_str_radix(std::str::from_utf8(size).ok()?, 16).ok()
 }
 
@@ -221,10 +231,21 @@ mod tests {
             "POST / HTTP/1.1\r\ntransfer-encoding: gzip, chunked\r\n\r\nGET /\" HTTP/1.1\r\n\r\n",
             "POST / HTTP/1.1\r\n folded: 1\r\n\r\nGET /\" HTTP/1.1\r\n\r\n",
             "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nGET /\" HTTP/1.1\r\n\r\n",
+            "POST / HTTP/1.1\r\ncontent-length: +5\r\n\r\n12345GET /\" HTTP/1.1\r\n\r\n",
+            "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n+5\r\nGET /\" HTTP/1.1\r\n\r\n",
             "GET / HTTP/3.1\r\n\r\nGET /\" HTTP/1.1\r\n\r\n",
             "get / HTTP/1.1\r\n\r\nGET /\" HTTP/1.1\r\n\r\n",
         ] {
             check(sent, sent);
         }
+        // Lines longer than what is kept of them: whoever reads them whole may see another end of the request.
+        let (zeros, next) = ("0".repeat(300), "POST / HTTP/1.1\r\nhost: x\r\n\r\nGET /\" HTTP/1.1\r\n\r\n");
+        let chunked = "transfer-encoding: chunked\r\n\r\n";
+        for head in [format!("content-length: {zeros}34\r\n\r\n"), format!("{chunked}{zeros}22\r\n")] {
+            let sent = format!("POST / HTTP/1.1\r\n{head}{next}");
+            check(&sent, &sent);
+        }
+        let long = format!("GET / HTTP/1.1\r\ncookie: {zeros}\r\n\r\n");
+        check(&format!("{long}GET /\" HTTP/1.1\r\n\r\n"), &format!("{long}GET /%22 HTTP/1.1\r\n\r\n"));
     }
 }

@@ -4,7 +4,10 @@
 
 use std::{fs, path::PathBuf};
 
-use weir_proto::otlp::json::{TranscodeLimits, transcode_traces};
+use weir_proto::{
+    otlp::json::{TranscodeLimits, transcode_traces},
+    time::Clock,
+};
 
 #[path = "../../fuzz/src/chunk.rs"]
 #[allow(unreachable_pub, reason = "a library's in fuzz/")]
@@ -147,7 +150,7 @@ fn seeds_of_our_own_hold() {
     }
 }
 
-/// Numbers that look random, and are the same every time.
+/// Numbers that look random, and are the same for the same seed.
 struct Dice(u64);
 
 impl Dice {
@@ -198,16 +201,25 @@ impl Dice {
 }
 
 /// Changes seeds at random, some of each target: `WEIR_FUZZ=sql_guard:600` as many of one as are done in ten minutes, each written to
-/// fuzz/found before it is tried.
+/// fuzz/found before it is tried. `WEIR_FUZZ_SEED` is the seed that a run printed: the same inputs again.
 #[test]
 fn changed_seeds_hold() {
     let asked = std::env::var("WEIR_FUZZ").ok();
-    let asked = asked.as_deref().and_then(|asked| asked.split_once(':'));
+    let asked = asked.as_deref().map(|asked| asked.split_once(':').unwrap_or((asked, "0")));
+    if let Some((wanted, _)) = asked {
+        assert!(TARGETS.iter().any(|(target, _)| *target == wanted), "WEIR_FUZZ: there is no target {wanted}");
+    }
+    let given = std::env::var("WEIR_FUZZ_SEED").ok();
+    let given = given.map(|seed| seed.parse::<u64>().expect("WEIR_FUZZ_SEED is a number"));
+    // By itself the same every time: what is new is looked for by whoever asks for it. Xorshift stays at zero.
+    let own = if asked.is_some() { Clock::system().now_ns() } else { 0x5eed_0000 };
+    let seed = given.unwrap_or(own).max(1);
+    println!("WEIR_FUZZ_SEED={seed}");
     let seconds = asked.and_then(|(_, seconds)| seconds.parse().ok()).unwrap_or(0);
     let until = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
     for (target, holds) in TARGETS.into_iter().filter(|(target, _)| asked.is_none_or(|(wanted, _)| wanted == *target)) {
         let inputs: Vec<Vec<u8>> = corpus(target).into_iter().map(|(_, input)| input).collect();
-        let mut dice = Dice(0x5eed_0000 + seconds);
+        let mut dice = Dice(seed);
         let mut tried = 0_u64;
         while tried < 200 || std::time::Instant::now() < until {
             let input = dice.mutated(&inputs);

@@ -209,7 +209,7 @@ impl<'a> Parser<'a> {
 }
 
 /// What a key begins with only in quotes.
-const BRACKETS: [char; 3] = ['(', '{', '['];
+pub(crate) const BRACKETS: [char; 3] = ['(', '{', '['];
 
 const NO_BRACKETS: &str = "brackets are not offered: a span must fulfil all conditions";
 

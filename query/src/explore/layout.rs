@@ -55,6 +55,8 @@ pub(crate) struct LaidSpan {
 pub(crate) struct Names {
     numbers: HashMap<String, u32>,
     pub(crate) list: Vec<String>,
+    /// Of the names.
+    bytes: u64,
 }
 
 impl Names {
@@ -64,6 +66,7 @@ impl Names {
         }
         let number = self.list.len() as u32;
         self.numbers.insert(name.to_owned(), number);
+        self.bytes += name.len() as u64;
         self.list.push(name.to_owned());
         number
     }
@@ -196,6 +199,11 @@ impl Draft {
         numbers
     }
 
+    /// Bytes of names so far, which are kept twice.
+    pub(crate) fn name_bytes(&self) -> u64 {
+        2 * (self.services.bytes + self.operations.bytes)
+    }
+
     /// Lays out what was read; what was sent twice is one row.
     pub(crate) fn lay_out(mut self) -> Layout {
         let reads = self.spans.len();
@@ -298,7 +306,10 @@ impl Layout {
     /// Bytes that it takes, about.
     pub(crate) fn bytes(&self) -> u64 {
         let of_row = size_of::<LaidSpan>() + size_of::<SpanTime>() + size_of::<Option<u32>>() + 2 * size_of::<u32>();
-        (self.spans.len() * of_row + self.row_of_read.len() * size_of::<u32>()) as u64
+        let names: usize =
+            self.services.iter().chain(&self.operations).map(|name| size_of::<String>() + name.len()).sum();
+        let reads = self.row_of_read.len() * size_of::<u32>() + self.parts.len() * size_of::<(usize, usize)>();
+        (self.spans.len() * of_row + names + reads) as u64
     }
 
     /// The rows of each span id, in order.

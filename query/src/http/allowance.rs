@@ -78,9 +78,9 @@ impl Holding {
         true
     }
 
-    /// Gives back half.
-    pub(super) fn halve(&mut self) {
-        self.shrink_to(self.bytes / 2);
+    /// Whether so many more are within what this answer may have, whatever others hold.
+    pub(super) fn has_own_room(&self, bytes: u64) -> bool {
+        self.bytes.saturating_add(bytes) <= self.bytes_max
     }
 
     /// Gives back as many.
@@ -114,16 +114,15 @@ mod tests {
         assert!(first.take(10_000) && !first.take(1));
         let mut second = allowance.body();
         assert!(second.take(1 << 10), "a little is free");
-        assert!(!second.take(6_100), "of 15,000 some 6,000 are left");
+        assert!(!second.take(6_100) && second.has_own_room(6_100), "of 15,000 some 6,000 are left");
+        assert!(!second.has_own_room(9_000));
         assert!(second.take(5_900));
         drop(first);
         assert!(second.take(10_000 - 5_900 - (1 << 10)));
         second.shrink_to(2_000);
         assert!(second.take(8_000) && !second.take(1));
-        second.halve();
-        assert_eq!(second.bytes, 5_000);
         second.give_back(1_000);
-        assert_eq!(second.bytes, 4_000);
+        assert_eq!(second.bytes, 9_000);
         drop(second);
         assert_eq!(allowance.left.load(Ordering::Relaxed), 15_000);
         assert!(allowance.rows().take(15_000));

@@ -121,9 +121,9 @@ impl Call {
         self.rows.borrow_mut().take(row_bytes)
     }
 
-    /// Half of the rows that were read are gone.
-    pub(super) fn let_half_of_rows_go(&self) {
-        self.rows.borrow_mut().halve();
+    /// Of what was read only so many bytes are left.
+    pub(super) fn keeps_rows(&self, bytes: u64) {
+        self.rows.borrow_mut().shrink_to(bytes);
     }
 
     /// The rows that were read are gone.

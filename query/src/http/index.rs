@@ -22,7 +22,7 @@ td { padding: 0.2rem 1rem 0.2rem 0; vertical-align: top; }
 </head>
 <body>
 <h1>Weir</h1>
-<p>Weir receives traces, keeps them on this machine and makes them searchable at once.</p>
+<p>Weir receives traces, logs and metrics, keeps them on this machine and makes them searchable at once.</p>
 <h2>Send</h2>
 <p>Point any OpenTelemetry SDK or Collector here, by gRPC on port 4317 or HTTP on port 4318 (unless configured otherwise):</p>
 <pre><code>OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 my-app</code></pre>

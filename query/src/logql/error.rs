@@ -33,6 +33,9 @@ pub(crate) enum LogqlError {
     /// A bound was met.
     #[error("{0}")]
     TooMuch(String),
+    /// Others hold what answers may hold together: it may go well later.
+    #[error("other answers hold all that query.answers_bytes_max allows; try again")]
+    Busy,
     /// No time is left.
     #[error("the query took longer than query.timeout")]
     TimedOut,

@@ -198,12 +198,12 @@ impl Anew {
         Ok(Planned { plan, stream, anew: self })
     }
 
-    /// Joins that sort both sides, which may go to disk, in place of those that keep one side in memory: slower, and as large as the disk is.
-    /// In one piece, as what sorts share the memory equally with whatever passes rows from piece to piece.
+    /// Joins that sort both sides, which may go to disk, in place of those that keep one side in memory: slower, and as large as
+    /// the disk is. In small batches: sorts share the memory equally with whatever passes rows on, and each needs room for one.
     fn with_joins_on_disk(mut self) -> Self {
         let options = self.state.config_mut().options_mut();
         options.optimizer.prefer_hash_join = false;
-        options.execution.target_partitions = 1;
+        options.execution.batch_size = 1024;
         self
     }
 }

@@ -1,7 +1,7 @@
 // One span in full: attributes, events, links, log lines.
 
 import { ask } from "./http";
-import { anything, list, nullable, number, type Of, object, or, record, text } from "./shape";
+import { anything, flag, list, nullable, number, type Of, object, or, record, text } from "./shape";
 
 /** OTLP's AnyValue: an object with one key. */
 const anyValue = or(record(anything), {});
@@ -55,7 +55,11 @@ const answer = object({
   parent: nullable(object({ row: number, service: text, operation: text })),
   children: or(number, 0),
   linked_from: or(list(object({ span_id: text, row: number })), []),
+  /** Keys of lines begin with `line.`. */
   cut: or(list(object({ key: text, bytes: number })), []),
+  logs_left_out: or(number, 0),
+  partial: or(flag, false),
+  partial_because: or(list(text), []),
 });
 
 export type SpanAnswer = Of<typeof answer>;

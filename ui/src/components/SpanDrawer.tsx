@@ -12,7 +12,7 @@ import { href } from "../hooks/location";
 import { Attributes } from "./Attributes";
 import { Icon } from "./Icon";
 import { name, ServiceName } from "./Names";
-import { Failure, Skeleton } from "./States";
+import { Failure, Partial, Skeleton } from "./States";
 
 const KINDS = ["unspecified", "internal", "server", "client", "producer", "consumer"];
 const BODY_CHARS = 2000;
@@ -98,18 +98,20 @@ function Details({ answer, startNs, color, close, goto, asRoot }: DetailsProps) 
           </p>
         )}
       </div>
+      <Partial partial={answer.partial} because={answer.partial_because} />
       <Exceptions events={span.events} />
       <section>
         <h3>Attributes</h3>
         <Attributes attributes={span.attributes} cuts={cutSizes} service={service} startNs={startNs} />
       </section>
       <Events events={span.events} startNs={startNs} />
-      {span.logs.length > 0 && (
+      {(span.logs.length > 0 || answer.logs_left_out > 0) && (
         <section>
           <h3>Log lines</h3>
           {span.logs.map((line, index) => (
             <LogLine key={index} line={line} startNs={startNs} />
           ))}
+          {answer.logs_left_out > 0 && <p className="dim">and at least {answer.logs_left_out} more</p>}
         </section>
       )}
       {(span.links.length > 0 || answer.linked_from.length > 0) && (

@@ -255,11 +255,11 @@ impl<'a> Parser<'a> {
             self.at = at;
             return Err(called(format!("the argument {parameter} is missing")));
         }
-        (function.check)(&arguments).map_err(called)?;
         let regex = match function.parameters.iter().position(|parameter| *parameter == "pattern") {
             Some(position) => Some(regex_of(&arguments[position])?),
             None => None,
         };
+        (function.check)(&arguments, regex.as_ref()).map_err(called)?;
         Ok(Operand::Call(Box::new(Call { function, arguments, regex })))
     }
 

@@ -17,7 +17,8 @@ use super::asked::Because;
 use crate::{
     explore::{
         attributes::{Value, entries},
-        condition, newest,
+        condition::{self, BRACKETS},
+        newest,
         parallel::fold,
         pasted::{Pasted, ReadAs, read},
         plan::Plan,
@@ -337,8 +338,8 @@ impl Finding<'_> {
 /// A condition as it is written.
 pub(super) fn condition_text(key: &str, value: &str) -> String {
     let odd = |c: char| c.is_whitespace() || matches!(c, '=' | '!' | '<' | '>' | '~' | '"');
-    let key =
-        if key.is_empty() || key.contains(odd) { serde_json::Value::from(key).to_string() } else { key.to_owned() };
+    let is_odd = key.is_empty() || key.contains(odd) || key.starts_with(BRACKETS);
+    let key = if is_odd { serde_json::Value::from(key).to_string() } else { key.to_owned() };
     let is_bare =
         !value.is_empty() && !value.contains(char::is_whitespace) && !value.starts_with(['"', '\'', '=', '~']);
     if is_bare {

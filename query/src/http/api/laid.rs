@@ -19,6 +19,8 @@ pub(super) struct Laid {
     pub(super) left_out: u64,
     pub(super) is_damaged: bool,
     pub(super) because: Because,
+    /// Of the scan: see [`weir_store::Scan::identity`].
+    identity: u64,
 }
 
 /// The trace in the call's path.
@@ -26,8 +28,9 @@ pub(super) fn laid(call: &Call, view: &dyn View) -> Result<Laid, Failure> {
     let id = call.trace_id()?;
     let batches = view.scan(&call.tenant, request(id, columns()));
     let laying = Laying { tenant: call.tenant.clone(), trace: id, identity: batches.identity() };
+    let identity = laying.identity;
     if let Some(layout) = call.laid_traces.get(&laying, Instant::now()) {
-        return Ok(Laid { layout, left_out: 0, is_damaged: false, because: Because::default() });
+        return Ok(Laid { layout, left_out: 0, is_damaged: false, because: Because::default(), identity });
     }
     let (mut draft, mut because, mut left_out) = (Draft::default(), Because::default(), 0);
     for part in 0..batches.parts_rows_max().len() {
@@ -42,7 +45,12 @@ pub(super) fn laid(call: &Call, view: &dyn View) -> Result<Laid, Failure> {
             left_out += batch.num_rows() as u64;
             continue;
         }
+        let names_before = draft.name_bytes();
         draft.add(part, &batch);
+        if !call.has_room(draft.name_bytes() - names_before) {
+            because.add(true, "query.answer_bytes_max");
+            break;
+        }
     }
     let is_damaged = batches.is_partial();
     because.damaged(is_damaged, call);
@@ -50,7 +58,7 @@ pub(super) fn laid(call: &Call, view: &dyn View) -> Result<Laid, Failure> {
     if !because.is_partial() && !is_damaged {
         call.laid_traces.put(laying, &layout, Instant::now());
     }
-    Ok(Laid { layout, left_out, is_damaged, because })
+    Ok(Laid { layout, left_out, is_damaged, because, identity })
 }
 
 impl Laid {
@@ -64,6 +72,12 @@ impl Laid {
     ) -> Result<Vec<bool>, Failure> {
         let batches = view.scan(&call.tenant, request(call.trace_id()?, columns.to_vec()));
         let mut found = vec![false; self.layout.spans.len()];
+        // An index that cannot be read any more: its rows are no longer planned, and the others have other numbers.
+        if batches.identity() != self.identity {
+            self.is_damaged = true;
+            self.because.damaged(true, call);
+            return Ok(found);
+        }
         let mut first_read = 0;
         for &(part, rows) in &self.layout.parts {
             if call.is_late() {

@@ -12,6 +12,7 @@ use weir_proto::{
 use weir_store::{ScanColumn, SpanRecord};
 
 use super::{
+    asked::Because,
     columns::nothing,
     laid::{Laid, laid},
 };
@@ -50,6 +51,10 @@ struct Body<'a> {
     children: usize,
     linked_from: Vec<Link>,
     cut: Vec<Cut>,
+    /// At least.
+    logs_left_out: usize,
+    partial: bool,
+    partial_because: Because,
 }
 
 #[derive(Debug, Serialize)]
@@ -69,6 +74,7 @@ struct Link {
 /// A value that is not shown whole.
 #[derive(Debug, Serialize)]
 struct Cut {
+    /// With `line.` before it where it is one of a line.
     key: String,
     /// Of the whole.
     bytes: usize,
@@ -101,15 +107,19 @@ pub(in crate::http) fn span(call: &Call, view: &dyn View) -> Result<Answer, Fail
         true => laid.rows_where(call, view, &[ScanColumn::Links], &finds)?,
         false => Vec::new(),
     };
-    let Laid { layout, because, .. } = laid;
+    let Laid { layout, mut because, .. } = laid;
     let at = at_row(&layout, id, &row);
     let mut cut = Vec::new();
     if !is_whole {
         shorten(&mut row, &mut cut);
     }
     let room = &mut |bytes| call.has_room(bytes);
-    let found_lines = view.lines(&call.tenant, trace, Some(id), LINES_MAX, room)?;
+    let found_lines = view.lines(&call.tenant, trace, Some(id), LINES_MAX + 1, room)?;
+    because.add(found.is_cut || found_lines.is_cut, "query.answer_bytes_max");
+    because.damaged(found.is_damaged || found_lines.is_damaged, call);
     let mut lines = found_lines.rows;
+    let logs_left_out = lines.len().saturating_sub(LINES_MAX).max(usize::from(found_lines.is_cut));
+    lines.truncate(LINES_MAX);
     if !is_whole {
         lines.iter_mut().for_each(|line| shorten_line(&mut line.line, &mut cut));
     }
@@ -138,9 +148,12 @@ pub(in crate::http) fn span(call: &Call, view: &dyn View) -> Result<Answer, Fail
             .take(100)
             .collect(),
         cut,
+        logs_left_out,
+        partial: because.is_partial(),
+        partial_because: because,
     };
     let answer = Answer::json_within(&call.allowance, &body, false)?.ok_or(Failure::Busy)?;
-    Ok(answer.that_is_partial(because.is_partial() || found.is_damaged || found_lines.is_cut))
+    Ok(answer.that_is_partial(body.partial))
 }
 
 fn nothing_of(call: &Call, is_damaged: bool) -> Failure {
@@ -200,11 +213,11 @@ fn shorten(row: &mut SpanRecord, cut: &mut Vec<Cut>) {
 /// The same of a line beside it.
 fn shorten_line(line: &mut LogRecord, cut: &mut Vec<Cut>) {
     if let Some(AnyValue { value: Some(body) }) = &mut line.body {
-        shorten_value("body", body, cut);
+        shorten_value("line.body", body, cut);
     }
     for KeyValue { key, value, .. } in &mut line.attributes {
         if let Some(AnyValue { value: Some(value) }) = value {
-            shorten_value(key, value, cut);
+            shorten_value(&format!("line.{key}"), value, cut);
         }
     }
 }

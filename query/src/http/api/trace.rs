@@ -1,6 +1,6 @@
 //! `/api/v1/trace/{id}`: one trace as OTLP JSON, each span with its state, its own time, its time on the critical path and its lines.
 
-use weir_store::{ReadError, TraceRows};
+use weir_store::{LineRecord, ReadError, SpanRecord, TraceRows};
 
 use crate::{
     critical_path,
@@ -55,11 +55,12 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
         if (rows.len(), lines.len()) == (keep, keep_lines) {
             return Err(Failure::Busy);
         }
-        call.let_half_of_rows_go();
         left_out += rows.len() - keep;
         rows.truncate(keep);
         lines_left_out += lines.len() - keep_lines;
         lines.truncate(keep_lines);
+        let of_lines: u64 = lines.iter().map(LineRecord::memory_bytes).sum();
+        call.keeps_rows(rows.iter().map(SpanRecord::memory_bytes).sum::<u64>() + of_lines);
     }
 }
 

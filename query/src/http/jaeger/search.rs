@@ -48,10 +48,8 @@ pub(in crate::http) fn search(call: &Call, view: &dyn View) -> Result<Answer, Fa
         }
         problems = envelope.into_problems();
         partial = true;
-        call.let_half_of_rows_go();
-        if let Some(problem) = leave_out_half(&mut traces_shown)? {
-            problems.push(problem);
-        }
+        problems.extend(leave_out_half(&mut traces_shown)?);
+        call.keeps_rows(traces_shown.iter().map(Shown::row_bytes).sum());
     }
 }
 

@@ -38,7 +38,7 @@ pub(in crate::http) fn trace(call: &Call, view: &dyn View) -> Result<Answer, Fai
         if !shown.halve() {
             return Err(Failure::Busy);
         }
-        call.let_half_of_rows_go();
+        call.keeps_rows(shown.row_bytes());
     }
 }
 
@@ -67,6 +67,11 @@ impl Shown {
         self.rows.truncate(keep);
         self.is_too_large = true;
         any
+    }
+
+    /// What its rows take.
+    pub(in crate::http) fn row_bytes(&self) -> u64 {
+        self.rows.iter().map(SpanRecord::memory_bytes).sum()
     }
 
     /// Reads a trace and prepares it for Jaeger's readers; `raw=true` leaves out the preparation. `None` when it is

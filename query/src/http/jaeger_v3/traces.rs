@@ -70,11 +70,11 @@ fn answer(call: &Call, mut all: Vec<Shown>, raw: bool, mut said: Vec<String>) ->
             answer.partial = partial;
             return Ok(answer);
         }
-        call.let_half_of_rows_go();
         if let [only] = all.as_mut_slice() {
             if !only.halve() {
                 return Err(Failure::Busy);
             }
+            call.keeps_rows(only.row_bytes());
             continue;
         }
         let keep = all.len() / 2;
@@ -83,6 +83,7 @@ fn answer(call: &Call, mut all: Vec<Shown>, raw: bool, mut said: Vec<String>) ->
         }
         said.push(format!("partial: {} more traces are left out ({TOO_LARGE})", all.len() - keep));
         all.truncate(keep);
+        call.keeps_rows(all.iter().map(Shown::row_bytes).sum());
     }
 }
 

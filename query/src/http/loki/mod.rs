@@ -41,6 +41,7 @@ impl From<LogqlError> for Failure {
     fn from(error: LogqlError) -> Self {
         match error {
             LogqlError::TimedOut => Self::TimedOut,
+            LogqlError::Busy => Self::Busy,
             other => Self::BadRequest(other.to_string()),
         }
     }

@@ -9,7 +9,7 @@ use crate::{
     http::{allowance::Holding, answer::Failure, call::Call, moment},
     logql::{
         ast::{Expr, LogExpr},
-        engine::{Direction, HoldsLines, Limits, LineRoom},
+        engine::{Direction, HoldsLines, Limits, LineRoom, NoRoom},
         parse, parse_log, units,
     },
 };
@@ -197,8 +197,13 @@ pub(in crate::http) fn limits(call: &Call) -> Limits {
 struct HeldLines(Mutex<Holding>);
 
 impl HoldsLines for HeldLines {
-    fn take(&self, bytes: u64) -> bool {
-        self.0.lock().take(bytes)
+    fn take(&self, bytes: u64) -> Result<(), NoRoom> {
+        let mut holding = self.0.lock();
+        match holding.take(bytes) {
+            true => Ok(()),
+            false if holding.has_own_room(bytes) => Err(NoRoom::Others),
+            false => Err(NoRoom::Own),
+        }
     }
 
     fn give_back(&self, bytes: u64) {

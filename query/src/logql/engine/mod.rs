@@ -23,7 +23,7 @@ pub(crate) use entries::{Direction, Entries, Entry, LogQuery, entries};
 pub(crate) use evaluate::{Evaluated, MetricQuery, evaluate};
 pub(crate) use follow::Following;
 pub(crate) use lines::{Bounds, Lines, Parts, Progress, Selection, Tally};
-pub(crate) use room::{HoldsLines, LineRoom};
+pub(crate) use room::{HoldsLines, LineRoom, NoRoom};
 pub(crate) use series::Series;
 
 /// What a query may take.

@@ -4,10 +4,19 @@ use std::{fmt, sync::Arc};
 
 use crate::logql::LogqlError;
 
+/// Why there is no room for a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoRoom {
+    /// The query has as much as one may have.
+    Own,
+    /// Others have what is left.
+    Others,
+}
+
 /// Bytes that held lines may take, which several queries share.
 pub(crate) trait HoldsLines: Send + Sync {
-    /// Takes more; false when there are enough.
-    fn take(&self, bytes: u64) -> bool;
+    /// Takes more, unless there are enough.
+    fn take(&self, bytes: u64) -> Result<(), NoRoom>;
 
     /// Gives some back.
     fn give_back(&self, bytes: u64);
@@ -25,12 +34,12 @@ impl LineRoom {
 
     /// Takes the bytes of a line.
     pub(super) fn take(&self, bytes: u64) -> Result<(), LogqlError> {
-        if self.0.as_ref().is_none_or(|holds| holds.take(bytes)) {
-            return Ok(());
+        let words = "the lines take more than query.answer_bytes_max allows: ask for a lower limit, or a shorter time";
+        match self.0.as_ref().map_or(Ok(()), |holds| holds.take(bytes)) {
+            Ok(()) => Ok(()),
+            Err(NoRoom::Own) => Err(LogqlError::TooMuch(words.into())),
+            Err(NoRoom::Others) => Err(LogqlError::Busy),
         }
-        let words = "the lines take more than query.answer_bytes_max or query.answers_bytes_max allow: ask for a lower \
-                     limit, or a shorter time";
-        Err(LogqlError::TooMuch(words.into()))
     }
 
     /// Gives back those of lines that are let go.

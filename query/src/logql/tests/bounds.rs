@@ -2,7 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{super::engine::HoldsLines, *};
+use super::{
+    super::engine::{HoldsLines, NoRoom},
+    *,
+};
 
 fn refused(query: &str) -> String {
     match parse(query) {
@@ -102,9 +105,9 @@ fn the_newest_and_the_oldest_stop_at_the_limit() {
 struct Room(std::sync::atomic::AtomicU64);
 
 impl HoldsLines for Arc<Room> {
-    fn take(&self, bytes: u64) -> bool {
+    fn take(&self, bytes: u64) -> Result<(), NoRoom> {
         let (order, less) = (Ordering::Relaxed, |left: u64| left.checked_sub(bytes));
-        self.0.fetch_update(order, order, less).is_ok()
+        self.0.fetch_update(order, order, less).map(drop).map_err(|_| NoRoom::Own)
     }
 
     fn give_back(&self, bytes: u64) {

@@ -73,7 +73,7 @@ fn call(form: AttributeForm, text: Expr) -> Expr {
 fn number(text: Expr, schema: &DFSchema) -> Result<Expr> {
     if let Expr::Column(column) = &text
         && let Some(example) = is_fixed_text(&column.name)
-        && schema.field_from_column(column).is_ok_and(|field| is_of_table(field))
+        && schema.field_from_column(column).is_ok_and(|field| is_of_table(field, &column.name))
     {
         let name = &column.name;
         return plan_err!("column {name} is text and no number: write {name} = '{example}', say, or attr_num({name})");
@@ -93,7 +93,6 @@ fn read_as(text: Expr, other: &Kind, schema: &DFSchema) -> Result<Transformed<Ex
 
 /// Both sides of a comparison.
 fn compared(left: Expr, right: Expr, schema: &DFSchema) -> Result<Transformed<(Expr, Expr)>> {
-    spelled::check(&left, &right, schema)?;
     Ok(if is_text(&left, schema) {
         read_as(left, &kind(&right, schema), schema)?.update_data(|left| (left, right))
     } else if is_text(&right, schema) {
@@ -123,7 +122,14 @@ impl ExprPlanner for TextsBesideNumbers {
         use BinaryOperator as Op;
         let RawBinaryExpr { op, left, right } = raw;
         let (left, right) = match op {
-            Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq => compared(left, right, schema)?.data,
+            Op::Eq | Op::NotEq => {
+                spelled::check(&left, &right, schema)?;
+                compared(left, right, schema)?.data
+            }
+            Op::Lt | Op::LtEq | Op::Gt | Op::GtEq => {
+                spelled::check_bound(&left, &right, schema)?;
+                compared(left, right, schema)?.data
+            }
             Op::Plus | Op::Minus | Op::Multiply | Op::Divide | Op::Modulo => computed(left, right, schema)?,
             _ => (left, right),
         };

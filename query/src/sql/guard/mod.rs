@@ -47,7 +47,7 @@ pub(super) fn admit(text: &str) -> Result<Statement, Refused> {
     let tokens = tokens::read(text)?;
     let statement = match tokens::parse(tokens.clone()) {
         Err(Refused::Unreadable(message)) => {
-            let hint = unread(&tokens).map(|hint| format!("; {hint}")).unwrap_or_default();
+            let hint = unread(&tokens, &message).map(|hint| format!("; {hint}")).unwrap_or_default();
             return Err(Refused::Unreadable(message + &hint));
         }
         parsed => parsed?,

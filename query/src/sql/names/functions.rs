@@ -4,9 +4,9 @@ use datafusion::sql::sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgEx
 
 use super::elsewhere::text;
 
-/// In lower case and without `_`. `{x}`, `{y}` and `{z}` are the arguments; `{t}` is the one that is not a length of time or a text,
-/// `{i}` the one that is.
-const FUNCTIONS: [(&[&str], &str); 56] = [
+/// In lower case and without `_`. `{x}` and `{y}` are the arguments; `{t}` is the one that is not a length of time or a text, `{i}` the
+/// one that is; `{f}` is the function's own name, without a `to` that it begins with.
+const FUNCTIONS: [(&[&str], &str); 54] = [
     (&["countif"], "count(*) FILTER (WHERE {x})"),
     (&["sumif"], "sum({x}) FILTER (WHERE {y})"),
     (&["avgif"], "avg({x}) FILTER (WHERE {y})"),
@@ -34,8 +34,6 @@ const FUNCTIONS: [(&[&str], &str); 56] = [
     (&["dayofweek", "weekday", "todayofweek"], "date_part('dow', {x})"),
     (&["date", "todate32"], "CAST({x} AS DATE)"),
     (&["strftime", "formattimestamp", "formatdatetime", "formatdate", "timeformat"], "to_char({t}, {i})"),
-    (&["datesub", "subdate", "timestampsub", "datetimesub"], "{x} - {i}"),
-    (&["adddate", "timestampadd", "datetimeadd"], "{x} + {i}"),
     (&["subtracthours"], "{x} - INTERVAL '{y} hour'"),
     (&["subtractminutes"], "{x} - INTERVAL '{y} minute'"),
     (&["subtractdays"], "{x} - INTERVAL '{y} day'"),
@@ -79,6 +77,15 @@ const FUNCTIONS: [(&[&str], &str); 56] = [
     (&["regexpextract", "regexpsubstr", "extractgroups"], "regexp_match({x}, {y})[1]"),
 ];
 
+/// Functions that move a time on, and those that move it back.
+const MOVING: [(&[&str], char); 2] = [
+    (&["dateadd", "adddate", "timestampadd", "datetimeadd"], '+'),
+    (&["datesub", "subdate", "timestampsub", "datetimesub"], '-'),
+];
+
+/// Lengths of time by their names; others have them as bare words, too.
+const UNITS: [&str; 9] = ["microsecond", "millisecond", "second", "minute", "hour", "day", "week", "month", "year"];
+
 /// Beginnings of names of functions that make numbers of texts.
 const NUMBERS: [&str; 11] = [
     "toint",
@@ -108,11 +115,16 @@ pub(super) fn ours(plain: &str, call: &Function, arguments: &[&Expr]) -> Option<
         "rate" | "irate" | "increase" => {
             return Some("count(*) GROUP BY date_bin(INTERVAL '1 minute', start_time)".to_owned());
         }
-        "dateadd" => return Some(moved(arguments)),
+        "unixtimestamp" | "tounixtimestamp" | "unixseconds" if arguments.is_empty() => {
+            return Some("to_unixtime(now())".to_owned());
+        }
         "jsonarraylength" | "arraylen" | "listlen" => {
             return Some("LIKE '%\"a\"%' to look into it: a list in an attribute is a text of JSON".to_owned());
         }
         _ => {}
+    }
+    if let Some((_, sign)) = MOVING.iter().find(|(names, _)| names.contains(&plain)) {
+        return Some(moved(arguments, *sign));
     }
     if NUMBERS.iter().any(|begin| plain.starts_with(begin)) {
         return Some(format!("attr_num({})", shown(0, "x")));
@@ -130,9 +142,9 @@ pub(super) fn ours(plain: &str, call: &Function, arguments: &[&Expr]) -> Option<
     let words = words.replace("{f}", plain.strip_prefix("to").unwrap_or(plain));
     let words = words.replace("{i}", length.as_deref().unwrap_or("INTERVAL '1 minute'"));
     let words = words.replace("{t}", other.as_deref().unwrap_or("start_time"));
-    let third = shown(1, "y");
+    let second = shown(1, "y");
     // A unit is a bare word elsewhere.
-    let second = if words.contains("'{y}'") { third.to_lowercase() } else { third };
+    let second = if words.contains("'{y}'") { second.to_lowercase() } else { second };
     Some(words.replace("{x}", &shown(0, "x")).replace("{y}", &second))
 }
 
@@ -156,26 +168,77 @@ fn percentile(plain: &str, call: &Function, arguments: &[&Expr]) -> Option<Strin
         _ => None,
     });
     let share = match in_name {
-        Some(digits) => format!("0.{digits}").parse().ok(),
+        Some(digits) => Some(of_name(digits)),
         None => parameter.or_else(|| arguments.iter().find_map(|expr| number(expr))),
     };
     // `approx_quantiles(x, 100)` asks for all of them.
-    let share = share.filter(|share| *share < 100.0);
-    let share: f64 = share.map_or(0.99, |share| if share > 1.0 { share / 100.0 } else { share });
+    let share_max = if plain == "approxquantiles" { 99.0 } else { 100.0 };
+    let share: f64 = share.filter(|share| *share <= share_max).map_or(0.99, of_hundred);
     let of = arguments.iter().find(|expr| number(expr).is_none()).map_or_else(|| "x".to_owned(), ToString::to_string);
+    if share == 1.0 {
+        return Some(format!("max({of})"));
+    }
     let own = [(0.5, "p50"), (0.9, "p90"), (0.95, "p95"), (0.99, "p99")];
     let own = own.iter().find(|(known, _)| *known == share).map(|(_, name)| format!(", or {name}({of})"));
     Some(format!("approx_percentile({of}, {share}){}", own.unwrap_or_default()))
 }
 
-/// `DATEADD(hour, -1, GETDATE())`
-fn moved(arguments: &[&Expr]) -> String {
-    let unit = arguments.first().map_or_else(|| "hour".to_owned(), |unit| unit.to_string().to_lowercase());
-    let count = arguments.get(1).map_or_else(|| "-1".to_owned(), ToString::to_string);
-    match count.strip_prefix('-') {
-        Some(count) => format!("now() - INTERVAL '{count} {unit}'"),
-        None => format!("now() + INTERVAL '{count} {unit}'"),
+/// The share in `p5`, `p95` and `p999`: of a hundred, a third digit and more behind the point.
+fn of_name(digits: &str) -> f64 {
+    let (whole, rest) = digits.split_at(digits.len().min(2));
+    let is_all = whole == "10" && !rest.is_empty() && rest.bytes().all(|digit| digit == b'0');
+    let share = if is_all { "100".to_owned() } else { format!("{whole}.{rest}") };
+    share.parse().map_or(0.99, |share: f64| rounded(share / 100.0))
+}
+
+/// Above 1 it is of a hundred.
+fn of_hundred(share: f64) -> f64 {
+    if share > 1.0 { rounded(share / 100.0) } else { share }
+}
+
+/// Without what division leaves behind: 99.9 of a hundred are 0.999.
+fn rounded(share: f64) -> f64 {
+    (share * 1e9).round() / 1e9
+}
+
+/// `DATEADD(hour, -1, now())`, `date_add(start_time, INTERVAL '1 hour')`, `adddate(start_time, 7)`.
+fn moved(arguments: &[&Expr], sign: char) -> String {
+    let (unit, count, time) = match arguments {
+        [] => return format!("now() {sign} INTERVAL '1 hour'"),
+        [time] => return format!("{time} {sign} INTERVAL '1 hour'"),
+        [time, length @ Expr::Interval(_)] => return format!("{time} {sign} {length}"),
+        [length @ Expr::Interval(_), time] => return format!("{time} {sign} {length}"),
+        [time, count] => ("day".to_owned(), count, time),
+        [time, count, last, ..] if unit(last).is_some() => (unit(last).unwrap_or_default(), count, time),
+        [first, count, time, ..] => {
+            let written = text(first).unwrap_or_else(|| first.to_string()).to_lowercase();
+            (unit(first).unwrap_or(written), count, time)
+        }
+    };
+    let written = text(count).unwrap_or_else(|| count.to_string());
+    let (digits, sign) = match (written.strip_prefix('-'), sign) {
+        (None, sign) => (written.as_str(), sign),
+        (Some(digits), '+') => (digits, '-'),
+        (Some(digits), _) => (digits, '+'),
+    };
+    if digits.parse::<f64>().is_ok() {
+        return format!("{time} {sign} INTERVAL '{digits} {unit}'");
     }
+    if text(count).is_some() {
+        return format!("{time} {sign} INTERVAL '{digits}'");
+    }
+    format!("{time} {sign} CAST(concat({digits}, ' {unit}') AS INTERVAL)")
+}
+
+/// The length of time that a word names, as it is written here.
+fn unit(expr: &Expr) -> Option<String> {
+    let word = match expr {
+        Expr::Identifier(name) => name.value.to_lowercase(),
+        other => text(other)?.to_lowercase(),
+    };
+    let word = word.trim_start_matches("sql_tsi_");
+    let word = word.strip_suffix('s').unwrap_or(word);
+    UNITS.contains(&word).then(|| word.to_owned())
 }
 
 fn number(expr: &Expr) -> Option<f64> {
@@ -208,8 +271,7 @@ pub(super) fn mistaken(name: &str, arguments: &[&Expr]) -> Option<String> {
         "date_trunc" => {
             let (time, Expr::Identifier(unit)) = (arguments.first()?, second) else { return None };
             let unit = unit.value.to_lowercase();
-            let units = ["microsecond", "millisecond", "second", "minute", "hour", "day", "week", "month", "year"];
-            (text(time).is_none() && units.contains(&unit.as_str()))
+            (text(time).is_none() && UNITS.contains(&unit.as_str()))
                 .then(|| format!("the unit comes first, as a text: write date_trunc('{unit}', {time})"))
         }
         _ => None,

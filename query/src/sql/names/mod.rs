@@ -95,7 +95,10 @@ impl VisitorMut for Names<'_> {
                 }
                 scope
             }
-            _ => Scope { relations: vec![scope::Relation { name: None, columns: None }], ..Scope::default() },
+            _ => {
+                let relation = scope::Relation { name: None, table: None, columns: None };
+                Scope { relations: vec![relation], ..Scope::default() }
+            }
         };
         self.scopes.push(scope);
         ControlFlow::Continue(())
@@ -119,6 +122,9 @@ impl VisitorMut for Names<'_> {
         self.scopes.push(scope);
         for condition in [&mut select.selection, &mut select.having, &mut select.qualify].into_iter().flatten() {
             rewrite::condition(condition, &|names| self.container(names));
+        }
+        for table in &mut select.from {
+            rewrite::joins(table, &|names| self.container(names));
         }
         ControlFlow::Continue(())
     }
@@ -265,6 +271,16 @@ impl Names<'_> {
         relations.filter_map(|relation| relation.name.as_deref()).next().unwrap_or("a")
     }
 
+    /// What a stored table with this column is called in FROM.
+    fn named_otherwise(&self, table: &str, column: &str) -> Option<&str> {
+        let relations = self.scopes.iter().rev().flat_map(|scope| &scope.relations);
+        let is_it = |relation: &&scope::Relation| {
+            let mut columns = relation.columns.iter().flatten();
+            relation.table.as_deref() == Some(table) && columns.any(|one| one.name == column)
+        };
+        relations.filter(is_it).find_map(|relation| relation.name.as_deref())
+    }
+
     fn path(&self, names: &[Ident]) -> Flow {
         let parts: Vec<String> = names.iter().map(normal).collect();
         if let Some(relation) = self.relation(&parts[0]) {
@@ -284,10 +300,9 @@ impl Names<'_> {
         let rest = written[1..].join(".");
         // A table that got another name in FROM.
         if parts.len() == 2
-            && self.known.tables.iter().any(|(table, _)| *table == parts[0])
-            && self.is_column(&parts[1])
+            && let Some(named) = self.named_otherwise(&parts[0], &parts[1])
         {
-            return unknown(format!("table {} has another name here: write {}.{rest}", written[0], self.of_which()));
+            return unknown(format!("table {} has another name here: write {named}.{rest}", written[0]));
         }
         unknown(format!("there is no column {}: {}", written.join("."), elsewhere::dotted(&written)))
     }

@@ -1,11 +1,13 @@
 //! Writes what others write as it works here, where only one thing can be meant.
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, DataType, Expr, Ident, Interval, JsonPathElem, LimitClause, Query, SetExpr, Subscript,
-    TimezoneInfo, TopQuantity, UnaryOperator, Value,
+    AccessExpr, BinaryOperator, DataType, Expr, Ident, Interval, Join, JoinConstraint, JoinOperator, JsonPathElem,
+    LimitClause, Query, SetExpr, Subscript, TableFactor, TableWithJoins, TimezoneInfo, TopQuantity, UnaryOperator,
+    Value,
 };
 
 use super::elsewhere;
+use crate::sql::table::is_fixed_text;
 
 /// `TOP 10` and `FETCH FIRST 10 ROWS ONLY` are `LIMIT 10`; words for those that are not.
 pub(super) fn limit(query: &mut Query) -> Option<&'static str> {
@@ -155,6 +157,43 @@ pub(super) fn condition(expr: &mut Expr, container: &dyn Fn(&[Ident]) -> Option<
     }
 }
 
+/// The same of what stands behind ON.
+pub(super) fn joins(table: &mut TableWithJoins, container: &dyn Fn(&[Ident]) -> Option<usize>) {
+    nested(&mut table.relation, container);
+    for Join { relation, join_operator, .. } in &mut table.joins {
+        nested(relation, container);
+        if let Some(JoinConstraint::On(on)) = constraint(join_operator) {
+            condition(on, container);
+        }
+    }
+}
+
+fn nested(factor: &mut TableFactor, container: &dyn Fn(&[Ident]) -> Option<usize>) {
+    if let TableFactor::NestedJoin { table_with_joins, .. } = factor {
+        joins(table_with_joins, container);
+    }
+}
+
+fn constraint(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {
+    use JoinOperator as J;
+    match operator {
+        J::Join(on)
+        | J::Inner(on)
+        | J::Left(on)
+        | J::LeftOuter(on)
+        | J::Right(on)
+        | J::RightOuter(on)
+        | J::FullOuter(on)
+        | J::Semi(on)
+        | J::LeftSemi(on)
+        | J::RightSemi(on)
+        | J::Anti(on)
+        | J::LeftAnti(on)
+        | J::RightAnti(on) => Some(on),
+        _ => None,
+    }
+}
+
 /// The types of BigQuery and ClickHouse.
 fn rename(data_type: &mut DataType) {
     let ours = match data_type {
@@ -203,7 +242,7 @@ fn foreign(
     let of = if is_container(left, container) { left.to_string() } else { "attributes".to_owned() };
     Some(match (op, right) {
         (BinaryOperator::PGOverlap, _) => "&& is written AND".to_owned(),
-        (BinaryOperator::AtArrow, _) => {
+        (BinaryOperator::AtArrow, right) if holds_json(left, right, container) => {
             format!("@> is not there: write {}", elsewhere::access(&of, "key") + " = 'value'")
         }
         (BinaryOperator::HashArrow | BinaryOperator::HashLongArrow, keys) => {
@@ -221,6 +260,12 @@ fn foreign(
     })
 }
 
+/// Whether `left @> right` looks into JSON; lists have the operator, too.
+fn holds_json(left: &Expr, right: &Expr, container: &dyn Fn(&[Ident]) -> Option<usize>) -> bool {
+    let is_text = || path(left).last().is_some_and(|name| is_fixed_text(&name.value.to_lowercase()).is_some());
+    is_container(left, container) || is_access(left, container) || (!matches!(right, Expr::Array(_)) && is_text())
+}
+
 /// What follows the column: in `resource.attributes.zone` not the word that only says where one is.
 fn keys(names: &[Ident], of: usize) -> &[Ident] {
     match &names[of..] {
@@ -231,21 +276,25 @@ fn keys(names: &[Ident], of: usize) -> &[Ident] {
 
 /// The names at the beginning are one path: `a.attributes['key']` begins as `a`.
 fn lengthened(root: &mut Expr, chain: &mut Vec<AccessExpr>) {
-    let mut names = path(root).to_vec();
-    if names.is_empty() {
-        return;
-    }
-    let is_name = |step: &AccessExpr| matches!(step, AccessExpr::Dot(Expr::Identifier(_)));
-    let count = chain.iter().take_while(|step| is_name(step)).count();
-    // Something has to be left to look up.
-    for step in chain.drain(..count.min(chain.len() - 1)) {
-        if let AccessExpr::Dot(Expr::Identifier(name)) = step {
-            names.push(name);
-        }
-    }
+    let names = beginning(root, chain);
+    chain.drain(..names.len().saturating_sub(path(root).len()));
     if names.len() > 1 {
         *root = Expr::CompoundIdentifier(names);
     }
+}
+
+/// The names that it begins with; none where it begins with something else.
+fn beginning(root: &Expr, chain: &[AccessExpr]) -> Vec<Ident> {
+    let mut names = path(root).to_vec();
+    if names.is_empty() {
+        return names;
+    }
+    // Something has to be left to look up.
+    for step in &chain[..chain.len().saturating_sub(1)] {
+        let AccessExpr::Dot(Expr::Identifier(name)) = step else { break };
+        names.push(name.clone());
+    }
+    names
 }
 
 /// `resource.attributes['zone']` is `resource['zone']`; words for `attributes.http['route']`.
@@ -287,7 +336,7 @@ fn whole(interval: &mut Interval) {
 fn is_access(expr: &Expr, container: &dyn Fn(&[Ident]) -> Option<usize>) -> bool {
     match expr {
         Expr::Nested(inner) => is_access(inner, container),
-        Expr::CompoundFieldAccess { root, .. } => container(path(root)).is_some(),
+        Expr::CompoundFieldAccess { root, access_chain } => container(&beginning(root, access_chain)).is_some(),
         Expr::CompoundIdentifier(names) => container(names).is_some_and(|of| of < names.len()),
         Expr::BinaryOp { left, op: BinaryOperator::Arrow | BinaryOperator::LongArrow, .. } => {
             is_container(left, container)

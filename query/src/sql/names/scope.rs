@@ -27,6 +27,8 @@ pub(super) type Columns = Option<Vec<Column>>;
 pub(super) struct Relation {
     /// What it is called there.
     pub(super) name: Option<String>,
+    /// The stored table that it is.
+    pub(super) table: Option<String>,
     pub(super) columns: Columns,
 }
 
@@ -144,13 +146,17 @@ impl Tables {
     }
 
     fn add_one(&mut self, factor: &TableFactor, scope: &mut Scope) {
+        let mut stored_as = None;
         let (name, columns, alias) = match factor {
             TableFactor::Table { name, alias, .. } => {
                 let table = last(name).unwrap_or_default();
                 let known = self.with.iter().rev().find(|(known, _)| *known == table && name.0.len() == 1);
                 let columns = match known {
                     Some((_, columns)) => columns.clone(),
-                    None => self.columns_of(&table).map(|stored| columns(stored)),
+                    None => {
+                        stored_as = Some(table.clone());
+                        self.columns_of(&table).map(|stored| columns(stored))
+                    }
                 };
                 (Some(table), columns, alias)
             }
@@ -159,8 +165,10 @@ impl Tables {
             other => (None, None, alias_of(other)),
         };
         let relation = match alias {
-            Some(alias) => Relation { name: Some(normal(&alias.name)), columns: renamed(columns, alias) },
-            None => Relation { name, columns },
+            Some(alias) => {
+                Relation { name: Some(normal(&alias.name)), table: stored_as, columns: renamed(columns, alias) }
+            }
+            None => Relation { name, table: stored_as, columns },
         };
         scope.relations.push(relation);
     }

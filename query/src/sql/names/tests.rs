@@ -8,7 +8,10 @@ fn resolved(text: &str) -> String {
     let columns = ["trace_id", "service", "name", "kind", "start_time", "duration_ns", "attributes", "resource"];
     let functions = ["count", "lower", "length", "now", "element_at"];
     let known = Known {
-        tables: vec![("spans".to_owned(), columns.map(str::to_owned).to_vec())],
+        tables: vec![
+            ("spans".to_owned(), columns.map(str::to_owned).to_vec()),
+            ("logs".to_owned(), ["trace_id", "time", "body", "attributes"].map(str::to_owned).to_vec()),
+        ],
         functions: &|| functions.map(str::to_owned).to_vec(),
         is_function: &|name| functions.contains(&name),
     };
@@ -75,6 +78,19 @@ fn what_others_write_is_written_as_it_works_here() {
             "SELECT CAST(attributes['n'] AS BIGINT) AS n, TRY_CAST(name AS DOUBLE PRECISION) AS f FROM spans",
         ),
         ("SELECT CAST(start_time AS DATETIME) AS d FROM spans", "SELECT CAST(start_time AS TIMESTAMP) AS d FROM spans"),
+        (
+            "SELECT name FROM spans s WHERE s.attributes['vip']",
+            "SELECT name FROM spans s WHERE (s.attributes['vip'] = true)",
+        ),
+        (
+            "SELECT a.name FROM spans a JOIN spans b ON a.trace_id = b.trace_id AND b.attributes['vip']",
+            "SELECT a.name FROM spans a JOIN spans b ON a.trace_id = b.trace_id AND (b.attributes['vip'] = true)",
+        ),
+        (
+            "SELECT a.name FROM spans a LEFT JOIN spans b ON b.attributes['vip']",
+            "SELECT a.name FROM spans a LEFT JOIN spans b ON (b.attributes['vip'] = true)",
+        ),
+        ("SELECT [1, 2] @> [1] AS x", "SELECT [1, 2] @> [1] AS x"),
     ] {
         assert_eq!(resolved(text), planned, "{text}");
     }
@@ -167,8 +183,8 @@ fn what_others_write_is_answered_with_what_works_here() {
 #[test]
 fn what_is_not_there_is_told_with_what_is() {
     for (text, said) in [
-        ("SELECT 1 FROM traces", "there is no table traces; there are spans"),
-        ("SELECT 1 FROM otel.otel_traces", "there is no table otel.otel_traces; there are spans"),
+        ("SELECT 1 FROM traces", "there is no table traces; there are spans and logs"),
+        ("SELECT 1 FROM otel.otel_traces", "there is no table otel.otel_traces; there are spans and logs"),
         ("WITH slow AS (SELECT 1) SELECT 1 FROM slo", "there is no table slo; did you mean slow?"),
         (
             "SELECT TOP 10 PERCENT name FROM spans",
@@ -283,6 +299,11 @@ fn functions_of_others_name_their_own_arguments() {
         ("quantileTDigest(duration_ns)", "approx_percentile(duration_ns, 0.99), or p99(duration_ns)"),
         ("p999(duration_ns)", "approx_percentile(duration_ns, 0.999)"),
         ("p75(duration_ns)", "approx_percentile(duration_ns, 0.75)"),
+        ("p5(duration_ns)", "approx_percentile(duration_ns, 0.05)"),
+        ("p100(duration_ns)", "max(duration_ns)"),
+        ("percentile(duration_ns, 99.9)", "approx_percentile(duration_ns, 0.999)"),
+        ("percentile(duration_ns, 100)", "max(duration_ns)"),
+        ("approx_quantiles(duration_ns, 100)", "approx_percentile(duration_ns, 0.99), or p99(duration_ns)"),
         ("charindex('GET', name)", "strpos(name, 'GET')"),
         ("regexp_extract(name, 'G(.)T')", "regexp_match(name, 'G(.)T')[1]"),
         ("splitByChar('/', name)", "split_part(name, '/', 1), or string_to_array(name, '/')"),
@@ -297,7 +318,16 @@ fn functions_of_others_name_their_own_arguments() {
         ("date_sub(now(), INTERVAL 2 DAY)", "now() - INTERVAL 2 DAY"),
         ("subtractHours(now(), 3)", "now() - INTERVAL '3 hour'"),
         ("DATEADD(minute, -5, now())", "now() - INTERVAL '5 minute'"),
+        ("date_add(start_time, INTERVAL '1 hour')", "start_time + INTERVAL '1 hour'"),
+        ("DATEADD(day, 7, start_time)", "start_time + INTERVAL '7 day'"),
+        ("timestampadd(HOUR, 1, start_time)", "start_time + INTERVAL '1 hour'"),
+        ("date_add('day', -1, start_time)", "start_time - INTERVAL '1 day'"),
+        ("date_sub(start_time, -7)", "start_time + INTERVAL '7 day'"),
+        ("adddate(start_time, 2, 'weeks')", "start_time + INTERVAL '2 week'"),
+        ("adddate(start_time, '2 weeks')", "start_time + INTERVAL '2 weeks'"),
+        ("date_add(start_time, attributes['n'])", "start_time + CAST(concat(attributes['n'], ' day') AS INTERVAL)"),
         ("getdate()", "now()"),
+        ("unix_timestamp()", "to_unixtime(now())"),
         ("unix_timestamp(start_time)", "to_unixtime(start_time)"),
         ("IsNull(attributes['a'], 0)", "coalesce(attributes['a'], 0)"),
         ("toInt32OrZero(name)", "attr_num(name)"),
@@ -327,6 +357,11 @@ fn slips_and_other_languages_are_told() {
         ("SELECT name FROM spans WHERE name =~ 'GET'", "name ~ 'GET'"),
         ("SELECT name FROM spans WHERE name = 'a' && kind = 'b'", "&& is written AND"),
         ("SELECT attributes #>> '{a,b}' FROM spans", "write attributes['a.b']"),
+        ("SELECT name FROM spans WHERE attributes @> '{}'", "@> is not there: write attributes['key'] = 'value'"),
+        ("SELECT name FROM spans WHERE name @> '{}'", "@> is not there: write attributes['key'] = 'value'"),
+        ("SELECT name FROM spans | limit 20", "; stages behind | are not SQL"),
+        ("SELECT name FROM spans WHERE duration_ns > 1 | sort 20", "; stages behind | are not SQL"),
+        ("SELECT name FROM spans GROP BY name", "; did you mean GROUP?"),
         ("SELECT attributes->'a'->>'b' FROM spans", "Was attributes['a.b'] meant?"),
         ("SELECT lower(body->>'msg') FROM spans", "a field of a JSON body is attributes['msg']"),
         ("SELECT error FROM spans", "; an attribute is attributes['error']"),
@@ -336,6 +371,8 @@ fn slips_and_other_languages_are_told() {
         ),
         ("SELECT name FROM spans WHERE ROWNUM < 5", "here it is LIMIT at the end of the query"),
         ("SELECT spans.name FROM spans AS s", "table spans has another name here: write s.name"),
+        ("SELECT spans.name FROM logs l JOIN spans s ON true", "table spans has another name here: write s.name"),
+        ("SELECT logs.body FROM spans s", "there is no column logs.body: an attribute of the span is"),
         ("SELECT FIRST 5 name FROM spans", "; write LIMIT at the end of the query"),
         ("SELECT TIMESTAMP('2026-01-01')", "write to_timestamp('2026-01-01')"),
         ("SHOW TABLES", "the tables are spans and logs"),
@@ -344,5 +381,15 @@ fn slips_and_other_languages_are_told() {
     ] {
         let answer = resolved(text);
         assert!(answer.contains(said), "{text}: {answer}");
+    }
+    // What is right elsewhere in the query is not what is wrong.
+    for text in [
+        "SELECT count(*) FILTER (WHERE contains(name, 'a')) FROM spans WHERE )",
+        "SELECT name FROM spans ORDER BY name NULLS FIRST )",
+        "SELECT 1 | 2 FROM spans WHERE )",
+        "SELECT array_agg(name) AS form FROM spans WHERE )",
+    ] {
+        let answer = resolved(text);
+        assert!(answer.starts_with("cannot read the query: ") && !answer.contains(';'), "{text}: {answer}");
     }
 }

@@ -125,7 +125,7 @@ impl Table {
     }
 }
 
-/// Marks fields that are columns of the table, not something that was given such a name.
+/// Marks fields that are columns of the table, with the column's name: an alias keeps the mark, and not the name.
 const OF_TABLE: &str = "weir.column";
 
 /// A schema of which every field is marked.
@@ -137,12 +137,13 @@ pub(crate) fn as_of_table(schema: &Schema) -> SchemaRef {
 
 /// Marks a field.
 fn of_table(field: Field) -> Field {
-    field.with_metadata([(OF_TABLE.to_owned(), String::new())].into())
+    let name = field.name().clone();
+    field.with_metadata([(OF_TABLE.to_owned(), name)].into())
 }
 
-/// Whether a field is a column of the table.
-pub(in crate::sql) fn is_of_table(field: &Field) -> bool {
-    field.metadata().contains_key(OF_TABLE)
+/// Whether a field is the column of the table that has this name.
+pub(in crate::sql) fn is_of_table(field: &Field, name: &str) -> bool {
+    field.metadata().get(OF_TABLE).is_some_and(|of| of == name)
 }
 
 /// A value that the column may have, when it is one of text that is not what senders made of it: comparing it with a number is a mistake.

@@ -196,6 +196,25 @@ fn conditions_over_spans() {
     assert_eq!(all.matches("condition `").count(), 3, "{all}");
 }
 
+/// As `iancoleman/strcase` does it, which the Collector uses.
+#[test]
+fn snakes_are_those_of_the_collector() {
+    for (text, snake) in [
+        ("numbers2and55with000", "numbers_2_and_55_with_000"),
+        ("JSONData", "json_data"),
+        ("userID", "user_id"),
+        (" Many-Many Words ", "many_many_words"),
+        ("A1b.C__d", "a_1_b_c__d"),
+        ("ÄbC", "Äb_c"),
+        ("", ""),
+    ] {
+        for call in [format!(r#"ToSnakeCase("{text}")"#), format!(r#"ConvertCase("{text}", "snake")"#)] {
+            let condition = format!(r#"{call} == "{snake}""#);
+            assert_eq!(holds(&[&condition], &[]), Ok(true), "{condition}");
+        }
+    }
+}
+
 #[test]
 fn conditions_over_events() {
     let cases = [
@@ -233,6 +252,8 @@ fn says_what_is_no_condition() {
         ("Lenn(name) > 1", "unknown function Lenn; did you mean Len?"),
         ("ParseXML(name) == 1", "unknown function ParseXML. Known here: IsMatch, HasPrefix"),
         ("ExtractPatterns(name, \"a\") == 1", "needs a group with a name"),
+        (r#"ExtractPatterns(name, "\\(?<a") == 1"#, "needs a group with a name"),
+        (r#"ExtractPatterns(name, "[(?<]a") == 1"#, "needs a group with a name"),
         ("name == \"a\" && true", "`&` means nothing here; write `and`, at character 13"),
         ("!(true)", "write `not`"),
         ("name == 'a'", "a text stands in double quotes"),

@@ -1,5 +1,7 @@
 //! Maps: what is in them, and what becomes one.
 
+use regex::bytes::Regex;
+
 use super::{
     super::{
         expression::Operand,
@@ -68,13 +70,11 @@ pub(super) fn extract_patterns<'v>([target, ..]: Arguments<'v>, call: &'v Call) 
     Value::Map(Map::Made(found))
 }
 
-pub(super) fn check_groups(arguments: &[Operand]) -> Result<(), String> {
-    match arguments.get(1) {
-        Some(Operand::Text(pattern)) if !pattern.contains("(?P<") && !pattern.contains("(?<") => {
-            Err("the pattern needs a group with a name, as in (?P<code>[0-9]+)".to_owned())
-        }
-        _ => Ok(()),
+pub(super) fn check_groups(_: &[Operand], pattern: Option<&Regex>) -> Result<(), String> {
+    if pattern.is_some_and(|pattern| pattern.capture_names().flatten().next().is_none()) {
+        return Err("the pattern needs a group with a name, as in (?P<code>[0-9]+)".to_owned());
     }
+    Ok(())
 }
 
 /// The natural logarithm.

@@ -11,6 +11,8 @@ mod maps;
 mod texts;
 mod times;
 
+use regex::bytes::Regex;
+
 use super::{
     expression::{Call, Operand},
     value::Value,
@@ -34,8 +36,8 @@ pub(super) struct Function {
     pub(super) is_test: bool,
     /// What it makes of its arguments, none of which is a fault.
     pub(super) call: for<'v> fn(Arguments<'v>, &'v Call) -> Value<'v>,
-    /// Finds what is wrong with literal arguments.
-    pub(super) check: fn(&[Operand]) -> Result<(), String>,
+    /// Finds what is wrong with literal arguments, the pattern among them.
+    pub(super) check: fn(&[Operand], Option<&Regex>) -> Result<(), String>,
 }
 
 const fn row(
@@ -43,7 +45,7 @@ const fn row(
     parameters: &'static [&'static str],
     call: for<'v> fn(Arguments<'v>, &'v Call) -> Value<'v>,
 ) -> Function {
-    Function { name, parameters, required: parameters.len(), is_test: false, call, check: |_| Ok(()) }
+    Function { name, parameters, required: parameters.len(), is_test: false, call, check: |_, _| Ok(()) }
 }
 
 const fn test(

@@ -1,6 +1,7 @@
 //! Texts: patterns, parts, cases. What wants a text takes nothing else, `IsMatch` apart.
 
 use memchr::memmem;
+use regex::bytes::Regex;
 
 use super::{Arguments, Call, Operand, Value};
 
@@ -65,7 +66,7 @@ pub(super) fn to_camel_case<'v>([target, ..]: Arguments<'v>, _: &'v Call) -> Val
     in_case(target, "camel")
 }
 
-/// `HTTPResponseCode` is `http_response_code`.
+/// `HTTPResponseCode` is `http_response_code`, `utf8` is `utf_8`.
 pub(super) fn to_snake_case<'v>([target, ..]: Arguments<'v>, _: &'v Call) -> Value<'v> {
     in_case(target, "snake")
 }
@@ -77,7 +78,7 @@ pub(super) fn convert_case<'v>([target, case, _]: Arguments<'v>, _: &'v Call) ->
     }
 }
 
-pub(super) fn check_case(arguments: &[Operand]) -> Result<(), String> {
+pub(super) fn check_case(arguments: &[Operand], _: Option<&Regex>) -> Result<(), String> {
     match arguments.get(1) {
         Some(Operand::Text(case)) if !["lower", "upper", "snake", "camel"].contains(&&**case) => {
             Err(format!("there is no case {case}; lower, upper, snake and camel are"))
@@ -92,7 +93,7 @@ fn in_case<'v>(target: Value<'v>, case: &str) -> Value<'v> {
     match case {
         "lower" => Value::Text(text.to_lowercase().into_bytes().into()),
         "upper" => Value::Text(text.to_uppercase().into_bytes().into()),
-        "snake" => Value::Text(words(&text).join("_").into_bytes().into()),
+        "snake" => Value::Text(snake(text.trim().as_bytes()).into()),
         "camel" => {
             let capital = |word: String| {
                 let mut letters = word.chars();
@@ -102,6 +103,47 @@ fn in_case<'v>(target: Value<'v>, case: &str) -> Value<'v> {
         }
         _ => Value::Fault,
     }
+}
+
+/// What a byte is where words are told apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Letter {
+    Capital,
+    Small,
+    Digit,
+    Other,
+}
+
+impl Letter {
+    fn of(byte: u8) -> Self {
+        match byte {
+            b'A'..=b'Z' => Self::Capital,
+            b'a'..=b'z' => Self::Small,
+            b'0'..=b'9' => Self::Digit,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// In lower case, `_` for signs and between words: at capitals, and on both sides of digits. As the Collector has it:
+/// <https://github.com/iancoleman/strcase/blob/v0.3.0/snake.go>.
+fn snake(text: &[u8]) -> Vec<u8> {
+    use Letter::{Capital, Digit, Other, Small};
+    let mut made = Vec::with_capacity(text.len() + 2);
+    for (at, byte) in text.iter().enumerate() {
+        let this = Letter::of(*byte);
+        let next = text.get(at + 1).map_or(Other, |next| Letter::of(*next));
+        let is_after_capital = at > 0 && Letter::of(text[at - 1]) == Capital;
+        // The last capital of several begins a word.
+        if (this, next) == (Capital, Small) && is_after_capital {
+            made.push(b'_');
+        }
+        made.push(if matches!(byte, b' ' | b'_' | b'-' | b'.') { b'_' } else { byte.to_ascii_lowercase() });
+        if matches!((this, next), (Capital | Small, Digit) | (Small, Capital) | (Digit, Capital | Small)) {
+            made.push(b'_');
+        }
+    }
+    made
 }
 
 /// The words of a name, in lower case: cut at signs, before capitals, and before the last one of several.

@@ -1,5 +1,7 @@
 //! Durations and times, both nanoseconds here.
 
+use regex::bytes::Regex;
+
 use super::{Arguments, Call, Operand, Value};
 
 pub(super) fn duration<'v>([text, ..]: Arguments<'v>, _: &'v Call) -> Value<'v> {
@@ -8,7 +10,7 @@ pub(super) fn duration<'v>([text, ..]: Arguments<'v>, _: &'v Call) -> Value<'v> 
     duration.map_or(Value::Fault, |duration| Value::Int(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
 }
 
-pub(super) fn check_duration(arguments: &[Operand]) -> Result<(), String> {
+pub(super) fn check_duration(arguments: &[Operand], _: Option<&Regex>) -> Result<(), String> {
     match arguments.first() {
         Some(Operand::Text(text)) => weir_proto::duration::parse(text).map(drop).map_err(|error| error.to_string()),
         _ => Ok(()),

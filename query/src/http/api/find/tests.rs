@@ -103,4 +103,10 @@ fn values_are_written_as_conditions_read_them() {
         assert_eq!(condition_text("k", value), expected);
         assert!(condition::parse(expected).is_ok());
     }
+    for key in ["[idx]", "(a", "{b}", "a b", "a=b", "", "\"", "!a", "a[0]", "and", "Ä.ö"] {
+        let text = condition_text(key, "zebra");
+        let keys: Vec<String> =
+            condition::parse(&text).expect(&text).into_iter().map(|condition| condition.key).collect();
+        assert_eq!(keys, [key], "{text}");
+    }
 }

@@ -1,17 +1,17 @@
 //! One span with its neighbours, and what is cut of it.
 
-use serde_json::{Value, json};
+use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::{explore::held, http::fixtures::call};
 
-async fn ask(drawn: &str, span: &str, query: &[(&str, &str)]) -> Value {
+async fn ask(drawn: &str, span: &str, query: &[(&str, &str)]) -> Json {
     let mut answers = Vec::new();
     for sealed in [false, true] {
         let held = held::drawn(drawn, sealed).await;
         let answer =
             super::span(&call(&[("id", "1"), ("span", span)], query), &held.store.snapshot()).expect("answers");
-        answers.push(serde_json::from_slice::<Value>(&answer.body).expect("JSON"));
+        answers.push(serde_json::from_slice::<Json>(&answer.body).expect("JSON"));
     }
     assert_eq!(answers[0], answers[1]);
     answers.pop().expect("two")
@@ -39,7 +39,7 @@ async fn a_span_with_its_neighbours() {
     let root = ask(DRAWN, "0000000000000001", &[]).await;
     assert_eq!(
         (&root["parent"], &root["span"]["attributes"][0]["value"]["stringValue"]),
-        (&Value::Null, &json!("<script>"))
+        (&Json::Null, &json!("<script>"))
     );
 }
 
@@ -48,6 +48,10 @@ async fn long_values_are_cut_unless_asked_for() {
     let drawn = format!("web/root 1..2 id=1 large={} small=x", "é".repeat(10_000));
     let body = ask(&drawn, "0000000000000001", &[]).await;
     assert_eq!(body["cut"], json!([{"key": "large", "bytes": 20_000}]));
+    assert_eq!(
+        (&body["logs_left_out"], &body["partial"], &body["partial_because"]),
+        (&json!(0), &json!(false), &json!([]))
+    );
     let shown = body["span"]["attributes"][0]["value"]["stringValue"].as_str().map(str::len);
     assert_eq!(shown, Some(8192));
     let body = ask(&drawn, "0000000000000001", &[("whole", "true")]).await;
@@ -55,6 +59,17 @@ async fn long_values_are_cut_unless_asked_for() {
         (&body["cut"], body["span"]["attributes"][0]["value"]["stringValue"].as_str().map(str::len)),
         (&json!([]), Some(20_000))
     );
+}
+
+#[test]
+fn what_is_cut_of_a_line_is_told_from_the_span() {
+    let long = || Some(AnyValue { value: Some(Value::StringValue("x".repeat(9_000))) });
+    let attributes = vec![KeyValue { key: "large".into(), value: long(), ..KeyValue::default() }];
+    let mut line = LogRecord { body: long(), attributes, ..LogRecord::default() };
+    let mut cut = Vec::new();
+    shorten_line(&mut line, &mut cut);
+    let told: Vec<_> = cut.iter().map(|cut| (cut.key.as_str(), cut.bytes)).collect();
+    assert_eq!(told, [("line.body", 9_000), ("line.large", 9_000)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

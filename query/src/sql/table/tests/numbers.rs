@@ -66,6 +66,15 @@ async fn values_in_another_spelling_are_told() {
     for condition in ["kind = 'any'", "k = 'SERVER'", "service = 'SERVER'", "upper(kind) = 'SERVER'"] {
         lines(&context, &format!("SELECT 1 FROM (SELECT *, upper(kind) AS k FROM spans) WHERE {condition}")).await;
     }
+    for (sql, expected) in [
+        ("SELECT count(*) FROM (SELECT service AS kind FROM spans) WHERE kind = 'SERVER'", "0"),
+        ("SELECT count(*) FROM (SELECT name AS status_code FROM spans) WHERE status_code IN ('ERROR', 'OK')", "0"),
+        ("SELECT count(*) >= 0 FROM spans WHERE trace_id < '8000000000000000'", "true"),
+        ("SELECT count(*) >= 0 FROM spans WHERE parent_span_id > ''", "true"),
+        ("SELECT count(*) >= 0 FROM spans WHERE trace_id BETWEEN '8000000000000000' AND 'A'", "true"),
+    ] {
+        assert_eq!(lines(&context, sql).await, [expected], "{sql}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
