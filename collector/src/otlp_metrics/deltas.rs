@@ -1,7 +1,7 @@
 //! Sums of what counts since the point before: the state behind `delta: cumulative`.
 //!
-//! The stored series is the state: its last sample is the total. Where stretches of time were left out, or more than one sender or scope
-//! counts, a note beside the samples says what was counted (docs/decisions/0128-late-deltas.md).
+//! The stored series is the state: its last sample is the total. Where stretches of time were left out, or more than
+//! one sender or scope counts, a note beside the samples says what was counted (docs/decisions/0128-late-deltas.md).
 
 #![allow(clippy::mutable_key_type, reason = "what a series is equal to and hashed by never changes")]
 
@@ -98,8 +98,8 @@ impl Deltas {
         Self { sums: Mutex::default(), series_max }
     }
 
-    /// Adds what a stretch of time counted. A series that is not known goes on from its last sample in the store. `at_hand_ms`: the time of
-    /// its sample that is still in the request, and can be replaced.
+    /// Adds what a stretch of time counted. A series that is not known goes on from its last sample in the store.
+    /// `at_hand_ms`: the time of its sample that is still in the request, and can be replaced.
     pub(super) fn add(
         &self,
         series: &SeriesRef,

@@ -29,7 +29,8 @@ use crate::{
     samples::SampleDoor,
 };
 
-/// How far back a series' last sample is looked for when a delta arrives for it, in ns: one hour, as long as a sum is remembered.
+/// How far back a series' last sample is looked for when a delta arrives for it, in ns: one hour, as long as a sum is
+/// remembered.
 const REMEMBERED_NS: u64 = 3_600_000_000_000;
 
 /// Takes metrics in.

@@ -1,4 +1,4 @@
-//! Notes of what deltas counted, where the series alone does not tell: under which names they stand, and when nobody needs them any more.
+//! Notes of what deltas counted, where the series alone does not tell: their names, and when nobody needs them.
 
 use std::collections::HashMap;
 
@@ -41,7 +41,8 @@ pub(super) fn note(series: &SeriesRef, bytes: Vec<u8>) -> Note {
 }
 
 impl DeltaNotes {
-    /// Notes that take away those that are older than what a sum is remembered for. Now and then the tenant's notes are asked for.
+    /// Notes that take away those that are older than what a sum is remembered for. Now and then the tenant's notes
+    /// are asked for.
     pub(super) fn outdated(
         &self,
         tenant: &TenantId,

@@ -12,8 +12,8 @@ use crate::{
 /// JSON is about this many times as long as the protobuf that comes out.
 const USUAL_RATIO: usize = 3;
 
-/// Unknown keys are remembered in the request, its ResourceSpans and their ScopeSpans, and further in where another key was meant; so
-/// many and so much of each.
+/// Unknown keys are remembered in the request, its ResourceSpans and their ScopeSpans, and further in where another
+/// key was meant; so many and so much of each.
 const STRANGE_LEVELS: usize = 3;
 const STRANGERS_MAX: usize = 4;
 const STRANGER_CHARS_MAX: usize = 64;

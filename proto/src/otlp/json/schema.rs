@@ -86,7 +86,8 @@ const FORMER: [(&str, &str); 8] = [
 ];
 
 impl Message {
-    /// The field that an unknown key is probably meant to be: it differs in capitals and signs only, or was called so elsewhere.
+    /// The field that an unknown key is probably meant to be: it differs in capitals and signs only, or was called so
+    /// elsewhere.
     pub(super) fn near(&self, key: &[u8]) -> Option<&'static str> {
         fn letters(name: &[u8]) -> impl Iterator<Item = u8> {
             name.iter().filter(|c| c.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase)

@@ -1,7 +1,7 @@
-//! Takes out of a frame, before it is written, the samples whose time something has already: in memory, or on its way in the group.
+//! Takes out of a frame, before it is written, the samples whose time something in memory or in the group has already.
 //!
-//! Only the committer knows what comes first. What it takes out is neither in the payload nor among the items of the header, so that
-//! the ledger, and whoever reads the journal again, count what is there.
+//! Only the committer knows what comes first. What it takes out is neither in the payload nor among the items of the
+//! header, so that the ledger, and whoever reads the journal again, count what is there.
 
 use std::collections::{HashMap, hash_map::Entry as Entered};
 

@@ -1,4 +1,4 @@
-//! Samples of one series and time: in one batch, in batches at once, one after the other. The ledger counts what is there.
+//! Samples of one series and time: in one batch, in batches at once, one after the other.
 
 use super::*;
 use crate::lane::metrics::MetricsAppended;
