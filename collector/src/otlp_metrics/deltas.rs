@@ -1,19 +1,20 @@
 //! Sums of what counts since the point before: the state behind `delta: cumulative`.
 //!
-//! The stored series is the state: its last sample is the total. Where stretches of time were left out, or more than one sender or scope
-//! counts, a note beside the samples says what was counted (docs/decisions/0128-late-deltas.md).
+//! The stored series is the state: its last sample is the total. Where stretches of time were left out, or more than
+//! one sender or scope counts, a note beside the samples says what was counted (docs/decisions/0128-late-deltas.md).
 
 #![allow(clippy::mutable_key_type, reason = "what a series is equal to and hashed by never changes")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::FixedState;
 use parking_lot::Mutex;
 use weir_proto::metrics::{Histogram, Sample, SampleValue};
-use weir_store::SeriesRef;
+use weir_store::{Note, SeriesRef};
 
 use super::{
     native,
+    notes::note,
     stretches::{Standing, Stretch, Stretches},
 };
 
@@ -34,6 +35,8 @@ struct Sum {
     since_ms: i64,
     /// The time of its last sample, Unix ms.
     written_ms: i64,
+    /// When the last delta was received, Unix ns.
+    added_ns: u64,
     stretches: Stretches,
     /// Whether a note of the stretches stands.
     is_noted: bool,
@@ -75,6 +78,12 @@ pub(super) trait Known {
 
     /// The note of its stretches.
     fn stretches(&self, series: &SeriesRef) -> Option<Stretches>;
+
+    /// All notes of stretches.
+    fn all_notes(&self) -> Vec<Note>;
+
+    /// When the request was received, Unix ns.
+    fn now_ns(&self) -> u64;
 }
 
 /// The sums of all series that deltas arrive for.
@@ -89,8 +98,8 @@ impl Deltas {
         Self { sums: Mutex::default(), series_max }
     }
 
-    /// Adds what a stretch of time counted. A series that is not known goes on from its last sample in the store. `at_hand_ms`: the time of
-    /// its sample that is still in the request, and can be replaced.
+    /// Adds what a stretch of time counted. A series that is not known goes on from its last sample in the store.
+    /// `at_hand_ms`: the time of its sample that is still in the request, and can be replaced.
     pub(super) fn add(
         &self,
         series: &SeriesRef,
@@ -103,7 +112,7 @@ impl Deltas {
         let mut is_noted = false;
         let before = match sums.get(series).cloned() {
             Some(sum) => Some(sum),
-            None if sums.len() >= self.series_max && !forget(&mut sums, stretch.end_ns) => return Added::Full,
+            None if sums.len() >= self.series_max && !forget(&mut sums, known.now_ns()) => return Added::Full,
             None => {
                 let noted = known.stretches(series);
                 // One of a series that is silent for long stands until it is replaced.
@@ -113,8 +122,14 @@ impl Deltas {
         };
         let end_ms = (stretch.end_ns / 1_000_000) as i64;
         let start_ms = if stretch.start_ns == 0 { end_ms } else { (stretch.start_ns / 1_000_000) as i64 };
-        let mut now =
-            Sum { total: more, since_ms: start_ms, written_ms: end_ms, stretches: Stretches::default(), is_noted };
+        let mut now = Sum {
+            total: more,
+            since_ms: start_ms,
+            written_ms: end_ms,
+            added_ns: known.now_ns(),
+            stretches: Stretches::default(),
+            is_noted,
+        };
         if let Some(before) = &before {
             match before.stretches.standing(stretch) {
                 Standing::New => {}
@@ -147,16 +162,48 @@ impl Deltas {
 
     /// A request was not stored: it may come again, unless something later was added meanwhile.
     pub(super) fn take_back(&self, undo: Undo) {
+        self.undone(undo, false);
+    }
+
+    /// Totals were not stored, but their notes were: the notes that mend those.
+    pub(super) fn take_back_noted(&self, undo: Undo) -> Vec<Note> {
+        self.undone(undo, true)
+    }
+
+    fn undone(&self, undo: Undo, are_noted: bool) -> Vec<Note> {
+        let mut mended = BTreeMap::new();
         let mut sums = self.sums.lock();
         for (series, before, now) in undo.0.into_iter().rev() {
             if sums.get(&series) != Some(&now) {
                 continue;
+            }
+            if are_noted && (now.is_noted || before.as_ref().is_some_and(|before| before.is_noted)) {
+                let standing = before.as_ref().filter(|before| before.is_noted);
+                let note = note(&series, standing.map_or_else(Vec::new, |before| before.stretches.to_bytes()));
+                mended.insert(note.name, note.bytes);
             }
             match before {
                 Some(before) => drop(sums.insert(series, before)),
                 None => drop(sums.remove(&series)),
             }
         }
+        mended.into_iter().map(|(name, bytes)| Note { name, bytes }).collect()
+    }
+}
+
+impl Undo {
+    /// What changed the newest sample of each of these series.
+    pub(super) fn newest_of<V>(self, series: &HashMap<SeriesRef, V, FixedState>) -> Self {
+        let newest: HashMap<SeriesRef, i64, FixedState> =
+            self.0.iter().map(|(series, _, now)| (series.clone(), now.written_ms)).collect();
+        let is_of_newest =
+            |(one, _, now): &(SeriesRef, _, Sum)| series.contains_key(one) && newest.get(one) == Some(&now.written_ms);
+        Self(self.0.into_iter().filter(is_of_newest).collect())
+    }
+
+    /// Whether any delta was added.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -171,6 +218,7 @@ impl Sum {
             },
             since_ms: start_ms,
             written_ms: time_ms,
+            added_ns: 0,
             is_noted: noted.is_some(),
             stretches: noted.unwrap_or_else(|| Stretches::up_to_ms(time_ms)),
         }
@@ -192,6 +240,6 @@ fn added(total: &Total, more: &Total) -> Option<Total> {
 /// Makes room; false when everything is in use.
 fn forget(sums: &mut HashMap<SeriesRef, Sum, FixedState>, now_ns: u64) -> bool {
     let before = sums.len();
-    sums.retain(|_, sum| now_ns.saturating_sub(sum.stretches.newest_ns()) < FORGOTTEN_AFTER_NS);
+    sums.retain(|_, sum| now_ns.saturating_sub(sum.added_ns) < FORGOTTEN_AFTER_NS);
     sums.len() < before
 }

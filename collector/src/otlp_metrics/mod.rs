@@ -16,7 +16,7 @@ use bytes::Bytes;
 pub use config::{DeltaForm, MetricsConfig, TranslationStrategy};
 pub(crate) use translate::Translated;
 use weir_proto::{Signal, TenantId, metrics::Sample, otlp::Limits};
-use weir_store::{AppendError, MetricsBatch, SeriesRef};
+use weir_store::{AppendError, MetricsBatch, Note, SeriesRef};
 
 use self::{
     deltas::{Deltas, Known},
@@ -29,7 +29,8 @@ use crate::{
     samples::SampleDoor,
 };
 
-/// How far back a series' last sample is looked for when a delta arrives for it, in ns: one hour, as long as a sum is remembered.
+/// How far back a series' last sample is looked for when a delta arrives for it, in ns: one hour, as long as a sum is
+/// remembered.
 const REMEMBERED_NS: u64 = 3_600_000_000_000;
 
 /// Takes metrics in.
@@ -54,8 +55,16 @@ impl Known for Stored<'_> {
     }
 
     fn stretches(&self, series: &SeriesRef) -> Option<Stretches> {
-        let MetricsIntake { notes, door, .. } = self.intake;
-        notes.left(self.tenant, series, || (door.notes)(self.tenant))
+        let found = (self.intake.door.notes)(self.tenant, &notes::name(series));
+        found.first().and_then(|note| Stretches::from_bytes(&note.bytes))
+    }
+
+    fn all_notes(&self) -> Vec<Note> {
+        (self.intake.door.notes)(self.tenant, notes::PREFIX)
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.now_ns
     }
 }
 
@@ -97,6 +106,7 @@ impl MetricsIntake {
         mut translated: Translated,
     ) -> Result<(u64, Option<PartialSuccess>), AppendError> {
         let batch = std::mem::replace(&mut translated.batch, MetricsBatch::new(TenantId::default(), 0));
+        let (tenant, received_at_ns) = (batch.tenant.clone(), batch.received_at_ns);
         let is_empty = batch.floats.is_empty()
             && batch.histograms.is_empty()
             && batch.metadata.is_empty()
@@ -104,7 +114,16 @@ impl MetricsIntake {
             && batch.notes.is_empty();
         if !is_empty {
             match (self.door.append)(batch).await {
-                Ok(appended) => translated.told_of(&appended),
+                Ok(appended) => {
+                    translated.told_of(&appended);
+                    if !appended.conflicts.is_empty() {
+                        let mut mending = MetricsBatch::new(tenant, received_at_ns);
+                        mending.notes = self.deltas.take_back_noted(translated.conflicting(&appended));
+                        if !mending.notes.is_empty() {
+                            (self.door.append)(mending).await?;
+                        }
+                    }
+                }
                 Err(error) => {
                     self.deltas.take_back(translated.undo);
                     return Err(error);

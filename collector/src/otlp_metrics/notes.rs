@@ -1,93 +1,98 @@
-//! Notes of what deltas counted, where the series alone does not tell: under which names they stand, and when nobody needs them any more.
+//! Notes of what deltas counted, where the series alone does not tell: their names, and when nobody needs them.
 
-use std::{collections::HashMap, hash::BuildHasher};
+use std::collections::HashMap;
 
-use foldhash::fast::FixedState;
 use parking_lot::Mutex;
+use ring::digest::{Context, SHA256};
 use weir_proto::TenantId;
 use weir_store::{Note, SeriesRef};
 
 use super::stretches::Stretches;
 
 /// What their names begin with; a hash of the series' labels follows.
-const PREFIX: &str = "otlp.delta/";
+pub(super) const PREFIX: &str = "otlp.delta/";
 
 /// How often those are looked for that nobody needs, ns.
 const SWEPT_EVERY_NS: u64 = 600_000_000_000;
 
-/// The notes of all tenants that sent deltas.
+/// When those of each tenant were last looked for. What stands is the store's to know: only what is durable counts.
 #[derive(Debug, Default)]
-pub(super) struct DeltaNotes(Mutex<HashMap<TenantId, OfTenant>>);
+pub(super) struct DeltaNotes(Mutex<HashMap<TenantId, u64>>);
 
-#[derive(Debug, Default)]
-struct OfTenant {
-    standing: HashMap<u64, Noted, FixedState>,
-    swept_ns: u64,
+/// A hash that stays what it is: it is stored.
+pub(super) fn stored_hash(parts: &[&[u8]]) -> u64 {
+    let mut context = Context::new(&SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_le_bytes());
+        context.update(part);
+    }
+    let first = context.finish().as_ref().first_chunk().copied();
+    u64::from_be_bytes(first.expect("a digest has 32 bytes"))
 }
 
-#[derive(Debug)]
-struct Noted {
-    /// The end of the newest stretch, Unix ns.
-    newest_ns: u64,
-    /// As an earlier run left them.
-    left: Option<Stretches>,
+/// The name of a series' note.
+pub(super) fn name(series: &SeriesRef) -> String {
+    format!("{PREFIX}{:016x}", stored_hash(&[series.labels().as_bytes()]))
 }
 
-fn key(series: &SeriesRef) -> u64 {
-    FixedState::default().hash_one(series.labels().as_bytes())
-}
-
-fn named(key: u64, bytes: Vec<u8>) -> Note {
-    Note { name: format!("{PREFIX}{key:016x}"), bytes: bytes.into() }
+/// The note that says what a series' deltas counted; without bytes that it says so itself.
+pub(super) fn note(series: &SeriesRef, bytes: Vec<u8>) -> Note {
+    Note { name: name(series), bytes: bytes.into() }
 }
 
 impl DeltaNotes {
-    /// What an earlier run noted of a series. `stored` are the tenant's notes, asked for once.
-    pub(super) fn left(
+    /// Notes that take away those that are older than what a sum is remembered for. Now and then the tenant's notes
+    /// are asked for.
+    pub(super) fn outdated(
         &self,
         tenant: &TenantId,
-        series: &SeriesRef,
+        now_ns: u64,
+        remembered_ns: u64,
         stored: impl FnOnce() -> Vec<Note>,
-    ) -> Option<Stretches> {
-        let mut tenants = self.0.lock();
-        let of_tenant = tenants.entry(tenant.clone()).or_insert_with(|| OfTenant::of(&stored()));
-        of_tenant.standing.get(&key(series)).and_then(|noted| noted.left.clone())
-    }
-
-    /// The note that says what a series' deltas counted; without bytes that it says so itself.
-    pub(super) fn note(&self, tenant: &TenantId, series: &SeriesRef, bytes: Vec<u8>) -> Note {
-        let key = key(series);
-        let mut tenants = self.0.lock();
-        // Whoever has a note was asked for what was left.
-        let standing = &mut tenants.entry(tenant.clone()).or_default().standing;
-        match Stretches::from_bytes(&bytes) {
-            Some(stretches) => drop(standing.insert(key, Noted { newest_ns: stretches.newest_ns(), left: None })),
-            None => drop(standing.remove(&key)),
+    ) -> Vec<Note> {
+        let mut swept = self.0.lock();
+        match swept.get_mut(tenant) {
+            Some(swept_ns) if now_ns.saturating_sub(*swept_ns) < SWEPT_EVERY_NS => return Vec::new(),
+            Some(swept_ns) => *swept_ns = now_ns,
+            None => drop(swept.insert(tenant.clone(), now_ns)),
         }
-        named(key, bytes)
-    }
-
-    /// Notes that take away those that are older than what a sum is remembered for. Now and then there are some.
-    pub(super) fn outdated(&self, tenant: &TenantId, now_ns: u64, remembered_ns: u64) -> Vec<Note> {
-        let mut tenants = self.0.lock();
-        let Some(of_tenant) = tenants.get_mut(tenant) else { return Vec::new() };
-        if of_tenant.standing.is_empty() || now_ns.saturating_sub(of_tenant.swept_ns) < SWEPT_EVERY_NS {
-            return Vec::new();
-        }
-        of_tenant.swept_ns = now_ns;
-        let is_outdated = |noted: &mut Noted| now_ns.saturating_sub(noted.newest_ns) > remembered_ns + SWEPT_EVERY_NS;
-        let outdated = of_tenant.standing.extract_if(|_, noted| is_outdated(noted));
-        outdated.map(|(key, _)| named(key, Vec::new())).collect()
+        drop(swept);
+        let is_outdated = |note: &Note| {
+            // One that nobody can read is of nobody.
+            let newest_ns = Stretches::from_bytes(&note.bytes).map_or(0, |stretches| stretches.newest_ns());
+            now_ns.saturating_sub(newest_ns) > remembered_ns + SWEPT_EVERY_NS
+        };
+        let outdated = stored().into_iter().filter(is_outdated);
+        outdated.map(|Note { name, .. }| Note { name, bytes: Vec::new().into() }).collect()
     }
 }
 
-impl OfTenant {
-    fn of(notes: &[Note]) -> Self {
-        let own = notes.iter().filter_map(|note| {
-            let key = u64::from_str_radix(note.name.strip_prefix(PREFIX)?, 16).ok()?;
-            let stretches = Stretches::from_bytes(&note.bytes)?;
-            Some((key, Noted { newest_ns: stretches.newest_ns(), left: Some(stretches) }))
-        });
-        Self { standing: own.collect(), swept_ns: 0 }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_hashes_never_change() {
+        assert_eq!(stored_hash(&[b"a", b"bc"]), 0x9a8a_cca1_b6c6_c0be);
+        assert_eq!(stored_hash(&[b"abc"]), 0xce91_dc5e_ec01_39ad);
+    }
+
+    #[test]
+    fn what_is_outdated_is_looked_for_now_and_then() {
+        const HOUR_NS: u64 = 3_600_000_000_000;
+
+        let notes = DeltaNotes::default();
+        let noted = |name: &str, ms: i64| Note { name: name.into(), bytes: Stretches::up_to_ms(ms).to_bytes().into() };
+        let stored =
+            || vec![noted("old", 1), noted("new", 3_600_000), Note { name: "unread".into(), bytes: vec![9].into() }];
+        let outdated = |now_ns: u64| -> Vec<String> {
+            let all = notes.outdated(&TenantId::default(), now_ns, HOUR_NS, stored);
+            assert!(all.iter().all(|note| note.bytes.is_empty()));
+            all.into_iter().map(|note| note.name).collect()
+        };
+        assert_eq!(outdated(2 * HOUR_NS), ["old", "unread"]);
+        assert_eq!(outdated(2 * HOUR_NS + 1), [""; 0]);
+        // They may not have been appended.
+        assert_eq!(outdated(2 * HOUR_NS + SWEPT_EVERY_NS), ["old", "unread"]);
     }
 }

@@ -1,13 +1,19 @@
 //! Which stretches of time a series' deltas have counted: what comes late is told from what comes again.
 
-/// Stretches that others go on from are forgotten beyond so many of them, oldest first.
+/// Stretches that others go on from are forgotten beyond so many of them, or one for each scope, oldest first.
 const PASSED_MAX: usize = 6;
-/// And all beyond so many.
-const STRETCHES_MAX: usize = 16;
+/// And those of a scope beyond so many,
+const OF_SCOPE_MAX: usize = 16;
+/// and all beyond so many: of so many scopes it is known what they counted last.
+const STRETCHES_MAX: usize = 64;
+/// And what nobody went on from, when it ended this long before what is forgotten: so long do senders try again.
+const AWAITED_NS: u64 = 300_000_000_000;
 
+/// The first byte of a note.
+const VERSION: u8 = 1;
 /// Bytes of a stretch, and of what goes before them, in a note.
 const STRETCH_BYTES: usize = 20;
-const BEGIN_BYTES: usize = 8;
+const BEGIN_BYTES: usize = 10;
 
 /// What one delta counts: from the end of the one before it, as its scope says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +44,8 @@ pub(super) struct Stretches {
     last: Vec<Stretch>,
     /// What ended up to here and is not among them may be counted, Unix ns.
     forgotten_ns: u64,
+    /// Whether that is the time of a sample, of which nothing else is known.
+    is_of_sample: bool,
 }
 
 fn ms(ns: u64) -> u64 {
@@ -48,7 +56,8 @@ impl Stretches {
     /// Of a series of which only the time of the last sample is known, Unix ms.
     pub(super) fn up_to_ms(time_ms: i64) -> Self {
         // A sample's time is cut to its millisecond.
-        Self { last: Vec::new(), forgotten_ns: (time_ms.max(0) as u64).saturating_mul(1_000_000) + 999_999 }
+        let forgotten_ns = (time_ms.max(0) as u64).saturating_mul(1_000_000).saturating_add(999_999);
+        Self { last: Vec::new(), forgotten_ns, is_of_sample: true }
     }
 
     /// What a stretch is to them.
@@ -67,7 +76,7 @@ impl Stretches {
         if is_later || self.goes_on(stretch) {
             return Standing::New;
         }
-        if ms(stretch.end_ns) == ms(self.forgotten_ns) {
+        if self.is_of_sample && ms(stretch.end_ns) == ms(self.forgotten_ns) {
             return Standing::Repeated;
         }
         let start_ns = if stretch.start_ns == 0 { stretch.end_ns } else { stretch.start_ns };
@@ -94,16 +103,37 @@ impl Stretches {
             stretch.start_ns = if before_ns == 0 { stretch.end_ns } else { before_ns.min(stretch.end_ns) };
         }
         self.last.push(stretch);
-        let passed = self.last.iter().filter(|known| self.is_passed(known)).count();
-        if passed > PASSED_MAX || self.last.len() > STRETCHES_MAX {
-            let oldest = |any: bool| {
-                let all = self.last.iter().enumerate().filter(|(_, known)| any || self.is_passed(known));
-                all.min_by_key(|(_, known)| known.end_ns).map(|(at, _)| at)
-            };
-            if let Some(at) = oldest(false).or_else(|| oldest(true)) {
-                self.forgotten_ns = self.forgotten_ns.max(self.last.remove(at).end_ns);
-            }
+        if self.last.iter().filter(|known| known.scope == stretch.scope).count() > OF_SCOPE_MAX {
+            self.forget_oldest(Some(stretch.scope));
         }
+        if self.passed().count() > PASSED_MAX.max(self.scopes()) || self.last.len() > STRETCHES_MAX {
+            self.forget_oldest(None);
+        }
+        // A gap that nobody filled, a scope that sends no more.
+        let awaited_ns = self.forgotten_ns.saturating_sub(AWAITED_NS);
+        self.last.retain(|known| known.end_ns >= awaited_ns);
+    }
+
+    /// Forgets the oldest, of a scope or of all; rather one that others go on from.
+    fn forget_oldest(&mut self, scope: Option<u32>) {
+        let asked = |known: &Stretch| scope.is_none_or(|scope| known.scope == scope);
+        let passed = self.passed().filter(|&at| asked(&self.last[at])).min_by_key(|&at| self.last[at].end_ns);
+        let any = || (0..self.last.len()).filter(|&at| asked(&self.last[at])).min_by_key(|&at| self.last[at].end_ns);
+        let Some(at) = passed.or_else(any) else { return };
+        let end_ns = self.last.remove(at).end_ns;
+        if end_ns > self.forgotten_ns {
+            (self.forgotten_ns, self.is_of_sample) = (end_ns, false);
+        }
+    }
+
+    /// Where those are that others go on from.
+    fn passed(&self) -> impl Iterator<Item = usize> {
+        (0..self.last.len()).filter(|&at| self.is_passed(&self.last[at]))
+    }
+
+    fn scopes(&self) -> usize {
+        let is_first = |at: &usize| self.last[..*at].iter().all(|known| known.scope != self.last[*at].scope);
+        (0..self.last.len()).filter(is_first).count()
     }
 
     /// Whether another one goes on from it.
@@ -123,6 +153,7 @@ impl Stretches {
     /// For a note.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(BEGIN_BYTES + self.last.len() * STRETCH_BYTES);
+        bytes.extend_from_slice(&[VERSION, u8::from(self.is_of_sample)]);
         bytes.extend_from_slice(&self.forgotten_ns.to_le_bytes());
         for Stretch { start_ns, end_ns, scope } in &self.last {
             bytes.extend_from_slice(&start_ns.to_le_bytes());
@@ -134,7 +165,8 @@ impl Stretches {
 
     /// What [`Self::to_bytes`] wrote.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (forgotten, rest) = bytes.split_first_chunk::<BEGIN_BYTES>()?;
+        let ([VERSION, is_of_sample @ (0 | 1)], rest) = bytes.split_first_chunk()? else { return None };
+        let (forgotten, rest) = rest.split_first_chunk()?;
         let (stretches, left) = rest.as_chunks::<STRETCH_BYTES>();
         let stretch = |bytes: &[u8; STRETCH_BYTES]| {
             let (start, rest) = bytes.split_first_chunk()?;
@@ -146,7 +178,8 @@ impl Stretches {
             })
         };
         let last: Option<Vec<Stretch>> = stretches.iter().map(stretch).collect();
-        left.is_empty().then_some(Self { last: last?, forgotten_ns: u64::from_le_bytes(*forgotten) })
+        let forgotten_ns = u64::from_le_bytes(*forgotten);
+        left.is_empty().then_some(Self { last: last?, forgotten_ns, is_of_sample: *is_of_sample == 1 })
     }
 
     /// The end of the newest, Unix ns.
@@ -215,7 +248,7 @@ mod tests {
             let all: Vec<_> = (0..12).map(|n| (round * 100 + n, round * 100 + 100 + n, 1)).collect();
             assert_eq!(told(&mut many, &all), "N".repeat(12));
         }
-        assert!(many.last.len() <= STRETCHES_MAX);
+        assert!(many.last.len() <= OF_SCOPE_MAX);
     }
 
     #[test]
@@ -231,7 +264,39 @@ mod tests {
         assert_eq!(told(&mut known, &[(10, 20, 1), (5, 15, 1), (30, 40, 2)]), "RON");
         assert!(!known.is_plain());
         assert_eq!(told(&mut known, &[(20, 30, 2), (40, 50, 2), (10, 20, 2), (9, 19, 2)]), "NNRO");
-        assert_eq!(Stretches::from_bytes(&[1; 9]), None);
+        assert_eq!(Stretches::from_bytes(&[1; 11]), None);
+        assert_eq!(Stretches::from_bytes(&[2; 10]), None, "of another version");
         assert_eq!(Stretches::from_bytes(&[]), None);
+    }
+
+    #[test]
+    fn gaps_and_scopes_that_end_are_forgotten() {
+        for first in [&[(10, 20, 1), (30, 40, 1)][..], &[(10, 40, 1), (10, 40, 2)]] {
+            let mut stretches = Stretches::default();
+            assert_eq!(told(&mut stretches, first), "NN");
+            // Ten seconds each.
+            let on: Vec<_> = (0..40).map(|n| (n * 10_000 + 40, n * 10_000 + 10_040, 1)).collect();
+            assert_eq!(told(&mut stretches, &on[..20]), "N".repeat(20));
+            assert!(!stretches.is_plain());
+            assert_eq!(told(&mut stretches, &on[20..]), "N".repeat(20));
+            assert!(stretches.is_plain(), "{stretches:?}");
+            assert_eq!(told(&mut stretches, &[(20, 30, 1), (10, 40, 2), (0, 400_040, 2)]), "OON");
+        }
+    }
+
+    #[test]
+    fn many_scopes_add_up() {
+        for scopes in [18, 40, STRETCHES_MAX as u32] {
+            let mut stretches = Stretches::default();
+            for round in 1..9 {
+                let all: Vec<_> = (0..scopes).map(|scope| (round * 10, round * 10 + 10, scope)).collect();
+                assert_eq!(told(&mut stretches, &all), "N".repeat(all.len()), "{scopes}, {round}");
+                assert_eq!(told(&mut stretches, &all), "R".repeat(all.len()), "{scopes}, {round}");
+            }
+        }
+        // Of more the sender is told.
+        let mut more = Stretches::default();
+        let all: Vec<_> = (0..70).map(|scope| (10, 20, scope)).collect();
+        assert_eq!(told(&mut more, &all), "N".repeat(65) + "OOOOO");
     }
 }

@@ -4,8 +4,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap},
-    hash::BuildHasher,
+    collections::{BTreeMap, HashMap, HashSet},
 };
 
 use foldhash::fast::FixedState;
@@ -28,7 +27,7 @@ use super::{
     deltas::{Deltas, Known, Undo},
     labels::Surroundings,
     naming::{NamedKind, metric_name, unit_name},
-    notes::DeltaNotes,
+    notes::{DeltaNotes, note, stored_hash},
     points::Points,
 };
 use crate::{
@@ -70,6 +69,8 @@ pub(crate) struct Translated {
     pub(super) words: Vec<String>,
     pub(super) points: Points,
     pub(super) undo: Undo,
+    /// Where in the batch the newest totals of deltas are.
+    totals: HashMap<SeriesRef, SampleIndex, FixedState>,
 }
 
 /// Translates a payload in canonical order.
@@ -161,7 +162,7 @@ impl<'t, 'c> Translation<'t, 'c> {
         if self.scope != Some(scanned.scope_ordinal) {
             self.scope = Some(scanned.scope_ordinal);
             self.surroundings.set_scope(&scanned.scope, config);
-            self.scope_hash = FixedState::default().hash_one((scanned.scope.bytes, scanned.scope.schema_url)) as u32;
+            self.scope_hash = stored_hash(&[scanned.scope.bytes, scanned.scope.schema_url]) as u32;
         }
         let metric = &scanned.metric;
         let points = metric.points_len() as u32;
@@ -330,19 +331,26 @@ impl<'t, 'c> Translation<'t, 'c> {
         self.end_resource();
         let reasons: Vec<(RejectReason, u32)> = self.rejected.into_iter().collect();
         self.batch.rejected.clone_from(&reasons);
-        let Context { tenant, received_at_ns, notes, .. } = self.context;
-        if !self.noted.is_empty() {
-            self.batch.notes = notes.outdated(tenant, *received_at_ns, REMEMBERED_NS);
+        let Context { tenant, received_at_ns, notes, known, .. } = self.context;
+        if !self.undo.is_empty() {
+            self.batch.notes = notes.outdated(tenant, *received_at_ns, REMEMBERED_NS, || known.all_notes());
         }
-        let noted = self.noted.into_iter().map(|(series, bytes)| notes.note(tenant, &series, bytes));
+        let noted = self.noted.into_iter().map(|(series, bytes)| note(&series, bytes));
         self.batch.notes.extend(noted);
         let partial = partial_success(reasons, &self.words);
         let (accepted, words, points, undo) = (self.accepted, self.words, self.points, self.undo);
-        Translated { batch: self.batch, partial, accepted, words, points, undo }
+        Translated { batch: self.batch, partial, accepted, words, points, undo, totals: self.totals }
     }
 }
 
 impl Translated {
+    /// What was added to totals that conflict with what is stored: the sums are to go on without it.
+    pub(super) fn conflicting(&mut self, appended: &MetricsAppended) -> Undo {
+        let conflicts: HashSet<SampleIndex> = appended.conflicts.iter().copied().collect();
+        self.totals.retain(|_, at| conflicts.contains(at));
+        std::mem::take(&mut self.undo).newest_of(&self.totals)
+    }
+
     /// The store has other values at the time of some points.
     pub(super) fn told_of(&mut self, appended: &MetricsAppended) {
         let (points, words) = self.points.conflicts(appended);

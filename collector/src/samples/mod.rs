@@ -34,8 +34,8 @@ pub type AppendSamples =
 /// A series' last sample since a time in Unix ms, what ends it aside.
 pub type LastSample = Arc<dyn Fn(&TenantId, &Labels, i64) -> Option<Sample> + Send + Sync>;
 
-/// The notes of a tenant that stand.
-pub type StandingNotes = Arc<dyn Fn(&TenantId) -> Vec<Note> + Send + Sync>;
+/// The notes of a tenant that stand and whose names begin so.
+pub type StandingNotes = Arc<dyn Fn(&TenantId, &str) -> Vec<Note> + Send + Sync>;
 
 /// The way of samples into the store.
 #[derive(Clone)]
@@ -63,7 +63,7 @@ impl SampleDoor {
         let reading = store.clone();
         let last: LastSample = Arc::new(move |tenant, labels, from_ms| last_sample(&reading, tenant, labels, from_ms));
         let noted = store.clone();
-        let notes: StandingNotes = Arc::new(move |tenant| noted.notes(tenant));
+        let notes: StandingNotes = Arc::new(move |tenant, prefix| noted.notes_of(tenant, prefix));
         Self { series: Arc::new(store.clone()), append, last, notes, accept }
     }
 }

@@ -141,7 +141,7 @@ pub(crate) trait Prefaces<A>: Send + 'static {
     fn begin(&mut self, file: u32);
 
     /// Completes one of its entries. Those before it in the group are complete, and nobody sees them yet.
-    fn complete<'e>(&mut self, entry: &mut Entry<A>, before: impl Iterator<Item = &'e Entry<A>>)
+    fn complete<'e>(&mut self, entry: &mut Entry<A>, before: impl Iterator<Item = &'e Entry<A>> + Clone)
     where
         A: 'e;
 }
@@ -150,7 +150,7 @@ pub(crate) trait Prefaces<A>: Send + 'static {
 impl<A> Prefaces<A> for () {
     fn begin(&mut self, _: u32) {}
 
-    fn complete<'e>(&mut self, _: &mut Entry<A>, _: impl Iterator<Item = &'e Entry<A>>)
+    fn complete<'e>(&mut self, _: &mut Entry<A>, _: impl Iterator<Item = &'e Entry<A>> + Clone)
     where
         A: 'e,
     {

@@ -117,6 +117,11 @@ impl Store {
         self.0.shared.registry.known_tenant(tenant).map(|known| known.notes()).unwrap_or_default()
     }
 
+    /// The same of those whose names begin so.
+    pub fn notes_of(&self, tenant: &TenantId, prefix: &str) -> Vec<Note> {
+        self.0.shared.registry.known_tenant(tenant).map(|known| known.notes_of(prefix)).unwrap_or_default()
+    }
+
     /// Where the sources of lines stand, behind everything that was acknowledged: sealed or not.
     pub fn line_cursors(&self) -> SourceCursors {
         self.0.shared.views.current().logs.cursors()

@@ -155,3 +155,37 @@ async fn late_deltas_count_once() {
     }
     assert_eq!(served.store.notes(&TenantId::default()), []);
 }
+
+#[tokio::test]
+async fn deltas_of_many_scopes_add_up() {
+    for scopes in [18, 40_u64] {
+        let mut served = Served::new(|_| ()).await;
+        let names: Vec<String> = (0..scopes).map(|scope| scope.to_string()).collect();
+        for round in 1..5 {
+            let all: Vec<Said<'_>> = names.iter().map(|name| (name.as_str(), round * 10 - 10, round * 10, 1)).collect();
+            for _ in 0..2 {
+                assert_eq!(served.send(DELTA, &all).await, (scopes, String::new()));
+            }
+            let (samples, count) = served.stored();
+            assert!(samples.ends_with(&format!("{}@{}", round * scopes, round * 10)), "{samples}");
+            assert_eq!(count, round);
+            served.crash();
+        }
+    }
+}
+
+#[tokio::test]
+async fn totals_that_conflict_are_not_counted() {
+    let served = Served::new(|_| ()).await;
+    let notes = || served.store.notes(&TenantId::default());
+    assert_eq!(served.send(DELTA, &[("a", 0, 10, 2), ("b", 0, 10, 5)]).await, (2, String::new()));
+    let noted = notes();
+    assert_eq!(noted.len(), 1);
+    // Somebody else's.
+    assert_eq!(served.send(CUMULATIVE, &[("c", 0, 20, 100)]).await, (1, String::new()));
+    let (accepted, words) = served.send(DELTA, &[("a", 10, 20, 1)]).await;
+    assert!(accepted == 0 && words.starts_with("1 data points rejected: conflict 1"), "{words}");
+    assert_eq!(notes(), noted);
+    assert_eq!(served.send(DELTA, &[("a", 20, 30, 4)]).await, (1, String::new()));
+    assert_eq!(served.stored(), ("7@10 100@20 11@30".into(), 3));
+}

@@ -12,11 +12,13 @@ use crate::{
 /// JSON is about this many times as long as the protobuf that comes out.
 const USUAL_RATIO: usize = 3;
 
-/// Unknown keys are remembered in the request, its ResourceSpans and their ScopeSpans, and further in where another key was meant; so
-/// many and so much of each.
+/// Unknown keys are remembered in the request, its ResourceSpans and their ScopeSpans, and further in where another
+/// key was meant; so many and so much of each.
 const STRANGE_LEVELS: usize = 3;
 const STRANGERS_MAX: usize = 4;
 const STRANGER_CHARS_MAX: usize = 64;
+/// So many are looked at: whether they are told, and what was meant.
+const LOOKS_MAX: usize = 64;
 
 /// The way from one text to one message.
 pub(super) struct Transcoder<'a> {
@@ -28,6 +30,8 @@ pub(super) struct Transcoder<'a> {
     depth: u32,
     /// Unknown keys.
     strangers: Vec<Stranger>,
+    /// Unknown keys that were looked at.
+    looks: usize,
     limits: TranscodeLimits,
 }
 
@@ -63,7 +67,15 @@ impl<'a> Transcoder<'a> {
     pub(super) fn new(json: &'a [u8], limits: TranscodeLimits) -> Self {
         let limits = TranscodeLimits { depth_max: limits.depth_max.min(DEPTH_CEILING), ..limits };
         let writer = Writer::with_capacity(json.len().min(limits.bytes_max) / USUAL_RATIO);
-        Self { reader: Reader::new(json), writer, levels: Vec::new(), depth: 1, strangers: Vec::new(), limits }
+        Self {
+            reader: Reader::new(json),
+            writer,
+            levels: Vec::new(),
+            depth: 1,
+            strangers: Vec::new(),
+            looks: 0,
+            limits,
+        }
     }
 
     /// The whole text is one `message`.
@@ -139,7 +151,8 @@ impl<'a> Transcoder<'a> {
     /// A member that nobody knows, or knows twice by two names.
     #[cold]
     fn stranger(&mut self, key: &[u8]) -> Result<(), JsonError> {
-        if self.strangers.len() < STRANGERS_MAX {
+        if self.strangers.len() < STRANGERS_MAX && self.looks < LOOKS_MAX {
+            self.looks += 1;
             let meant = self.levels.last().and_then(|level| level.message.near(key));
             // What is there by its right name, too, was not meant by another.
             let meant = meant.filter(|meant| key != meant.as_bytes());

@@ -86,14 +86,15 @@ const FORMER: [(&str, &str); 8] = [
 ];
 
 impl Message {
-    /// The field that an unknown key is probably meant to be: it differs in capitals and signs only, or was called so elsewhere.
+    /// The field that an unknown key is probably meant to be: it differs in capitals and signs only, or was called so
+    /// elsewhere.
     pub(super) fn near(&self, key: &[u8]) -> Option<&'static str> {
-        let letters = |name: &[u8]| -> Vec<u8> {
-            name.iter().filter(|c| c.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
-        };
-        let meant = letters(key);
-        let former = FORMER.iter().find(|(former, _)| former.as_bytes() == meant.as_slice()).map(|(_, name)| *name);
-        let is_meant = |field: &&Field| letters(field.json.as_bytes()) == meant || former == Some(field.json);
+        fn letters(name: &[u8]) -> impl Iterator<Item = u8> {
+            name.iter().filter(|c| c.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase)
+        }
+        let is_key = |name: &str| letters(name.as_bytes()).eq(letters(key));
+        let former = FORMER.iter().find(|(former, _)| is_key(former)).map(|(_, name)| *name);
+        let is_meant = |field: &&Field| is_key(field.json) || former == Some(field.json);
         self.fields.iter().find(is_meant).map(|field| field.json)
     }
 

@@ -263,4 +263,8 @@ fn keys_in_other_capitals_are_told_wherever_they_stand() {
     ] {
         assert_eq!(strangers(&text), told, "{text}");
     }
+    // After so many others nobody looks any more.
+    let others = |count: usize| r#""x":1,"#.repeat(count);
+    assert_eq!(strangers(&span(&format!(r#"{}"Name":"a""#, others(63)))), ["Name name"]);
+    assert_eq!(strangers(&span(&format!(r#"{}"Name":"a""#, others(64)))), [""; 0]);
 }

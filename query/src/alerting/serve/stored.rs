@@ -108,14 +108,14 @@ pub(super) fn forgetting(origin: &Origin) -> [Note; 3] {
 
 /// What an earlier process left, as it is found at a moment, Unix ms.
 pub(super) fn restored(engines: &Engines, now_ms: i64) -> Vec<(Origin, Restored)> {
-    let notes = engines.store.notes(&engines.tenant);
+    let notes = |prefix: &str| engines.store.notes_of(&engines.tenant, prefix);
     let moment = |kind: &str, key: &str| {
         let name = format!("{kind}{key}");
-        let note = notes.iter().find(|note| note.name == name)?;
+        let note = notes(&name).into_iter().find(|note| note.name == name)?;
         Some(i64::from_le_bytes(note.bytes.as_ref().try_into().ok()?))
     };
     let mut all = Vec::new();
-    for note in &notes {
+    for note in &notes(STATE) {
         let Some(key) = note.name.strip_prefix(STATE) else { continue };
         match read_state(&note.bytes, moment(SLOT, key)) {
             Ok(mut restored) => {

@@ -2,9 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    ops::Bound,
     sync::{
         Arc, LazyLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -91,6 +92,8 @@ pub(crate) struct Registry {
     next_number: AtomicU64,
     limits: SeriesLimits,
     refused_names: Mutex<Vec<String>>,
+    /// Whether the store is open: nothing older can bring a note back that is gone.
+    are_notes_complete: AtomicBool,
 }
 
 /// One tenant's.
@@ -98,8 +101,10 @@ pub(crate) struct Registry {
 pub(crate) struct TenantSeries {
     index: RwLock<SeriesIndex>,
     families: Mutex<Families>,
-    /// By name; one without bytes is gone.
+    /// By name; while the store opens, one without bytes is gone.
     notes: Mutex<BTreeMap<String, Bytes>>,
+    /// As the registry's.
+    are_notes_complete: AtomicBool,
 }
 
 /// Without a limit.
@@ -117,6 +122,7 @@ impl Registry {
             next_number: AtomicU64::new(first_number),
             limits,
             refused_names: Mutex::default(),
+            are_notes_complete: AtomicBool::new(false),
         }
     }
 
@@ -195,7 +201,12 @@ impl Registry {
         if let Some(known) = self.tenants.read().get(tenant) {
             return known.clone();
         }
-        self.tenants.write().entry(tenant.clone()).or_default().clone()
+        let made = || {
+            let of_tenant = TenantSeries::default();
+            of_tenant.are_notes_complete.store(self.are_notes_complete.load(Ordering::Relaxed), Ordering::Relaxed);
+            Arc::new(of_tenant)
+        };
+        self.tenants.write().entry(tenant.clone()).or_insert_with(made).clone()
     }
 
     /// The same, but nothing is made.
@@ -216,6 +227,12 @@ impl Registry {
     /// Lets go of samples of files below, and of the series that nothing is left of and nobody holds.
     pub(crate) fn forget_before(&self, first_kept: u32) {
         self.tenants().iter().for_each(|tenant| tenant.forget_before(first_kept));
+    }
+
+    /// The store is open: no note comes from before any more.
+    pub(crate) fn complete_notes(&self) {
+        self.are_notes_complete.store(true, Ordering::Relaxed);
+        self.tenants().iter().for_each(|tenant| tenant.complete_notes());
     }
 
     /// All tenants'.
@@ -246,9 +263,24 @@ impl TenantSeries {
 
     /// Takes in notes that are durable.
     pub(crate) fn note(&self, notes: &[Note]) {
-        if !notes.is_empty() {
-            self.notes.lock().extend(notes.iter().map(|note| (note.name.clone(), note.bytes.clone())));
+        if notes.is_empty() {
+            return;
         }
+        let mut known = self.notes.lock();
+        for Note { name, bytes } in notes {
+            if bytes.is_empty() && self.are_notes_complete.load(Ordering::Relaxed) {
+                known.remove(name);
+            } else {
+                known.insert(name.clone(), bytes.clone());
+            }
+        }
+    }
+
+    /// What is older was taken in: those that are gone need not be known any more.
+    fn complete_notes(&self) {
+        let mut known = self.notes.lock();
+        self.are_notes_complete.store(true, Ordering::Relaxed);
+        known.retain(|_, bytes| !bytes.is_empty());
     }
 
     /// Takes in what stood before: what is known already stays.
@@ -261,8 +293,14 @@ impl TenantSeries {
 
     /// The notes that stand, by name.
     pub(crate) fn notes(&self) -> Vec<Note> {
+        self.notes_of("")
+    }
+
+    /// The same of those whose names begin so.
+    pub(crate) fn notes_of(&self, prefix: &str) -> Vec<Note> {
         let notes = self.notes.lock();
-        let standing = notes.iter().filter(|(_, bytes)| !bytes.is_empty());
+        let begun = notes.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        let standing = begun.take_while(|(name, _)| name.starts_with(prefix)).filter(|(_, bytes)| !bytes.is_empty());
         standing.map(|(name, bytes)| Note { name: name.clone(), bytes: bytes.clone() }).collect()
     }
 
@@ -303,5 +341,31 @@ impl TenantSeries {
             // Whoever would take hold of one now waits for the lock.
             self.index.write().retain(|series| Arc::strong_count(series) > 1 || !series.is_empty());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_that_are_gone_are_known_while_the_store_opens() {
+        let note = |name: &str, bytes: &'static [u8]| Note { name: name.into(), bytes: Bytes::from_static(bytes) };
+        let names = |notes: Vec<Note>| -> Vec<String> { notes.into_iter().map(|note| note.name).collect() };
+        let registry = Registry::default();
+        let of_tenant = registry.tenant(&TenantId::default());
+        of_tenant.note(&[note("x/a", b"")]);
+        of_tenant.note_older(vec![note("x/a", b"1"), note("x/b", b"2"), note("w", b"3"), note("y", b"4")]);
+        assert_eq!(names(of_tenant.notes()), ["w", "x/b", "y"]);
+        assert_eq!(names(of_tenant.notes_of("x/")), ["x/b"]);
+        registry.complete_notes();
+        assert_eq!(of_tenant.notes.lock().len(), 3);
+        let new = registry.tenant(&TenantId::new("new").expect("a name"));
+        for of_tenant in [&of_tenant, &new] {
+            of_tenant.note(&[note("x/b", b"5"), note("x/c", b"6")]);
+            of_tenant.note(&[note("x/b", b""), note("x/c", b""), note("z", b"")]);
+            assert_eq!(names(of_tenant.notes_of("x")), [""; 0]);
+        }
+        assert_eq!((of_tenant.notes.lock().len(), new.notes.lock().len()), (2, 0));
     }
 }

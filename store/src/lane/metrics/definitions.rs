@@ -50,7 +50,11 @@ impl Prefaces<SentFrame> for Definitions {
         self.twins = Twins::new(self.group);
     }
 
-    fn complete<'e>(&mut self, entry: &mut Entry<SentFrame>, before: impl Iterator<Item = &'e Entry<SentFrame>>) {
+    fn complete<'e>(
+        &mut self,
+        entry: &mut Entry<SentFrame>,
+        before: impl Iterator<Item = &'e Entry<SentFrame>> + Clone,
+    ) {
         self.twins.take_out(entry, before.map(|entry| &entry.attachment));
         let due: Vec<&SeriesRef> =
             entry.attachment.series().filter(|series| series.0.is_definition_due(self.file, self.group)).collect();

@@ -1,7 +1,7 @@
-//! Takes out of a frame, before it is written, the samples whose time something has already: in memory, or on its way in the group.
+//! Takes out of a frame, before it is written, the samples whose time something in memory or in the group has already.
 //!
-//! Only the committer knows what comes first. What it takes out is neither in the payload nor among the items of the header, so that
-//! the ledger, and whoever reads the journal again, count what is there.
+//! Only the committer knows what comes first. What it takes out is neither in the payload nor among the items of the
+//! header, so that the ledger, and whoever reads the journal again, count what is there.
 
 use std::collections::{HashMap, hash_map::Entry as Entered};
 
@@ -25,9 +25,16 @@ pub(super) struct Twins {
     group: u32,
     /// Frames of the group before the one that is looked at.
     frames: u32,
-    /// What goes to memory with the group, by series and time: made when a series has a second sample that is not later.
-    offered: Option<Map>,
+    /// What of these series goes to memory with the group, by series and time.
+    offered: Map,
+    /// The series that had a second sample that is not later, by number.
+    followed: Vec<u64>,
+    /// There were so many that all are followed.
+    are_all_followed: bool,
 }
+
+/// So many series are looked for one by one in what the group had before: a look is cheap beside entering all of it.
+const FOLLOWED_MAX: usize = 8;
 
 #[derive(Debug)]
 struct Offered {
@@ -77,22 +84,25 @@ impl Twins {
     }
 
     /// Leaves what is new of the next frame, and counts the rest.
-    pub(super) fn take_out<'f>(&mut self, entry: &mut Entry<SentFrame>, before: impl Iterator<Item = &'f SentFrame>) {
+    pub(super) fn take_out<'f>(
+        &mut self,
+        entry: &mut Entry<SentFrame>,
+        before: impl Iterator<Item = &'f SentFrame> + Clone,
+    ) {
         let sent = &entry.attachment;
-        let mut before = Some(before);
         let mut out = TakenOut::default();
         let frame = self.frames;
-        let mut so_far = |map: &mut Map, floats: usize, histograms: usize| {
-            let complete = before.take().into_iter().flatten();
-            (0..).zip(complete).for_each(|(frame, sent)| put(map, frame, sent, (usize::MAX, usize::MAX)));
-            put(map, frame, sent, (floats, histograms));
+        let so_far = |map: &mut Map, series: Option<u64>, floats: usize, histograms: usize| {
+            let complete = (0..).zip(before.clone());
+            complete.for_each(|(frame, sent)| put(map, series, (frame, sent), (usize::MAX, usize::MAX)));
+            put(map, series, (frame, sent), (floats, histograms));
         };
         for (at, FloatSample { series, time_ms, value, .. }) in sent.floats.iter().enumerate() {
             let (series, time_ms, value) = (&*series.0, *time_ms, *value);
             let index = sent.float_index(at);
             let in_memory = || series.would_take_float(time_ms, value);
             let place = (series, time_ms, index);
-            let (taken, twin) = self.taken(place, || value.into(), in_memory, |map| so_far(map, at, 0));
+            let (taken, twin) = self.taken(place, || value.into(), in_memory, |map, of| so_far(map, of, at, 0));
             if taken != Taken::Stored {
                 out.floats.push(at);
                 out.what.push((taken, index, twin));
@@ -103,7 +113,7 @@ impl Twins {
             let index = sent.histogram_index(at);
             let in_memory = || series.would_take_histogram(time_ms, histogram);
             let (place, value) = ((series, time_ms, index), || Bits::from(&**histogram));
-            let (taken, twin) = self.taken(place, value, in_memory, |map| so_far(map, usize::MAX, at));
+            let (taken, twin) = self.taken(place, value, in_memory, |map, of| so_far(map, of, usize::MAX, at));
             if taken != Taken::Stored {
                 out.histograms.push(at);
                 out.what.push((taken, index, twin));
@@ -115,13 +125,18 @@ impl Twins {
         }
     }
 
+    /// Whether all that the group has of a series is entered.
+    fn is_followed(&self, number: u64) -> bool {
+        self.are_all_followed || self.followed.contains(&number)
+    }
+
     /// What becomes of a sample, and which other one of its frame has its time.
     fn taken(
         &mut self,
         (series, time_ms, index): (&Series, i64, SampleIndex),
         value: impl FnOnce() -> Bits,
         in_memory: impl FnOnce() -> Taken,
-        so_far: impl FnOnce(&mut Map),
+        so_far: impl FnOnce(&mut Map, Option<u64>),
     ) -> (Taken, Option<SampleIndex>) {
         let offer = series.offer(time_ms, self.group);
         if offer != Offer::Latest {
@@ -130,13 +145,18 @@ impl Twins {
                 return (taken, None);
             }
         }
-        if offer == Offer::Further && self.offered.is_none() {
-            let mut map = Map::default();
-            so_far(&mut map);
-            self.offered = Some(map);
+        if !self.is_followed(series.number) {
+            if offer != Offer::Further {
+                return (Taken::Stored, None);
+            }
+            let is_one_of_few = self.followed.len() < FOLLOWED_MAX;
+            if is_one_of_few {
+                self.followed.push(series.number);
+            }
+            self.are_all_followed = !is_one_of_few;
+            so_far(&mut self.offered, is_one_of_few.then_some(series.number));
         }
-        let Some(offered) = &mut self.offered else { return (Taken::Stored, None) };
-        match offered.entry((series.number, time_ms)) {
+        match self.offered.entry((series.number, time_ms)) {
             Entered::Vacant(new) => {
                 new.insert(Offered { frame: self.frames, index, value: value() });
                 (Taken::Stored, None)
@@ -150,13 +170,16 @@ impl Twins {
     }
 }
 
-/// So many of a frame's samples. Of two at one time the first counts.
-fn put(map: &mut Map, frame: u32, sent: &SentFrame, (floats, histograms): (usize, usize)) {
-    for (at, sample) in sent.floats.iter().enumerate().take(floats) {
+/// So many of a frame's samples, of a series or of all. Of two at one time the first counts.
+fn put(map: &mut Map, series: Option<u64>, (frame, sent): (u32, &SentFrame), (floats, histograms): (usize, usize)) {
+    let is_asked = |number: u64| series.is_none_or(|series| series == number);
+    let asked = |(_, sample): &(usize, &FloatSample)| is_asked(sample.series.0.number);
+    for (at, sample) in sent.floats.iter().enumerate().take(floats).filter(asked) {
         let offered = || Offered { frame, index: sent.float_index(at), value: sample.value.into() };
         map.entry((sample.series.0.number, sample.time_ms)).or_insert_with(offered);
     }
-    for (at, sample) in sent.histograms.iter().enumerate().take(histograms) {
+    let asked = |(_, sample): &(usize, &HistogramSample)| is_asked(sample.series.0.number);
+    for (at, sample) in sent.histograms.iter().enumerate().take(histograms).filter(asked) {
         let offered = || Offered { frame, index: sent.histogram_index(at), value: (&*sample.histogram).into() };
         map.entry((sample.series.0.number, sample.time_ms)).or_insert_with(offered);
     }

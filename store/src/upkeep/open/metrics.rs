@@ -46,6 +46,7 @@ pub(super) async fn open(
             Err(error) => tracing::error!(%tenant, %error, "notes cannot be read"),
         }
     }
+    registry.complete_notes();
     let segments = Arc::new(opening.segments.clone());
     views.change(|view| {
         view.metrics.files = files.clone();

@@ -1,4 +1,4 @@
-//! Samples of one series and time: in one batch, in batches at once, one after the other. The ledger counts what is there.
+//! Samples of one series and time: in one batch, in batches at once, one after the other.
 
 use super::*;
 use crate::lane::metrics::MetricsAppended;
@@ -52,6 +52,29 @@ async fn twins_of_one_batch_are_told() {
     let store = reopened(folder.path(), store).await;
     assert_eq!(counted(&store, &tenant), (4, 4, 4, 4));
     store.shutdown().await;
+}
+
+/// Some series are looked for one by one, more are all entered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twins_of_many_series_are_told() {
+    for series in [1, 8, 9, 30] {
+        let folder = temp_folder();
+        let store = open(options(folder.path())).await;
+        let tenant = tenant("default");
+        let names: Vec<String> = (0..series).map(|n| format!("__name__=s{n}")).collect();
+        let mut sent: Vec<(&str, i64, f64)> = vec![("__name__=other", 5, 1.0)];
+        // Later, earlier and equal ones, each again.
+        for (time_ms, value) in [(10, 1.0), (20, 2.0), (5, 3.0), (10, 1.0), (20, 9.0), (5, 3.0), (7, 4.0), (7, 5.0)] {
+            sent.extend(names.iter().map(|name| (name.as_str(), time_ms, value)));
+        }
+        sent.push(("__name__=other", 5, 2.0));
+        let appended = store.append_metrics(batch(&store, &tenant, &sent)).await.expect("appended");
+        let told = (appended.stored, appended.repeated, appended.conflicts.len(), appended.within.len());
+        assert_eq!(told, (4 * series + 1, 2 * series, 2 * series as usize + 1, 2 * series as usize + 1));
+        let stored = u64::from(4 * series + 1);
+        assert_eq!(counted(&store, &tenant), (stored, stored, u64::from(2 * series + 1), stored));
+        store.shutdown().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
