@@ -1,7 +1,7 @@
 //! The archive as the store has it: its bucket, what of it is on local disk, and the threads that wait for it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::Future,
     path::{Path, PathBuf},
     sync::Arc,
@@ -72,6 +72,8 @@ pub(crate) struct Archive {
     pub(super) taken: Mutex<Option<Lost>>,
     /// When this process said last that it writes there.
     pub(super) claimed: Mutex<Option<Instant>>,
+    /// Segments that others took out of their table: they are merged with none.
+    pub(crate) taken_out: Mutex<BTreeSet<SegmentId>>,
     /// What failed lately.
     pub(crate) resting: Resting,
     /// When it was looked last for what was left behind, Unix ns.
@@ -124,7 +126,7 @@ impl Archive {
             bucket,
             options,
             cache: Arc::new(cache),
-            kept: Arc::new(Kept::open(folder.join("kept"), Disk::system())),
+            kept: Arc::new(Kept::open(folder.join("kept"), disk.clone())),
             folder,
             disk: disk.clone(),
             runtime: Some(runtime),
@@ -135,6 +137,7 @@ impl Archive {
             checking: Mutex::default(),
             taken: Mutex::default(),
             claimed: Mutex::default(),
+            taken_out: Mutex::default(),
             resting: Resting::default(),
             swept_ns: Mutex::default(),
             expected: Mutex::default(),
@@ -219,6 +222,8 @@ impl Archive {
                 self.known.lock().remove(id);
                 // Nothing of it is tried again.
                 self.resting.succeeded(&Work::Segment(id.clone()));
+                self.resting.succeeded(&Work::Copy(id.clone()));
+                self.taken_out.lock().remove(id);
             }
         }
     }
@@ -239,10 +244,10 @@ impl Archive {
         known.values().filter(|known| known.stage == Stage::Committed && covers(id, &known.id)).cloned().collect()
     }
 
-    /// Whether a segment was merged into one that is not in the table yet.
-    pub(crate) fn is_replaced(&self, id: &SegmentId) -> bool {
+    /// What a segment was merged into and is not in the table yet.
+    pub(crate) fn merged_into(&self, id: &SegmentId) -> Option<ArchivedSegment> {
         let known = self.known.lock();
-        known.values().any(|known| known.stage == Stage::Uploaded && covers(&known.id, id))
+        known.values().find(|known| known.stage == Stage::Uploaded && covers(&known.id, id)).cloned()
     }
 
     /// Whether a segment may leave the local disk: its objects are there, compared, and its table says so.

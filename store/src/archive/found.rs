@@ -82,9 +82,18 @@ impl Archive {
         let listed = self.list().await?;
         let mut tables = Tables::new();
         for (signal, tenant) in listed.tables {
-            match self.open_table(signal, tenant.clone()).await {
+            let mut opened = self.open_table(signal, tenant.clone()).await;
+            for _ in 0..ANSWERS_MAX {
+                // An answer may be damaged on its way.
+                if opened.as_ref().map_or_else(ArchiveError::is_of_all, |_| true) {
+                    break;
+                }
+                opened = self.open_table(signal, tenant.clone()).await;
+            }
+            match opened {
                 Ok(table) => drop(tables.insert((signal, tenant), table)),
-                Err(error) if error.is_of_all() => return Err(error),
+                // Of a segment and those that it was made of only the table says which count: taking all would double rows.
+                Err(error) if error.is_of_all() || overlap(&listed.manifests, signal, &tenant) => return Err(error),
                 // Its segments count as not committed yet: nothing of them is deleted, and committing again changes nothing.
                 Err(error) => tracing::error!(%signal, %tenant, %error, "a table in the archive cannot be read"),
             }
@@ -200,6 +209,12 @@ fn chosen(manifests: Vec<(SegmentId, String)>, tables: &Tables) -> Vec<Chosen> {
     let ids: Vec<SegmentId> = by_id.keys().cloned().collect();
     let is_covered = |chosen: &Chosen| ids.iter().any(|other| covers(other, &chosen.id));
     by_id.into_values().filter(|chosen| !is_covered(chosen)).collect()
+}
+
+/// Whether a tenant has a segment and others that it was made of.
+fn overlap(manifests: &[(SegmentId, String)], signal: Signal, tenant: &TenantId) -> bool {
+    let of_table = || manifests.iter().map(|(id, _)| id).filter(|id| id.signal == signal && id.tenant == *tenant);
+    of_table().any(|id| of_table().any(|other| covers(id, other)))
 }
 
 /// Whether it is the object that is wrong, or the answer.

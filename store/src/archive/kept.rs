@@ -1,14 +1,14 @@
 //! Whole copies of objects on local disk: the rows of segments that somebody wants here, and that had left it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use weir_proto::Signal;
 
 use super::{ArchiveError, archive::Archive, bucket::Bucket, layout::Keys};
@@ -26,12 +26,14 @@ pub(crate) struct Kept {
     folder: PathBuf,
     disk: Disk,
     files: RwLock<BTreeMap<String, Arc<File>>>,
+    /// Objects whose copy was damaged, since somebody asked.
+    damaged: Mutex<BTreeSet<String>>,
 }
 
 impl Kept {
     /// Those that an earlier life left in `folder`.
     pub(crate) fn open(folder: PathBuf, disk: Disk) -> Self {
-        let kept = Self { folder, disk, files: RwLock::default() };
+        let kept = Self { folder, disk, files: RwLock::default(), damaged: Mutex::default() };
         let mut folders = vec![kept.folder.clone()];
         while let Some(folder) = folders.pop() {
             // None was ever made, or it cannot be read: what is wanted is fetched again.
@@ -62,9 +64,27 @@ impl Kept {
 
     /// Nobody wants this one here any more. Whoever reads it reads on.
     pub(crate) fn remove(&self, key: &str) {
-        if self.files.write().remove(key).is_some() {
+        let _ = self.removed(key);
+    }
+
+    /// What was read of this one was damaged, whether it was so already when it came or became so here.
+    pub(crate) fn forget(&self, key: &str) {
+        if self.removed(key) {
+            self.damaged.lock().insert(key.to_owned());
+        }
+    }
+
+    /// The objects whose copy was damaged since this was asked last.
+    pub(crate) fn take_damaged(&self) -> BTreeSet<String> {
+        std::mem::take(&mut self.damaged.lock())
+    }
+
+    fn removed(&self, key: &str) -> bool {
+        let was_there = self.files.write().remove(key).is_some();
+        if was_there {
             let _ = self.disk.unlink(&self.folder.join(key));
         }
+        was_there
     }
 
     /// Reads all of an object into a copy, which counts once every byte is what it should be.

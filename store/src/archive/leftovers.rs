@@ -74,7 +74,7 @@ impl Archive {
             let of_rows = parse_table(&key)
                 .and_then(|(signal, tenant, path)| parse_name(signal, &tenant, path.strip_suffix(".parquet")?));
             let Some(found) = of_rows.or_else(|| parse_beside(&key)) else { continue };
-            if named.contains(&found) || self.is_held(&found.0.tenant) || !is_replaced(&committed, &found.0) {
+            if named.contains(&found) || self.is_held(&found.0.tenant) || !has_rows_of(&committed, &found.0) {
                 continue;
             }
             let (id, name) = found;
@@ -90,7 +90,7 @@ impl Archive {
 
 /// Whether one of the segments that are in their tables has the rows of another. Those of a table do not overlap: of all that begin no
 /// later than it, the last is the only one that may.
-fn is_replaced(committed: &BTreeSet<SegmentId>, id: &SegmentId) -> bool {
+fn has_rows_of(committed: &BTreeSet<SegmentId>, id: &SegmentId) -> bool {
     let last = SegmentId { last_file: u32::MAX, generation: u32::MAX, ..id.clone() };
     committed.contains(id) || committed.range(..=last).next_back().is_some_and(|other| covers(other, id))
 }
@@ -110,11 +110,11 @@ mod tests {
         };
         let committed = BTreeSet::from([segment(1, 4, 1), segment(5, 5, 0), segment(7, 9, 2)]);
         for replaced in [segment(1, 1, 0), segment(4, 4, 0), segment(5, 5, 0), segment(7, 8, 1)] {
-            assert!(is_replaced(&committed, &replaced), "{replaced}");
+            assert!(has_rows_of(&committed, &replaced), "{replaced}");
         }
         let of_others = SegmentId { signal: Signal::Traces, ..segment(1, 1, 0) };
         for kept in [segment(6, 6, 0), segment(4, 5, 0), segment(7, 8, 2), segment(10, 10, 0), of_others] {
-            assert!(!is_replaced(&committed, &kept), "{kept}");
+            assert!(!has_rows_of(&committed, &kept), "{kept}");
         }
     }
 }

@@ -180,7 +180,7 @@ impl ReadObject for Object {
     }
 
     fn forget(&self, range: Range<u64>) {
-        self.kept.remove(&self.key);
+        self.kept.forget(&self.key);
         if range.start < range.end && range.end <= self.bytes {
             for block in range.start / BLOCK_BYTES..=(range.end - 1) / BLOCK_BYTES {
                 self.cache.forget(&self.block_key(block));

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     catalog::ArchivedSegment,
     segment::{
-        Segment, SegmentError,
+        Segment, SegmentError, SegmentId,
         archived::{ColumnType, TABLE_VERSION, table_columns},
     },
 };
@@ -132,7 +132,26 @@ impl Archive {
         self.change(signal, tenant, change, Some(version))
     }
 
+    /// Which of these their table does not name: others took them out of it.
+    pub(crate) fn not_in_table(
+        self: &Arc<Self>,
+        signal: Signal,
+        tenant: &TenantId,
+        segments: &[ArchivedSegment],
+    ) -> Result<Vec<SegmentId>, ArchiveError> {
+        let (archive, tenant) = (self.clone(), tenant.clone());
+        let table = self.wait_or_stop(async move { archive.open_table(signal, tenant).await })??;
+        let is_there =
+            |segment: &ArchivedSegment| table.files().contains_key(&Keys::of(&segment.id, &segment.name).path);
+        Ok(segments.iter().filter(|segment| !is_there(segment)).map(|segment| segment.id.clone()).collect())
+    }
+
     /// Puts a file into its table for those that it was merged from, in one commit: rows neither come nor go.
+    ///
+    /// # Errors
+    ///
+    /// `Foreign` when the table has neither it nor all of those: what others took out of it, or compacted, does not come
+    /// back.
     pub(crate) fn replace(
         self: &Arc<Self>,
         merged: &ArchivedSegment,
@@ -177,6 +196,11 @@ impl Archive {
         let (archive, tenant) = (self.clone(), tenant.clone());
         let work = async move {
             let mut table = archive.open_table(signal, tenant.clone()).await?;
+            let has = |path: &String| table.files().contains_key(path);
+            if !change.data_change && !change.added.iter().all(|add| has(&add.path)) && !change.removed.iter().all(has)
+            {
+                return Err(ArchiveError::Foreign("the commit that took what was merged out of its table".to_owned()));
+            }
             // What an attempt that was cut off has done already stays done.
             change.added.retain(|add| !table.files().contains_key(&add.path));
             change.removed.retain(|path| table.files().contains_key(path));

@@ -26,6 +26,8 @@ pub(crate) enum Work {
     Table(Signal, TenantId),
     /// Bringing a segment there, opening its copy, or deleting its objects.
     Segment(SegmentId),
+    /// Bringing a copy of a pinned segment here that was there and was damaged.
+    Copy(SegmentId),
     /// Looking for what was left behind.
     Sweep,
 }
@@ -35,6 +37,7 @@ impl std::fmt::Display for Work {
         match self {
             Self::Table(signal, tenant) => write!(f, "the table of {tenant}'s {signal}"),
             Self::Segment(id) => write!(f, "segment {id} of {}'s {}", id.tenant, id.signal),
+            Self::Copy(id) => write!(f, "the copy here of segment {id} of {}'s {}", id.tenant, id.signal),
             Self::Sweep => write!(f, "what was left behind"),
         }
     }
@@ -79,11 +82,16 @@ impl Resting {
         let resting = self.0.lock();
         let is_theirs = |work: &Work| match work {
             Work::Table(_, of) => of == tenant,
-            Work::Segment(id) => id.tenant == *tenant,
+            Work::Segment(id) | Work::Copy(id) => id.tenant == *tenant,
             Work::Sweep => true,
         };
         let theirs = resting.iter().filter(|(work, _)| is_theirs(work)).take(TOLD_MAX);
         theirs.map(|(work, rest)| (work.to_string(), rest.error.clone())).collect()
+    }
+
+    /// How often it failed in a row.
+    pub(crate) fn failures(&self, work: &Work) -> u32 {
+        self.0.lock().get(work).map_or(0, |rest| rest.failures)
     }
 
     /// It did not fail any more.

@@ -94,10 +94,13 @@ fn blocks<'a>(reader: &ChunkReader<'a>, group: usize, rows: &[u32]) -> Result<Ve
         return work();
     }
     let mut blocks = thread::scope(|scope| {
-        let other = scope.spawn(work);
+        // Where the system gives no thread, this one does all.
+        let other = thread::Builder::new().spawn_scoped(scope, work).ok();
         let mut blocks = work()?;
         // A panic in one is a panic of the query, as it would be on its own thread.
-        blocks.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        if let Some(other) = other {
+            blocks.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        }
         Ok::<_, SegmentError>(blocks)
     })?;
     blocks.sort_unstable_by_key(|(number, ..)| *number);

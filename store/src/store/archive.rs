@@ -176,26 +176,16 @@ impl Store {
             }
             status
         });
+        let pins = archive.all_pins();
+        let places = if pins.is_empty() { Vec::new() } else { self.segments(tenant) };
         Some(ArchiveStatus {
             url: archive.options.url.clone(),
             is_away: archive.bucket.is_away(),
             signals: signals.collect(),
-            pins: archive.all_pins().into_iter().map(|pin| self.pin_status(tenant, pin)).collect(),
+            pins: pins.into_iter().map(|pin| pin_status(&places, pin)).collect(),
             failing: archive.resting.told(tenant),
             check: archive.check_status(),
         })
-    }
-
-    fn pin_status(&self, tenant: &TenantId, (signal, from_ns, to_ns): (Signal, u64, u64)) -> PinStatus {
-        let (mut all, mut here) = (Share::default(), Share::default());
-        let is_within = |place: &SegmentPlace| place.time_ns.0 <= to_ns && from_ns <= place.time_ns.1;
-        for place in self.segments(tenant).iter().filter(|place| place.signal == signal && is_within(place)) {
-            all.add(place.rows, place.local_bytes.unwrap_or(place.archived_bytes));
-            if let Some(bytes) = place.local_bytes {
-                here.add(place.rows, bytes);
-            }
-        }
-        PinStatus { signal, from_ns, to_ns, all, here }
     }
 
     /// Begins to look whether the bucket has what the catalog says, unless that is under way; `None` without an archive.
@@ -221,6 +211,19 @@ impl Store {
         });
         Some(changed.map(|pins| archive.set_pins(pins)).map_err(|error| error.to_string()))
     }
+}
+
+/// What of these segments a pinned range has.
+fn pin_status(places: &[SegmentPlace], (signal, from_ns, to_ns): (Signal, u64, u64)) -> PinStatus {
+    let (mut all, mut here) = (Share::default(), Share::default());
+    let is_within = |place: &SegmentPlace| place.time_ns.0 <= to_ns && from_ns <= place.time_ns.1;
+    for place in places.iter().filter(|place| place.signal == signal && is_within(place)) {
+        all.add(place.rows, place.local_bytes.unwrap_or(place.archived_bytes));
+        if let Some(bytes) = place.local_bytes {
+            here.add(place.rows, bytes);
+        }
+    }
+    PinStatus { signal, from_ns, to_ns, all, here }
 }
 
 fn place_of(

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use weir_proto::Signal;
 
 use super::{
+    archive_pins::ensure_free,
+    archive_retention::delete,
     archiver::Turn,
     merger::{merged_id, runs},
     sealer::store_segment,
@@ -23,6 +25,9 @@ use crate::{
 
 /// A merged file has at most so many times the bytes with which a segment goes out at once.
 const SIZES_MAX: u64 = 4;
+
+/// What is merged is on local disk as a segment, and as what goes out of it.
+const FORMS: u64 = 2;
 
 /// Merges some neighbours, if any are worth it. What was merged is committed like what was uploaded.
 pub(crate) fn merge_next(shared: &Arc<Shared>, archive: &Arc<Archive>, turn: &mut Turn) -> Result<(), ArchiveError> {
@@ -71,7 +76,9 @@ fn next_of<S: SegmentKind>(
         let is_pinned = archive.is_pinned(signal, segment.moments_ns());
         // Was it merged, what came of that waits for its commit.
         let is_merged = || uploaded.iter().any(|merged| covers(merged, segment.segment_id()));
-        segment.is_elsewhere() && is_committed && !is_pinned && segment.disk_bytes() < bytes_min && !is_merged()
+        let is_small = segment.disk_bytes() < bytes_min;
+        let is_taken_out = || archive.taken_out.lock().contains(segment.segment_id());
+        segment.is_elsewhere() && is_committed && !is_pinned && is_small && !is_merged() && !is_taken_out()
     };
     for (tenant, segments) in S::of_view(&view, signal) {
         for range in runs(segments, S::merge_limits(&shared.options), may) {
@@ -101,6 +108,16 @@ fn merge<S: SegmentKind>(
     id: &SegmentId,
     inputs: &[Arc<StoredSegment<S>>],
 ) -> Result<(), ArchiveError> {
+    let known: Vec<ArchivedSegment> = inputs.iter().filter_map(|input| archive.known(input.segment_id())).collect();
+    let taken_out = archive.not_in_table(id.signal, &id.tenant, &known)?;
+    if !taken_out.is_empty() {
+        let (tenant, segments) = (&id.tenant, taken_out.len());
+        tracing::warn!(%id, %tenant, segments, "others took segments out of their table: they are not merged");
+        archive.taken_out.lock().extend(taken_out);
+        return Ok(());
+    }
+    let bytes: u64 = inputs.iter().map(|input| input.disk_bytes()).sum();
+    ensure_free(shared, bytes.saturating_mul(FORMS), || format!("{bytes} of what is merged in two forms"))?;
     let segments: Vec<Arc<S>> = inputs.iter().map(|input| input.segment().clone()).collect();
     let is_stopping = || shared.is_stopping();
     let merged = store_segment(shared, id, |parent| {
@@ -123,7 +140,14 @@ pub(crate) fn publish_merged(
     merged: &ArchivedSegment,
     inputs: &[ArchivedSegment],
 ) -> Result<(), ArchiveError> {
-    archive.replace(merged, inputs)?;
+    match archive.replace(merged, inputs) {
+        Err(refused @ ArchiveError::Foreign(_)) => {
+            // Those that it was made of stay as they are.
+            delete(shared, archive, merged)?;
+            return Err(refused);
+        }
+        replaced => replaced?,
+    }
     archive.step("merged file committed")?;
     match merged.id.signal {
         Signal::Metrics => swap::<SeriesSegment>(shared, archive, merged, inputs),

@@ -9,7 +9,7 @@ use crate::{
     archive::{Archive, ArchiveError, Work},
     catalog::ArchivedSegment,
     lane::shared::Shared,
-    segment::{Segment, series::SeriesSegment},
+    segment::{Segment, SegmentId, series::SeriesSegment},
     snapshot::{kind::SegmentKind, view::View},
 };
 
@@ -20,20 +20,20 @@ pub(crate) fn keep_pinned(shared: &Arc<Shared>, archive: &Arc<Archive>, turn: &m
         return Ok(());
     }
     let view = shared.views.current();
-    let mut pinned: Vec<ArchivedSegment> = Vec::new();
-    for signal in Signal::ALL {
-        match signal {
-            Signal::Metrics => pinned.extend(pinned_of::<SeriesSegment>(&view, archive, signal)),
-            _ => pinned.extend(pinned_of::<Segment>(&view, archive, signal)),
-        }
+    let pinned = all_pinned(&view, archive);
+    let damaged = archive.kept.take_damaged();
+    for segment in pinned.iter().filter(|segment| damaged.contains(&Archive::read_key(segment))) {
+        // What comes again may be as damaged as what was here.
+        let work = Work::Copy(segment.id.clone());
+        archive.resting.failed(&work, &"it was damaged, and is fetched again", archive.now_ns());
     }
     let wanted: BTreeSet<String> = pinned.iter().map(Archive::read_key).collect();
     for key in kept.iter().filter(|key| !wanted.contains(*key)) {
         archive.kept.remove(key);
     }
     let is_next = |segment: &&ArchivedSegment| {
-        let work = Work::Segment(segment.id.clone());
-        archive.kept.file(&Archive::read_key(segment)).is_none() && !archive.is_resting(&work)
+        let works = [Work::Segment(segment.id.clone()), Work::Copy(segment.id.clone())];
+        archive.kept.file(&Archive::read_key(segment)).is_none() && !works.iter().any(|work| archive.is_resting(work))
     };
     let Some(next) = pinned.iter().find(is_next) else { return Ok(()) };
     let brought = bring(shared, archive, next);
@@ -42,6 +42,26 @@ pub(crate) fn keep_pinned(shared: &Arc<Shared>, archive: &Arc<Archive>, turn: &m
         turn.done();
     }
     Ok(())
+}
+
+/// Segments whose rows are in the archive only, and are wanted here.
+fn all_pinned(view: &View, archive: &Archive) -> Vec<ArchivedSegment> {
+    let mut pinned = Vec::new();
+    if archive.all_pins().is_empty() {
+        return pinned;
+    }
+    for signal in Signal::ALL {
+        match signal {
+            Signal::Metrics => pinned.extend(pinned_of::<SeriesSegment>(view, archive, signal)),
+            _ => pinned.extend(pinned_of::<Segment>(view, archive, signal)),
+        }
+    }
+    pinned
+}
+
+/// Their ids.
+pub(super) fn pinned_ids(view: &View, archive: &Archive) -> BTreeSet<SegmentId> {
+    all_pinned(view, archive).into_iter().map(|segment| segment.id).collect()
 }
 
 /// Segments of a signal whose rows are in the archive only, and are wanted here.
@@ -53,13 +73,18 @@ fn pinned_of<S: SegmentKind>(view: &View, archive: &Archive, signal: Signal) -> 
 
 fn bring(shared: &Shared, archive: &Archive, segment: &ArchivedSegment) -> Result<(), ArchiveError> {
     let wanted = archive.wanted(segment)?;
+    ensure_free(shared, wanted.bytes, || format!("{} of {}", wanted.bytes, wanted.key))?;
+    archive.keep_whole(wanted)?;
+    archive.step("brought back")
+}
+
+/// Refuses what would leave less on local disk than is to stay free.
+pub(super) fn ensure_free(shared: &Shared, bytes: u64, what: impl Fn() -> String) -> Result<(), ArchiveError> {
     let path = &shared.options.path;
     let io = |source| ArchiveError::Io { path: path.clone(), source };
     let free_bytes = shared.disk.free_bytes(path).map_err(io)?;
-    if free_bytes < shared.options.free_bytes_min.saturating_add(wanted.bytes) {
-        let what = format!("{free_bytes} bytes are free, and {} of {} would leave too few", wanted.bytes, wanted.key);
-        return Err(io(io::Error::other(what)));
+    if free_bytes < shared.options.free_bytes_min.saturating_add(bytes) {
+        return Err(io(io::Error::other(format!("{free_bytes} bytes are free, and {} would leave too few", what()))));
     }
-    archive.keep_whole(wanted)?;
-    archive.step("brought back")
+    Ok(())
 }

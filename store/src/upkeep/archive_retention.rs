@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use weir_proto::{Signal, TenantId};
 
-use super::archiver::{Turn, keys_of};
+use super::{
+    archive_pins::pinned_ids,
+    archiver::{Turn, keys_of},
+};
 use crate::{
     archive::{Archive, ArchiveError, Work},
     catalog::{ArchivedSegment, Stage},
@@ -15,6 +18,9 @@ use crate::{
 
 /// A clock that is further ahead of everything that arrived was set wrong, or nothing arrived: it lets nothing be deleted.
 const AHEAD_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// After so many failures what was merged keeps those that it was made of no longer.
+const MERGED_FAILURES_MAX: u32 = 5;
 
 /// The time by which things are too old: the clock's, but no more than a day behind the newest that a signal has of all that arrived. A
 /// clock that jumps years ahead deletes nothing.
@@ -37,7 +43,9 @@ pub(crate) fn remove_expired(
     turn: &mut Turn,
 ) -> Result<(), ArchiveError> {
     let view = shared.views.current();
+    let pinned = pinned_ids(&view, archive);
     let mut expired: BTreeMap<(Signal, TenantId), Vec<ArchivedSegment>> = BTreeMap::new();
+    let mut stuck: BTreeMap<SegmentId, ArchivedSegment> = BTreeMap::new();
     for signal in Signal::ALL {
         let Some(retention) = archive.options.retention(signal) else { continue };
         let now_ns = believed_now_ns(&view, archive, signal);
@@ -48,13 +56,27 @@ pub(crate) fn remove_expired(
                 && segment.age_from_ns < now_ns.saturating_sub(retention_ns)
                 && !archive.is_held(&segment.id.tenant)
                 && !is_here(shared, &segment.id)
-                && archive.kept.file(&Archive::read_key(&segment)).is_none()
-                // What it was merged into takes its place first.
-                && !archive.is_replaced(&segment.id)
+                && !pinned.contains(&segment.id)
                 && !archive.is_resting(&Work::Table(signal, segment.id.tenant.clone()));
-            if is_expired {
-                expired.entry((signal, segment.id.tenant.clone())).or_default().push(segment);
+            if !is_expired {
+                continue;
             }
+            match archive.merged_into(&segment.id) {
+                None => expired.entry((signal, segment.id.tenant.clone())).or_default().push(segment),
+                // It takes their place first, unless it cannot.
+                Some(merged) => {
+                    let work = Work::Segment(merged.id.clone());
+                    if archive.resting.failures(&work) >= MERGED_FAILURES_MAX && !archive.is_resting(&work) {
+                        stuck.insert(merged.id.clone(), merged);
+                    }
+                }
+            }
+        }
+    }
+    for (id, merged) in stuck {
+        let dropped = drop_stuck(shared, archive, &merged);
+        if turn.take(archive, &Work::Segment(id), dropped)?.is_some() {
+            turn.done();
         }
     }
     for ((signal, tenant), segments) in expired {
@@ -86,6 +108,17 @@ fn remove(
     archive.step("removal noted")
 }
 
+/// Deletes what was merged and never came into its table; those that it was made of go by themselves.
+fn drop_stuck(shared: &Arc<Shared>, archive: &Arc<Archive>, merged: &ArchivedSegment) -> Result<(), ArchiveError> {
+    let tenant = &merged.id.tenant;
+    if archive.not_in_table(merged.id.signal, tenant, std::slice::from_ref(merged))?.is_empty() {
+        let what = format!("segment {}, which its table has and which cannot be taken in,", merged.id);
+        return Err(ArchiveError::Foreign(what));
+    }
+    tracing::warn!(id = %merged.id, %tenant, "what was merged in the archive is given up: retention waits for it");
+    delete(shared, archive, merged)
+}
+
 /// Whether a segment is on local disk, too: its own retention comes first.
 fn is_here(shared: &Shared, id: &SegmentId) -> bool {
     let view = shared.views.current();
@@ -115,7 +148,12 @@ pub(crate) fn delete_objects(
     Ok(())
 }
 
-fn delete(shared: &Arc<Shared>, archive: &Arc<Archive>, segment: &ArchivedSegment) -> Result<(), ArchiveError> {
+/// Deletes all that there is of a segment in the archive.
+pub(super) fn delete(
+    shared: &Arc<Shared>,
+    archive: &Arc<Archive>,
+    segment: &ArchivedSegment,
+) -> Result<(), ArchiveError> {
     for key in keys_of(segment) {
         let bucket = archive.bucket.clone();
         archive.wait_or_stop(async move { bucket.delete(&key).await })??;

@@ -137,7 +137,6 @@ impl Segment {
         }
         let file = self.open_rows()?;
         let reader = self.reader(&file);
-        let group_rows = u64::from(self.group_rows(group)).max(1);
         let of_column = |column: &ScanColumn| match column {
             ScanColumn::Attribute { place, key, .. } => {
                 attribute::sources(self, *place, key).into_iter().filter_map(attribute::Source::column).collect()
@@ -145,22 +144,12 @@ impl Segment {
             fixed => Vec::from_iter(fixed_column(reader.table, fixed)),
         };
         let read: Vec<usize> = request.columns.iter().flat_map(of_column).collect();
-        let mut row_bytes = 0;
-        for (number, spec) in reader.specs.iter().enumerate().filter(|(_, spec)| spec.kind.is_bytes()) {
-            let Some(chunk) = reader.chunk(group, number) else { continue };
-            let is_written =
-                request.columns.iter().any(|column| is_written_with(column, reader.table, number, &spec.name));
-            if chunk.dictionary_page_offset().is_none() {
-                if is_written || read.contains(&number) {
-                    row_bytes += 2 * u64::try_from(chunk.uncompressed_size()).unwrap_or(0) / group_rows;
-                }
-            } else if is_written && let Some(texts) = reader.texts(group, number)? {
-                let mean = texts.all_bytes().len() / texts.len().max(1);
-                row_bytes += if texts.longest() > TEXT_BYTES_LONG { texts.longest() } else { mean } as u64;
-            }
-        }
-        let fitting = PIECE_BYTES_MAX / row_bytes.max(1);
-        Ok(u32::try_from(fitting).unwrap_or(u32::MAX).max(PIECE_ROWS_MIN))
+        let has_ends = request.columns.iter().any(|column| has_body_ends(self, column));
+        let is_written = |number: usize, name: &str| {
+            let is_of_column = |column| is_written_with(column, reader.table, number, name);
+            request.columns.iter().any(is_of_column) || (has_ends && is_of_body(number, name))
+        };
+        rows_fitting(&reader, group, &|number| read.contains(&number), &is_written)
     }
 
     /// Reads rows that were narrowed.
@@ -184,6 +173,52 @@ fn is_written_with(column: &ScanColumn, table: &Table, number: usize, name: &str
         }
         _ => false,
     }
+}
+
+/// Whether a scan's column takes the ends of bodies, for which whole bodies are read.
+fn has_body_ends(segment: &Segment, column: &ScanColumn) -> bool {
+    let may_take = match column {
+        ScanColumn::Attribute { place, key, .. } => *place != Place::Resource && key == body_end::KEY,
+        ScanColumn::Attributes(place) => *place != Place::Resource,
+        ScanColumn::AttributesNamed(labels) => may_have_label(body_end::KEY, labels),
+        _ => false,
+    };
+    may_take && body_end::is_in(segment)
+}
+
+/// Whether this column of a file of log records is of their bodies.
+fn is_of_body(number: usize, name: &str) -> bool {
+    matches!(number, lines::BODY | lines::BODY_TEMPLATE) || name.starts_with(BODY_PREFIX)
+}
+
+/// Rows of a group of log records whose bodies are read at once.
+pub(super) fn rows_of_bodies(reader: &ChunkReader<'_>, group: usize) -> Result<u32, SegmentError> {
+    rows_fitting(reader, group, &|_| false, &is_of_body)
+}
+
+/// Rows that take about [`PIECE_BYTES_MAX`]: of columns that are read, and those that are written into a text of each.
+fn rows_fitting(
+    reader: &ChunkReader<'_>,
+    group: usize,
+    is_read: &dyn Fn(usize) -> bool,
+    is_written: &dyn Fn(usize, &str) -> bool,
+) -> Result<u32, SegmentError> {
+    let group_rows = u64::try_from(reader.metadata.row_group(group).num_rows()).unwrap_or(0).max(1);
+    let mut row_bytes = 0;
+    for (number, spec) in reader.specs.iter().enumerate().filter(|(_, spec)| spec.kind.is_bytes()) {
+        let Some(chunk) = reader.chunk(group, number) else { continue };
+        let is_written = is_written(number, &spec.name);
+        if chunk.dictionary_page_offset().is_none() {
+            if is_written || is_read(number) {
+                row_bytes += 2 * u64::try_from(chunk.uncompressed_size()).unwrap_or(0) / group_rows;
+            }
+        } else if is_written && let Some(texts) = reader.texts(group, number)? {
+            let mean = texts.all_bytes().len() / texts.len().max(1);
+            row_bytes += if texts.longest() > TEXT_BYTES_LONG { texts.longest() } else { mean } as u64;
+        }
+    }
+    let fitting = PIECE_BYTES_MAX / row_bytes.max(1);
+    Ok(u32::try_from(fitting).unwrap_or(u32::MAX).max(PIECE_ROWS_MIN))
 }
 
 /// Leaves out rows that are not needed.

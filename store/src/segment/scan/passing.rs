@@ -6,6 +6,7 @@ use super::{
     attribute::{Source, is_scalar, quoted, word_of_text, write_double, write_text, write_word},
     body::{self, BodyField},
     gather::ChosenRows,
+    group::rows_of_bodies,
 };
 use crate::{
     ask::{filter::AttributeTest, request::AttributeForm},
@@ -70,9 +71,11 @@ pub(super) fn passing(
         Source::Column(column) | Source::Residual(column) => column,
         Source::Body => lines::BODY,
         Source::BodyEnd => {
-            let texts = body_end::read(reader, group, &ChosenRows::Some(rows.to_vec()))?;
-            let passing = (0..texts.len()).filter(|&at| test_text(test, texts.bytes(at)));
-            passing.for_each(|at| found.insert(rows[texts.row(at) as usize]));
+            for rows in rows.chunks(rows_of_bodies(reader, group)? as usize) {
+                let texts = body_end::read(reader, group, &ChosenRows::Some(rows.to_vec()))?;
+                let passing = (0..texts.len()).filter(|&at| test_text(test, texts.bytes(at)));
+                passing.for_each(|at| found.insert(rows[texts.row(at) as usize]));
+            }
             return Ok(());
         }
     };

@@ -179,6 +179,27 @@ fn what_a_body_ends_with_is_an_attribute() {
     check(&archived, &all);
 }
 
+#[test]
+fn the_bodies_behind_ends_bound_what_is_read_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let all: Vec<LogRecord> = (0..2400).map(record).collect();
+    let segment = sealed(folder.path(), 1, &all);
+    let attribute = ScanColumn::Attribute { place: Place::Span, key: "message".into(), form: AttributeForm::Text };
+    let named = ScanColumn::AttributesNamed(vec!["message".to_owned()]);
+    let pieces = |column: &ScanColumn| -> usize {
+        let request = ScanRequest { columns: vec![column.clone()], filter: ScanFilter::default() };
+        let counts = ReadCounts::default();
+        let parts = segment.parts(&request.filter, &mut Pruned::default(), &|| false).expect("parts");
+        let bounds = ReadBounds::default();
+        let pieces = parts.iter().map(|part| segment.narrow_part(part, &request, &bounds, (u32::MAX, &counts)));
+        pieces.map(|pieces| pieces.expect("narrowed").len()).sum()
+    };
+    let of_bodies = pieces(&ScanColumn::Body);
+    for column in [attribute, ScanColumn::Attributes(Place::Span), named] {
+        assert!(of_bodies > 1 && pieces(&column) >= of_bodies, "{of_bodies}, {column:?}: {}", pieces(&column));
+    }
+}
+
 /// A line of JSON that a parser took apart, as the receiver of files leaves it.
 fn parsed(number: u64, odd: bool) -> LogRecord {
     let mut line = String::new();

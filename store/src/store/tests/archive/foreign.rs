@@ -1,7 +1,25 @@
 //! What others put into the prefix, or take out of the table.
 
-use super::*;
+use std::path::PathBuf;
+
+use super::{
+    merging::{merging, six},
+    *,
+};
 use crate::archive::Work;
+
+/// Somebody else takes files out of the table.
+fn take_out(bucket: &Path, files: &[PathBuf]) {
+    let log = bucket.join("default/spans/_delta_log");
+    let mut commits = files_below(&log);
+    commits.retain(|path| path.extension().is_some_and(|end| end == "json"));
+    let mut text = r#"{"commitInfo":{"timestamp":1,"operation":"DELETE","engineInfo":"Apache-Spark/4.0"}}"#.to_owned();
+    for file in files {
+        let path = file.display();
+        text += &format!("\n{{\"remove\":{{\"path\":\"{path}\",\"deletionTimestamp\":1,\"dataChange\":true}}}}");
+    }
+    std::fs::write(log.join(format!("{:020}.json", commits.len())), text + "\n").expect("written");
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_of_others_are_neither_taken_nor_deleted() {
@@ -58,18 +76,9 @@ async fn a_commit_of_others_that_takes_our_rows_is_told_and_costs_none() {
     store.apply_retention().await;
     assert_eq!(store.archived_segments(), 2);
     // Somebody deletes from the table.
-    let log = bucket.path().join("default/spans/_delta_log");
-    let mut commits = files_below(&log);
-    commits.retain(|path| path.extension().is_some_and(|end| end == "json"));
     let table = bucket.path().join("default/spans");
     let path = files_below(&table).into_iter().find(|path| path.extension().is_some_and(|end| end == "parquet"));
-    let remove = format!(
-        r#"{{"remove":{{"path":"{}","deletionTimestamp":1,"dataChange":true}}}}"#,
-        path.expect("a file").display()
-    );
-    let info = r#"{"commitInfo":{"timestamp":1,"operation":"DELETE","engineInfo":"Apache-Spark/4.0"}}"#;
-    let version = commits.len();
-    std::fs::write(log.join(format!("{version:020}.json")), format!("{info}\n{remove}\n")).expect("written");
+    take_out(bucket.path(), &[path.expect("a file")]);
     // Weir goes on: its rows are what it was sent, its objects stay, and a check says what the table lacks.
     let mut all = sent.clone();
     all.extend(segments(&store, 20..30).await);
@@ -84,4 +93,36 @@ async fn a_commit_of_others_that_takes_our_rows_is_told_and_costs_none() {
     assert!(!archive.is_resting(&Work::Table(Signal::Traces, tenant("default"))));
     drop(archive);
     store.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merge_brings_back_nothing_that_others_took_out() {
+    for stop_at in ["merged from the archive", "merged file noted"] {
+        let (folder, bucket) = (temp_folder(), temp_folder());
+        let (store, sent) = six(folder.path(), bucket.path(), stop_at).await;
+        let clock = store.shared.clock.clone();
+        let ids: Vec<SegmentId> =
+            store.stages().into_iter().filter(|(id, _)| id.first_file == id.last_file).map(|(id, _)| id).collect();
+        let taken = |path: &PathBuf| {
+            let name = path.to_string_lossy();
+            name.ends_with(".parquet") && ids[..2].iter().any(|id| name.starts_with(&id.to_string()))
+        };
+        let files: Vec<PathBuf> = files_below(&bucket.path().join("default/spans")).into_iter().filter(taken).collect();
+        assert_eq!((ids.len(), files.len()), (6, 2), "{stop_at}");
+        take_out(bucket.path(), &files);
+        store.leave().await;
+        let options = merging(folder.path(), bucket.path());
+        let store = StillStore::open_with(options, Disk::default(), clock.clone()).await;
+        for _ in 0..3 {
+            // What was refused rests.
+            let _ = store.archive().await;
+            clock.set(clock.now_ns() + 61 * SECOND_NS);
+        }
+        store.archive().await.expect("nothing to do");
+        assert_eq!(store.table_rows().await, 40, "{stop_at}");
+        // The four behind are one now.
+        assert_eq!(store.archived_segments(), 3, "{stop_at}");
+        store.shows_all(&tenant("default"), &sent);
+        store.leave().await;
+    }
 }

@@ -13,7 +13,7 @@ const STEPS: [&str; 8] = [
     "merged file in its place",
 ];
 
-fn merging(folder: &Path, bucket: &Path) -> StoreOptions {
+pub(super) fn merging(folder: &Path, bucket: &Path) -> StoreOptions {
     let mut options = archived(folder, bucket);
     options.size_bytes_max = Some(0);
     let of_archive = options.archive.as_mut().expect("there is one");
@@ -26,7 +26,7 @@ fn merging(folder: &Path, bucket: &Path) -> StoreOptions {
 
 /// Six segments that are nowhere but in the archive; merging there did not come to its end. One by one: what waits together is merged
 /// before it goes.
-async fn six(folder: &Path, bucket: &Path, stop_at: &'static str) -> (StillStore, Numbers) {
+pub(super) async fn six(folder: &Path, bucket: &Path, stop_at: &'static str) -> (StillStore, Numbers) {
     let clock = Clock::fixed(spans::start_ns(1000));
     let store = StillStore::open_with(merging(folder, bucket), Disk::default(), clock).await;
     let mut sent = Numbers::new();
@@ -153,6 +153,28 @@ async fn one_that_cannot_be_opened_is_not_merged_over() {
     store.shows_all(&tenant("default"), &sent);
     store.archive().await.expect("goes on");
     assert_eq!((store.archived_segments(), store.table_rows().await), (1, 60));
+    store.shows_all(&tenant("default"), &sent);
+    store.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_that_cannot_tell_which_rows_count_refuses() {
+    let (folder, bucket, anew) = (temp_folder(), temp_folder(), temp_folder());
+    let (store, sent) = six(folder.path(), bucket.path(), "merged file noted").await;
+    let clock = store.shared.clock.clone();
+    store.leave().await;
+    let log = bucket.path().join("default/spans/_delta_log");
+    let commits: Vec<_> = files_below(&log).into_iter().map(|path| log.join(path)).collect();
+    let texts: Vec<Vec<u8>> = commits.iter().map(|path| std::fs::read(path).expect("a file of the log")).collect();
+    commits.iter().for_each(|path| std::fs::write(path, "{").expect("written"));
+    let options = || merging(anew.path(), bucket.path());
+    let opened = Store::open_on(Disk::default(), options(), None, clock.clone()).await;
+    opened.expect_err("the table cannot be read");
+    commits.iter().zip(texts).for_each(|(path, text)| std::fs::write(path, text).expect("written"));
+    let store = StillStore::open_with(options(), Disk::default(), clock).await;
+    store.shows_all(&tenant("default"), &sent);
+    store.archive().await.expect("goes on");
+    assert_eq!((store.table_rows().await, store.archived_segments()), (60, 1));
     store.shows_all(&tenant("default"), &sent);
     store.leave().await;
 }

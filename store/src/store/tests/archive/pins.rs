@@ -73,3 +73,37 @@ async fn a_copy_whose_bytes_are_others_does_not_count() {
     assert!(files_below(&folder.path().join("archive/kept")).is_empty());
     store.leave().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retention_lets_go_of_nothing_that_is_pinned() {
+    let (folder, bucket) = (temp_folder(), temp_folder());
+    let clock = Clock::fixed(spans::start_ns(40));
+    let mut options = StoreOptions { size_bytes_max: Some(0), ..archived(folder.path(), bucket.path()) };
+    let of_archive = options.archive.as_mut().expect("there is one");
+    of_archive.retention_traces = Some(Duration::from_nanos(1000 * spans::STEP_NS));
+    let store = StillStore::open_with(options, Disk::default(), clock.clone()).await;
+    segments(&store, 0..20).await;
+    store.archive().await.expect("archived");
+    store.apply_retention().await;
+    // Too old already, and pinned before anything was done about it.
+    clock.set(spans::start_ns(1050));
+    store.pin(12..14, true).await;
+    segments(&store, 1030..1040).await;
+    store.archive().await.expect("archived");
+    let kept = || files_below(&folder.path().join("archive/kept"));
+    assert_eq!((store.table_rows().await, kept().len()), (20, 1));
+    assert!(store.is_whole(17) && !store.is_whole(3));
+    // A copy that turned out to be damaged comes again, after a rest.
+    let archive = store.shared.archive.clone().expect("there is one");
+    archive.kept.forget(kept()[0].to_str().expect("a key"));
+    store.archive().await.expect("nothing to do");
+    assert_eq!((store.table_rows().await, kept().len()), (20, 0));
+    clock.set(clock.now_ns() + 2 * SECOND_NS);
+    store.archive().await.expect("brought back");
+    assert_eq!((store.table_rows().await, kept().len()), (20, 1));
+    store.pin(12..14, false).await;
+    store.archive().await.expect("let go");
+    assert_eq!((store.table_rows().await, kept().len()), (10, 0));
+    drop(archive);
+    store.leave().await;
+}
