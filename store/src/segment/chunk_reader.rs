@@ -71,8 +71,8 @@ pub(super) struct ChunkReader<'a> {
     pub(super) metadata: &'a ParquetMetaData,
     /// Its columns, by the numbers that everything here is asked with.
     pub(super) specs: &'a [ColumnSpec],
-    /// Their numbers in the file; `None` for those that it was written without.
-    in_file: &'a [Option<usize>],
+    /// The same, with their numbers in the file.
+    columns: &'a FileColumns,
     /// Whose they are.
     pub(super) table: &'static Table,
 }
@@ -88,22 +88,22 @@ thread_local! {
 impl<'a> ChunkReader<'a> {
     /// Reads `file`, whose footer says this.
     pub(super) fn new(file: &'a ReadFile, metadata: &'a ParquetMetaData, columns: &'a FileColumns) -> Self {
-        Self { file, metadata, specs: &columns.specs, in_file: &columns.in_file, table: columns.table }
+        Self { file, metadata, specs: &columns.specs, columns, table: columns.table }
     }
 
     /// A column's chunk in a row group; `None` when the file was written without the column.
     pub(super) fn chunk(&self, group: usize, column: usize) -> Option<&'a ColumnChunkMetaData> {
-        self.in_file[column].map(|column| self.metadata.row_group(group).column(column))
+        self.columns.in_file[column].map(|column| self.metadata.row_group(group).column(column))
     }
 
     /// A column's number in the file.
     pub(super) fn number_in_file(&self, column: usize) -> Option<usize> {
-        self.in_file[column]
+        self.columns.in_file[column]
     }
 
     /// Whether a column is another one before it, read under a second name.
     pub(super) fn is_shared(&self, column: usize) -> bool {
-        column >= self.table.len() && self.in_file[..column].contains(&self.in_file[column])
+        self.columns.is_shared(column)
     }
 
     /// The bytes of a chunk, of which every page has its checksum.
@@ -157,7 +157,7 @@ impl<'a> ChunkReader<'a> {
 
     /// Reads the pages that hold `rows` of a row group.
     pub(super) fn read(&self, group: usize, column: usize, rows: Range<u32>) -> Result<Block, SegmentError> {
-        if self.in_file[column].is_none() {
+        if self.columns.in_file[column].is_none() {
             return Ok(self.unwritten(column, rows));
         }
         self.read_pages(group, column, None, |first, end| first < rows.end && end > rows.start)
@@ -165,7 +165,7 @@ impl<'a> ChunkReader<'a> {
 
     /// Reads the pages that hold these rows (ascending), and no page between them.
     pub(super) fn read_rows(&self, group: usize, column: usize, rows: &[u32]) -> Result<Block, SegmentError> {
-        if self.in_file[column].is_none() {
+        if self.columns.in_file[column].is_none() {
             return Ok(self.unwritten(column, span_of(rows)));
         }
         self.read_pages(group, column, None, |first, end| holds_any(rows, first, end))
@@ -179,7 +179,7 @@ impl<'a> ChunkReader<'a> {
         rows: &[u32],
         needle: &Finder<'_>,
     ) -> Result<Block, SegmentError> {
-        if self.in_file[column].is_none() {
+        if self.columns.in_file[column].is_none() {
             return Ok(self.unwritten(column, span_of(rows)));
         }
         self.read_pages(group, column, Some(needle), |first, end| holds_any(rows, first, end))
@@ -387,7 +387,7 @@ impl<'a> ChunkReader<'a> {
     }
 
     fn pages(&self, group: usize, column: usize) -> Option<Vec<PagePlace>> {
-        let index = self.metadata.offset_index()?.get(group)?.get(self.in_file[column]?)?;
+        let index = self.metadata.offset_index()?.get(group)?.get(self.columns.in_file[column]?)?;
         // Not by `byte_range`, which panics when one is negative.
         let chunk = self.chunk(group, column)?;
         let chunk_start = u64::try_from(chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset())).ok()?;

@@ -385,6 +385,11 @@ pub(super) struct FileColumns {
 }
 
 impl FileColumns {
+    /// Whether a column is another one before it, read under a second name.
+    pub(super) fn is_shared(&self, column: usize) -> bool {
+        column >= self.table.len() && self.in_file[..column].contains(&self.in_file[column])
+    }
+
     /// A column of the archive's copy that a segment calls `name`; `None` when it has another type than that.
     fn add_archived(&mut self, number: usize, name: &str, leaf: &ColumnDescriptor) -> Option<()> {
         let spec = ColumnSpec { name: name.to_owned(), nature: nature_of(name), ..spec_of(leaf)? };

@@ -65,8 +65,8 @@ pub(crate) fn remove_expired(
                 None => expired.entry((signal, segment.id.tenant.clone())).or_default().push(segment),
                 // It takes their place first, unless it cannot.
                 Some(merged) => {
-                    let work = Work::Segment(merged.id.clone());
-                    if archive.resting.failures(&work) >= MERGED_FAILURES_MAX && !archive.is_resting(&work) {
+                    let failures = archive.resting.failures(&Work::Segment(merged.id.clone()));
+                    if failures >= MERGED_FAILURES_MAX && !archive.is_resting(&Work::GiveUp(merged.id.clone())) {
                         stuck.insert(merged.id.clone(), merged);
                     }
                 }
@@ -75,7 +75,7 @@ pub(crate) fn remove_expired(
     }
     for (id, merged) in stuck {
         let dropped = drop_stuck(shared, archive, &merged);
-        if turn.take(archive, &Work::Segment(id), dropped)?.is_some() {
+        if turn.take(archive, &Work::GiveUp(id), dropped)?.is_some() {
             turn.done();
         }
     }

@@ -199,8 +199,7 @@ impl Segment {
 
     /// Whether a column is another one, read under a second name.
     pub(super) fn is_shared(&self, column: usize) -> bool {
-        let in_file = &self.file_columns.in_file;
-        column >= self.table().len() && in_file[..column].contains(&in_file[column])
+        self.file_columns.is_shared(column)
     }
 
     /// Whether a column is one of ids, read as a field.

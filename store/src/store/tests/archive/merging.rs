@@ -178,3 +178,34 @@ async fn a_start_that_cannot_tell_which_rows_count_refuses() {
     store.shows_all(&tenant("default"), &sent);
     store.leave().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merged_file_that_never_comes_into_its_table_keeps_nothing_for_ever() {
+    let (folder, bucket) = (temp_folder(), temp_folder());
+    let (store, _) = six(folder.path(), bucket.path(), "merged file noted").await;
+    let clock = store.shared.clock.clone();
+    let merged = store.stages().into_iter().find(|(_, stage)| *stage == Stage::Uploaded).expect("it waits").0;
+    store.leave().await;
+    std::fs::remove_dir_all(folder.path().join(format!("archive/spans/default/{merged}"))).expect("removed");
+    let manifests = bucket.path().join("_weir/segments/traces/default");
+    for file in files_below(&manifests).iter().filter(|file| file.to_string_lossy().starts_with(&merged.to_string())) {
+        std::fs::remove_file(manifests.join(file)).expect("removed");
+    }
+    let mut options = merging(folder.path(), bucket.path());
+    let of_archive = options.archive.as_mut().expect("there is one");
+    of_archive.retention_traces = Some(Duration::from_secs(3600));
+    let store = StillStore::open_with(options, Disk::default(), clock.clone()).await;
+    let later = 7200 * SECOND_NS / spans::STEP_NS;
+    clock.set(spans::start_ns(later + 10));
+    // A start begins with an empty file of the journal, which is sealed first.
+    while store.seal().await {}
+    let newer = segments(&store, later..later + 10).await;
+    for _ in 0..10 {
+        let _ = store.archive().await;
+        store.apply_retention().await;
+        clock.set(clock.now_ns() + 61 * SECOND_NS);
+    }
+    assert_eq!((store.table_rows().await, store.archived_segments()), (10, 1));
+    assert_eq!(check::visible(&store.snapshot(), &tenant("default"), &newer), newer);
+    store.leave().await;
+}
