@@ -9,7 +9,7 @@ use std::{
 
 use datafusion::{
     arrow::{array::RecordBatch, datatypes::SchemaRef},
-    common::Result as DataFusionResult,
+    common::{Result as DataFusionResult, config::ConfigNonZeroUsize},
     execution::{SendableRecordBatchStream, SessionState, context::SQLOptions},
     logical_expr::LogicalPlan,
     physical_plan::{EmptyRecordBatchStream, ExecutionPlan, execute_stream},
@@ -42,6 +42,9 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 /// Chunks that wait for the client.
 const CHUNKS_WAITING_MAX: usize = 4;
+
+/// Rows that joins on disk sort at a time.
+const SORTED_ROWS: usize = 1024;
 
 /// How much further down than receiving, as `nice` counts.
 const NICE: i32 = 10;
@@ -200,11 +203,11 @@ impl Anew {
 
     /// Joins that sort both sides, which may go to disk, in place of those that keep one side in memory: slower, and as large as
     /// the disk is. In small batches: sorts share the memory equally with whatever passes rows on, and each needs room for one.
-    fn with_joins_on_disk(mut self) -> Self {
+    fn with_joins_on_disk(mut self) -> DataFusionResult<Self> {
         let options = self.state.config_mut().options_mut();
         options.optimizer.prefer_hash_join = false;
-        options.execution.batch_size = 1024;
-        self
+        options.execution.batch_size = ConfigNonZeroUsize::try_new(SORTED_ROWS)?;
+        Ok(self)
     }
 }
 
@@ -322,7 +325,7 @@ impl Writer {
         };
         // What the first one holds is given back before.
         self.stream = Box::pin(EmptyRecordBatchStream::new(self.stream.schema()));
-        let Planned { plan, stream, .. } = anew.with_joins_on_disk().plan(&self.stop).await?;
+        let Planned { plan, stream, .. } = anew.with_joins_on_disk()?.plan(&self.stop).await?;
         (self.plan, self.stream) = (plan, stream);
         self.next().await
     }

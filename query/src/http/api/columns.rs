@@ -118,7 +118,7 @@ pub(in crate::http) fn columns(call: &Call, view: &dyn View) -> Result<Answer, F
         Some(text) => text.parse().map_err(|_| Failure::BadRequest("parameter 'row' is not a number".into()))?,
     };
     let rows_max = number(call, "rows", ROWS_MAX, ROWS_MAX)?;
-    let Laid { layout, left_out, mut is_damaged, mut because } = laid(call, view)?;
+    let Laid { layout, left_out, mut is_damaged, mut because, .. } = laid(call, view)?;
     let room = &mut |bytes| call.has_room(bytes);
     let TraceLines { rows: mut lines, is_damaged: lines_damaged, is_cut } =
         view.lines(&call.tenant, id, None, LINES_MAX + 1, room)?;

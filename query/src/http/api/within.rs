@@ -59,7 +59,7 @@ pub(in crate::http) fn within(call: &Call, view: &dyn View) -> Result<Answer, Fa
     let sought = Sought::of(text)?;
     let mut laid = laid(call, view)?;
     let found = laid.rows_where(call, view, &COLUMNS, &|batch| sought.rows(batch))?;
-    let Laid { layout, left_out, is_damaged, mut because } = laid;
+    let Laid { layout, left_out, is_damaged, mut because, .. } = laid;
     let room = &mut |bytes| call.has_room(bytes);
     let of_trace = view.lines(&call.tenant, call.trace_id()?, None, call.rows_max(), room)?;
     because.add(of_trace.is_cut, "query.answer_bytes_max");
