@@ -416,7 +416,7 @@ impl<'a> ChunkReader<'a> {
         let bytes_of = |column: usize| self.chunk(group, column).map_or(0, ColumnChunkMetaData::uncompressed_size);
         let heaviest = (0..self.specs.len()).max_by_key(|&column| bytes_of(column));
         let Some(pages) = heaviest.filter(|_| bytes > bytes_max).and_then(|column| self.pages(group, column)) else {
-            return Vec::from_iter([0..rows]);
+            return std::iter::once(0..rows).collect();
         };
         let stored: u64 = pages.iter().map(|page| page.len as u64).sum();
         let mut stretches: Vec<Range<u32>> = Vec::new();

@@ -70,7 +70,7 @@ impl<'v> Map<'v> {
     /// How many keys.
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::Encoded(list) => key_values(*list).count(),
+            Self::Encoded(list) => key_values(list).count(),
             Self::Attributes(attributes) => attributes.len(),
             Self::Made(entries) => entries.len(),
         }
@@ -83,7 +83,7 @@ impl<'v> Map<'v> {
                 let found = entries.iter().find(|(known, _)| **known == *key);
                 return found.map_or(Value::Nil, |(_, value)| value.clone());
             }
-            Self::Encoded(list) => key_values(*list).find(|entry| entry.key == key).map(|entry| entry.value),
+            Self::Encoded(list) => key_values(list).find(|entry| entry.key == key).map(|entry| entry.value),
             Self::Attributes(attributes) => {
                 let raw = attributes.raw().find(|attribute| attribute.key == key);
                 raw.and_then(|attribute| attribute.view()).map(|attribute| attribute.value)
@@ -95,7 +95,7 @@ impl<'v> Map<'v> {
     /// All keys, with what is behind them.
     pub(super) fn entries(&self) -> Vec<Entry<'v>> {
         match self {
-            Self::Encoded(list) => key_values(*list).map(|entry| (entry.key.into(), entry.value.into())).collect(),
+            Self::Encoded(list) => key_values(list).map(|entry| (entry.key.into(), entry.value.into())).collect(),
             Self::Attributes(attributes) => {
                 attributes.iter().map(|entry| (entry.key.into(), entry.value.into())).collect()
             }

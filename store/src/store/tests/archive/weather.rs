@@ -90,7 +90,7 @@ fn answers_or_says_so(store: &StillStore, sent: &Numbers, weather: &str) {
     let mut whole = Numbers::new();
     for trace in spans::traces_of(sent.iter().copied()) {
         let read = snapshot.trace_up_to(&tenant("default"), trace, 100).expect("readable");
-        let found: Numbers = read.rows.iter().map(|row| spans::number_of(row)).collect();
+        let found: Numbers = read.rows.iter().map(spans::number_of).collect();
         let wanted: Numbers = sent.iter().copied().filter(|&n| spans::trace_of(n) == trace).collect();
         assert!(found.is_subset(&wanted) && found.len() == read.rows.len(), "{weather}: {found:?}");
         assert!(read.is_damaged || found == wanted, "{weather}: {found:?} of {wanted:?}, and nobody says so");
