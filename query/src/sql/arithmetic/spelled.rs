@@ -6,7 +6,7 @@ use datafusion::{
     logical_expr::Expr,
 };
 
-use crate::sql::table::is_of_table;
+use crate::sql::table::column_of_table;
 
 const KINDS: [&str; 6] = ["unspecified", "internal", "server", "client", "producer", "consumer"];
 
@@ -44,7 +44,7 @@ fn check_column(one: &Expr, other: &Expr, schema: &DFSchema, is_looked_at: impl 
         let Some(meant) = meant(&column.name, text) else { continue };
         let meant =
             if meant.is_empty() { format!("{} IS NULL, or IS NOT NULL", column.name) } else { format!("'{meant}'") };
-        if schema.field_from_column(column).is_ok_and(|field| is_of_table(field, &column.name)) {
+        if schema.field_from_column(column).is_ok_and(|field| column_of_table(field) == Some(&*column.name)) {
             return plan_err!("no {} is written '{text}' here: write {meant}", column.name);
         }
     }

@@ -17,7 +17,7 @@ use datafusion::{
 use weir_store::AttributeForm;
 
 use super::spelled;
-use crate::sql::table::{AttributeFunction, is_fixed_text, is_of_table};
+use crate::sql::table::{AttributeFunction, column_of_table, is_fixed_text};
 
 /// Aggregate functions of numbers that take texts, too.
 const OF_NUMBERS: [&str; 7] = ["approx_percentile", "avg", "p50", "p90", "p95", "p99", "sum"];
@@ -72,8 +72,8 @@ fn call(form: AttributeForm, text: Expr) -> Expr {
 /// The text as a number. A column of the table that never holds numbers is refused; what only has its name is not.
 fn number(text: Expr, schema: &DFSchema) -> Result<Expr> {
     if let Expr::Column(column) = &text
-        && let Some(example) = is_fixed_text(&column.name)
-        && schema.field_from_column(column).is_ok_and(|field| is_of_table(field, &column.name))
+        && let Ok(field) = schema.field_from_column(column)
+        && let Some(example) = column_of_table(field).and_then(is_fixed_text)
     {
         let name = &column.name;
         return plan_err!("column {name} is text and no number: write {name} = '{example}', say, or attr_num({name})");

@@ -423,14 +423,18 @@ fn what_does_not_fit_into_memory_goes_to_disk_or_fails() {
     let held_at_once = "SELECT array_agg(a.service || b.service) FROM spans a, spans b";
     let asked = all(engine.ask(query(held_at_once, 2_000, Duration::from_secs(60)), ()));
     assert!(matches!(asked.error, Some(SqlError::TooLarge(_))), "{:?}", asked.error);
-    for window in [
-        "sum(a.duration_ns) OVER (PARTITION BY a.service)",
-        "avg(a.duration_ns) OVER (ORDER BY b.duration_ns ROWS 1000000000 PRECEDING)",
-    ] {
-        let text = format!("SELECT max(w) FROM (SELECT {window} AS w, a.service || b.service FROM spans a, spans b)");
+    let window = |over: &str| {
+        let text =
+            format!("SELECT max(w) AS w FROM (SELECT {over} AS w, a.service || b.service FROM spans a, spans b)");
         let asked = all(engine.ask(query(&text, 1_000, Duration::from_secs(60)), ()));
-        assert!(matches!(asked.error, Some(SqlError::TooLarge(_))), "{text}: {:?} {}", asked.error, asked.text);
-    }
+        let is_too_large = matches!(asked.error, Some(SqlError::TooLarge(_)));
+        (is_too_large, format!("{over}: {:?} {}", asked.error, asked.text))
+    };
+    let (is_too_large, told) = window("avg(a.duration_ns) OVER (ORDER BY b.duration_ns ROWS 1000000000 PRECEDING)");
+    assert!(is_too_large, "{told}");
+    // Whether one sort's part of the memory is enough depends on which others are done already.
+    let (is_too_large, told) = window("sum(a.duration_ns) OVER (PARTITION BY a.service)");
+    assert!(is_too_large || told.contains("\"w\":250000000"), "{told}");
     drop(engine);
     assert!(folder.path().join("tmp/sql").is_dir());
 }

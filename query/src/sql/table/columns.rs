@@ -141,9 +141,9 @@ fn of_table(field: Field) -> Field {
     field.with_metadata([(OF_TABLE.to_owned(), name)].into())
 }
 
-/// Whether a field is the column of the table that has this name.
-pub(in crate::sql) fn is_of_table(field: &Field, name: &str) -> bool {
-    field.metadata().get(OF_TABLE).is_some_and(|of| of == name)
+/// Which column of the table a field is, whatever it is called here.
+pub(in crate::sql) fn column_of_table(field: &Field) -> Option<&str> {
+    field.metadata().get(OF_TABLE).map(String::as_str)
 }
 
 /// A value that the column may have, when it is one of text that is not what senders made of it: comparing it with a number is a mistake.

@@ -30,7 +30,7 @@ use super::{arithmetic, stop::Stop};
 pub(super) use access::AttributeFunction;
 #[cfg(test)]
 pub(crate) use columns::as_of_table;
-pub(super) use columns::{is_fixed_text, is_of_table};
+pub(super) use columns::{column_of_table, is_fixed_text};
 pub(super) use exec::PARTS_DAMAGED;
 pub(super) use parts::Readers;
 
