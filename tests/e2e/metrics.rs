@@ -153,7 +153,7 @@ async fn deltas_of_native_histograms_go_on_after_a_kill() {
 /// Waits until all samples are in segments.
 async fn nothing_unsealed(address: SocketAddr) {
     let asking = Query::new(address);
-    let sealed = asking.until("everything sealed", Duration::from_secs(30), |metrics| {
+    let sealed = asking.until("everything sealed", Duration::from_secs(180), |metrics| {
         metrics.get("weir_head_samples").is_some_and(|samples| *samples == 0.0)
     });
     sealed.await.expect("sealed");
@@ -184,11 +184,12 @@ async fn two_scopes_of_one_counter_are_one_series() {
             assert_eq!(status, 200);
             let words = answer["partialSuccess"]["errorMessage"].as_str().unwrap_or_default();
             let is_said = words.contains("scopes \"one\" and \"two\"") && words.contains("promote_scope_metadata");
-            // The first of two counts; later on neither of them is new, and the other one is against what is stored.
+            let is_one = answer["partialSuccess"]["rejectedDataPoints"] == "1";
+            // The first of two counts. Behind a start it may be there already: then the other one is against what is stored.
             let is_right = match (name, round) {
                 ("added", _) => words.is_empty(),
-                (_, 0) => is_said && answer["partialSuccess"]["rejectedDataPoints"] == "1",
-                _ => words.contains("another value of its series is stored"),
+                (_, 0) => is_one && is_said,
+                _ => is_one && (is_said || words.contains("another value of its series is stored")),
             };
             assert!(is_right, "{name}, round {round}: {answer}");
         }
@@ -199,7 +200,10 @@ async fn two_scopes_of_one_counter_are_one_series() {
         }
         let (_, ledger) = Query::new(server.query).json("/api/v1/ledger").await.expect("an answer");
         let tally = &ledger["metrics"]["default"];
-        assert_eq!((&tally["accepted"], &tally["kept"]), (&json!(2), &json!(2)), "{ledger}");
+        // Samples are compared with those of the same file of the journal: behind a start the same cumulative point may be
+        // stored, and then is counted, once more. A delta that comes again is known.
+        let (accepted, kept) = (tally["accepted"].as_u64(), tally["kept"].as_u64());
+        assert!(accepted == kept && accepted.is_some_and(|stored| (2..=2 + round).contains(&stored)), "{ledger}");
         assert_eq!(tally["rejected"], json!({"conflict": round + 1}), "{ledger}");
         server.kill().await.expect("killed");
         server = weir.start().await;
