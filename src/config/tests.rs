@@ -287,7 +287,7 @@ fn a_wrong_value_says_where_and_what_to_write() {
         ("query:\n  queries_max: 0\n", "weir.yaml:2:16: query.queries_max: expected a whole number, 1 or more"),
         (
             "query: {sql: {memory_bytes_max: 1GiB, spill_bytes_max: 2Gi}}\n",
-            "weir.yaml:1:50: query.sql.spill_bytes_max: `2Gi` is not a size; write it like 64MiB, 100GB or 4096 (KiB, MiB, GiB, TiB, kB, MB, GB, TB)",
+            "weir.yaml:1:56: query.sql.spill_bytes_max: `2Gi` is not a size; write it like 64MiB, 100GB or 4096 (KiB, MiB, GiB, TiB, kB, MB, GB, TB)",
         ),
         (
             "storage: {head: {spans_max: 0}}\n",
