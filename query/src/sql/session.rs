@@ -100,10 +100,13 @@ pub(super) fn open(
     let disk = DiskManagerBuilder::default()
         .with_mode(DiskManagerMode::Directories(vec![spill_folder]))
         .with_max_temp_directory_size(limits.spill_bytes_max.get() as u64);
-    let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(QueryMemory::pool(limits.memory_bytes_max.get()))
-        .with_disk_manager_builder(disk)
-        .build_arc()?;
+    let with_disk = |disk| {
+        let pool = QueryMemory::pool(limits.memory_bytes_max.get());
+        RuntimeEnvBuilder::new().with_memory_pool(pool).with_disk_manager_builder(disk).build_arc()
+    };
+    // A full disk has no room for the query's folder: what fits into memory is answered all the same.
+    let without = || DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
+    let runtime = with_disk(disk).or_else(|_| with_disk(without()))?;
     let mut config = SessionConfig::new().with_target_partitions(PARTITIONS).with_information_schema(false);
     config.set_extension(readers.clone());
     // It allocates for as many rows as LIMIT names before it has seen one.
