@@ -314,7 +314,8 @@ impl Roster {
         if self.by_inode.contains_key(&(stamp.device, stamp.inode)) {
             return;
         }
-        let copy_of = match self.kin(index, (path, now_ns), &mut content, &stamp, known_as.is_some()) {
+        let copy_of = match self.kin(index, (path, stream.as_deref(), now_ns), &mut content, &stamp, known_as.is_some())
+        {
             Ok(Some(Kin::Same(id))) => {
                 self.goes_on(id, stranger.path, content, stamp, now_ns);
                 if let Some(file) = self.files.get(&id) {
@@ -448,13 +449,6 @@ impl Roster {
         file.fail(now_ns);
         self.tell(&file.path.clone(), error);
     }
-}
-
-/// A path, and where it leads when it is a link: rotation happens there.
-fn places(path: &Path) -> Vec<PathBuf> {
-    let target = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_symlink());
-    let target = target.then(|| path.canonicalize().ok()).flatten();
-    std::iter::once(path.to_owned()).chain(target).collect()
 }
 
 fn note_growth(file: &mut Tracked, stamp: Stamp, now_ns: u64) {

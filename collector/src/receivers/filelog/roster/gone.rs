@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use super::{Left, Roster, Stranger, note_growth, places};
+use super::{Left, Roster, Stranger, note_growth};
 use crate::receivers::filelog::{
     content::{Content, Stamp},
     labels::Labels,
@@ -50,6 +50,8 @@ impl Roster {
                         }
                         continue;
                     }
+                    // By its names others are known to be what was made of it.
+                    file.stamp.links = stamp.links;
                     let is_idle = now_ns.saturating_sub(since_ns.max(file.grown_at_ns)) > GONE_OPEN_NS;
                     if is_idle && (file.is_read || !file.has_more()) {
                         file.content = None;
@@ -70,7 +72,7 @@ impl Roster {
     pub(super) fn find_gone(&mut self, id: u64, now_ns: u64) {
         let Some(file) = self.files.get(&id) else { return };
         let inode = (file.stamp.device, file.stamp.inode);
-        for place in places(&file.path) {
+        for place in self.scanner.places(&file.path) {
             let folder = place.parent().unwrap_or(Path::new("/")).to_owned();
             for entry in self.scanner.list(&folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
                 let path = folder.join(&entry.name);

@@ -90,7 +90,7 @@ impl Roster {
     pub(super) fn kin(
         &mut self,
         index: &mut KinIndex,
-        (path, now_ns): (&Path, u64),
+        (path, stream, now_ns): (&Path, Option<&Path>, u64),
         content: &mut Content,
         stamp: &Stamp,
         was_empty: bool,
@@ -119,12 +119,18 @@ impl Roster {
             return Ok(Some(Kin::Same(id)));
         }
         let mut copied: Option<(u64, u64)> = None;
-        for id in index.named_before(path).into_iter().chain(alike) {
+        // Through links names tell nothing; but that rotation made it of what was written there does.
+        let is_of_stream = |file: &Tracked| stream.is_some_and(|stream| file.stream == *stream);
+        let mut streams_own = Vec::new();
+        if stream.is_some() {
+            streams_own.extend(self.files.values().filter(|file| is_of_stream(file)).map(|file| file.id));
+        }
+        for id in index.named_before(path).into_iter().chain(alike).chain(streams_own) {
             let Some(file) = self.files.get_mut(&id) else { continue };
             // What has no name any more, and is read as long as it is open, may have become anything.
             let is_nameless = file.content.is_some() && file.stamp.links == 0;
             let is_named = [&file.path, &file.stream].into_iter().any(|original| is_rotated_name(path, original));
-            if file.is_lost || file.copy_of.is_some() || !(is_nameless || is_named) {
+            if file.is_lost || file.copy_of.is_some() || !(is_nameless || is_named || is_of_stream(file)) {
                 continue;
             }
             let same = with_content(file, |file, original| copied_bytes(content, stamp, file, original));

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Roster, Stranger, places};
+use super::{Roster, Stranger};
 use crate::receivers::filelog::{content::Stamp, cursor::is_rotated_name, tracked::Tracked};
 
 /// A path that a file has left, and no other has taken, is looked after for so long.
@@ -51,7 +51,7 @@ impl Roster {
     /// Of paths that files have left: what rotation made of them since, and no pattern leads to.
     pub(super) fn add_rotated(&mut self, left: &[Left], now_ns: u64, strangers: &mut Vec<Stranger>) {
         for Left { path, modified_ns, stream } in left {
-            for original in places(path) {
+            for original in self.scanner.places(path) {
                 self.add_rotated_of(&original, *modified_ns, stream, now_ns, strangers);
             }
         }

@@ -109,6 +109,9 @@ impl Story {
     /// Tells it; what is wrong in the end.
     fn tell(kind: Kind, steps: &[Step]) -> Result<(), String> {
         let world = World::new(kind.keys);
+        // As the kubelet has it: patterns lead to links, rotation happens where those lead.
+        fs::create_dir(world.path("links")).expect("made");
+        std::os::unix::fs::symlink("../a.log", world.path("links/pod.log")).expect("linked");
         let mut story = Self { kind, world, written: 0, rotations: 0, held: None, may_be_lost: BTreeSet::new() };
         story.write(1);
         story.world.poll();
@@ -305,6 +308,13 @@ fn each_line_once_though_rotated_files_have_other_names() {
     tell_many(USUAL, 10_000, 120);
     tell_many(Kind { names: Names::Dated, ..USUAL }, 15_000, 120);
     tell_many(Kind { names: Names::Inside, keys: r#"{"include": ["DIR/a.log"]}"#, ..USUAL }, 20_000, 120);
+}
+
+#[test]
+fn each_line_once_through_links() {
+    let keys = r#"{"include": ["DIR/links/*.log"], "symlink_roots": ["DIR"]}"#;
+    tell_many(Kind { keys, names: Names::Dated, ..USUAL }, 90_000, 120);
+    tell_many(Kind { keys, look_every: 12, ..USUAL }, 95_000, 60);
 }
 
 #[test]
