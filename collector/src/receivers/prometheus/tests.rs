@@ -191,7 +191,7 @@ async fn limits_fail_the_scrape() {
         (
             json!({"label_value_length_limit": 3}),
             "a{x=\"1234\"} 1\n",
-            "label_value_length_limit exceeded (metric: a, label name: instance, value: \"",
+            "label_value_length_limit exceeded (metric: a, label name: x, value: \"1234\", length: 4, limit: 3)",
         ),
         (
             json!({"metric_name_validation_scheme": "legacy"}),
