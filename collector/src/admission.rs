@@ -6,6 +6,7 @@ use std::{fmt::Write, time::Duration};
 
 use bytes::Bytes;
 pub use lines::admit_lines;
+pub(crate) use lines::admit_own_lines;
 use parking_lot::Mutex;
 use weir_proto::{
     Signal, SpanId, TenantId, TraceId,

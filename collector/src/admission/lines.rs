@@ -5,7 +5,7 @@ use weir_proto::{
     Signal, TenantId,
     otlp::{
         Checks, ScanError,
-        logs::{ScannedLine, scan},
+        logs::{Implied, ScannedLine, scan},
     },
 };
 use weir_store::{LogsBatch, RejectReason, head::LineSummaries, journal::Checksummed};
@@ -19,14 +19,36 @@ const LINE_BYTES_USUAL: usize = 300;
 ///
 /// Unusual field orders are rewritten, so that the journal holds canonical payloads only. Attributes beyond the limit are left out and
 /// counted. A line whose ids are none, or whose time nobody knows, is kept: what it says is worth more than what it belongs to.
+///
+/// What only Weir itself may write ([`Implied`]) is taken out.
 pub fn admit_lines(
     tenant: TenantId,
     payload: Bytes,
     now_ns: u64,
     rules: &AdmissionRules,
 ) -> Result<Admitted<LineSummaries>, AdmissionError> {
+    admit_written(tenant, payload, now_ns, rules, false)
+}
+
+/// The same of a payload that Weir itself has written: attributes may be implied.
+pub(crate) fn admit_own_lines(
+    tenant: TenantId,
+    payload: Bytes,
+    now_ns: u64,
+    rules: &AdmissionRules,
+) -> Result<Admitted<LineSummaries>, AdmissionError> {
+    admit_written(tenant, payload, now_ns, rules, true)
+}
+
+fn admit_written(
+    tenant: TenantId,
+    payload: Bytes,
+    now_ns: u64,
+    rules: &AdmissionRules,
+    is_own: bool,
+) -> Result<Admitted<LineSummaries>, AdmissionError> {
     let arrived = Checksummed::of(payload.clone());
-    let check_payload = |payload: &[u8]| check_payload(payload, now_ns, rules);
+    let check_payload = |payload: &[u8]| check_payload(payload, now_ns, rules, is_own);
     let (payload, judged) = with_usable(Signal::Logs, payload, rules, check_payload)?;
     let (judged, partial) = judged.within_bounds(Signal::Logs, rules)?;
     let is_unchanged = payload.as_ptr() == arrived.as_ptr() && payload.len() == arrived.len();
@@ -44,17 +66,25 @@ pub fn admit_lines(
     Ok(Admitted { batch, partial })
 }
 
-fn check_payload(payload: &[u8], now_ns: u64, rules: &AdmissionRules) -> Result<Judged<LineSummaries>, ScanError> {
+fn check_payload(
+    payload: &[u8],
+    now_ns: u64,
+    rules: &AdmissionRules,
+    is_own: bool,
+) -> Result<Judged<LineSummaries>, ScanError> {
     let window = TimeWindow::around(now_ns, rules);
     let mut judged = Judged::new(LineSummaries::with_capacity(payload.len() / LINE_BYTES_USUAL + 1));
+    let mut is_strange = false;
     scan(payload, Checks::Admission(rules.limits), |scanned| {
         judged.items += 1;
+        is_strange |= scanned.line.implied != Implied::None;
         match fault(scanned, now_ns, window) {
             None => judged.summaries.push(scanned.ordinal, now_ns, &scanned.line, &rules.line_ids),
             Some(reason) => judged.reject(scanned.ordinal, reason),
         }
     })?;
-    Ok(judged)
+    // Rewritten, it is without what OTLP does not know.
+    if is_strange && !is_own { Err(ScanError::NotCanonical) } else { Ok(judged) }
 }
 
 fn fault(scanned: &ScannedLine<'_>, now_ns: u64, window: TimeWindow) -> Option<RejectReason> {

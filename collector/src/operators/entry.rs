@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use weir_proto::otlp::wire::Writer;
+use weir_proto::otlp::{
+    logs::{IMPLIED_FIELD, Implied, LineIds},
+    wire::Writer,
+};
 
 use super::{Fields, Value, json};
 
@@ -15,6 +18,15 @@ pub struct Origin {
     pub start: u64,
     /// Where the next line begins.
     pub end: u64,
+}
+
+/// Attributes that are the fields of the body, and not among the others.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Unwritten<'a> {
+    /// Those that operators look at.
+    pub looked_at: Fields<'a>,
+    /// What the line belongs to by them, where somebody has looked.
+    pub ids: Option<LineIds>,
 }
 
 /// A line on its way.
@@ -32,8 +44,8 @@ pub struct Entry<'a> {
     pub body: Value<'a>,
     /// What is known of it.
     pub attributes: Fields<'a>,
-    /// A JSON object whose fields are attributes, too: nobody has asked for them.
-    pub json: Option<Cow<'a, str>>,
+    /// Set where the body is a JSON object whose fields are attributes, too.
+    pub unwritten: Option<Unwritten<'a>>,
     /// What is known of who wrote it.
     pub resource: Fields<'a>,
     /// The scope's name.
@@ -68,7 +80,9 @@ impl<'a> Entry<'a> {
             severity_text: owned(self.severity_text),
             body: self.body.into_owned(),
             attributes: self.attributes.into_owned(),
-            json: self.json.map(owned),
+            unwritten: self
+                .unwritten
+                .map(|Unwritten { looked_at, ids }| Unwritten { looked_at: looked_at.into_owned(), ids }),
             resource: self.resource.into_owned(),
             scope_name: owned(self.scope_name),
             trace_id: self.trace_id,
@@ -80,20 +94,17 @@ impl<'a> Entry<'a> {
         }
     }
 
-    fn write_attributes(&self, out: &mut Writer) -> bool {
-        let begun_at = out.len();
-        self.attributes.write(out, 6);
-        let Some(text) = &self.json else { return true };
-        if json::write_flat(text, &self.attributes, out, 6) {
-            return true;
+    /// Makes attributes of the body's fields that are none yet.
+    pub fn write_out(&mut self) {
+        if self.unwritten.take().is_none() {
+            return;
         }
-        // Whose fields are not so plain, or none.
-        let Ok(fields) = json::parse_object(text) else { return false };
-        out.truncate(begun_at);
-        let mut attributes = self.attributes.clone();
-        attributes.merge(fields);
-        attributes.write(out, 6);
-        true
+        let fields = match &self.body {
+            Value::Text(Cow::Borrowed(text)) => json::parse_object(text),
+            Value::Text(Cow::Owned(text)) => json::parse_object(text).map(Fields::into_owned),
+            _ => return,
+        };
+        self.attributes.merge(fields.unwrap_or_default());
     }
 
     /// Everything that it is made of.
@@ -101,8 +112,8 @@ impl<'a> Entry<'a> {
         std::iter::once(self.origin).chain(self.parts.iter().copied())
     }
 
-    /// Writes a LogRecord, without the resource, in the order in which scans expect fields; false when what should be JSON was none.
-    pub fn write(&self, out: &mut Writer, field: u32) -> bool {
+    /// Writes a LogRecord, without the resource, in the order in which scans expect fields.
+    pub fn write(&self, out: &mut Writer, field: u32) {
         let record = out.begin(field, 2);
         if self.time_ns > 0 {
             out.fixed64(1, self.time_ns);
@@ -118,18 +129,22 @@ impl<'a> Entry<'a> {
             self.body.write(out);
             out.end(body);
         }
-        let is_json = self.write_attributes(out);
+        self.attributes.write(out, 6);
         if let Some(flags) = self.trace_flags {
             out.fixed32(8, u32::from(flags));
         }
-        if let Some(id) = &self.trace_id {
-            out.bytes(9, id);
+        let ids = self.unwritten.as_ref().and_then(|unwritten| unwritten.ids).unwrap_or_default();
+        if let Some(id) = ids.trace.map(|id| id.0).or(self.trace_id) {
+            out.bytes(9, &id);
         }
-        if let Some(id) = &self.span_id {
-            out.bytes(10, id);
+        if let Some(id) = ids.span.map(|id| id.0).or(self.span_id) {
+            out.bytes(10, &id);
         }
         out.fixed64(11, self.observed_ns);
+        if let Some(unwritten) = &self.unwritten {
+            let implied = if unwritten.ids.is_some() { Implied::WithIds } else { Implied::WithoutIds };
+            out.varint(IMPLIED_FIELD, implied.number().unwrap_or_default());
+        }
         out.end(record);
-        is_json
     }
 }

@@ -29,6 +29,12 @@ pub struct Field {
     pub keys: Vec<String>,
 }
 
+/// An attribute, also one that is not written out.
+fn attribute<'e, 'a>(entry: &'e Entry<'a>, name: &str) -> Option<&'e Value<'a>> {
+    let unwritten = || entry.unwritten.as_ref()?.looked_at.get(name);
+    entry.attributes.get(name).or_else(unwritten)
+}
+
 impl Field {
     /// The body.
     pub const BODY: Self = Self { root: Root::Body, keys: Vec::new() };
@@ -83,7 +89,7 @@ impl Field {
     pub fn get<'e, 'a>(&self, entry: &'e Entry<'a>) -> Option<&'e Value<'a>> {
         let (mut value, keys) = match (self.root, self.keys.split_first()) {
             (Root::Body, _) => (&entry.body, &self.keys[..]),
-            (Root::Attributes, Some((first, keys))) => (entry.attributes.get(first)?, keys),
+            (Root::Attributes, Some((first, keys))) => (attribute(entry, first)?, keys),
             (Root::Resource, Some((first, keys))) => (entry.resource.get(first)?, keys),
             (Root::Attributes | Root::Resource, None) => return None,
         };

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use weir_proto::json::{Event, events};
+use weir_proto::{
+    json::{Event, events},
+    otlp::{ValueView, logs::json_number},
+};
 
 use super::{Fields, Value};
-
-use weir_proto::otlp::wire::Writer;
 
 /// Objects and lists in each other.
 const DEPTH_MAX: usize = 32;
@@ -78,52 +79,6 @@ pub(super) fn parse_object(text: &str) -> Result<Fields<'_>, String> {
     }
 }
 
-/// Writes the fields of a flat object as KeyValues, without a tree between; false when it is none (objects or lists in it, a name that may be
-/// there twice, or in `known`; no JSON): then nothing was written.
-pub(super) fn write_flat(text: &str, known: &Fields<'_>, out: &mut Writer, field: u32) -> bool {
-    let begun_at = out.len();
-    let mut names = Names::default();
-    known.iter().for_each(|(name, _)| names.add(name));
-    let (mut depth, mut is_flat) = (0, true);
-    let mut name = Cow::Borrowed(&b""[..]);
-    let read = events(text.as_bytes(), DEPTH_MAX, |event| match event {
-        Event::Object => {
-            depth += 1;
-            is_flat &= depth == 1;
-        }
-        Event::List => is_flat = false,
-        Event::End => {}
-        Event::Key(key) => {
-            names.add_bytes(&key);
-            name = key;
-        }
-        value if is_flat && depth == 1 => write_pair(&name, &value, out, field),
-        _ => is_flat = false,
-    });
-    let is_written = is_flat && !names.is_repeated && read.is_ok();
-    if !is_written {
-        out.truncate(begun_at);
-    }
-    is_written
-}
-
-#[inline]
-fn write_pair(name: &[u8], value: &Event<'_>, out: &mut Writer, field: u32) {
-    if let Event::Text(text) = value {
-        return out.text_pair(field, name, text);
-    }
-    let pair = out.begin(field, 1);
-    out.bytes(1, name);
-    let any = out.begin(2, 1);
-    match value {
-        Event::Bool(value) => out.varint(2, u64::from(*value)),
-        Event::Number(digits) => number(digits).write(out),
-        _ => {}
-    }
-    out.end(any);
-    out.end(pair);
-}
-
 /// What was UTF-8 is so still: the check is quick, and only looks so where it is not.
 #[inline]
 fn of_bytes(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
@@ -168,13 +123,10 @@ impl Names {
 }
 
 fn number<'a>(digits: &[u8]) -> Value<'a> {
-    let text = std::str::from_utf8(digits).unwrap_or("0");
-    match text.parse::<i64>() {
-        Ok(whole) => Value::Int(whole),
-        Err(_) => match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Value::Float(number),
-            _ => Value::text(text.to_owned()),
-        },
+    match json_number(digits) {
+        ValueView::Int(whole) => Value::Int(whole),
+        ValueView::Double(number) => Value::Float(number),
+        _ => Value::text(String::from_utf8_lossy(digits).into_owned()),
     }
 }
 
@@ -218,33 +170,6 @@ pub(super) fn print(value: &Value<'_>, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn flat_objects_are_written_as_their_trees_are() {
-        let known: Fields<'_> = [("file".into(), Value::text("x"))].into_iter().collect();
-        let long = format!(r#"{{"a":"{}","b":-1,"c":1.5,"d":true,"e":null,"f":"x\ny"}}"#, "y".repeat(500));
-        for (text, is_flat) in [
-            (long.as_str(), true),
-            ("{}", true),
-            (r#"{"a":{"b":1}}"#, false),
-            (r#"{"a":[1]}"#, false),
-            (r#"{"a":1,"a":2}"#, false),
-            (r#"{"file":1}"#, false),
-            (r#"{"a":1"#, false),
-            ("[]", false),
-            ("1", false),
-        ] {
-            let mut out = Writer::with_capacity(100);
-            out.bytes(1, b"before");
-            let before = out.len();
-            assert_eq!(write_flat(text, &known, &mut out, 6), is_flat, "{text}");
-            let mut expected = Writer::with_capacity(100);
-            if is_flat {
-                parse_object(text).expect("an object").write(&mut expected, 6);
-            }
-            assert_eq!(out.written()[before..], *expected.written(), "{text}");
-        }
-    }
 
     #[test]
     fn values_keep_their_types() {

@@ -1,36 +1,44 @@
 //! `json_parser`: the fields of a JSON object.
 
-use super::{Entry, Next, Operator, OperatorConfig, Value, config::OnError, json, parser::Parsing};
+use weir_proto::otlp::logs::IdNames;
+
+use super::{
+    Entry, Next, Operator, OperatorConfig, json, known_shapes::KnownShapes, parser::Parsing, pipeline::names_of,
+};
 
 /// `parse_ints` is the Collector's: without it, whole numbers are doubles there. Here they are whole in any case, as they are written.
 pub(super) const KEYS: &[&str] = &["parse_ints"];
 
 struct JsonParser {
     parsing: Parsing,
-    /// What it finds is written down without a look at it: no tree of values is needed.
-    is_direct: bool,
-    keeps_what_is_none: bool,
+    /// Where all but a few of the fields may stay in the body: no tree of values is needed.
+    shapes: Option<KnownShapes>,
 }
 
 pub(super) fn build(config: &OperatorConfig) -> Result<Box<dyn Operator>, String> {
-    let keeps_what_is_none = matches!(config.on_error, OnError::Send | OnError::SendQuiet);
-    Ok(Box::new(JsonParser { parsing: Parsing::new(config)?, is_direct: false, keeps_what_is_none }))
+    Ok(Box::new(JsonParser { parsing: Parsing::new(config)?, shapes: None }))
 }
 
 impl Operator for JsonParser {
     fn apply<'a>(&mut self, entry: &mut Entry<'a>, _: &mut Vec<Entry<'static>>) -> Result<Next, String> {
-        if self.is_direct
-            && let Value::Text(text) = &entry.body
-            && json::seems_object(text)
+        if let Some(shapes) = &mut self.shapes
+            && entry.unwritten.is_none()
+            && let Some(unwritten) = shapes.unwritten(&entry.body, &entry.attributes)
         {
-            entry.json = Some(text.clone());
-            return Ok(Next::On);
+            entry.unwritten = Some(unwritten);
+            let looked = self.parsing.look(entry);
+            shapes.find_ids(entry);
+            return looked.map(|()| Next::On);
         }
         self.parsing.apply(entry, json::parse_object)?;
         Ok(Next::On)
     }
 
-    fn is_last(&mut self) {
-        self.is_direct = self.parsing.is_plain() && self.keeps_what_is_none;
+    fn imply(&mut self, mut looked_at: Vec<String>, ids: &IdNames) {
+        let own = names_of(self.parsing.looks_at());
+        self.shapes = own.filter(|_| self.parsing.is_plain()).map(|own| {
+            looked_at.extend(own);
+            KnownShapes::new(looked_at, ids.clone())
+        });
     }
 }

@@ -15,6 +15,7 @@ mod flatten;
 mod json;
 mod json_parser;
 mod key_value_parser;
+mod known_shapes;
 mod parser;
 mod pipeline;
 mod recombine;
@@ -28,9 +29,11 @@ mod trace;
 mod uri_parser;
 mod value;
 
+use weir_proto::otlp::logs::IdNames;
+
 pub use self::{
     config::{AnyValue, OperatorConfig},
-    entry::{Entry, Origin},
+    entry::{Entry, Origin, Unwritten},
     expression::Expression,
     field::Field,
     pipeline::Pipeline,
@@ -55,8 +58,14 @@ trait Operator: Send {
     /// Changes an entry. What was held back and goes on now goes before it. After an error the entry is as it was, or says more.
     fn apply<'a>(&mut self, entry: &mut Entry<'a>, released: &mut Vec<Entry<'static>>) -> Result<Next, String>;
 
-    /// Nothing looks at what comes out of it: it may leave work to whoever writes that down.
-    fn is_last(&mut self) {}
+    /// The fields that it reads, if it changes none and reads no more.
+    fn reads(&self) -> Option<Vec<&Field>> {
+        None
+    }
+
+    /// Nothing but these attributes is looked at of what comes out of it: it may leave the rest to whoever writes that down. Ids are looked
+    /// for under these names.
+    fn imply(&mut self, _looked_at: Vec<String>, _ids: &IdNames) {}
 
     /// Lets go of what has waited too long.
     fn overdue(&mut self, _now_ns: u64, _released: &mut Vec<Entry<'static>>) {}

@@ -32,10 +32,17 @@ impl Parsing {
         })
     }
 
-    /// Whether it makes attributes of the body, and looks at none of them.
+    /// Whether it makes attributes of the body and of nothing else.
     pub(super) fn is_plain(&self) -> bool {
-        let looks = self.time.is_some() || self.severity.is_some() || self.trace.is_some() || self.scope_name.is_some();
-        self.from == Field::BODY && self.to == Field::ATTRIBUTES && self.preserve_to.is_none() && !looks
+        self.from == Field::BODY && self.to == Field::ATTRIBUTES && self.preserve_to.is_none()
+    }
+
+    /// The fields that it looks at afterwards.
+    pub(super) fn looks_at(&self) -> Vec<&Field> {
+        let time = self.time.iter().map(TimeParser::from);
+        let severity = self.severity.iter().map(SeverityParser::from);
+        let trace = self.trace.iter().flat_map(TraceParser::from);
+        time.chain(severity).chain(trace).chain(&self.scope_name).collect()
     }
 
     /// Where it reads.

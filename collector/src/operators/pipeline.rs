@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use weir_proto::otlp::logs::IdNames;
+
 use super::{
-    Entry, Expression, Next, OPERATORS, Operator, OperatorConfig, Origin,
+    Entry, Expression, Field, Next, OPERATORS, Operator, OperatorConfig, Origin,
     config::{OPERATORS_MAX, OnError},
+    field::Root,
 };
 
 /// Errors of an operator are told of once in this time.
@@ -68,11 +71,31 @@ impl Pipeline {
                 told_at_ns: None,
             });
         }
-        let end = nodes.len();
-        for node in nodes.iter_mut().filter(|node| node.outputs == [end]) {
-            node.operator.is_last();
+        let mut pipeline = Self { nodes };
+        pipeline.look_for_ids(&IdNames::USUAL);
+        Ok(pipeline)
+    }
+
+    /// Ids of lines are looked for under these names.
+    pub fn look_for_ids(&mut self, names: &IdNames) {
+        for at in 0..self.nodes.len() {
+            if let Some(looked_at) = self.looked_at_behind(at) {
+                self.nodes[at].operator.imply(looked_at, names);
+            }
         }
-        Ok(Self { nodes })
+    }
+
+    /// The attributes that are looked at behind a node; `None` where entries do not go straight out, past nothing but what reads some fields.
+    fn looked_at_behind(&self, at: usize) -> Option<Vec<String>> {
+        let mut looked_at = Vec::new();
+        let mut next = at;
+        loop {
+            let [only] = self.nodes[next].outputs[..] else { return None };
+            next = only;
+            let Some(node) = self.nodes.get(next) else { return Some(looked_at) };
+            let fields = node.operator.reads().filter(|_| node.condition.is_none() && node.routes.is_empty())?;
+            looked_at.extend(names_of(fields)?);
+        }
     }
 
     /// Whether entries may be held back.
@@ -168,6 +191,13 @@ impl Pipeline {
             self.run_from(*last, entry, emit);
         }
     }
+}
+
+/// The attributes among fields that are all of them attributes, the body or the resource's; `None` for what is within an attribute, or all of
+/// them.
+pub(super) fn names_of(fields: Vec<&Field>) -> Option<Vec<String>> {
+    let of_attributes = fields.into_iter().filter(|field| field.root == Root::Attributes);
+    of_attributes.map(|field| if let [name] = &field.keys[..] { Some(name.clone()) } else { None }).collect()
 }
 
 /// The node that `name` is, seen from node `from`: entries go forward, so that none goes round.

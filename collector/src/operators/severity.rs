@@ -194,6 +194,11 @@ impl SeverityParser {
         Ok(Self { from, levels, overwrites_text: config.overwrite_text })
     }
 
+    /// Where it reads.
+    pub(super) fn from(&self) -> &Field {
+        &self.from
+    }
+
     /// Sets an entry's severity: the text is what it was called, the number 0 where nobody knows that.
     pub(super) fn apply(&self, entry: &mut Entry<'_>) -> Result<(), String> {
         let value = self.from.get(entry).ok_or_else(|| format!("there is no {}", self.from))?;
@@ -214,6 +219,10 @@ pub(super) fn build(config: &OperatorConfig) -> Result<Box<dyn Operator>, String
 }
 
 impl Operator for SeverityParser {
+    fn reads(&self) -> Option<Vec<&Field>> {
+        Some(vec![&self.from])
+    }
+
     fn apply<'a>(&mut self, entry: &mut Entry<'a>, _: &mut Vec<Entry<'static>>) -> Result<Next, String> {
         Self::apply(self, entry).map(|()| Next::On)
     }

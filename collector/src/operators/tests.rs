@@ -33,10 +33,9 @@ fn show(entry: &Entry<'_>) -> String {
         text
     };
     let mut shown = json(&entry.body);
-    let mut attributes = entry.attributes.clone();
-    if let Some(fields) = entry.json.as_deref().and_then(|text| super::json::parse_object(text).ok()) {
-        attributes.merge(fields);
-    }
+    let mut whole = entry.clone();
+    whole.write_out();
+    let attributes = whole.attributes;
     for (name, fields) in [("attributes", &attributes), ("resource", &entry.resource)] {
         if !fields.is_empty() {
             shown.push_str(&format!(" {name}={}", json(&Value::Map(fields.clone()))));

@@ -70,6 +70,11 @@ impl TimeParser {
         Ok(Self { from, how })
     }
 
+    /// Where it reads.
+    pub(super) fn from(&self) -> &Field {
+        &self.from
+    }
+
     /// Sets an entry's time.
     pub(super) fn apply(&self, entry: &mut Entry<'_>) -> Result<(), String> {
         let value = self.from.get(entry).ok_or_else(|| format!("there is no {}", self.from))?;
@@ -119,6 +124,10 @@ pub(super) fn build(config: &OperatorConfig) -> Result<Box<dyn Operator>, String
 }
 
 impl Operator for TimeParser {
+    fn reads(&self) -> Option<Vec<&Field>> {
+        Some(vec![&self.from])
+    }
+
     fn apply<'a>(&mut self, entry: &mut Entry<'a>, _: &mut Vec<Entry<'static>>) -> Result<Next, String> {
         Self::apply(self, entry).map(|()| Next::On)
     }

@@ -33,6 +33,11 @@ impl TraceParser {
         })
     }
 
+    /// Where it reads.
+    pub(super) fn from(&self) -> impl Iterator<Item = &Field> {
+        [&self.trace_id, &self.span_id, &self.trace_flags].into_iter().flatten()
+    }
+
     /// Sets an entry's ids; what is not there sets nothing. Ids that were understood leave their fields.
     pub(super) fn apply(&self, entry: &mut Entry<'_>) -> Result<(), String> {
         let hex = |field: &Option<Field>, entry: &Entry<'_>| -> Option<(Field, Vec<u8>)> {
@@ -59,6 +64,10 @@ impl TraceParser {
                 _ => problem = Some(format!("{field} are no trace flags: 2 hex digits")),
             }
         }
+        // Whoever looked for ids before did not know of these.
+        if let Some(unwritten) = &mut entry.unwritten {
+            unwritten.ids = None;
+        }
         problem.map_or(Ok(()), Err)
     }
 }
@@ -83,6 +92,10 @@ pub(super) fn build(config: &OperatorConfig) -> Result<Box<dyn Operator>, String
 }
 
 impl Operator for TraceParser {
+    fn reads(&self) -> Option<Vec<&Field>> {
+        Some(self.from().collect())
+    }
+
     fn apply<'a>(&mut self, entry: &mut Entry<'a>, _: &mut Vec<Entry<'static>>) -> Result<Next, String> {
         Self::apply(self, entry).map(|()| Next::On)
     }

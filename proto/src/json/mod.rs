@@ -5,6 +5,7 @@ mod events;
 mod fields;
 mod number;
 mod reader;
+mod shape;
 mod skip;
 mod string;
 
@@ -13,5 +14,6 @@ pub use events::{Event, events};
 pub use fields::{FieldLimits, FieldValue, NoFields, field, fields, fields_at, may_have_fields};
 pub use number::number_len;
 pub(crate) use reader::{Items, Members, Reader};
+pub use shape::{Shape, ShapeValue, members, unescaped};
 pub use skip::value_len;
 pub use string::plain_len;

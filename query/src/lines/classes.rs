@@ -25,6 +25,11 @@ impl Classes {
         self.of_row[row]
     }
 
+    /// The class of each row.
+    pub(super) fn rows(&self) -> &[u32] {
+        &self.of_row
+    }
+
     /// The first row of each class.
     pub(super) fn firsts(&self) -> &[u32] {
         &self.firsts

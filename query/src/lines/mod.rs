@@ -10,8 +10,8 @@ mod wanted;
 
 use std::{sync::Arc, time::Instant};
 
+use arrow_array::RecordBatch;
 use parking_lot::Mutex;
-
 use weir_proto::{Signal, TenantId};
 use weir_store::{FieldTest, ReadBounds, ResourceTest, Scan, ScanColumn, ScanFilter, ScanPart, ScanRequest, Snapshot};
 
@@ -20,7 +20,7 @@ use self::{resources::Resources, wanted::Wanted};
 use crate::logql::{
     LogqlError,
     ast::{Matcher, Unit},
-    engine::{Bounds, Lines, Parts, Selection},
+    engine::{Bounds, Lines, Parts, Selection, Takes},
     labels::StreamLabels,
     pipeline::{Filter, Needles, Record, TextTest, number_fits, selects},
 };
@@ -185,6 +185,28 @@ impl SnapshotParts<'_> {
     fn part(&self, part: usize) -> &ScanPart {
         &self.scan.parts()[part]
     }
+
+    /// Reads the batches of a part, each with the number of its first line.
+    fn batches(
+        &self,
+        part: usize,
+        bounds: &Bounds<'_>,
+        mut read: impl FnMut((&RecordBatch, u64)) -> Result<(), LogqlError>,
+    ) -> Result<(), LogqlError> {
+        let of_part = ReadBounds { start_min_ns: bounds.time_min_ns, ..ReadBounds::default() };
+        let pieces = self.scan.pieces(self.part(part), &of_part, self.wanted.rows_max());
+        let mut order: Vec<usize> = (0..pieces.len()).collect();
+        if bounds.newest_first {
+            order.reverse();
+        }
+        for number in order {
+            let piece = &pieces[number];
+            if (bounds.is_wanted)(piece.time_ns()) {
+                read((&self.scan.read_piece(piece), (number as u64) << 32))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Parts for SnapshotParts<'_> {
@@ -206,20 +228,11 @@ impl Parts for SnapshotParts<'_> {
         bounds: &Bounds<'_>,
         each: &mut dyn FnMut(&Record<'_>) -> Result<(), LogqlError>,
     ) -> Result<(), LogqlError> {
-        let of_part = ReadBounds { start_min_ns: bounds.time_min_ns, ..ReadBounds::default() };
-        let pieces = self.scan.pieces(self.part(part), &of_part, self.wanted.rows_max());
-        let mut order: Vec<usize> = (0..pieces.len()).collect();
-        if bounds.newest_first {
-            order.reverse();
-        }
-        for number in order {
-            let piece = &pieces[number];
-            if (bounds.is_wanted)(piece.time_ns()) {
-                let batch = self.scan.read_piece(piece);
-                self.wanted.each((&batch, (number as u64) << 32), &self.lines.resources, each)?;
-            }
-        }
-        Ok(())
+        self.batches(part, bounds, |batch| self.wanted.each(batch, &self.lines.resources, each))
+    }
+
+    fn read_alike(&self, part: usize, bounds: &Bounds<'_>, takes: &mut dyn Takes) -> Result<(), LogqlError> {
+        self.batches(part, bounds, |batch| self.wanted.each_alike(batch, &self.lines.resources, takes))
     }
 
     fn is_partial(&self) -> bool {

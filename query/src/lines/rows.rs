@@ -18,6 +18,7 @@ use super::{
 };
 use crate::logql::{
     LogqlError,
+    engine::{Alike, Takes},
     labels::LabelSet,
     pipeline::{Beside, Fields, Record},
 };
@@ -152,34 +153,78 @@ impl Wanted {
         each: &mut dyn FnMut(&Record<'_>) -> Result<(), LogqlError>,
     ) -> Result<(), LogqlError> {
         let wanted = self.columns();
-        let columns = Columns::of(batch, &wanted);
-        let rows = batch.num_rows();
-        let (resources, of_row) = resources_of(&columns, rows, known);
-        let classes = columns.classes(&of_row);
-        let mut row_fields = RowFields { row: 0, fields: &columns.fields };
-        for row in 0..rows {
-            let resource = &resources[of_row.of(row) as usize];
-            let has_fields = columns.has_fields.is_some_and(|told| told.value(row));
-            // Rows with fields are given without their text.
-            let text = columns.body.filter(|_| !has_fields).map_or("", |texts| texts.get(row));
-            // Texts that have to be looked at differ.
-            let class =
-                classes.as_ref().filter(|_| has_fields || self.text == Text::None).map(|classes| classes.of(row));
-            row_fields.row = row;
-            let besides = RowBeside { row, text, has_fields, resource, columns: &columns, wanted: self };
-            // Times beyond the year 2262 are shown as its end: no line is negative.
-            let time_ns = columns.time.value(row).max(0) as u64;
-            each(&Record {
-                time_ns,
-                number: first + row as u64,
-                text,
-                stream: &resource.stream,
-                beside: &besides,
-                fields: has_fields.then_some(&row_fields as &dyn Fields),
-                class,
-            })?;
+        let rows = BatchRows::of(self, batch, &wanted, first, known);
+        (0..batch.num_rows()).try_for_each(|row| rows.give(row, each))
+    }
+
+    /// The same for whoever takes many at once.
+    pub(super) fn each_alike(
+        &self,
+        (batch, first): (&RecordBatch, u64),
+        known: &Mutex<Resources>,
+        takes: &mut dyn Takes,
+    ) -> Result<(), LogqlError> {
+        let wanted = self.columns();
+        let rows = BatchRows::of(self, batch, &wanted, first, known);
+        let has_texts = || rows.columns.has_fields.is_none_or(|told| told.true_count() < batch.num_rows());
+        match &rows.classes {
+            Some(classes) if self.text == Text::None || !has_texts() => {
+                for &row in classes.firsts() {
+                    rows.give(row as usize, &mut |record| takes.meet(record))?;
+                }
+                takes.take_alike(&Alike { classes: classes.rows(), times_ns: rows.columns.time.values() })
+            }
+            _ => (0..batch.num_rows()).try_for_each(|row| rows.give(row, &mut |record| takes.take(record))),
         }
-        Ok(())
+    }
+}
+
+/// The rows of a batch.
+struct BatchRows<'b> {
+    wanted: &'b Wanted,
+    columns: Columns<'b>,
+    first: u64,
+    resources: Vec<Arc<Resource>>,
+    of_row: Classes,
+    classes: Option<Classes>,
+}
+
+impl<'b> BatchRows<'b> {
+    fn of(
+        wanted: &'b Wanted,
+        batch: &'b RecordBatch,
+        names: &'b [ScanColumn],
+        first: u64,
+        known: &Mutex<Resources>,
+    ) -> Self {
+        let columns = Columns::of(batch, names);
+        let (resources, of_row) = resources_of(&columns, batch.num_rows(), known);
+        let classes = columns.classes(&of_row);
+        Self { wanted, columns, first, resources, of_row, classes }
+    }
+
+    /// Gives a row's line.
+    fn give(&self, row: usize, each: &mut dyn FnMut(&Record<'_>) -> Result<(), LogqlError>) -> Result<(), LogqlError> {
+        let Self { wanted, columns, first, resources, of_row, classes } = self;
+        let resource = &resources[of_row.of(row) as usize];
+        let has_fields = columns.has_fields.is_some_and(|told| told.value(row));
+        // Rows with fields are given without their text.
+        let text = columns.body.filter(|_| !has_fields).map_or("", |texts| texts.get(row));
+        // Texts that have to be looked at differ.
+        let class = classes.as_ref().filter(|_| has_fields || wanted.text == Text::None).map(|classes| classes.of(row));
+        let fields = RowFields { row, fields: &columns.fields };
+        let besides = RowBeside { row, text, has_fields, resource, columns, wanted };
+        // Times beyond the year 2262 are shown as its end: no line is negative.
+        let time_ns = columns.time.value(row).max(0) as u64;
+        each(&Record {
+            time_ns,
+            number: first + row as u64,
+            text,
+            stream: &resource.stream,
+            beside: &besides,
+            fields: has_fields.then_some(&fields as &dyn Fields),
+            class,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use weir_proto::{
     Signal, SpanId, TenantId, TraceId,
     otlp::{
-        logs::{IdNames, LineIds, LineView, scan_chosen},
+        logs::{Expander, IdNames, LineIds, LineView, scan_chosen},
         messages::{common::v1::InstrumentationScope, resource::v1::Resource},
     },
 };
@@ -178,11 +178,12 @@ impl LineFile {
         let mut resource: Option<(u32, Arc<Resource>)> = None;
         let mut scope: Option<(u32, Arc<InstrumentationScope>)> = None;
         let mut next = lines.iter();
+        let mut expander = Expander::default();
         scan_chosen(&payload, lines.iter().map(|line| line.ordinal), |scanned| {
             let Some(summary) = next.find(|line| line.ordinal == scanned.ordinal && !found.is_cut) else { return };
             let resource = shared(&mut resource, scanned.resource_ordinal, || scanned.resource.to_message());
             let scope = shared(&mut scope, scanned.scope_ordinal, || scanned.scope.to_message());
-            let mut line = scanned.line.to_message();
+            let mut line = expander.whole(&scanned.line).to_message();
             // As it will be in a segment: with the ids that were found, without those that are none.
             let LineIds { trace, span } = summary.ids();
             line.trace_id = trace.map(|id| id.0.to_vec()).unwrap_or_default();

@@ -11,7 +11,7 @@ use weir_proto::{
     TenantId,
     otlp::{
         ValueView,
-        logs::{ScannedLine, scan_chosen},
+        logs::{Expander, Implied, ScannedLine, scan_chosen},
     },
 };
 
@@ -207,8 +207,17 @@ impl LinesPart {
         ReadCounts::add(&counts.head_payloads, 1);
         let mut next = candidates.iter();
         let mut resources = conditions.resources.map(ResourceCheck::new);
+        let asks_attributes = !conditions.attributes.is_empty() || rows.needs_attributes();
+        let mut expander = Expander::default();
         scan_chosen(&payload, candidates.iter().map(|line| line.ordinal), |scanned| {
             let Some(line) = next.find(|line| line.ordinal == scanned.ordinal) else { return };
+            let whole;
+            let scanned = if asks_attributes && scanned.line.implied != Implied::None {
+                whole = ScannedLine { line: expander.whole(&scanned.line), ..*scanned };
+                &whole
+            } else {
+                scanned
+            };
             let is_of_resource = resources.as_mut().is_none_or(|check| check.passes(scanned));
             if is_of_resource && conditions.hold(scanned) && newest.takes(line.time_ns) {
                 rows.push(line.time_ns, line.ids(), Some(scanned));

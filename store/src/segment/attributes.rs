@@ -81,6 +81,45 @@ pub(super) struct AttributeColumn {
     pub(super) column: Column,
 }
 
+/// The columns of a table, and of what else there is.
+#[derive(Debug)]
+pub(super) struct AttributeColumns<'a> {
+    pub(super) columns: Vec<&'a AttributeColumn>,
+    pub(super) overflow: &'a Column,
+}
+
+/// The value of a body's member, as an attribute.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum MemberValue<'a> {
+    Empty,
+    Int(i64),
+    Double(f64),
+    Text(&'a [u8]),
+    Json(&'a [u8]),
+}
+
+impl MemberValue<'_> {
+    fn kind(&self) -> ValueKind {
+        match self {
+            Self::Empty => ValueKind::Empty,
+            Self::Int(_) => ValueKind::Int,
+            Self::Double(_) => ValueKind::Double,
+            Self::Text(_) => ValueKind::Text,
+            Self::Json(_) => ValueKind::Json,
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Empty => out.extend_from_slice(b"null"),
+            Self::Int(int) => json::write_display(int, out),
+            Self::Double(double) => json::write_double(*double, out),
+            Self::Text(text) => json::write_text(text, out),
+            Self::Json(text) => out.extend_from_slice(text),
+        }
+    }
+}
+
 /// Attributes of rows added in order.
 #[derive(Debug)]
 pub(super) struct AttributeTable {
@@ -149,6 +188,51 @@ impl AttributeTable {
             Some(column) => self.columns[column as usize].column.push_bytes(row, text),
             None => self.push_overflow(row, &AttributeView { key, value: ValueView::Str(text) }),
         }
+    }
+
+    /// Adds an attribute that did not come with the row, by its type; `hint` is where its column is remembered. Texts of JSON are
+    /// written as [`json::write_value`] does.
+    pub(super) fn push_value(&mut self, row: u32, key: &[u8], value: MemberValue<'_>, hint: &mut u32) {
+        let kind = value.kind();
+        let is_known =
+            self.columns.get(*hint as usize).is_some_and(|column| column.kind == kind && *column.key == *key);
+        if !is_known {
+            match self.column_of(kind, key) {
+                Some(column) => *hint = column,
+                None => {
+                    self.text.clear();
+                    json::write_text(key, &mut self.text);
+                    self.text.push(b':');
+                    value.write(&mut self.text);
+                    return self.overflow.push_bytes(row, &self.text);
+                }
+            }
+        }
+        let column = &mut self.columns[*hint as usize].column;
+        match value {
+            MemberValue::Text(text) | MemberValue::Json(text) => column.push_bytes(row, text),
+            MemberValue::Int(int) => column.push_word(row, int as u64),
+            MemberValue::Double(double) => column.push_word(row, double.to_bits()),
+            MemberValue::Empty => column.push_word(row, 0),
+        }
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> AttributeColumns<'_> {
+        AttributeColumns { columns: self.columns.iter().collect(), overflow: &self.overflow }
+    }
+
+    /// All of them, with these in place of those of the same key and type.
+    pub(super) fn all_with<'a>(&'a self, others: &'a [AttributeColumn]) -> AttributeColumns<'a> {
+        let mut all = self.all();
+        for other in others {
+            let is_same = |column: &AttributeColumn| column.kind == other.kind && column.key == other.key;
+            match all.columns.iter_mut().find(|column| is_same(column)) {
+                Some(column) => *column = other,
+                None => all.columns.push(other),
+            }
+        }
+        all
     }
 
     /// Adds an attribute that the last row of this shape did not have. `None` where it is malformed.

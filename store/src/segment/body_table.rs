@@ -4,13 +4,21 @@ use std::{borrow::Cow, hash::BuildHasher, ops::Range};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use weir_proto::json::{FieldLimits, FieldValue, NoFields, fields_at, may_have_fields};
+use weir_proto::{
+    json::{FieldLimits, FieldValue, NoFields, fields_at, may_have_fields, members},
+    otlp::{ValueView, logs::json_number},
+};
 
 use super::{
+    attributes::{AttributeTable, MemberValue},
     body_fields::{BodyFields, NAMES_MAX, choose, spec},
-    field_column::{FieldColumn, FieldText, RowIds},
+    field_column::{FieldColumn, FieldText, RowIds, int_of},
+    json,
     rebuild::Rebuilder,
-    template::{Found, Slot, TEMPLATE_BYTES_MAX, Template, behind_head, head_words, headed, template_of, word_name},
+    template::{
+        Escaping, Found, Slot, TEMPLATE_BYTES_MAX, Template, behind_head, head_words, headed, template_of, word_name,
+    },
+    told::ToldAttributes,
 };
 use crate::columns::{Column, ColumnSpec, Kind, Packing, Values};
 
@@ -38,6 +46,12 @@ pub(super) struct BodyTable {
     cut: bool,
     scratch: Vec<u8>,
     values: Vec<Range<usize>>,
+    /// Slots of the latest body from whose columns its attributes cannot be told.
+    untold: Vec<usize>,
+    /// The template that the latest body matched, without being parsed.
+    matched: Option<u32>,
+    /// Where attributes' columns were found last, by their place in a body.
+    hints: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -100,9 +114,10 @@ impl BodyTable {
         columns + templates
     }
 
-    /// Adds a row's body; behind `head_len` bytes, where these are no part of it, it may be an object.
+    /// Adds a row's body; behind `head_len` bytes, where these are no part of it, it may be an object. With `implies` its fields are
+    /// attributes, too: where it gets a template, [`Self::push_untold`] comes next.
     #[inline]
-    pub(super) fn push(&mut self, row: u32, body: &[u8], head_len: usize, ids: &RowIds<'_>) -> Pushed {
+    pub(super) fn push(&mut self, row: u32, body: &[u8], head_len: usize, ids: &RowIds<'_>, implies: bool) -> Pushed {
         let mut values = std::mem::take(&mut self.values);
         let has_head = head_len > 0;
         let matching = |number: &u32| {
@@ -113,13 +128,21 @@ impl BodyTable {
             Some(at) => {
                 let number = self.recent[at];
                 self.recent[..=at].rotate_right(1);
-                self.push_matching(row, body, ids, number, &values);
+                self.matched = Some(number);
+                if implies {
+                    self.push_matching_told(row, body, ids, number, &values);
+                } else {
+                    self.push_matching(row, body, ids, number, &values);
+                }
                 Pushed::Template(number)
             }
             None if has_head && !may_have_fields(body) => {
                 self.push_headed(row, body.split_at(head_len), ids).map_or(Pushed::Text, Pushed::Template)
             }
-            None => self.push_parsed(row, body, ids),
+            None => {
+                self.matched = None;
+                self.push_parsed(row, body, ids, implies)
+            }
         };
         self.values = values;
         pushed
@@ -131,19 +154,61 @@ impl BodyTable {
         let Self { templates, columns, scratch, .. } = self;
         let template = &templates[number as usize];
         for ((slot, &column), at) in template.parsed.slots.iter().zip(template.columns.iter()).zip(values) {
-            let text = &body[at.clone()];
-            let value = match (slot, text.first()) {
-                (Slot::Text(_) | Slot::Word, _) => FieldText::Text(text),
-                (_, Some(b'[')) => FieldText::Json(text),
-                (_, Some(b't')) => FieldText::Bool(true),
-                (_, Some(b'f')) => FieldText::Bool(false),
-                _ => FieldText::Number(text),
-            };
-            columns[column as usize].push(row, value, ids, scratch);
+            columns[column as usize].push(row, field_text(*slot, &body[at.clone()]), ids, scratch);
         }
     }
 
-    fn push_parsed(&mut self, row: u32, body: &[u8], ids: &RowIds<'_>) -> Pushed {
+    /// The same of one whose own fields are attributes.
+    #[inline]
+    fn push_matching_told(&mut self, row: u32, body: &[u8], ids: &RowIds<'_>, number: u32, values: &[Range<usize>]) {
+        let Self { templates, columns, scratch, untold, .. } = self;
+        let KnownTemplate { parsed, columns: of_slots, .. } = &templates[number as usize];
+        untold.clear();
+        for (slot, at) in values.iter().enumerate() {
+            let value = field_text(parsed.slots[slot], &body[at.clone()]);
+            let column = &mut columns[of_slots[slot] as usize];
+            if !parsed.is_own[slot] {
+                column.push(row, value, ids, scratch);
+            } else if !column.push_told(row, value, ids, scratch) {
+                untold.push(slot);
+            }
+        }
+    }
+
+    /// Adds the attributes of the body that was pushed last, and got a template, which its fields' columns do not tell.
+    pub(super) fn push_untold(&mut self, row: u32, body: &[u8], attributes: &mut AttributeTable) {
+        let Self { templates, untold, values, hints, scratch, matched, .. } = self;
+        let Some(number) = *matched else {
+            return push_untold_members(row, body, attributes, (hints, scratch));
+        };
+        let template = &templates[number as usize].parsed;
+        hints.resize(hints.len().max(template.slots.len() + template.inner.len()), 0);
+        for &slot in untold.iter() {
+            let text = &body[values[slot].clone()];
+            push_text(row, &template.names[slot], text, attributes, (&mut hints[slot], scratch));
+        }
+        for (inner, hint) in template.inner.iter().zip(&mut hints[template.slots.len()..]) {
+            let (at, slots) = inner.place(values);
+            let is_usual = |slot: usize| {
+                matches!(template.slots[slot], Slot::Text(Escaping::Least))
+                    || matches!(body[values[slot].start], b't' | b'f')
+                    || int_of(&body[values[slot].clone()]).is_some()
+            };
+            let text = &body[at];
+            if inner.is_compact && text.first() == Some(&b'{') && slots.into_iter().all(is_usual) {
+                attributes.push_value(row, &inner.key, MemberValue::Json(text), hint);
+            } else {
+                push_text(row, &inner.key, text, attributes, (hint, scratch));
+            }
+        }
+    }
+
+    /// What becomes of attributes that only the bodies' fields tell, of which `listed` says which have columns.
+    pub(super) fn told(&self, listed: &BodyFields, ids: &RowIds<'_>, written: &AttributeTable) -> ToldAttributes {
+        ToldAttributes::of(&self.columns, listed, ids, written)
+    }
+
+    fn push_parsed(&mut self, row: u32, body: &[u8], ids: &RowIds<'_>, implies: bool) -> Pushed {
         // Fields of a text that turns out to be broken must not be seen: they are taken once all was read.
         let mut found: Vec<Found<'_>> = Vec::with_capacity(self.latest.len());
         let (mut index, mut are_all_known) = (0, true);
@@ -174,12 +239,20 @@ impl BodyTable {
                 }
             }
         }
-        self.push_found(row, &found, ids, template.is_some());
+        self.push_found(row, &found, ids, (template, implies));
         template.map_or(Pushed::Text, Pushed::Template)
     }
 
-    fn push_found(&mut self, row: u32, found: &[Found<'_>], ids: &RowIds<'_>, is_templated: bool) {
-        for Found { column, value, .. } in found {
+    fn push_found(
+        &mut self,
+        row: u32,
+        found: &[Found<'_>],
+        ids: &RowIds<'_>,
+        (template, implies): (Option<u32>, bool),
+    ) {
+        let is_own = template.filter(|_| implies).map(|number| &self.templates[number as usize].parsed.is_own);
+        let with_value = found.iter().filter(|found| found.value != FieldValue::Null);
+        for (slot, Found { column, value, .. }) in with_value.enumerate() {
             let value = match value {
                 FieldValue::Text(text) => FieldText::Text(text),
                 FieldValue::Number(text) => FieldText::Number(text),
@@ -188,8 +261,11 @@ impl BodyTable {
                 FieldValue::Null => continue,
             };
             let column = &mut self.columns[*column as usize];
-            column.push(row, value, ids, &mut self.scratch);
-            column.is_templated |= is_templated;
+            match is_own {
+                Some(is_own) if is_own[slot] => drop(column.push_told(row, value, ids, &mut self.scratch)),
+                _ => column.push(row, value, ids, &mut self.scratch),
+            }
+            column.is_templated |= template.is_some();
         }
     }
 
@@ -228,7 +304,7 @@ impl BodyTable {
             column.push(row, FieldText::Text(&head[word]), ids, &mut self.scratch);
             column.is_templated = true;
         }
-        self.push_found(row, &found, ids, true);
+        self.push_found(row, &found, ids, (Some(template), false));
         Some(template)
     }
 
@@ -371,6 +447,67 @@ impl BodyTable {
     }
 }
 
+/// The value in a slot.
+#[inline]
+fn field_text(slot: Slot, text: &[u8]) -> FieldText<'_> {
+    match (slot, text.first()) {
+        (Slot::Text(_) | Slot::Word, _) => FieldText::Text(text),
+        (_, Some(b'[')) => FieldText::Json(text),
+        (_, Some(b't')) => FieldText::Bool(true),
+        (_, Some(b'f')) => FieldText::Bool(false),
+        _ => FieldText::Number(text),
+    }
+}
+
+/// Adds the attributes of a body that its fields' columns do not tell, member by member.
+#[cold]
+fn push_untold_members(
+    row: u32,
+    body: &[u8],
+    attributes: &mut AttributeTable,
+    (hints, scratch): (&mut Vec<u32>, &mut Vec<u8>),
+) {
+    let mut number = 0;
+    let read = members(body, |key, at| {
+        let text = &body[at];
+        let is_told = match text[0] {
+            b'"' | b't' | b'f' => true,
+            b'-' | b'0'..=b'9' => int_of(text).is_some(),
+            _ => false,
+        };
+        number += 1;
+        hints.resize(hints.len().max(number), 0);
+        if !is_told {
+            push_text(row, &key, text, attributes, (&mut hints[number - 1], scratch));
+        }
+    });
+    debug_assert!(read.is_ok(), "it has a template");
+}
+
+/// Adds an attribute that stands in a body as a number, null, an object or a list.
+fn push_text(
+    row: u32,
+    key: &[u8],
+    text: &[u8],
+    attributes: &mut AttributeTable,
+    (hint, scratch): (&mut u32, &mut Vec<u8>),
+) {
+    let value = match text[0] {
+        b'n' => MemberValue::Empty,
+        b'{' | b'[' => {
+            scratch.clear();
+            json::write_json(text, scratch);
+            MemberValue::Json(scratch)
+        }
+        _ => match json_number(text) {
+            ValueView::Int(int) => MemberValue::Int(int),
+            ValueView::Double(double) => MemberValue::Double(double),
+            _ => MemberValue::Text(text),
+        },
+    };
+    attributes.push_value(row, key, value, hint);
+}
+
 /// How all texts of a column are stored.
 fn packing_of(kind: Kind, column: &Column) -> Packing {
     match &column.values {
@@ -395,7 +532,7 @@ mod tests {
     fn table(bodies: &[&str]) -> BodyTable {
         let mut table = BodyTable::new();
         for (row, body) in (0..).zip(bodies) {
-            table.push(row, body.as_bytes(), 0, &none());
+            table.push(row, body.as_bytes(), 0, &none(), false);
         }
         table
     }
@@ -451,7 +588,7 @@ mod tests {
             let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
             let (mut table, mut templates) = (BodyTable::new(), Column::sparse_bytes());
             for (row, body) in (0..).zip(&bodies) {
-                match table.push(row, body.as_bytes(), 0, &none()) {
+                match table.push(row, body.as_bytes(), 0, &none(), false) {
                     Pushed::Template(number) => table.push_template(row, number, &mut templates),
                     kept => assert_eq!((kept, has_id), (Pushed::Text, false)),
                 }
@@ -472,7 +609,7 @@ mod tests {
         let rows =
             [("text", false), ("{}", false), ("{\"a\":1}", false), ("{\"a\":1", true), ("{x}", true), ("", false)];
         for (row, (body, is_broken)) in (0..).zip(rows) {
-            assert_eq!(table.push(row, body.as_bytes(), 0, &none()) == Pushed::Broken, is_broken, "{body}");
+            assert_eq!(table.push(row, body.as_bytes(), 0, &none(), false) == Pushed::Broken, is_broken, "{body}");
         }
     }
 
@@ -485,7 +622,7 @@ mod tests {
         for row in [0, 2, 3] {
             traces.push_bytes(row, &id.0);
             let ids = RowIds { trace: Some(id), span: None, traces: &traces, spans: &spans };
-            assert_ne!(table.push(row, body.as_bytes(), 0, &ids), Pushed::Text);
+            assert_ne!(table.push(row, body.as_bytes(), 0, &ids, false), Pushed::Text);
         }
         let ids = RowIds { trace: None, span: None, traces: &traces, spans: &spans };
         let nothing = Column::sparse_bytes();

@@ -7,6 +7,7 @@ use weir_proto::{SpanId, TraceId};
 use super::{
     body_fields::{BodyField, IdColumn},
     json,
+    told::Told,
 };
 use crate::columns::{Column, Kind, Packing, Values};
 
@@ -49,6 +50,8 @@ pub(super) struct FieldColumn {
     marked: u32,
     /// An empty column of the segment before.
     spare: Option<Column>,
+    /// Which of its values are attributes of their lines, too.
+    pub(super) told: Told,
 }
 
 impl FieldColumn {
@@ -62,11 +65,13 @@ impl FieldColumn {
             is_templated: false,
             marked: 0,
             spare: None,
+            told: Told::default(),
         }
     }
 
     pub(super) fn clear(&mut self) {
         (self.rows, self.is_templated, self.is_id, self.marked) = (0, false, None, 0);
+        self.told.clear();
         if let Some(mut column) = self.column.take() {
             column.clear();
             self.spare = Some(column);
@@ -75,12 +80,26 @@ impl FieldColumn {
 
     pub(super) fn memory_bytes(&self) -> u64 {
         let bytes = |column: &Option<Column>| column.as_ref().map_or(0, Column::memory_bytes);
-        bytes(&self.column) + bytes(&self.spare) + 128
+        bytes(&self.column) + bytes(&self.spare) + self.told.memory_bytes() + 128
     }
 
     /// Whether this row is asked about for the first time.
     pub(super) fn mark(&mut self, row: u32) -> bool {
         std::mem::replace(&mut self.marked, row + 1) != row + 1
+    }
+
+    /// Adds a row's value that is an attribute, too; answers whether the attribute can be told from it.
+    #[inline]
+    pub(super) fn push_told(
+        &mut self,
+        row: u32,
+        value: FieldText<'_>,
+        ids: &RowIds<'_>,
+        scratch: &mut Vec<u8>,
+    ) -> bool {
+        let position = self.rows as u32;
+        self.push(row, value, ids, scratch);
+        is_told(&value) && self.told.add(position, !matches!(value, FieldText::Text(_)))
     }
 
     /// Adds a row's value.
@@ -175,6 +194,14 @@ impl FieldColumn {
         self.is_id.map_or_else(Column::sparse_bytes, |id| ids_as_texts(id, ids, self.rows as usize))
     }
 
+    /// All of its values.
+    pub(super) fn values(&self, ids: &RowIds<'_>) -> Cow<'_, Column> {
+        match &self.column {
+            Some(column) if self.is_id.is_none() => Cow::Borrowed(column),
+            _ => Cow::Owned(self.id_texts(ids)),
+        }
+    }
+
     /// The column, unless another one holds the same.
     pub(super) fn finish(&self, ids: &RowIds<'_>) -> Option<Cow<'_, Column>> {
         match (self.is_id, &self.column) {
@@ -182,6 +209,16 @@ impl FieldColumn {
             (Some(id), _) => Some(Cow::Owned(ids_as_texts(id, ids, self.rows as usize))),
             (None, column) => column.as_ref().map(Cow::Borrowed),
         }
+    }
+}
+
+/// Whether an attribute is what the field says: a text, a boolean, or a whole number that is written as such.
+#[inline]
+pub(super) fn is_told(value: &FieldText<'_>) -> bool {
+    match value {
+        FieldText::Text(_) | FieldText::Bool(_) => true,
+        FieldText::Number(text) => int_of(text).is_some(),
+        FieldText::Json(_) => false,
     }
 }
 

@@ -8,8 +8,10 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use weir_proto::otlp::{
+    logs::write_members,
     messages::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList, any_value::Value},
     traces::{AttributeView, ValueView, array_values, key_values},
+    wire::Writer,
 };
 
 /// Deepest nesting read back; admission refuses deeper AnyValues long before.
@@ -56,6 +58,14 @@ pub(super) fn write_value(value: &ValueView<'_>, out: &mut Vec<u8>) {
                 out.push(b'}');
             }
         }
+    }
+}
+
+/// Appends a value that is JSON text already, as the value that it stands for would be written.
+pub(super) fn write_json(text: &[u8], out: &mut Vec<u8>) {
+    let mut member = Writer::with_capacity(2 * text.len());
+    if write_members(&[b"{\"\":", text, b"}"].concat(), &mut member, 1).is_some() {
+        key_values(member.written()).for_each(|member| write_value(&member.value, out));
     }
 }
 

@@ -4,7 +4,7 @@ use weir_proto::{
     SpanId,
     otlp::{
         Checks, ScanError, ValueView,
-        logs::{IdNames, LineIds, LineView, ScannedLine, scan},
+        logs::{Expander, IdNames, Implied, LineIds, LineView, ScannedLine, scan},
     },
 };
 
@@ -21,7 +21,7 @@ use crate::reject::Rejection;
 
 /// Builds one segment: takes journalled payloads in journal order, keeps their lines as columns.
 #[derive(Debug)]
-pub struct LineBuilder(Gathering);
+pub struct LineBuilder(Gathering, Expander);
 
 impl Default for LineBuilder {
     fn default() -> Self {
@@ -42,7 +42,7 @@ impl Builder for LineBuilder {
 impl LineBuilder {
     /// An empty one.
     pub fn new() -> Self {
-        Self(Gathering::new(&lines::TABLE))
+        Self(Gathering::new(&lines::TABLE), Expander::default())
     }
 
     /// Adds the lines of a journalled payload, except the rejected ones (sorted by ordinal); `received_at_ns` is its frame's. Ids are
@@ -98,9 +98,10 @@ impl LineBuilder {
         defects |= self.push_ids(row, line, ids);
         self.0.fixed[lines::SEVERITY_NUMBER].push_word(row, i64::from(line.severity_number) as u64);
         push_some_bytes(&mut self.0.fixed[lines::SEVERITY_TEXT], row, line.severity_text);
-        let message = message_at(line);
+        let message = if line.implied == Implied::None { message_at(line) } else { None };
         let head_len = message.map_or(0, |(_, place)| place);
-        defects |= self.push_body(row, &line.body, ids, head_len);
+        let pushed = self.push_body(row, &line.body, ids, head_len, line.implied != Implied::None);
+        defects |= if pushed == Pushed::Broken { DEFECT_BODY } else { 0 };
         push_some_bytes(&mut self.0.fixed[lines::EVENT_NAME], row, line.event_name);
         push_some_word(&mut self.0.fixed[lines::FLAGS], row, u64::from(line.flags));
         push_some_word(&mut self.0.fixed[lines::DEFECTS], row, defects);
@@ -108,6 +109,7 @@ impl LineBuilder {
         // Lines of one service and severity mostly have the same keys.
         let shape = service.wrapping_mul(31).wrapping_add(line.severity_number as u32);
         match message {
+            _ if line.implied != Implied::None => self.push_implied(row, shape, line, pushed),
             None => self.0.attributes.push(row, shape, line.attributes.encoded()),
             Some((index, place)) => {
                 self.0.fixed[lines::MESSAGE_AT].push_word(row, place as u64);
@@ -116,6 +118,18 @@ impl LineBuilder {
             }
         }
         self.0.end_row(time_ns);
+    }
+
+    /// Adds the attributes of a line whose body's fields are among them.
+    fn push_implied(&mut self, row: u32, shape: u32, line: &LineView<'_>, pushed: Pushed) {
+        let Self(Gathering { attributes, bodies, .. }, expander) = self;
+        match (pushed, &line.body) {
+            (Pushed::Template(_), ValueView::Str(body)) => {
+                attributes.push(row, shape, line.attributes.encoded());
+                bodies.push_untold(row, body, attributes);
+            }
+            _ => attributes.push(row, shape, expander.whole(line).attributes.encoded()),
+        }
     }
 
     /// Adds the ids that were found; answers the defects of the line's own that are none.
@@ -147,11 +161,11 @@ impl LineBuilder {
     }
 
     /// A text is kept as it is, anything else as JSON text; of both the fields, if it is an object, and where it comes back from them a template
-    /// instead, as it is of one that ends with an object behind `head_len` bytes. Answers the defect of one that only begins so.
-    fn push_body(&mut self, row: u32, body: &ValueView<'_>, ids: LineIds, head_len: usize) -> u64 {
+    /// instead, as it is of one that ends with an object behind `head_len` bytes. With `implies` its fields are attributes, too.
+    fn push_body(&mut self, row: u32, body: &ValueView<'_>, ids: LineIds, head_len: usize, implies: bool) -> Pushed {
         let Gathering { fixed, text, bodies, .. } = &mut self.0;
         let body: &[u8] = match body {
-            ValueView::Empty => return 0,
+            ValueView::Empty => return Pushed::Text,
             ValueView::Str(body) => body,
             structured => {
                 text.clear();
@@ -161,12 +175,13 @@ impl LineBuilder {
             }
         };
         let (traces, spans) = (&fixed[lines::TRACE_ID], &fixed[lines::SPAN_ID]);
-        let pushed = bodies.push(row, body, head_len, &RowIds { trace: ids.trace, span: ids.span, traces, spans });
+        let ids = RowIds { trace: ids.trace, span: ids.span, traces, spans };
+        let pushed = bodies.push(row, body, head_len, &ids, implies);
         match pushed {
             Pushed::Template(number) => bodies.push_template(row, number, &mut fixed[lines::BODY_TEMPLATE]),
             Pushed::Text | Pushed::Broken => fixed[lines::BODY].push_bytes(row, body),
         }
-        if pushed == Pushed::Broken { DEFECT_BODY } else { 0 }
+        pushed
     }
 }
 

@@ -43,6 +43,7 @@ pub(crate) mod series;
 mod shapes;
 mod tags;
 mod template;
+mod told;
 mod trace_index;
 mod trace_rows;
 mod traces;

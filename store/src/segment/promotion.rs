@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    attributes::{AttributeTable, ValueKind},
+    attributes::{AttributeColumns, ValueKind},
     json,
     manifest::{RESIDUAL_KEYS_MAX, ResidualKey, ResidualKeys},
     schema::{PROMOTED_MAX, is_promoted},
@@ -46,7 +46,7 @@ pub(super) fn choose(counts: &BTreeMap<TypedKey, u64>, rows: u64) -> Vec<TypedKe
 
 impl Promotion {
     /// Decides for a table. `weights` are the rows that each of its rows stands for (one, when there are none given).
-    pub(super) fn of(table: &AttributeTable, rows: u64, weights: Option<&[u64]>) -> Self {
+    pub(super) fn of(table: &AttributeColumns<'_>, rows: u64, weights: Option<&[u64]>) -> Self {
         let weight = |row: u32| weights.map_or(1, |weights| weights[row as usize]);
         let mut counts = BTreeMap::new();
         let mut number_of = BTreeMap::new();
@@ -85,7 +85,7 @@ struct Residual {
 
 impl Residual {
     /// Moves all but the first value of each row here; returns the column without them, if there were any.
-    fn take_repeats(&mut self, table: &AttributeTable, number: usize) -> Option<Column> {
+    fn take_repeats(&mut self, table: &AttributeColumns<'_>, number: usize) -> Option<Column> {
         let column = &table.columns[number].column;
         let rows = column.rows.as_ref().expect("attributes are on some rows");
         if rows.windows(2).all(|pair| pair[0] != pair[1]) {
@@ -107,7 +107,7 @@ impl Residual {
         Some(firsts)
     }
 
-    fn keys(&self, table: &AttributeTable, weight: &impl Fn(u32) -> u64) -> ResidualKeys {
+    fn keys(&self, table: &AttributeColumns<'_>, weight: &impl Fn(u32) -> u64) -> ResidualKeys {
         let mut counts = vec![0u64; table.columns.len()];
         for &(row, number, _) in &self.entries {
             counts[number as usize] += weight(row);
@@ -121,7 +121,7 @@ impl Residual {
         residual_keys(keys.collect(), table.overflow.len() > 0)
     }
 
-    fn write(mut self, table: &AttributeTable) -> Column {
+    fn write(mut self, table: &AttributeColumns<'_>) -> Column {
         const OVERFLOW: u32 = u32::MAX;
         let overflow = &table.overflow;
         self.entries.extend((0..overflow.len()).map(|at| (overflow.row(at), OVERFLOW, at as u32)));

@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use weir_proto::json::{FieldLimits, FieldValue, fields_at, number_len, plain_len, value_len};
+use weir_proto::json::{FieldLimits, FieldValue, fields_at, members, number_len, plain_len, value_len};
 
 /// Stands for what is between the quotes of a string, escaped no more than it must be.
 const TEXT: u8 = 1;
@@ -216,6 +216,30 @@ pub(super) struct Template {
     pub(super) names: Vec<Box<[u8]>>,
     /// Whether the object stands behind a head.
     pub(super) has_head: bool,
+    /// The members of the object itself that are no slots; none of one behind a head.
+    pub(super) inner: Vec<Inner>,
+    /// For each slot, whether it is a member of the object itself.
+    pub(super) is_own: Vec<bool>,
+}
+
+/// A member of a template's object that is no value by itself: an object, with or without slots in it, or null.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Inner {
+    pub(super) key: Box<[u8]>,
+    /// Where it begins and ends: behind so many slots, and so many bytes behind the last of these.
+    from: (usize, usize),
+    to: (usize, usize),
+    /// Whether it stands there as attributes that are JSON are written, where its values do.
+    pub(super) is_compact: bool,
+}
+
+impl Inner {
+    /// Where it stands in a line with these values, and which of them are in it.
+    #[inline]
+    pub(super) fn place(&self, values: &[Range<usize>]) -> (Range<usize>, Range<usize>) {
+        let at = |(slots, offset): (usize, usize)| offset + if slots == 0 { 0 } else { values[slots - 1].end };
+        (at(self.from)..at(self.to), self.from.0..self.to.0)
+    }
 }
 
 impl Template {
@@ -227,6 +251,8 @@ impl Template {
             slots: Vec::new(),
             names: Vec::new(),
             has_head: false,
+            inner: Vec::new(),
+            is_own: Vec::new(),
         };
         let text = match memchr::memchr(END_OF_HEAD, text) {
             Some(end) => {
@@ -267,7 +293,33 @@ impl Template {
                 template.names.push(if has_head { behind_head(name).into() } else { name.into() });
             }
         });
+        if !has_head && read.is_ok() {
+            template.add_members(&json, &places);
+        }
         (read.is_ok() && template.names.len() == template.slots.len()).then_some(template)
+    }
+
+    /// Finds the members of the object itself in a text that has something at `places` where the slots are.
+    fn add_members(&mut self, json: &[u8], places: &[usize]) {
+        self.is_own = vec![false; places.len()];
+        let behind = |at: usize| {
+            let slots = places.partition_point(|&place| place < at);
+            (slots, at - if slots == 0 { 0 } else { places[slots - 1] + 1 })
+        };
+        let read = members(json, |key, at| {
+            let (first, is_quoted) = (at.start, json[at.start] == b'"');
+            let alone = if is_quoted { first + 1 } else { first };
+            if let Ok(slot) = places.binary_search(&alone)
+                && at.len() == if is_quoted { 3 } else { 1 }
+            {
+                self.is_own[slot] = true;
+                return;
+            }
+            // More than blanks would have to be looked at in keys; most have none of these.
+            let is_compact = !json[at.clone()].iter().any(|byte| b" \t\r\n\\$".contains(byte));
+            self.inner.push(Inner { key: key.into(), from: behind(at.start), to: behind(at.end), is_compact });
+        });
+        debug_assert!(read.is_ok(), "it was read before");
     }
 
     fn add_slot(&mut self, slot: Slot) {

@@ -7,6 +7,7 @@ use weir_proto::Signal;
 
 use super::{
     Segment, SegmentError, SegmentId,
+    attributes::AttributeColumns,
     body_fields::BodyFields,
     body_table::FinishedBodies,
     contexts::{Contexts, Spread},
@@ -18,6 +19,7 @@ use super::{
     promotion::Promotion,
     rows_file::{ROW_GROUP_ROWS, RowsFile},
     schema::{ITEM_PREFIX, Origin, RESOURCE_PREFIX, lines},
+    told::ToldAttributes,
 };
 use crate::columns::{ChunkView, Column, ColumnSpec, Nature, Packing, Values, ValuesView};
 use crate::disk::Disk;
@@ -71,13 +73,20 @@ fn write_files(
 ) -> Result<(), SegmentError> {
     let gathered = builder.gathering();
     let rows = u64::from(gathered.rows);
-    let own = Promotion::of(&gathered.attributes, rows, None);
+    let finished = (id.signal == Signal::Logs).then(|| finish_bodies(gathered));
+    let told = finished.as_ref().map_or_else(ToldAttributes::default, |finished| {
+        gathered.bodies.told(&finished.fields, &row_ids(gathered), &gathered.attributes)
+    });
+    let attributes = gathered.attributes.all_with(&told.columns);
+    let own = Promotion::of(&attributes, rows, None);
     let resource_rows = gathered.resources.contexts.row_counts(gathered.rows);
-    let resources = Promotion::of(&gathered.resources.attributes, rows, Some(&resource_rows));
+    let resources = Promotion::of(&gathered.resources.attributes.all(), rows, Some(&resource_rows));
     let (own_keys, resource_keys) = (own.keys.clone(), resources.keys.clone());
-    let (mut specs, mut sources) = columns(gathered, own, resources);
-    let bodies = (id.signal == Signal::Logs).then(|| finished_bodies(gathered, &mut specs, &mut sources));
-    let attributes_as_fields = leave_out_shared(gathered, &mut specs, &mut sources, bodies.as_ref());
+    let (mut specs, mut sources) = columns(gathered, &attributes, own, resources);
+    let bodies = finished.map(|finished| add_bodies(finished, &mut specs, &mut sources));
+    let mut attributes_as_fields = leave_out_shared(gathered, &mut specs, &mut sources, bodies.as_ref());
+    attributes_as_fields.extend(told.as_fields.iter().cloned());
+    attributes_as_fields.sort_unstable();
     let mut file = RowsFile::create(directory, gathered.table, specs, level)?;
     file.show_ids_in_bodies(bodies.as_ref());
     let mut scratch = Scratch::default();
@@ -155,16 +164,20 @@ fn row_ids(gathered: &Gathering) -> RowIds<'_> {
     RowIds { trace: None, span: None, traces: &fixed[lines::TRACE_ID], spans: &fixed[lines::SPAN_ID] }
 }
 
+/// What the bodies' fields become.
+fn finish_bodies(gathered: &Gathering) -> FinishedBodies<'_> {
+    let fixed = &gathered.fixed;
+    let texts = (&fixed[lines::BODY], &fixed[lines::BODY_TEMPLATE]);
+    gathered.bodies.finish(u64::from(gathered.rows), &row_ids(gathered), texts)
+}
+
 /// Adds the columns of the bodies' fields, and says what the manifest tells of them.
-fn finished_bodies<'a>(
-    gathered: &'a Gathering,
+fn add_bodies<'a>(
+    finished: FinishedBodies<'a>,
     specs: &mut Vec<ColumnSpec>,
     sources: &mut Vec<ValuesFrom<'a>>,
 ) -> BodyFields {
-    let fixed = &gathered.fixed;
-    let ids = row_ids(gathered);
-    let texts = (&fixed[lines::BODY], &fixed[lines::BODY_TEMPLATE]);
-    let FinishedBodies { fields, columns, rewritten } = gathered.bodies.finish(u64::from(gathered.rows), &ids, texts);
+    let FinishedBodies { fields, columns, rewritten } = finished;
     for (spec, column) in columns {
         specs.push(spec);
         sources.push(match column {
@@ -180,7 +193,12 @@ fn finished_bodies<'a>(
 }
 
 /// The columns of the file, and where each comes from.
-fn columns(gathered: &Gathering, own: Promotion, of_resources: Promotion) -> (Vec<ColumnSpec>, Vec<ValuesFrom<'_>>) {
+fn columns<'a>(
+    gathered: &'a Gathering,
+    attributes: &AttributeColumns<'a>,
+    own: Promotion,
+    of_resources: Promotion,
+) -> (Vec<ColumnSpec>, Vec<ValuesFrom<'a>>) {
     let Gathering { table, fixed, resources, scopes, .. } = gathered;
     let spread = |contexts, column| ValuesFrom::Spread(Spread::new(contexts, column), contexts, Cow::Borrowed(column));
     let of_resource = |column| spread(&resources.contexts, column);
@@ -210,7 +228,7 @@ fn columns(gathered: &Gathering, own: Promotion, of_resources: Promotion) -> (Ve
     let mut specs = table.column_specs();
     let mut sources: Vec<ValuesFrom<'_>> = table.origins.iter().enumerate().map(source).collect();
     for (number, firsts) in own.promoted {
-        let column = &gathered.attributes.columns[number];
+        let column = attributes.columns[number];
         specs.push(attribute_spec(ITEM_PREFIX, &column.key, column.kind));
         sources.push(firsts.map_or(ValuesFrom::Borrowed(&column.column), ValuesFrom::Owned));
     }

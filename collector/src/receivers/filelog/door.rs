@@ -11,7 +11,7 @@ use weir_store::{AppendError, journal::SourceCursors};
 use super::deliver::{Deliver, Package, Stopped};
 use crate::{
     Append, Arrival,
-    admission::{AdmissionRules, admit_lines},
+    admission::{AdmissionRules, admit_own_lines},
     receivers::intake::metrics::ITEMS_ACCEPTED,
 };
 
@@ -96,7 +96,7 @@ impl Deliver for Door {
 
 impl Offer {
     fn admitted(&self, payload: &Bytes, cursors: &SourceCursors) -> Option<Arrival> {
-        match admit_lines(self.tenant.clone(), payload.clone(), self.clock.now_ns(), &self.rules) {
+        match admit_own_lines(self.tenant.clone(), payload.clone(), self.clock.now_ns(), &self.rules) {
             Ok(mut admitted) => {
                 admitted.batch.cursors = cursors.clone();
                 Some(Arrival::Lines(admitted.batch))

@@ -72,8 +72,10 @@ pub fn start(config: &FilelogConfig, around: Surroundings) -> Result<(), String>
     let known: Vec<(Vec<u8>, Vec<u8>)> =
         cursors.iter().map(|(source, cursor)| (source.to_vec(), cursor.to_vec())).collect();
     let accept = (rules.accept_past, rules.accept_future);
+    let line_ids = rules.line_ids.clone();
     let door = Door::new(tenant, append, rules, clock.clone(), stop.clone());
     let mut tailer = Tailer::new(&receiver, Arc::new(config.clone()), &known, accept, clock, door)?;
+    tailer.look_for_ids(&line_ids);
     let runtime = tokio::runtime::Handle::current();
     let poll_interval = config.poll_interval;
     tracker.spawn_blocking(move || {

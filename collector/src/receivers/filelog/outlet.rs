@@ -40,6 +40,7 @@ impl Outlet {
                 || entry.time_ns > now_ns.saturating_add(self.accept_future_ns));
         if is_outside {
             let side = if entry.time_ns < now_ns { "past" } else { "future" };
+            entry.write_out();
             entry.attributes.set(TIME, Value::Int(i64::try_from(entry.time_ns).unwrap_or(i64::MAX)));
             entry.attributes.set(TIME_OUTSIDE, Value::text(side));
             entry.time_ns = 0;

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use weir_proto::time::Clock;
+use weir_proto::{otlp::logs::IdNames, time::Clock};
 
 use super::{
     config::FilelogConfig,
@@ -132,6 +132,11 @@ impl<D: Deliver> Tailer<D> {
             clock,
             deliver,
         })
+    }
+
+    /// Ids of lines are looked for under these names.
+    pub(super) fn look_for_ids(&mut self, names: &IdNames) {
+        self.pipeline.look_for_ids(names);
     }
 
     /// Looks at all files once, and reads what is new, as far as the journal takes it.
@@ -467,10 +472,6 @@ impl<D: Deliver> Tailer<D> {
         self.pipeline.take_errors(|operator, errors| {
             OPERATOR_ERRORS.with_label_values(&[receiver, operator]).inc_by(errors);
         });
-        let broken = std::mem::take(&mut self.outlet.batch.broken);
-        if broken > 0 {
-            OPERATOR_ERRORS.with_label_values(&[receiver, "json_parser"]).inc_by(broken);
-        }
         FLAGGED.with_label_values(&[receiver, "time"]).inc_by(std::mem::take(&mut self.outlet.outside));
         FILES.with_label_values(&[receiver, "known"]).set(self.roster.files.len() as i64);
         FILES.with_label_values(&[receiver, "open"]).set(self.roster.open_files() as i64);

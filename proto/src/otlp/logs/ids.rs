@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 
 use super::{
-    Attributes, LineView, ValueView,
+    Attributes, Expander, Implied, LineView, ValueView,
     names::{Form, NAMES, read},
 };
 use crate::{
@@ -79,6 +79,15 @@ impl LineView<'_> {
     /// What the line belongs to: its own ids go before those of its attributes, these before those of its body.
     pub fn ids(&self, names: &IdNames) -> LineIds {
         let own = LineIds { trace: self.trace(), span: self.span() };
+        match self.implied {
+            Implied::None => {}
+            Implied::WithIds => return own.of_a_trace(),
+            Implied::WithoutIds => {
+                let mut expander = Expander::default();
+                let whole = expander.whole(self);
+                return LineView { implied: Implied::None, ..whole }.ids(names);
+            }
+        }
         if own.trace.is_some() && own.span.is_some() {
             return own;
         }
@@ -88,12 +97,59 @@ impl LineView<'_> {
         if ids.trace.is_none() || ids.span.is_none() {
             ids = ids.or(ids_of_body(&self.body, ids.trace, names));
         }
-        // A span without its trace says nothing.
-        if ids.trace.is_none() { LineIds::default() } else { ids }
+        ids.of_a_trace()
+    }
+}
+
+/// Where the fields of lines that are written alike may tell what a line belongs to.
+#[derive(Debug, Clone, Default)]
+pub struct IdPlaces {
+    /// Number of the field, rank of its name, how it writes ids.
+    own: Vec<(usize, usize, Form)>,
+    /// The same of fields within others.
+    inner: Vec<(usize, usize, Form)>,
+}
+
+impl IdPlaces {
+    /// From the fields' names in order, and whether each is one of the object itself.
+    pub fn new<'n>(names: &IdNames, fields: impl Iterator<Item = (&'n [u8], bool)>) -> Self {
+        let mut places = Self::default();
+        for (number, (name, is_own)) in fields.enumerate() {
+            if let Some((rank, form)) = names.form(name) {
+                if is_own {
+                    places.own.push((number, rank, form));
+                }
+                // As a field of the body it counts again.
+                places.inner.push((number, rank, form));
+            }
+        }
+        places
+    }
+
+    /// What a line with these ids of its own belongs to, as [`LineView::ids`] finds it where the fields are its attributes, too.
+    pub fn ids<'t>(&self, own: LineIds, text_of: impl Fn(usize) -> &'t [u8]) -> LineIds {
+        let mut ids = own;
+        for (places, is_body) in [(&self.own, false), (&self.inner, true)] {
+            if ids.trace.is_some() && ids.span.is_some() {
+                break;
+            }
+            let mut found = Found::default();
+            for &(number, rank, form) in places {
+                found.offer_read(rank, read(form, text_of(number)));
+            }
+            let found = found.ids();
+            ids = ids.or(if is_body { found.unless_of_another(ids.trace) } else { found });
+        }
+        ids.of_a_trace()
     }
 }
 
 impl LineIds {
+    /// None of them without a trace: a span alone says nothing.
+    fn of_a_trace(self) -> Self {
+        if self.trace.is_none() { Self::default() } else { self }
+    }
+
     /// None of them where the trace is another one than this, or another one's half.
     fn unless_of_another(self, trace: Option<TraceId>) -> Self {
         let is_another = |one: TraceId, other: TraceId| one.0[8..] != other.0[8..];
@@ -149,7 +205,11 @@ impl Found {
     #[inline]
     fn offer(&mut self, name: &[u8], text: &[u8], names: &IdNames) {
         let Some((rank, form)) = names.form(name) else { return };
-        let (trace, span) = read(form, text);
+        self.offer_read(rank, read(form, text));
+    }
+
+    #[inline]
+    fn offer_read(&mut self, rank: usize, (trace, span): (Option<TraceId>, Option<SpanId>)) {
         if let Some(trace) = trace
             && self.trace.is_none_or(|(best, _)| rank < best)
         {

@@ -1,6 +1,6 @@
 //! Reads a LogRecord message.
 
-use super::{Attributes, LineView, ScanError};
+use super::{Attributes, Implied, LineView, ScanError, implied};
 use crate::otlp::{
     admission::Check,
     attributes::any_value,
@@ -19,6 +19,8 @@ const TRACE_ID: u32 = bytes_key(9);
 const SPAN_ID: u32 = bytes_key(10);
 const OBSERVED_TIME: u32 = fixed64_key(11);
 const EVENT_NAME: u32 = bytes_key(12);
+/// Weir's own: no sender's, and of no version of OTLP.
+const IMPLIED: u32 = varint_key(implied::FIELD);
 
 /// The numbers of a LogRecord's fields; 4 was once a name and is passed over like an unknown one.
 const FIELDS: [std::ops::RangeInclusive<u32>; 2] = [1..=3, 5..=12];
@@ -82,6 +84,7 @@ pub(super) fn read_line<'a, C: Check>(
                 view.event_name = cursor.bytes()?;
                 check.string(view.event_name);
             }
+            IMPLIED => view.implied = Implied::of_number(cursor.varint()?),
             unknown => {
                 let [low, high] = FIELDS;
                 cursor.skip_unknown(unknown, if unknown >> 3 < 4 { low } else { high })?;

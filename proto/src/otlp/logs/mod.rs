@@ -1,6 +1,7 @@
 //! One pass over an ExportLogsServiceRequest: validates it and yields a view of each log record, which we call a line.
 
 mod ids;
+mod implied;
 mod level;
 mod line;
 mod message;
@@ -9,7 +10,8 @@ mod severity;
 mod views;
 mod written;
 
-pub use ids::{IdNames, LineIds};
+pub use ids::{IdNames, IdPlaces, LineIds};
+pub use implied::{Expander, FIELD as IMPLIED_FIELD, Implied, json_number, write_members};
 pub use level::{
     LEVEL_FIELDS, UNKNOWN_LEVEL, detected_level, level_of_digits, level_of_severity, level_of_text, level_of_word,
     level_rank,

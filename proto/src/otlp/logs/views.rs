@@ -1,6 +1,6 @@
 //! What a scan hands out for each line: the line, its scope and its resource.
 
-use super::{Attributes, ItemFault, ResourceView, ScanError, ScopeView, ValueView, line::read_line};
+use super::{Attributes, Implied, ItemFault, ResourceView, ScanError, ScopeView, ValueView, line::read_line};
 use crate::{
     SpanId, TraceId,
     otlp::{
@@ -67,8 +67,10 @@ pub struct LineView<'a> {
     pub severity_text: &'a [u8],
     /// What it says; [`ValueView::Empty`] without a body.
     pub body: ValueView<'a>,
-    /// The attributes.
+    /// The attributes that are written out.
     pub attributes: Attributes<'a>,
+    /// Whether there are more: [`super::Expander`] writes them out.
+    pub implied: Implied,
     /// Dropped by the SDK.
     pub dropped_attributes_count: u32,
     /// W3C trace flags.
@@ -92,6 +94,7 @@ impl Default for LineView<'_> {
             severity_text: &[],
             body: ValueView::Empty,
             attributes: Attributes::default(),
+            implied: Implied::None,
             dropped_attributes_count: 0,
             flags: 0,
             trace_id: &[],

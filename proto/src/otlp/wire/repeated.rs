@@ -17,6 +17,11 @@ impl<'a> Repeated<'a> {
         Self { bytes: message, key: bytes_key(field), count: u32::MAX }
     }
 
+    /// So many occurrences of `field`, one after the other and nothing else.
+    pub(crate) fn exactly(bytes: &'a [u8], field: u32, count: u32) -> Self {
+        Self { bytes, key: bytes_key(field), count }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.count as usize
     }

@@ -71,6 +71,26 @@ impl Bounds<'_> {
     }
 }
 
+/// Takes lines one by one, or many that differ in little at once.
+pub(crate) trait Takes {
+    /// Takes a line.
+    fn take(&mut self, record: &Record<'_>) -> Result<(), LogqlError>;
+
+    /// Gets to know the first line of a class of those that come next; classes come in the order of their numbers. It is not taken yet.
+    fn meet(&mut self, record: &Record<'_>) -> Result<(), LogqlError>;
+
+    /// Takes lines of the classes that were met.
+    fn take_alike(&mut self, alike: &Alike<'_>) -> Result<(), LogqlError>;
+}
+
+/// Lines that differ from the first of their class in nothing that is looked at but their time.
+pub(crate) struct Alike<'b> {
+    /// The class of each.
+    pub(crate) classes: &'b [u32],
+    /// The time of each, Unix ns.
+    pub(crate) times_ns: &'b [i64],
+}
+
 /// Lines in parts, which threads may read at the same time.
 pub(crate) trait Parts: Sync {
     /// How many parts.
@@ -91,6 +111,11 @@ pub(crate) trait Parts: Sync {
         bounds: &Bounds<'_>,
         each: &mut dyn FnMut(&Record<'_>) -> Result<(), LogqlError>,
     ) -> Result<(), LogqlError>;
+
+    /// The same for whoever takes many at once.
+    fn read_alike(&self, part: usize, bounds: &Bounds<'_>, takes: &mut dyn Takes) -> Result<(), LogqlError> {
+        self.read(part, bounds, &mut |record| takes.take(record))
+    }
 
     /// Whether something could not be read so far.
     fn is_partial(&self) -> bool;

@@ -6,6 +6,7 @@ use super::{
     Limits,
     accumulator::Accumulator,
     groups::{Groups, Key, key_of},
+    lines::Alike,
     pieces::{Piece, Pieces},
     windows::{Windows, too_many_samples, too_many_series},
 };
@@ -16,6 +17,9 @@ use crate::logql::{
     pipeline::{Filter, Pipeline, Record, Working},
     units,
 };
+
+/// Lines by piece and class are counted in so many places, or as many as there are lines.
+const COUNTS_MIN: usize = 4096;
 
 /// What one thread found.
 #[derive(Default)]
@@ -41,6 +45,8 @@ pub(super) struct Reader<'q> {
     /// The piece of the latest line.
     piece: Option<Piece>,
     classes: Known,
+    /// Lines by piece and class, while they are counted.
+    counts: Vec<u32>,
 }
 
 /// What became of the first line of each class of a batch: the others do as it did.
@@ -108,6 +114,7 @@ impl<'q> Reader<'q> {
             latest: Vec::new(),
             piece: None,
             classes: Known::default(),
+            counts: Vec::new(),
         })
     }
 
@@ -133,6 +140,79 @@ impl<'q> Reader<'q> {
             Became::Nothing => Ok(false),
             Became::Sample { series, value } => self.add(series, record.time_ns, value).map(|()| true),
         }
+    }
+
+    /// Finds out what becomes of the lines of a class.
+    pub(super) fn meet(&mut self, record: &Record<'_>) -> Result<(), LogqlError> {
+        if let Some(class) = record.class {
+            let became = self.became(record)?;
+            *self.classes.of(record.number, class) = Some(became);
+        }
+        Ok(())
+    }
+
+    /// Takes lines between two times (the second one behind the last) whose classes were met; how many of them count.
+    pub(super) fn take_alike(&mut self, alike: &Alike<'_>, (start_ns, end_ns): (u64, u64)) -> Result<u64, LogqlError> {
+        let became = std::mem::take(&mut self.classes.became);
+        let taken = match self.count_alike(alike, (start_ns, end_ns), &became) {
+            Some(counted) => counted,
+            None => {
+                let mut passed = 0;
+                let mut result = Ok(());
+                for (&class, &time_ns) in alike.classes.iter().zip(alike.times_ns) {
+                    let time_ns = time_ns.max(0) as u64;
+                    let is_within = (start_ns..end_ns).contains(&time_ns);
+                    if let Some(Became::Sample { series, value }) = became[class as usize].filter(|_| is_within) {
+                        result = result.and_then(|()| self.add(series, time_ns, value));
+                        passed += 1;
+                    }
+                }
+                result.map(|()| passed)
+            }
+        };
+        self.classes.became = became;
+        taken
+    }
+
+    /// The same where lines are counted, by piece and class at first; `None` where that is not worth it.
+    fn count_alike(
+        &mut self,
+        Alike { classes, times_ns }: &Alike<'_>,
+        (start_ns, end_ns): (u64, u64),
+        became: &[Option<Became>],
+    ) -> Option<Result<u64, LogqlError>> {
+        if !matches!(self.op, RangeOp::Count | RangeOp::Rate) || self.unwrap.is_some() {
+            return None;
+        }
+        let first_ns = times_ns.iter().copied().min().filter(|&first| first >= 0 && first as u64 >= start_ns)?;
+        let last_ns = times_ns.iter().copied().max().filter(|&last| (last as u64) < end_ns)?;
+        let first = self.pieces.piece(first_ns).number;
+        let pieces = usize::try_from(self.pieces.piece(last_ns).number - first).ok()?.checked_add(1)?;
+        let cells = pieces.checked_mul(became.len()).filter(|&cells| cells <= times_ns.len().max(COUNTS_MIN))?;
+        let mut counts = std::mem::take(&mut self.counts);
+        counts.clear();
+        counts.resize(cells, 0);
+        let mut piece = self.pieces.piece(first_ns);
+        let mut row = 0;
+        for (&class, &time_ns) in classes.iter().zip(*times_ns) {
+            if !piece.holds(time_ns) {
+                piece = self.pieces.piece(time_ns);
+                row = (piece.number - first) as usize * became.len();
+            }
+            counts[row + class as usize] += 1;
+        }
+        let mut passed = 0;
+        for (number, counts) in (first..).zip(counts.chunks_exact(became.len())) {
+            for (count, became) in counts.iter().zip(became) {
+                if let (1.., Some(Became::Sample { series, value })) = (*count, became) {
+                    let value = f64::from(*count) * value;
+                    self.add_to_piece(*series, number, (0, value));
+                    passed += u64::from(*count);
+                }
+            }
+        }
+        self.counts = counts;
+        Some(Ok(passed))
     }
 
     fn became(&mut self, record: &Record<'_>) -> Result<Became, LogqlError> {
@@ -184,14 +264,18 @@ impl<'q> Reader<'q> {
             Some(piece) if piece.holds(at_ns) => piece,
             _ => *self.piece.insert(self.pieces.piece(at_ns)),
         };
+        self.add_to_piece(series, piece.number, (time_ns, value));
+        Ok(())
+    }
+
+    fn add_to_piece(&mut self, series: usize, piece: i64, (time_ns, value): (u64, f64)) {
         match &mut self.latest[series] {
-            Some((number, latest)) if *number == piece.number => latest.add(time_ns, value),
+            Some((number, latest)) if *number == piece => latest.add(time_ns, value),
             latest => {
-                let before = latest.replace((piece.number, Accumulator::of(self.op, time_ns, value)));
+                let before = latest.replace((piece, Accumulator::of(self.op, time_ns, value)));
                 settle(&mut self.found.pieces[series], before);
             }
         }
-        Ok(())
     }
 
     /// All that was found.

@@ -11,7 +11,7 @@ use super::{
     Limits,
     accumulator::Accumulator,
     groups::Key,
-    lines::{Bounds, Lines, Parts, Progress, Selection, Tally},
+    lines::{Alike, Bounds, Lines, Parts, Progress, Selection, Takes, Tally},
     pieces::Pieces,
     reader::{Found, Reader},
     series::{Labels, Series},
@@ -19,7 +19,7 @@ use super::{
 use crate::logql::{
     LogqlError,
     ast::{Grouping, LogRange, RangeOp, Stage},
-    pipeline::{beside, conditions, is_needle, labels_named, names as filter_names, needles},
+    pipeline::{Record, beside, conditions, is_needle, labels_named, names as filter_names, needles},
 };
 
 /// Lines between looks at the clock.
@@ -158,21 +158,47 @@ fn read(
         }
         limits.check_time()?;
         reader.begin_part();
-        let mut tally = Tally::default();
-        let result = parts.read(part, &Bounds::from(selection.start_ns), &mut |record| {
-            tally.lines += 1;
-            tally.bytes += record.text.len() as u64;
-            if tally.lines % LINES_PER_LOOK == 0 {
-                limits.check_time()?;
-            }
-            if record.time_ns < selection.start_ns || record.time_ns >= selection.end_ns {
-                return Ok(());
-            }
-            tally.passed += u64::from(reader.take(record)?);
-            Ok(())
-        });
+        let mut taking = Taking { reader: &mut reader, selection, limits, tally: Tally::default() };
+        let result = parts.read_alike(part, &Bounds::from(selection.start_ns), &mut taking);
+        let tally = taking.tally;
         progress.add(tally);
         result?;
+    }
+}
+
+/// Counts what a reader takes.
+struct Taking<'t, 'q> {
+    reader: &'t mut Reader<'q>,
+    selection: &'t Selection<'t>,
+    limits: &'t Limits,
+    tally: Tally,
+}
+
+impl Takes for Taking<'_, '_> {
+    fn take(&mut self, record: &Record<'_>) -> Result<(), LogqlError> {
+        let Self { reader, selection, limits, tally } = self;
+        tally.lines += 1;
+        tally.bytes += record.text.len() as u64;
+        if tally.lines % LINES_PER_LOOK == 0 {
+            limits.check_time()?;
+        }
+        if record.time_ns < selection.start_ns || record.time_ns >= selection.end_ns {
+            return Ok(());
+        }
+        tally.passed += u64::from(reader.take(record)?);
+        Ok(())
+    }
+
+    fn meet(&mut self, record: &Record<'_>) -> Result<(), LogqlError> {
+        self.reader.meet(record)
+    }
+
+    fn take_alike(&mut self, alike: &Alike<'_>) -> Result<(), LogqlError> {
+        let Self { reader, selection, limits, tally } = self;
+        limits.check_time()?;
+        tally.lines += alike.times_ns.len() as u64;
+        tally.passed += reader.take_alike(alike, (selection.start_ns, selection.end_ns))?;
+        Ok(())
     }
 }
 

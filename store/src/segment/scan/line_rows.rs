@@ -66,6 +66,15 @@ impl<'r> LineScanRows<'r> {
             .any(|column| !matches!(column, ScanColumn::Time | ScanColumn::TraceId | ScanColumn::SpanId))
     }
 
+    /// Whether a column is made of the lines' own attributes.
+    pub(crate) fn needs_attributes(&self) -> bool {
+        self.request.columns.iter().any(|column| match column {
+            ScanColumn::Attribute { place, .. } | ScanColumn::Attributes(place) => *place != Place::Resource,
+            ScanColumn::AttributesNamed(_) => true,
+            _ => false,
+        })
+    }
+
     /// Adds a line at this place in time, of this trace and span; `scanned` is there when a column needs the payload.
     pub(crate) fn push(&mut self, time_ns: u64, ids: LineIds, scanned: Option<&ScannedLine<'_>>) {
         let row = self.rows;

@@ -6,6 +6,7 @@ mod body_ends;
 pub(crate) mod colliding;
 mod damage;
 mod figures;
+mod implied;
 mod labels_of_fields;
 mod large;
 mod listing;

@@ -10,12 +10,14 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use prost::Message;
 use weir_proto::{
-    otlp::messages::{
-        collector::logs::v1::ExportLogsServiceRequest,
-        common::v1::{AnyValue, KeyValue, any_value::Value},
-        logs::v1::LogRecord,
+    otlp::{
+        Checks,
+        logs::{Expander, scan},
+        messages::{
+            common::v1::{AnyValue, KeyValue, any_value::Value},
+            logs::v1::LogRecord,
+        },
     },
     time::Clock,
 };
@@ -68,15 +70,14 @@ impl Journal {
         if let Some(left) = &mut kept.left {
             *left = left.checked_sub(1).ok_or(Stopped)?;
         }
-        let request = ExportLogsServiceRequest::decode(&package.payload[..]).expect("a request");
         let mut lines = 0;
-        for resource_logs in request.resource_logs {
-            let resource = resource_logs.resource.unwrap_or_default().attributes;
-            for record in resource_logs.scope_logs.into_iter().flat_map(|scope| scope.log_records) {
-                kept.records.push((record, resource.clone()));
-                lines += 1;
-            }
-        }
+        let mut expander = Expander::default();
+        scan(&package.payload, Checks::Journalled, |scanned| {
+            let record = expander.whole(&scanned.line).to_message();
+            kept.records.push((record, scanned.resource.to_message().attributes));
+            lines += 1;
+        })
+        .expect("a request");
         assert_eq!(lines, package.lines);
         for (source, cursor) in package.cursors {
             match cursor.is_empty() {
