@@ -30,6 +30,7 @@ impl Roster {
             let since_ns = *file.gone_since_ns.get_or_insert(now_ns);
             if is_new || self.looks == 1 {
                 left.push(Left::of(file));
+                file.has_left();
             }
             let stamp = file.content.as_ref().map(Content::stamp);
             match stamp {
@@ -74,7 +75,9 @@ impl Roster {
         let inode = (file.stamp.device, file.stamp.inode);
         for place in self.scanner.places(&file.path) {
             let folder = place.parent().unwrap_or(Path::new("/")).to_owned();
-            for entry in self.scanner.list(&folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
+            for entry in
+                self.scanner.list(&folder, self.clock_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link)
+            {
                 let path = folder.join(&entry.name);
                 let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
                 let stamp = Stamp::of(&metadata);
@@ -97,7 +100,7 @@ impl Roster {
     }
 
     /// A file is where no pattern leads to.
-    fn found_gone(&mut self, id: u64, found: Stranger, now_ns: u64) {
+    pub(super) fn found_gone(&mut self, id: u64, found: Stranger, now_ns: u64) {
         if let Some(file) = self.files.get_mut(&id) {
             file.path = found.path;
             file.labels = Labels::of(&file.path, &self.config);

@@ -57,6 +57,23 @@ impl Roster {
         }
     }
 
+    /// Whether a file that no pattern leads to is known. One that is gone may have been deleted, and its inode be another's.
+    fn is_known_there(&mut self, path: &Path, stamp: Stamp, now_ns: u64) -> bool {
+        let Some(id) = self.by_inode.get(&(stamp.device, stamp.inode)).copied() else { return false };
+        let Some(file) = self.files.get(&id) else { return false };
+        let is_unchanged = (file.stamp.bytes, file.stamp.modified_ns) == (stamp.bytes, stamp.modified_ns);
+        if file.gone_since_ns.is_none() || file.content.is_some() || is_unchanged {
+            return true;
+        }
+        let found = Stranger { path: path.to_owned(), stamp, stream: None, is_candidate: false, blank: None };
+        let is_same = self.is_same(id, &found);
+        match is_same {
+            true => self.found_gone(id, found, now_ns),
+            false => self.lose(id),
+        }
+        is_same
+    }
+
     fn add_rotated_of(
         &mut self,
         original: &Path,
@@ -66,16 +83,16 @@ impl Roster {
         strangers: &mut Vec<Stranger>,
     ) {
         let folder = original.parent().unwrap_or(Path::new("/"));
-        for entry in self.scanner.list(folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
+        for entry in self.scanner.list(folder, self.clock_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link)
+        {
             let path = folder.join(&entry.name);
             if !is_rotated_name(&path, original) || self.scanner.is_excluded(&path) {
                 continue;
             }
             let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
             let stamp = Stamp::of(&metadata);
-            let is_known = self.by_inode.contains_key(&(stamp.device, stamp.inode));
             // What is older was there before.
-            if !metadata.is_file() || is_known || stamp.modified_ns < modified_ns {
+            if !metadata.is_file() || stamp.modified_ns < modified_ns || self.is_known_there(&path, stamp, now_ns) {
                 continue;
             }
             let stream = Some(stream.to_owned());
