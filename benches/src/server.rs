@@ -190,9 +190,13 @@ impl Server {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Waits until it exits by itself.
+    /// Waits until it exits by itself; one that does not is killed, and gone when the error is returned.
     pub async fn exited(mut self, limit: Duration) -> anyhow::Result<ExitStatus> {
-        Ok(timeout(limit, self.child.wait()).await.context("it still runs")??)
+        let ended = timeout(limit, self.child.wait()).await;
+        if ended.is_err() {
+            self.child.kill().await?;
+        }
+        Ok(ended.context("it still runs")??)
     }
 
     /// SIGTERM; returns how it exited.

@@ -27,9 +27,6 @@ const JOB_KEYS: &[(&str, Standing)] = &[
     ("native_histogram_bucket_limit", NATIVE),
     ("native_histogram_min_bucket_factor", NATIVE),
     ("convert_classic_histograms_to_nhcb", Missing("classic histograms stay what they are")),
-    ("extra_scrape_metrics", Missing("up and the four scrape_ series are")),
-    ("metric_name_validation_scheme", Needless("names are UTF-8")),
-    ("metric_name_escaping_scheme", Needless("names are UTF-8")),
     ("scrape_failure_log_file", Needless("/prometheus/api/v1/targets says what failed")),
 ];
 
@@ -51,15 +48,12 @@ const FILE_KEYS: &[(&str, Standing)] = &[
     ("config.global.scrape_classic_histograms", NATIVE),
     ("config.global.always_scrape_classic_histograms", NATIVE),
     ("config.global.convert_classic_histograms_to_nhcb", Missing("classic histograms stay what they are")),
-    ("config.global.extra_scrape_metrics", Missing("up and the four scrape_ series are")),
-    ("config.global.metric_name_validation_scheme", Needless("names are UTF-8")),
-    ("config.global.metric_name_escaping_scheme", Needless("names are UTF-8")),
     ("target_allocator", Missing("static_configs and file_sd_configs are")),
     ("api_server", Needless("Prometheus' API is on the query endpoint, under /prometheus")),
     ("trim_metric_suffixes", Missing("names are kept as they are exposed")),
     ("use_start_time_metric", Needless("_created lines say when counting began")),
     ("start_time_metric_regex", Needless("_created lines say when counting began")),
-    ("report_extra_scrape_metrics", Missing("up and the four scrape_ series are")),
+    ("report_extra_scrape_metrics", Missing("config.global.extra_scrape_metrics is Prometheus' word for it")),
     ("skip_offsetting", Missing("targets are spread over the interval")),
     ("ignore_metadata", Missing("what is said of families is kept")),
 ];

@@ -108,10 +108,22 @@ it("keys and clicks", async () => {
   const { page } = seen;
   await page.locator(".span-row").first().waitFor();
   await watch(page);
+  let presses = 0;
+  /** The next comes when this one is painted: a moment in which the machine stood still would count for all that were pressed in it. */
+  const painted = async () => {
+    presses += 1;
+    await page.waitForFunction((so) => (window as unknown as { painted: number[] }).painted.length >= so, presses);
+  };
   for (const key of ["j", "j", "k", "n", "n", "p", "+", "-", "ArrowLeft", "ArrowRight"]) {
-    for (let times = 0; times < 4; times += 1) await page.keyboard.press(key);
+    for (let times = 0; times < 4; times += 1) {
+      await page.keyboard.press(key);
+      await painted();
+    }
   }
-  for (let row = 0; row < 20; row += 1) await page.locator(".span-row").nth(row).click();
+  for (let row = 0; row < 20; row += 1) {
+    await page.locator(".span-row").nth(row).click();
+    await painted();
+  }
   const times = await page.evaluate(() => (window as unknown as { painted: number[] }).painted);
   const sorted = times.toSorted((one, other) => one - other);
   const p95 = sorted[Math.floor(sorted.length * 0.95)]!;

@@ -1,6 +1,7 @@
 //! What whole servers cost: scraped targets and questions beside peers, requests that are sent, questions to sealed days.
 
 use std::{
+    io::Write,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -260,7 +261,9 @@ pub async fn sent(weir: &Path, folder: &Path, targets: u64, rounds: u64) -> anyh
             percentiles(acks)
         );
         if form == Sent::Written(Form::First) {
+            println!("  the disk alone: 20 kB written and synced in {}", disk_alone(&folder).await?);
             paced(&server, targets).await?;
+            println!("  and after that: in {}", disk_alone(&folder).await?);
         }
     }
     Ok(())
@@ -308,6 +311,27 @@ async fn paced(server: &crate::server::Server, targets: u64) -> anyhow::Result<(
     println!("  at 20,000 samples a second: acknowledged after {}", percentiles(load.await?));
     println!("  seen by a query, its own time included, after {}", percentiles(seen));
     Ok(())
+}
+
+/// What the disk takes for what a request of 2,000 samples brings, when nobody else asks it: so often as requests come.
+async fn disk_alone(folder: &Path) -> anyhow::Result<String> {
+    const WRITES: usize = 60;
+    let mut file = std::fs::File::create(folder.join("disk-alone"))?;
+    let mut ticks = tokio::time::interval(Duration::from_millis(100));
+    let mut times = Vec::with_capacity(WRITES);
+    for _ in 0..WRITES {
+        ticks.tick().await;
+        let written = tokio::task::spawn_blocking(move || {
+            let begin = Instant::now();
+            file.write_all(&[7; 20_000])?;
+            file.sync_data()?;
+            std::io::Result::Ok((file, begin.elapsed()))
+        });
+        let (back, taken) = written.await??;
+        file = back;
+        times.push(taken);
+    }
+    Ok(percentiles(times))
 }
 
 fn percentiles(mut times: Vec<Duration>) -> String {

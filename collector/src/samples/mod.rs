@@ -1,11 +1,12 @@
 //! What everything that brings samples has in common: where series come from and samples go, and which times are taken.
 
+mod shown;
 mod window;
 
 use std::sync::Arc;
 
-pub(crate) use self::window::period_in_words;
 pub use self::window::{AcceptTimes, AcceptWindow};
+pub(crate) use self::{shown::in_braces, window::period_in_words};
 use futures_util::future::BoxFuture;
 use weir_proto::{
     TenantId,

@@ -291,8 +291,11 @@ impl<'a> Exposition<'a> {
     fn exemplar(&mut self) -> Result<ExemplarLine, Problem> {
         let mut parts = Parts::default();
         self.labels(&mut parts, false)?;
-        let pairs: Vec<_> =
-            parts.labels.iter().map(|(name, value)| (escape::label(name), escape::label(value))).collect();
+        let mut pairs: Vec<_> =
+            parts.labels.iter().rev().map(|(name, value)| (escape::label(name), escape::label(value))).collect();
+        // The last of a name counts, as in Prometheus.
+        pairs.sort_by(|one, other| one.0.cmp(&other.0));
+        pairs.dedup_by(|one, other| one.0 == other.0);
         let labels = Labels::new(pairs.iter().map(|(name, value)| (&**name, &**value)))
             .map_err(|error| Problem::new(format!("exemplar: {error}")))?;
         let value = number(self.token("value after exemplar labels")?);

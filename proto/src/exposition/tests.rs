@@ -49,6 +49,12 @@ fn open(body: &str) -> String {
 }
 
 #[test]
+fn of_an_exemplars_labels_the_last_of_a_name_counts() {
+    let line = "a_total 1 # {x=\"1\",y=\"2\",x=\"3\"} 1\n# EOF\n";
+    assert_eq!(open(line), "__name__=a_total 1 # {x=\"3\", y=\"2\"} 1 None\n");
+}
+
+#[test]
 fn the_older_format() {
     let body = "# HELP a \\\\ and \\n \\\"\n#\n# \n#HELP x\n# HELPx\n#\tTYPE a histogram\n\n  a_bucket{le=\"1\"} 5 12\na_bucket {\
                 le = \"1e6\" , x=\"\\\"\\\\\\n\\y{}\",}\t+Inf\na_sum NaN \n{\"b.c\",\"l.m\"=\"v\"} 3\n{x=\"1\", \"b\"} 3\na_count 1";

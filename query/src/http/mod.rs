@@ -9,6 +9,7 @@ mod api;
 mod body;
 mod call;
 mod config;
+mod elsewhere;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod form;

@@ -22,7 +22,7 @@ use super::{
     answer::{Answer, ErrorStyle, Failure},
     api, body,
     call::Call,
-    form,
+    elsewhere, form,
     gate::{Gate, run_short},
     health, host, index, jaeger, jaeger_v3,
     laid_traces::LaidTraces,
@@ -364,10 +364,14 @@ pub(super) fn router(app: &App) -> Router {
         metrics::count("none", failure.outcome(), Instant::now());
         failure.into_response(ErrorStyle::of(path))
     };
-    let not_found = |request: Request| async move {
-        let failure = Failure::NotFound("nothing is served at this path; /api lists what is".into());
+    let about = Arc::clone(&app.about);
+    let not_found = move |request: Request| {
+        let path = request.uri().path();
+        let advice = elsewhere::advice(path, &about.receivers);
+        let advice = advice.unwrap_or_else(|| "nothing is served at this path; /api lists what is".into());
+        let failure = Failure::NotFound(advice);
         metrics::count("none", failure.outcome(), Instant::now());
-        failure.into_response(ErrorStyle::of(request.uri().path()))
+        std::future::ready(failure.into_response(ErrorStyle::of(path)))
     };
     let (limits, mounts) = (Arc::clone(&app.config), Arc::clone(&app.mounts));
     router

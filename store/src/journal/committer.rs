@@ -11,7 +11,8 @@ use weir_proto::time::Clock;
 
 use super::{
     Committed, JournalAppendError, Prefaces, Shared, file,
-    group::Link,
+    frame::FrameHeader,
+    group::{Counted, Link},
     mark::MarkFile,
     metrics,
     queue::{Waiting, Work},
@@ -41,7 +42,17 @@ pub(super) struct Position {
     pub(super) next_number: u32,
     /// Everything accepted so far.
     pub(super) tallies: Tallies,
+    /// Of those the ones that the newest group changed.
+    pub(super) changed: Tallies,
     pub(super) mark: MarkFile,
+}
+
+impl Position {
+    /// Counts a frame of the group just written.
+    fn count(&mut self, frame: &FrameHeader) {
+        self.tallies.add_frame(frame);
+        *self.changed.entry(&frame.tenant) = self.tallies.get(&frame.tenant);
+    }
 }
 
 pub(super) struct Committer<A, P, F> {
@@ -151,8 +162,9 @@ impl<A, P: FnMut(Vec<Committed<A>>), F: Prefaces<A>> Committer<A, P, F> {
         let queue_bytes = group.iter().map(|waiting| waiting.bytes).sum();
         let mut acks = Vec::with_capacity(group.len());
         let mut committed = Vec::with_capacity(group.len());
+        self.position.changed.clear();
         for (waiting, place) in group.drain(..).zip(&self.layout.places) {
-            self.position.tallies.add_frame(&waiting.entry.header);
+            self.position.count(&waiting.entry.header);
             payload_bytes += waiting.entry.payload.len() as u64;
             acks.push(waiting.ack);
             committed.push(Committed {
@@ -188,7 +200,8 @@ impl<A, P: FnMut(Vec<Committed<A>>), F: Prefaces<A>> Committer<A, P, F> {
             self.prefaces.complete(&mut rest[0].entry, before.iter().map(|waiting| &waiting.entry));
         }
         let frames = group.iter().map(Waiting::writable);
-        current.write_group(&self.position.tallies, frames, &mut self.layout)
+        let counted = Counted { all: &self.position.tallies, changed: &self.position.changed };
+        current.write_group(counted, frames, &mut self.layout)
     }
 
     /// Sees to it that the current file has room for `bytes`, or is new.
@@ -196,7 +209,9 @@ impl<A, P: FnMut(Vec<Committed<A>>), F: Prefaces<A>> Committer<A, P, F> {
         let Some(current) = &self.position.current else {
             return self.next_file();
         };
-        if current.first_frame_at.is_none() || u64::from(current.end().end) + bytes <= self.file_bytes_max {
+        let has_room = u64::from(current.end().end) + bytes <= self.file_bytes_max;
+        let fits = has_room && !current.is_too_narrow(&self.position.tallies);
+        if current.first_frame_at.is_none() || fits {
             return Ok(());
         }
         self.next_file()
@@ -245,7 +260,8 @@ impl<A, P: FnMut(Vec<Committed<A>>), F: Prefaces<A>> Committer<A, P, F> {
         if is_first {
             self.shared.add_file(current.journal_file.clone());
         }
-        if let Err(error) = position.mark.write(position.salt, current.end(), current.link, &position.tallies) {
+        let counted = Counted { all: &position.tallies, changed: &position.changed };
+        if let Err(error) = position.mark.write(position.salt, current.end(), current.link, counted) {
             tracing::debug!(%error, "the journal's MARK stays behind");
         }
         if let Some(closing) = self.closing.take() {
@@ -271,7 +287,9 @@ impl<A, P: FnMut(Vec<Committed<A>>), F: Prefaces<A>> Committer<A, P, F> {
 
     fn write_header_alone(&mut self) -> Result<(), GroupError> {
         let Some(current) = &mut self.position.current else { return Ok(()) };
-        current.write_group(&self.position.tallies, std::iter::empty::<Writable<'_>>(), &mut self.layout)?;
+        let counted = Counted { all: &self.position.tallies, changed: &self.position.changed };
+        current.write_group(counted, std::iter::empty::<Writable<'_>>(), &mut self.layout)?;
+        self.position.changed.clear();
         self.unmarked_since = None;
         self.show_durable();
         Ok(())

@@ -18,8 +18,9 @@ use super::{group::Link, reader::Frames, tallies::Tallies, varint::Fields};
 /// The file header (docs/formats.md, Journal, File). Records follow.
 pub(super) const HEADER_BYTES: usize = 64;
 const MAGIC: &[u8; 8] = b"WEIRJRNL";
-/// Version of the file, and the highest of any record in it.
-pub(super) const VERSION: u32 = 1;
+/// The highest version of a file: 2 may hold group headers that say only what changed, 1 does not.
+pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION_OF_FEW: u32 = 1;
 const CRC_AT: usize = HEADER_BYTES - 4;
 const SUFFIX: &str = ".journal";
 
@@ -136,10 +137,10 @@ pub(super) fn file_number(name: &str) -> Option<u32> {
 }
 
 /// Appends a file header.
-pub(super) fn encode_header(number: u32, salt: u64, created_at_ns: u64, buffer: &mut Vec<u8>) {
+pub(super) fn encode_header(version: u32, number: u32, salt: u64, created_at_ns: u64, buffer: &mut Vec<u8>) {
     let start = buffer.len();
     buffer.extend_from_slice(MAGIC);
-    buffer.extend_from_slice(&VERSION.to_le_bytes());
+    buffer.extend_from_slice(&version.to_le_bytes());
     buffer.extend_from_slice(&number.to_le_bytes());
     buffer.extend_from_slice(&salt.to_le_bytes());
     buffer.extend_from_slice(&created_at_ns.to_le_bytes());

@@ -80,7 +80,7 @@ impl Found {
     /// What was accepted before this file, where its own first header says so.
     pub(super) fn opening(&self) -> Option<&Tallies> {
         let (position, header) = self.first_group.as_ref()?;
-        (*position == HEADER_BYTES as u32).then_some(&header.tallies)
+        (header.is_whole && *position == HEADER_BYTES as u32).then_some(&header.tallies)
     }
 
     pub(super) fn link(&self) -> Option<Link> {
@@ -142,9 +142,17 @@ impl Found {
             match record {
                 Record::Group { position, end, header } => {
                     scan.vouched = position;
-                    scan.tallies = header.tallies;
                     scan.end = end;
-                    scan.after.clear();
+                    if header.is_whole {
+                        scan.tallies = header.tallies;
+                        scan.after.clear();
+                    } else {
+                        // What the header does not say, as one before it cannot be read, is what the frames say.
+                        for frame in scan.after.drain(..) {
+                            scan.tallies.add_frame(&frame.header);
+                        }
+                        scan.tallies.replace(&header.tallies);
+                    }
                 }
                 Record::Frame { frame, end } => {
                     scan.end = end;

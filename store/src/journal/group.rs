@@ -11,6 +11,14 @@ pub(super) struct Link {
     pub(super) end: u32,
 }
 
+/// What a group header is made of: everything before its group, and of that what the header before does not say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted<'a> {
+    pub(super) all: &'a Tallies,
+    /// Counts of `all`, of the tenants of the group before.
+    pub(super) changed: &'a Tallies,
+}
+
 /// The group header's details. Its own position is the end of the group before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct GroupHeader {
@@ -18,6 +26,8 @@ pub(super) struct GroupHeader {
     pub(super) link: Link,
     /// Everything accepted and rejected before this group, since the journal began.
     pub(super) tallies: Tallies,
+    /// Whether all tenants are in there: else those that the frames behind the header before are of.
+    pub(super) is_whole: bool,
 }
 
 impl GroupHeader {
@@ -28,10 +38,10 @@ impl GroupHeader {
         tallies.encode(buffer);
     }
 
-    pub(super) fn decode(details: &[u8]) -> Option<Self> {
+    pub(super) fn decode(details: &[u8], is_whole: bool) -> Option<Self> {
         let mut fields = Fields(details);
         let link = Link { file: fields.u32()?, end: fields.u32()? };
         let tallies = Tallies::decode(&mut fields)?;
-        fields.0.is_empty().then_some(Self { link, tallies })
+        fields.0.is_empty().then_some(Self { link, tallies, is_whole })
     }
 }

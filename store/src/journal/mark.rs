@@ -9,7 +9,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{group::Link, tallies::Tallies, varint::Fields};
+use super::{
+    group::{Counted, Link},
+    tallies::Tallies,
+    varint::Fields,
+};
 use crate::disk::{Disk, DiskFile};
 
 /// The file's name in the journal's folder.
@@ -17,8 +21,13 @@ pub(super) const NAME: &str = "MARK";
 /// Two slots, written in turn: a torn write leaves the other. Room for the tallies of some 10,000 tenants; with more than
 /// fit, the mark stays where it was.
 const SLOT_BYTES: usize = 256 << 10;
+/// Two slots behind them, also written in turn, of which each says what changed since the newer of the first two.
+const CHANGES_BYTES: usize = 16 << 10;
 const MAGIC: &[u8; 8] = b"WEIRMARK";
-pub(super) const VERSION: u32 = 1;
+/// Of a slot that names every tenant.
+const WHOLE: u32 = 1;
+/// Of one with what changed.
+pub(super) const VERSION: u32 = 2;
 /// Magic, version, length.
 const START_BYTES: usize = 16;
 
@@ -42,57 +51,117 @@ pub(super) struct MarkFile {
     path: PathBuf,
     file: Option<DiskFile>,
     sequence: u64,
+    /// The slot that the next whole mark goes to.
+    next_whole: usize,
+    /// What changed since the newest whole mark; `None` before this process has written one.
+    since: Option<Since>,
     buffer: Vec<u8>,
 }
 
+/// What was written since the newest mark that names every tenant.
+#[derive(Debug)]
+struct Since {
+    /// That mark's sequence, its bytes, and the file that it was in.
+    sequence: u64,
+    bytes: usize,
+    file: u32,
+    /// The tenants that changed, as they are now.
+    changed: Tallies,
+    /// Bytes of the marks that said so.
+    written: usize,
+}
+
 impl MarkFile {
-    /// Reads the newer valid slot. The file is created by the first write.
+    /// Reads the newest valid slot. The file is created by the first write.
     pub(super) fn open(disk: &Disk, folder: &Path) -> (Self, Option<Mark>) {
         let path = folder.join(NAME);
         let file = disk.open(&path).ok();
-        let mark = std::fs::File::open(&path).ok().and_then(|file| {
-            let slots = [read_slot(&file, 0), read_slot(&file, SLOT_BYTES as u64)];
-            slots.into_iter().flatten().max_by_key(|mark| mark.sequence)
+        let read = std::fs::File::open(&path).ok();
+        let wholes = [0, 1].map(|slot| read_whole(read.as_ref()?, slot));
+        let next_whole = usize::from(sequence_of(&wholes[0]) >= sequence_of(&wholes[1]) && wholes[0].is_some());
+        let changes = [0, 1].map(|slot| {
+            let (base, mut mark) = read_changes(read.as_ref()?, slot)?;
+            let base = wholes.iter().flatten().find(|whole| whole.sequence == base)?;
+            let changed = std::mem::replace(&mut mark.tallies, base.tallies.clone());
+            mark.tallies.replace(&changed);
+            Some(mark)
         });
+        let mark = wholes.into_iter().chain(changes).flatten().max_by_key(|mark| mark.sequence);
         let sequence = mark.as_ref().map_or(0, |mark| mark.sequence);
-        (Self { disk: disk.clone(), path, file, sequence, buffer: Vec::new() }, mark)
+        (Self { disk: disk.clone(), path, file, sequence, next_whole, since: None, buffer: Vec::new() }, mark)
     }
 
-    /// Overwrites the older slot; no sync.
-    pub(super) fn write(&mut self, salt: u64, newest: Link, before: Link, tallies: &Tallies) -> io::Result<()> {
+    /// Overwrites an older slot; no sync. `counted.changed` is what changed since the mark before.
+    pub(super) fn write(&mut self, salt: u64, newest: Link, before: Link, counted: Counted<'_>) -> io::Result<()> {
         self.sequence += 1;
-        let buffer = &mut self.buffer;
-        buffer.clear();
-        buffer.extend_from_slice(MAGIC);
-        buffer.extend_from_slice(&VERSION.to_le_bytes());
-        buffer.extend_from_slice(&[0; 4]);
-        buffer.extend_from_slice(&self.sequence.to_le_bytes());
-        buffer.extend_from_slice(&salt.to_le_bytes());
-        for link in [newest, before] {
-            buffer.extend_from_slice(&link.file.to_le_bytes());
-            buffer.extend_from_slice(&link.end.to_le_bytes());
+        if let Some(since) = &mut self.since {
+            since.changed.replace(counted.changed);
+            // All of it again whenever the changes have cost as much, and once in each file.
+            if counted.all.is_wide() && since.file == newest.file && since.written < since.bytes {
+                begin(&mut self.buffer, VERSION, self.sequence, salt, [newest, before]);
+                self.buffer.extend_from_slice(&since.sequence.to_le_bytes());
+                since.changed.encode(&mut self.buffer);
+                if finish(&mut self.buffer) <= CHANGES_BYTES {
+                    since.written += self.buffer.len();
+                    return self.put(2 * SLOT_BYTES + (self.sequence % 2) as usize * CHANGES_BYTES);
+                }
+            }
         }
-        tallies.encode(buffer);
-        let bytes = buffer.len() + 4;
+        begin(&mut self.buffer, WHOLE, self.sequence, salt, [newest, before]);
+        counted.all.encode(&mut self.buffer);
+        let bytes = finish(&mut self.buffer);
         if bytes > SLOT_BYTES {
             return Err(io::Error::other("more tenants than a mark has room for"));
         }
-        buffer[12..START_BYTES].copy_from_slice(&(bytes as u32).to_le_bytes());
-        let crc = crc32c::crc32c(buffer);
-        buffer.extend_from_slice(&crc.to_le_bytes());
+        self.put(self.next_whole * SLOT_BYTES)?;
+        self.next_whole = 1 - self.next_whole;
+        let sequence = self.sequence;
+        self.since = Some(Since { sequence, bytes, file: newest.file, changed: Tallies::default(), written: 0 });
+        Ok(())
+    }
+
+    fn put(&mut self, position: usize) -> io::Result<()> {
         if self.file.is_none() {
             self.file = Some(self.disk.create(&self.path)?);
         }
         let file = self.file.as_ref().expect("created above when it was missing");
-        file.write_at(&self.buffer, (self.sequence % 2) * SLOT_BYTES as u64)
+        file.write_at(&self.buffer, position as u64)
     }
+}
+
+/// Lays out what every slot begins with; [`finish`] completes it.
+fn begin(buffer: &mut Vec<u8>, version: u32, sequence: u64, salt: u64, links: [Link; 2]) {
+    buffer.clear();
+    buffer.extend_from_slice(MAGIC);
+    buffer.extend_from_slice(&version.to_le_bytes());
+    buffer.extend_from_slice(&[0; 4]);
+    buffer.extend_from_slice(&sequence.to_le_bytes());
+    buffer.extend_from_slice(&salt.to_le_bytes());
+    for link in links {
+        buffer.extend_from_slice(&link.file.to_le_bytes());
+        buffer.extend_from_slice(&link.end.to_le_bytes());
+    }
+}
+
+/// Fills in length and checksum; returns the length.
+fn finish(buffer: &mut Vec<u8>) -> usize {
+    let bytes = buffer.len() + 4;
+    buffer[12..START_BYTES].copy_from_slice(&(bytes as u32).to_le_bytes());
+    let crc = crc32c::crc32c(buffer);
+    buffer.extend_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+fn sequence_of(mark: &Option<Mark>) -> u64 {
+    mark.as_ref().map_or(0, |mark| mark.sequence)
 }
 
 /// The version of a sound slot, when that is newer than this program. Magic, version, length and checksum stand where they do in
 /// every version.
 pub(super) fn newer_version(folder: &Path) -> Option<u32> {
     let bytes = std::fs::read(folder.join(NAME)).ok()?;
-    let slots = [bytes.get(..), bytes.get(SLOT_BYTES..)].into_iter().flatten();
+    let slots = [0, SLOT_BYTES, 2 * SLOT_BYTES, 2 * SLOT_BYTES + CHANGES_BYTES];
+    let slots = slots.into_iter().filter_map(|position| bytes.get(position..));
     let versions = slots.filter_map(|slot| {
         let mut fields = Fields(slot);
         let is_mark = fields.bytes(8)? == MAGIC;
@@ -104,15 +173,33 @@ pub(super) fn newer_version(folder: &Path) -> Option<u32> {
     versions.max()
 }
 
-fn read_slot(file: &std::fs::File, position: u64) -> Option<Mark> {
+fn read_whole(file: &std::fs::File, slot: u64) -> Option<Mark> {
+    let body = read_slot(file, WHOLE, slot * SLOT_BYTES as u64, SLOT_BYTES)?;
+    let mut fields = Fields(&body);
+    let mark = read_start(&mut fields)?;
+    Some(Mark { tallies: Tallies::decode(&mut fields)?, ..mark })
+}
+
+/// The sequence of the whole mark that it goes with, and a mark with what changed since.
+fn read_changes(file: &std::fs::File, slot: u64) -> Option<(u64, Mark)> {
+    let position = 2 * SLOT_BYTES as u64 + slot * CHANGES_BYTES as u64;
+    let body = read_slot(file, VERSION, position, CHANGES_BYTES)?;
+    let mut fields = Fields(&body);
+    let mark = read_start(&mut fields)?;
+    let base = fields.u64()?;
+    Some((base, Mark { tallies: Tallies::decode(&mut fields)?, ..mark }))
+}
+
+/// A sound slot's content behind its length, without the checksum.
+fn read_slot(file: &std::fs::File, version: u32, position: u64, bytes_max: usize) -> Option<Vec<u8>> {
     let mut start = [0; START_BYTES];
     file.read_exact_at(&mut start, position).ok()?;
     let mut fields = Fields(&start);
-    if fields.bytes(8)? != MAGIC || fields.u32()? != VERSION {
+    if fields.bytes(8)? != MAGIC || fields.u32()? != version {
         return None;
     }
     let bytes = fields.u32()? as usize;
-    if !(START_BYTES + 4..=SLOT_BYTES).contains(&bytes) {
+    if !(START_BYTES + 4..=bytes_max).contains(&bytes) {
         return None;
     }
     let mut slot = vec![0; bytes];
@@ -121,12 +208,16 @@ fn read_slot(file: &std::fs::File, position: u64) -> Option<Mark> {
     if crc32c::crc32c(body).to_le_bytes() != crc {
         return None;
     }
-    let mut fields = Fields(&body[START_BYTES..]);
+    Some(body[START_BYTES..].to_vec())
+}
+
+/// What every slot begins with; without tallies.
+fn read_start(fields: &mut Fields<'_>) -> Option<Mark> {
     Some(Mark {
         sequence: fields.u64()?,
         salt: fields.u64()?,
         newest: Link { file: fields.u32()?, end: fields.u32()? },
         before: Link { file: fields.u32()?, end: fields.u32()? },
-        tallies: Tallies::decode(&mut fields)?,
+        tallies: Tallies::default(),
     })
 }

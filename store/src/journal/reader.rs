@@ -195,7 +195,8 @@ impl Cursor {
             return Ok((Record::Damaged(Damage { file: place.number, range, what, header: None, newer }), end));
         }
         let record = match fixed.kind {
-            Kind::Group => group_record(&header, position, end)?,
+            Kind::Group => group_record(&header, true, position, end)?,
+            Kind::Changes => group_record(&header, false, position, end)?,
             Kind::Frame => self.frame_record(place, position, &fixed, &header, site)?,
         };
         self.group = fixed.group;
@@ -287,8 +288,8 @@ impl Cursor {
     }
 }
 
-fn group_record(header: &[u8], position: u64, end: u64) -> Result<Record, &'static str> {
-    let header = GroupHeader::decode(&header[FIXED_BYTES..]).ok_or("the group header makes no sense")?;
+fn group_record(header: &[u8], is_whole: bool, position: u64, end: u64) -> Result<Record, &'static str> {
+    let header = GroupHeader::decode(&header[FIXED_BYTES..], is_whole).ok_or("the group header makes no sense")?;
     Ok(Record::Group { position: position as u32, end: end as u32, header })
 }
 

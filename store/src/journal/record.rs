@@ -19,6 +19,8 @@ pub(super) enum Kind {
     Frame = 1,
     /// The beginning of a group commit; everything before it was fsynced.
     Group = 2,
+    /// The same, with the tallies of the tenants that changed alone. Only in files of version 2.
+    Changes = 3,
 }
 
 /// Where a record lies. Both checksums cover it, so that a stale or misdirected block never passes.
@@ -79,6 +81,7 @@ impl Fixed {
         let kind = match fields.u8()? {
             1 => Kind::Frame,
             2 => Kind::Group,
+            3 => Kind::Changes,
             _ => return None,
         };
         let version = fields.u8()?;

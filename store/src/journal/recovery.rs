@@ -12,7 +12,7 @@ use super::{
     committer::Position,
     file::{self, HEADER_BYTES, JournalFile},
     found::{Ending, Found, header_salt},
-    group::Link,
+    group::{Counted, Link},
     mark::{Mark, MarkFile},
     reader::{Record, Records, StoredFrame},
     record::padding_bytes,
@@ -88,6 +88,7 @@ pub(super) fn recover(
         current: None,
         last: chain.last,
         next_number: next_number.max(options.first_number).max(1),
+        changed: chain.tallies.clone(),
         tallies: chain.tallies,
         mark: mark_file,
     };
@@ -283,7 +284,9 @@ fn keep_in_place(
     let kept = kept.linked(link);
     kept.close(position.tallies.clone());
     position.last = Link { file: found.number(), end };
-    if let Err(error) = position.mark.write(position.salt, position.last, link, &position.tallies) {
+    position.changed = position.tallies.clone();
+    let counted = Counted { all: &position.tallies, changed: &position.changed };
+    if let Err(error) = position.mark.write(position.salt, position.last, link, counted) {
         tracing::debug!(%error, "the journal's MARK stays behind");
     }
     recovered.files.push(Arc::new(kept));
@@ -324,7 +327,8 @@ fn copy_to_new(
         payload: &frame.payload,
         payload_crc,
     });
-    file.write_group(&opening, writables, &mut Layout::default()).map_err(|error| match error {
+    let counted = Counted { all: &opening, changed: &opening };
+    file.write_group(counted, writables, &mut Layout::default()).map_err(|error| match error {
         GroupError::Write(source) => failed(source),
         error => failed(io::Error::other(error)),
     })?;
@@ -334,7 +338,9 @@ fn copy_to_new(
     for frame in beyond {
         position.tallies.add_frame(&frame.header);
     }
-    if let Err(error) = position.mark.write(position.salt, file.end(), file.link, &position.tallies) {
+    position.changed = position.tallies.clone();
+    let counted = Counted { all: &position.tallies, changed: &position.changed };
+    if let Err(error) = position.mark.write(position.salt, file.end(), file.link, counted) {
         tracing::debug!(%error, "the journal's MARK stays behind");
     }
     recovered.copied = beyond.len() as u64;

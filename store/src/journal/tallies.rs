@@ -13,6 +13,9 @@ use crate::reject::RejectReason;
 /// Stands where a reason's code does, and counts what head sampling dropped.
 const HEAD_DROPPED: u8 = 255;
 
+/// With more tenants than these, what is written with each group names only those that changed. Few in tests, so that they meet it.
+const FEW: usize = if cfg!(test) { 1 } else { 100 };
+
 /// Items by tenant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tallies(BTreeMap<TenantId, Count>);
@@ -107,6 +110,28 @@ impl Tallies {
         }
         new.0.retain(|_, count| !count.is_zero());
         new
+    }
+
+    /// Whether there are so many tenants that those which did not change are left out where that can be.
+    pub(super) fn is_wide(&self) -> bool {
+        self.0.len() > FEW
+    }
+
+    /// Whether there are far more than [`Self::is_wide`] asks for: worth a file of its own.
+    pub(super) fn is_very_wide(&self) -> bool {
+        self.0.len() > 4 * FEW
+    }
+
+    /// Takes the counts of another for the tenants that it has.
+    pub(super) fn replace(&mut self, newer: &Self) {
+        for (tenant, &count) in &newer.0 {
+            *self.entry(tenant) = count;
+        }
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
     }
 
     /// Appends the stored form (docs/formats.md, Journal, Tallies).

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::{
     file::{self, HEADER_BYTES, JournalFile},
     frame::FrameHeader,
-    group::{GroupHeader, Link},
+    group::{Counted, GroupHeader, Link},
     record::{self, Kind, Site},
     tallies::Tallies,
 };
@@ -31,6 +31,11 @@ pub(super) struct OpenFile {
     position: u32,
     /// Groups tried so far, failed ones included.
     group: u32,
+    /// Whether group headers may say only what changed.
+    is_wide: bool,
+    /// Bytes of the newest header that said everything, and of those after it.
+    whole_bytes: usize,
+    changes_bytes: usize,
     /// When the first frame was written.
     pub(super) first_frame_at: Option<Instant>,
 }
@@ -69,6 +74,8 @@ pub(super) struct Layout {
     headers: Vec<u8>,
     /// Each payload's header (with the padding before it) in `headers`; last, the padding at the end.
     pieces: Vec<Range<usize>>,
+    /// Of the group's own header.
+    header_bytes: usize,
     /// Of the frames of the group written last.
     pub(super) places: Vec<FramePlace>,
 }
@@ -88,6 +95,7 @@ impl OpenFile {
     fn prepare(disk: &Disk, disk_file: DiskFile, new: NewFile, allocate_bytes: u64) -> io::Result<Self> {
         match disk_file.allocate(allocate_bytes).and_then(|()| disk_file.reader()) {
             Ok(reader) => {
+                let is_wide = new.opening.is_wide();
                 let journal_file =
                     JournalFile::new(new.number, new.salt, new.path, reader, new.opening, 0).linked(new.link);
                 Ok(Self {
@@ -97,6 +105,9 @@ impl OpenFile {
                     created_at_ns: new.created_at_ns,
                     position: 0,
                     group: 0,
+                    is_wide,
+                    whole_bytes: 0,
+                    changes_bytes: 0,
                     first_frame_at: None,
                 })
             }
@@ -106,6 +117,11 @@ impl OpenFile {
                 Err(error)
             }
         }
+    }
+
+    /// Whether its headers would name every tenant although there have come to be many: then another file is better.
+    pub(super) fn is_too_narrow(&self, tallies: &Tallies) -> bool {
+        !self.is_wide && tallies.is_very_wide()
     }
 
     /// The end of the last durable group.
@@ -122,16 +138,18 @@ impl OpenFile {
         frames.map(frame_bytes).sum()
     }
 
-    /// Writes a group and makes it durable. `tallies` are those before the group. On an error nothing has happened: the next
+    /// Writes a group and makes it durable. `counted` is what was before the group. On an error nothing has happened: the next
     /// group goes to the same place under a higher number, so that what is left of this one is recognised as stale.
     pub(super) fn write_group<'a>(
         &mut self,
-        tallies: &Tallies,
+        counted: Counted<'_>,
         frames: impl Iterator<Item = Writable<'a>> + Clone,
         layout: &mut Layout,
     ) -> Result<(), GroupError> {
         self.group += 1;
-        let end = self.lay_out(tallies, frames.clone(), layout).ok_or(GroupError::TooLarge)?;
+        // All of it again whenever the changes have cost as much: the headers of a group take twice what changed at most.
+        let is_whole = !self.is_wide || self.position == 0 || self.changes_bytes >= self.whole_bytes;
+        let end = self.lay_out(counted, is_whole, frames.clone(), layout).ok_or(GroupError::TooLarge)?;
         let mut slices = Vec::with_capacity(layout.pieces.len() * 2);
         let mut payloads = frames.map(|frame| &frame.payload[..]);
         for piece in &layout.pieces {
@@ -141,6 +159,11 @@ impl OpenFile {
         self.disk_file.write_gathered_at(&mut slices, u64::from(self.position)).map_err(GroupError::Write)?;
         self.disk_file.sync().map_err(GroupError::Sync)?;
         self.position = end;
+        if is_whole {
+            (self.whole_bytes, self.changes_bytes) = (layout.header_bytes, 0);
+        } else {
+            self.changes_bytes += layout.header_bytes;
+        }
         if self.first_frame_at.is_none() && !layout.places.is_empty() {
             self.first_frame_at = Some(Instant::now());
         }
@@ -160,25 +183,28 @@ impl OpenFile {
     /// Fills the layout; returns the group's end, `None` past the largest position.
     fn lay_out<'a>(
         &self,
-        tallies: &Tallies,
+        counted: Counted<'_>,
+        is_whole: bool,
         frames: impl Iterator<Item = Writable<'a>>,
         layout: &mut Layout,
     ) -> Option<u32> {
-        let Layout { headers, pieces, places } = layout;
+        let Layout { headers, pieces, header_bytes, places } = layout;
         headers.clear();
         pieces.clear();
         places.clear();
         let (number, salt) = (self.journal_file.number(), self.journal_file.salt());
         let mut position = self.position;
         if position == 0 {
-            file::encode_header(number, salt, self.created_at_ns, headers);
+            let version = if self.is_wide { file::VERSION } else { file::VERSION_OF_FEW };
+            file::encode_header(version, number, salt, self.created_at_ns, headers);
             position = HEADER_BYTES as u32;
         }
         let start = record::begin(headers);
+        let (kind, tallies) = if is_whole { (Kind::Group, counted.all) } else { (Kind::Changes, counted.changed) };
         GroupHeader::encode(self.link, tallies, headers);
         let site = Site { salt, file: number, position };
-        let header_bytes = record::finish(headers, start, Kind::Group, site, self.group, 0, 0);
-        position = pad(headers, position.checked_add(header_bytes.try_into().ok()?)?);
+        *header_bytes = record::finish(headers, start, kind, site, self.group, 0, 0);
+        position = pad(headers, position.checked_add((*header_bytes).try_into().ok()?)?);
         let mut piece_start = 0;
         for frame in frames {
             let start = record::begin(headers);

@@ -5,7 +5,10 @@
 //! (after Facebook's Gorilla, VLDB 2015, and ALP, SIGMOD 2023). Samples that only repeat step and value share a byte by 32.
 //! docs/formats.md, Chunk, has the bytes.
 
-use super::decimal::{self, SCALE_MAX};
+use super::{
+    decimal::{self, SCALE_MAX},
+    place::Place,
+};
 
 /// The step is the one before.
 const TIME_SAME: u8 = 0;
@@ -29,13 +32,13 @@ const NO_SCALE: u8 = u8::MAX;
 
 /// What the next sample of a chunk depends on when it is read.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Last {
-    time_ms: i64,
-    step_ms: i64,
-    value: f64,
+pub(super) struct Last {
+    pub(super) time_ms: i64,
+    pub(super) step_ms: i64,
+    pub(super) value: f64,
     /// The value at `scale`, when there is one.
-    integer: i64,
-    scale: u8,
+    pub(super) integer: i64,
+    pub(super) scale: u8,
 }
 
 impl Last {
@@ -122,6 +125,18 @@ impl Encoder {
         self.value = value;
         self.count += 1;
         token
+    }
+
+    /// Where reading can go on behind the last sample, of whose bytes the last `rest` are to follow. Before it where it repeats the one
+    /// before: its byte may come to stand for more.
+    pub(crate) fn place(&self, rest: usize) -> Place {
+        let Self { time_ms, step_ms, value, integer, count, scale, in_run } = *self;
+        let mut last = Last { time_ms, step_ms, value, integer, scale };
+        if in_run {
+            last.time_ms = time_ms.wrapping_sub(step_ms);
+            return Place { last, samples: count - 1, rest: 0 };
+        }
+        Place { last, samples: count, rest: rest as u8 }
     }
 
     fn put(&mut self, changed: u64, value: f64, token: &mut Token) {
@@ -245,6 +260,12 @@ impl<'a> Samples<'a> {
     /// The first `count` samples of a chunk's bytes.
     pub(crate) fn new(bytes: &'a [u8], count: u32) -> Self {
         Self { bytes, last: Last::NONE, left: count, run: 0, is_begun: false }
+    }
+
+    /// Those behind a place, of the first `count` of a chunk; the bytes are those that followed when the place was made.
+    pub(crate) fn behind(place: &Place, bytes: &'a [u8], count: u32) -> Self {
+        let bytes = bytes.get(usize::from(place.rest)..).unwrap_or_default();
+        Self { bytes, last: place.last, left: count.saturating_sub(place.samples), run: 0, is_begun: true }
     }
 
     /// Samples that were promised and have not come.

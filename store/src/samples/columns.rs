@@ -58,10 +58,15 @@ impl SeriesSamples {
     }
 
     /// Adds the samples of a chunk, whose times ascend, from one time to another, both included. `starts` say from which sample on
-    /// counting began when.
-    pub(crate) fn append_chunk(&mut self, samples: Samples<'_>, starts: &[(u32, i64)], (from_ms, to_ms): (i64, i64)) {
+    /// counting began when; the first of the samples is the chunk's `first`th.
+    pub(crate) fn append_chunk(
+        &mut self,
+        (first, samples): (u32, Samples<'_>),
+        starts: &[(u32, i64)],
+        (from_ms, to_ms): (i64, i64),
+    ) {
         if !starts.is_empty() || !self.start_ms.is_empty() {
-            self.append_with_starts(samples, starts, (from_ms, to_ms));
+            self.append_with_starts((first, samples), starts, (from_ms, to_ms));
             return;
         }
         for (time_ms, value) in samples {
@@ -76,10 +81,15 @@ impl SeriesSamples {
         }
     }
 
-    fn append_with_starts(&mut self, samples: Samples<'_>, starts: &[(u32, i64)], (from_ms, to_ms): (i64, i64)) {
+    fn append_with_starts(
+        &mut self,
+        (first, samples): (u32, Samples<'_>),
+        starts: &[(u32, i64)],
+        (from_ms, to_ms): (i64, i64),
+    ) {
         let mut starts = starts.iter().peekable();
         let mut start_ms = 0;
-        for (index, (time_ms, value)) in (0..).zip(samples) {
+        for (index, (time_ms, value)) in (first..).zip(samples) {
             while let Some(&(_, next_ms)) = starts.next_if(|&&(from, _)| from <= index) {
                 start_ms = next_ms;
             }
@@ -164,7 +174,7 @@ mod tests {
         }
         let read = |starts: &[(u32, i64)]| {
             let mut samples = SeriesSamples::default();
-            samples.append_chunk(Samples::new(chunk.bytes(), 9), starts, (25, 1000));
+            samples.append_chunk((0, Samples::new(chunk.bytes(), 9)), starts, (25, 1000));
             samples
         };
         assert_eq!(read(&[]).times_ms, [30, 40, 50, 60, 70, 80]);

@@ -6,5 +6,6 @@ mod columns;
 mod decimal;
 pub(crate) mod histogram;
 pub(crate) mod payload;
+pub(crate) mod place;
 
 pub use columns::{SeriesSamples, TimedHistogram};

@@ -69,6 +69,7 @@ impl Snapshot {
         let (selection, range) = (Selection::new(matchers)?, (from_ms, to_ms));
         let around = Arc::new(Around { cut: self.0.metrics.cut(), missing: self.1.clone(), _view: self.0.clone() });
         let mut found: Vec<StoredSeries> = Vec::new();
+        let mut sources = 0;
         self.each_segment(tenant, range, |stored, segment| {
             let passing = select(segment, &selection)?;
             let mut of_segment = Vec::with_capacity(passing.len());
@@ -79,11 +80,17 @@ impl Snapshot {
                     of_segment.push(StoredSeries::of_segment(record.labels, part, &around));
                 }
             })?;
+            sources += usize::from(!of_segment.is_empty());
             found.append(&mut of_segment);
             Ok(())
         })?;
         if let Some(head) = self.in_head(tenant, range) {
-            found.extend(head.series(&selection).into_iter().map(|series| StoredSeries::of_head(series, &around)));
+            let of_head = head.series(&selection);
+            sources += usize::from(!of_head.is_empty());
+            found.extend(of_head.into_iter().map(|series| StoredSeries::of_head(series, &around)));
+        }
+        if sources < 2 {
+            return Ok(found);
         }
         // Stable, and quick over what are runs in order: sources stay in the order in which they arrived.
         found.sort_by(|one, other| one.labels().cmp(other.labels()));

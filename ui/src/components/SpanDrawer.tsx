@@ -9,6 +9,7 @@ import { cut, visible } from "../format/text";
 import { clock, moment, msOf } from "../format/time";
 import { useSpan } from "../hooks/data";
 import { href } from "../hooks/location";
+import { useRested } from "../hooks/rested";
 import { Attributes } from "./Attributes";
 import { Icon } from "./Icon";
 import { name, ServiceName } from "./Names";
@@ -16,6 +17,8 @@ import { Failure, Partial, Skeleton } from "./States";
 
 const KINDS = ["unspecified", "internal", "server", "client", "producer", "consumer"];
 const BODY_CHARS = 2000;
+/** While a held key runs over spans none of them is asked for. */
+const REST_MS = 100;
 
 interface Props {
   trace: string;
@@ -29,11 +32,12 @@ interface Props {
 }
 
 export function SpanDrawer({ trace, span, startNs, color, close, goto, asRoot }: Props) {
-  const asked = useSpan(trace, span);
+  const rested = useRested(span, REST_MS);
+  const asked = useSpan(trace, rested);
   return (
     <aside className="drawer" aria-label="Span">
       {asked.data ? (
-        <div className={asked.stale ? "stale" : undefined}>
+        <div className={asked.stale || rested !== span ? "stale" : undefined}>
           <Details answer={asked.data} startNs={startNs} color={color} close={close} goto={goto} asRoot={asRoot} />
         </div>
       ) : asked.error ? (

@@ -1,7 +1,7 @@
 // The rows of a trace: only those in sight are in the page, however many there are.
 
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { memo, useEffect, useMemo, useRef } from "react";
+import { memo, useLayoutEffect, useMemo, useRef } from "react";
 import { Flag, type Trace } from "../api/trace";
 import { duration } from "../format/duration";
 import { message } from "../format/line";
@@ -39,13 +39,22 @@ export function Waterfall({ trace, view, colors, found, flip, choose, folded, re
   });
   const lines = useMemo(() => linesByRow(trace), [trace]);
   const place = placeOf(rows, chosen);
+  /** All rows are of one height: where one lies is known without laying out the page. */
+  const bring = (index: number, toMiddle: boolean) => {
+    const [height, seen] = [virtual.scrollRect?.height ?? 0, virtual.scrollOffset ?? 0];
+    const top = index * ROW_PX;
+    const isInSight = top >= seen && top + ROW_PX <= seen + height;
+    if (!box.current || (isInSight && !toMiddle)) return;
+    const isBelow = top >= seen;
+    box.current.scrollTop = toMiddle ? top - (height - ROW_PX) / 2 : isBelow ? top + ROW_PX - height : top;
+  };
   // biome-ignore lint/correctness/useExhaustiveDependencies: it moves when somebody asks for it, not whenever rows change.
-  useEffect(() => {
-    if (chosen >= 0 && place >= 0) virtual.scrollToIndex(place, { align: "auto" });
+  useLayoutEffect(() => {
+    if (chosen >= 0 && place >= 0) bring(place, false);
   }, [chosen, reveal]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the same.
-  useEffect(() => {
-    if (sight) virtual.scrollToIndex(Math.max(0, placeOf(rows, sight.row)), { align: "center" });
+  useLayoutEffect(() => {
+    if (sight) bring(Math.max(0, placeOf(rows, sight.row)), true);
   }, [sight]);
   return (
     <div className="rows" ref={box} role="tree" aria-label="Spans" tabIndex={0}>

@@ -80,6 +80,12 @@ pub struct GlobalConfig {
     pub label_value_length_limit: usize,
     #[expect(missing_docs, reason = "as in a scrape config")]
     pub keep_dropped_targets: usize,
+    #[expect(missing_docs, reason = "as in a scrape config")]
+    pub metric_name_validation_scheme: Option<ValidationScheme>,
+    #[expect(missing_docs, reason = "as in a scrape config")]
+    pub metric_name_escaping_scheme: Option<EscapingScheme>,
+    #[expect(missing_docs, reason = "as in a scrape config")]
+    pub extra_scrape_metrics: bool,
 }
 
 impl Default for GlobalConfig {
@@ -97,6 +103,9 @@ impl Default for GlobalConfig {
             label_name_length_limit: 0,
             label_value_length_limit: 0,
             keep_dropped_targets: 0,
+            metric_name_validation_scheme: None,
+            metric_name_escaping_scheme: None,
+            extra_scrape_metrics: false,
         }
     }
 }
@@ -197,6 +206,15 @@ pub struct ScrapeConfig {
     /// Targets dropped by relabelling that are remembered; 0 is all.
     #[serde(default)]
     pub keep_dropped_targets: Option<usize>,
+    /// What names may be; a scrape with others fails. Default utf8.
+    #[serde(default)]
+    pub metric_name_validation_scheme: Option<ValidationScheme>,
+    /// How targets are asked to write names that older readers do not know. Default allow-utf-8, or underscores where names are legacy.
+    #[serde(default)]
+    pub metric_name_escaping_scheme: Option<EscapingScheme>,
+    /// Whether a scrape also says its timeout, its limit of samples and the bytes of its body. Default false.
+    #[serde(default)]
+    pub extra_scrape_metrics: Option<bool>,
 }
 
 impl ScrapeConfig {
@@ -288,6 +306,53 @@ pub enum ScrapeProtocol {
     PrometheusText0_0_4,
     /// Passed over: protobuf is not read yet.
     PrometheusProto,
+}
+
+/// What names of metrics and labels may be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ValidationScheme {
+    /// Any UTF-8.
+    #[default]
+    Utf8,
+    /// Letters, digits, `_`, and `:` in metrics.
+    Legacy,
+}
+
+/// How names are written for those that do not take all of UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum EscapingScheme {
+    #[serde(rename = "allow-utf-8")]
+    AllowUtf8,
+    #[serde(rename = "underscores")]
+    Underscores,
+    #[serde(rename = "dots")]
+    Dots,
+    #[serde(rename = "values")]
+    Values,
+}
+
+impl EscapingScheme {
+    /// As it stands in a media type.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::AllowUtf8 => "allow-utf-8",
+            Self::Underscores => "underscores",
+            Self::Dots => "dots",
+            Self::Values => "values",
+        }
+    }
+}
+
+/// What names may be in a job, and how they are asked for.
+pub(super) fn naming(job: &ScrapeConfig, global: &GlobalConfig) -> (ValidationScheme, EscapingScheme) {
+    let validation = job.metric_name_validation_scheme.or(global.metric_name_validation_scheme).unwrap_or_default();
+    let silent = match validation {
+        ValidationScheme::Utf8 => EscapingScheme::AllowUtf8,
+        ValidationScheme::Legacy => EscapingScheme::Underscores,
+    };
+    (validation, job.metric_name_escaping_scheme.or(global.metric_name_escaping_scheme).unwrap_or(silent))
 }
 
 fn yes() -> bool {
@@ -389,6 +454,9 @@ fn check_job(job: &ScrapeConfig, global: &GlobalConfig) -> Result<(), String> {
         && (protocols.is_empty() || (1..protocols.len()).any(|at| protocols[..at].contains(&protocols[at])))
     {
         return Err(format!("{name:?}: scrape_protocols has to name each format at most once, and one at least"));
+    }
+    if naming(job, global) == (ValidationScheme::Legacy, EscapingScheme::AllowUtf8) {
+        return Err(format!("{name:?}: utf8 metric names requested but validation scheme is not set to UTF8"));
     }
     check_targets(&job.static_configs, &job.file_sd_configs).map_err(|problem| format!("{name:?}: {problem}"))
 }

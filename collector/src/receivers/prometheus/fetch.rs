@@ -27,6 +27,9 @@ pub(super) struct Body {
     _reservation: Reservation,
 }
 
+/// Why a scrape with a body over `body_size_limit` fails.
+pub(super) const BODY_TOO_LARGE: &str = "body size limit exceeded";
+
 const AGENT: &str = concat!("Weir/", env!("CARGO_PKG_VERSION"));
 
 /// Asks the target. The error is what its page shows.
@@ -87,7 +90,7 @@ async fn ask(probing: &Probing, job: &Job, target: &Target) -> Probed {
 
 fn in_words(refusal: Refusal) -> String {
     match refusal {
-        Refusal::TooLarge { .. } => "body size limit exceeded".into(),
+        Refusal::TooLarge { .. } => BODY_TOO_LARGE.into(),
         other => other.to_string(),
     }
 }

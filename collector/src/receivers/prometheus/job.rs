@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     client::{Client, ClientError},
-    config::{GlobalConfig, PrometheusConfig, ScrapeConfig, ScrapeProtocol},
+    config::{EscapingScheme, GlobalConfig, PrometheusConfig, ScrapeConfig, ScrapeProtocol, ValidationScheme, naming},
     probing::Probing,
 };
 
@@ -31,6 +31,9 @@ pub(in crate::receivers) struct Job {
     pub(super) limits: Limits,
     pub(super) targets_max: usize,
     pub(super) accept: String,
+    pub(super) validation: ValidationScheme,
+    /// Whether scrapes say more of themselves.
+    pub(super) says_more: bool,
     pub(super) source: Source,
 }
 
@@ -69,13 +72,16 @@ impl Job {
         let global = &whole.config.global;
         let interval = config.scrape_interval.unwrap_or(global.scrape_interval);
         let default_timeout = global.scrape_timeout.unwrap_or(Duration::from_secs(10)).min(interval);
+        let (validation, escaping) = naming(config, global);
         let protocols = config.scrape_protocols.as_ref().or(global.scrape_protocols.as_ref());
         Arc::new(Self {
             interval,
             timeout: config.scrape_timeout.unwrap_or(default_timeout),
             limits: limits(config, global, whole),
             targets_max: whole.targets_max,
-            accept: accept(protocols.map_or(&PROTOCOLS[..], Vec::as_slice)),
+            accept: accept(protocols.map_or(&PROTOCOLS[..], Vec::as_slice), escaping),
+            validation,
+            says_more: config.extra_scrape_metrics.unwrap_or(global.extra_scrape_metrics),
             source,
             config: config.clone(),
         })
@@ -87,7 +93,7 @@ impl Job {
             && self.config == other.config
             && (self.interval, self.timeout, self.limits, self.targets_max)
                 == (other.interval, other.timeout, other.limits, other.targets_max)
-            && self.accept == other.accept
+            && (&self.accept, self.validation, self.says_more) == (&other.accept, other.validation, other.says_more)
     }
 
     pub(super) fn name(&self) -> &str {
@@ -112,20 +118,25 @@ fn limits(config: &ScrapeConfig, global: &GlobalConfig, whole: &PrometheusConfig
     }
 }
 
-/// The header: each format with its weight, and anything last. The newer ones may have any UTF-8 in names.
-pub(super) fn accept(protocols: &[ScrapeProtocol]) -> String {
+/// The header: each format with its weight, and anything last. The newer ones may have any UTF-8 in names, or are asked to write them
+/// otherwise.
+pub(super) fn accept(protocols: &[ScrapeProtocol], escaping: EscapingScheme) -> String {
     let mut weight = FIRST_WEIGHT;
     let mut header = String::new();
     for protocol in protocols {
-        let media = match protocol {
-            ScrapeProtocol::OpenMetricsText1_0_0 => "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8",
-            ScrapeProtocol::OpenMetricsText0_0_1 => "application/openmetrics-text;version=0.0.1",
-            ScrapeProtocol::PrometheusText1_0_0 => "text/plain;version=1.0.0;escaping=allow-utf-8",
-            ScrapeProtocol::PrometheusText0_0_4 => "text/plain;version=0.0.4",
+        let (media, is_escaped) = match protocol {
+            ScrapeProtocol::OpenMetricsText1_0_0 => ("application/openmetrics-text;version=1.0.0", true),
+            ScrapeProtocol::OpenMetricsText0_0_1 => ("application/openmetrics-text;version=0.0.1", false),
+            ScrapeProtocol::PrometheusText1_0_0 => ("text/plain;version=1.0.0", true),
+            ScrapeProtocol::PrometheusText0_0_4 => ("text/plain;version=0.0.4", false),
             // It would be answered, and could not be read.
             ScrapeProtocol::PrometheusProto => continue,
         };
-        header += &format!("{media};q=0.{weight},");
+        header += media;
+        if is_escaped {
+            header += &format!(";escaping={}", escaping.name());
+        }
+        header += &format!(";q=0.{weight},");
         weight -= 1;
     }
     header + &format!("*/*;q=0.{weight}")
@@ -138,11 +149,13 @@ mod tests {
     #[test]
     fn what_is_asked_for() {
         assert_eq!(
-            accept(&PROTOCOLS),
+            accept(&PROTOCOLS, EscapingScheme::AllowUtf8),
             "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;\
              version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,\
              */*;q=0.2"
         );
-        assert_eq!(accept(&[ScrapeProtocol::PrometheusProto]), "*/*;q=0.6");
+        assert_eq!(accept(&[ScrapeProtocol::PrometheusProto], EscapingScheme::AllowUtf8), "*/*;q=0.6");
+        let asked = accept(&[ScrapeProtocol::PrometheusText1_0_0], EscapingScheme::Underscores);
+        assert_eq!(asked, "text/plain;version=1.0.0;escaping=underscores;q=0.6,*/*;q=0.5");
     }
 }

@@ -26,8 +26,8 @@ mod tls;
 
 pub use client::ClientError;
 pub use config::{
-    FileDiscovery, GlobalConfig, HeaderValues, PrometheusConfig, PrometheusFile, Scheme, ScrapeConfig, ScrapeProtocol,
-    TargetGroup,
+    EscapingScheme, FileDiscovery, GlobalConfig, HeaderValues, PrometheusConfig, PrometheusFile, Scheme, ScrapeConfig,
+    ScrapeProtocol, TargetGroup, ValidationScheme,
 };
 pub use discovery::ReadYaml;
 pub use http_config::{Authorization, BasicAuth, Secret, TlsConfig, TlsVersion};

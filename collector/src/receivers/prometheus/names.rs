@@ -7,7 +7,11 @@ use weir_proto::{
     relabel::{LabelSet, relabel},
 };
 
-use super::job::{Job, Limits};
+use super::{
+    config::ValidationScheme,
+    job::{Job, Limits},
+};
+use crate::samples::in_braces;
 
 /// Joins the labels of a line with those of its target. `None`: relabelling leaves the sample out. An error fails the scrape.
 pub(super) fn name<'a>(
@@ -49,8 +53,20 @@ pub(super) fn name<'a>(
         return Err("missing metric name (__name__ label)".into());
     }
     let labels = labels.labels().map_err(|error| format!("invalid metric name or labels: {error}"))?;
+    if job.validation == ValidationScheme::Legacy && !is_legacy(&labels) {
+        return Err(format!("invalid metric name or label names: {}", in_braces(labels.iter())));
+    }
     within(&labels, job.limits)?;
     Ok(Some(labels))
+}
+
+/// Whether all names are as they were before they could be any UTF-8.
+fn is_legacy(labels: &Labels) -> bool {
+    let is_name = |name: &str, takes_colon: bool| {
+        !name.starts_with(|first: char| first.is_ascii_digit())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || (takes_colon && byte == b':'))
+    };
+    is_name(labels.metric_name(), true) && labels.iter().all(|(name, _)| is_name(name, false))
 }
 
 /// The target's labels win; what they displace is called `exported_…`, the shortest name first.
@@ -89,8 +105,9 @@ fn within(labels: &Labels, limits: Limits) -> Result<(), String> {
         }
         let (limit, length) = (limits.label_value_bytes, value.len());
         if limit > 0 && length > limit {
+            let value: String = value.chars().take(50).collect();
             return Err(format!(
-                "label_value_length_limit exceeded (metric: {metric:.50}, label name: {name:.50}, value: {value:.50}, length: \
+                "label_value_length_limit exceeded (metric: {metric:.50}, label name: {name:.50}, value: {value:?}, length: \
                  {length}, limit: {limit})"
             ));
         }

@@ -1,4 +1,4 @@
-//! What every scrape says of itself: `up` and four more.
+//! What every scrape says of itself: `up` and four more, and three that have to be asked for.
 
 use std::time::Duration;
 
@@ -11,17 +11,29 @@ use weir_store::{FloatSample, SeriesRef};
 use super::gather::Counts;
 use crate::samples::SeriesSource;
 
-const NAMES: [&str; 5] = [
+const NAMES: [&str; 8] = [
     "up",
     "scrape_duration_seconds",
     "scrape_samples_scraped",
     "scrape_samples_post_metric_relabeling",
     "scrape_series_added",
+    "scrape_timeout_seconds",
+    "scrape_sample_limit",
+    "scrape_body_size_bytes",
 ];
+
+/// What is said when `extra_scrape_metrics` is set.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct More {
+    pub(super) timeout: Duration,
+    pub(super) sample_limit: usize,
+    /// 0 without a body, -1 when it was too large.
+    pub(super) body_bytes: i64,
+}
 
 /// The series of a target's own samples, once they were needed.
 #[derive(Debug, Default)]
-pub(super) struct Report([Option<SeriesRef>; 5]);
+pub(super) struct Report([Option<SeriesRef>; 8]);
 
 impl Report {
     /// The samples of a scrape.
@@ -32,15 +44,19 @@ impl Report {
         target: &Labels,
         time_ms: i64,
         outcome: (bool, Duration, Counts),
+        more: Option<More>,
     ) -> Vec<FloatSample> {
         let (is_up, duration, counts) = outcome;
-        let values = [
+        let mut values = vec![
             f64::from(u8::from(is_up)),
             duration.as_secs_f64(),
             counts.scraped as f64,
             counts.kept as f64,
             counts.added as f64,
         ];
+        if let Some(More { timeout, sample_limit, body_bytes }) = more {
+            values.extend([timeout.as_secs_f64(), sample_limit as f64, body_bytes as f64]);
+        }
         let mut samples = Vec::with_capacity(values.len());
         for ((name, value), known) in NAMES.into_iter().zip(values).zip(&mut self.0) {
             if known.is_none() {

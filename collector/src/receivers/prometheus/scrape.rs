@@ -15,12 +15,12 @@ use weir_proto::metrics::{Labels, Metadata};
 use weir_store::{FloatSample, MetricsBatch, SeriesRef};
 
 use super::{
-    fetch::{Body, fetch},
+    fetch::{BODY_TOO_LARGE, Body, fetch},
     gather::{Context, Counts, Memory, gather, stale},
     job::Job,
     metrics::{DUPLICATES, SCRAPES},
     probing::Probed,
-    report::Report,
+    report::{More, Report},
     schedule::{Aligned, is_turn, offset},
     scraper::Shared,
     target::Target,
@@ -165,6 +165,7 @@ impl TargetLoop {
         let (old, new) = (&before.job.config, &self.plan.job.config);
         let names_differ = old.honor_labels != new.honor_labels
             || old.metric_relabel_configs != new.metric_relabel_configs
+            || before.job.validation != self.plan.job.validation
             || before.job.limits != self.plan.job.limits;
         if names_differ {
             self.orphans.extend(self.memory.lines.take());
@@ -197,6 +198,11 @@ impl TargetLoop {
         };
         let mut batch = MetricsBatch::new(self.shared.tenant.clone(), begin_ns);
         let mut failure = None;
+        let body_bytes = match &fetched {
+            Ok(body) => body.bytes.len() as i64,
+            Err(error) if error == BODY_TOO_LARGE => -1,
+            Err(_) => 0,
+        };
         let (counts, result) = match fetched {
             Ok(body) if body.bytes.is_empty() => (Counts::default(), Err(String::new())),
             Ok(body) => {
@@ -215,8 +221,10 @@ impl TargetLoop {
         let error = result.err().unwrap_or_default();
         let duration = begin.elapsed();
         let outcome = (error.is_empty(), duration, counts);
+        let (timeout, sample_limit) = (plan.target.timeout, plan.job.limits.samples);
+        let more = plan.job.says_more.then_some(More { timeout, sample_limit, body_bytes });
         let report =
-            self.report.samples(&*self.shared.door.series, &batch.tenant, &plan.target.labels, time_ms, outcome);
+            self.report.samples(&*self.shared.door.series, &batch.tenant, &plan.target.labels, time_ms, outcome, more);
         batch.floats.extend(report);
         if counts.duplicates > 0 {
             DUPLICATES.with_label_values(&[plan.job.name()]).inc_by(counts.duplicates as u64);

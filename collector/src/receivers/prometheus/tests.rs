@@ -16,6 +16,7 @@ use super::{
     gather::{Context, Counts, Memory, gather, stale},
     job::Job,
     probing::{Probe, Probing},
+    report::{More, Report},
     target::{Populated, Target, without_password},
 };
 use crate::samples::AcceptWindow;
@@ -187,7 +188,21 @@ async fn limits_fail_the_scrape() {
             "label_limit exceeded (metric: a, number of labels: 4, limit: 3)",
         ),
         (json!({"label_name_length_limit": 8}), "a{longlabel=\"1\"} 1\n", "label_name_length_limit exceeded"),
-        (json!({"label_value_length_limit": 3}), "a{x=\"1234\"} 1\n", "label_value_length_limit exceeded"),
+        (
+            json!({"label_value_length_limit": 3}),
+            "a{x=\"1234\"} 1\n",
+            "label_value_length_limit exceeded (metric: a, label name: x, value: \"1234\", length: 4, limit: 3)",
+        ),
+        (
+            json!({"metric_name_validation_scheme": "legacy"}),
+            "{\"a.b\"} 1\n",
+            "invalid metric name or label names: {__name__=\"a.b\", ",
+        ),
+        (
+            json!({"metric_name_validation_scheme": "legacy"}),
+            "a{\"x.y\"=\"1\"} 1\n",
+            "invalid metric name or label names: {__name__=\"a\", ",
+        ),
     ] {
         let mut bench = Bench::new(settings).await;
         let (lines, _, result) = bench.scrape_as(body, TextFormat::Prometheus);
@@ -220,6 +235,21 @@ async fn created_lines_say_when_counting_began() {
         assert_eq!((counts.scraped, counts.kept), (9, 7));
     }
     assert!(bench.scrape("h_bucket{le=\"1\"} 1\n")[0].contains("le=\"1\""), "no histogram says so");
+}
+
+#[tokio::test]
+async fn more_is_said_when_it_is_asked_for() {
+    let bench = Bench::new(json!({})).await;
+    let said = |more| {
+        let outcome = (true, Duration::from_millis(5), Counts::default());
+        let samples = Report::default().samples(&bench.store, &TenantId::default(), &bench.target, 1, outcome, more);
+        let shown = samples.iter().map(|sample| format!("{} {}", sample.series.labels().metric_name(), sample.value));
+        shown.skip(5).collect::<Vec<_>>()
+    };
+    assert_eq!(said(None), [""; 0]);
+    let more = More { timeout: Duration::from_secs(10), sample_limit: 7, body_bytes: -1 };
+    let expected = ["scrape_timeout_seconds 10", "scrape_sample_limit 7", "scrape_body_size_bytes -1"];
+    assert_eq!(said(Some(more)), expected);
 }
 
 #[test]

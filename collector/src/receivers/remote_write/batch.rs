@@ -6,7 +6,7 @@ use weir_proto::{
 };
 use weir_store::{FloatSample, HistogramSample, MetricsBatch, RejectReason, SeriesRef};
 
-use crate::samples::{AcceptTimes, SeriesSource};
+use crate::samples::{AcceptTimes, SeriesSource, in_braces};
 
 /// Problems that an answer repeats; the others are counted.
 const PROBLEMS_MAX: usize = 10;
@@ -92,9 +92,12 @@ impl Taking<'_> {
             Err(words) => return self.refuse(RejectReason::InvalidLabels, samples, || words),
         };
         if samples == 0 && self.version == WriteVersion::V2 {
-            return self
-                .problems
-                .add(|| format!("TimeSeries must contain at least one sample or histogram for series {labels}"));
+            return self.problems.add(|| {
+                format!(
+                    "TimeSeries must contain at least one sample or histogram for series {}",
+                    in_braces(labels.iter())
+                )
+            });
         }
         let series = match self.source.series(&self.batch.tenant, &labels) {
             Ok(series) => series,
@@ -132,7 +135,7 @@ impl Taking<'_> {
             let histogram = match histogram {
                 Ok(histogram) => histogram.clone(),
                 Err(fault) => {
-                    let words = || format!("{fault} for series {}", series.labels());
+                    let words = || format!("{fault} for series {}", in_braces(series.labels().iter()));
                     self.refuse(RejectReason::Unsupported, 1, words);
                     continue;
                 }
@@ -150,7 +153,9 @@ impl Taking<'_> {
     /// Exemplars out of bounds are left out without a word, as Prometheus does.
     fn exemplar(&mut self, series: &SeriesRef, written: &WrittenExemplar<'_>) {
         if let Some(fault) = &written.fault {
-            return self.problems.add(|| format!("parsing exemplar for series {}: {fault}", series.labels()));
+            return self
+                .problems
+                .add(|| format!("parsing exemplar for series {}: {fault}", in_braces(series.labels().iter())));
         }
         if self.accept.check(written.time_ms).is_err() {
             return;
@@ -160,7 +165,9 @@ impl Taking<'_> {
                 let exemplar = Exemplar { labels, value: written.value, time_ms: written.time_ms };
                 self.batch.exemplars.push((series.clone(), exemplar));
             }
-            Err(error) => self.problems.add(|| format!("exemplar for series {}: {error}", series.labels())),
+            Err(error) => {
+                self.problems.add(|| format!("exemplar for series {}: {error}", in_braces(series.labels().iter())))
+            }
         }
     }
 
@@ -193,16 +200,17 @@ fn pairs<'a>(written: &[(&'a [u8], &'a [u8])]) -> Result<Vec<(&'a str, &'a str)>
 
 /// A series' labels, or why they are none.
 fn labels(written: &[(&[u8], &[u8])]) -> Result<Labels, String> {
-    let pairs = pairs(written)?;
+    let mut pairs = pairs(written)?;
     let labels = match Labels::new(pairs.iter().copied()) {
         Ok(labels) => labels,
         Err(LabelsError::Duplicate(name)) => {
-            return Err(format!("invalid labels for series, labels {pairs:?}, duplicated label {name}"));
+            pairs.sort_unstable();
+            return Err(format!("invalid labels for series, labels {}, duplicated label {name}", in_braces(pairs)));
         }
-        Err(_) => return Err(format!("invalid metric name or labels, got {pairs:?}")),
+        Err(_) => return Err(format!("invalid metric name or labels, got {}", in_braces(pairs))),
     };
     if labels.get(METRIC_NAME).is_none() {
-        return Err(format!("invalid metric name or labels, got {labels}"));
+        return Err(format!("invalid metric name or labels, got {}", in_braces(labels.iter())));
     }
     Ok(labels)
 }

@@ -1,6 +1,8 @@
 //! Bytes of one journal file's chunks, in blocks of one size: no room is left over between them, and all go at once when the file
 //! is sealed.
 
+use std::ops::ControlFlow;
+
 use parking_lot::RwLock;
 
 /// Bytes of a chunk in a block.
@@ -49,13 +51,15 @@ impl Blocks {
         u32::try_from(whole + slab.len() - 1).expect("a journal file has fewer bytes")
     }
 
-    /// Copies the blocks of a chunk into `into`, which ends with the block `last`.
-    pub(super) fn copy(&self, last: u32, into: &mut [u8]) {
+    /// Shows `each` the block `last` and those before it, until it has enough.
+    pub(super) fn walk_back(&self, last: u32, mut each: impl FnMut(&[u8; PAYLOAD_BYTES]) -> ControlFlow<()>) {
         let slabs = self.slabs.read();
         let mut next = last;
-        for payload in into.rchunks_exact_mut(PAYLOAD_BYTES) {
+        while next != NO_BLOCK {
             let block = &slabs[next as usize / SLAB_BLOCKS][next as usize % SLAB_BLOCKS];
-            payload.copy_from_slice(&block.payload);
+            if each(&block.payload).is_break() {
+                return;
+            }
             next = block.before;
         }
     }
@@ -78,9 +82,13 @@ mod tests {
             let chunk = usize::from(number % 2);
             last[chunk] = blocks.add(last[chunk], [number; PAYLOAD_BYTES]);
         }
-        let mut bytes = [0; 10 * PAYLOAD_BYTES];
-        blocks.copy(last[1], &mut bytes);
-        let expected: Vec<u8> = (0..20).filter(|number| number % 2 == 1).flat_map(|n| [n; PAYLOAD_BYTES]).collect();
-        assert_eq!((&bytes[..], blocks.file()), (&expected[..], 7));
+        let mut found = Vec::new();
+        blocks.walk_back(last[1], |payload| {
+            found.push(*payload);
+            if payload[0] == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        let expected: Vec<_> = [19, 17, 15, 13, 11, 9, 7, 5].map(|number| [number; PAYLOAD_BYTES]).into();
+        assert_eq!((found, blocks.file()), (expected, 7));
+        blocks.walk_back(NO_BLOCK, |_| unreachable!("there is none"));
     }
 }

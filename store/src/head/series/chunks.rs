@@ -1,15 +1,24 @@
 //! A series' chunks: the one that samples are added to, of the newest journal file, and those of files before it.
 
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
 use super::{
     blocks::{Blocks, NO_BLOCK, PAYLOAD_BYTES},
     marks::Marks,
 };
-use crate::samples::chunk::{ChunkBytes, Encoder};
+use crate::samples::{
+    chunk::{ChunkBytes, Encoder, Samples},
+    place::{PLACE_BYTES, Place},
+};
 
 /// Chunks of up to so many bytes are put together without taking memory.
 const WHOLE_BYTES: usize = 32 * PAYLOAD_BYTES;
+
+/// Between two places of a chunk that reading can begin at there are so many blocks of its bytes. A place takes a block of its own. The
+/// fewer, the less is read that nobody asked for, and the more memory is taken. Few in tests, so that there are several.
+const PLACE_BLOCKS: usize = if cfg!(test) { 2 } else { 4 };
+
+const _: () = assert!(PLACE_BYTES <= PAYLOAD_BYTES);
 
 /// The floats that one file brought in ascending order, while there may be more. Its last bytes are here, the others in the file's
 /// blocks: most additions touch no memory but the series' own.
@@ -91,6 +100,12 @@ impl OpenChunk {
             if used == PAYLOAD_BYTES {
                 stored.last_block = stored.blocks.add(stored.last_block, self.tail);
                 used = 0;
+                let full = (stored.bytes as usize - bytes.len()) / PAYLOAD_BYTES;
+                if is_place_behind(full) {
+                    let mut place = [0; PAYLOAD_BYTES];
+                    place[..PLACE_BYTES].copy_from_slice(&self.encoder.place(bytes.len()).to_bytes());
+                    stored.last_block = stored.blocks.add(stored.last_block, place);
+                }
             }
             let (now, rest) = bytes.split_at(bytes.len().min(PAYLOAD_BYTES - used));
             self.tail[used..used + now.len()].copy_from_slice(now);
@@ -123,8 +138,8 @@ impl OpenChunk {
 
     /// Memory beside the struct itself.
     pub(super) fn heap_bytes(&self) -> usize {
-        let in_blocks = self.stored.bytes as usize - tail_bytes(self.stored.bytes);
-        Blocks::bytes_of(in_blocks / PAYLOAD_BYTES) + self.stored.heap_bytes()
+        let full = self.stored.bytes as usize / PAYLOAD_BYTES;
+        Blocks::bytes_of(full + full / PLACE_BLOCKS) + self.stored.heap_bytes()
     }
 }
 
@@ -142,7 +157,8 @@ impl ClosedChunk {
 
     /// Memory beside the struct itself.
     pub(super) fn heap_bytes(&self) -> usize {
-        Blocks::bytes_of((self.stored.bytes as usize).div_ceil(PAYLOAD_BYTES)) + self.stored.heap_bytes()
+        let blocks = (self.stored.bytes as usize).div_ceil(PAYLOAD_BYTES);
+        Blocks::bytes_of(blocks + blocks / PLACE_BLOCKS) + self.stored.heap_bytes()
     }
 }
 
@@ -180,12 +196,25 @@ impl<'c> ChunkView<'c> {
     pub(super) fn whole<T>(&self, take: impl FnOnce(ChunkBytes<'_>) -> T) -> T {
         let Self { samples, first_ms, last_ms, .. } = *self;
         let starts = self.starts();
-        let give = |bytes: &[u8]| take(ChunkBytes { bytes, samples, first_ms, last_ms, starts });
+        self.gathered(|_| false, |_, bytes| take(ChunkBytes { bytes, samples, first_ms, last_ms, starts }))
+    }
+
+    /// Hands over its first `count` samples without some that are before a time, and which of the chunk's the first of them is.
+    pub(super) fn since<T>(&self, from_ms: i64, count: u32, take: impl FnOnce((u32, Samples<'_>)) -> T) -> T {
+        let is_enough = |place: &Place| place.last_ms() < from_ms && place.samples <= count;
+        self.gathered(is_enough, |place, bytes| match place {
+            Some(place) => take((place.samples, Samples::behind(place, bytes, count))),
+            None => take((0, Samples::new(bytes, count))),
+        })
+    }
+
+    /// Puts the chunk's bytes into one piece, from the last place that is enough on.
+    fn gathered<T>(&self, is_enough: impl Fn(&Place) -> bool, take: impl FnOnce(Option<&Place>, &[u8]) -> T) -> T {
         let length = self.stored.bytes as usize;
         // A closed chunk's last block may have room left.
         let in_blocks = (length - self.tail.len()).next_multiple_of(PAYLOAD_BYTES);
         if in_blocks == 0 {
-            return give(self.tail);
+            return take(None, self.tail);
         }
         let mut room = [0; WHOLE_BYTES];
         let mut more = Vec::new();
@@ -196,10 +225,29 @@ impl<'c> ChunkView<'c> {
                 &mut more[..]
             }
         };
-        self.stored.blocks.copy(self.stored.last_block, &mut whole[..in_blocks]);
         whole[in_blocks..].copy_from_slice(self.tail);
-        give(&whole[..length])
+        let mut begin = in_blocks;
+        let mut place = None;
+        // What is added behind a full block only: a closed chunk ends without.
+        let mut is_place = !self.tail.is_empty() && is_place_behind(begin / PAYLOAD_BYTES);
+        self.stored.blocks.walk_back(self.stored.last_block, |payload| {
+            if is_place {
+                is_place = false;
+                place = Some(Place::of(payload)).filter(&is_enough);
+                return if place.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            }
+            begin -= PAYLOAD_BYTES;
+            whole[begin..begin + PAYLOAD_BYTES].copy_from_slice(payload);
+            is_place = is_place_behind(begin / PAYLOAD_BYTES);
+            ControlFlow::Continue(())
+        });
+        take(place.as_ref(), &whole[begin..length])
     }
+}
+
+/// Whether a place follows so many full blocks of a chunk's bytes, when more follow.
+fn is_place_behind(full: usize) -> bool {
+    full > 0 && full.is_multiple_of(PLACE_BLOCKS)
 }
 
 /// Of a chunk's bytes those in its tail: a full one is kept until there is more, since its last byte may still change.
@@ -214,27 +262,74 @@ mod tests {
     use super::*;
     use crate::samples::chunk::{Chunk, Samples};
 
+    fn bits(samples: impl Iterator<Item = (i64, f64)>) -> Vec<(i64, u64)> {
+        samples.map(|(time_ms, value)| (time_ms, value.to_bits())).collect()
+    }
+
+    fn check(view: ChunkView<'_>, expected: &Chunk, samples: &[(i64, f64)]) {
+        view.whole(|chunk| {
+            assert_eq!(chunk.bytes, expected.bytes());
+            assert_eq!(bits(Samples::new(chunk.bytes, chunk.samples)), bits(samples.iter().copied()));
+        });
+        for since in 0..samples.len() {
+            for count in [since, since + 1, (since + samples.len()) / 2, samples.len()] {
+                view.since(samples[since].0, count as u32, |(first, read)| {
+                    let first = first as usize;
+                    assert!(first <= since.min(count), "what was asked for is there");
+                    assert_eq!(bits(read), bits(samples[first..count].iter().copied()));
+                });
+            }
+        }
+        let last = samples.len().saturating_sub(1);
+        if view.stored.bytes as usize > (2 * PLACE_BLOCKS + 1) * PAYLOAD_BYTES {
+            let first = view.since(samples[last].0, samples.len() as u32, |(first, _)| first);
+            assert!(first > 0, "not all of it is read");
+        }
+    }
+
     proptest! {
         #[test]
         fn it_is_the_chunk_that_it_would_be_in_one_piece(
-            values in prop::collection::vec(prop_oneof![Just(1.0), Just(1.0), any::<f64>()], 0..400),
+            values in prop::collection::vec(prop_oneof![Just(1.0), Just(1.0), Just(2.0), (0..99_u8).prop_map(f64::from), any::<f64>()], 0..300),
+            odd_step in 0..300_usize,
         ) {
             let blocks = Arc::new(Blocks::new(3));
             let mut open = OpenChunk::new(blocks.clone());
             let mut expected = Chunk::default();
-            for (time_ms, &value) in (5_i64..).step_by(15).zip(&values) {
+            let (mut time_ms, mut samples) = (5, Vec::new());
+            for (index, &value) in values.iter().enumerate() {
                 prop_assert!(open.is_before(time_ms));
                 open.push((1, 0), (time_ms, 0), value);
                 expected.push(time_ms, value);
+                samples.push((time_ms, value));
+                time_ms += if index == odd_step { 16 } else { 15 };
             }
-            let same = |view: ChunkView<'_>| view.whole(|chunk| {
-                let read = Samples::new(chunk.bytes, chunk.samples).count();
-                chunk.bytes == expected.bytes() && read == values.len()
-            });
-            prop_assert!(same(open.view()));
+            check(open.view(), &expected, &samples);
             // Somebody else's come between.
             blocks.add(NO_BLOCK, [9; PAYLOAD_BYTES]);
-            prop_assert!(same(open.close().view()));
+            check(open.close().view(), &expected, &samples);
+        }
+    }
+
+    #[test]
+    fn places_lie_among_runs_too() {
+        // Each run's byte may come first behind a full block, and go on growing there.
+        for run in 1..40_usize {
+            let blocks = Arc::new(Blocks::new(3));
+            let mut open = OpenChunk::new(blocks);
+            let (mut expected, mut samples) = (Chunk::default(), Vec::new());
+            for index in 0..run * 120 {
+                let sample = (5 + 15 * index as i64, (index / run) as f64);
+                open.push((1, 0), (sample.0, 0), sample.1);
+                expected.push(sample.0, sample.1);
+                samples.push(sample);
+                if index % 97 == 0 || index + 1 == run * 120 {
+                    let first = samples.len() - samples.len().min(50);
+                    open.view().since(samples[first].0, samples.len() as u32, |(begin, read)| {
+                        assert_eq!(bits(read), bits(samples[begin as usize..].iter().copied()), "{run}");
+                    });
+                }
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     journal::Fields,
     samples::{
         SeriesSamples, TimedHistogram,
-        chunk::{ChunkBytes, Samples},
+        chunk::ChunkBytes,
         histogram::{histogram, put_histogram},
     },
 };
@@ -253,8 +253,7 @@ impl SeriesData {
             if time_ms == chunk.last_ms {
                 return Some(Found(chunk.last_value));
             }
-            let found = chunk.whole(|chunk| {
-                let mut samples = Samples::new(chunk.bytes, chunk.samples);
+            let found = chunk.since(time_ms, chunk.samples, |(_, mut samples)| {
                 samples.find(|&(time, _)| time >= time_ms).filter(|&(time, _)| time == time_ms)
             });
             if let Some((_, value)) = found {

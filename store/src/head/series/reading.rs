@@ -3,7 +3,7 @@
 use super::{chunks::ChunkView, data::Single, series::Series};
 use crate::{
     offset::Offset,
-    samples::{SeriesSamples, TimedHistogram, chunk::Samples},
+    samples::{SeriesSamples, TimedHistogram},
 };
 
 /// What of the head a snapshot sees: its files, and in the newest the frames up to an offset.
@@ -67,9 +67,7 @@ impl Series {
             if visible == 0 || chunk.first_ms > to_ms || chunk.last_ms < from_ms {
                 continue;
             }
-            chunk.whole(|chunk| {
-                into.append_chunk(Samples::new(chunk.bytes, visible), chunk.starts, (from_ms, to_ms));
-            });
+            chunk.since(from_ms, visible, |samples| into.append_chunk(samples, chunk.starts(), (from_ms, to_ms)));
         }
         let Some(beside) = &data.beside else { return };
         for single in &beside.late {

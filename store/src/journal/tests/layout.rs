@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     super::{
-        group::Link,
+        group::{Counted, Link},
         reader::{Record, Records},
         writer::{GroupError, NewFile, OpenFile, Writable},
         *,
@@ -32,7 +32,8 @@ fn write(file: &mut OpenFile, payloads: &[Bytes]) -> Result<Layout, GroupError> 
     let frames =
         payloads.iter().map(|payload| Writable { header: &header, payload, payload_crc: crc32c::crc32c(payload) });
     let mut layout = Layout::default();
-    file.write_group(&Tallies::default(), frames, &mut layout)?;
+    let nothing = Tallies::default();
+    file.write_group(Counted { all: &nothing, changed: &nothing }, frames, &mut layout)?;
     Ok(layout)
 }
 

@@ -7,6 +7,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use weir_proto::TenantId;
 
 use super::{super::*, support::*};
 use crate::disk::recorder::{Recorder, Unsynced};
@@ -386,4 +387,46 @@ fn a_full_disk_is_no_reason_not_to_start() {
     let (recovered, content) = recover_and_read(killed.path());
     assert_eq!((content.numbers, recovered.total), (Vec::from_iter(0..8), tallies(0..8)));
     assert!(content.damages.is_empty() && recovered.missing.is_empty());
+}
+
+/// One item of a tenant of many.
+fn of_tenant(n: u64) -> Entry<u64> {
+    let header = FrameHeader { tenant: TenantId::new(&format!("tenant-{n:05}")).expect("valid"), ..entry(0).header };
+    Entry { header, payload: payload(0).into(), attachment: n }
+}
+
+#[test]
+fn what_is_written_with_each_group_does_not_grow_with_the_tenants_that_have_nothing_new() {
+    const TENANTS: u64 = 1_000;
+    let folder = temp_folder();
+    let recorder = Recorder::new(folder.path()).expect("recorder");
+    let wide = JournalOptions { file_bytes_max: 64 << 20, commit_bytes_max: 64 << 20, ..options(folder.path()) };
+    let opened = Opened::with(wide.clone(), Disk::recording(recorder.clone()));
+    let append = |n| block_on(opened.journal.append(of_tenant(n))).expect("appended");
+    let bytes = || opened.journal.files().iter().map(|file| u64::from(file.bytes())).sum::<u64>();
+    let mut expected = Tallies::default();
+    for n in 0..TENANTS {
+        append(n);
+        expected.add_frame(&of_tenant(n).header);
+    }
+    let before = bytes();
+    const GROUPS: u64 = 500;
+    for n in 0..GROUPS {
+        append(n % 7);
+        expected.add_frame(&of_tenant(n % 7).header);
+    }
+    let of_group = (bytes() - before) / GROUPS;
+    assert!(of_group < 300, "{of_group} bytes are written with each group");
+    // As after a kill, with all that there is, and without MARK; then without the newest file, of which MARK alone knows.
+    let name = file::file_name(opened.journal.files().last().expect("there is one").number());
+    for gone in [None, Some(mark::NAME), Some(name.as_str())] {
+        let after = temp_folder();
+        recorder.materialise(recorder.moment(), Unsynced::Kept, after.path()).expect("materialise");
+        if let Some(gone) = gone {
+            std::fs::remove_file(after.path().join("journal").join(gone)).expect("there");
+        }
+        let found = JournalOptions { folder: after.path().join("journal"), ..wide.clone() };
+        let (recovered, _) = recovery::recover(&found, &Disk::default(), 1).expect("recovers");
+        assert_eq!(recovered.total, expected, "without {gone:?}");
+    }
 }

@@ -154,7 +154,7 @@ pub(crate) fn read_chunk(bytes: &[u8], range: (i64, i64), into: &mut SeriesSampl
 fn read_head(fields: &mut Fields<'_>, range: (i64, i64), into: &mut SeriesSamples) -> Option<()> {
     let samples = fields.varint_u32()?;
     let starts = read_starts(fields)?;
-    into.append_chunk(Samples::new(fields.0, samples), &starts, range);
+    into.append_chunk((0, Samples::new(fields.0, samples)), &starts, range);
     Some(())
 }
 

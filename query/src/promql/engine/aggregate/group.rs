@@ -16,10 +16,10 @@ fn counts(name: &str, aggregate: &Aggregate) -> bool {
 
 /// Bytes that are the same for series of one group.
 pub(super) fn key(labels: &Labels, aggregate: &Aggregate, into: &mut Vec<u8>) {
-    if !aggregate.is_without && aggregate.grouping.is_empty() {
-        return;
-    }
-    for (name, value) in labels.iter().filter(|(name, _)| counts(name, aggregate)) {
+    // Of those listed the last: no label after it counts.
+    let last = aggregate.grouping.iter().max().map_or("", String::as_str);
+    let may_count = labels.iter().take_while(|(name, _)| aggregate.is_without || *name <= last);
+    for (name, value) in may_count.filter(|(name, _)| counts(name, aggregate)) {
         into.extend_from_slice(&(name.len() as u32).to_le_bytes());
         into.extend_from_slice(name.as_bytes());
         into.extend_from_slice(&(value.len() as u32).to_le_bytes());
