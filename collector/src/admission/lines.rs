@@ -5,7 +5,7 @@ use weir_proto::{
     Signal, TenantId,
     otlp::{
         Checks, ScanError,
-        logs::{Implied, ScannedLine, scan},
+        logs::{IdFinder, Implied, ScannedLine, scan},
     },
 };
 use weir_store::{LogsBatch, RejectReason, head::LineSummaries, journal::Checksummed};
@@ -74,12 +74,13 @@ fn check_payload(
 ) -> Result<Judged<LineSummaries>, ScanError> {
     let window = TimeWindow::around(now_ns, rules);
     let mut judged = Judged::new(LineSummaries::with_capacity(payload.len() / LINE_BYTES_USUAL + 1));
+    let mut ids = IdFinder::new(&rules.line_ids);
     let mut is_strange = false;
     scan(payload, Checks::Admission(rules.limits), |scanned| {
         judged.items += 1;
         is_strange |= scanned.line.implied != Implied::None;
         match fault(scanned, now_ns, window) {
-            None => judged.summaries.push(scanned.ordinal, now_ns, &scanned.line, &rules.line_ids),
+            None => judged.summaries.push_of(scanned.ordinal, now_ns, &scanned.line, ids.ids(&scanned.line)),
             Some(reason) => judged.reject(scanned.ordinal, reason),
         }
     })?;
