@@ -114,6 +114,8 @@ impl<D: Deliver> Tailer<D> {
         if !std::mem::replace(&mut self.has_open_again, true) {
             self.read_open_again(clock_ns);
         }
+        // What this look found has its turn behind the round that is under way.
+        self.round.is_more_left |= !self.round.files.is_empty();
         let next = self.go_on();
         self.roster.forget(now_ns);
         self.count();

@@ -20,6 +20,10 @@ const GONE_OPEN_NS: u64 = 60_000_000_000;
 impl Roster {
     /// Files that no pattern leads to any more: those that are open are read on, others are looked for beside where they were.
     pub(super) fn look_after_gone(&mut self, now_ns: u64, strangers: &mut Vec<Stranger>, left: &mut Vec<Left>) {
+        // What became of files while nobody looked, also of those that were lost before.
+        if self.looks == 1 {
+            left.extend(self.files.values().filter(|file| file.seen_in != 1).map(Left::first_of));
+        }
         let gone: Vec<u64> = {
             let is_gone = |file: &&Tracked| file.seen_in != self.looks && !file.is_lost;
             self.files.values().filter(is_gone).map(|file| file.id).collect()

@@ -1,7 +1,7 @@
 //! Paths that files have left: what comes there, and what rotation made of them.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fs,
     path::{Path, PathBuf},
 };
@@ -23,6 +23,11 @@ pub(super) struct Left {
 impl Left {
     pub(super) fn of(file: &Tracked) -> Self {
         Self { path: file.path.clone(), modified_ns: file.stamp.modified_ns, stream: file.stream.clone() }
+    }
+
+    /// The path where it was first.
+    pub(super) fn first_of(file: &Tracked) -> Self {
+        Self { path: file.stream.clone(), ..Self::of(file) }
     }
 }
 
@@ -50,9 +55,15 @@ impl Roster {
 
     /// Of paths that files have left: what rotation made of them since, and no pattern leads to.
     pub(super) fn add_rotated(&mut self, left: &[Left], now_ns: u64, strangers: &mut Vec<Stranger>) {
+        // Several have left the same path, after a start above all.
+        let mut oldest: BTreeMap<&Path, (u64, &Path)> = BTreeMap::new();
         for Left { path, modified_ns, stream } in left {
+            let (known_ns, _) = oldest.entry(path).or_insert((*modified_ns, stream));
+            *known_ns = (*modified_ns).min(*known_ns);
+        }
+        for (path, (modified_ns, stream)) in oldest {
             for original in self.scanner.places(path) {
-                self.add_rotated_of(&original, *modified_ns, stream, now_ns, strangers);
+                self.add_rotated_of(&original, modified_ns, stream, now_ns, strangers);
             }
         }
     }

@@ -22,13 +22,13 @@ pub(in crate::receivers::filelog) enum Next {
 #[derive(Debug, Default)]
 pub(super) struct Round {
     /// Whose turn it is, and who follows.
-    files: VecDeque<u64>,
+    pub(super) files: VecDeque<u64>,
     /// What the first of them has had of its turn.
     pub(super) bytes: u64,
     /// Turns that were taken.
     turns: usize,
     /// Whether something is left for another round.
-    is_more_left: bool,
+    pub(super) is_more_left: bool,
 }
 
 /// Why reading a file stopped, when not for its end.
