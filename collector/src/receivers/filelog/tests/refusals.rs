@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use prost::Message;
 use tokio::sync::watch;
@@ -45,18 +46,20 @@ async fn each_line_once_however_the_journal_refuses() {
         "include": [format!("{}/*.log", folder.path().display())], "start_at": "beginning", "poll_interval": "5ms",
     });
     let config: FilelogConfig = serde_json::from_value(keys).expect("a configuration");
-    let refusals =
+    let refusals: [fn() -> AppendError; 3] =
         [|| AppendError::DiskFull, || AppendError::Busy("a queue is full"), || AppendError::TooLarge { bytes_max: 1 }];
     let (refused, refusing) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
     let kept: Arc<Mutex<BTreeMap<String, u32>>> = Arc::default();
     let (news, mut heard) = watch::channel(0_u32);
     let append_lines: Append = {
         let (kept, refused, refusing, news) = (kept.clone(), refused.clone(), refusing.clone(), Arc::new(news));
-        Arc::new(move |arrival| {
+        Arc::new(move |arrival: Arrival| {
             let reason = refusing.load(Ordering::SeqCst);
             let outcome = if reason > 0 { Err(refusals[reason as usize - 1]()) } else { Ok(()) };
             match &outcome {
-                Err(_) => drop(refused.fetch_add(1, Ordering::SeqCst)),
+                Err(_) => {
+                    refused.fetch_add(1, Ordering::SeqCst);
+                }
                 Ok(()) => {
                     let Arrival::Lines(batch) = arrival else { panic!("lines") };
                     let request = ExportLogsServiceRequest::decode(&batch.payload[..]).expect("a request");
@@ -67,7 +70,8 @@ async fn each_line_once_however_the_journal_refuses() {
                 }
             }
             news.send_modify(|news| *news += 1);
-            Box::pin(std::future::ready(outcome))
+            let answer: BoxFuture<'static, _> = Box::pin(std::future::ready(outcome));
+            answer
         })
     };
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
