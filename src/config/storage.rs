@@ -151,12 +151,17 @@ impl Default for SealConfig {
 struct MergeConfig {
     debt_size_max: ByteSize<{ 16 * MIB }>,
     segment_rows_max: u64,
+    group_size_max: ByteSize<MIB>,
 }
 
 impl Default for MergeConfig {
     fn default() -> Self {
         let options = defaults();
-        Self { debt_size_max: ByteSize(options.merge_debt_bytes_max), segment_rows_max: options.segment_rows_max }
+        Self {
+            debt_size_max: ByteSize(options.merge_debt_bytes_max),
+            segment_rows_max: options.segment_rows_max,
+            group_size_max: ByteSize(options.merge_group_bytes_max),
+        }
     }
 }
 
@@ -259,6 +264,7 @@ impl StorageConfig {
             seal_journal_bytes_max: self.seal.journal_size_max.0,
             merge_debt_bytes_max: self.merge.debt_size_max.0,
             segment_rows_max: self.merge.segment_rows_max,
+            merge_group_bytes_max: self.merge.group_size_max.0,
             retention_traces: self.retention.traces.0,
             retention_logs: self.retention.logs.0,
             retention_metrics: self.retention.metrics.0,

@@ -82,7 +82,7 @@ storage:
     unsealed_size_max: 66MiB
   head: {spans_max: 5, payload_size_max: 7MiB}
   seal: {size_max: 8MiB, age_max: 9s, journal_size_max: 3GiB}
-  merge: {debt_size_max: 100MiB, segment_rows_max: 11}
+  merge: {debt_size_max: 100MiB, segment_rows_max: 11, group_size_max: 8MiB}
 service: {drain_max: 12s, freed_memory: give_back}
 ",
     )
@@ -110,6 +110,7 @@ service: {drain_max: 12s, freed_memory: give_back}
         seal_journal_bytes_max: 3 << 30,
         merge_debt_bytes_max: 100 * MIB,
         segment_rows_max: 11,
+        merge_group_bytes_max: 8 << 20,
         retention_traces: Some(Duration::from_secs(3 * 24 * 3600)),
         retention_logs: Some(Duration::from_secs(5 * 24 * 3600)),
         retention_metrics: Some(Duration::from_secs(6 * 24 * 3600)),

@@ -49,6 +49,8 @@ pub struct StoreOptions {
     pub merge_debt_bytes_max: u64,
     /// Rows of the largest merged segment.
     pub segment_rows_max: u64,
+    /// Bytes of memory at which rows that are merged are written as a row group, however few they are.
+    pub merge_group_bytes_max: u64,
     /// Traces older than this are deleted; `None` keeps them forever.
     pub retention_traces: Option<Duration>,
     /// Lines older than this are deleted; `None` keeps them forever.
@@ -192,6 +194,7 @@ impl StoreOptions {
             unsealed_bytes_max: 16 * 1024 * MIB,
             merge_debt_bytes_max: 8 * 1024 * MIB,
             segment_rows_max: 8_000_000,
+            merge_group_bytes_max: 256 << 20,
             retention_traces: Some(Duration::from_secs(7 * 24 * 3600)),
             retention_logs: Some(Duration::from_secs(7 * 24 * 3600)),
             retention_metrics: Some(Duration::from_secs(15 * 24 * 3600)),

@@ -25,7 +25,7 @@ use super::{
 use crate::columns::{Column, ColumnSpec, Kind, Values};
 use crate::{ask::span::Operations, disk::Disk, ledger::Tally};
 
-/// A row group under way is written early when it holds so many bytes.
+/// A row group under way is written early when it holds so many bytes, unless somebody says how many.
 const GROUP_BYTES_MAX: u64 = 256 << 20;
 
 /// Merges segments, given in journal order, into segment `id` below `parent` and opens it. The inputs stay as they are.
@@ -38,8 +38,21 @@ pub fn merge(
     level: i32,
     should_stop: &dyn Fn() -> bool,
 ) -> Result<Segment, SegmentError> {
+    merge_within(disk, parent, id, inputs, (level, GROUP_BYTES_MAX), should_stop)
+}
+
+/// The same; a row group under way is written when it holds so many bytes of memory.
+pub fn merge_within(
+    disk: &Disk,
+    parent: &Path,
+    id: &SegmentId,
+    inputs: &[Arc<Segment>],
+    (level, group_bytes_max): (i32, u64),
+    should_stop: &dyn Fn() -> bool,
+) -> Result<Segment, SegmentError> {
     let directory = NewDirectory::create(disk, parent, &id.to_string())?;
     let merged = Merge::new(&directory, Table::of(id.signal), inputs, level).and_then(|mut merge| {
+        merge.group_bytes_max = group_bytes_max;
         for (number, input) in inputs.iter().enumerate() {
             merge.append(number, input, should_stop)?;
         }
@@ -132,6 +145,8 @@ struct Merge {
     columns: Vec<Column>,
     /// Rows in `columns`.
     group_rows: u32,
+    /// Bytes in `columns` at which they are written.
+    group_bytes_max: u64,
     /// Rows written before those.
     rows: u64,
     traces: TraceRows,
@@ -211,6 +226,7 @@ impl Merge {
             keys,
             columns,
             group_rows: 0,
+            group_bytes_max: GROUP_BYTES_MAX,
             rows: 0,
             traces: TraceRows::default(),
         })
@@ -243,7 +259,7 @@ impl Merge {
                 self.append_rows(number, &reader, group, from..from + count)?;
                 from += count;
                 let bytes: u64 = self.columns.iter().map(Column::memory_bytes).sum();
-                if self.group_rows == ROW_GROUP_ROWS || bytes > GROUP_BYTES_MAX {
+                if self.group_rows == ROW_GROUP_ROWS || bytes > self.group_bytes_max {
                     self.write_group()?;
                 }
             }

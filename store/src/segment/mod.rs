@@ -61,7 +61,7 @@ pub use line_builder::LineBuilder;
 pub use manifest::SegmentTally;
 pub(crate) use manifest::check_format;
 pub(crate) use matching::Wanted;
-pub use merge::{merge, salvage};
+pub use merge::{merge, merge_within, salvage};
 pub use open::Segment;
 pub(crate) use scan::{
     BodyField, HeadRow, LineScanRows, NarrowedRows, ScanRows, field_passes, is_string_only, last_part, passes,

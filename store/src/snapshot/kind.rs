@@ -12,7 +12,7 @@ use crate::{
     ledger::Tally,
     options::StoreOptions,
     segment::{
-        Segment, SegmentError, SegmentId, merge, salvage,
+        Segment, SegmentError, SegmentId, merge_within, salvage,
         series::{SeriesSegment, merge_series, salvage_series},
     },
 };
@@ -53,6 +53,8 @@ pub(crate) struct NewSegment<'a> {
     /// The tenant's folder.
     pub(crate) parent: &'a Path,
     pub(crate) id: &'a SegmentId,
+    /// A row group under way is written when it holds so many bytes.
+    pub(crate) group_bytes_max: u64,
 }
 
 /// How much of a segment can be read.
@@ -167,7 +169,7 @@ impl SegmentKind for Segment {
     }
 
     fn merged(new: NewSegment<'_>, inputs: &[Arc<Self>], is_stopping: &dyn Fn() -> bool) -> Result<Self, SegmentError> {
-        merge(new.disk, new.parent, new.id, inputs, ZSTD_LEVEL, is_stopping)
+        merge_within(new.disk, new.parent, new.id, inputs, (ZSTD_LEVEL, new.group_bytes_max), is_stopping)
     }
 
     fn salvaged(

@@ -121,7 +121,11 @@ fn merge<S: SegmentKind>(
     let segments: Vec<Arc<S>> = inputs.iter().map(|input| input.segment().clone()).collect();
     let is_stopping = || shared.is_stopping();
     let merged = store_segment(shared, id, |parent| {
-        S::merged(NewSegment { disk: &shared.disk, parent, id }, &segments, &is_stopping)
+        S::merged(
+            NewSegment { disk: &shared.disk, parent, id, group_bytes_max: shared.options.merge_group_bytes_max },
+            &segments,
+            &is_stopping,
+        )
     })?;
     // Nobody lists it: it goes as soon as its copy is there, and with the next start otherwise.
     merged.retire();

@@ -251,7 +251,11 @@ pub(crate) fn merge_segments<S: SegmentKind>(shared: &Arc<Shared>, inputs: &[Arc
     let ids: Vec<SegmentId> = inputs.iter().map(|input| input.segment_id().clone()).collect();
     let segments: Vec<_> = inputs.iter().map(|input| input.segment().clone()).collect();
     let merged = store_segment(shared, &id, |parent| {
-        S::merged(NewSegment { disk: &shared.disk, parent, id: &id }, &segments, &|| shared.is_stopping())
+        S::merged(
+            NewSegment { disk: &shared.disk, parent, id: &id, group_bytes_max: shared.options.merge_group_bytes_max },
+            &segments,
+            &|| shared.is_stopping(),
+        )
     });
     let merged = match merged {
         Ok(merged) => merged,

@@ -89,7 +89,8 @@ pub(crate) fn repair<S: SegmentKind>(shared: &Arc<Shared>, damaged: &Arc<StoredS
     }
     let id = SegmentId { generation: from.generation + 1, ..from.clone() };
     let saved = store_segment(shared, &id, |parent| {
-        let new = NewSegment { disk: &shared.disk, parent, id: &id };
+        let new =
+            NewSegment { disk: &shared.disk, parent, id: &id, group_bytes_max: shared.options.merge_group_bytes_max };
         S::salvaged(new, damaged.segment(), &|| shared.is_stopping())
     });
     let left = match saved {

@@ -15,7 +15,7 @@ use crate::{
     ask::{filter::ScanFilter, span::Operations},
     disk::Disk,
     ledger::Tally,
-    segment::{Segment, SegmentError, merge},
+    segment::{Segment, SegmentError, merge, merge_within},
 };
 
 fn merged(parent: &Path, inputs: &[Arc<Segment>]) -> Segment {
@@ -120,6 +120,21 @@ fn what_is_rare_or_frequent_in_one_input_finds_its_place() {
     assert!(!all.columns.contains_key("attributes.only.here"));
     for (trace, wanted) in traces(&parts.concat()) {
         assert_same(all.trace(trace).expect("intact"), wanted);
+    }
+}
+
+#[test]
+fn rows_become_a_group_at_so_many_bytes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let parts = [1, 2, 3].map(|seed| vec![Shop::new(seed).batch(20)]);
+    let inputs: Vec<_> =
+        parts.iter().enumerate().map(|(n, part)| Arc::new(write(folder.path(), part, n as u32 + 1))).collect();
+    let all = merged(folder.path(), &inputs);
+    let small = merge_within(&Disk::default(), folder.path(), &id(1, 3, 2), &inputs, (3, 1), &|| false);
+    let small = small.expect("merged");
+    assert_eq!((all.groups(), small.groups(), small.rows()), (1, 3, all.rows()));
+    for (trace, wanted) in traces(&parts.concat()) {
+        assert_same(small.trace(trace).expect("intact"), wanted);
     }
 }
 
