@@ -200,8 +200,17 @@ pub(super) fn read(layout: &Layout, text: &str) -> Option<Moment> {
     let mut moment = Moment { month: 1, day: 1, ..Moment::default() };
     let mut rest = text;
     let (mut is_afternoon, mut year_day) = (None, None);
+    let mut is_whole = false;
     for (at, part) in layout.0.iter().enumerate() {
         match part {
+            // What writes no fraction when it is 0 leaves out its point as well.
+            Part::Text(literal)
+                if matches!(&**literal, "." | ",")
+                    && layout.0.get(at + 1) == Some(&Part::Fraction)
+                    && !rest.starts_with(['.', ',']) =>
+            {
+                is_whole = true;
+            }
             Part::Text(literal) => rest = literal_after(rest, literal)?,
             Part::Year => {
                 let digits = rest.get(..4)?;
@@ -243,6 +252,7 @@ pub(super) fn read(layout: &Layout, text: &str) -> Option<Moment> {
                     }
                 }
             }
+            Part::Fraction if std::mem::take(&mut is_whole) => {}
             Part::Fraction => moment.nanos = fraction(&mut rest)?,
             Part::ZoneName => {
                 let len = rest.bytes().take_while(u8::is_ascii_uppercase).count();
@@ -310,7 +320,8 @@ fn name(rest: &mut &str, names: &[&str]) -> Option<usize> {
     None
 }
 
-fn fraction(rest: &mut &str) -> Option<u32> {
+/// The digits of a second's fraction that a text begins with, as nanoseconds.
+pub(in crate::operators) fn fraction(rest: &mut &str) -> Option<u32> {
     let len = rest.bytes().take_while(u8::is_ascii_digit).count();
     if len == 0 {
         return None;
