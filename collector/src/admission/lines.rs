@@ -5,7 +5,7 @@ use weir_proto::{
     Signal, TenantId,
     otlp::{
         Checks, ScanError,
-        logs::{Implied, ScannedLine, scan},
+        logs::{IdFinder, Implied, ScannedLine, scan},
     },
 };
 use weir_store::{LogsBatch, RejectReason, head::LineSummaries, journal::Checksummed};
@@ -17,7 +17,7 @@ const LINE_BYTES_USUAL: usize = 300;
 
 /// Judges each line of `payload`, an encoded ExportLogsServiceRequest that arrived at `now_ns`.
 ///
-/// Unusual field orders are rewritten, so that the journal holds canonical payloads only. Attributes beyond the limit are left out and
+/// Fields given twice are merged, so that the journal holds payloads that are read in one pass only. Attributes beyond the limit are left out and
 /// counted. A line whose ids are none, or whose time nobody knows, is kept: what it says is worth more than what it belongs to.
 ///
 /// What only Weir itself may write ([`Implied`]) is taken out.
@@ -74,12 +74,13 @@ fn check_payload(
 ) -> Result<Judged<LineSummaries>, ScanError> {
     let window = TimeWindow::around(now_ns, rules);
     let mut judged = Judged::new(LineSummaries::with_capacity(payload.len() / LINE_BYTES_USUAL + 1));
+    let mut ids = IdFinder::new(&rules.line_ids);
     let mut is_strange = false;
     scan(payload, Checks::Admission(rules.limits), |scanned| {
         judged.items += 1;
         is_strange |= scanned.line.implied != Implied::None;
         match fault(scanned, now_ns, window) {
-            None => judged.summaries.push(scanned.ordinal, now_ns, &scanned.line, &rules.line_ids),
+            None => judged.summaries.push_of(scanned.ordinal, now_ns, &scanned.line, ids.ids(&scanned.line)),
             Some(reason) => judged.reject(scanned.ordinal, reason),
         }
     })?;

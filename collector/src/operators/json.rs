@@ -63,12 +63,7 @@ fn begins_so(text: &str) -> bool {
     text.trim_ascii_start().starts_with('{')
 }
 
-/// Whether a text begins and ends as an object does.
-pub(super) fn seems_object(text: &str) -> bool {
-    begins_so(text) && text.trim_ascii_end().ends_with('}')
-}
-
-/// The same of an object.
+/// Reads a JSON object.
 pub(super) fn parse_object(text: &str) -> Result<Fields<'_>, String> {
     if !begins_so(text) {
         return Err("not a JSON object".into());

@@ -21,13 +21,8 @@ pub(super) fn build(config: &OperatorConfig) -> Result<Box<dyn Operator>, String
 
 impl Operator for JsonParser {
     fn apply<'a>(&mut self, entry: &mut Entry<'a>, _: &mut Vec<Entry<'static>>) -> Result<Next, String> {
-        if let Some(shapes) = &mut self.shapes
-            && entry.unwritten.is_none()
-            && let Some(unwritten) = shapes.unwritten(&entry.body, &entry.attributes)
-        {
-            entry.unwritten = Some(unwritten);
-            let looked = self.parsing.look(entry);
-            shapes.find_ids(entry);
+        let Self { parsing, shapes } = self;
+        if let Some(looked) = shapes.as_mut().and_then(|shapes| shapes.leave(entry, |entry| parsing.look(entry))) {
             return looked.map(|()| Next::On);
         }
         self.parsing.apply(entry, json::parse_object)?;

@@ -5,34 +5,21 @@ use std::{borrow::Cow, ops::Range};
 
 use weir_proto::{
     SpanId, TraceId,
-    json::{Shape, unescaped},
+    json::{Shape, Shapes, unescaped},
     otlp::logs::{IdNames, IdPlaces, LineIds, json_number},
 };
 
-use super::{Entry, Fields, Unwritten, Value, json};
-
-/// Shapes that are remembered, those of the latest lines.
-const SHAPES_MAX: usize = 8;
-
-/// After so many lines of no known shape the next ones are not looked at so closely.
-const STRANGERS_MAX: u32 = 64;
-/// So many of them.
-const PASSED_OVER: u32 = 4096;
+use super::{Entry, Fields, Unwritten, Value};
 
 /// What is known of the latest lines.
 pub(super) struct KnownShapes {
     /// Attributes whose values are wanted.
     looked_at: Vec<String>,
     ids: IdNames,
-    /// The latest first.
-    known: Vec<Known>,
-    strangers: u32,
-    passed_over: u32,
-    values: Vec<Range<usize>>,
+    shapes: Shapes<Known>,
 }
 
 struct Known {
-    shape: Shape,
     /// The value of each attribute that is looked at.
     looked_at: Vec<Option<usize>>,
     ids: IdPlaces,
@@ -41,64 +28,43 @@ struct Known {
 impl KnownShapes {
     /// None yet; the values of these attributes are wanted.
     pub(super) fn new(looked_at: Vec<String>, ids: IdNames) -> Self {
-        let (known, values) = (Vec::with_capacity(SHAPES_MAX), Vec::new());
-        Self { looked_at, ids, known, strangers: 0, passed_over: 0, values }
+        Self { looked_at, ids, shapes: Shapes::default() }
     }
 
-    /// What a body's fields are as attributes beside these; `None` where they have to be written out: it is no object, or one that has to be
-    /// looked at more closely.
-    pub(super) fn unwritten<'a>(&mut self, body: &Value<'a>, attributes: &Fields<'_>) -> Option<Unwritten<'a>> {
-        let Value::Text(text) = body else { return None };
-        let bytes = text.as_bytes();
-        match self.known.iter().position(|known| known.shape.matches(bytes, &mut self.values)) {
-            Some(at) => {
-                self.strangers = 0;
-                self.known[..=at].rotate_right(1);
-            }
-            None => self.learn(text)?,
-        }
-        let known = self.known.first()?;
+    /// Leaves the fields of an entry's body where they are, and lets `look` see those that are looked at; `None` where they have to be written
+    /// out: the body is no object, or one that has to be looked at more closely.
+    pub(super) fn leave(
+        &mut self,
+        entry: &mut Entry<'_>,
+        look: impl FnOnce(&mut Entry<'_>) -> Result<(), String>,
+    ) -> Option<Result<(), String>> {
+        let Value::Text(text) = &entry.body else { return None };
+        let learn = |shape: &Shape| Known::of(shape, &self.looked_at, &self.ids);
+        let (shape, known, values) = self.shapes.find(text.as_bytes(), learn)?;
         // Of a name that is there twice the field's value counts.
-        if attributes.iter().any(|(name, _)| known.shape.members().any(|member| member == name.as_bytes())) {
+        let is_member = |name: &str| shape.members().any(|member| member == name.as_bytes());
+        if entry.unwritten.is_some() || entry.attributes.iter().any(|(name, _)| is_member(name)) {
             return None;
         }
         let mut looked_at = Fields::with_capacity(self.looked_at.len());
         for (name, number) in self.looked_at.iter().zip(&known.looked_at) {
             let Some(number) = *number else { continue };
-            let value = value_of(text, &self.values[number], known.shape.values()[number].is_text)?;
-            looked_at.push(name.clone(), value);
+            looked_at.push(name.clone(), value_of(text, &values[number], shape.values()[number].is_text)?);
         }
-        Some(Unwritten { looked_at, ids: None })
+        entry.unwritten = Some(Unwritten { looked_at, ids: None });
+        let looked = look(entry);
+        if let (Some(unwritten), Value::Text(text)) = (&mut entry.unwritten, &entry.body) {
+            let own = LineIds { trace: entry.trace_id.map(TraceId), span: entry.span_id.map(SpanId) };
+            unwritten.ids = Some(known.ids.ids(own, text.as_bytes(), values));
+        }
+        Some(looked)
     }
+}
 
-    /// Says what a line belongs to, whose body was asked about last.
-    pub(super) fn find_ids(&self, entry: &mut Entry<'_>) {
-        let (Some(unwritten), Value::Text(text), Some(known)) = (&mut entry.unwritten, &entry.body, self.known.first())
-        else {
-            return;
-        };
-        let own = LineIds { trace: entry.trace_id.map(TraceId), span: entry.span_id.map(SpanId) };
-        let text_of = |number: usize| &text.as_bytes()[self.values[number].clone()];
-        unwritten.ids = Some(known.ids.ids(own, text_of));
-    }
-
-    /// Remembers the shape of a line that has none of those that are known.
-    fn learn(&mut self, text: &str) -> Option<()> {
-        if self.passed_over > 0 {
-            self.passed_over -= 1;
-            return None;
-        }
-        if !json::seems_object(text) {
-            return None;
-        }
-        self.strangers += 1;
-        if self.strangers > STRANGERS_MAX {
-            (self.strangers, self.passed_over) = (0, PASSED_OVER);
-            return None;
-        }
-        let shape = Shape::of(text.as_bytes())?;
-        let mut looked_at = Vec::with_capacity(self.looked_at.len());
-        for name in &self.looked_at {
+impl Known {
+    fn of(shape: &Shape, names: &[String], ids: &IdNames) -> Option<Self> {
+        let mut looked_at = Vec::with_capacity(names.len());
+        for name in names {
             let value = shape.values().iter().position(|value| value.is_own && *value.name == *name.as_bytes());
             // An object, or nothing.
             if value.is_none() && shape.members().any(|member| member == name.as_bytes()) {
@@ -106,13 +72,7 @@ impl KnownShapes {
             }
             looked_at.push(value);
         }
-        let ids = IdPlaces::new(&self.ids, shape.values().iter().map(|value| (&*value.name, value.is_own)));
-        if !shape.matches(text.as_bytes(), &mut self.values) {
-            return None;
-        }
-        self.known.truncate(SHAPES_MAX - 1);
-        self.known.insert(0, Known { shape, looked_at, ids });
-        Some(())
+        Some(Self { looked_at, ids: ids.places(shape) })
     }
 }
 

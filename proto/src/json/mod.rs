@@ -6,6 +6,7 @@ mod fields;
 mod number;
 mod reader;
 mod shape;
+mod shapes;
 mod skip;
 mod string;
 
@@ -15,5 +16,6 @@ pub use fields::{FieldLimits, FieldValue, NoFields, field, fields, fields_at, ma
 pub use number::number_len;
 pub(crate) use reader::{Items, Members, Reader};
 pub use shape::{Shape, ShapeValue, members, unescaped};
+pub use shapes::Shapes;
 pub use skip::value_len;
 pub use string::plain_len;

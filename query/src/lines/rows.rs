@@ -59,9 +59,9 @@ impl<'b> Texts<'b> {
         if self.is_null(row) { self.values.len() as u32 } else { self.codes[row] }
     }
 
-    /// How many codes there are.
+    /// How many codes there may be.
     pub(super) fn count(&self) -> u32 {
-        self.values.len() as u32 + 1
+        self.values.len() as u32 + u32::from(self.has_nulls)
     }
 }
 

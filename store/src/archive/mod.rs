@@ -48,6 +48,9 @@ pub(crate) enum ArchiveError {
         "storage.archive.url leads to where nothing is, though segments were archived: is it the right one, and mounted?"
     )]
     Blank,
+    /// It takes connections and does not answer.
+    #[error("the archive does not answer")]
+    Silent,
     /// Segments were archived somewhere else.
     #[error(
         "storage.archive.url leads to another archive than the one that has the segments of this data folder: answers would lack them"
@@ -86,7 +89,13 @@ impl ArchiveError {
             Self::Table(error) => error.is_away(),
             Self::Segment(error) => matches!(error, SegmentError::Stopped),
             Self::Io { .. } | Self::Foreign(_) => false,
-            Self::InUse(_) | Self::Blank | Self::Another | Self::Catalog(_) | Self::Threads(_) | Self::Stopped => true,
+            Self::InUse(_)
+            | Self::Blank
+            | Self::Silent
+            | Self::Another
+            | Self::Catalog(_)
+            | Self::Threads(_)
+            | Self::Stopped => true,
         }
     }
 

@@ -80,7 +80,13 @@ impl LineSummaries {
     /// Adds an accepted line, in ordinal order; `received_at_ns` is its frame's, `names` are where ids are looked for.
     #[inline]
     pub fn push(&mut self, ordinal: u32, received_at_ns: u64, line: &LineView<'_>, names: &IdNames) {
-        let LineIds { trace, span } = line.ids(names);
+        self.push_of(ordinal, received_at_ns, line, line.ids(names));
+    }
+
+    /// The same of a line of which is known what it belongs to.
+    #[inline]
+    pub fn push_of(&mut self, ordinal: u32, received_at_ns: u64, line: &LineView<'_>, ids: LineIds) {
+        let LineIds { trace, span } = ids;
         self.0.push(LineSummary {
             trace_id: trace.unwrap_or(TraceId([0; 16])),
             span_id: span.unwrap_or(SpanId([0; 8])),

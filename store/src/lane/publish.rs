@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 use weir_proto::otlp::{
     Checks,
-    logs::{self, IdNames},
+    logs::{self, IdFinder, IdNames},
     traces,
 };
 
@@ -188,9 +188,10 @@ fn summarise(payload: &[u8], header: &FrameHeader, mut marker: Option<Box<dyn Sp
 fn summarise_lines(payload: &[u8], header: &FrameHeader, names: &IdNames) -> LineSummaries {
     let mut summaries = LineSummaries::with_capacity(header.accepted() as usize);
     let mut rejected = header.rejected.iter().peekable();
+    let mut ids = IdFinder::new(names);
     let scanned = logs::scan(payload, Checks::Journalled, |scanned| {
         if rejected.next_if(|rejection| rejection.ordinal == scanned.ordinal).is_none() {
-            summaries.push(scanned.ordinal, header.received_at_ns, &scanned.line, names);
+            summaries.push_of(scanned.ordinal, header.received_at_ns, &scanned.line, ids.ids(&scanned.line));
         }
     });
     if let Err(error) = scanned {

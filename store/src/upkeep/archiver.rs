@@ -218,6 +218,9 @@ pub(crate) fn step(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Result<bool,
         }
     }
     if !turn.is_done {
+        super::archive_absent::open_next(shared, archive, &mut turn)?;
+    }
+    if !turn.is_done {
         super::archive_retention::remove_expired(shared, archive, &mut turn)?;
     }
     if !turn.is_done {

@@ -60,8 +60,10 @@ pub(super) struct Roster {
 struct Stranger {
     path: PathBuf,
     stamp: Stamp,
-    /// Where it was written first; `None` when a pattern leads to it, and it is that path.
+    /// Where it was written first, when that is another path.
     stream: Option<PathBuf>,
+    /// A pattern leads to it.
+    is_candidate: bool,
     blank: Option<Blank>,
 }
 
@@ -143,8 +145,8 @@ impl Roster {
                 continue;
             }
             if metadata.is_file() {
-                let stranger =
-                    Stranger { path: candidate.path, stamp: Stamp::of(&metadata), stream: None, blank: None };
+                let (path, stamp) = (candidate.path, Stamp::of(&metadata));
+                let stranger = Stranger { path, stamp, stream: None, is_candidate: true, blank: None };
                 self.meet(stranger, now_ns, &mut strangers, &mut left);
             }
         }
@@ -249,8 +251,9 @@ impl Roster {
             is_same = file.is_unchanged(&mut content, &found.stamp).unwrap_or(true);
             if is_same {
                 let _ = file.learn_beginning(&mut content, self.config.fingerprint_size);
+                file.is_gzip = content.is_gzip();
             }
-            if was_open || self.may_keep_open() {
+            if was_open || self.may_keep_open(self.config.max_concurrent_files) {
                 file.content = Some(content);
             }
         }
@@ -258,9 +261,9 @@ impl Roster {
         is_same
     }
 
-    /// Whether one more file may stay open; it is counted then.
-    fn may_keep_open(&mut self) -> bool {
-        let may = self.open_now < self.config.max_concurrent_files;
+    /// Whether one more file may stay open, of so many; it is counted then.
+    fn may_keep_open(&mut self, most: usize) -> bool {
+        let may = self.open_now < most;
         self.open_now += usize::from(may);
         may
     }
@@ -311,7 +314,8 @@ impl Roster {
         if self.by_inode.contains_key(&(stamp.device, stamp.inode)) {
             return;
         }
-        let copy_of = match self.kin(index, path, &mut content, &stamp, known_as.is_some()) {
+        let copy_of = match self.kin(index, (path, stream.as_deref(), now_ns), &mut content, &stamp, known_as.is_some())
+        {
             Ok(Some(Kin::Same(id))) => {
                 self.goes_on(id, stranger.path, content, stamp, now_ns);
                 if let Some(file) = self.files.get(&id) {
@@ -351,8 +355,7 @@ impl Roster {
         now_ns: u64,
         (copy_of, index): (Option<u64>, &mut KinIndex),
     ) {
-        let Stranger { path, stamp, stream, .. } = stranger;
-        let is_candidate = stream.is_none();
+        let Stranger { path, stamp, stream, is_candidate, .. } = stranger;
         if self.files.len() >= self.config.files_max {
             let words = io::Error::other(format!("more than {} files (files_max)", self.config.files_max));
             return self.tell(&path, &words);
@@ -376,8 +379,10 @@ impl Roster {
         // A start would begin elsewhere if the journal did not know.
         self.is_urgent |= file.offset > 0;
         file.is_dirty = file.offset > 0;
-        // Nothing leads to one that is gone but its descriptor.
-        if copy_of.is_some() || !is_candidate || self.may_keep_open() {
+        // What rotation made is renamed again, compressed and deleted: of those as many are open beside the others.
+        let is_of_rotation = copy_of.is_some() || !is_candidate;
+        let most = self.config.max_concurrent_files.saturating_mul(if is_of_rotation { 2 } else { 1 });
+        if self.may_keep_open(most) {
             file.content = Some(content);
         }
         index.add_name(&file);
@@ -444,13 +449,6 @@ impl Roster {
         file.fail(now_ns);
         self.tell(&file.path.clone(), error);
     }
-}
-
-/// A path, and where it leads when it is a link: rotation happens there.
-fn places(path: &Path) -> Vec<PathBuf> {
-    let target = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_symlink());
-    let target = target.then(|| path.canonicalize().ok()).flatten();
-    std::iter::once(path.to_owned()).chain(target).collect()
 }
 
 fn note_growth(file: &mut Tracked, stamp: Stamp, now_ns: u64) {

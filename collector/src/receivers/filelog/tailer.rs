@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -50,7 +50,34 @@ pub(super) struct Tailer<D> {
     buffer: Vec<u8>,
     /// Files with lines that wait, as the journal knows.
     with_open: BTreeSet<u64>,
+    /// Whether those were read again.
+    has_open_again: bool,
+    round: Round,
     pub(super) deliver: D,
+}
+
+/// What the reader does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Everything is read.
+    Pause,
+    /// There is more.
+    GoOn,
+    /// The journal has to take what was read last.
+    Wait,
+}
+
+/// One round through the files that have something to read.
+#[derive(Debug, Default)]
+struct Round {
+    /// Whose turn it is, and who follows.
+    files: VecDeque<u64>,
+    /// What the first of them has had of its turn.
+    bytes: u64,
+    /// Turns that were taken.
+    turns: usize,
+    /// Whether something is left for another round.
+    is_more_left: bool,
 }
 
 /// What a turn at a file came to.
@@ -58,6 +85,20 @@ pub(super) struct Tailer<D> {
 struct Turn {
     bytes: u64,
     replaced: u64,
+}
+
+/// Why reading a file stopped, when not for its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Halt {
+    /// The batch is full, and the one before is not durable yet.
+    Full,
+    Stopped,
+}
+
+impl From<Stopped> for Halt {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
 }
 
 impl<D: Deliver> Tailer<D> {
@@ -84,6 +125,8 @@ impl<D: Deliver> Tailer<D> {
             outlet: Outlet::new(accept.0, accept.1),
             buffer: Vec::new(),
             with_open: roster.files.values().filter(|file| !file.open.is_empty()).map(|file| file.id).collect(),
+            has_open_again: false,
+            round: Round::default(),
             roster,
             config,
             clock,
@@ -96,56 +139,98 @@ impl<D: Deliver> Tailer<D> {
         self.pipeline.look_for_ids(names);
     }
 
-    /// Looks at all files once, and reads what is new; answers whether something is left for another turn.
-    pub(super) fn poll(&mut self) -> Result<bool, Stopped> {
+    /// Looks at all files once, and reads what is new, as far as the journal takes it.
+    pub(super) fn poll(&mut self) -> Result<Next, Stopped> {
         let now_ns = self.clock.now_ns();
         self.roster.look(now_ns);
-        if self.roster.is_first_look() {
+        if !std::mem::replace(&mut self.has_open_again, true) {
             self.read_open_again(now_ns);
         }
-        let mut is_more_left = false;
-        let rounds = if self.config.max_batches == 0 { usize::MAX } else { self.config.max_batches };
-        let turns = self.roster.turns(now_ns, self.config.force_flush_period);
-        let most = rounds.saturating_mul(self.config.max_concurrent_files);
-        is_more_left |= turns.len() > most;
-        for (at, id) in turns.into_iter().take(most).enumerate() {
-            let Some(mut file) = self.roster.files.remove(&id) else { continue };
-            let read = self.read(&mut file, now_ns);
-            is_more_left |= file.has_more() && !file.is_read && !file.is_failing;
-            self.roster.files.insert(id, file);
-            read?;
-            if at % CLOSED_EVERY == CLOSED_EVERY - 1 {
-                self.roster.close_surplus();
-            }
+        let next = self.go_on();
+        self.roster.forget(now_ns);
+        self.count();
+        next
+    }
+
+    /// Reads on, without another look.
+    pub(super) fn go_on(&mut self) -> Result<Next, Stopped> {
+        let now_ns = self.clock.now_ns();
+        if self.outlet.batch.is_full() && !self.submit(None)? {
+            return Ok(Next::Wait);
+        }
+        if self.round.files.is_empty() {
+            self.round = self.next_round(now_ns);
+        }
+        match self.turns(now_ns) {
+            Ok(()) => {}
+            Err(Halt::Full) => return Ok(Next::Wait),
+            Err(Halt::Stopped) => return Err(Stopped),
         }
         self.roster.close_surplus();
         let outlet = &mut self.outlet;
         self.pipeline.overdue(self.clock.now_ns(), &mut |entry| outlet.push(entry));
-        if self.outlet.batch.lines() > 0 || self.roster.take_urgent() {
-            self.submit(None)?;
+        let has_news = self.outlet.batch.lines() > 0 || self.roster.is_urgent();
+        let is_taken = !has_news || self.submit(None)?;
+        Ok(match (is_taken, self.round.is_more_left) {
+            (true, true) => Next::GoOn,
+            (true, false) => Next::Pause,
+            (false, _) => Next::Wait,
+        })
+    }
+
+    fn next_round(&mut self, now_ns: u64) -> Round {
+        let mut files = self.roster.turns(now_ns, self.config.force_flush_period);
+        let rounds = if self.config.max_batches == 0 { usize::MAX } else { self.config.max_batches };
+        let most = rounds.saturating_mul(self.config.max_concurrent_files);
+        let is_more_left = files.len() > most;
+        files.truncate(most);
+        Round { files: files.into(), is_more_left, ..Round::default() }
+    }
+
+    /// Gives each file of the round its turn.
+    fn turns(&mut self, now_ns: u64) -> Result<(), Halt> {
+        while let Some(id) = self.round.files.front().copied() {
+            // Looks may have come between: it may be gone, or be known for a copy.
+            let has_turn = |file: &Tracked| file.has_turn(now_ns, self.config.force_flush_period);
+            if let Some(mut file) =
+                self.roster.files.get(&id).is_some_and(has_turn).then(|| self.roster.files.remove(&id)).flatten()
+            {
+                let read = self.read(&mut file, now_ns);
+                self.round.is_more_left |= read.is_ok() && file.has_more() && !file.is_read && !file.is_failing;
+                self.roster.files.insert(id, file);
+                read?;
+            }
+            self.round.files.pop_front();
+            self.round.bytes = 0;
+            self.round.turns += 1;
+            if self.round.turns.is_multiple_of(CLOSED_EVERY) {
+                self.roster.close_surplus();
+            }
         }
-        self.roster.forget(now_ns);
-        self.count();
-        Ok(is_more_left)
+        Ok(())
     }
 
     /// Waits until the journal has everything that was handed to it.
     pub(super) fn finish(&mut self) -> Result<(), Stopped> {
-        self.deliver.settle()
+        while !self.deliver.is_free()? {
+            self.deliver.wait(Duration::from_secs(1))?;
+        }
+        Ok(())
     }
 
     /// Reads what a file has, for a turn.
-    fn read(&mut self, file: &mut Tracked, now_ns: u64) -> Result<(), Stopped> {
+    fn read(&mut self, file: &mut Tracked, now_ns: u64) -> Result<(), Halt> {
         let Some(mut content) = self.roster.opened(file) else {
             file.fail(now_ns);
             return Ok(());
         };
         let mut buffer = std::mem::take(&mut self.buffer);
-        let mut turn = Turn::default();
+        let mut turn = Turn { bytes: self.round.bytes, replaced: 0 };
         let outcome = self.read_from(file, &mut content, &mut buffer, &mut turn, now_ns);
         self.buffer = buffer;
         file.content = Some(content);
-        READ_BYTES.with_label_values(&[&self.receiver]).inc_by(turn.bytes);
+        READ_BYTES.with_label_values(&[&self.receiver]).inc_by(turn.bytes - self.round.bytes);
+        self.round.bytes = turn.bytes;
         FLAGGED.with_label_values(&[self.receiver.as_str(), "invalid_utf8"]).inc_by(turn.replaced);
         match outcome {
             Ok(result) => result,
@@ -163,7 +248,7 @@ impl<D: Deliver> Tailer<D> {
         buffer: &mut Vec<u8>,
         turn: &mut Turn,
         now_ns: u64,
-    ) -> std::io::Result<Result<(), Stopped>> {
+    ) -> std::io::Result<Result<(), Halt>> {
         let mut want = READ_BYTES_USUAL.max(self.config.initial_buffer_size as usize);
         let flushes = file.is_overdue(now_ns, self.config.force_flush_period);
         while turn.bytes < TURN_BYTES_MAX {
@@ -185,12 +270,16 @@ impl<D: Deliver> Tailer<D> {
                 }
             }
             let offset_before = file.offset;
-            if self.lines(file, bytes, false, now_ns, turn).is_err() {
-                return Ok(Err(Stopped));
+            if let Err(halt) = self.lines(file, bytes, false, now_ns, turn) {
+                return Ok(Err(halt));
             }
             let done = (file.offset - offset_before) as usize;
-            if is_end && done < read && flushes && self.lines(file, &bytes[done..], true, now_ns, turn).is_err() {
-                return Ok(Err(Stopped));
+            if is_end
+                && done < read
+                && flushes
+                && let Err(halt) = self.lines(file, &bytes[done..], true, now_ns, turn)
+            {
+                return Ok(Err(halt));
             }
             if is_end {
                 file.is_read = true;
@@ -213,7 +302,7 @@ impl<D: Deliver> Tailer<D> {
         is_last: bool,
         now_ns: u64,
         turn: &mut Turn,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), Halt> {
         let base = file.offset;
         let (mut at, mut noted) = (0, 0);
         while let Some(next) = self.some_lines(file, (base, bytes, at), is_last, now_ns, turn) {
@@ -221,8 +310,8 @@ impl<D: Deliver> Tailer<D> {
             turn.bytes += (at - noted) as u64;
             file.advance(&bytes[noted..at], base + at as u64);
             noted = at;
-            if self.outlet.batch.is_full() {
-                self.submit(Some(file))?;
+            if self.outlet.batch.is_full() && !self.submit(Some(file))? {
+                return Err(Halt::Full);
             }
         }
         Ok(())
@@ -321,8 +410,12 @@ impl<D: Deliver> Tailer<D> {
         }
     }
 
-    /// Hands over the lines so far, with where their files stand. `current` is a file that is not in the roster just now.
-    fn submit(&mut self, mut current: Option<&mut Tracked>) -> Result<(), Stopped> {
+    /// Hands over the lines so far, with where their files stand; answers whether that is done: not while the journal has not taken what
+    /// it got before. `current` is a file that is not in the roster just now.
+    fn submit(&mut self, mut current: Option<&mut Tracked>) -> Result<bool, Stopped> {
+        if !self.deliver.is_free()? {
+            return Ok(false);
+        }
         self.note_open(&mut current);
         let (payload, lines) = self.outlet.batch.take();
         let mut cursors: Vec<(String, Vec<u8>)> = Vec::new();
@@ -334,13 +427,13 @@ impl<D: Deliver> Tailer<D> {
         if self.roster.is_first_look() {
             cursors.push((source_of(&self.receiver, NO_FILE), FileCursor::default().encode()));
         }
-        for id in self.roster.take_forgotten() {
+        for id in self.roster.take_urgent() {
             cursors.push((source_of(&self.receiver, id), Vec::new()));
         }
-        if lines == 0 && cursors.is_empty() {
-            return Ok(());
+        if lines > 0 || !cursors.is_empty() {
+            self.deliver.hand_over(Package { payload, lines, cursors })?;
         }
-        self.deliver.hand_over(Package { payload, lines, cursors })
+        Ok(true)
     }
 
     /// Notes which lines wait in the operators.

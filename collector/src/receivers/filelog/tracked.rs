@@ -168,9 +168,9 @@ impl Tracked {
         self.is_dirty = true;
     }
 
-    /// Whether what it has on disk now is what was read, as far as that went.
+    /// Whether a content is what was read, as far as that went: on disk now, or in what was made of it.
     pub(super) fn is_unchanged(&self, content: &mut Content, stamp: &Stamp) -> io::Result<bool> {
-        if !self.is_gzip && stamp.bytes < self.offset {
+        if !content.is_gzip() && stamp.bytes < self.offset {
             return Ok(false);
         }
         if !self.beginning.is_at(content, 0)? {

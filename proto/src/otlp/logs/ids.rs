@@ -1,6 +1,6 @@
 //! Which trace and span a line belongs to: its own ids, else those in its fields under their usual names.
 
-use std::sync::LazyLock;
+use std::{ops::Range, sync::LazyLock};
 
 use memchr::memmem::Finder;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     SpanId, TraceId,
-    json::{FieldLimits, FieldValue, fields, may_have_fields},
+    json::{FieldLimits, FieldValue, Shape, Shapes, fields, may_have_fields, unescaped},
     otlp::key_values,
 };
 
@@ -61,6 +61,21 @@ impl IdNames {
         Some((NAMES.len() + rank, Form::DecimalSpan))
     }
 
+    /// Where values of a shape may tell ids.
+    pub fn places(&self, shape: &Shape) -> IdPlaces {
+        let mut places = IdPlaces::default();
+        for (number, value) in shape.values().iter().enumerate() {
+            if let Some((rank, form)) = self.form(&value.name) {
+                if value.is_own {
+                    places.own.push((number, rank, form));
+                }
+                // As a field of the body it counts again.
+                places.all.push((number, rank, form));
+            }
+        }
+        places
+    }
+
     fn is_usual(&self) -> bool {
         self.trace.is_empty() && self.span.is_empty()
     }
@@ -106,41 +121,74 @@ impl LineView<'_> {
 pub struct IdPlaces {
     /// Number of the field, rank of its name, how it writes ids.
     own: Vec<(usize, usize, Form)>,
-    /// The same of fields within others.
-    inner: Vec<(usize, usize, Form)>,
+    /// The same of all fields, also those within others.
+    all: Vec<(usize, usize, Form)>,
 }
 
 impl IdPlaces {
-    /// From the fields' names in order, and whether each is one of the object itself.
-    pub fn new<'n>(names: &IdNames, fields: impl Iterator<Item = (&'n [u8], bool)>) -> Self {
-        let mut places = Self::default();
-        for (number, (name, is_own)) in fields.enumerate() {
-            if let Some((rank, form)) = names.form(name) {
-                if is_own {
-                    places.own.push((number, rank, form));
-                }
-                // As a field of the body it counts again.
-                places.inner.push((number, rank, form));
-            }
+    /// What a line with these ids of its own belongs to, whose body has its values here, as [`LineView::ids`] finds it where the fields are
+    /// its attributes, too.
+    pub fn ids(&self, own: LineIds, body: &[u8], values: &[Range<usize>]) -> LineIds {
+        if own.trace.is_some() && own.span.is_some() {
+            return own;
         }
-        places
+        let ids = own.or(found_in(&self.own, body, values));
+        ids.or(found_in(&self.all, body, values).unless_of_another(ids.trace)).of_a_trace()
+    }
+}
+
+fn found_in(places: &[(usize, usize, Form)], body: &[u8], values: &[Range<usize>]) -> LineIds {
+    let mut found = Found::default();
+    for &(number, rank, form) in places {
+        let at = &values[number];
+        let is_list = body[at.clone()].first() == Some(&b'[') && body[at.start - 1] != b'"';
+        if !is_list {
+            found.offer_read(rank, read(form, &unescaped(&body[at.clone()])));
+        }
+    }
+    found.ids()
+}
+
+/// Finds what lines belong to, and remembers how they are written.
+#[derive(Debug)]
+pub struct IdFinder<'n> {
+    names: &'n IdNames,
+    shapes: Shapes<IdPlaces>,
+    /// Bodies that were looked at.
+    seen: u32,
+}
+
+impl<'n> IdFinder<'n> {
+    /// Looks under these names.
+    pub fn new(names: &'n IdNames) -> Self {
+        Self { names, shapes: Shapes::default(), seen: 0 }
     }
 
-    /// What a line with these ids of its own belongs to, as [`LineView::ids`] finds it where the fields are its attributes, too.
-    pub fn ids<'t>(&self, own: LineIds, text_of: impl Fn(usize) -> &'t [u8]) -> LineIds {
-        let mut ids = own;
-        for (places, is_body) in [(&self.own, false), (&self.inner, true)] {
-            if ids.trace.is_some() && ids.span.is_some() {
-                break;
+    /// As [`LineView::ids`].
+    pub fn ids(&mut self, line: &LineView<'_>) -> LineIds {
+        // Of a few lines it is not worth it to know how they are written.
+        const FEW: u32 = 4;
+
+        let own = LineIds { trace: line.trace(), span: line.span() };
+        let is_known = own.trace.is_some() && own.span.is_some();
+        match line.body {
+            ValueView::Str(body) if !is_known && line.implied == Implied::None && may_have_fields(body) => {
+                self.seen += 1;
+                if self.seen <= FEW {
+                    return line.ids(self.names);
+                }
+                let names = self.names;
+                let Some((_, places, values)) = self.shapes.find(body, |shape| Some(names.places(shape))) else {
+                    return line.ids(names);
+                };
+                let mut of_attributes = Found::default();
+                of_attributes.look_at(line.attributes, names);
+                let ids = own.or(of_attributes.ids());
+                let of_body = found_in(&places.all, body, values);
+                ids.or(of_body.unless_of_another(ids.trace)).of_a_trace()
             }
-            let mut found = Found::default();
-            for &(number, rank, form) in places {
-                found.offer_read(rank, read(form, text_of(number)));
-            }
-            let found = found.ids();
-            ids = ids.or(if is_body { found.unless_of_another(ids.trace) } else { found });
+            _ => line.ids(self.names),
         }
-        ids.of_a_trace()
     }
 }
 
@@ -292,7 +340,13 @@ mod tests {
         let resource_logs = vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }];
         let payload = ExportLogsServiceRequest { resource_logs }.encode_to_vec();
         let mut found = LineIds::default();
-        scan(&payload, Checks::Journalled, |scanned| found = scanned.line.ids(names)).expect("well formed");
+        scan(&payload, Checks::Journalled, |scanned| {
+            found = scanned.line.ids(names);
+            // Also by who knows how such lines are written.
+            let mut finder = IdFinder::new(names);
+            (0..7).for_each(|_| assert_eq!(finder.ids(&scanned.line), found));
+        })
+        .expect("well formed");
         let LineIds { trace, span } = found;
         (trace.map(|id| id.to_string()).unwrap_or_default(), span.map(|id| id.to_string()).unwrap_or_default())
     }

@@ -10,7 +10,7 @@ mod severity;
 mod views;
 mod written;
 
-pub use ids::{IdNames, IdPlaces, LineIds};
+pub use ids::{IdFinder, IdNames, IdPlaces, LineIds};
 pub use implied::{Expander, FIELD as IMPLIED_FIELD, Implied, json_number, write_members};
 pub use level::{
     LEVEL_FIELDS, UNKNOWN_LEVEL, detected_level, level_of_digits, level_of_severity, level_of_text, level_of_word,

@@ -147,7 +147,7 @@ fn lines(number: u64, how: u64) -> (String, bool) {
     match how {
         0 => weir_shop::json_lines::Lines::new(3).write(number, number / 50, number * 1_000_000, &mut text),
         1 => {
-            let n = if number % 700 == 3 { "\"x\"".to_owned() } else { (number % 9).to_string() };
+            let n = if number % 400 == 3 { "\"x\"".to_owned() } else { (number % 9).to_string() };
             let e = if number % 50 == 0 { "x\\ny" } else { "x" };
             text = format!(
                 r#"{{"n":{n},"level":"info","e":"{e}","z":null,"o":{{"k":{n}, "f":1.50}},"l":[1,{n}],"f":{}}}"#,
@@ -170,7 +170,7 @@ fn what_is_not_written_out_is_there() {
         }
         let mut inputs = (Vec::new(), Vec::new());
         let mut all = Vec::new();
-        for (file, (first, count)) in (1..).zip([(0, 700), (700, 1200), (1900, 900)]) {
+        for (file, (first, count)) in (1..).zip([(0, 300), (300, 600), (900, 250)]) {
             let of_file: Vec<_> = (first..first + count).map(|number| lines(number, how)).collect();
             let payload = payload(&of_file, first);
             let (whole, records) = written_out(&payload);

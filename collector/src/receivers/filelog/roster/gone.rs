@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use super::{Left, Roster, Stranger, note_growth, places};
+use super::{Left, Roster, Stranger, note_growth};
 use crate::receivers::filelog::{
     content::{Content, Stamp},
     labels::Labels,
@@ -38,7 +38,7 @@ impl Roster {
                         let (path, stream) = (file.path.clone(), Some(file.stream.clone()));
                         let is_blank = file.is_blank();
                         let blank = if is_blank { self.take_out(id) } else { None };
-                        let found = Stranger { path, stamp, stream, blank };
+                        let found = Stranger { path, stamp, stream, is_candidate: false, blank };
                         if is_blank {
                             strangers.push(found);
                         } else if self.is_same(id, &found) {
@@ -50,6 +50,8 @@ impl Roster {
                         }
                         continue;
                     }
+                    // By its names others are known to be what was made of it.
+                    file.stamp.links = stamp.links;
                     let is_idle = now_ns.saturating_sub(since_ns.max(file.grown_at_ns)) > GONE_OPEN_NS;
                     if is_idle && (file.is_read || !file.has_more()) {
                         file.content = None;
@@ -59,17 +61,18 @@ impl Roster {
                     }
                 }
                 Some(Err(_)) => file.content = None,
-                None if is_new || self.looks == 1 => self.find_gone(id, now_ns),
+                // What could not be opened may have moved on.
+                None if is_new || self.looks == 1 || file.is_failing => self.find_gone(id, now_ns),
                 None => {}
             }
         }
     }
 
     /// Looks beside where a file was for where it is now.
-    fn find_gone(&mut self, id: u64, now_ns: u64) {
+    pub(super) fn find_gone(&mut self, id: u64, now_ns: u64) {
         let Some(file) = self.files.get(&id) else { return };
         let inode = (file.stamp.device, file.stamp.inode);
-        for place in places(&file.path) {
+        for place in self.scanner.places(&file.path) {
             let folder = place.parent().unwrap_or(Path::new("/")).to_owned();
             for entry in self.scanner.list(&folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
                 let path = folder.join(&entry.name);
@@ -83,7 +86,7 @@ impl Roster {
                 if !has_moved {
                     return;
                 }
-                let found = Stranger { path, stamp, stream: None, blank: None };
+                let found = Stranger { path, stamp, stream: None, is_candidate: false, blank: None };
                 match self.is_same(id, &found) {
                     true => return self.found_gone(id, found, now_ns),
                     false => return self.lose(id),
@@ -100,6 +103,7 @@ impl Roster {
             file.labels = Labels::of(&file.path, &self.config);
             file.is_wanted = true;
             file.is_dirty = true;
+            file.retry_at_ns = 0;
             note_growth(file, found.stamp, now_ns);
             EVENTS.with_label_values(&[self.receiver.as_str(), "moved"]).inc();
         }

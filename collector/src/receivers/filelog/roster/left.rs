@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Roster, Stranger, places};
+use super::{Roster, Stranger};
 use crate::receivers::filelog::{content::Stamp, cursor::is_rotated_name, tracked::Tracked};
 
 /// A path that a file has left, and no other has taken, is looked after for so long.
@@ -51,7 +51,7 @@ impl Roster {
     /// Of paths that files have left: what rotation made of them since, and no pattern leads to.
     pub(super) fn add_rotated(&mut self, left: &[Left], now_ns: u64, strangers: &mut Vec<Stranger>) {
         for Left { path, modified_ns, stream } in left {
-            for original in places(path) {
+            for original in self.scanner.places(path) {
                 self.add_rotated_of(&original, *modified_ns, stream, now_ns, strangers);
             }
         }
@@ -71,15 +71,24 @@ impl Roster {
             if !is_rotated_name(&path, original) || self.scanner.is_excluded(&path) {
                 continue;
             }
-            if strangers.iter().any(|known| known.path == path) {
-                continue;
-            }
             let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
             let stamp = Stamp::of(&metadata);
             let is_known = self.by_inode.contains_key(&(stamp.device, stamp.inode));
             // What is older was there before.
-            if metadata.is_file() && !is_known && stamp.modified_ns >= modified_ns {
-                strangers.push(Stranger { path, stamp, stream: Some(stream.to_owned()), blank: None });
+            if !metadata.is_file() || is_known || stamp.modified_ns < modified_ns {
+                continue;
+            }
+            let stream = Some(stream.to_owned());
+            let inode = |stamp: &Stamp| (stamp.device, stamp.inode);
+            match strangers.iter_mut().find(|known| inode(&known.stamp) == inode(&stamp)) {
+                Some(known) => {
+                    known.stream = known.stream.take().or(stream);
+                    // Where it was is another's now, perhaps.
+                    if !known.is_candidate {
+                        known.path = path;
+                    }
+                }
+                None => strangers.push(Stranger { path, stamp, stream, is_candidate: false, blank: None }),
             }
         }
     }
