@@ -387,3 +387,34 @@ fn messages_of_syslog() {
     assert_eq!(read(counted, &format!("{} {text}", text.len())), expected(1_768_199_400_000_000_000));
     assert_eq!(read(counted, text), "");
 }
+
+#[test]
+fn what_expressions_are_written_with() {
+    for (expression, expected) in [
+        ("$ matches '^b'", "true"),
+        ("$body == $", "true"),
+        ("5 - - 3", "8"),
+        ("0x1f + 0b11 + 0o17", "49"),
+        (".5 * 4", "2"),
+        ("1 /* one */ + 2 // two", "3"),
+    ] {
+        let add = format!(r#"[{{"type": "add", "field": "attributes.a", "value": "EXPR({expression})"}}]"#);
+        one(&add, "b", &format!(r#""b" attributes={{"a":{expected}}}"#));
+    }
+    for nothing in ["attributes.missing.x", "nil[0]"] {
+        one(&format!(r#"[{{"type": "add", "field": "body", "value": "EXPR({nothing})"}}]"#), "b", r#""b""#);
+    }
+}
+
+#[test]
+fn what_is_no_name_of_a_scope_or_severity_is_an_error() {
+    for body in [r#"{"a":1}"#, r#"{"v":true}"#, r#"{"v":1.5}"#] {
+        let severity = r#"[{"type": "json_parser", "severity": {"parse_from": "attributes.v"}, "on_error": "drop"}]"#;
+        assert!(out(severity, &[body]).is_empty(), "{body}");
+    }
+    for body in [r#"{"a":1}"#, r#"{"v":1}"#] {
+        let scope = r#"[{"type": "json_parser", "scope_name": {"parse_from": "attributes.v"}, "on_error": "drop"}]"#;
+        assert!(out(scope, &[body]).is_empty(), "{body}");
+    }
+    one(r#"[{"type": "csv_parser", "header": "a,a,b"}]"#, "1,2,3", r#""1,2,3" attributes={"a":"2","b":"3"}"#);
+}

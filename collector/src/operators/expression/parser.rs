@@ -281,9 +281,9 @@ impl Parser {
                 Ok(node)
             }
             Token::Sign("[") => Ok(Node::List(self.list("]")?)),
-            // `$body` and `$` are how it was once written.
-            Token::Sign("$") => match self.peek() {
-                Some(Token::Name(_)) => self.primary(),
+            // `$` is the body; `$body` is how that was once written.
+            Token::Sign("$") => match &self.tokens[self.next - 1..] {
+                [(_, at), (Token::Name(_), name_at), ..] if *name_at == at + 1 => self.primary(),
                 _ => Ok(Node::Root(Root::Body)),
             },
             Token::Name(name) => self.named(&name),

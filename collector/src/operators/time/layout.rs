@@ -260,7 +260,13 @@ pub(super) fn read(layout: &Layout, text: &str) -> Option<Moment> {
                 // One that nobody knows is the location's.
                 moment.offset_seconds = ZONES.iter().find(|(name, _)| *name == word).map(|(_, offset)| *offset);
                 rest = &rest[len..];
-                if word.is_empty() && rest.starts_with(['+', '-']) {
+                // GMT+3.
+                if word == "GMT" && rest.starts_with(['+', '-']) {
+                    let is_east = rest.starts_with('+');
+                    rest = &rest[1..];
+                    let hours = i32::try_from(number(&mut rest, 2)?).ok().filter(|hours| *hours <= 24)?;
+                    moment.offset_seconds = Some(if is_east { hours } else { -hours } * 3600);
+                } else if word.is_empty() && rest.starts_with(['+', '-']) {
                     moment.offset_seconds = Some(offset(&mut rest)?);
                 }
             }
@@ -276,6 +282,8 @@ pub(super) fn read(layout: &Layout, text: &str) -> Option<Moment> {
         };
     }
     if let (Some(year_day), Some(year)) = (year_day, moment.year) {
+        let days_of_year = super::calendar::days(year + 1, 1, 1) - super::calendar::days(year, 1, 1);
+        (1..=days_of_year).contains(&i64::from(year_day)).then_some(())?;
         let (_, month, day) = super::calendar::civil(super::calendar::days(year, 1, 1) + i64::from(year_day) - 1);
         (moment.month, moment.day) = (month, day);
     }
