@@ -426,6 +426,7 @@ impl Settings {
             "layout_type" => self.time.layout_type = map.next_value()?,
             "layout" => self.time.layout = Some(map.next_value()?),
             "location" => self.time.location = Some(map.next_value()?),
+            "time_zone_locations" => self.time.time_zone_locations = map.next_value()?,
             "preset" => self.levels.preset = Some(map.next_value()?),
             "mapping" => self.levels.mapping = map.next_value()?,
             "overwrite_text" => self.levels.overwrite_text = map.next_value()?,

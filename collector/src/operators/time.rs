@@ -4,7 +4,7 @@ mod calendar;
 mod layout;
 mod zone;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Deserialize;
 
@@ -17,7 +17,7 @@ pub(super) use self::{
     zone::Zone,
 };
 
-pub(super) const KEYS: &[&str] = &["parse_from", "layout_type", "layout", "location"];
+pub(super) const KEYS: &[&str] = &["parse_from", "layout_type", "layout", "location", "time_zone_locations"];
 
 /// How a time is written.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -27,6 +27,8 @@ pub(super) struct TimeConfig {
     pub(super) layout_type: LayoutType,
     pub(super) layout: Option<String>,
     pub(super) location: Option<String>,
+    /// Places by the abbreviation that `%Z` reads.
+    pub(super) time_zone_locations: BTreeMap<String, String>,
 }
 
 /// In which language the layout is.
@@ -51,10 +53,13 @@ pub(super) struct TimeParser {
 }
 
 enum How {
-    Layout(Layout, Arc<Zone>),
+    Layout(Layout, Arc<Zone>, Zones),
     /// What a unit has in nanoseconds, and to how many of them a number with a fraction says anything.
     Epoch(i128, i128),
 }
+
+/// Places by abbreviation.
+type Zones = BTreeMap<String, Zone>;
 
 /// Where times without a zone are from.
 pub(super) fn zone_of(location: Option<&str>) -> Result<Arc<Zone>, String> {
@@ -65,6 +70,9 @@ impl TimeParser {
     pub(super) fn new(config: &TimeConfig) -> Result<Self, String> {
         let from = config.parse_from.clone().ok_or("the key `parse_from` of the time is missing")?;
         let layout = config.layout.as_deref().ok_or("the key `layout` of the time is missing")?;
+        let zones = || -> Result<Zones, String> {
+            config.time_zone_locations.iter().map(|(word, name)| Ok((word.clone(), Zone::find(name)?))).collect()
+        };
         let how = match config.layout_type {
             LayoutType::Epoch => {
                 let (unit_ns, step_ns) = match layout {
@@ -79,8 +87,10 @@ impl TimeParser {
                 };
                 How::Epoch(unit_ns, step_ns)
             }
-            LayoutType::Strptime => How::Layout(layout::strptime(layout)?, zone_of(config.location.as_deref())?),
-            LayoutType::Gotime => How::Layout(layout::gotime(layout)?, zone_of(config.location.as_deref())?),
+            LayoutType::Strptime => {
+                How::Layout(layout::strptime(layout)?, zone_of(config.location.as_deref())?, zones()?)
+            }
+            LayoutType::Gotime => How::Layout(layout::gotime(layout)?, zone_of(config.location.as_deref())?, zones()?),
         };
         Ok(Self { from, how })
     }
@@ -95,9 +105,10 @@ impl TimeParser {
         let value = self.from.get(entry).ok_or_else(|| format!("there is no {}", self.from))?;
         let found = match &self.how {
             How::Epoch(unit_ns, step_ns) => epoch(value, *unit_ns, *step_ns),
-            How::Layout(layout, zone) => {
+            How::Layout(layout, zone, zones) => {
                 let text = value.as_text().ok_or_else(|| format!("{} is {}, not a text", self.from, value.kind()))?;
-                read(layout, text).and_then(|moment| moment.unix_ns(zone, entry.observed_ns))
+                let found = read(layout, text, zones);
+                found.and_then(|(moment, named)| moment.unix_ns(named.unwrap_or(zone), entry.observed_ns))
             }
         };
         let found = found.ok_or_else(|| {

@@ -1,3 +1,5 @@
+//! Patterns of Go's beside what they find, and what is wrong with others.
+
 use regex::Regex;
 
 use super::{replacement, translate};

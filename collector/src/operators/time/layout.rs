@@ -1,6 +1,6 @@
 //! Layouts of times, strptime's and Go's, as one list of parts.
 
-use super::Moment;
+use super::{Moment, Zone, Zones};
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -195,12 +195,12 @@ fn complete(parts: Vec<Part>) -> Result<Layout, String> {
     Ok(Layout(parts))
 }
 
-/// Reads a text by its layout, all of it.
-pub(super) fn read(layout: &Layout, text: &str) -> Option<Moment> {
+/// Reads a text by its layout, all of it; the place is the one of `zones` that the text names.
+pub(super) fn read<'z>(layout: &Layout, text: &str, zones: &'z Zones) -> Option<(Moment, Option<&'z Zone>)> {
     let mut moment = Moment { month: 1, day: 1, ..Moment::default() };
     let mut rest = text;
     let (mut is_afternoon, mut year_day) = (None, None);
-    let mut is_whole = false;
+    let (mut is_whole, mut named) = (false, None);
     for (at, part) in layout.0.iter().enumerate() {
         match part {
             // What writes no fraction when it is 0 leaves out its point as well.
@@ -258,7 +258,9 @@ pub(super) fn read(layout: &Layout, text: &str) -> Option<Moment> {
                 let len = rest.bytes().take_while(u8::is_ascii_uppercase).count();
                 let word = &rest[..len];
                 // One that nobody knows is the location's.
-                moment.offset_seconds = ZONES.iter().find(|(name, _)| *name == word).map(|(_, offset)| *offset);
+                named = zones.get(word);
+                moment.offset_seconds =
+                    ZONES.iter().find(|(name, _)| *name == word && named.is_none()).map(|(_, offset)| *offset);
                 rest = &rest[len..];
                 // GMT+3.
                 if word == "GMT" && rest.starts_with(['+', '-']) {
@@ -287,7 +289,7 @@ pub(super) fn read(layout: &Layout, text: &str) -> Option<Moment> {
         let (_, month, day) = super::calendar::civil(super::calendar::days(year, 1, 1) + i64::from(year_day) - 1);
         (moment.month, moment.day) = (month, day);
     }
-    rest.trim_end().is_empty().then_some(moment)
+    rest.trim_end().is_empty().then_some((moment, named))
 }
 
 /// Behind literal text; blanks stand for any number of blanks.
