@@ -196,6 +196,7 @@ impl<D: Deliver> Tailer<D> {
             }
             if is_end {
                 file.is_read = true;
+                file.has_rest = file.offset < offset_before + read as u64;
                 break;
             }
             if done == 0 {
@@ -249,8 +250,8 @@ impl<D: Deliver> Tailer<D> {
             let origin = Origin { file: file.id, start: base + at as u64, end: base + found.next as u64 };
             at = found.next;
             let line = &bytes[found.line];
+            file.records += 1;
             if !line.is_empty() {
-                file.records += 1;
                 let (mut body, is_replaced) = self.config.encoding.body(line);
                 if origin.start == 0 {
                     body = without_mark(body);

@@ -50,6 +50,8 @@ pub(super) struct Tracked {
     pub(super) gone_since_ns: Option<u64>,
     /// Whether all that was there when it was looked at last is read, but for a line without an end.
     pub(super) is_read: bool,
+    /// Whether what gzip made ends with a line without an end, which is not taken yet: its stamp does not tell.
+    pub(super) has_rest: bool,
     /// Lines that wait, as the journal knows.
     pub(super) open: Vec<(u64, u64)>,
     /// Whether the journal does not know yet where it stands.
@@ -92,6 +94,7 @@ impl Tracked {
             grown_at_ns: now_ns,
             gone_since_ns: None,
             is_read: false,
+            has_rest: false,
             open: Vec::new(),
             is_dirty: false,
             copy_of: None,
@@ -238,7 +241,7 @@ impl Tracked {
 
     /// Whether there is more to read.
     pub(super) fn has_more(&self) -> bool {
-        if self.is_gzip { !self.is_read } else { self.stamp.bytes > self.offset }
+        if self.is_gzip { !self.is_read || self.has_rest } else { self.stamp.bytes > self.offset }
     }
 
     /// Whether a turn would find anything in it.

@@ -170,7 +170,8 @@ fn what_is_known_of_a_file() {
         "log.file.name=a.log",
         &format!("log.file.path={path}"),
         "log.file.name_resolved=a.log",
-        "log.file.record_number=2",
+        // Empty lines count, and are none.
+        "log.file.record_number=3",
         "log.file.record_offset=3",
         "env=prod",
     ] {
