@@ -418,3 +418,24 @@ fn what_is_no_name_of_a_scope_or_severity_is_an_error() {
     }
     one(r#"[{"type": "csv_parser", "header": "a,a,b"}]"#, "1,2,3", r#""1,2,3" attributes={"a":"2","b":"3"}"#);
 }
+
+#[test]
+fn ids_that_are_attributes_are_looked_for_when_the_bodys_fields_stay_where_they_are() {
+    let operators = r#"[
+        {"type": "regex_parser", "regex": "^(?P<trace_id>\\w+) (?P<rest>.*)$"},
+        {"type": "move", "from": "attributes.rest", "to": "body"},
+        {"type": "json_parser"}]"#;
+    for (operators, is_found) in [(operators, false), (r#"[{"type": "json_parser"}]"#, true)] {
+        let mut pipeline = pipeline(operators);
+        let (mut left, mut found) = (0, 0);
+        for n in 0..20 {
+            let body = format!(r#"{{"n": {n}, "span_id": "4444444444444444"}}"#);
+            let body = if is_found { body } else { format!("{} {body}", "4".repeat(32)) };
+            pipeline.run(Entry::of_body(Value::text(&*body), NOW_NS), &mut |entry| {
+                left += u32::from(entry.unwritten.is_some());
+                found += u32::from(entry.unwritten.as_ref().is_some_and(|unwritten| unwritten.ids.is_some()));
+            });
+        }
+        assert!(left > 10 && (found > 10) == is_found, "{left} left, {found} found");
+    }
+}
