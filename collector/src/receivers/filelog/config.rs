@@ -52,7 +52,7 @@ pub struct FilelogConfig {
     pub include_file_owner_group_name: bool,
     /// Whether `log.file.permissions` is an attribute.
     pub include_file_permissions: bool,
-    /// Whether `log.file.record_number` is an attribute: lines of the file, from 1.
+    /// Whether `log.file.record_number` is an attribute: lines of the file from 1, empty ones among them.
     pub include_file_record_number: bool,
     /// Whether `log.file.record_offset` is an attribute: where the line begins.
     pub include_file_record_offset: bool,
