@@ -355,7 +355,7 @@ impl Archive {
     }
 
     /// The manifest that is here of a segment in the bucket.
-    pub(super) fn manifest_of(&self, archived: &ArchivedSegment) -> Result<ArchivedManifest, SegmentError> {
+    pub(crate) fn manifest_of(&self, archived: &ArchivedSegment) -> Result<ArchivedManifest, SegmentError> {
         let path = self.path_of(&archived.id).join("manifest.json");
         let bytes = std::fs::read(&path).map_err(|source| SegmentError::Io { path, source })?;
         ArchivedManifest::read(&bytes)

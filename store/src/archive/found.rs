@@ -260,17 +260,22 @@ fn unread(id: SegmentId, name: String, now_ns: u64) -> FoundSegment {
     FoundSegment { segment, tally: Tally::default(), ledger_after: None }
 }
 
-/// Segments that could not be read are as old as the newest that could: they are not too old before all others are.
+/// Segments that could not be read are as old as the newest of their signal that could: they are not too old before all others are.
 fn date_unread(found: &mut [FoundSegment]) {
-    let dated = |found: &&FoundSegment| found.segment.age_from_ns != UNDATED;
-    let newest_ns = found.iter().filter(dated).map(|found| found.segment.age_from_ns).max();
-    for found in found.iter_mut().filter(|found| !dated(&&**found)) {
-        found.segment.age_from_ns = newest_ns.unwrap_or(found.segment.since_ns);
+    let mut newest_ns: BTreeMap<Signal, u64> = BTreeMap::new();
+    for found in found.iter().filter(|found| found.segment.age_from_ns != UNDATED) {
+        let newest_ns = newest_ns.entry(found.segment.id.signal).or_default();
+        *newest_ns = found.segment.age_from_ns.max(*newest_ns);
+    }
+    for ArchivedSegment { id, age_from_ns, since_ns, .. } in found.iter_mut().map(|found| &mut found.segment) {
+        if *age_from_ns == UNDATED {
+            *age_from_ns = newest_ns.get(&id.signal).copied().unwrap_or(*since_ns);
+        }
     }
 }
 
 /// Whether two segments may have rows in common: a start that forgot a merge makes another of as many generations.
-fn overlaps(id: &SegmentId, other: &SegmentId) -> bool {
+pub(crate) fn overlaps(id: &SegmentId, other: &SegmentId) -> bool {
     (id.signal, &id.tenant) == (other.signal, &other.tenant)
         && id != other
         && id.first_file <= other.last_file

@@ -25,7 +25,7 @@ use std::{io, path::PathBuf};
 
 pub(crate) use archive::{Archive, Outgoing};
 pub use check::{ArchiveCheck, ArchiveFinding};
-pub(crate) use found::{ANSWERS_MAX, FoundSegment, covers, is_damage};
+pub(crate) use found::{ANSWERS_MAX, FoundSegment, covers, is_damage, overlaps};
 pub(crate) use layout::Keys;
 pub(crate) use resting::{REST_S, Work, rest_s};
 

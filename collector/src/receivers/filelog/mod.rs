@@ -18,6 +18,7 @@ mod outlet;
 mod roster;
 mod scan;
 mod splitter;
+mod steady;
 mod tailer;
 mod tracked;
 

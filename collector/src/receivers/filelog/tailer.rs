@@ -1,14 +1,18 @@
 //! Reads files on: what there is to read, line by line, as far as the journal takes it.
 
+mod round;
+
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
 
 use weir_proto::{otlp::logs::IdNames, time::Clock};
 
+pub(super) use self::round::Next;
+use self::round::{Halt, Round};
 use super::{
     config::FilelogConfig,
     content::Content,
@@ -19,6 +23,7 @@ use super::{
     outlet::Outlet,
     roster::{NO_FILE, Roster},
     splitter::Splitter,
+    steady::Steady,
     tracked::Tracked,
 };
 use crate::operators::{AnyValue, Entry, Origin, Pipeline, Value};
@@ -27,10 +32,7 @@ use crate::operators::{AnyValue, Entry, Origin, Pipeline, Value};
 const READ_BYTES_USUAL: usize = 256 << 10;
 
 /// Of one file no more in a turn: others wait.
-const TURN_BYTES_MAX: u64 = 16 << 20;
-
-/// Files beyond those that may be open are closed after so many turns.
-const CLOSED_EVERY: usize = 64;
+const TURN_BYTES_MAX: u64 = if cfg!(test) { 4 << 10 } else { 16 << 20 };
 
 /// The attribute of lines of which something had to be replaced.
 const INVALID_UTF8: &str = "weir.log.invalid_utf8";
@@ -40,6 +42,7 @@ pub(super) struct Tailer<D> {
     receiver: String,
     config: Arc<FilelogConfig>,
     clock: Clock,
+    steady: Steady,
     splitter: Splitter,
     pipeline: Pipeline,
     is_joining: bool,
@@ -56,49 +59,11 @@ pub(super) struct Tailer<D> {
     pub(super) deliver: D,
 }
 
-/// What the reader does next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
-    /// Everything is read.
-    Pause,
-    /// There is more.
-    GoOn,
-    /// The journal has to take what was read last.
-    Wait,
-}
-
-/// One round through the files that have something to read.
-#[derive(Debug, Default)]
-struct Round {
-    /// Whose turn it is, and who follows.
-    files: VecDeque<u64>,
-    /// What the first of them has had of its turn.
-    bytes: u64,
-    /// Turns that were taken.
-    turns: usize,
-    /// Whether something is left for another round.
-    is_more_left: bool,
-}
-
 /// What a turn at a file came to.
 #[derive(Debug, Default)]
 struct Turn {
     bytes: u64,
     replaced: u64,
-}
-
-/// Why reading a file stopped, when not for its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Halt {
-    /// The batch is full, and the one before is not durable yet.
-    Full,
-    Stopped,
-}
-
-impl From<Stopped> for Halt {
-    fn from(_: Stopped) -> Self {
-        Self::Stopped
-    }
 }
 
 impl<D: Deliver> Tailer<D> {
@@ -114,8 +79,10 @@ impl<D: Deliver> Tailer<D> {
         let pipeline =
             Pipeline::new(&config.operators).map_err(|(at, problem)| format!("operator {}: {problem}", at + 1))?;
         let pairs = |values: &BTreeMap<String, AnyValue>| values.clone().into_iter().collect();
+        let steady = Steady::new(clock.now_ns());
         let roster = Roster::new(receiver, config.clone(), cursors, clock.now_ns());
         Ok(Self {
+            steady,
             receiver: receiver.to_owned(),
             splitter: Splitter::new(&config),
             is_joining: pipeline.is_joining(),
@@ -141,73 +108,18 @@ impl<D: Deliver> Tailer<D> {
 
     /// Looks at all files once, and reads what is new, as far as the journal takes it.
     pub(super) fn poll(&mut self) -> Result<Next, Stopped> {
-        let now_ns = self.clock.now_ns();
-        self.roster.look(now_ns);
+        let clock_ns = self.clock.now_ns();
+        let now_ns = self.steady.at(clock_ns);
+        self.roster.look(now_ns, clock_ns);
         if !std::mem::replace(&mut self.has_open_again, true) {
-            self.read_open_again(now_ns);
+            self.read_open_again(clock_ns);
         }
+        // What this look found has its turn behind the round that is under way.
+        self.round.is_more_left |= !self.round.files.is_empty();
         let next = self.go_on();
         self.roster.forget(now_ns);
         self.count();
         next
-    }
-
-    /// Reads on, without another look.
-    pub(super) fn go_on(&mut self) -> Result<Next, Stopped> {
-        let now_ns = self.clock.now_ns();
-        if self.outlet.batch.is_full() && !self.submit(None)? {
-            return Ok(Next::Wait);
-        }
-        if self.round.files.is_empty() {
-            self.round = self.next_round(now_ns);
-        }
-        match self.turns(now_ns) {
-            Ok(()) => {}
-            Err(Halt::Full) => return Ok(Next::Wait),
-            Err(Halt::Stopped) => return Err(Stopped),
-        }
-        self.roster.close_surplus();
-        let outlet = &mut self.outlet;
-        self.pipeline.overdue(self.clock.now_ns(), &mut |entry| outlet.push(entry));
-        let has_news = self.outlet.batch.lines() > 0 || self.roster.is_urgent();
-        let is_taken = !has_news || self.submit(None)?;
-        Ok(match (is_taken, self.round.is_more_left) {
-            (true, true) => Next::GoOn,
-            (true, false) => Next::Pause,
-            (false, _) => Next::Wait,
-        })
-    }
-
-    fn next_round(&mut self, now_ns: u64) -> Round {
-        let mut files = self.roster.turns(now_ns, self.config.force_flush_period);
-        let rounds = if self.config.max_batches == 0 { usize::MAX } else { self.config.max_batches };
-        let most = rounds.saturating_mul(self.config.max_concurrent_files);
-        let is_more_left = files.len() > most;
-        files.truncate(most);
-        Round { files: files.into(), is_more_left, ..Round::default() }
-    }
-
-    /// Gives each file of the round its turn.
-    fn turns(&mut self, now_ns: u64) -> Result<(), Halt> {
-        while let Some(id) = self.round.files.front().copied() {
-            // Looks may have come between: it may be gone, or be known for a copy.
-            let has_turn = |file: &Tracked| file.has_turn(now_ns, self.config.force_flush_period);
-            if let Some(mut file) =
-                self.roster.files.get(&id).is_some_and(has_turn).then(|| self.roster.files.remove(&id)).flatten()
-            {
-                let read = self.read(&mut file, now_ns);
-                self.round.is_more_left |= read.is_ok() && file.has_more() && !file.is_read && !file.is_failing;
-                self.roster.files.insert(id, file);
-                read?;
-            }
-            self.round.files.pop_front();
-            self.round.bytes = 0;
-            self.round.turns += 1;
-            if self.round.turns.is_multiple_of(CLOSED_EVERY) {
-                self.roster.close_surplus();
-            }
-        }
-        Ok(())
     }
 
     /// Waits until the journal has everything that was handed to it.
@@ -251,6 +163,7 @@ impl<D: Deliver> Tailer<D> {
     ) -> std::io::Result<Result<(), Halt>> {
         let mut want = READ_BYTES_USUAL.max(self.config.initial_buffer_size as usize);
         let flushes = file.is_overdue(now_ns, self.config.force_flush_period);
+        let read_at_ns = self.clock.now_ns();
         while turn.bytes < TURN_BYTES_MAX {
             if buffer.len() < want {
                 buffer.resize(want, 0);
@@ -270,14 +183,14 @@ impl<D: Deliver> Tailer<D> {
                 }
             }
             let offset_before = file.offset;
-            if let Err(halt) = self.lines(file, bytes, false, now_ns, turn) {
+            if let Err(halt) = self.lines(file, bytes, false, read_at_ns, turn) {
                 return Ok(Err(halt));
             }
             let done = (file.offset - offset_before) as usize;
             if is_end
                 && done < read
                 && flushes
-                && let Err(halt) = self.lines(file, &bytes[done..], true, now_ns, turn)
+                && let Err(halt) = self.lines(file, &bytes[done..], true, read_at_ns, turn)
             {
                 return Ok(Err(halt));
             }

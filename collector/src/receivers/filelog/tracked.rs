@@ -66,6 +66,8 @@ pub(super) struct Tracked {
     pub(super) is_wanted: bool,
     /// From the offset up to here there are only zeros: space that nobody has written to yet.
     pub(super) zeros_until: u64,
+    /// How far it went when it was looked at last, and the bytes before that, as long as nothing is read of it.
+    pub(super) unread: Option<(u64, Mark)>,
     /// The look that it was seen in last.
     pub(super) seen_in: u64,
     /// Whether nothing could be read of it yet.
@@ -100,6 +102,7 @@ impl Tracked {
             is_failing: false,
             is_wanted: true,
             zeros_until: 0,
+            unread: None,
             seen_in: 0,
             is_empty: true,
         }
@@ -176,6 +179,12 @@ impl Tracked {
         if !self.beginning.is_at(content, 0)? {
             return Ok(false);
         }
+        if self.offset == 0
+            && let Some((end, mark)) = self.unread
+            && !mark.is_at(content, end.saturating_sub(u64::from(mark.bytes)))?
+        {
+            return Ok(false);
+        }
         let tail = self.tail_mark();
         tail.is_at(content, self.offset.saturating_sub(u64::from(tail.bytes)))
     }
@@ -203,9 +212,31 @@ impl Tracked {
         Ok(())
     }
 
+    /// Takes note of what it ends with, if nothing is read of it: it may be cut before anything is, and begin with the same again.
+    pub(super) fn learn_unread(&mut self, content: &mut Content, stamp: &Stamp) -> io::Result<()> {
+        self.unread = None;
+        if self.offset > 0 || content.is_gzip() {
+            return Ok(());
+        }
+        let begin = stamp.bytes.saturating_sub(TAIL_BYTES);
+        let mut last = vec![0; (stamp.bytes - begin) as usize];
+        let read = content.read(begin, &mut last)?;
+        // Space that is not written to yet will be another.
+        if read == last.len() && !last.contains(&0) {
+            self.unread = Some((stamp.bytes, Mark::of(&last)));
+        }
+        Ok(())
+    }
+
     /// Whether nothing was there yet that tells what it is: it may become a file of its own, a copy, or a compressed one.
     pub(super) fn is_blank(&self) -> bool {
         self.is_empty && self.offset == 0 && self.copy_of.is_none() && !self.is_lost
+    }
+
+    /// It is no longer where it was written. Were the journal to hear of what came there after it and not of this, a start would take this
+    /// for older than all that was read.
+    pub(super) fn has_left(&mut self) {
+        self.is_dirty |= !self.is_blank() && self.copy_of.is_none();
     }
 
     /// Whether there is more to read.

@@ -20,6 +20,10 @@ const GONE_OPEN_NS: u64 = 60_000_000_000;
 impl Roster {
     /// Files that no pattern leads to any more: those that are open are read on, others are looked for beside where they were.
     pub(super) fn look_after_gone(&mut self, now_ns: u64, strangers: &mut Vec<Stranger>, left: &mut Vec<Left>) {
+        // What became of files while nobody looked, also of those that were lost before.
+        if self.looks == 1 {
+            left.extend(self.files.values().filter(|file| file.seen_in != 1).map(Left::first_of));
+        }
         let gone: Vec<u64> = {
             let is_gone = |file: &&Tracked| file.seen_in != self.looks && !file.is_lost;
             self.files.values().filter(is_gone).map(|file| file.id).collect()
@@ -30,6 +34,7 @@ impl Roster {
             let since_ns = *file.gone_since_ns.get_or_insert(now_ns);
             if is_new || self.looks == 1 {
                 left.push(Left::of(file));
+                file.has_left();
             }
             let stamp = file.content.as_ref().map(Content::stamp);
             match stamp {
@@ -74,7 +79,9 @@ impl Roster {
         let inode = (file.stamp.device, file.stamp.inode);
         for place in self.scanner.places(&file.path) {
             let folder = place.parent().unwrap_or(Path::new("/")).to_owned();
-            for entry in self.scanner.list(&folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
+            for entry in
+                self.scanner.list(&folder, self.clock_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link)
+            {
                 let path = folder.join(&entry.name);
                 let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
                 let stamp = Stamp::of(&metadata);
@@ -97,7 +104,7 @@ impl Roster {
     }
 
     /// A file is where no pattern leads to.
-    fn found_gone(&mut self, id: u64, found: Stranger, now_ns: u64) {
+    pub(super) fn found_gone(&mut self, id: u64, found: Stranger, now_ns: u64) {
         if let Some(file) = self.files.get_mut(&id) {
             file.path = found.path;
             file.labels = Labels::of(&file.path, &self.config);

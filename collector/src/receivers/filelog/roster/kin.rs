@@ -194,6 +194,7 @@ impl Roster {
             if is_done {
                 copy.copy_of = None;
                 copy.is_read = false;
+                copy.has_left();
             }
             self.files.insert(id, copy);
         }

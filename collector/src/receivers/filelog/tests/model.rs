@@ -67,6 +67,8 @@ enum Step {
         lines: u64,
     },
     WaitMs(u64),
+    /// The clock steps back, or ahead.
+    ClockMs(i64),
     /// The journal takes nothing, or takes again what it is given.
     Refuse(bool),
     Rotate(u64),
@@ -80,13 +82,15 @@ impl Step {
     fn add_some(steps: &mut Vec<Self>, random: &mut Random, kind: Kind) {
         steps.push(match random.below(20) {
             0..9 => Self::Write { lines: 1 + random.below(40) },
-            9..11 => Self::WaitMs(random.below(3000)),
+            9 => Self::WaitMs(random.below(3000)),
+            10 if random.is_one_of(4) => Self::ClockMs(random.below(20_000_000) as i64 - 10_000_000),
+            10 => Self::WaitMs(random.below(30_000)),
             11 => Self::Refuse(random.is_one_of(2)),
             _ => Self::Rotate(random.below(9)),
         });
         if random.is_one_of(kind.look_every) {
             steps.push(match random.below(8) {
-                dies @ 0..2 => Self::LookAndDie(dies as u32),
+                0..2 => Self::LookAndDie(random.below(4) as u32),
                 _ => Self::Look,
             });
         }
@@ -119,6 +123,7 @@ impl Story {
             match *step {
                 Step::Write { lines } => story.write(lines),
                 Step::WaitMs(ms) => story.world.wait(ms),
+                Step::ClockMs(ms) => story.world.step_clock(ms),
                 Step::Refuse(refuses) => story.world.refuse(refuses),
                 Step::Rotate(how) => story.rotate(how),
                 Step::Look => story.world.poll(),

@@ -202,6 +202,12 @@ impl World {
         self.journal.0.lock().refuses = refuses;
     }
 
+    /// The clock steps.
+    pub(super) fn step_clock(&mut self, ms: i64) {
+        self.now_ns = self.now_ns.saturating_add_signed(ms * 1_000_000);
+        self.clock.set(self.now_ns);
+    }
+
     /// Time passes.
     pub(super) fn wait(&mut self, ms: u64) {
         self.now_ns += ms * 1_000_000;

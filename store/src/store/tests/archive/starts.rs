@@ -1,5 +1,7 @@
 //! Starts from the bucket alone, where something of it cannot be read for now, or lies there that a start before forgot.
 
+use std::path::PathBuf;
+
 use super::{
     merging::{merging, six},
     *,
@@ -84,6 +86,31 @@ async fn of_two_merges_of_the_same_segments_the_one_in_the_table_counts() {
 
     let third = temp_folder();
     let store = StillStore::open_with(merging(third.path(), bucket.path()), Disk::default(), clock()).await;
+    store.shows_all(&tenant("default"), &sent);
+    assert_eq!(store.table_rows().await, sent.len() as u64);
+    store.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_merged_over_what_a_start_could_not_read() {
+    let (folder, bucket) = (temp_folder(), temp_folder());
+    let (store, sent) = six(folder.path(), bucket.path(), "merged from the archive").await;
+    store.leave().await;
+    let manifest = manifest_of(bucket.path(), 3);
+    let whole = std::fs::read(&manifest).expect("there");
+    std::fs::write(&manifest, &whole[..whole.len() / 2]).expect("written");
+
+    let clock = || Clock::fixed(spans::start_ns(1000));
+    let anew = temp_folder();
+    let open = || StillStore::open_with(merging(anew.path(), bucket.path()), Disk::default(), clock());
+    let store = open().await;
+    let _ = store.archive().await;
+    let known = store.stages();
+    assert!(known.iter().all(|(id, _)| id.first_file > 3 || id.last_file <= 3), "{known:?}");
+    std::fs::write(&manifest, &whole).expect("written");
+    store.leave().await;
+    let store = open().await;
+    store.archive().await.expect("archived");
     store.shows_all(&tenant("default"), &sent);
     assert_eq!(store.table_rows().await, sent.len() as u64);
     store.leave().await;
