@@ -396,6 +396,9 @@ fn what_expressions_are_written_with() {
         ("5 - - 3", "8"),
         ("0x1f + 0b11 + 0o17", "49"),
         (".5 * 4", "2"),
+        ("round(2.5) + ceil(0.1) + floor(-0.1) + max(1, 2.5) + min(3, 4)", "8.5"),
+        ("join(split('a,b,c', ','), '-') + replace('xx', 'x', 'yz')", "\"a-b-cyzyz\""),
+        ("[indexOf('abcb', 'b'), lastIndexOf('abcb', 'b'), indexOf('a', 'b')]", "[1,3,-1]"),
         ("1 /* one */ + 2 // two", "3"),
     ] {
         let add = format!(r#"[{{"type": "add", "field": "attributes.a", "value": "EXPR({expression})"}}]"#);

@@ -124,7 +124,7 @@ impl<'e> Operand<'e> {
         }
     }
 
-    fn items(&self) -> Vec<Operand<'e>> {
+    pub(super) fn items(&self) -> Vec<Operand<'e>> {
         match self {
             Self::List(items) => items.clone(),
             Self::Items(items) => items.iter().map(Operand::of).collect(),
@@ -132,7 +132,7 @@ impl<'e> Operand<'e> {
         }
     }
 
-    fn compare(&self, other: &Self) -> Result<Option<Ordering>, String> {
+    pub(super) fn compare(&self, other: &Self) -> Result<Option<Ordering>, String> {
         match (self, other) {
             (Self::Int(one), Self::Int(other)) => Ok(Some(one.cmp(other))),
             (Self::Text(one), Self::Text(other)) => Ok(Some(one.cmp(other))),
