@@ -309,9 +309,15 @@ fn texts_that_expressions_are_in() {
         (r#"say \"EXPR(len(body))\" \\d"#, r#"say \"1\" \\d"#),
         ("no expression", "no expression"),
     ] {
-        let add = format!(r#"[{{"type": "add", "field": "attributes.a", "value": "{value}"}}]"#);
-        one(&add, "x", &format!(r#""x" attributes={{"a":"{expected}"}}"#));
+        let router = format!(
+            r#"[{{"type": "router", "routes": [{{"expr": "true", "output": "n", "attributes": {{"a": "{value}"}}}}]}},
+                {{"type": "noop", "id": "n"}}]"#
+        );
+        one(&router, "x", &format!(r#""x" attributes={{"a":"{expected}"}}"#));
     }
+    // The value of `add` is one expression or none.
+    let add = r#"[{"type": "add", "field": "attributes.a", "value": "pre EXPR(1)"}]"#;
+    one(add, "x", r#""x" attributes={"a":"pre EXPR(1)"}"#);
 }
 
 #[test]
