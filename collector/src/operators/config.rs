@@ -164,6 +164,8 @@ pub(super) enum ContainerFormat {
 pub(super) enum Protocol {
     Rfc3164,
     Rfc5424,
+    /// A priority perhaps, and a text.
+    None,
 }
 
 /// What ends a message of syslog that does not say how long it is.

@@ -392,6 +392,9 @@ fn messages_of_syslog() {
     let text = "<34>1 2026-01-12T06:30:00Z host app 1 - - ms";
     assert_eq!(read(counted, &format!("{} {text}", text.len())), expected(1_768_199_400_000_000_000));
     assert_eq!(read(counted, text), "");
+    let none = r#""protocol": "none""#;
+    assert_eq!(read(none, "<34>host app: ms"), r#"{"message":"<34>host app: ms"} severity=18/crit"#);
+    assert_eq!(read(none, "plain"), r#"{"message":"plain"}"#);
 }
 
 #[test]
