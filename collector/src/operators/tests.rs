@@ -309,9 +309,15 @@ fn texts_that_expressions_are_in() {
         (r#"say \"EXPR(len(body))\" \\d"#, r#"say \"1\" \\d"#),
         ("no expression", "no expression"),
     ] {
-        let add = format!(r#"[{{"type": "add", "field": "attributes.a", "value": "{value}"}}]"#);
-        one(&add, "x", &format!(r#""x" attributes={{"a":"{expected}"}}"#));
+        let router = format!(
+            r#"[{{"type": "router", "routes": [{{"expr": "true", "output": "n", "attributes": {{"a": "{value}"}}}}]}},
+                {{"type": "noop", "id": "n"}}]"#
+        );
+        one(&router, "x", &format!(r#""x" attributes={{"a":"{expected}"}}"#));
     }
+    // The value of `add` is one expression or none.
+    let add = r#"[{"type": "add", "field": "attributes.a", "value": "pre EXPR(1)"}]"#;
+    one(add, "x", r#""x" attributes={"a":"pre EXPR(1)"}"#);
 }
 
 #[test]
@@ -386,6 +392,9 @@ fn messages_of_syslog() {
     let text = "<34>1 2026-01-12T06:30:00Z host app 1 - - ms";
     assert_eq!(read(counted, &format!("{} {text}", text.len())), expected(1_768_199_400_000_000_000));
     assert_eq!(read(counted, text), "");
+    let none = r#""protocol": "none""#;
+    assert_eq!(read(none, "<34>host app: ms"), r#"{"message":"<34>host app: ms"} severity=18/crit"#);
+    assert_eq!(read(none, "plain"), r#"{"message":"plain"}"#);
 }
 
 #[test]
@@ -396,6 +405,9 @@ fn what_expressions_are_written_with() {
         ("5 - - 3", "8"),
         ("0x1f + 0b11 + 0o17", "49"),
         (".5 * 4", "2"),
+        ("round(2.5) + ceil(0.1) + floor(-0.1) + max(1, 2.5) + min(3, 4)", "8.5"),
+        ("join(split('a,b,c', ','), '-') + replace('xx', 'x', 'yz')", "\"a-b-cyzyz\""),
+        ("[indexOf('abcb', 'b'), lastIndexOf('abcb', 'b'), indexOf('a', 'b')]", "[1,3,-1]"),
         ("1 /* one */ + 2 // two", "3"),
     ] {
         let add = format!(r#"[{{"type": "add", "field": "attributes.a", "value": "EXPR({expression})"}}]"#);

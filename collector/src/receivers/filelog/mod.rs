@@ -35,7 +35,7 @@ use weir_proto::{TenantId, time::Clock};
 use weir_store::journal::SourceCursors;
 
 pub use self::{
-    config::{Compression, FilelogConfig, MultilineConfig, StartAt},
+    config::{Compression, FilelogConfig, LongLines, MultilineConfig, StartAt},
     encoding::Encoding,
     glob::Glob,
 };
