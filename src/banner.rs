@@ -4,8 +4,13 @@ use std::{fmt::Write, net::SocketAddr, path::Path};
 
 use weir_port::Listening;
 
-/// The banner. Its last line is blank, so that it stands apart from the log.
-pub(crate) fn text(config_file: Option<&Path>, data: &Path, receivers: &[Listening], query: SocketAddr) -> String {
+/// The banner. Its last line is blank, so that it stands apart from the log. `ids` are all receivers, also those that nothing is sent to.
+pub(crate) fn text(
+    config_file: Option<&Path>,
+    data: &Path,
+    (receivers, ids): (&[Listening], &[&str]),
+    query: SocketAddr,
+) -> String {
     let mut out = String::new();
     let config = match config_file {
         Some(file) => file.display().to_string(),
@@ -35,6 +40,8 @@ pub(crate) fn text(config_file: Option<&Path>, data: &Path, receivers: &[Listeni
         let _ = writeln!(out, "Send logs:    http://{}/_bulk, as to Elasticsearch", reachable(port.address));
     } else if let Some(port) = receivers.first() {
         let _ = writeln!(out, "Send logs:    {}, by {}", reachable(port.address), port.protocol);
+    } else if !ids.is_empty() {
+        let _ = writeln!(out, "Reads itself: {}", ids.join(", "));
     } else {
         let _ = writeln!(out, "No receiver is configured: what is stored can be read, nothing is taken.");
     }
@@ -64,7 +71,7 @@ mod tests {
     fn says_where_and_what_next() {
         let receivers = [listening("OTLP/gRPC", "127.0.0.1:4317"), listening("OTLP/HTTP", "0.0.0.0:4318")];
         let query = "[::]:4320".parse().expect("an address");
-        let banner = text(Some(Path::new("weir.yaml")), Path::new("/var/lib/weir"), &receivers, query);
+        let banner = text(Some(Path::new("weir.yaml")), Path::new("/var/lib/weir"), (&receivers, &["otlp"]), query);
         let expected = "\
 weir 0.1.0 is ready
   config     weir.yaml
@@ -84,12 +91,14 @@ Stop:         Ctrl-C or SIGTERM
     #[test]
     fn names_the_protocol_when_only_http_is_open() {
         let query = "10.1.2.3:4320".parse().expect("an address");
-        let banner = text(None, Path::new("d"), &[listening("OTLP/HTTP", "10.1.2.3:4318")], query);
+        let banner = text(None, Path::new("d"), (&[listening("OTLP/HTTP", "10.1.2.3:4318")], &[]), query);
         let line = "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf OTEL_EXPORTER_OTLP_ENDPOINT=http://10.1.2.3:4318 my-app";
         assert!(banner.contains(line), "{banner}");
-        let zipkin = text(None, Path::new("d"), &[listening("Zipkin", "127.0.0.1:9411")], query);
+        let zipkin = text(None, Path::new("d"), (&[listening("Zipkin", "127.0.0.1:9411")], &[]), query);
         assert!(zipkin.contains("\n  Zipkin     127.0.0.1:9411\n"), "{zipkin}");
         assert!(zipkin.contains("Send traces:  http://localhost:9411/api/v2/spans"), "{zipkin}");
-        assert!(text(None, Path::new("d"), &[], query).contains("No receiver is configured"));
+        assert!(text(None, Path::new("d"), (&[], &[]), query).contains("No receiver is configured"));
+        let files = text(None, Path::new("d"), (&[], &["filelog", "prometheus"]), query);
+        assert!(files.contains("\nReads itself: filelog, prometheus\n"), "{files}");
     }
 }

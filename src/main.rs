@@ -24,7 +24,7 @@ use clap::Parser;
 
 use crate::{
     cli::{Cli, Command, DemoOptions, RunOptions},
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, FreedMemory},
 };
 
 fn main() -> ExitCode {
@@ -75,6 +75,9 @@ fn run(options: &RunOptions) -> anyhow::Result<()> {
     };
     for warning in &config.warnings {
         tracing::warn!("{warning}");
+    }
+    if config.freed_memory == FreedMemory::GiveBack {
+        allocator::give_back_freed_memory();
     }
     let plan = wiring::Plan {
         data: data::folder(options.data.as_deref(), config.storage.path.as_deref(), &data::Places::of_process()),

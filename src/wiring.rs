@@ -18,8 +18,8 @@ use weir_store::Store;
 
 use crate::{
     alerting::{Alerts, ReloadAsked},
-    banner,
-    config::{Accept, Config, target_groups},
+    allocator, banner,
+    config::{Accept, Config, FreedMemory, target_groups},
     demo::Shop,
     receivers::{self, Opened},
     samplers::Samplers,
@@ -166,9 +166,13 @@ async fn start(
         .context("cannot start scraping")?;
     let hostname = &around.scraping.hostname;
     alerts.set(&plan.config, plan.config_file.as_deref(), address, hostname).await.context("cannot use the rules")?;
-    let banner = banner::text(plan.config_file.as_deref(), &plan.data, &receivers, address);
+    let ids: Vec<&str> = plan.config.receivers.keys().map(String::as_str).collect();
+    let banner = banner::text(plan.config_file.as_deref(), &plan.data, (&receivers, &ids), address);
     // Whoever started it may have closed stdout: no reason to stop.
     let _ = std::io::stdout().write_all(banner.as_bytes());
+    if plan.config.freed_memory == FreedMemory::GiveBack {
+        allocator::let_go_of_program();
+    }
     if let Some(shop) = &plan.shop {
         let otlp_http = receivers.iter().find(|port| port.protocol == "OTLP/HTTP");
         let address = otlp_http.context("the demo needs a receiver that speaks OTLP over HTTP")?.address;

@@ -50,7 +50,7 @@ pub struct AdmissionRules {
 /// more memory than the batch itself.
 pub const REJECTED_MAX: usize = 1 << 18;
 
-/// Largest payload whose unusual field order is rewritten.
+/// Largest payload in which fields given twice are merged.
 pub const REWRITTEN_BYTES_MAX: usize = 1 << 20;
 
 /// A batch for the journal, and what its sender is told.
@@ -90,9 +90,9 @@ pub enum AdmissionError {
         /// Of which signal.
         signal: Signal,
     },
-    /// Fields in an order that no known exporter writes, in a payload too large to be rewritten.
-    #[error("fields in unusual order in a request of more than {REWRITTEN_BYTES_MAX} bytes")]
-    UnusualOrder,
+    /// Fields given twice that are there once, which no known exporter writes, in a payload too large to be rewritten.
+    #[error("fields that are there once are given twice in a request of more than {REWRITTEN_BYTES_MAX} bytes")]
+    NotMerged,
 }
 
 /// What OTLP calls a signal's request.
@@ -106,7 +106,7 @@ fn request_name(signal: Signal) -> &'static str {
 
 /// Judges each span of `payload`, an encoded ExportTraceServiceRequest that arrived at `now_ns`.
 ///
-/// Unusual field orders are rewritten, so that the journal holds canonical payloads only. Attributes beyond the limit are left out and
+/// Fields given twice are merged, so that the journal holds payloads that are read in one pass only. Attributes beyond the limit are left out and
 /// counted. Spans that end before they start, and parents of a wrong length, are kept as they came: one odd field does not make a span
 /// worthless.
 pub fn admit(
@@ -169,7 +169,7 @@ fn with_usable<T: Scanned>(
     with_canonical(signal, payload.into(), scan)
 }
 
-/// Scans, a second time when the first finds an unusual field order, which is put in order before.
+/// Scans, a second time when the first finds fields given twice, which are merged before.
 pub(crate) fn with_canonical<T>(
     signal: Signal,
     payload: Bytes,
@@ -187,7 +187,7 @@ pub(crate) fn with_canonical<T>(
     match scan(&payload) {
         Ok(found) => Ok((payload, found)),
         Err(ScanError::Wire(error)) => Err(malformed(error)),
-        Err(ScanError::NotCanonical) => Err(AdmissionError::UnusualOrder),
+        Err(ScanError::NotCanonical) => Err(AdmissionError::NotMerged),
     }
 }
 
@@ -243,7 +243,7 @@ fn rewrite(signal: Signal, payload: &[u8]) -> Result<Bytes, AdmissionError> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
     if payload.len() > REWRITTEN_BYTES_MAX {
-        return Err(AdmissionError::UnusualOrder);
+        return Err(AdmissionError::NotMerged);
     }
     let _turn = ONE_AT_A_TIME.lock();
     let canonical = match signal {

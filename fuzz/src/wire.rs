@@ -19,8 +19,8 @@ const LIMITS: Limits = Limits { depth_max: 16, attributes_max: 64, span_bytes_ma
 /// Of what comes out of JSON.
 const BYTES_MAX: usize = 1 << 20;
 
-/// What admission takes, replay takes, and both see the same; the selective scan shows the same spans as the whole one; what is in
-/// an unusual order is in the usual one after it was merged.
+/// What admission takes, replay takes, and both see the same; the selective scan shows the same spans as the whole one; what needs
+/// merging is read in one pass after it was merged.
 pub fn otlp_scan(payload: &[u8]) {
     let admitted = spans_of(payload, Checks::Admission(LIMITS));
     let replayed = spans_of(payload, Checks::Journalled);

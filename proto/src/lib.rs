@@ -5,6 +5,7 @@ pub mod duration;
 pub mod elasticsearch;
 pub mod endpoint;
 pub mod exposition;
+pub mod go_regex;
 pub mod ids;
 pub mod json;
 pub mod loki;

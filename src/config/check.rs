@@ -71,6 +71,7 @@ pub(super) fn check(root: &Node, findings: &mut Findings) -> Config {
         query,
         alerting,
         drain_max: service.drain_max,
+        freed_memory: service.freed_memory,
         warnings: Vec::new(),
         shown: String::new(),
     }

@@ -3,7 +3,7 @@
 
 use super::{
     components::Kind,
-    yaml::{Node, Problem, Step},
+    yaml::{Node, Problem, Step, Value},
 };
 
 /// How something of the Collector stands here.
@@ -254,7 +254,11 @@ const FILE_KEYS: &[(&str, Standing)] = &[
     ("storage", Needless("the journal keeps where files were read to, together with their lines")),
     ("retry_on_failure", Needless("a file is read on only as far as the journal takes its lines")),
     ("polls_to_archive", Needless("files that are gone are known for a day, in the journal's catalog")),
+    ("on_truncate", Needless("what is in a file that was cut is read; what was read of it is not")),
+    ("file_cache_advise", Needless("pages that were read are the kernel's to keep")),
+    ("max_log_size_behavior", Missing("a longer line becomes several records, and nothing is left out")),
     ("acquire_fs_lock", Needless("files are read whoever writes to them")),
+    ("on_truncate", Needless("what is in a file after it was cut is new, and read")),
     ("delete_after_read", Missing("files stay; let logrotate remove them")),
     ("header", Missing("header lines are lines; a filter operator drops them")),
     ("ordering_criteria", Missing("files are read oldest first; exclude names those that are not wanted")),
@@ -305,7 +309,17 @@ pub(super) fn take_out(node: &mut Node, id: &str, problems: &mut Vec<Problem>, w
         let Some((entry, true)) = node.innermost(&keys) else { continue };
         let at = entry.at;
         let way: Vec<Step> = keys.iter().map(|key| Step::Key((*key).to_owned())).collect();
+        let is_off = match &entry.node.value {
+            Value::Null => true,
+            Value::Scalar { text, is_plain } => *is_plain && text == "false",
+            Value::List(_) | Value::Map(_) => false,
+        };
         let (list, words) = match standing {
+            // Nothing is asked for.
+            Missing(_) if is_off => {
+                node.leave_out(&way, false);
+                continue;
+            }
             Needless(words) => (&mut *warnings, format!("is not needed here: {words}")),
             Missing(words) => (&mut *problems, format!("is not there yet: {words}")),
         };

@@ -36,6 +36,7 @@ pub(crate) use self::{
     pipelines::Pipelines,
     prometheus::target_groups,
     receivers::ReceiverConfig,
+    service::FreedMemory,
     storage::{Accept, StorageConfig},
 };
 use self::{
@@ -68,6 +69,8 @@ pub(crate) struct Config {
     pub(crate) alerting: AlertingConfig,
     /// Longest wait for requests under way when stopping.
     pub(crate) drain_max: Duration,
+    /// What becomes of memory that is not needed any more.
+    pub(crate) freed_memory: FreedMemory,
     /// What is written without any effect, in words with its place.
     pub(crate) warnings: Vec<String>,
     /// The text itself, without secrets.
@@ -134,7 +137,8 @@ impl Config {
     pub(crate) fn differences(&self, other: &Self) -> Vec<&'static str> {
         // By name, so that a field added to a configuration is placed in a section before this compiles.
         // Alerting takes on another configuration as it runs, as scraping does, but for two keys.
-        let Self { receivers, processors, storage, query, alerting, drain_max, warnings: _, shown: _ } = self;
+        let Self { receivers, processors, storage, query, alerting, drain_max, freed_memory, warnings: _, shown: _ } =
+            self;
         // Scraping and probing take on another configuration as they run.
         let others = |receivers: &BTreeMap<String, ReceiverConfig>| {
             let mut receivers = receivers.clone();
@@ -145,7 +149,7 @@ impl Config {
         let sections = [
             ("receivers", others(receivers) != others(&other.receivers)),
             ("processors", *processors != other.processors),
-            ("service", *drain_max != other.drain_max),
+            ("service", (drain_max, freed_memory) != (&other.drain_max, &other.freed_memory)),
             ("storage", *storage != other.storage),
             ("query", *query != other.query),
             ("alerting", alerting.evaluations_max != other.alerting.evaluations_max),

@@ -27,6 +27,18 @@ pub(super) struct Service {
     pub(super) pipelines: Option<Vec<Pipeline>>,
     /// Longest wait for requests under way when stopping.
     pub(super) drain_max: Duration,
+    pub(super) freed_memory: FreedMemory,
+}
+
+/// `service.freed_memory`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FreedMemory {
+    /// The process keeps it for what it needs next; the kernel takes it when it is short.
+    #[default]
+    Keep,
+    /// The machine has it at once.
+    GiveBack,
 }
 
 /// One pipeline. The store always gets what its receivers receive.
@@ -55,6 +67,7 @@ struct Rest {
     #[allow(dead_code, reason = "known here")]
     pipelines: Option<()>,
     drain_max: Period<0, 3_600_000>,
+    freed_memory: FreedMemory,
     #[allow(dead_code, reason = "known here")]
     extensions: Option<()>,
     #[allow(dead_code, reason = "known here")]
@@ -63,14 +76,21 @@ struct Rest {
 
 impl Default for Rest {
     fn default() -> Self {
-        Self { pipelines: None, drain_max: Period(Duration::from_secs(20)), extensions: None, telemetry: None }
+        Self {
+            pipelines: None,
+            drain_max: Period(Duration::from_secs(20)),
+            freed_memory: FreedMemory::default(),
+            extensions: None,
+            telemetry: None,
+        }
     }
 }
 
 /// Reads the section.
 pub(super) fn service(root: &Node, findings: &mut Findings) -> Service {
     let Some(section) = root.get("service") else {
-        return Service { pipelines: None, drain_max: Rest::default().drain_max.0 };
+        let Rest { drain_max, freed_memory, .. } = Rest::default();
+        return Service { pipelines: None, drain_max: drain_max.0, freed_memory };
     };
     let node = &section.node;
     if let Some(telemetry) = node.get("telemetry") {
@@ -85,10 +105,12 @@ pub(super) fn service(root: &Node, findings: &mut Findings) -> Service {
     }
     let steps = [Step::Key("service".into())];
     let rest: Option<Rest> = Reading { problems: &mut findings.problems }.read(&rest, &steps, |_| Ok(()));
+    let Rest { drain_max, freed_memory, .. } = rest.unwrap_or_default();
     let pipelines = node.get("pipelines").filter(|entry| !matches!(entry.node.value, Value::Null));
     Service {
         pipelines: pipelines.map(|entry| pipelines_of(&entry.node, findings)),
-        drain_max: rest.unwrap_or_default().drain_max.0,
+        drain_max: drain_max.0,
+        freed_memory,
     }
 }
 

@@ -83,7 +83,7 @@ storage:
   head: {spans_max: 5, payload_size_max: 7MiB}
   seal: {size_max: 8MiB, age_max: 9s, journal_size_max: 3GiB}
   merge: {debt_size_max: 100MiB, segment_rows_max: 11}
-service: {drain_max: 12s}
+service: {drain_max: 12s, freed_memory: give_back}
 ",
     )
     .expect("valid");
@@ -119,7 +119,7 @@ service: {drain_max: 12s}
     };
     assert_eq!(format!("{options:?}"), format!("{expected:?}"));
     assert_eq!(config.storage.path.as_deref(), Some(Path::new("/data")));
-    assert_eq!(config.drain_max, Duration::from_secs(12));
+    assert_eq!((config.drain_max, config.freed_memory), (Duration::from_secs(12), FreedMemory::GiveBack));
     let window = Accept::Window { past: Duration::from_secs(3600), future: Duration::from_secs(600) };
     assert_eq!(config.storage.accept, window);
 }

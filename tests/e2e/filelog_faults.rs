@@ -54,3 +54,31 @@ async fn a_full_disk_answers_what_it_has() {
     }
     server.kill().await.expect("killed");
 }
+
+#[tokio::test]
+async fn each_line_once_through_a_full_disk() {
+    let mut weir = Weir::new(98, SMALL);
+    let Some(disk) = DiskImage::new(weir.folder(), 128) else { return };
+    weir.options.data = disk.path().join("data");
+    let mut writer = Writer::new(&mut weir);
+    let mut rng = Rng::new(98);
+    writer.write(100);
+    let mut server = weir.start().await;
+    let query = Query::new(server.query);
+    lines_come(&query, 100).await;
+    for left_bytes in [3 << 20, 0] {
+        let before = writer.written;
+        disk.fill(left_bytes);
+        // More than there is space for, and rotated again and again meanwhile.
+        for _ in 0..20 {
+            writer.write(900);
+            writer.go_on(&mut rng);
+        }
+        lines_come(&query, before + left_bytes.min(1)).await;
+        assert!(server.runs(), "it stopped: {}", weir.options.log());
+        disk.free();
+        assert_eq!(lines_come(&query, writer.written).await, writer.written);
+    }
+    each_is_there_once(&query, writer.written, || weir.options.log()).await;
+    server.kill().await.expect("killed");
+}

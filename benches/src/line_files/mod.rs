@@ -64,10 +64,10 @@ fn filelog(logs: &Path, operators: &str) -> String {
     format!("    include: ['{}/*.log']\n    start_at: beginning\n    operators:\n{operators}", logs.display())
 }
 
-/// Lines below `storage:`; what configs/agent.yaml has, too.
+/// Lines below `storage:`, and what follows it; what configs/agent.yaml has, too.
 const STORAGE: &str = "  retention: {logs: forever}\n  accept: any\n";
-const AGENTS_STORAGE: &str = "  journal: {file_size_max: 8MiB}\n  head: {payload_size_max: 8MiB}\n  \
-                              seal: {size_max: 8MiB, age_max: 10s}\n  accept: any\n";
+const AGENTS_STORAGE: &str = "  journal: {file_size_max: 4MiB, commit_size_max: 256KiB}\n  head: {payload_size_max: 1MiB}\n  \
+                              seal: {size_max: 4MiB, age_max: 10s}\n  accept: any\nservice: {freed_memory: give_back}\n";
 
 /// Who reads the files.
 enum Reader {

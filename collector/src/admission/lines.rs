@@ -17,7 +17,7 @@ const LINE_BYTES_USUAL: usize = 300;
 
 /// Judges each line of `payload`, an encoded ExportLogsServiceRequest that arrived at `now_ns`.
 ///
-/// Unusual field orders are rewritten, so that the journal holds canonical payloads only. Attributes beyond the limit are left out and
+/// Fields given twice are merged, so that the journal holds payloads that are read in one pass only. Attributes beyond the limit are left out and
 /// counted. A line whose ids are none, or whose time nobody knows, is kept: what it says is worth more than what it belongs to.
 ///
 /// What only Weir itself may write ([`Implied`]) is taken out.

@@ -129,27 +129,58 @@ fn any_time_is_accepted_where_none_is_forbidden() {
 }
 
 #[test]
-fn the_journal_gets_what_came_unless_its_order_is_unusual() {
+fn the_journal_gets_what_came_unless_fields_are_given_twice() {
     let payload = request(vec![span()]);
     let batch = admitted(payload.clone(), &RULES).expect("well formed").batch;
     assert_eq!(*batch.payload, payload);
 
-    // ResourceSpans with its resource (field 1) after its scope_spans (field 2).
+    // ResourceSpans with two resources (field 1) and one with its resource after its scope_spans (field 2).
     let resource = Resource { attributes: vec![attribute(Value::BoolValue(true))], ..Resource::default() };
     let scope_spans = ScopeSpans { spans: vec![span()], ..ScopeSpans::default() };
     let behind = ResourceSpans { scope_spans: vec![scope_spans.clone()], ..ResourceSpans::default() };
     let ahead = ResourceSpans { resource: Some(resource.clone()), ..ResourceSpans::default() };
-    let unusual = [behind.encode_to_vec(), ahead.encode_to_vec()].concat();
-    let mut payload = vec![0x0a, unusual.len() as u8];
-    assert!(unusual.len() < 128, "one byte of length");
-    payload.extend(unusual);
+    let of_parts = |parts: &[&ResourceSpans]| {
+        let bytes: Vec<u8> = parts.iter().flat_map(|part| part.encode_to_vec()).collect();
+        assert!(bytes.len() < 128, "one byte of length");
+        [vec![0x0a, bytes.len() as u8], bytes].concat()
+    };
+    let turned = of_parts(&[&behind, &ahead]);
+    assert_eq!(*admitted(turned.clone(), &RULES).expect("well formed").batch.payload, turned);
+
+    let empty = ResourceSpans { resource: Some(Resource::default()), ..ResourceSpans::default() };
+    let payload = of_parts(&[&empty, &behind, &ahead]);
     let batch = admitted(payload.clone(), &RULES).expect("well formed").batch;
     let usual = ResourceSpans { resource: Some(resource), scope_spans: vec![scope_spans], ..ResourceSpans::default() };
     let expected = ExportTraceServiceRequest { resource_spans: vec![usual] }.encode_to_vec();
     assert_eq!((batch.items, batch.payload.into_bytes()), (1, expected.into()));
 
     let too_large = payload.repeat(REWRITTEN_BYTES_MAX / payload.len() + 1);
-    assert_eq!(admitted(too_large, &RULES).expect_err("rewriting takes memory"), AdmissionError::UnusualOrder);
+    assert_eq!(admitted(too_large, &RULES).expect_err("rewriting takes memory"), AdmissionError::NotMerged);
+}
+
+/// A field of bytes.
+fn field(number: u8, content: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![number << 3 | 2];
+    prost::encoding::encode_varint(content.len() as u64, &mut bytes);
+    bytes.extend(content);
+    bytes
+}
+
+#[test]
+fn what_the_collector_writes_from_the_last_field_to_the_first_is_taken_item_by_item_however_large() {
+    let attribute = [field(2, &field(1, b"value")), field(1, b"key")].concat();
+    let of_name = |name: &[u8]| {
+        let times = [vec![0x41], NOW_NS.to_le_bytes().to_vec(), vec![0x39], NOW_NS.to_le_bytes().to_vec()].concat();
+        let ids = [field(2, &[2; 8]), field(1, &[1; 16])].concat();
+        field(2, &[field(9, &attribute), times, field(5, name), ids].concat())
+    };
+    let spans = [of_name(b"\xff"), of_name(&[b'n'; 1000]).repeat(1100)].concat();
+    assert!(spans.len() > REWRITTEN_BYTES_MAX);
+    let scope_spans = field(2, &[spans, field(1, &[field(2, b"1"), field(1, b"scope")].concat())].concat());
+    let payload = field(1, &[scope_spans, field(1, &field(1, &attribute))].concat());
+    let admitted = admitted(payload.clone(), &RULES).expect("well formed");
+    assert_eq!(admitted.batch.rejected, [Rejection { ordinal: 0, reason: RejectReason::InvalidUtf8 }]);
+    assert_eq!((admitted.batch.items, &admitted.batch.payload[..]), (1101, &payload[..]));
 }
 
 #[test]

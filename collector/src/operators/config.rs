@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, fmt, sync::LazyLock, time::Duration};
 
-use regex::Regex;
 use serde::{
     Deserialize, Deserializer,
     de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor},
@@ -10,7 +9,8 @@ use serde::{
 use weir_proto::{duration, size};
 
 use super::{
-    Expression, Field, Fields, OPERATORS, Row, Value, severity::SeverityConfig, time::TimeConfig, trace::TraceConfig,
+    Expression, Field, Fields, OPERATORS, Row, Value, pattern::Pattern, severity::SeverityConfig, time::TimeConfig,
+    trace::TraceConfig,
 };
 
 /// Most operators of one list.
@@ -20,7 +20,8 @@ pub(super) const OPERATORS_MAX: usize = 256;
 const OF_ALL: [&str; 5] = ["type", "id", "output", "on_error", "if"];
 
 /// Keys that every parser has.
-const OF_PARSERS: [&str; 7] = ["parse_from", "parse_to", "preserve_to", "timestamp", "severity", "trace", "scope_name"];
+const OF_PARSERS: [&str; 8] =
+    ["body", "parse_from", "parse_to", "preserve_to", "timestamp", "severity", "trace", "scope_name"];
 
 /// The types' names.
 static TYPES: LazyLock<Vec<&'static str>> = LazyLock::new(|| OPERATORS.iter().map(|row| row.name).collect());
@@ -78,11 +79,15 @@ pub(super) struct Settings {
     pub(super) severity: Option<SeverityConfig>,
     pub(super) trace: Option<TraceConfig>,
     pub(super) scope_name: Option<ParseFrom>,
+    pub(super) body: Option<Field>,
     /// `time_parser`, `severity_parser` and `trace_parser` have these inline.
     pub(super) time: TimeConfig,
     pub(super) levels: SeverityConfig,
     pub(super) ids: TraceConfig,
     pub(super) regex: Option<Pattern>,
+    pub(super) regex_name: Option<String>,
+    pub(super) replace_with: Option<String>,
+    pub(super) keys: Vec<String>,
     pub(super) from: Option<Field>,
     pub(super) to: Option<Field>,
     pub(super) field: Option<Field>,
@@ -114,6 +119,8 @@ pub(super) struct Settings {
     pub(super) add_metadata_from_filepath: Option<bool>,
     pub(super) protocol: Option<Protocol>,
     pub(super) allow_skip_pri_header: bool,
+    pub(super) enable_octet_counting: bool,
+    pub(super) trailer: Option<Trailer>,
 }
 
 /// `{parse_from: FIELD}`.
@@ -159,21 +166,12 @@ pub(super) enum Protocol {
     Rfc5424,
 }
 
-/// A regular expression.
-#[derive(Debug, Clone)]
-pub(super) struct Pattern(pub(super) Regex);
-
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.as_str() == other.0.as_str()
-    }
-}
-
-impl<'de> Deserialize<'de> for Pattern {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Regex::new(&text).map(Self).map_err(|error| de::Error::custom(format!("no regular expression: {error}")))
-    }
+/// What ends a message of syslog that does not say how long it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum Trailer {
+    Lf,
+    Nul,
 }
 
 /// Any value of YAML; a text `EXPR(…)` is reckoned for each entry.
@@ -188,11 +186,47 @@ pub enum AnyValue {
 impl<'de> Deserialize<'de> for AnyValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = FixedValue::deserialize(deserializer)?.0;
-        let inner = value.as_text().and_then(|text| text.strip_prefix("EXPR(")?.strip_suffix(')'));
-        match inner {
-            Some(text) => Expression::parse(text).map(Self::Reckoned).map_err(de::Error::custom),
+        match value.as_text().filter(|text| text.contains(BEGINS)) {
+            Some(text) => reckoned(text).map(Self::Reckoned).map_err(de::Error::custom),
             None => Ok(Self::Fixed(value)),
         }
+    }
+}
+
+/// What is reckoned stands behind this, up to a bracket.
+const BEGINS: &str = "EXPR(";
+
+/// The expression that is a whole text, whatever it gives; or of a text that expressions are in, one that gives the text.
+fn reckoned(text: &str) -> Result<Expression, String> {
+    let whole = text.strip_prefix(BEGINS).and_then(|inner| inner.strip_suffix(')')).map(Expression::parse);
+    if let Some(Ok(expression)) = whole {
+        return Ok(expression);
+    }
+    let mut joined = String::from("\"\"");
+    let mut rest = text;
+    while let Some((before, inner)) = rest.split_once(BEGINS) {
+        join_literal(before, &mut joined);
+        // An expression may have brackets itself: it ends at the first where it is one.
+        let ends = inner.match_indices(')').map(|(at, _)| at).take(ENDS_MAX);
+        let Some(end) = ends.into_iter().find(|end| Expression::parse(&inner[..*end]).is_ok()) else {
+            return Err(match whole {
+                Some(Err(problem)) => problem,
+                _ => format!("there is no expression behind `{BEGINS}`"),
+            });
+        };
+        joined.push_str(&format!(" + string({})", &inner[..end]));
+        rest = &inner[end + 1..];
+    }
+    join_literal(rest, &mut joined);
+    Expression::parse(&joined)
+}
+
+/// Brackets that are tried as the end of one expression.
+const ENDS_MAX: usize = 64;
+
+fn join_literal(text: &str, joined: &mut String) {
+    if !text.is_empty() {
+        joined.push_str(&format!(" + \"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")));
     }
 }
 
@@ -273,7 +307,12 @@ impl<'de> Deserialize<'de> for TypeName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
         let known = OPERATORS.iter().find(|row| row.name == name);
-        known.map(Self).ok_or_else(|| de::Error::unknown_variant(&name, &TYPES))
+        known.map(Self).ok_or_else(|| match name.as_str() {
+            "stdout" | "file_output" => de::Error::custom(format!(
+                "`{name}` writes lines elsewhere: here what comes out of the operators is stored"
+            )),
+            name => de::Error::unknown_variant(name, &TYPES),
+        })
     }
 }
 
@@ -387,6 +426,7 @@ impl Settings {
             "layout_type" => self.time.layout_type = map.next_value()?,
             "layout" => self.time.layout = Some(map.next_value()?),
             "location" => self.time.location = Some(map.next_value()?),
+            "time_zone_locations" => self.time.time_zone_locations = map.next_value()?,
             "preset" => self.levels.preset = Some(map.next_value()?),
             "mapping" => self.levels.mapping = map.next_value()?,
             "overwrite_text" => self.levels.overwrite_text = map.next_value()?,
@@ -395,7 +435,11 @@ impl Settings {
             "trace_flags" => self.ids.trace_flags = Some(map.next_value()?),
             // The Collector's: matching is quick enough without.
             "cache" => drop(map.next_value::<de::IgnoredAny>()?),
+            "body" => self.body = Some(map.next_value()?),
             "regex" => self.regex = Some(map.next_value()?),
+            "regex_name" => self.regex_name = Some(map.next_value()?),
+            "replace_with" => self.replace_with = Some(map.next_value()?),
+            "keys" => self.keys = map.next_value()?,
             "from" => self.from = Some(map.next_value()?),
             "to" => self.to = Some(map.next_value()?),
             "field" => self.field = Some(map.next_value()?),
@@ -415,6 +459,8 @@ impl Settings {
             "parse_ints" => drop(map.next_value::<bool>()?),
             "protocol" => self.protocol = Some(map.next_value()?),
             "allow_skip_pri_header" => self.allow_skip_pri_header = map.next_value()?,
+            "enable_octet_counting" => self.enable_octet_counting = map.next_value()?,
+            "non_transparent_framing_trailer" => self.trailer = map.next_value()?,
             key => self.read_joining(key, map)?,
         }
         Ok(())

@@ -3,8 +3,12 @@
 use std::{borrow::Cow, collections::HashSet};
 
 use super::{
-    Entry, Fields, Next, Operator, OperatorConfig, Origin, Value, config::ContainerFormat, json, parser::Parsing,
-    recombine::Joins, time::rfc3339,
+    Entry, Fields, Next, Operator, OperatorConfig, Origin, Value,
+    config::ContainerFormat,
+    json,
+    parser::Parsing,
+    recombine::Joins,
+    time::{rfc3339, unix_ns},
 };
 
 pub(super) const KEYS: &[&str] = &["format", "add_metadata_from_filepath", "max_log_size"];
@@ -79,7 +83,7 @@ impl Operator for Container {
         };
         let Line { time_ns, stream, tag, text, is_part, others } = line;
         let source = (is_part || !self.joins.is_empty()).then(|| format!("{stream}\n{}", entry.path));
-        entry.time_ns = u64::try_from(time_ns).unwrap_or(1).max(1);
+        entry.time_ns = unix_ns(time_ns);
         let mut found = others;
         found.set("log.iostream", Value::Text(stream));
         if let Some(tag) = tag {

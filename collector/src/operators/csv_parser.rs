@@ -82,7 +82,9 @@ impl Operator for CsvParser {
                 return Err(format!("{} columns, and {} names in the header", columns.len(), names.len()));
             }
             let pairs = names.iter().zip(columns).map(|(name, text)| (Cow::Owned(name.clone()), Value::Text(text)));
-            Ok(pairs.collect::<Fields<'_>>())
+            let mut fields = pairs.collect::<Fields<'_>>();
+            fields.dedupe();
+            Ok(fields)
         })?;
         Ok(Next::On)
     }

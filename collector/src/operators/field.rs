@@ -85,6 +85,11 @@ impl Field {
         Ok(Self { root, keys })
     }
 
+    /// Whether nothing but a map can be there.
+    pub(super) fn takes_maps_only(&self) -> bool {
+        self.root != Root::Body && self.keys.is_empty()
+    }
+
     /// What is there.
     pub fn get<'e, 'a>(&self, entry: &'e Entry<'a>) -> Option<&'e Value<'a>> {
         let (mut value, keys) = match (self.root, self.keys.split_first()) {
@@ -97,7 +102,8 @@ impl Field {
             let Value::Map(fields) = value else { return None };
             value = fields.get(key)?;
         }
-        (*value != Value::Null || !keys.is_empty()).then_some(value)
+        // A body that is nothing is not there; elsewhere nothing is a value.
+        (*value != Value::Null || !self.keys.is_empty()).then_some(value)
     }
 
     /// A copy of what is there; of all attributes, a map.

@@ -1,5 +1,7 @@
 //! `key_value_parser`: pairs like `name=value other="two words"`.
 
+use std::borrow::Cow;
+
 use super::{Entry, Fields, Next, Operator, OperatorConfig, Value, parser::Parsing};
 
 pub(super) const KEYS: &[&str] = &["delimiter", "pair_delimiter"];
@@ -7,18 +9,18 @@ pub(super) const KEYS: &[&str] = &["delimiter", "pair_delimiter"];
 struct KeyValueParser {
     parsing: Parsing,
     delimiter: String,
-    /// `None`: any blanks.
-    pair_delimiter: Option<String>,
+    pair_delimiter: String,
 }
 
 pub(super) fn build(config: &OperatorConfig) -> Result<Box<dyn Operator>, String> {
     let settings = &config.settings;
     let delimiter = settings.delimiter.clone().unwrap_or_else(|| "=".into());
-    let pair_delimiter = settings.pair_delimiter.clone().filter(|delimiter| !delimiter.is_empty());
+    let pair_delimiter =
+        settings.pair_delimiter.clone().filter(|delimiter| !delimiter.is_empty()).unwrap_or_else(|| " ".into());
     if delimiter.is_empty() {
         return Err("delimiter is empty".into());
     }
-    if pair_delimiter.as_ref() == Some(&delimiter) {
+    if pair_delimiter == delimiter {
         return Err("delimiter and pair_delimiter are the same".into());
     }
     Ok(Box::new(KeyValueParser { parsing: Parsing::new(config)?, delimiter, pair_delimiter }))
@@ -26,25 +28,31 @@ pub(super) fn build(config: &OperatorConfig) -> Result<Box<dyn Operator>, String
 
 impl Operator for KeyValueParser {
     fn apply<'a>(&mut self, entry: &mut Entry<'a>, _: &mut Vec<Entry<'static>>) -> Result<Next, String> {
-        let (delimiter, pair_delimiter) = (&*self.delimiter, self.pair_delimiter.as_deref());
+        let (delimiter, pair_delimiter) = (&*self.delimiter, &*self.pair_delimiter);
         self.parsing.apply(entry, |text| pairs(text, delimiter, pair_delimiter))?;
         Ok(Next::On)
     }
 }
 
-fn pairs<'t>(text: &'t str, delimiter: &str, pair_delimiter: Option<&str>) -> Result<Fields<'t>, String> {
+fn pairs<'t>(text: &'t str, delimiter: &str, pair_delimiter: &str) -> Result<Fields<'t>, String> {
     let mut fields = Fields::default();
     let mut rest = text;
-    while let Some(pair) = next_pair(&mut rest, pair_delimiter) {
-        let (key, value) = pair
-            .split_once(delimiter)
-            .ok_or_else(|| format!("`{}` is no pair", pair.chars().take(60).collect::<String>()))?;
-        let unquoted = |part: &'t str| {
-            let part = part.trim();
-            let inner = |quote| part.strip_prefix(quote)?.strip_suffix(quote);
-            inner('"').or_else(|| inner('\'')).unwrap_or(part)
-        };
-        fields.push(unquoted(key), Value::text(unquoted(value)));
+    while !rest.is_empty() {
+        let pair = next_pair(&mut rest, pair_delimiter)?;
+        if pair.is_empty() {
+            continue;
+        }
+        let no_pair = || format!("`{}` is no pair", pair.chars().take(60).collect::<String>());
+        match &pair {
+            Cow::Borrowed(pair) => {
+                let (key, value) = pair.split_once(delimiter).ok_or_else(no_pair)?;
+                fields.push(key.trim(), Value::text(value.trim()));
+            }
+            Cow::Owned(pair) => {
+                let (key, value) = pair.split_once(delimiter).ok_or_else(no_pair)?;
+                fields.push(key.trim().to_owned(), Value::text(value.trim().to_owned()));
+            }
+        }
     }
     if fields.is_empty() {
         return Err("there are no pairs".into());
@@ -53,39 +61,50 @@ fn pairs<'t>(text: &'t str, delimiter: &str, pair_delimiter: Option<&str>) -> Re
     Ok(fields)
 }
 
-/// The next pair that is not blank; a delimiter in quotes is none.
-fn next_pair<'t>(rest: &mut &'t str, delimiter: Option<&str>) -> Option<&'t str> {
-    loop {
-        *rest = rest.trim_start();
-        if rest.is_empty() {
-            return None;
+/// The next pair, perhaps empty, without its quotes: a delimiter within them is none, nor is what is behind a backslash a quote or one.
+fn next_pair<'t>(rest: &mut &'t str, delimiter: &str) -> Result<Cow<'t, str>, String> {
+    let text = *rest;
+    let mut quote = None;
+    let mut quotes = Vec::new();
+    let mut end = text.len();
+    let mut is_escaped = false;
+    for (at, char) in text.char_indices() {
+        if std::mem::take(&mut is_escaped) {
+            continue;
         }
-        let mut quote = None;
-        let mut cut = None;
-        for (at, char) in rest.char_indices() {
-            match quote {
-                Some(open) if char == open => quote = None,
-                Some(_) => {}
-                None if matches!(char, '"' | '\'') => quote = Some(char),
-                None => {
-                    let len = match delimiter {
-                        Some(delimiter) => rest[at..].starts_with(delimiter).then_some(delimiter.len()),
-                        None => char.is_whitespace().then(|| char.len_utf8()),
-                    };
-                    if let Some(len) = len {
-                        cut = Some((at, at + len));
-                        break;
-                    }
-                }
+        match quote {
+            _ if char == '\\' => is_escaped = true,
+            Some(open) if char == open => {
+                quote = None;
+                quotes.push(at);
             }
-        }
-        let (end, next) = cut.unwrap_or((rest.len(), rest.len()));
-        let pair = rest[..end].trim();
-        *rest = &rest[next..];
-        if !pair.is_empty() {
-            return Some(pair);
+            Some(_) => {}
+            None if text[at..].starts_with(delimiter) => {
+                end = at;
+                break;
+            }
+            None if matches!(char, '"' | '\'') => {
+                quote = Some(char);
+                quotes.push(at);
+            }
+            None => {}
         }
     }
+    if quote.is_some() {
+        return Err("a quote is not closed".into());
+    }
+    *rest = text.get(end + delimiter.len()..).unwrap_or_default();
+    if quotes.is_empty() {
+        return Ok(Cow::Borrowed(&text[..end]));
+    }
+    let mut pair = String::with_capacity(end);
+    let mut from = 0;
+    for at in quotes {
+        pair.push_str(&text[from..at]);
+        from = at + 1;
+    }
+    pair.push_str(&text[from..end]);
+    Ok(Cow::Owned(pair))
 }
 
 #[cfg(test)]
@@ -94,14 +113,32 @@ mod tests {
 
     #[test]
     fn pairs_as_people_write_them() {
-        let shown = |text, delimiter, pair_delimiter| -> Result<String, String> {
-            let mut shown = String::new();
-            crate::operators::json::print(&Value::Map(pairs(text, delimiter, pair_delimiter)?), &mut shown);
-            Ok(shown)
+        let shown = |text, delimiter, pair_delimiter| -> String {
+            match pairs(text, delimiter, pair_delimiter) {
+                Ok(fields) => {
+                    let mut shown = String::new();
+                    crate::operators::json::print(&Value::Map(fields), &mut shown);
+                    shown
+                }
+                Err(problem) => format!("error: {problem}"),
+            }
         };
-        assert_eq!(shown("a=1  b=\"x y\" c='z'", "=", None).expect("pairs"), r#"{"a":"1","b":"x y","c":"z"}"#);
-        assert_eq!(shown("n=s ! o=t ! g=d=e", "=", Some("!")).expect("pairs"), r#"{"n":"s","o":"t","g":"d=e"}"#);
-        assert_eq!(shown("a:", ":", None).expect("pairs"), r#"{"a":""}"#);
-        assert!(shown("a b=1", "=", None).is_err() && shown("  ", "=", None).is_err());
+        for (text, delimiter, pair_delimiter, expected) in [
+            (r#"a=1  b="x y" c='z'"#, "=", " ", r#"{"a":"1","b":"x y","c":"z"}"#),
+            ("n=s ! o=t ! g=d=e", "=", "!", r#"{"n":"s","o":"t","g":"d=e"}"#),
+            ("a:", ":", " ", r#"{"a":""}"#),
+            (r#"a="x\"y" b=1"#, "=", " ", r#"{"a":"x\\\"y","b":"1"}"#),
+            (r#"a=x"y z"w b='"' c="#, "=", " ", r#"{"a":"xy zw","b":"\"","c":""}"#),
+            (r"a=b\ c d=e", "=", " ", r#"{"a":"b\\ c","d":"e"}"#),
+            ("a=\tb c=d", "=", " ", r#"{"a":"b","c":"d"}"#),
+            ("a=1||b=2||", "=", "||", r#"{"a":"1","b":"2"}"#),
+            ("\"a b\"=é", "=", " ", r#"{"a b":"é"}"#),
+            ("a=1 a=2", "=", " ", r#"{"a":"2"}"#),
+            ("msg=don't b=2", "=", " ", "error: a quote is not closed"),
+            ("a b=1", "=", " ", "error: `a` is no pair"),
+            ("  ", "=", " ", "error: there are no pairs"),
+        ] {
+            assert_eq!(shown(text, delimiter, pair_delimiter), expected, "{text}");
+        }
     }
 }

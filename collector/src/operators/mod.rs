@@ -16,10 +16,13 @@ mod json;
 mod json_parser;
 mod key_value_parser;
 mod known_shapes;
+mod lists;
 mod parser;
+mod pattern;
 mod pipeline;
 mod recombine;
 mod regex_parser;
+mod regex_replace;
 mod router;
 mod severity;
 mod syslog_parser;
@@ -92,20 +95,25 @@ struct Row {
 /// All of them, by name.
 const OPERATORS: &[Row] = &[
     Row { name: "add", keys: edits::ADD_KEYS, is_parser: false, build: edits::add },
+    Row { name: "assign_keys", keys: lists::ASSIGN_KEYS, is_parser: false, build: lists::assign_keys },
     Row { name: "container", keys: container::KEYS, is_parser: true, build: container::build },
     Row { name: "copy", keys: edits::MOVE_KEYS, is_parser: false, build: edits::copy },
     Row { name: "csv_parser", keys: csv_parser::KEYS, is_parser: true, build: csv_parser::build },
     Row { name: "filter", keys: filter::KEYS, is_parser: false, build: filter::build },
     Row { name: "flatten", keys: flatten::KEYS, is_parser: false, build: flatten::build },
+    Row { name: "json_array_parser", keys: lists::ARRAY_KEYS, is_parser: true, build: lists::json_array },
     Row { name: "json_parser", keys: json_parser::KEYS, is_parser: true, build: json_parser::build },
     Row { name: "key_value_parser", keys: key_value_parser::KEYS, is_parser: true, build: key_value_parser::build },
     Row { name: "move", keys: edits::MOVE_KEYS, is_parser: false, build: edits::moved },
     Row { name: "noop", keys: &[], is_parser: false, build: edits::noop },
     Row { name: "recombine", keys: recombine::KEYS, is_parser: false, build: recombine::build },
     Row { name: "regex_parser", keys: regex_parser::KEYS, is_parser: true, build: regex_parser::build },
+    Row { name: "regex_replace", keys: regex_replace::KEYS, is_parser: false, build: regex_replace::build },
     Row { name: "remove", keys: edits::REMOVE_KEYS, is_parser: false, build: edits::remove },
     Row { name: "retain", keys: edits::RETAIN_KEYS, is_parser: false, build: edits::retain },
     Row { name: "router", keys: router::KEYS, is_parser: false, build: router::build },
+    Row { name: "sanitize_utf8", keys: &["field"], is_parser: false, build: text::sanitize_utf8 },
+    Row { name: "scope_name_parser", keys: &["parse_from"], is_parser: false, build: parser::scope_name },
     Row { name: "severity_parser", keys: severity::KEYS, is_parser: false, build: severity::build },
     Row { name: "syslog_parser", keys: syslog_parser::KEYS, is_parser: true, build: syslog_parser::build },
     Row { name: "time_parser", keys: time::KEYS, is_parser: false, build: time::build },

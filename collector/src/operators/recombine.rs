@@ -55,7 +55,7 @@ impl Joins {
             bytes_max: TEXT_BYTES_MAX,
             sources_max: 1000,
             wait_max: Duration::from_secs(5),
-            keeps_newest: true,
+            keeps_newest: false,
             waiting: BTreeMap::new(),
         }
     }
@@ -180,12 +180,16 @@ pub(super) fn build(config: &OperatorConfig) -> Result<Box<dyn Operator>, String
     };
     let field = settings.combine_field.clone().ok_or("the key `combine_field` is missing")?;
     let mut joins = Joins::new(field, settings.combine_with.as_deref().unwrap_or("\n"));
-    joins.entries_max = settings.max_batch_size.filter(|most| *most > 0).unwrap_or(joins.entries_max);
+    // Of 0 the length is the bound.
+    joins.entries_max = match settings.max_batch_size {
+        Some(0) => usize::MAX,
+        most => most.unwrap_or(joins.entries_max),
+    };
     joins.unmatched_max = settings.max_unmatched_batch_size.unwrap_or(joins.unmatched_max);
     joins.sources_max = settings.max_sources.filter(|most| *most > 0).unwrap_or(joins.sources_max);
     joins.bytes_max = settings.max_log_size.filter(|most| *most > 0).unwrap_or(joins.bytes_max);
     joins.wait_max = settings.force_flush_period.unwrap_or(joins.wait_max);
-    joins.keeps_newest = settings.overwrite_with != Some(Overwrite::Oldest);
+    joins.keeps_newest = settings.overwrite_with == Some(Overwrite::Newest);
     Ok(Box::new(Recombine { joins, condition, is_first, source: settings.source_identifier.clone() }))
 }
 

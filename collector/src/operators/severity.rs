@@ -11,7 +11,7 @@ use serde::{
     de::{self, MapAccess, SeqAccess, Visitor},
 };
 
-use super::{Entry, Field, Next, Operator, OperatorConfig};
+use super::{Entry, Field, Next, Operator, OperatorConfig, Value};
 
 pub(super) const KEYS: &[&str] = &["parse_from", "preset", "mapping", "overwrite_text"];
 
@@ -202,7 +202,12 @@ impl SeverityParser {
     /// Sets an entry's severity: the text is what it was called, the number 0 where nobody knows that.
     pub(super) fn apply(&self, entry: &mut Entry<'_>) -> Result<(), String> {
         let value = self.from.get(entry).ok_or_else(|| format!("there is no {}", self.from))?;
-        let text = value.to_text().ok_or_else(|| format!("{} is {}, no severity", self.from, value.kind()))?;
+        let text = match value {
+            Value::Bool(_) => None,
+            Value::Float(number) if number.fract() != 0.0 => None,
+            value => value.to_text(),
+        };
+        let text = text.ok_or_else(|| format!("{} is {}, no severity", self.from, value.kind()))?;
         let level = match self.levels.get(&*text) {
             Some(level) => *level,
             None => self.levels.get(&text.to_lowercase()).copied().unwrap_or(Level(0)),

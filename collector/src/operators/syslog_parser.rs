@@ -4,12 +4,13 @@ use std::{borrow::Cow, sync::Arc};
 
 use super::{
     Entry, Fields, Next, Operator, OperatorConfig, Value,
-    config::Protocol,
+    config::{Protocol, Trailer},
     parser::Parsing,
-    time::{Moment, Zone, rfc3339, zone_of},
+    time::{Moment, Zone, fraction, rfc3339, unix_ns, zone_of},
 };
 
-pub(super) const KEYS: &[&str] = &["protocol", "location", "allow_skip_pri_header"];
+pub(super) const KEYS: &[&str] =
+    &["protocol", "location", "allow_skip_pri_header", "enable_octet_counting", "non_transparent_framing_trailer"];
 
 /// OTLP's severity by syslog's, from emergency on.
 const SEVERITIES: [(u8, &str); 8] = [
@@ -25,30 +26,8 @@ const SEVERITIES: [(u8, &str); 8] = [
 
 /// Facilities without a name of their own are called by their number.
 const FACILITIES: [&str; 24] = [
-    "kern",
-    "user",
-    "mail",
-    "daemon",
-    "auth",
-    "syslog",
-    "lpr",
-    "news",
-    "uucp",
-    "cron",
-    "authpriv",
-    "ftp",
-    "ntp",
-    "security",
-    "console",
-    "solaris-cron",
-    "local0",
-    "local1",
-    "local2",
-    "local3",
-    "local4",
-    "local5",
-    "local6",
-    "local7",
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp",
+    "security", "console", "cron2", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
 ];
 
 struct SyslogParser {
@@ -56,6 +35,8 @@ struct SyslogParser {
     protocol: Protocol,
     zone: Arc<Zone>,
     may_skip_priority: bool,
+    counts_octets: bool,
+    trailer: Option<char>,
 }
 
 /// A message as it is read.
@@ -67,11 +48,20 @@ struct Message<'t> {
 
 pub(super) fn build(config: &OperatorConfig) -> Result<Box<dyn Operator>, String> {
     let settings = &config.settings;
+    let has_framing = settings.enable_octet_counting || settings.trailer.is_some();
+    if has_framing && settings.protocol == Some(Protocol::Rfc3164) {
+        return Err("enable_octet_counting and non_transparent_framing_trailer go with rfc5424 only".into());
+    }
+    if settings.enable_octet_counting && settings.trailer.is_some() {
+        return Err("enable_octet_counting and non_transparent_framing_trailer exclude each other".into());
+    }
     Ok(Box::new(SyslogParser {
         parsing: Parsing::new(config)?,
         protocol: settings.protocol.ok_or("the key `protocol` is missing: rfc3164 or rfc5424")?,
         zone: zone_of(Some(settings.time.location.as_deref().unwrap_or("UTC")))?,
         may_skip_priority: settings.allow_skip_pri_header,
+        counts_octets: settings.enable_octet_counting,
+        trailer: settings.trailer.map(|trailer| if trailer == Trailer::Lf { '\n' } else { '\0' }),
     }))
 }
 
@@ -94,7 +84,7 @@ impl Operator for SyslogParser {
         };
         self.parsing.place(entry, found)?;
         if let Some(time_ns) = time_ns {
-            entry.time_ns = u64::try_from(time_ns).unwrap_or(1).max(1);
+            entry.time_ns = unix_ns(time_ns);
         }
         if let Some(priority) = priority {
             let (number, text) = SEVERITIES[usize::from(priority & 7)];
@@ -108,6 +98,7 @@ impl Operator for SyslogParser {
 
 impl SyslogParser {
     fn read<'t>(&self, text: &'t str, now_ns: u64) -> Result<Message<'t>, String> {
+        let text = self.framed(text)?;
         let (priority, rest) = match priority(text) {
             Some((priority, rest)) => (Some(priority), rest),
             None if self.may_skip_priority && !text.starts_with('<') => (None, text),
@@ -129,11 +120,24 @@ impl SyslogParser {
         Ok(Message { time_ns, priority, fields })
     }
 
+    /// A message without what says where it ends (RFC 6587).
+    fn framed<'t>(&self, text: &'t str) -> Result<&'t str, String> {
+        if self.counts_octets {
+            let (count, rest) = text.split_once(' ').unwrap_or_default();
+            let found = count.parse::<usize>().ok().and_then(|count| rest.get(..count));
+            return found.ok_or_else(|| "not a syslog message: it does not begin with its length".into());
+        }
+        // A line of a file has lost its end already.
+        Ok(self.trailer.map_or(text, |trailer| text.strip_suffix(trailer).unwrap_or(text)))
+    }
+
     /// `Jan 12 06:30:00 host app[12]: text`.
     fn rfc3164<'t>(&self, rest: &'t str, now_ns: u64, fields: &mut Fields<'t>) -> Result<Option<i128>, String> {
         let wrong = || "not a message of RFC 3164: there is no time like Jan 12 06:30:00".to_owned();
-        let (time_ns, rest) = match rest.get(..15).and_then(short_time) {
-            Some(moment) => (moment.unix_ns(&self.zone, now_ns).ok_or_else(wrong)?, &rest[15..]),
+        // Some senders put a blank behind the priority.
+        let rest = rest.trim_start_matches(' ');
+        let (time_ns, rest) = match short_time(rest) {
+            Some((moment, rest)) => (moment.unix_ns(&self.zone, now_ns).ok_or_else(wrong)?, rest),
             None => {
                 let (word, rest) = rest.split_once(' ').ok_or_else(wrong)?;
                 (rfc3339(word).ok_or_else(wrong)?, rest)
@@ -174,8 +178,8 @@ fn priority(text: &str) -> Option<(u8, &str)> {
     (priority <= 191).then_some((priority, rest))
 }
 
-/// `Jan 12 06:30:00`, without a year.
-fn short_time(text: &str) -> Option<Moment> {
+/// `Jan 12 06:30:00`, without a year, perhaps with a fraction of the second; and what follows.
+fn short_time(text: &str) -> Option<(Moment, &str)> {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let month = MONTHS.iter().position(|name| text.starts_with(name))? as u8 + 1;
     let number = |range: std::ops::Range<usize>| text.get(range)?.trim_start().parse::<u8>().ok();
@@ -183,14 +187,22 @@ fn short_time(text: &str) -> Option<Moment> {
     if signs.iter().any(|(at, sign)| text.get(*at..*at + 1) != Some(sign.encode_utf8(&mut [0; 4]))) {
         return None;
     }
-    Some(Moment {
+    let mut rest = text.get(15..)?;
+    let mut nanos = 0;
+    if let Some(after) = rest.strip_prefix(['.', ',']).filter(|after| after.starts_with(|c: char| c.is_ascii_digit())) {
+        rest = after;
+        nanos = fraction(&mut rest)?;
+    }
+    let moment = Moment {
         month,
         day: number(4..6)?,
         hour: number(7..9)?,
         minute: number(10..12)?,
         second: number(13..15)?,
+        nanos,
         ..Moment::default()
-    })
+    };
+    Some((moment, rest))
 }
 
 /// `1 2003-10-11T22:14:15.003Z host app 12 ID47 [sd@1 a="b"] text`.

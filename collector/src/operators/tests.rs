@@ -294,3 +294,160 @@ fn fields_that_nobody_changes_stay_in_the_body() {
         }
     }
 }
+
+#[test]
+fn patterns_are_gos() {
+    for pattern in
+        [r"^(?P<x>\\w+) (?P<y>\\d+)$", r#"^{(?P<x>.*)}$"#, r"^(?P<a>\\d+)|(?P<a>[a-z]+)$", r"(?P<1x>[\\w-.]+)"]
+    {
+        pipeline(&format!(r#"[{{"type": "regex_parser", "regex": "{pattern}"}}]"#));
+    }
+    let two = r#"[{"type": "regex_parser", "regex": "^(?P<a>\\d+)$|^(?P<a>[a-z]+)$"}]"#;
+    one(two, "ab", r#""ab" attributes={"a":"ab"}"#);
+    let words = r#"[{"type": "regex_parser", "regex": "(?P<x>\\w+) (?P<1y>\\d+)"}]"#;
+    one(words, "naïve 12", r#""naïve 12" attributes={"x":"ve","1y":"12"}"#);
+    for (condition, bodies) in [("^{.*}$", ["{a}"]), (r"[[a]", ["["]), (r"^[^\\\\w ]$", ["é"])] {
+        let filter = format!(r#"[{{"type": "filter", "expr": "not (body matches '{condition}')"}}]"#);
+        assert_eq!(out(&filter, &bodies).len(), 1, "{condition}");
+    }
+}
+
+#[test]
+fn what_is_joined_is_the_first_entry_with_all_texts() {
+    let joined = |keys: &str, bodies: &[&str]| {
+        let recombine = format!(
+            r#"[{{"type": "regex_parser", "regex": "^(?P<d>[0-9]{{4}}-\\S+) ", "timestamp": {{"parse_from": "attributes.d",
+                "layout": "%Y-%m-%d", "location": "UTC"}}}},
+                {{"type": "recombine", "is_first_entry": "body matches \"^[0-9]{{4}}-\"", "combine_field": "body"{keys}}}]"#
+        );
+        out(&recombine, bodies)
+    };
+    let first = r#""2024-01-01 first\n  at a" attributes={"d":"2024-01-01"} time=1704067200000000000"#;
+    assert_eq!(joined("", &["2024-01-01 first", "  at a"]), [first]);
+    assert_eq!(joined(r#", "overwrite_with": "oldest""#, &["2024-01-01 first", "  at a"]), [first]);
+    let last = joined(r#", "overwrite_with": "newest""#, &["2024-01-01 first", "  at a"]);
+    assert_eq!(last, [r#""2024-01-01 first\n  at a""#]);
+    // Without a bound of entries, as 0 says.
+    let many: Vec<&str> = std::iter::once("2024-01-01 x").chain(std::iter::repeat_n("y", 1500)).collect();
+    assert_eq!(joined(r#", "max_batch_size": 0"#, &many).len(), 1);
+    assert!(joined("", &many).len() > 1);
+}
+
+#[test]
+fn texts_that_expressions_are_in() {
+    for (value, expected) in [
+        ("EXPR(body)", "x"),
+        ("pre EXPR(body) post", "pre x post"),
+        ("EXPR(body)-EXPR(upper(body))", "x-X"),
+        (r#"say \"EXPR(len(body))\" \\d"#, r#"say \"1\" \\d"#),
+        ("no expression", "no expression"),
+    ] {
+        let add = format!(r#"[{{"type": "add", "field": "attributes.a", "value": "{value}"}}]"#);
+        one(&add, "x", &format!(r#""x" attributes={{"a":"{expected}"}}"#));
+    }
+}
+
+#[test]
+fn lists_and_replacements() {
+    one(
+        r#"[{"type": "json_array_parser", "parse_to": "attributes.o"}]"#,
+        r#"[1, "a", {"b": [2]}, null]"#,
+        r#""[1, \"a\", {\"b\": [2]}, null]" attributes={"o":[1,"a","{\"b\":[2]}",null]}"#,
+    );
+    one(
+        r#"[{"type": "json_array_parser", "parse_to": "body", "header": "a,b"}, {"type": "move", "from": "body.a", "to": "attributes.a"}]"#,
+        "[1,2]",
+        r#"{"b":2} attributes={"a":1}"#,
+    );
+    one(
+        r#"[{"type": "json_array_parser", "parse_to": "body"}, {"type": "assign_keys", "field": "body", "keys": ["a", "b"]}]"#,
+        "[1,true]",
+        r#"{"a":1,"b":true}"#,
+    );
+    for (keys, before, after) in [
+        (r#""regex": " +", "replace_with": " ""#, "a  b   c", "a b c"),
+        (r#""regex": "{(.*?)}", "replace_with": "${1}""#, "{a}{bb}{ccc}", "abbccc"),
+        (r#""regex": "(?P<n>[0-9]+)", "replace_with": "<$n>""#, "a1b22", "a<1>b<22>"),
+        (r#""regex": "x""#, "axb", "ab"),
+        (r#""regex_name": "ansi_control_sequences""#, "\u{1b}[31mred\u{1b}[0m", "red"),
+    ] {
+        let replace = format!(r#"[{{"type": "regex_replace", "field": "body", {keys}}}]"#);
+        one(&replace, before, &format!("{after:?}"));
+    }
+    one(r#"[{"type": "scope_name_parser"}, {"type": "sanitize_utf8"}]"#, "main", r#""main" scope=main"#);
+    one(
+        r#"[{"type": "json_parser", "body": "attributes.msg"}]"#,
+        r#"{"msg":"hello"}"#,
+        r#""hello" attributes={"msg":"hello"}"#,
+    );
+}
+
+#[test]
+fn what_is_not_there_has_no_quotes_and_null_is_there() {
+    one(
+        r#"[{"type": "json_parser"}, {"type": "unquote", "field": "attributes.q", "on_error": "drop"}]"#,
+        r#"{"a":1}"#,
+        r#""{\"a\":1}" attributes={"a":1}"#,
+    );
+    one(
+        r#"[{"type": "json_parser", "parse_to": "body"}, {"type": "copy", "from": "body.a", "to": "attributes.b", "on_error": "drop"}]"#,
+        r#"{"a":null}"#,
+        r#"{"a":null} attributes={"b":null}"#,
+    );
+}
+
+#[test]
+fn messages_of_syslog() {
+    let read = |keys: &str, text: &str| {
+        let parser = format!(
+            r#"[{{"type": "syslog_parser", {keys}}}, {{"type": "retain", "fields": ["attributes.hostname", "attributes.message"]}}]"#
+        );
+        let shown = out(&parser, &[text]).remove(0);
+        shown.split_once(" attributes=").map_or(String::new(), |(_, rest)| rest.to_owned())
+    };
+    let older = r#""protocol": "rfc3164""#;
+    let expected = |ns: u64| format!(r#"{{"hostname":"host","message":"ms"}} severity=18/crit time={ns}"#);
+    for (text, ns) in [
+        ("<34>Jan 12 06:30:00.123 host app[1]: ms", 1_768_199_400_123_000_000),
+        ("<34>Jan 12 06:30:00,123 host app[1]: ms", 1_768_199_400_123_000_000),
+        ("<34> Jan 12 06:30:00 host app[1]: ms", 1_768_199_400_000_000_000),
+        ("<34>Jan 12 06:29:60 host app[1]: ms", 1_768_199_399_000_000_000),
+    ] {
+        assert_eq!(read(older, text), expected(ns), "{text}");
+    }
+    let counted = r#""protocol": "rfc5424", "enable_octet_counting": true"#;
+    let text = "<34>1 2026-01-12T06:30:00Z host app 1 - - ms";
+    assert_eq!(read(counted, &format!("{} {text}", text.len())), expected(1_768_199_400_000_000_000));
+    assert_eq!(read(counted, text), "");
+}
+
+#[test]
+fn what_expressions_are_written_with() {
+    for (expression, expected) in [
+        ("$ matches '^b'", "true"),
+        ("$body == $", "true"),
+        ("5 - - 3", "8"),
+        ("0x1f + 0b11 + 0o17", "49"),
+        (".5 * 4", "2"),
+        ("1 /* one */ + 2 // two", "3"),
+    ] {
+        let add = format!(r#"[{{"type": "add", "field": "attributes.a", "value": "EXPR({expression})"}}]"#);
+        one(&add, "b", &format!(r#""b" attributes={{"a":{expected}}}"#));
+    }
+    for nothing in ["attributes.missing.x", "nil[0]"] {
+        one(&format!(r#"[{{"type": "add", "field": "body", "value": "EXPR({nothing})"}}]"#), "b", r#""b""#);
+    }
+}
+
+#[test]
+fn what_is_no_name_of_a_scope_or_severity_is_an_error() {
+    for body in [r#"{"a":1}"#, r#"{"v":true}"#, r#"{"v":1.5}"#] {
+        let severity = r#"[{"type": "json_parser", "severity": {"parse_from": "attributes.v"}, "on_error": "drop"}]"#;
+        assert!(out(severity, &[body]).is_empty(), "{body}");
+    }
+    for body in [r#"{"a":1}"#, r#"{"v":1}"#] {
+        let scope = r#"[{"type": "json_parser", "scope_name": {"parse_from": "attributes.v"}, "on_error": "drop"}]"#;
+        assert!(out(scope, &[body]).is_empty(), "{body}");
+    }
+    one(r#"[{"type": "csv_parser", "header": "a,a,b"}]"#, "1,2,3", r#""1,2,3" attributes={"a":"2","b":"3"}"#);
+}

@@ -4,16 +4,20 @@ mod calendar;
 mod layout;
 mod zone;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Deserialize;
 
 use self::layout::{Layout, read};
 use super::{Entry, Field, Next, Operator, OperatorConfig, Value};
 
-pub(super) use self::{calendar::Moment, layout::rfc3339, zone::Zone};
+pub(super) use self::{
+    calendar::Moment,
+    layout::{fraction, rfc3339},
+    zone::Zone,
+};
 
-pub(super) const KEYS: &[&str] = &["parse_from", "layout_type", "layout", "location"];
+pub(super) const KEYS: &[&str] = &["parse_from", "layout_type", "layout", "location", "time_zone_locations"];
 
 /// How a time is written.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -23,6 +27,8 @@ pub(super) struct TimeConfig {
     pub(super) layout_type: LayoutType,
     pub(super) layout: Option<String>,
     pub(super) location: Option<String>,
+    /// Places by the abbreviation that `%Z` reads.
+    pub(super) time_zone_locations: BTreeMap<String, String>,
 }
 
 /// In which language the layout is.
@@ -35,6 +41,11 @@ pub(super) enum LayoutType {
     Epoch,
 }
 
+/// A time as an entry has it. What lies before 1970, or beyond what Unix ns can say, is the first or last that can be said.
+pub(super) fn unix_ns(found: i128) -> u64 {
+    found.clamp(1, i128::from(i64::MAX)) as u64
+}
+
 /// Finds times.
 pub(super) struct TimeParser {
     from: Field,
@@ -42,10 +53,13 @@ pub(super) struct TimeParser {
 }
 
 enum How {
-    Layout(Layout, Arc<Zone>),
-    /// What a unit has in nanoseconds.
-    Epoch(i128),
+    Layout(Layout, Arc<Zone>, Zones),
+    /// What a unit has in nanoseconds, and to how many of them a number with a fraction says anything.
+    Epoch(i128, i128),
 }
+
+/// Places by abbreviation.
+type Zones = BTreeMap<String, Zone>;
 
 /// Where times without a zone are from.
 pub(super) fn zone_of(location: Option<&str>) -> Result<Arc<Zone>, String> {
@@ -56,16 +70,27 @@ impl TimeParser {
     pub(super) fn new(config: &TimeConfig) -> Result<Self, String> {
         let from = config.parse_from.clone().ok_or("the key `parse_from` of the time is missing")?;
         let layout = config.layout.as_deref().ok_or("the key `layout` of the time is missing")?;
+        let zones = || -> Result<Zones, String> {
+            config.time_zone_locations.iter().map(|(word, name)| Ok((word.clone(), Zone::find(name)?))).collect()
+        };
         let how = match config.layout_type {
-            LayoutType::Epoch => How::Epoch(match layout {
-                "s" | "s.ms" | "s.us" | "s.ns" => 1_000_000_000,
-                "ms" => 1_000_000,
-                "us" => 1_000,
-                "ns" => 1,
-                other => return Err(format!("`{other}` is no layout of epoch: s, ms, us, ns, s.ms, s.us, s.ns")),
-            }),
-            LayoutType::Strptime => How::Layout(layout::strptime(layout)?, zone_of(config.location.as_deref())?),
-            LayoutType::Gotime => How::Layout(layout::gotime(layout)?, zone_of(config.location.as_deref())?),
+            LayoutType::Epoch => {
+                let (unit_ns, step_ns) = match layout {
+                    "s.ms" => (1_000_000_000, 1_000_000),
+                    // A number of seconds today has no more digits than that.
+                    "s" | "s.us" => (1_000_000_000, 1_000),
+                    "s.ns" => (1_000_000_000, 1),
+                    "ms" => (1_000_000, 1),
+                    "us" => (1_000, 1),
+                    "ns" => (1, 1),
+                    other => return Err(format!("`{other}` is no layout of epoch: s, ms, us, ns, s.ms, s.us, s.ns")),
+                };
+                How::Epoch(unit_ns, step_ns)
+            }
+            LayoutType::Strptime => {
+                How::Layout(layout::strptime(layout)?, zone_of(config.location.as_deref())?, zones()?)
+            }
+            LayoutType::Gotime => How::Layout(layout::gotime(layout)?, zone_of(config.location.as_deref())?, zones()?),
         };
         Ok(Self { from, how })
     }
@@ -79,28 +104,30 @@ impl TimeParser {
     pub(super) fn apply(&self, entry: &mut Entry<'_>) -> Result<(), String> {
         let value = self.from.get(entry).ok_or_else(|| format!("there is no {}", self.from))?;
         let found = match &self.how {
-            How::Epoch(unit_ns) => epoch(value, *unit_ns),
-            How::Layout(layout, zone) => {
+            How::Epoch(unit_ns, step_ns) => epoch(value, *unit_ns, *step_ns),
+            How::Layout(layout, zone, zones) => {
                 let text = value.as_text().ok_or_else(|| format!("{} is {}, not a text", self.from, value.kind()))?;
-                read(layout, text).and_then(|moment| moment.unix_ns(zone, entry.observed_ns))
+                let found = read(layout, text, zones);
+                found.and_then(|(moment, named)| moment.unix_ns(named.unwrap_or(zone), entry.observed_ns))
             }
         };
         let found = found.ok_or_else(|| {
             let shown = value.to_text().unwrap_or_default();
             format!("`{}` is no time of this layout", shown.chars().take(60).collect::<String>())
         })?;
-        entry.time_ns = u64::try_from(found).unwrap_or(1).max(1);
+        entry.time_ns = unix_ns(found);
         Ok(())
     }
 }
 
 /// A number of units since 1970, whole or with a fraction.
-fn epoch(value: &Value<'_>, unit_ns: i128) -> Option<i128> {
+fn epoch(value: &Value<'_>, unit_ns: i128, step_ns: i128) -> Option<i128> {
     match value {
         Value::Int(number) => i128::from(*number).checked_mul(unit_ns),
         Value::Float(number) if number.is_finite() => {
             let whole = number.trunc();
-            Some(whole as i128 * unit_ns + ((number - whole) * unit_ns as f64).round() as i128)
+            let steps = ((number - whole) * (unit_ns / step_ns) as f64).round() as i128;
+            (whole as i128).checked_mul(unit_ns)?.checked_add(steps * step_ns)
         }
         Value::Text(text) => {
             let text = text.trim();

@@ -83,7 +83,7 @@ fn bytes_of_hex(text: &str) -> Vec<u8> {
 
 pub(super) fn build(config: &OperatorConfig) -> Result<Box<dyn Operator>, String> {
     let mut ids = config.settings.ids.clone();
-    let usual = |name: &str| Some(ParseFrom { parse_from: Field::attribute(name) });
+    let usual = |name: &str| Some(ParseFrom { parse_from: Field { keys: vec![name.to_owned()], ..Field::BODY } });
     // As the Collector has it: none is named, then the usual ones are meant.
     if ids == TraceConfig::default() {
         ids = TraceConfig { trace_id: usual("trace_id"), span_id: usual("span_id"), trace_flags: usual("trace_flags") };

@@ -16,7 +16,8 @@ pub(super) fn transcode(json: &[u8], options: PushOptions<'_>) -> Result<Vec<u8>
     let mut request = Request::new(options, json.len());
     let mut members = reader.object().map_err(|error| error.of_field("the body"))?;
     while let Some(key) = reader.key(&mut members)? {
-        if &*key == b"streams" {
+        // In any case, as Go's decoders read it.
+        if key.eq_ignore_ascii_case(b"streams") {
             streams(&mut reader, &mut request).map_err(|error| error.of_field("streams"))?;
         } else {
             reader.skip()?;
@@ -48,6 +49,11 @@ fn stream<'a>(reader: &mut Reader<'a>, request: &mut Request<'_>) -> Result<(), 
                 pairs(reader, |name, value| found.push((name, value))).map_err(|error| error.of_field("stream"))?;
                 request.labels_first(&mut open, &found);
                 labels = Some(found);
+            }
+            // Lines that would be passed over without a word.
+            b"entries" => {
+                let words = "is of the API before 1.0: lines are in `values`, labels in `stream`";
+                return Err(JsonError::value(reader.position(), words).of_field("entries"));
             }
             b"values" => values(reader, request, &mut open).map_err(|error| error.of_field("values"))?,
             _ => reader.skip()?,

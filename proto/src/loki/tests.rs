@@ -91,6 +91,11 @@ fn what_is_no_push_says_where() {
         ("", "not JSON at byte 0: it ends too early"),
         ("[]", "the body at byte 0: must be an object"),
         (r#"{"streams":{}}"#, "streams at byte 11: must be a list"),
+        (
+            r#"{"streams":[{"labels":"{a=\"b\"}","entries":[{"ts":"2026-01-01T00:00:00Z","line":"x"}]}]}"#,
+            "entries at byte 44: is of the API before 1.0: lines are in `values`, labels in `stream`",
+        ),
+        (r#"{"Streams":[{"stream":{"a":{}}}]}"#, "stream at byte 27: must be a string"),
         (r#"{"streams":[{"stream":{"a":{}}}]}"#, "stream at byte 27: must be a string"),
         (r#"{"streams":[{"values":[["x","l"]]}]}"#, "values at byte 24: must be a number"),
         (r#"{"streams":[{"values":[["1"]]}]}"#, "values at byte 23: must be a time and a line"),

@@ -229,6 +229,11 @@ pub(super) fn is_ascii(bytes: &[u8]) -> bool {
 
 #[inline(never)]
 fn any_key_value<'a, C: Check>(message: &'a [u8], check: &mut C) -> Result<AttributeView<'a>, ScanError> {
+    if let Some((key, value)) = short_value_key(message) {
+        check.key(key);
+        check.string(key);
+        return Ok(AttributeView { key, value: any_value(value, check)? });
+    }
     let mut key: &[u8] = &[];
     let mut value = None;
     let mut cursor = Cursor::new(message);
@@ -261,6 +266,15 @@ fn short_key_value(message: &[u8]) -> Option<(&[u8], &[u8])> {
     let (key, rest) = rest.split_at_checked(usize::from(*key_length))?;
     let [VALUE_BYTE, value_length @ ..0x80, value @ ..] = rest else { return None };
     (value.len() == usize::from(*value_length)).then_some((key, value))
+}
+
+/// The same as the Collector writes it, the value first.
+#[inline(always)]
+fn short_value_key(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [VALUE_BYTE, value_length @ ..0x80, rest @ ..] = message else { return None };
+    let (value, rest) = rest.split_at_checked(usize::from(*value_length))?;
+    let [KEY_BYTE, key_length @ ..0x80, key @ ..] = rest else { return None };
+    (key.len() == usize::from(*key_length)).then_some((key, value))
 }
 
 const STRING: u32 = bytes_key(1);

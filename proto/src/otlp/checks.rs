@@ -43,9 +43,9 @@ pub enum ScanError {
     /// Not the request that it should be: refuse it.
     #[error(transparent)]
     Wire(#[from] WireError),
-    /// Valid protobuf in a shape that views cannot show in one pass (a singular message field twice, a resource after its items):
-    /// pass the payload through `canonical` and scan again. No known exporter writes such bytes.
-    #[error("unusual field order")]
+    /// Valid protobuf that views cannot show in one pass (a singular message field twice): pass the payload through `canonical` and scan
+    /// again. No known exporter writes such bytes.
+    #[error("a field that is there once is given twice")]
     NotCanonical,
 }
 

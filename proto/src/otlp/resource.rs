@@ -13,7 +13,7 @@ const CHILD: u32 = bytes_key(CHILD_FIELD);
 const SCHEMA_URL: u32 = bytes_key(3);
 
 /// What ResourceSpans, ScopeSpans and their like have in common: an owner (the resource or scope), its children (scopes or items) and a
-/// schema URL, which encoders write behind the children. So the children are passed over once before they are read.
+/// schema URL, of which one or the other is written behind the children. So the children are passed over once before they are read.
 pub(super) struct Owned<'a> {
     owner: Option<&'a [u8]>,
     pub(super) children: Repeated<'a>,
@@ -35,7 +35,8 @@ pub(super) fn owned<'a, C: Check>(message: &'a [u8], check: &mut C) -> Result<Ow
                 children.add(left, cursor.left());
             }
             RESOURCE => {
-                if owner.is_some() || children.count() > 0 {
+                // Behind the children as well: the Collector writes fields from the last to the first. Two would be merged.
+                if owner.is_some() {
                     return Err(ScanError::NotCanonical);
                 }
                 owner = Some(cursor.bytes()?);

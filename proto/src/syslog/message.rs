@@ -55,11 +55,7 @@ pub fn parse(text: &[u8], options: Options, now_ns: u64) -> Result<Message<'_>, 
     let (priority, rest) = priority(text).ok_or("no priority")?;
     match version(rest) {
         Some(rest) => newer(priority, rest),
-        None if options.protocol == Protocol::Rfc5424 && rest.first().is_some_and(u8::is_ascii_digit) => {
-            // A time may follow at once, where an older message has it in the newer form.
-            let older = older(priority, rest, options, now_ns);
-            if older.time_ns > 0 { Ok(older) } else { Err("an unknown version") }
-        }
+        None if options.protocol == Protocol::Rfc5424 && seems_version(rest) => Err("an unknown version"),
         None => Ok(older(priority, rest, options, now_ns)),
     }
 }
@@ -78,6 +74,19 @@ fn priority(text: &[u8]) -> Option<(u8, &[u8])> {
 /// What follows version 1.
 fn version(text: &[u8]) -> Option<&[u8]> {
     text.strip_prefix(b"1 ")
+}
+
+/// Whether a number stands there as a version does: older messages may begin with a time in the newer form, or with a number of Cisco's.
+fn seems_version(text: &[u8]) -> bool {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (1..=3).contains(&digits) && matches!(text.get(digits), None | Some(b' '))
+}
+
+/// What follows the number that Cisco's devices count their messages by: `12: `, and the sign of a clock that is not sure of itself.
+fn behind_count(text: &[u8]) -> Option<&[u8]> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let rest = text[digits..].strip_prefix(b": ").filter(|_| digits > 0)?;
+    Some(rest.strip_prefix(b"*").or_else(|| rest.strip_prefix(b".")).unwrap_or(rest))
 }
 
 /// The next word, and what follows the blank behind it; `-` is an empty one.
@@ -169,6 +178,7 @@ pub(super) fn element<'a>(text: &'a [u8], mut param: impl FnMut(&'a [u8], &'a [u
 /// RFC 3164, behind the priority: whatever of it is there.
 fn older(priority: u8, text: &[u8], options: Options, now_ns: u64) -> Message<'_> {
     let mut message = Message { priority: Some(priority), message: text, ..Message::default() };
+    let text = behind_count(text).unwrap_or(text);
     let Some((time_ns, rest)) = older_time(text, options.offset_s, now_ns) else { return message };
     message.time_ns = time_ns;
     let Some(rest) = rest.strip_prefix(b" ") else {

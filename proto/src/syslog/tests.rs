@@ -66,6 +66,16 @@ fn the_newer_form_is_read() {
         ("<14>1 - h a - -", "- 0/ syslog.defect=structured data that is none"),
         ("<14>1 -", "- 0/ syslog.defect=no host"),
         ("<14>2 - h a - - - x", "- 0/ syslog.defect=an unknown version"),
+        ("<14>2", "- 0/ syslog.defect=an unknown version"),
+        // Cisco's, which counts its messages.
+        (
+            "<189>12: *Nov 14 22:13:20.123: %SYS-5-CONFIG_I: Configured",
+            "123ms 10/notice appname=%SYS-5-CONFIG_I|message=Configured|facility=23|facility_text=local7|priority=189",
+        ),
+        (
+            "<34>12: %SYS-5-X: no time",
+            "- 18/crit message=12: %SYS-5-X: no time|facility=4|facility_text=auth|priority=34",
+        ),
         ("<192>1 - h a - - - x", "- 0/ syslog.defect=no priority"),
         ("<>1 - h", "- 0/ syslog.defect=no priority"),
         ("GET / HTTP/1.1", "- 0/ syslog.defect=no priority"),

@@ -22,6 +22,8 @@ fn a_block_of_the_collectors_is_taken() {
     multiline: {line_start_pattern: '^\d{4}'}
     attributes: {env: prod}
     resource: {service.name: "EXPR(env('NAME'))"}
+    delete_after_read: false
+    ordering_criteria:
     storage: file_storage/otc
     retry_on_failure: {enabled: true, max_elapsed_time: 0s}
     operators:
@@ -51,7 +53,7 @@ fn a_block_of_the_collectors_is_taken() {
 "#,
     );
     let config = parse(&text).unwrap_or_else(|error| panic!("{error}"));
-    let words = "weir.yaml:16:5: receivers.filelog.storage is not needed here: the journal keeps where files were read to, together with their lines";
+    let words = "weir.yaml:18:5: receivers.filelog.storage is not needed here: the journal keeps where files were read to, together with their lines";
     assert_eq!(config.warnings.len(), 2, "{:?}", config.warnings);
     assert_eq!(config.warnings[0], words);
 }
@@ -83,6 +85,10 @@ fn what_is_wrong_has_its_place() {
         (
             "    include: [/x]\n    operators:\n      - {type: noop, output: nowhere}\n",
             "weir.yaml:5:7: receivers.filelog.operators: operator 1: its output `nowhere` is no operator's id",
+        ),
+        (
+            "    include: [/x]\n    delete_after_read: true\n",
+            "weir.yaml:4:5: receivers.filelog.delete_after_read is not there yet: files stay; let logrotate remove them",
         ),
         (
             "    include: [/x]\n    multiline: {}\n",

@@ -66,6 +66,8 @@ pub(crate) struct Archive {
     clock: Clock,
     /// What the catalog says.
     known: Mutex<BTreeMap<SegmentId, ArchivedSegment>>,
+    /// What of it this start could not open.
+    absent: Mutex<Vec<ArchivedSegment>>,
     /// Ranges whose segments stay on local disk.
     pins: Mutex<Vec<(Signal, u64, u64)>>,
     checking: Mutex<ArchiveCheck>,
@@ -110,17 +112,18 @@ impl Archive {
         disk: &Disk,
         clock: &Clock,
     ) -> Result<Self, ArchiveError> {
+        let surroundings = Surroundings { clock: clock.clone(), ..Surroundings::system(std::process::id().into()) };
+        let bucket = Bucket::open(bucket_options(&options), surroundings)?;
+        let folder = data.join("archive");
+        let cache = Cache::create(&folder.join("cache"), options.cache_bytes_max, Disk::system())
+            .map_err(|source| ArchiveError::Io { path: folder.join("cache"), source })?;
+        // Last: on an error it would be dropped where it cannot be waited for.
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("weir-archive")
             .enable_all()
             .build()
             .map_err(ArchiveError::Threads)?;
-        let surroundings = Surroundings { clock: clock.clone(), ..Surroundings::system(std::process::id().into()) };
-        let bucket = Bucket::open(bucket_options(&options), surroundings)?;
-        let folder = data.join("archive");
-        let cache = Cache::create(&folder.join("cache"), options.cache_bytes_max, Disk::system())
-            .map_err(|source| ArchiveError::Io { path: folder.join("cache"), source })?;
         Ok(Self {
             reading: bucket.with_retry(READING),
             bucket,
@@ -133,6 +136,7 @@ impl Archive {
             owner: Owner::this(instance),
             clock: clock.clone(),
             known: Mutex::default(),
+            absent: Mutex::default(),
             pins: Mutex::default(),
             checking: Mutex::default(),
             taken: Mutex::default(),
@@ -226,6 +230,21 @@ impl Archive {
                 self.taken_out.lock().remove(id);
             }
         }
+    }
+
+    /// A segment whose rows are in the archive only could not be opened.
+    pub(crate) fn add_absent(&self, segment: ArchivedSegment) {
+        self.absent.lock().push(segment);
+    }
+
+    /// It is there now, or nowhere.
+    pub(crate) fn remove_absent(&self, id: &SegmentId) {
+        self.absent.lock().retain(|absent| absent.id != *id);
+    }
+
+    /// All that could not be opened.
+    pub(crate) fn all_absent(&self) -> Vec<ArchivedSegment> {
+        self.absent.lock().clone()
     }
 
     /// What is known of a segment.
@@ -336,7 +355,7 @@ impl Archive {
     }
 
     /// The manifest that is here of a segment in the bucket.
-    pub(super) fn manifest_of(&self, archived: &ArchivedSegment) -> Result<ArchivedManifest, SegmentError> {
+    pub(crate) fn manifest_of(&self, archived: &ArchivedSegment) -> Result<ArchivedManifest, SegmentError> {
         let path = self.path_of(&archived.id).join("manifest.json");
         let bytes = std::fs::read(&path).map_err(|source| SegmentError::Io { path, source })?;
         ArchivedManifest::read(&bytes)

@@ -8,11 +8,11 @@ use super::{
     ArchiveError,
     archive::Archive,
     bucket::{Bucket, BucketError},
-    layout::Keys,
+    layout::{Keys, parse_name, table},
 };
 use crate::{
     catalog::{ArchivedSegment, Stage},
-    segment::archived::ArchivedManifest,
+    segment::{SegmentId, archived::ArchivedManifest},
 };
 
 /// Bytes that are read at a time when everything is.
@@ -100,7 +100,13 @@ impl Archive {
             known.iter().map(|segment| (segment.id.signal, segment.id.tenant.clone())).collect();
         tables.dedup();
         for (signal, tenant) in tables {
-            self.check_table(signal, tenant).await?;
+            match self.check_table(signal, tenant.clone()).await {
+                // One log that cannot be read keeps the others from nothing.
+                Err(error) if !error.is_of_all() => {
+                    self.checking().found(&format!("{}/_delta_log", table(signal, &tenant)), error.to_string());
+                }
+                checked => checked?,
+            }
         }
         Ok(())
     }
@@ -118,6 +124,15 @@ impl Archive {
         }
         for path in table.files().keys().filter(|path| !known.contains(*path)) {
             checking.found(&log, format!("names {path}, which is not known here"));
+        }
+        let mut named: Vec<(SegmentId, &String)> = table
+            .files()
+            .keys()
+            .filter_map(|path| Some((parse_name(signal, &tenant, path.strip_suffix(".parquet")?)?.0, path)))
+            .collect();
+        named.sort();
+        for pair in named.windows(2).filter(|pair| pair[1].0.first_file <= pair[0].0.last_file) {
+            checking.found(&log, format!("names {} and {}: they have rows in common", pair[0].1, pair[1].1));
         }
         Ok(())
     }

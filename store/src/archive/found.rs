@@ -25,6 +25,8 @@ use crate::{
 
 /// How often one is asked for again whose answer was damaged: what is left out of a start is so for ever.
 pub(crate) const ANSWERS_MAX: usize = 8;
+/// The age of a segment whose manifest could not be read.
+const UNDATED: u64 = u64::MAX;
 /// Segments that are fetched at once.
 const AT_ONCE: usize = 16;
 
@@ -108,7 +110,7 @@ impl Archive {
                 let mut fetched = archive.fetch_or_make(&id, &name, has_manifest).await;
                 for _ in 0..ANSWERS_MAX {
                     // An answer may be damaged on its way.
-                    if !fetched.as_ref().is_err_and(is_damage) {
+                    if !fetched.as_ref().is_err_and(|error| is_damage(error) || is_gone(error)) {
                         break;
                     }
                     fetched = archive.fetch_or_make(&id, &name, has_manifest).await;
@@ -122,15 +124,18 @@ impl Archive {
             let (id, name, fetched) = fetched.expect("fetching does not panic");
             match fetched {
                 Ok(manifest) => found.push(of_manifest(&manifest, name, now_ns)),
-                // One that is damaged, or gone, keeps nobody from reading the others.
+                // One that is damaged, or gone, keeps nobody from reading the others. It is known all the same: answers say that it is
+                // missing, it is tried again, and nothing else takes its place or its number.
                 Err(error) if is_damage(&error) || is_gone(&error) => {
                     tracing::error!(%id, tenant = %id.tenant, %error, "a segment in the archive cannot be read");
+                    found.push(unread(id, name, now_ns));
                 }
                 // Another start may find it: what was left out now would be so for ever.
                 Err(error) => return Err(error),
             }
         }
         found.sort_by(|one, other| one.segment.id.cmp(&other.segment.id));
+        date_unread(&mut found);
         for found in &mut found {
             let segment = &mut found.segment;
             if let Some(table) = tables.get(&(segment.id.signal, segment.id.tenant.clone())) {
@@ -197,14 +202,14 @@ fn chosen(manifests: Vec<(SegmentId, String)>, tables: &Tables) -> Vec<Chosen> {
             }
         }
     }
-    // A merge that was cut off before the table had its file: those that it was made of are there.
+    // A merge that was cut off before the table had its file: those that it was made of are there, or what they were made into since.
     let committed: Vec<SegmentId> = by_id
         .values()
         .filter(|chosen| stage_of(&chosen.id, &chosen.name) == Stage::Committed)
         .map(|chosen| chosen.id.clone())
         .collect();
     by_id.retain(|id, chosen| {
-        stage_of(id, &chosen.name) != Stage::Uploaded || !committed.iter().any(|there| covers(id, there))
+        stage_of(id, &chosen.name) != Stage::Uploaded || !committed.iter().any(|there| overlaps(id, there))
     });
     let ids: Vec<SegmentId> = by_id.keys().cloned().collect();
     let is_covered = |chosen: &Chosen| ids.iter().any(|other| covers(other, &chosen.id));
@@ -246,6 +251,35 @@ fn of_manifest(manifest: &ArchivedManifest, name: String, now_ns: u64) -> FoundS
         tally: tally.clone(),
         ledger_after: ledger_after.cloned(),
     }
+}
+
+/// What is known of a segment without its manifest.
+fn unread(id: SegmentId, name: String, now_ns: u64) -> FoundSegment {
+    let segment =
+        ArchivedSegment { id, name, rows: 0, bytes: 0, age_from_ns: UNDATED, stage: Stage::Uploaded, since_ns: now_ns };
+    FoundSegment { segment, tally: Tally::default(), ledger_after: None }
+}
+
+/// Segments that could not be read are as old as the newest of their signal that could: they are not too old before all others are.
+fn date_unread(found: &mut [FoundSegment]) {
+    let mut newest_ns: BTreeMap<Signal, u64> = BTreeMap::new();
+    for found in found.iter().filter(|found| found.segment.age_from_ns != UNDATED) {
+        let newest_ns = newest_ns.entry(found.segment.id.signal).or_default();
+        *newest_ns = found.segment.age_from_ns.max(*newest_ns);
+    }
+    for ArchivedSegment { id, age_from_ns, since_ns, .. } in found.iter_mut().map(|found| &mut found.segment) {
+        if *age_from_ns == UNDATED {
+            *age_from_ns = newest_ns.get(&id.signal).copied().unwrap_or(*since_ns);
+        }
+    }
+}
+
+/// Whether two segments may have rows in common: a start that forgot a merge makes another of as many generations.
+pub(crate) fn overlaps(id: &SegmentId, other: &SegmentId) -> bool {
+    (id.signal, &id.tenant) == (other.signal, &other.tenant)
+        && id != other
+        && id.first_file <= other.last_file
+        && other.first_file <= id.last_file
 }
 
 /// Whether a segment was made from `other` and its neighbours.

@@ -12,7 +12,6 @@ use weir_proto::{Signal, TenantId};
 use super::{
     ArchiveError,
     archive::Archive,
-    found::covers,
     layout::{parse_beside, parse_name, parse_table},
 };
 use crate::{catalog::Stage, segment::SegmentId};
@@ -88,11 +87,16 @@ impl Archive {
     }
 }
 
-/// Whether one of the segments that are in their tables has the rows of another. Those of a table do not overlap: of all that begin no
-/// later than it, the last is the only one that may.
+/// Whether one of the segments that are in their tables has the rows of another, of whatever generation: they are of the same journal files.
+/// Those of a table do not overlap: of all that begin no later than it, the last is the only one that may.
 fn has_rows_of(committed: &BTreeSet<SegmentId>, id: &SegmentId) -> bool {
     let last = SegmentId { last_file: u32::MAX, generation: u32::MAX, ..id.clone() };
-    committed.contains(id) || committed.range(..=last).next_back().is_some_and(|other| covers(other, id))
+    let before = committed.range(..=last).next_back();
+    before.is_some_and(|other| {
+        (other.signal, &other.tenant) == (id.signal, &id.tenant)
+            && other.first_file <= id.first_file
+            && id.last_file <= other.last_file
+    })
 }
 
 #[cfg(test)]
@@ -109,11 +113,11 @@ mod tests {
             generation,
         };
         let committed = BTreeSet::from([segment(1, 4, 1), segment(5, 5, 0), segment(7, 9, 2)]);
-        for replaced in [segment(1, 1, 0), segment(4, 4, 0), segment(5, 5, 0), segment(7, 8, 1)] {
+        for replaced in [segment(1, 1, 0), segment(4, 4, 0), segment(5, 5, 0), segment(7, 8, 1), segment(7, 8, 2)] {
             assert!(has_rows_of(&committed, &replaced), "{replaced}");
         }
         let of_others = SegmentId { signal: Signal::Traces, ..segment(1, 1, 0) };
-        for kept in [segment(6, 6, 0), segment(4, 5, 0), segment(7, 8, 2), segment(10, 10, 0), of_others] {
+        for kept in [segment(6, 6, 0), segment(4, 5, 0), segment(7, 10, 2), segment(10, 10, 0), of_others] {
             assert!(!has_rows_of(&committed, &kept), "{kept}");
         }
     }

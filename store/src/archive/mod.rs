@@ -25,7 +25,7 @@ use std::{io, path::PathBuf};
 
 pub(crate) use archive::{Archive, Outgoing};
 pub use check::{ArchiveCheck, ArchiveFinding};
-pub(crate) use found::{ANSWERS_MAX, FoundSegment, covers, is_damage};
+pub(crate) use found::{ANSWERS_MAX, FoundSegment, covers, is_damage, overlaps};
 pub(crate) use layout::Keys;
 pub(crate) use resting::{REST_S, Work, rest_s};
 
@@ -48,6 +48,9 @@ pub(crate) enum ArchiveError {
         "storage.archive.url leads to where nothing is, though segments were archived: is it the right one, and mounted?"
     )]
     Blank,
+    /// It takes connections and does not answer.
+    #[error("the archive does not answer")]
+    Silent,
     /// Segments were archived somewhere else.
     #[error(
         "storage.archive.url leads to another archive than the one that has the segments of this data folder: answers would lack them"
@@ -86,7 +89,13 @@ impl ArchiveError {
             Self::Table(error) => error.is_away(),
             Self::Segment(error) => matches!(error, SegmentError::Stopped),
             Self::Io { .. } | Self::Foreign(_) => false,
-            Self::InUse(_) | Self::Blank | Self::Another | Self::Catalog(_) | Self::Threads(_) | Self::Stopped => true,
+            Self::InUse(_)
+            | Self::Blank
+            | Self::Silent
+            | Self::Another
+            | Self::Catalog(_)
+            | Self::Threads(_)
+            | Self::Stopped => true,
         }
     }
 

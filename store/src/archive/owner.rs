@@ -17,6 +17,9 @@ use super::{
 /// So long after its last word an owner is thought to be gone.
 const LEASE_NS: u64 = 90 * SECOND_NS;
 
+/// How often it is read at most until two answers are the same.
+const ANSWERS_MAX: usize = 8;
+
 /// So often it says that it is there.
 pub(super) const RENEWAL: Duration = Duration::from_secs(30);
 
@@ -54,12 +57,12 @@ impl Owner {
     /// Takes the prefix, or says again that it has it, or refuses because of the one that has it.
     pub(crate) async fn claim(&self, bucket: &Bucket, clock: &Clock) -> Result<(), ArchiveError> {
         let mine = Self { renewed_ns: clock.now_ns(), ..self.clone() };
-        let found = match read(bucket).await? {
+        let found = match read_twice(|| read(bucket)).await? {
             Some(found) => found,
             None => match bucket.put_new(OWNER, mine.bytes()).await {
                 Ok(_) => return Ok(()),
                 // Somebody was quicker.
-                Err(BucketError::Conflict { .. }) => match read(bucket).await? {
+                Err(BucketError::Conflict { .. }) => match read_twice(|| read(bucket)).await? {
                     Some(found) => found,
                     // Or it is there, and nobody can read it.
                     None => {
@@ -86,7 +89,7 @@ impl Owner {
 
     /// Whether it is still the owner.
     async fn check(&self, bucket: &Bucket) -> Result<(), ArchiveError> {
-        match read(bucket).await? {
+        match read_twice(|| read(bucket)).await? {
             Some(found) if found.is(self) => Ok(()),
             Some(found) => Err(ArchiveError::InUse(format!("process {} on {}", found.process, found.machine))),
             None => Ok(()),
@@ -113,6 +116,21 @@ impl Owner {
     fn bytes(&self) -> bytes::Bytes {
         serde_json::to_vec(self).expect("plain structs become JSON").into()
     }
+}
+
+/// What two answers in a row say: a bit that is flipped on the way makes another owner, or another archive, of what is there.
+pub(super) async fn read_twice<T: PartialEq, F: Future<Output = Result<T, ArchiveError>>>(
+    read: impl Fn() -> F,
+) -> Result<T, ArchiveError> {
+    let mut before = read().await?;
+    for _ in 0..ANSWERS_MAX {
+        let next = read().await?;
+        if next == before {
+            break;
+        }
+        before = next;
+    }
+    Ok(before)
 }
 
 async fn read(bucket: &Bucket) -> Result<Option<Owner>, ArchiveError> {

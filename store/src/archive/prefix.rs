@@ -11,6 +11,7 @@ use super::{
     archive::Archive,
     bucket::{Bucket, BucketError},
     layout::{Keys, PREFIX},
+    owner,
 };
 use crate::catalog::{ArchivedSegment, Catalog, Stage};
 
@@ -40,7 +41,7 @@ pub(super) async fn check(bucket: &Bucket, expected: &Expected) -> Result<(), Ar
     if expected.probes.is_empty() && !expected.is_noted {
         return Ok(());
     }
-    match (read(bucket).await?, expected.number) {
+    match (owner::read_twice(|| read(bucket)).await?, expected.number) {
         (Some(found), Some(number)) if found == number => Ok(()),
         (Some(_), Some(_)) => Err(ArchiveError::Another),
         // Older than the number; or somebody deleted it.
@@ -101,7 +102,7 @@ impl Archive {
         let chosen = RandomState::new().build_hasher().finish() as i64;
         let bucket = self.reading();
         let number = async move {
-            if let Some(found) = read(&bucket).await? {
+            if let Some(found) = owner::read_twice(|| read(&bucket)).await? {
                 return Ok(found);
             }
             let bytes = serde_json::to_vec(&Prefix { id: chosen.to_string() }).expect("a text becomes JSON");

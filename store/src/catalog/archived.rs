@@ -114,6 +114,23 @@ impl Catalog {
         change.commit().await
     }
 
+    /// Rows, bytes and age of one whose manifest could not be read before.
+    pub(crate) async fn describe_archived(&self, segment: &ArchivedSegment) -> Result<(), CatalogError> {
+        let id = &segment.id;
+        sqlx::query(
+            "UPDATE archived SET rows_count = $4, bytes = $5, age_from_ns = $6 WHERE journal = $1 AND tenant = $2 AND id = $3",
+        )
+        .bind(id.signal.name())
+        .bind(id.tenant.as_str())
+        .bind(id.to_string())
+        .bind(segment.rows as i64)
+        .bind(segment.bytes as i64)
+        .bind(segment.age_from_ns as i64)
+        .execute(&self.0)
+        .await?;
+        Ok(())
+    }
+
     /// These have come to a stage, all at once.
     pub(crate) async fn set_stage(&self, ids: &[SegmentId], stage: Stage, since_ns: u64) -> Result<(), CatalogError> {
         let mut change = Change::begin(&self.0).await?;

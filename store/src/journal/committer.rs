@@ -210,11 +210,15 @@ impl<A, P: FnMut(Vec<Committed<A>>), F: Prefaces<A>> Committer<A, P, F> {
             return self.next_file();
         };
         let has_room = u64::from(current.end().end) + bytes <= self.file_bytes_max;
-        let fits = has_room && !current.is_too_narrow(&self.position.tallies);
-        if current.first_frame_at.is_none() || fits {
+        let is_too_narrow = current.is_too_narrow(&self.position.tallies);
+        if current.first_frame_at.is_none() || (has_room && !is_too_narrow) {
             return Ok(());
         }
-        self.next_file()
+        match self.next_file() {
+            // One that names every tenant each time is better than none.
+            Err(GroupError::Write(error)) if has_room && disk::is_refusal(&error) => Ok(()),
+            next => next,
+        }
     }
 
     /// Makes the next file current. It counts once its first group is durable, which also closes the one before.

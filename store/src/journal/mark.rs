@@ -51,8 +51,9 @@ pub(super) struct MarkFile {
     path: PathBuf,
     file: Option<DiskFile>,
     sequence: u64,
-    /// The slot that the next whole mark goes to.
+    /// The slots that the next whole mark goes to, and the next with what changed.
     next_whole: usize,
+    next_changes: usize,
     /// What changed since the newest whole mark; `None` before this process has written one.
     since: Option<Since>,
     buffer: Vec<u8>,
@@ -79,16 +80,20 @@ impl MarkFile {
         let read = std::fs::File::open(&path).ok();
         let wholes = [0, 1].map(|slot| read_whole(read.as_ref()?, slot));
         let next_whole = usize::from(sequence_of(&wholes[0]) >= sequence_of(&wholes[1]) && wholes[0].is_some());
-        let changes = [0, 1].map(|slot| {
-            let (base, mut mark) = read_changes(read.as_ref()?, slot)?;
+        let changes = [0, 1].map(|slot| read_changes(read.as_ref()?, slot));
+        // Also of one that does not count any more: nothing newer may have its number.
+        let numbers = wholes.iter().flatten().chain(changes.iter().flatten().map(|(_, mark)| mark));
+        let sequence = numbers.map(|mark| mark.sequence).max().unwrap_or(0);
+        let changes = changes.map(|changes| {
+            let (base, mut mark) = changes?;
             let base = wholes.iter().flatten().find(|whole| whole.sequence == base)?;
             let changed = std::mem::replace(&mut mark.tallies, base.tallies.clone());
             mark.tallies.replace(&changed);
             Some(mark)
         });
         let mark = wholes.into_iter().chain(changes).flatten().max_by_key(|mark| mark.sequence);
-        let sequence = mark.as_ref().map_or(0, |mark| mark.sequence);
-        (Self { disk: disk.clone(), path, file, sequence, next_whole, since: None, buffer: Vec::new() }, mark)
+        let buffer = Vec::new();
+        (Self { disk: disk.clone(), path, file, sequence, next_whole, next_changes: 0, since: None, buffer }, mark)
     }
 
     /// Overwrites an older slot; no sync. `counted.changed` is what changed since the mark before.
@@ -103,7 +108,8 @@ impl MarkFile {
                 since.changed.encode(&mut self.buffer);
                 if finish(&mut self.buffer) <= CHANGES_BYTES {
                     since.written += self.buffer.len();
-                    return self.put(2 * SLOT_BYTES + (self.sequence % 2) as usize * CHANGES_BYTES);
+                    self.next_changes = 1 - self.next_changes;
+                    return self.put(2 * SLOT_BYTES + self.next_changes * CHANGES_BYTES);
                 }
             }
         }

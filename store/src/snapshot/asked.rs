@@ -46,6 +46,12 @@ impl Snapshot {
         self.1.add(segment, error);
     }
 
+    /// Notes what of a tenant's cannot be opened for now; whether there is anything.
+    pub(crate) fn miss_absent(&self, signal: Signal, tenant: &TenantId) -> bool {
+        let absent = self.0.absent.iter().filter(|absent| absent.id.signal == signal && absent.id.tenant == *tenant);
+        absent.inspect(|absent| self.1.add_absent(&absent.id)).count() > 0
+    }
+
     /// Every span of a trace, oldest start first. Rows that a client sent twice appear twice.
     pub fn trace(&self, tenant: &TenantId, id: TraceId) -> Result<Vec<SpanRecord>, ReadError> {
         self.trace_up_to(tenant, id, usize::MAX).map(|trace| trace.rows)
@@ -125,7 +131,9 @@ impl Snapshot {
                 }
             });
         }
+        let is_damaged = self.miss_absent(Signal::Traces, tenant);
         for trace in &mut traces {
+            trace.is_damaged |= is_damaged;
             trace.rows.sort_by_key(|record| record.span.start_time_unix_nano);
         }
         Some(traces)
@@ -248,8 +256,9 @@ impl Snapshot {
         self.segments_of(Signal::Traces, tenant)
     }
 
-    /// A tenant's segments.
+    /// A tenant's segments. Those that cannot be opened are noted as missing.
     pub(crate) fn segments_of(&self, signal: Signal, tenant: &TenantId) -> &[Arc<StoredSegment>] {
+        self.miss_absent(signal, tenant);
         self.0.segments(signal).get(tenant).map(Vec::as_slice).unwrap_or_default()
     }
 }

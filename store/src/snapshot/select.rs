@@ -223,6 +223,7 @@ impl Snapshot {
         range: Range,
         mut ask: impl FnMut(&Arc<StoredSegment<SeriesSegment>>, &SeriesSegment) -> Result<(), SegmentError>,
     ) -> Result<(), ReadError> {
+        self.miss_absent(Signal::Metrics, tenant);
         for stored in self.0.metrics.segments_of(tenant) {
             let segment = stored.segment();
             if !segment.overlaps(range) {

@@ -1,11 +1,14 @@
 //! What the answers from one view lack: segments that could not be read, each with the reason, in words for who asked.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
 
 use super::{kind::SegmentKind, stored::StoredSegment};
-use crate::segment::SegmentError;
+use crate::segment::{SegmentError, SegmentId};
 
 /// Segments that are named; those beyond are counted.
 const NAMED_MAX: usize = 20;
@@ -29,15 +32,6 @@ impl Unread {
     /// A segment could not be read. What was written to the log and counted before is told to who asked here.
     pub(crate) fn add<S: SegmentKind>(&self, segment: &StoredSegment<S>, error: &SegmentError) {
         let id = segment.segment_id();
-        let key = (id.signal.name(), format!("{} {id}", id.tenant));
-        let mut found = self.0.lock();
-        if found.named.contains_key(&key) {
-            return;
-        }
-        if found.named.len() == NAMED_MAX {
-            found.is_more = true;
-            return;
-        }
         let what = match error {
             SegmentError::Damaged { what } => what.clone(),
             other => other.to_string(),
@@ -48,8 +42,26 @@ impl Unread {
         };
         let place = if segment.segment().is_elsewhere() { "in the archive" } else { "on local disk" };
         let (items, signal) = (segment.items(), id.signal.name());
-        let text = format!("segment {id} of {signal} {place} cannot be read, up to {items} items are missing: {what}");
-        found.named.insert(key, text);
+        self.note(id, || {
+            format!("segment {id} of {signal} {place} cannot be read, up to {items} items are missing: {what}")
+        });
+    }
+
+    /// A segment in the archive could not be opened when this process started, and not since.
+    pub(crate) fn add_absent(&self, id: &SegmentId) {
+        let signal = id.signal.name();
+        self.note(id, || format!("segment {id} of {signal} in the archive cannot be opened, what is in it is missing"));
+    }
+
+    fn note(&self, id: &SegmentId, text: impl Fn() -> String) {
+        let key = (id.signal.name(), format!("{} {id}", id.tenant));
+        let mut found = self.0.lock();
+        let is_full = found.named.len() == NAMED_MAX;
+        match found.named.entry(key) {
+            Entry::Occupied(_) => {}
+            Entry::Vacant(_) if is_full => found.is_more = true,
+            Entry::Vacant(entry) => drop(entry.insert(text())),
+        }
     }
 
     /// Whether there is anything of a signal.

@@ -15,6 +15,7 @@ use super::{
     stored::{Retained, StoredSegment},
 };
 use crate::{
+    catalog::ArchivedSegment,
     head::{Cut, HeadFile, LineRows, Rows, SpanRows},
     journal::SourceCursors,
     ledger::Tally,
@@ -38,6 +39,8 @@ pub(crate) struct View {
     pub(crate) logs: LaneView<LineRows>,
     /// Samples.
     pub(crate) metrics: MetricsView,
+    /// Segments in the archive that cannot be opened for now.
+    pub(crate) absent: Arc<[ArchivedSegment]>,
     /// Verdicts after this batch are not part of it.
     pub(crate) verdicts: VerdictNo,
     /// The names behind verdicts' policies; they only become more.

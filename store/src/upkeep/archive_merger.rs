@@ -13,7 +13,7 @@ use super::{
     sealer::store_segment,
 };
 use crate::{
-    archive::{Archive, ArchiveError, Work, covers},
+    archive::{Archive, ArchiveError, Work, covers, overlaps},
     catalog::{ArchivedSegment, Stage},
     lane::shared::Shared,
     segment::{Segment, SegmentId, series::SeriesSegment},
@@ -92,7 +92,7 @@ fn next_of<S: SegmentKind>(
             // One that is there and could not be opened lies between them: it would count as merged.
             let is_input = |known: &SegmentId| inputs.iter().any(|input| input.segment_id() == known);
             let known = archive.all_known().into_iter().filter(|known| known.id.tenant == *tenant);
-            let mut within = known.filter(|known| known.stage != Stage::Removed && covers(&id, &known.id));
+            let mut within = known.filter(|known| known.stage != Stage::Removed && overlaps(&id, &known.id));
             if within.all(|known| is_input(&known.id)) && !archive.is_resting(&Work::Segment(id.clone())) {
                 return Some((id, inputs));
             }

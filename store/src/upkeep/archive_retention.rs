@@ -49,6 +49,8 @@ pub(crate) fn remove_expired(
     for signal in Signal::ALL {
         let Some(retention) = archive.options.retention(signal) else { continue };
         let now_ns = believed_now_ns(&view, archive, signal);
+        // Whether one that cannot be opened is pinned is not known.
+        let has_pins = archive.all_pins().iter().any(|(of, ..)| *of == signal);
         let retention_ns = u64::try_from(retention.as_nanos()).unwrap_or(u64::MAX);
         for segment in archive.all_known() {
             let is_expired = segment.id.signal == signal
@@ -57,6 +59,7 @@ pub(crate) fn remove_expired(
                 && !archive.is_held(&segment.id.tenant)
                 && !is_here(shared, &segment.id)
                 && !pinned.contains(&segment.id)
+                && !(has_pins && view.absent.iter().any(|absent| absent.id == segment.id))
                 && !archive.is_resting(&Work::Table(signal, segment.id.tenant.clone()));
             if !is_expired {
                 continue;

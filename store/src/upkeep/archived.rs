@@ -3,8 +3,10 @@
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
     sync::Arc,
+    time::Duration,
 };
 
+use tokio::time::timeout;
 use weir_proto::{Signal, time::Clock};
 
 use crate::{
@@ -24,7 +26,12 @@ pub(crate) struct Archived {
     pub(crate) archive: Arc<Archive>,
     /// What was found in the bucket because the catalog knew nothing.
     found: Vec<FoundSegment>,
+    /// Whether the bucket answered: if not, nothing is fetched while others wait for the start.
+    answers: bool,
 }
+
+/// A bucket that accepts connections and says nothing does not keep a start for longer, when all that it is needed for is elsewhere.
+const ANSWER_MAX: Duration = Duration::from_secs(if cfg!(test) { 60 } else { 10 });
 
 /// Opens it, if there is one.
 ///
@@ -60,11 +67,17 @@ pub(crate) async fn open(
     }
     let is_new = !new.is_empty();
     // Local segments go because the bucket has them: this one, not an empty folder where nothing is mounted today.
-    if !catalog.archived().await?.is_empty() && archive.is_blank().await {
+    let blank = timeout(ANSWER_MAX, archive.is_blank()).await;
+    if !catalog.archived().await?.is_empty() && blank == Ok(true) {
         return Err(ArchiveError::Blank.into());
     }
     archive.expect_prefix(catalog).await?;
-    match archive.claim_and_note(catalog).await {
+    let claimed = match is_new {
+        true => archive.claim_and_note(catalog).await,
+        false => timeout(ANSWER_MAX, archive.claim_and_note(catalog)).await.unwrap_or(Err(ArchiveError::Silent)),
+    };
+    let answers = claimed.is_ok();
+    match claimed {
         Ok(()) => {}
         // What is here goes on without it, and the archiver waits for it.
         Err(error) if !is_new && !matches!(error, ArchiveError::InUse(_) | ArchiveError::Another) => {
@@ -80,7 +93,7 @@ pub(crate) async fn open(
         catalog.restore_archived(&segments).await?;
     }
     archive.learn(catalog.archived().await?, catalog.pins().await?);
-    Ok(Some(Archived { archive, found }))
+    Ok(Some(Archived { archive, found, answers }))
 }
 
 impl Archived {
@@ -112,7 +125,7 @@ impl Archived {
         self.archive.known(id).is_some_and(|known| known.stage != Stage::Removed)
     }
 
-    /// Opens the segments whose rows are in the archive only. One that cannot be opened is missing from answers.
+    /// Opens the segments whose rows are in the archive only. One that cannot be opened is missing from answers, which say so, until it can.
     pub(crate) async fn open_segments<S: SegmentKind>(
         &self,
         signal: Signal,
@@ -140,10 +153,13 @@ impl Archived {
                     let path = self.archive.path_of(&archived.id);
                     of_tenant.push(Arc::new(StoredSegment::archived(segment, path, disk)));
                 }
-                Err(error) => tracing::error!(
-                    id = %archived.id, tenant = %archived.id.tenant, %error,
-                    "a segment in the archive cannot be opened: its rows are missing from answers"
-                ),
+                Err(error) => {
+                    tracing::error!(
+                        id = %archived.id, tenant = %archived.id.tenant, %error,
+                        "a segment in the archive cannot be opened: its rows are missing from answers until it can"
+                    );
+                    self.archive.add_absent(archived);
+                }
             }
         }
         for of_tenant in segments.values_mut() {
@@ -155,7 +171,7 @@ impl Archived {
         let mut opened = S::open_archived(&self.archive, archived);
         for _ in 0..ANSWERS_MAX {
             // What belongs here of it is lost or damaged: the bucket has it, too. An answer may be damaged on its way.
-            if !matches!(opened, Err(SegmentError::Damaged { .. } | SegmentError::Io { .. })) {
+            if !self.answers || !matches!(opened, Err(SegmentError::Damaged { .. } | SegmentError::Io { .. })) {
                 break;
             }
             match self.archive.fetch(archived.id.clone(), archived.name.clone()).await {

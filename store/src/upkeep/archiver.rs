@@ -204,6 +204,7 @@ impl Turn {
 pub(crate) fn step(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Result<bool, ArchiveError> {
     ensure_claim(shared, archive)?;
     let mut turn = Turn::default();
+    super::archive_absent::open_next(shared, archive, &mut turn)?;
     // Before more is uploaded, what is overdue becomes visible to the table's readers.
     if is_commit_due(shared, archive) {
         publish_all(shared, archive, &mut turn)?;

@@ -12,12 +12,14 @@ use weir_proto::{Signal, TenantId};
 
 use super::{repair, sealer::store_segment};
 use crate::{
+    archive::overlaps,
     disk,
     lane::shared::Shared,
     segment::{Segment, SegmentError, SegmentId, series::SeriesSegment},
     snapshot::{
         kind::{MergeLimits, NewSegment, SegmentKind},
         stored::StoredSegment,
+        view::View,
     },
 };
 
@@ -133,9 +135,16 @@ fn next_of<S: SegmentKind>(shared: &Shared, signal: Signal) -> Option<Vec<Arc<St
     tenants.sort_unstable();
     tenants.into_iter().find_map(|tenant| {
         let segments = &by_tenant[tenant];
-        let range = plan(&candidates(segments), S::merge_limits(&shared.options)).into_iter().next()?;
+        let ranges = plan(&candidates(segments), S::merge_limits(&shared.options)).into_iter();
+        let range = ranges.into_iter().find(|range| !has_absent(&view, &segments[range.clone()]))?;
         Some(segments[range].to_vec())
     })
+}
+
+/// Whether one that is in the archive and cannot be opened for now lies between them: it would count as merged.
+fn has_absent<S: SegmentKind>(view: &View, inputs: &[Arc<StoredSegment<S>>]) -> bool {
+    !view.absent.is_empty()
+        && merged_id(inputs).is_some_and(|id| view.absent.iter().any(|absent| overlaps(&id, &absent.id)))
 }
 
 /// Neighbours of a signal with rows that are old enough for the archive and wait to become one segment before they go there.
@@ -146,7 +155,7 @@ pub(crate) fn next_of_old(shared: &Shared, signal: Signal, tenant: &TenantId) ->
     let view = shared.views.current();
     let segments = view.segments(signal).get(tenant)?;
     let range = old_neighbours(&candidates(segments), Segment::merge_limits(&shared.options), oldest_ns)?;
-    Some(segments[range].to_vec())
+    (!has_absent(&view, &segments[range.clone()])).then(|| segments[range].to_vec())
 }
 
 /// The first run of two or more neighbours whose age counts from before `oldest_ns`, as long as may be.
@@ -240,9 +249,11 @@ fn tier(rows: u64) -> u32 {
 
 /// What is made of neighbours; `None` of none.
 pub(crate) fn merged_id<S: SegmentKind>(inputs: &[Arc<StoredSegment<S>>]) -> Option<SegmentId> {
-    let (first, last) = (inputs.first()?.segment_id(), inputs.last()?.segment_id());
-    let generation = inputs.iter().map(|input| input.segment_id().generation).max().unwrap_or(0) + 1;
-    Some(SegmentId { last_file: last.last_file, generation, ..first.clone() })
+    let first = inputs.first()?.segment_id();
+    let ids = || inputs.iter().map(|input| input.segment_id());
+    let generation = ids().map(|id| id.generation).max().unwrap_or(0) + 1;
+    let last_file = ids().map(|id| id.last_file).max().unwrap_or(first.last_file);
+    Some(SegmentId { last_file, generation, ..first.clone() })
 }
 
 /// Makes one segment of neighbours, commits it and lets go of them.

@@ -1,5 +1,6 @@
 //! What the store does by itself: opens, recovers, seals, merges, repairs, forgets.
 
+mod archive_absent;
 pub(crate) mod archive_merger;
 pub(crate) mod archive_pins;
 pub(crate) mod archive_retention;

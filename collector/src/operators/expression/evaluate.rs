@@ -2,10 +2,8 @@
 
 use std::{borrow::Cow, cmp::Ordering};
 
-use regex::Regex;
-
 use super::parser::{Binary, Node, Root};
-use crate::operators::{Entry, Fields, Value};
+use crate::operators::{Entry, Fields, Value, pattern::Pattern};
 
 /// A value on the way, borrowed from the entry or the expression.
 #[derive(Debug, Clone)]
@@ -216,9 +214,9 @@ fn member<'e>(of: Operand<'e>, key: &Operand<'e>) -> Result<Operand<'e>, String>
     })
 }
 
-fn matches(operand: &Operand<'_>, pattern: &Regex) -> Result<bool, String> {
+fn matches(operand: &Operand<'_>, pattern: &Pattern) -> Result<bool, String> {
     match operand {
-        Operand::Text(text) => Ok(pattern.is_match(text)),
+        Operand::Text(text) => Ok(pattern.regex.is_match(text)),
         Operand::Null => Ok(false),
         other => Err(format!("{} cannot match a pattern", other.kind())),
     }
@@ -244,7 +242,7 @@ fn binary<'e>(operator: Binary, left: Operand<'e>, right: Operand<'e>) -> Result
         Binary::EndsWith => texts(|text, part| text.ends_with(part)),
         Binary::MatchesAny => {
             let pattern = right.as_text().ok_or("a pattern is a text")?;
-            let pattern = Regex::new(pattern).map_err(|error| error.to_string())?;
+            let pattern = Pattern::new(pattern)?;
             matches(&left, &pattern).map(Operand::Bool)
         }
         Binary::Plus => match (&left, &right) {

@@ -1,11 +1,10 @@
 //! From tokens to a tree, by the precedences of expr-lang.
 
-use regex::Regex;
-
 use super::{
     functions::{self, Function},
     token::{Token, Wrong, tokens},
 };
+use crate::operators::pattern::Pattern;
 
 /// Nodes in each other.
 const DEPTH_MAX: usize = 64;
@@ -27,7 +26,7 @@ pub(super) enum Node {
     Or(Box<Node>, Box<Node>),
     Else(Box<Node>, Box<Node>),
     Choice(Box<[Node; 3]>),
-    Matches(Box<Node>, Regex),
+    Matches(Box<Node>, Pattern),
     Binary(Binary, Box<Node>, Box<Node>),
     Call(Function, Vec<Node>),
 }
@@ -153,9 +152,9 @@ impl Parser {
             let right = self.sum()?;
             left = match (operator, right) {
                 (Binary::MatchesAny, Node::Text(pattern)) => {
-                    let pattern = Regex::new(&pattern).map_err(|error| {
+                    let pattern = Pattern::new(&pattern).map_err(|problem| {
                         self.next = at;
-                        self.wrong(format!("`{pattern}` is no pattern: {error}"))
+                        self.wrong(problem)
                     })?;
                     Node::Matches(left.into(), pattern)
                 }
@@ -282,9 +281,9 @@ impl Parser {
                 Ok(node)
             }
             Token::Sign("[") => Ok(Node::List(self.list("]")?)),
-            // `$body` and `$` are how it was once written.
-            Token::Sign("$") => match self.peek() {
-                Some(Token::Name(_)) => self.primary(),
+            // `$` is the body; `$body` is how that was once written.
+            Token::Sign("$") => match &self.tokens[self.next - 1..] {
+                [(_, at), (Token::Name(_), name_at), ..] if *name_at == at + 1 => self.primary(),
                 _ => Ok(Node::Root(Root::Body)),
             },
             Token::Name(name) => self.named(&name),

@@ -68,7 +68,10 @@ fn what_is_none_is_said_with_its_place() {
         ("body ==", "cannot read the expression at character 8: the expression ends too early"),
         ("bdy == 'x'", "cannot read the expression at character 1: `bdy` is not known"),
         ("body == 'x", "cannot read the expression at character 9: a quote is not closed"),
-        ("body matches '('", "cannot read the expression at character 14: `(` is no pattern"),
+        (
+            "body matches '('",
+            "cannot read the expression at character 14: no regular expression: missing closing ): `(`",
+        ),
         ("body body", "cannot read the expression at character 6: the expression should end here"),
         ("body == 'é' # 1", "cannot read the expression at character 13: `#` means nothing here"),
         ("now()", "cannot read the expression at character 1: there is no function `now`"),

@@ -31,7 +31,16 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, usize)>, Wrong> {
         let rest = &text[at..];
         if first.is_whitespace() {
             at += first.len_utf8();
-        } else if first.is_ascii_digit() {
+        } else if rest.starts_with("//") {
+            at += rest.find('\n').unwrap_or(rest.len());
+        } else if rest.starts_with("/*") {
+            at += rest.find("*/").ok_or_else(|| wrong(at, "a comment is not closed"))? + 2;
+        } else if let Some((radix, len)) = radix_of(rest) {
+            let digits = rest[2..len].replace('_', "");
+            let whole = i64::from_str_radix(&digits, radix).map_err(|_| wrong(at, "this is no number"))?;
+            tokens.push((Token::Int(whole), at));
+            at += len;
+        } else if first.is_ascii_digit() || (first == '.' && rest[1..].starts_with(|c: char| c.is_ascii_digit())) {
             let len = number_len(rest);
             let digits = rest[..len].replace('_', "");
             let token = match digits.parse::<i64>() {
@@ -60,6 +69,18 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, usize)>, Wrong> {
 
 fn wrong(at: usize, what: &str) -> Wrong {
     Wrong { at, what: what.to_owned() }
+}
+
+/// Of `0x1f`, `0o17` and `0b11` the base, and how long it is.
+fn radix_of(text: &str) -> Option<(u32, usize)> {
+    let radix = match text.get(..2)? {
+        "0x" | "0X" => 16,
+        "0o" | "0O" => 8,
+        "0b" | "0B" => 2,
+        _ => return None,
+    };
+    let len = text.bytes().skip(2).take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+    Some((radix, 2 + len))
 }
 
 fn number_len(text: &str) -> usize {

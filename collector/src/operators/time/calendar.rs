@@ -48,11 +48,11 @@ impl Moment {
             1..=12 => 31,
             _ => return None,
         };
-        // Second 60 is a leap second.
+        // A leap second is the last one again.
         if !(1..=days_in_month).contains(&self.day) || self.hour > 23 || self.minute > 59 || self.second > 60 {
             return None;
         }
-        let of_day = i64::from(self.hour) * 3600 + i64::from(self.minute) * 60 + i64::from(self.second);
+        let of_day = i64::from(self.hour) * 3600 + i64::from(self.minute) * 60 + i64::from(self.second.min(59));
         let local = days(year, self.month, self.day) * DAY_SECONDS + of_day;
         let offset = self.offset_seconds.unwrap_or_else(|| zone.offset_of_local(local));
         Some(local - i64::from(offset))

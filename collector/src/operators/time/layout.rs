@@ -1,6 +1,6 @@
 //! Layouts of times, strptime's and Go's, as one list of parts.
 
-use super::Moment;
+use super::{Moment, Zone, Zones};
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -195,13 +195,22 @@ fn complete(parts: Vec<Part>) -> Result<Layout, String> {
     Ok(Layout(parts))
 }
 
-/// Reads a text by its layout, all of it.
-pub(super) fn read(layout: &Layout, text: &str) -> Option<Moment> {
+/// Reads a text by its layout, all of it; the place is the one of `zones` that the text names.
+pub(super) fn read<'z>(layout: &Layout, text: &str, zones: &'z Zones) -> Option<(Moment, Option<&'z Zone>)> {
     let mut moment = Moment { month: 1, day: 1, ..Moment::default() };
     let mut rest = text;
     let (mut is_afternoon, mut year_day) = (None, None);
+    let (mut is_whole, mut named) = (false, None);
     for (at, part) in layout.0.iter().enumerate() {
         match part {
+            // What writes no fraction when it is 0 leaves out its point as well.
+            Part::Text(literal)
+                if matches!(&**literal, "." | ",")
+                    && layout.0.get(at + 1) == Some(&Part::Fraction)
+                    && !rest.starts_with(['.', ',']) =>
+            {
+                is_whole = true;
+            }
             Part::Text(literal) => rest = literal_after(rest, literal)?,
             Part::Year => {
                 let digits = rest.get(..4)?;
@@ -243,14 +252,23 @@ pub(super) fn read(layout: &Layout, text: &str) -> Option<Moment> {
                     }
                 }
             }
+            Part::Fraction if std::mem::take(&mut is_whole) => {}
             Part::Fraction => moment.nanos = fraction(&mut rest)?,
             Part::ZoneName => {
                 let len = rest.bytes().take_while(u8::is_ascii_uppercase).count();
                 let word = &rest[..len];
                 // One that nobody knows is the location's.
-                moment.offset_seconds = ZONES.iter().find(|(name, _)| *name == word).map(|(_, offset)| *offset);
+                named = zones.get(word);
+                moment.offset_seconds =
+                    ZONES.iter().find(|(name, _)| *name == word && named.is_none()).map(|(_, offset)| *offset);
                 rest = &rest[len..];
-                if word.is_empty() && rest.starts_with(['+', '-']) {
+                // GMT+3.
+                if word == "GMT" && rest.starts_with(['+', '-']) {
+                    let is_east = rest.starts_with('+');
+                    rest = &rest[1..];
+                    let hours = i32::try_from(number(&mut rest, 2)?).ok().filter(|hours| *hours <= 24)?;
+                    moment.offset_seconds = Some(if is_east { hours } else { -hours } * 3600);
+                } else if word.is_empty() && rest.starts_with(['+', '-']) {
                     moment.offset_seconds = Some(offset(&mut rest)?);
                 }
             }
@@ -266,10 +284,12 @@ pub(super) fn read(layout: &Layout, text: &str) -> Option<Moment> {
         };
     }
     if let (Some(year_day), Some(year)) = (year_day, moment.year) {
+        let days_of_year = super::calendar::days(year + 1, 1, 1) - super::calendar::days(year, 1, 1);
+        (1..=days_of_year).contains(&i64::from(year_day)).then_some(())?;
         let (_, month, day) = super::calendar::civil(super::calendar::days(year, 1, 1) + i64::from(year_day) - 1);
         (moment.month, moment.day) = (month, day);
     }
-    rest.trim_end().is_empty().then_some(moment)
+    rest.trim_end().is_empty().then_some((moment, named))
 }
 
 /// Behind literal text; blanks stand for any number of blanks.
@@ -310,7 +330,8 @@ fn name(rest: &mut &str, names: &[&str]) -> Option<usize> {
     None
 }
 
-fn fraction(rest: &mut &str) -> Option<u32> {
+/// The digits of a second's fraction that a text begins with, as nanoseconds.
+pub(in crate::operators) fn fraction(rest: &mut &str) -> Option<u32> {
     let len = rest.bytes().take_while(u8::is_ascii_digit).count();
     if len == 0 {
         return None;

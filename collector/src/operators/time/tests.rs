@@ -11,6 +11,7 @@ fn parsed(kind: LayoutType, layout: &str, location: Option<&str>, value: Value<'
         layout_type: kind,
         layout: Some(layout.into()),
         location: location.map(str::to_owned),
+        time_zone_locations: [("PDT".to_owned(), "Asia/Tokyo".to_owned())].into(),
     };
     let parser = TimeParser::new(&config)?;
     let mut entry = Entry::of_body(value, NOW_NS);
@@ -37,6 +38,11 @@ fn strptime_layouts() {
         ("%c", "Fri Jun 05 12:00:00 2020", "2020-06-05T12:00:00Z"),
         ("%b %d %H:%M:%S", "Jan 12 06:30:00", "2026-01-12T06:30:00Z"),
         ("%b %d %H:%M:%S", "Dec 31 06:30:00", "2025-12-31T06:30:00Z"),
+        ("%Y-%m-%d %H:%M:%S %Z", "2020-06-05 12:00:00 PDT", "2020-06-05T03:00:00Z"),
+        ("%Y-%m-%d %H:%M:%S %Z", "2020-06-05 12:00:00 GMT+3", "2020-06-05T09:00:00Z"),
+        ("%Y-%m-%dT%H:%M:%S.%f%j", "2024-05-06T07:08:09+00:00", "2024-05-06T07:08:09Z"),
+        ("%Y-%m-%d %H:%M:%S,%L", "2024-05-06 07:08:09", "2024-05-06T07:08:09Z"),
+        ("%Y-%m-%d %H:%M:%S.%L", "2024-05-06 07:08:09.25", "2024-05-06T07:08:09.25Z"),
         ("%Y%m%d", "20200605", "2020-06-05T00:00:00Z"),
         ("%Y-%m-%dT%H:%M:%S%j", "2020-06-05T00:00:00+02:00", "2020-06-04T22:00:00Z"),
     ] {

@@ -14,8 +14,7 @@ impl Zone {
     pub(super) fn find(name: &str) -> Result<Self, String> {
         match name {
             "" | "UTC" | "Etc/UTC" => return Ok(Self::UTC),
-            // A machine that does not say where it is, is nowhere else.
-            "Local" => return Ok(Self(TimeZone::local().ok())),
+            "Local" => return Ok(Self(local(std::env::var("TZ").ok().as_deref()))),
             _ => {}
         }
         // Only names: no path to a file, no rule.
@@ -39,5 +38,37 @@ impl Zone {
             return before;
         }
         offset_at(local_seconds - i64::from(offset_at(local_seconds + 86_400)))
+    }
+}
+
+/// Where the process is: what `TZ` says, as Go reads it (a name or a file, no rule), or else the machine. One that does not say where it
+/// is, is nowhere else.
+fn local(tz: Option<&str>) -> Option<TimeZone> {
+    match tz {
+        None => TimeZone::local().ok(),
+        Some(name) => match name.strip_prefix(':').unwrap_or(name) {
+            "" => None,
+            name => TimeZone::from_posix_tz(&format!(":{name}")).ok(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tz_says_where_the_process_is() {
+        for (tz, offset) in [
+            ("America/New_York", -4 * 3600),
+            (":Europe/Berlin", 7200),
+            ("/usr/share/zoneinfo/Asia/Tokyo", 9 * 3600),
+            ("UTC", 0),
+            ("", 0),
+            ("Nowhere/Else", 0),
+        ] {
+            // 2024-05-06 07:08:09
+            assert_eq!(Zone(local(Some(tz))).offset_of_local(1_714_979_289), offset, "{tz}");
+        }
     }
 }

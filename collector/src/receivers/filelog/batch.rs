@@ -5,7 +5,7 @@ use weir_proto::otlp::wire::{OpenMessage, Writer};
 use crate::operators::Entry;
 
 /// A frame has about so many bytes; a poll's last one less.
-pub(super) const BATCH_BYTES: usize = 2 << 20;
+pub(super) const BATCH_BYTES: usize = if cfg!(test) { 1 << 10 } else { 2 << 20 };
 
 /// The scope of lines that were read from files.
 const SCOPE: &str = "filelog";

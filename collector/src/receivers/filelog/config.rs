@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use regex::bytes::{Regex, RegexBuilder};
 use serde::{Deserialize, Deserializer, de};
-use weir_proto::{duration, size, yaml::Flaw};
+use weir_proto::{duration, go_regex, size, yaml::Flaw};
 
 use super::{encoding::Encoding, glob::Glob};
 use crate::{
@@ -165,7 +165,7 @@ pub struct MultilineConfig {
     pub omit_pattern: bool,
 }
 
-/// A pattern of bytes; `^` and `$` are ends of lines.
+/// A pattern of bytes in Go's dialect; `^` and `$` are ends of lines.
 #[derive(Debug, Clone)]
 pub struct Pattern(pub Regex);
 
@@ -178,8 +178,10 @@ impl PartialEq for Pattern {
 impl<'de> Deserialize<'de> for Pattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let built = RegexBuilder::new(&text).multi_line(true).build();
-        built.map(Self).map_err(|error| de::Error::custom(format!("no regular expression: {error}")))
+        let wrong = |why: String| de::Error::custom(format!("no regular expression: {why}"));
+        let translated = go_regex::translate(&text).map_err(wrong)?.text;
+        let built = RegexBuilder::new(&translated).multi_line(true).build();
+        built.map(Self).map_err(|error| wrong(error.to_string()))
     }
 }
 

@@ -1,7 +1,9 @@
 //! Where frames go: the journal in production, a list in tests.
 
+use std::time::Duration;
+
 /// Lines for one frame, and where their files stand behind them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Package {
     /// An export request.
     pub(super) payload: Vec<u8>,
@@ -15,11 +17,15 @@ pub(super) struct Package {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stopped;
 
-/// What takes packages, in their order: one is durable before the next is handed on.
+/// What takes packages, in their order: one is durable before the next is handed on. It makes nobody wait: who reads has to look at the
+/// files all the while.
 pub(super) trait Deliver {
-    /// Takes a package; may wait for the one before.
+    /// Whether the package before is durable, so that another is taken.
+    fn is_free(&mut self) -> Result<bool, Stopped>;
+
+    /// Takes a package, when it is free.
     fn hand_over(&mut self, package: Package) -> Result<(), Stopped>;
 
-    /// Waits until everything is durable.
-    fn settle(&mut self) -> Result<(), Stopped>;
+    /// Waits until the package before is durable, for so long at most.
+    fn wait(&mut self, at_most: Duration) -> Result<(), Stopped>;
 }

@@ -56,6 +56,13 @@ impl Door {
 }
 
 impl Deliver for Door {
+    fn is_free(&mut self) -> Result<bool, Stopped> {
+        match &self.under_way {
+            Some(task) if !task.is_finished() => Ok(false),
+            _ => self.wait(Duration::ZERO).map(|()| true),
+        }
+    }
+
     fn hand_over(&mut self, package: Package) -> Result<(), Stopped> {
         let mut cursors = SourceCursors::default();
         for (source, cursor) in package.cursors {
@@ -63,7 +70,6 @@ impl Deliver for Door {
         }
         let payload = Bytes::from(package.payload);
         let arrival = self.offer.admitted(&payload, &cursors);
-        self.settle()?;
         // What is handed over now is read again at the next start.
         if self.offer.stop.is_cancelled() {
             return Err(Stopped);
@@ -78,11 +84,13 @@ impl Deliver for Door {
         Ok(())
     }
 
-    fn settle(&mut self) -> Result<(), Stopped> {
-        match self.under_way.take() {
-            None => Ok(()),
-            Some(task) => self.runtime.block_on(task).unwrap_or(Err(Stopped)),
-        }
+    fn wait(&mut self, at_most: Duration) -> Result<(), Stopped> {
+        let Some(task) = &mut self.under_way else { return Ok(()) };
+        let Ok(ended) = self.runtime.block_on(async { tokio::time::timeout(at_most, task).await }) else {
+            return Ok(());
+        };
+        self.under_way = None;
+        ended.unwrap_or(Err(Stopped))
     }
 }
 

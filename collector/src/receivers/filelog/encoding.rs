@@ -27,7 +27,7 @@ impl Encoding {
         let name = name.trim().to_ascii_lowercase();
         let name = match name.as_str() {
             "nop" => return Some(Self::Nop),
-            "" | "utf8" | "utf-8-raw" => "utf-8",
+            "" | "utf8" | "utf-8-raw" | "utf8-raw" => "utf-8",
             "utf16le" => "utf-16le",
             "utf16be" => "utf-16be",
             "utf16" | "utf-16" => "utf-16le",

@@ -98,7 +98,8 @@ fn fits_name(pattern: &[u8], name: &[u8]) -> bool {
                 continue;
             }
             Some(b'?') => Some((1, char_len(&name[in_name..]))),
-            Some(b'[') => class(&pattern[at..], name[in_name]).and_then(|(len, fits)| fits.then_some((len, 1))),
+            Some(b'[') => class(&pattern[at..], &name[in_name..])
+                .and_then(|(len, fits)| fits.then_some((len, char_len(&name[in_name..])))),
             Some(b'\\') => (pattern.get(at + 1) == Some(&name[in_name])).then_some((2, 1)),
             Some(byte) => (*byte == name[in_name]).then_some((1, 1)),
             None => None,
@@ -124,21 +125,24 @@ fn char_len(name: &[u8]) -> usize {
     1 + following
 }
 
-/// How long `[…]` is, and whether a byte is in it; `None` when it is not closed.
-fn class(pattern: &[u8], byte: u8) -> Option<(usize, bool)> {
+/// How long `[…]` is, and whether the character that a name goes on with is in it; `None` when it is not closed.
+fn class(pattern: &[u8], name: &[u8]) -> Option<(usize, bool)> {
     let is_negated = matches!(pattern.get(1), Some(b'!' | b'^'));
     let first = 1 + usize::from(is_negated);
     let end = first + 1 + pattern.get(first + 1..)?.iter().position(|byte| *byte == b']')?;
     let mut fits = false;
     let mut at = first;
+    // Characters follow each other as their bytes in UTF-8 do.
+    let character = name.get(..name.first().map_or(0, |_| char_len(name)))?;
     while at < end {
-        if at + 2 < end && pattern[at + 1] == b'-' {
-            fits |= (pattern[at]..=pattern[at + 2]).contains(&byte);
-            at += 3;
-        } else {
-            fits |= pattern[at] == byte;
-            at += 1;
+        let low = &pattern[at..end.min(at + char_len(&pattern[at..]))];
+        at += low.len();
+        let mut high = low;
+        if at + 1 < end && pattern[at] == b'-' {
+            high = &pattern[at + 1..end.min(at + 1 + char_len(&pattern[at + 1..]))];
+            at += 1 + high.len();
         }
+        fits |= (low..=high).contains(&character);
     }
     Some((end + 1, fits != is_negated))
 }
@@ -154,7 +158,7 @@ fn way(text: &str) -> Result<Way, String> {
                 let mut rest = name.as_bytes();
                 while let Some(at) = rest.iter().position(|byte| *byte == b'[') {
                     let (len, _) =
-                        class(&rest[at..], b' ').ok_or_else(|| format!("`{name}`: a bracket is not closed"))?;
+                        class(&rest[at..], b" ").ok_or_else(|| format!("`{name}`: a bracket is not closed"))?;
                     rest = &rest[at + len..];
                 }
                 names.push(Name::Pattern(name.to_owned()));
@@ -176,6 +180,16 @@ fn way(text: &str) -> Result<Way, String> {
     Ok(Way { root, names })
 }
 
+/// Where the braces are that no backslash stands before.
+fn unescaped(text: &str) -> impl Iterator<Item = usize> + '_ {
+    let mut is_escaped = false;
+    text.bytes().enumerate().filter_map(move |(at, byte)| {
+        let was_escaped = std::mem::take(&mut is_escaped);
+        is_escaped = byte == b'\\' && !was_escaped;
+        (matches!(byte, b'{' | b'}') && !was_escaped).then_some(at)
+    })
+}
+
 /// All choices of a pattern's braces.
 fn without_braces(text: &str) -> Result<Vec<String>, String> {
     let mut done = Vec::new();
@@ -185,14 +199,15 @@ fn without_braces(text: &str) -> Result<Vec<String>, String> {
             return Err(format!("its braces stand for more than {ALTERNATIVES_MAX} patterns"));
         }
         // The innermost pair first.
-        let Some(end) = next.find('}') else {
-            if next.contains('{') {
+        let Some(end) = unescaped(&next).find(|at| next.as_bytes()[*at] == b'}') else {
+            if unescaped(&next).any(|at| next.as_bytes()[at] == b'{') {
                 return Err("a brace is not closed".into());
             }
             done.push(next);
             continue;
         };
-        let begin = next[..end].rfind('{').ok_or("a brace is not opened")?;
+        let begins = unescaped(&next[..end]).filter(|at| next.as_bytes()[*at] == b'{');
+        let begin = begins.last().ok_or("a brace is not opened")?;
         for choice in next[begin + 1..end].split(',') {
             open.push(format!("{}{choice}{}", &next[..begin], &next[end + 1..]));
         }
@@ -240,6 +255,12 @@ mod tests {
             ("/a/*a*b*c", "/a/xaxbxbxc", true),
             ("/a/?.log", "/a/é.log", true),
             ("/**", "/any/thing", true),
+            (r"/a/x\{y\}.log", "/a/x{y}.log", true),
+            (r"/a/{x\{y\},z}.log", "/a/x{y}.log", true),
+            ("/a/[!a].log", "/a/é.log", true),
+            ("/a/[é-ü].log", "/a/ö.log", true),
+            ("/a/[a-z].log", "/a/é.log", false),
+            ("/a/[a-].log", "/a/-.log", true),
         ] {
             assert_eq!(Glob::parse(pattern).expect(pattern).fits(Path::new(path)), fits, "{pattern} {path}");
         }

@@ -18,13 +18,17 @@ mod outlet;
 mod roster;
 mod scan;
 mod splitter;
+mod steady;
 mod tailer;
 mod tracked;
 
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weir_proto::{TenantId, time::Clock};
@@ -35,7 +39,11 @@ pub use self::{
     encoding::Encoding,
     glob::Glob,
 };
-use self::{deliver::Stopped, door::Door, tailer::Tailer};
+use self::{
+    deliver::{Deliver, Stopped},
+    door::Door,
+    tailer::{Next, Tailer},
+};
 use crate::{Append, admission::AdmissionRules};
 
 /// What the reader of a receiver's files needs of the process around it.
@@ -73,9 +81,9 @@ pub fn start(config: &FilelogConfig, around: Surroundings) -> Result<(), String>
     let poll_interval = config.poll_interval;
     tracker.spawn_blocking(move || {
         while !stop.is_cancelled() {
-            let Ok(is_more_left) = tailer.poll() else { break };
-            if !is_more_left {
-                let pause = tokio::time::timeout(poll_interval, stop.cancelled());
+            let Ok(next) = poll(&mut tailer, poll_interval) else { break };
+            if next == Next::Pause {
+                let pause = async { tokio::time::timeout(poll_interval, stop.cancelled()).await };
                 drop(runtime.block_on(pause));
             }
         }
@@ -85,4 +93,20 @@ pub fn start(config: &FilelogConfig, around: Surroundings) -> Result<(), String>
         }
     });
     Ok(())
+}
+
+/// Looks at the files once, and reads on until the next look is due, or nothing is left.
+fn poll(tailer: &mut Tailer<Door>, poll_interval: Duration) -> Result<Next, Stopped> {
+    let looked_at = Instant::now();
+    let mut next = tailer.poll()?;
+    while next == Next::Wait {
+        // What the journal does not take for now stays in the files; what becomes of those has to be seen all the same.
+        let left = poll_interval.saturating_sub(looked_at.elapsed());
+        if left.is_zero() {
+            break;
+        }
+        tailer.deliver.wait(left)?;
+        next = tailer.go_on()?;
+    }
+    Ok(next)
 }

@@ -43,6 +43,8 @@ pub(super) struct Roster {
     by_inode: HashMap<(u64, u64), u64>,
     next_id: u64,
     looks: u64,
+    /// As the clock stands at this look; all other times are steady ones.
+    clock_ns: u64,
     /// Whether `start_at` says where files begin: nothing was read before.
     is_first_ever: bool,
     is_urgent: bool,
@@ -60,8 +62,10 @@ pub(super) struct Roster {
 struct Stranger {
     path: PathBuf,
     stamp: Stamp,
-    /// Where it was written first; `None` when a pattern leads to it, and it is that path.
+    /// Where it was written first, when that is another path.
     stream: Option<PathBuf>,
+    /// A pattern leads to it.
+    is_candidate: bool,
     blank: Option<Blank>,
 }
 
@@ -108,6 +112,7 @@ impl Roster {
             by_inode,
             next_id,
             looks: 0,
+            clock_ns: now_ns,
             forgotten: Vec::new(),
             scanned_at_ns: 0,
             stirred_at_ns: 0,
@@ -122,7 +127,8 @@ impl Roster {
     }
 
     /// Looks at what is there.
-    pub(super) fn look(&mut self, now_ns: u64) {
+    pub(super) fn look(&mut self, now_ns: u64, clock_ns: u64) {
+        self.clock_ns = clock_ns;
         let is_calm = now_ns.saturating_sub(self.stirred_at_ns) > STIRRED_NS;
         let is_due = now_ns.saturating_sub(self.scanned_at_ns) >= CALM_SCAN_NS;
         if is_calm && !is_due && self.look_at_open(now_ns) {
@@ -134,7 +140,11 @@ impl Roster {
         self.open_now = self.open_files();
         let mut strangers = Vec::new();
         let mut left = Vec::new();
-        for candidate in self.scanner.scan(now_ns) {
+        // Of several names of a file that itself goes before links to it: what follows it is beside it.
+        let mut candidates = self.scanner.scan(clock_ns);
+        candidates.sort_by_key(|candidate| candidate.is_link);
+        let mut met = HashSet::with_capacity(candidates.len());
+        for candidate in candidates {
             let found =
                 if candidate.is_link { fs::metadata(&candidate.path) } else { fs::symlink_metadata(&candidate.path) };
             let Ok(metadata) = found else { continue };
@@ -142,9 +152,9 @@ impl Roster {
             if candidate.is_link && metadata.is_file() && !self.scanner.may_follow(&candidate.path, file) {
                 continue;
             }
-            if metadata.is_file() {
-                let stranger =
-                    Stranger { path: candidate.path, stamp: Stamp::of(&metadata), stream: None, blank: None };
+            if metadata.is_file() && met.insert(file) {
+                let (path, stamp) = (candidate.path, Stamp::of(&metadata));
+                let stranger = Stranger { path, stamp, stream: None, is_candidate: true, blank: None };
                 self.meet(stranger, now_ns, &mut strangers, &mut left);
             }
         }
@@ -187,6 +197,7 @@ impl Roster {
             let is_same = file.is_unchanged(&mut content, &stamp).unwrap_or(false);
             if is_same {
                 let _ = file.learn_beginning(&mut content, self.config.fingerprint_size);
+                let _ = file.learn_unread(&mut content, &stamp);
                 note_growth(file, stamp, now_ns);
             }
             file.content = Some(content);
@@ -227,7 +238,7 @@ impl Roster {
             let modified_ns = file.stamp.modified_ns.min(found.stamp.modified_ns);
             left.push(Left { path, modified_ns, stream: file.stream.clone() });
             file.labels = Labels::of(&file.path, &self.config);
-            file.is_dirty = file.offset > 0;
+            file.has_left();
             EVENTS.with_label_values(&[self.receiver.as_str(), "moved"]).inc();
         } else if was_gone {
             file.labels = Labels::of(&file.path, &self.config);
@@ -249,8 +260,10 @@ impl Roster {
             is_same = file.is_unchanged(&mut content, &found.stamp).unwrap_or(true);
             if is_same {
                 let _ = file.learn_beginning(&mut content, self.config.fingerprint_size);
+                let _ = file.learn_unread(&mut content, &found.stamp);
+                file.is_gzip = content.is_gzip();
             }
-            if was_open || self.may_keep_open() {
+            if was_open || self.may_keep_open(self.config.max_concurrent_files) {
                 file.content = Some(content);
             }
         }
@@ -258,9 +271,9 @@ impl Roster {
         is_same
     }
 
-    /// Whether one more file may stay open; it is counted then.
-    fn may_keep_open(&mut self) -> bool {
-        let may = self.open_now < self.config.max_concurrent_files;
+    /// Whether one more file may stay open, of so many; it is counted then.
+    fn may_keep_open(&mut self, most: usize) -> bool {
+        let may = self.open_now < most;
         self.open_now += usize::from(may);
         may
     }
@@ -305,13 +318,14 @@ impl Roster {
             return;
         }
         let oldest = self.config.exclude_older_than.as_nanos() as u64;
-        let is_old = oldest > 0 && now_ns.saturating_sub(stamp.modified_ns) > oldest;
+        let is_old = oldest > 0 && self.clock_ns.saturating_sub(stamp.modified_ns) > oldest;
         let opened = open.and_then(|content| content.again().ok()).or_else(|| self.open(path));
         let Some((mut content, stamp)) = opened else { return };
         if self.by_inode.contains_key(&(stamp.device, stamp.inode)) {
             return;
         }
-        let copy_of = match self.kin(index, path, &mut content, &stamp, known_as.is_some()) {
+        let copy_of = match self.kin(index, (path, stream.as_deref(), now_ns), &mut content, &stamp, known_as.is_some())
+        {
             Ok(Some(Kin::Same(id))) => {
                 self.goes_on(id, stranger.path, content, stamp, now_ns);
                 if let Some(file) = self.files.get(&id) {
@@ -351,8 +365,7 @@ impl Roster {
         now_ns: u64,
         (copy_of, index): (Option<u64>, &mut KinIndex),
     ) {
-        let Stranger { path, stamp, stream, .. } = stranger;
-        let is_candidate = stream.is_none();
+        let Stranger { path, stamp, stream, is_candidate, .. } = stranger;
         if self.files.len() >= self.config.files_max {
             let words = io::Error::other(format!("more than {} files (files_max)", self.config.files_max));
             return self.tell(&path, &words);
@@ -364,6 +377,7 @@ impl Roster {
         file.seen_in = if is_candidate { self.looks } else { 0 };
         file.gone_since_ns = (!is_candidate).then_some(now_ns);
         let begun = file.learn_beginning(&mut content, self.config.fingerprint_size).and_then(|()| {
+            file.learn_unread(&mut content, &stamp)?;
             if self.is_first_ever && self.config.start_at == StartAt::End {
                 file.skip_to_end(&mut content)
             } else {
@@ -376,8 +390,13 @@ impl Roster {
         // A start would begin elsewhere if the journal did not know.
         self.is_urgent |= file.offset > 0;
         file.is_dirty = file.offset > 0;
-        // Nothing leads to one that is gone but its descriptor.
-        if copy_of.is_some() || !is_candidate || self.may_keep_open() {
+        if !is_candidate {
+            file.has_left();
+        }
+        // What rotation made is renamed again, compressed and deleted: of those as many are open beside the others.
+        let is_of_rotation = copy_of.is_some() || !is_candidate;
+        let most = self.config.max_concurrent_files.saturating_mul(if is_of_rotation { 2 } else { 1 });
+        if self.may_keep_open(most) {
             file.content = Some(content);
         }
         index.add_name(&file);
@@ -397,6 +416,7 @@ impl Roster {
         file.is_wanted = true;
         file.is_dirty = true;
         file.is_read = false;
+        file.unread = None;
         file.gone_since_ns = None;
         file.seen_in = self.looks;
         file.stamp = stamp;
@@ -444,13 +464,6 @@ impl Roster {
         file.fail(now_ns);
         self.tell(&file.path.clone(), error);
     }
-}
-
-/// A path, and where it leads when it is a link: rotation happens there.
-fn places(path: &Path) -> Vec<PathBuf> {
-    let target = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_symlink());
-    let target = target.then(|| path.canonicalize().ok()).flatten();
-    std::iter::once(path.to_owned()).chain(target).collect()
 }
 
 fn note_growth(file: &mut Tracked, stamp: Stamp, now_ns: u64) {

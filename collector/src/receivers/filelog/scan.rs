@@ -19,6 +19,9 @@ const SETTLED_NS: u64 = 2_000_000_000;
 /// Links that are remembered.
 const LINKS_MAX: usize = 100_000;
 
+/// Links that lead to links.
+const LINKS_EACH_OTHER_MAX: usize = 8;
+
 /// Folders in each other below `**`.
 const DEPTH_MAX: usize = 64;
 
@@ -113,8 +116,7 @@ impl Scanner {
             return *may;
         }
         let Ok(target) = path.canonicalize() else { return false };
-        let is_below = |root: &PathBuf| root.canonicalize().is_ok_and(|root| target.starts_with(root));
-        let may = self.roots.iter().any(is_below) || is_kubelets(path, &target);
+        let may = self.may_lead(path, &target);
         if self.links.len() >= LINKS_MAX {
             self.links.clear();
         }
@@ -126,6 +128,25 @@ impl Scanner {
             );
         }
         may
+    }
+
+    fn may_lead(&self, path: &Path, target: &Path) -> bool {
+        let is_below = |root: &PathBuf| root.canonicalize().is_ok_and(|root| target.starts_with(root));
+        self.roots.iter().any(is_below) || is_kubelets(path, target)
+    }
+
+    /// A path, and where it leads when it is a link, though nothing be there just now: rotation happens there.
+    pub(super) fn places(&self, path: &Path) -> Vec<PathBuf> {
+        let mut at = path.to_owned();
+        for _ in 0..LINKS_EACH_OTHER_MAX {
+            let Ok(target) = fs::read_link(&at) else { break };
+            let target = at.parent().unwrap_or(Path::new("/")).join(target);
+            let folder = target.parent().and_then(|folder| folder.canonicalize().ok());
+            let (Some(folder), Some(name)) = (folder, target.file_name()) else { break };
+            at = folder.join(name);
+        }
+        let leads = at != *path && self.may_lead(path, &at);
+        std::iter::once(path.to_owned()).chain(leads.then_some(at)).collect()
     }
 
     /// The names in a folder; none when it cannot be read.

@@ -1,5 +1,7 @@
 //! Reads files on: what there is to read, line by line, as far as the journal takes it.
 
+mod round;
+
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
@@ -9,6 +11,8 @@ use std::{
 
 use weir_proto::{otlp::logs::IdNames, time::Clock};
 
+pub(super) use self::round::Next;
+use self::round::{Halt, Round};
 use super::{
     config::FilelogConfig,
     content::Content,
@@ -19,6 +23,7 @@ use super::{
     outlet::Outlet,
     roster::{NO_FILE, Roster},
     splitter::Splitter,
+    steady::Steady,
     tracked::Tracked,
 };
 use crate::operators::{AnyValue, Entry, Origin, Pipeline, Value};
@@ -27,10 +32,7 @@ use crate::operators::{AnyValue, Entry, Origin, Pipeline, Value};
 const READ_BYTES_USUAL: usize = 256 << 10;
 
 /// Of one file no more in a turn: others wait.
-const TURN_BYTES_MAX: u64 = 16 << 20;
-
-/// Files beyond those that may be open are closed after so many turns.
-const CLOSED_EVERY: usize = 64;
+const TURN_BYTES_MAX: u64 = if cfg!(test) { 4 << 10 } else { 16 << 20 };
 
 /// The attribute of lines of which something had to be replaced.
 const INVALID_UTF8: &str = "weir.log.invalid_utf8";
@@ -40,6 +42,7 @@ pub(super) struct Tailer<D> {
     receiver: String,
     config: Arc<FilelogConfig>,
     clock: Clock,
+    steady: Steady,
     splitter: Splitter,
     pipeline: Pipeline,
     is_joining: bool,
@@ -50,6 +53,9 @@ pub(super) struct Tailer<D> {
     buffer: Vec<u8>,
     /// Files with lines that wait, as the journal knows.
     with_open: BTreeSet<u64>,
+    /// Whether those were read again.
+    has_open_again: bool,
+    round: Round,
     pub(super) deliver: D,
 }
 
@@ -73,8 +79,10 @@ impl<D: Deliver> Tailer<D> {
         let pipeline =
             Pipeline::new(&config.operators).map_err(|(at, problem)| format!("operator {}: {problem}", at + 1))?;
         let pairs = |values: &BTreeMap<String, AnyValue>| values.clone().into_iter().collect();
+        let steady = Steady::new(clock.now_ns());
         let roster = Roster::new(receiver, config.clone(), cursors, clock.now_ns());
         Ok(Self {
+            steady,
             receiver: receiver.to_owned(),
             splitter: Splitter::new(&config),
             is_joining: pipeline.is_joining(),
@@ -84,6 +92,8 @@ impl<D: Deliver> Tailer<D> {
             outlet: Outlet::new(accept.0, accept.1),
             buffer: Vec::new(),
             with_open: roster.files.values().filter(|file| !file.open.is_empty()).map(|file| file.id).collect(),
+            has_open_again: false,
+            round: Round::default(),
             roster,
             config,
             clock,
@@ -96,56 +106,43 @@ impl<D: Deliver> Tailer<D> {
         self.pipeline.look_for_ids(names);
     }
 
-    /// Looks at all files once, and reads what is new; answers whether something is left for another turn.
-    pub(super) fn poll(&mut self) -> Result<bool, Stopped> {
-        let now_ns = self.clock.now_ns();
-        self.roster.look(now_ns);
-        if self.roster.is_first_look() {
-            self.read_open_again(now_ns);
+    /// Looks at all files once, and reads what is new, as far as the journal takes it.
+    pub(super) fn poll(&mut self) -> Result<Next, Stopped> {
+        let clock_ns = self.clock.now_ns();
+        let now_ns = self.steady.at(clock_ns);
+        self.roster.look(now_ns, clock_ns);
+        if !std::mem::replace(&mut self.has_open_again, true) {
+            self.read_open_again(clock_ns);
         }
-        let mut is_more_left = false;
-        let rounds = if self.config.max_batches == 0 { usize::MAX } else { self.config.max_batches };
-        let turns = self.roster.turns(now_ns, self.config.force_flush_period);
-        let most = rounds.saturating_mul(self.config.max_concurrent_files);
-        is_more_left |= turns.len() > most;
-        for (at, id) in turns.into_iter().take(most).enumerate() {
-            let Some(mut file) = self.roster.files.remove(&id) else { continue };
-            let read = self.read(&mut file, now_ns);
-            is_more_left |= file.has_more() && !file.is_read && !file.is_failing;
-            self.roster.files.insert(id, file);
-            read?;
-            if at % CLOSED_EVERY == CLOSED_EVERY - 1 {
-                self.roster.close_surplus();
-            }
-        }
-        self.roster.close_surplus();
-        let outlet = &mut self.outlet;
-        self.pipeline.overdue(self.clock.now_ns(), &mut |entry| outlet.push(entry));
-        if self.outlet.batch.lines() > 0 || self.roster.take_urgent() {
-            self.submit(None)?;
-        }
+        // What this look found has its turn behind the round that is under way.
+        self.round.is_more_left |= !self.round.files.is_empty();
+        let next = self.go_on();
         self.roster.forget(now_ns);
         self.count();
-        Ok(is_more_left)
+        next
     }
 
     /// Waits until the journal has everything that was handed to it.
     pub(super) fn finish(&mut self) -> Result<(), Stopped> {
-        self.deliver.settle()
+        while !self.deliver.is_free()? {
+            self.deliver.wait(Duration::from_secs(1))?;
+        }
+        Ok(())
     }
 
     /// Reads what a file has, for a turn.
-    fn read(&mut self, file: &mut Tracked, now_ns: u64) -> Result<(), Stopped> {
+    fn read(&mut self, file: &mut Tracked, now_ns: u64) -> Result<(), Halt> {
         let Some(mut content) = self.roster.opened(file) else {
             file.fail(now_ns);
             return Ok(());
         };
         let mut buffer = std::mem::take(&mut self.buffer);
-        let mut turn = Turn::default();
+        let mut turn = Turn { bytes: self.round.bytes, replaced: 0 };
         let outcome = self.read_from(file, &mut content, &mut buffer, &mut turn, now_ns);
         self.buffer = buffer;
         file.content = Some(content);
-        READ_BYTES.with_label_values(&[&self.receiver]).inc_by(turn.bytes);
+        READ_BYTES.with_label_values(&[&self.receiver]).inc_by(turn.bytes - self.round.bytes);
+        self.round.bytes = turn.bytes;
         FLAGGED.with_label_values(&[self.receiver.as_str(), "invalid_utf8"]).inc_by(turn.replaced);
         match outcome {
             Ok(result) => result,
@@ -163,9 +160,10 @@ impl<D: Deliver> Tailer<D> {
         buffer: &mut Vec<u8>,
         turn: &mut Turn,
         now_ns: u64,
-    ) -> std::io::Result<Result<(), Stopped>> {
+    ) -> std::io::Result<Result<(), Halt>> {
         let mut want = READ_BYTES_USUAL.max(self.config.initial_buffer_size as usize);
         let flushes = file.is_overdue(now_ns, self.config.force_flush_period);
+        let read_at_ns = self.clock.now_ns();
         while turn.bytes < TURN_BYTES_MAX {
             if buffer.len() < want {
                 buffer.resize(want, 0);
@@ -185,15 +183,20 @@ impl<D: Deliver> Tailer<D> {
                 }
             }
             let offset_before = file.offset;
-            if self.lines(file, bytes, false, now_ns, turn).is_err() {
-                return Ok(Err(Stopped));
+            if let Err(halt) = self.lines(file, bytes, false, read_at_ns, turn) {
+                return Ok(Err(halt));
             }
             let done = (file.offset - offset_before) as usize;
-            if is_end && done < read && flushes && self.lines(file, &bytes[done..], true, now_ns, turn).is_err() {
-                return Ok(Err(Stopped));
+            if is_end
+                && done < read
+                && flushes
+                && let Err(halt) = self.lines(file, &bytes[done..], true, read_at_ns, turn)
+            {
+                return Ok(Err(halt));
             }
             if is_end {
                 file.is_read = true;
+                file.has_rest = file.offset < offset_before + read as u64;
                 break;
             }
             if done == 0 {
@@ -212,7 +215,7 @@ impl<D: Deliver> Tailer<D> {
         is_last: bool,
         now_ns: u64,
         turn: &mut Turn,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), Halt> {
         let base = file.offset;
         let (mut at, mut noted) = (0, 0);
         while let Some(next) = self.some_lines(file, (base, bytes, at), is_last, now_ns, turn) {
@@ -220,8 +223,8 @@ impl<D: Deliver> Tailer<D> {
             turn.bytes += (at - noted) as u64;
             file.advance(&bytes[noted..at], base + at as u64);
             noted = at;
-            if self.outlet.batch.is_full() {
-                self.submit(Some(file))?;
+            if self.outlet.batch.is_full() && !self.submit(Some(file))? {
+                return Err(Halt::Full);
             }
         }
         Ok(())
@@ -247,8 +250,8 @@ impl<D: Deliver> Tailer<D> {
             let origin = Origin { file: file.id, start: base + at as u64, end: base + found.next as u64 };
             at = found.next;
             let line = &bytes[found.line];
+            file.records += 1;
             if !line.is_empty() {
-                file.records += 1;
                 let (mut body, is_replaced) = self.config.encoding.body(line);
                 if origin.start == 0 {
                     body = without_mark(body);
@@ -320,8 +323,12 @@ impl<D: Deliver> Tailer<D> {
         }
     }
 
-    /// Hands over the lines so far, with where their files stand. `current` is a file that is not in the roster just now.
-    fn submit(&mut self, mut current: Option<&mut Tracked>) -> Result<(), Stopped> {
+    /// Hands over the lines so far, with where their files stand; answers whether that is done: not while the journal has not taken what
+    /// it got before. `current` is a file that is not in the roster just now.
+    fn submit(&mut self, mut current: Option<&mut Tracked>) -> Result<bool, Stopped> {
+        if !self.deliver.is_free()? {
+            return Ok(false);
+        }
         self.note_open(&mut current);
         let (payload, lines) = self.outlet.batch.take();
         let mut cursors: Vec<(String, Vec<u8>)> = Vec::new();
@@ -333,13 +340,13 @@ impl<D: Deliver> Tailer<D> {
         if self.roster.is_first_look() {
             cursors.push((source_of(&self.receiver, NO_FILE), FileCursor::default().encode()));
         }
-        for id in self.roster.take_forgotten() {
+        for id in self.roster.take_urgent() {
             cursors.push((source_of(&self.receiver, id), Vec::new()));
         }
-        if lines == 0 && cursors.is_empty() {
-            return Ok(());
+        if lines > 0 || !cursors.is_empty() {
+            self.deliver.hand_over(Package { payload, lines, cursors })?;
         }
-        self.deliver.hand_over(Package { payload, lines, cursors })
+        Ok(true)
     }
 
     /// Notes which lines wait in the operators.

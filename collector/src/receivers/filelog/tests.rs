@@ -3,5 +3,6 @@
 mod joining;
 mod lines;
 mod model;
+mod refusals;
 mod rotation;
 mod world;

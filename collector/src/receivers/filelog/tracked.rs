@@ -50,6 +50,8 @@ pub(super) struct Tracked {
     pub(super) gone_since_ns: Option<u64>,
     /// Whether all that was there when it was looked at last is read, but for a line without an end.
     pub(super) is_read: bool,
+    /// Whether what gzip made ends with a line without an end, which is not taken yet: its stamp does not tell.
+    pub(super) has_rest: bool,
     /// Lines that wait, as the journal knows.
     pub(super) open: Vec<(u64, u64)>,
     /// Whether the journal does not know yet where it stands.
@@ -64,6 +66,8 @@ pub(super) struct Tracked {
     pub(super) is_wanted: bool,
     /// From the offset up to here there are only zeros: space that nobody has written to yet.
     pub(super) zeros_until: u64,
+    /// How far it went when it was looked at last, and the bytes before that, as long as nothing is read of it.
+    pub(super) unread: Option<(u64, Mark)>,
     /// The look that it was seen in last.
     pub(super) seen_in: u64,
     /// Whether nothing could be read of it yet.
@@ -90,6 +94,7 @@ impl Tracked {
             grown_at_ns: now_ns,
             gone_since_ns: None,
             is_read: false,
+            has_rest: false,
             open: Vec::new(),
             is_dirty: false,
             copy_of: None,
@@ -97,6 +102,7 @@ impl Tracked {
             is_failing: false,
             is_wanted: true,
             zeros_until: 0,
+            unread: None,
             seen_in: 0,
             is_empty: true,
         }
@@ -165,12 +171,18 @@ impl Tracked {
         self.is_dirty = true;
     }
 
-    /// Whether what it has on disk now is what was read, as far as that went.
+    /// Whether a content is what was read, as far as that went: on disk now, or in what was made of it.
     pub(super) fn is_unchanged(&self, content: &mut Content, stamp: &Stamp) -> io::Result<bool> {
-        if !self.is_gzip && stamp.bytes < self.offset {
+        if !content.is_gzip() && stamp.bytes < self.offset {
             return Ok(false);
         }
         if !self.beginning.is_at(content, 0)? {
+            return Ok(false);
+        }
+        if self.offset == 0
+            && let Some((end, mark)) = self.unread
+            && !mark.is_at(content, end.saturating_sub(u64::from(mark.bytes)))?
+        {
             return Ok(false);
         }
         let tail = self.tail_mark();
@@ -200,14 +212,36 @@ impl Tracked {
         Ok(())
     }
 
+    /// Takes note of what it ends with, if nothing is read of it: it may be cut before anything is, and begin with the same again.
+    pub(super) fn learn_unread(&mut self, content: &mut Content, stamp: &Stamp) -> io::Result<()> {
+        self.unread = None;
+        if self.offset > 0 || content.is_gzip() {
+            return Ok(());
+        }
+        let begin = stamp.bytes.saturating_sub(TAIL_BYTES);
+        let mut last = vec![0; (stamp.bytes - begin) as usize];
+        let read = content.read(begin, &mut last)?;
+        // Space that is not written to yet will be another.
+        if read == last.len() && !last.contains(&0) {
+            self.unread = Some((stamp.bytes, Mark::of(&last)));
+        }
+        Ok(())
+    }
+
     /// Whether nothing was there yet that tells what it is: it may become a file of its own, a copy, or a compressed one.
     pub(super) fn is_blank(&self) -> bool {
         self.is_empty && self.offset == 0 && self.copy_of.is_none() && !self.is_lost
     }
 
+    /// It is no longer where it was written. Were the journal to hear of what came there after it and not of this, a start would take this
+    /// for older than all that was read.
+    pub(super) fn has_left(&mut self) {
+        self.is_dirty |= !self.is_blank() && self.copy_of.is_none();
+    }
+
     /// Whether there is more to read.
     pub(super) fn has_more(&self) -> bool {
-        if self.is_gzip { !self.is_read } else { self.stamp.bytes > self.offset }
+        if self.is_gzip { !self.is_read || self.has_rest } else { self.stamp.bytes > self.offset }
     }
 
     /// Whether a turn would find anything in it.

@@ -81,7 +81,7 @@ pub struct GlobalConfig {
     #[expect(missing_docs, reason = "as in a scrape config")]
     pub keep_dropped_targets: usize,
     #[expect(missing_docs, reason = "as in a scrape config")]
-    pub metric_name_validation_scheme: Option<ValidationScheme>,
+    pub metric_name_validation_scheme: ValidationScheme,
     #[expect(missing_docs, reason = "as in a scrape config")]
     pub metric_name_escaping_scheme: Option<EscapingScheme>,
     #[expect(missing_docs, reason = "as in a scrape config")]
@@ -103,7 +103,7 @@ impl Default for GlobalConfig {
             label_name_length_limit: 0,
             label_value_length_limit: 0,
             keep_dropped_targets: 0,
-            metric_name_validation_scheme: None,
+            metric_name_validation_scheme: ValidationScheme::default(),
             metric_name_escaping_scheme: None,
             extra_scrape_metrics: false,
         }
@@ -347,7 +347,7 @@ impl EscapingScheme {
 
 /// What names may be in a job, and how they are asked for.
 pub(super) fn naming(job: &ScrapeConfig, global: &GlobalConfig) -> (ValidationScheme, EscapingScheme) {
-    let validation = job.metric_name_validation_scheme.or(global.metric_name_validation_scheme).unwrap_or_default();
+    let validation = job.metric_name_validation_scheme.unwrap_or(global.metric_name_validation_scheme);
     let silent = match validation {
         ValidationScheme::Utf8 => EscapingScheme::AllowUtf8,
         ValidationScheme::Legacy => EscapingScheme::Underscores,

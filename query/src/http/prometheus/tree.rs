@@ -12,7 +12,10 @@ use crate::{
     },
     promql::syntax::{
         self,
-        ast::{At, Binary, Cardinality, Edges, Expr, Length, Node, Number, Selector, Shift, Subquery, ValueType},
+        ast::{
+            At, Binary, Cardinality, DurationExpr, Edges, Expr, Length, Node, Number, Selector, Shift, Subquery,
+            ValueType,
+        },
     },
 };
 
@@ -54,6 +57,7 @@ fn tree(expr: &Expr) -> Value {
         Node::Range(range) => {
             let mut written = selector("matrixSelector", &range.selector);
             written["range"] = range.range.ms().into();
+            written["rangeExpr"] = computed(Some(&range.range));
             written
         }
         Node::Subquery(inner) => subquery(inner),
@@ -105,6 +109,8 @@ fn subquery(inner: &Subquery) -> Value {
         "expr": tree(&inner.operand),
         "range": inner.range.ms(),
         "step": inner.step.as_ref().map_or(0, Length::ms),
+        "rangeExpr": computed(Some(&inner.range)),
+        "stepExpr": computed(inner.step.as_ref()),
     });
     shifted(&mut written, &inner.shift);
     written
@@ -118,8 +124,47 @@ fn shifted(written: &mut Value, shift: &Shift) {
         None => (None, None),
     };
     written["offset"] = shift.offset.as_ref().map_or(0, Length::ms).into();
+    written["offsetExpr"] = computed(shift.offset.as_ref());
     written["timestamp"] = timestamp.into();
     written["startOrEnd"] = edge.into();
+}
+
+/// How a length of time is computed; nothing where it is known.
+fn computed(length: Option<&Length>) -> Value {
+    match length {
+        Some(Length::Computed(how)) => duration(how, false),
+        _ => Value::Null,
+    }
+}
+
+/// As Prometheus has it: a sign before a number belongs to the number, around a number there are no parentheses.
+fn duration(how: &DurationExpr, is_wrapped: bool) -> Value {
+    let (op, left, right) = match how {
+        DurationExpr::Number(number, _) => return literal(number, 1.0),
+        DurationExpr::Paren(inner) => return duration(inner, true),
+        DurationExpr::Negative(inner, _) => match without_parentheses(inner) {
+            DurationExpr::Number(number, _) => return literal(number, -1.0),
+            _ => ("-", None, Some(inner)),
+        },
+        DurationExpr::Step(_) => ("step", None, None),
+        DurationExpr::Range(_) => ("range", None, None),
+        DurationExpr::Min(left, right) => ("min", Some(left), Some(right)),
+        DurationExpr::Max(left, right) => ("max", Some(left), Some(right)),
+        DurationExpr::Binary(operator, left, right) => (operator.text(), Some(left), Some(right)),
+    };
+    let side = |side: Option<&Box<DurationExpr>>| side.map(|side| duration(side, false));
+    json!({"type": "durationExpr", "op": op, "lhs": side(left), "rhs": side(right), "wrapped": is_wrapped})
+}
+
+fn without_parentheses(how: &DurationExpr) -> &DurationExpr {
+    match how {
+        DurationExpr::Paren(inner) => without_parentheses(inner),
+        other => other,
+    }
+}
+
+fn literal(number: &Number, sign: f64) -> Value {
+    json!({"type": "numberLiteral", "val": digits(sign * number.value), "duration": number.is_duration})
 }
 
 fn matcher(matcher: &LabelMatcher) -> Value {
@@ -157,12 +202,29 @@ mod tests {
                         {"name": "__name__", "value": "up", "type": "="},
                     ],
                     "timestamp": null, "startOrEnd": null, "anchored": false, "smoothed": false,
+                    "offsetExpr": null, "rangeExpr": null,
                 }],
             })
         );
         let at = parsed("max_over_time(up[1h:5m] @ start())");
         assert_eq!(at["args"][0]["startOrEnd"], "start");
         assert_eq!((&at["args"][0]["range"], &at["args"][0]["step"]), (&json!(3_600_000), &json!(300_000)));
+    }
+
+    #[test]
+    fn lengths_that_are_computed() {
+        let number = |val: &str, is_duration| json!({"type": "numberLiteral", "val": val, "duration": is_duration});
+        let step = json!({"type": "durationExpr", "op": "step", "lhs": null, "rhs": null, "wrapped": false});
+        let at = parsed("a[-(1m)+5m:step()*2] offset (1m*2)");
+        assert_eq!(
+            at["rangeExpr"],
+            json!({"type": "durationExpr", "op": "+", "lhs": number("-60", true), "rhs": number("300", true), "wrapped": false})
+        );
+        assert_eq!((&at["stepExpr"]["lhs"], &at["stepExpr"]["rhs"]), (&step, &number("2", false)));
+        assert_eq!((&at["offsetExpr"]["op"], &at["offsetExpr"]["wrapped"]), (&json!("*"), &json!(true)));
+        assert_eq!((&at["range"], &at["step"], &at["offset"]), (&json!(0), &json!(0), &json!(0)));
+        let negative = parsed("a offset -step()");
+        assert_eq!((&negative["offsetExpr"]["op"], &negative["offsetExpr"]["rhs"]), (&json!("-"), &step));
     }
 
     #[test]

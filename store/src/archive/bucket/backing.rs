@@ -47,6 +47,11 @@ pub(super) fn open(
     if name.is_empty() && CLOUDS.contains(&scheme) {
         return Err(refuse("the bucket's name is missing"));
     }
+    if let Some(endpoint) = options.endpoint.as_ref().filter(|endpoint| !is_address(endpoint)) {
+        return Err(BucketError::Options(format!(
+            "`{endpoint}` is no endpoint: write it like https://s3.example.com:9000"
+        )));
+    }
     let store: (Arc<dyn Backing>, bool) = match scheme {
         "s3" | "s3a" => (Arc::new(s3(options, name).map_err(|error| refuse(&error.to_string()))?), true),
         "gs" => (Arc::new(google(options, name).map_err(|error| refuse(&error.to_string()))?), true),
@@ -56,6 +61,16 @@ pub(super) fn open(
         _ => return Err(refuse("known are `s3`, `gs`, `az` and `file`")),
     };
     Ok((store.0, prefix, store.1))
+}
+
+/// Whether something is an address of a server: what is none makes the library panic.
+fn is_address(endpoint: &str) -> bool {
+    let host = endpoint.strip_prefix("http://").or_else(|| endpoint.strip_prefix("https://"));
+    let is_of_host =
+        |char: char| char.is_ascii_graphic() && !matches!(char, '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}');
+    host.is_some_and(|host| {
+        host.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[') && host.chars().all(is_of_host)
+    })
 }
 
 /// What all clients share. Trying again is ours: theirs would not know of the breaker, nor of a test's clock.

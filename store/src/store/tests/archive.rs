@@ -5,6 +5,7 @@ mod faults;
 mod foreign;
 mod merging;
 mod pins;
+mod starts;
 mod weather;
 
 use weir_proto::time::SECOND_NS;

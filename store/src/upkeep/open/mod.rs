@@ -19,7 +19,7 @@ use super::{
     newer,
 };
 use crate::{
-    catalog::Catalog,
+    catalog::{ArchivedSegment, Catalog},
     disk::Disk,
     head::{LineRows, PayloadBudget, Registry, SeriesLimits, SpanRows},
     journal::{Journal, Recovered},
@@ -106,6 +106,10 @@ pub(crate) async fn open(
         metrics: Lane::new(Signal::Metrics, metrics_journal, metrics.first_unsealed),
     };
     let archive = archived.map(|archived| archived.archive);
+    if let Some(archive) = &archive {
+        let absent: Arc<[ArchivedSegment]> = archive.all_absent().into();
+        views.change(|view| view.absent = absent.clone());
+    }
     let opened = Opened { options, clock, disk, folder, catalog, lanes, views, sampled, sampler, budget, archive };
     Ok(Shared::new(opened))
 }

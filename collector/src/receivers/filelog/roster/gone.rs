@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use super::{Left, Roster, Stranger, note_growth, places};
+use super::{Left, Roster, Stranger, note_growth};
 use crate::receivers::filelog::{
     content::{Content, Stamp},
     labels::Labels,
@@ -20,6 +20,10 @@ const GONE_OPEN_NS: u64 = 60_000_000_000;
 impl Roster {
     /// Files that no pattern leads to any more: those that are open are read on, others are looked for beside where they were.
     pub(super) fn look_after_gone(&mut self, now_ns: u64, strangers: &mut Vec<Stranger>, left: &mut Vec<Left>) {
+        // What became of files while nobody looked, also of those that were lost before.
+        if self.looks == 1 {
+            left.extend(self.files.values().filter(|file| file.seen_in != 1).map(Left::first_of));
+        }
         let gone: Vec<u64> = {
             let is_gone = |file: &&Tracked| file.seen_in != self.looks && !file.is_lost;
             self.files.values().filter(is_gone).map(|file| file.id).collect()
@@ -30,6 +34,7 @@ impl Roster {
             let since_ns = *file.gone_since_ns.get_or_insert(now_ns);
             if is_new || self.looks == 1 {
                 left.push(Left::of(file));
+                file.has_left();
             }
             let stamp = file.content.as_ref().map(Content::stamp);
             match stamp {
@@ -38,7 +43,7 @@ impl Roster {
                         let (path, stream) = (file.path.clone(), Some(file.stream.clone()));
                         let is_blank = file.is_blank();
                         let blank = if is_blank { self.take_out(id) } else { None };
-                        let found = Stranger { path, stamp, stream, blank };
+                        let found = Stranger { path, stamp, stream, is_candidate: false, blank };
                         if is_blank {
                             strangers.push(found);
                         } else if self.is_same(id, &found) {
@@ -50,6 +55,8 @@ impl Roster {
                         }
                         continue;
                     }
+                    // By its names others are known to be what was made of it.
+                    file.stamp.links = stamp.links;
                     let is_idle = now_ns.saturating_sub(since_ns.max(file.grown_at_ns)) > GONE_OPEN_NS;
                     if is_idle && (file.is_read || !file.has_more()) {
                         file.content = None;
@@ -59,19 +66,22 @@ impl Roster {
                     }
                 }
                 Some(Err(_)) => file.content = None,
-                None if is_new || self.looks == 1 => self.find_gone(id, now_ns),
+                // What could not be opened may have moved on.
+                None if is_new || self.looks == 1 || file.is_failing => self.find_gone(id, now_ns),
                 None => {}
             }
         }
     }
 
     /// Looks beside where a file was for where it is now.
-    fn find_gone(&mut self, id: u64, now_ns: u64) {
+    pub(super) fn find_gone(&mut self, id: u64, now_ns: u64) {
         let Some(file) = self.files.get(&id) else { return };
         let inode = (file.stamp.device, file.stamp.inode);
-        for place in places(&file.path) {
+        for place in self.scanner.places(&file.path) {
             let folder = place.parent().unwrap_or(Path::new("/")).to_owned();
-            for entry in self.scanner.list(&folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
+            for entry in
+                self.scanner.list(&folder, self.clock_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link)
+            {
                 let path = folder.join(&entry.name);
                 let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
                 let stamp = Stamp::of(&metadata);
@@ -83,7 +93,7 @@ impl Roster {
                 if !has_moved {
                     return;
                 }
-                let found = Stranger { path, stamp, stream: None, blank: None };
+                let found = Stranger { path, stamp, stream: None, is_candidate: false, blank: None };
                 match self.is_same(id, &found) {
                     true => return self.found_gone(id, found, now_ns),
                     false => return self.lose(id),
@@ -94,12 +104,13 @@ impl Roster {
     }
 
     /// A file is where no pattern leads to.
-    fn found_gone(&mut self, id: u64, found: Stranger, now_ns: u64) {
+    pub(super) fn found_gone(&mut self, id: u64, found: Stranger, now_ns: u64) {
         if let Some(file) = self.files.get_mut(&id) {
             file.path = found.path;
             file.labels = Labels::of(&file.path, &self.config);
             file.is_wanted = true;
             file.is_dirty = true;
+            file.retry_at_ns = 0;
             note_growth(file, found.stamp, now_ns);
             EVENTS.with_label_values(&[self.receiver.as_str(), "moved"]).inc();
         }

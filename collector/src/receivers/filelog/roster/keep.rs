@@ -40,12 +40,13 @@ impl Roster {
     }
 
     /// Whether the journal must know at once where files stand.
-    pub(in crate::receivers::filelog) fn take_urgent(&mut self) -> bool {
-        std::mem::take(&mut self.is_urgent) || !self.forgotten.is_empty()
+    pub(in crate::receivers::filelog) fn is_urgent(&self) -> bool {
+        self.is_urgent || !self.forgotten.is_empty()
     }
 
-    /// Files that are not known any more.
-    pub(in crate::receivers::filelog) fn take_forgotten(&mut self) -> Vec<u64> {
+    /// Files that are not known any more. The journal is told of them and of all others now: nothing is urgent after it.
+    pub(in crate::receivers::filelog) fn take_urgent(&mut self) -> Vec<u64> {
+        self.is_urgent = false;
         std::mem::take(&mut self.forgotten)
     }
 

@@ -2,7 +2,8 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    io,
+    fs, io,
+    os::unix::fs::MetadataExt,
     path::Path,
 };
 
@@ -20,7 +21,7 @@ const COMPARED_BYTES: usize = 64 << 10;
 /// Known files by what they may be known again by. Made when there are strangers.
 #[derive(Debug, Default)]
 pub(super) struct KinIndex {
-    /// Lost files by their beginnings.
+    /// Files that are lost, or gone, by their beginnings.
     beginnings: HashMap<(u32, u64), Vec<u64>>,
     /// How long those are.
     lengths: BTreeSet<u32>,
@@ -33,29 +34,30 @@ impl KinIndex {
     pub(super) fn of<'f>(files: impl Iterator<Item = &'f Tracked>) -> Self {
         let mut index = Self::default();
         for file in files {
-            if file.is_lost {
-                let Mark { bytes, hash } = file.beginning;
-                if bytes > 0 {
-                    index.lengths.insert(bytes);
-                    index.beginnings.entry((bytes, hash)).or_default().push(file.id);
-                }
-            } else {
+            let Mark { bytes, hash } = file.beginning;
+            if bytes > 0 && (file.is_lost || file.gone_since_ns.is_some()) {
+                index.lengths.insert(bytes);
+                index.beginnings.entry((bytes, hash)).or_default().push(file.id);
+            }
+            if !file.is_lost {
                 index.add_name(file);
             }
         }
         index
     }
 
-    /// One more that is there.
+    /// One more that is there, or is there elsewhere.
     pub(super) fn add_name(&mut self, file: &Tracked) {
-        let Some(name) = file.path.file_name().map(|name| name.as_encoded_bytes()) else { return };
-        self.names.entry(name.to_vec()).or_default().push(file.id);
-        if let Some(at) = name.iter().rposition(|byte| *byte == b'.').filter(|at| *at > 0) {
-            self.names.entry(name[..at].to_vec()).or_default().push(file.id);
+        for path in [&file.path, &file.stream] {
+            let Some(name) = path.file_name().map(|name| name.as_encoded_bytes()) else { continue };
+            self.names.entry(name.to_vec()).or_default().push(file.id);
+            if let Some(at) = name.iter().rposition(|byte| *byte == b'.').filter(|at| *at > 0) {
+                self.names.entry(name[..at].to_vec()).or_default().push(file.id);
+            }
         }
     }
 
-    /// Lost files that began as this text does.
+    /// Files that are lost, or gone, and began as this text does.
     fn beginning_so(&self, first: &[u8]) -> Vec<u64> {
         let mut found = Vec::new();
         let mut hash = Mark::default().hash;
@@ -87,8 +89,8 @@ impl Roster {
     /// it was written the same again.
     pub(super) fn kin(
         &mut self,
-        index: &KinIndex,
-        path: &Path,
+        index: &mut KinIndex,
+        (path, stream, now_ns): (&Path, Option<&Path>, u64),
         content: &mut Content,
         stamp: &Stamp,
         was_empty: bool,
@@ -100,7 +102,9 @@ impl Roster {
             return Ok(None);
         }
         let mut lost: Option<(u64, u64)> = None;
-        for id in index.beginning_so(first) {
+        let alike = index.beginning_so(first);
+        for &id in &alike {
+            self.look_again(id, index, now_ns);
             let Some(file) = self.files.get(&id).filter(|file| file.is_lost) else { continue };
             if was_empty && (file.stamp.device, file.stamp.inode) == (stamp.device, stamp.inode) {
                 continue;
@@ -115,9 +119,18 @@ impl Roster {
             return Ok(Some(Kin::Same(id)));
         }
         let mut copied: Option<(u64, u64)> = None;
-        for id in index.named_before(path) {
+        // Through links names tell nothing; but that rotation made it of what was written there does.
+        let is_of_stream = |file: &Tracked| stream.is_some_and(|stream| file.stream == *stream);
+        let mut streams_own = Vec::new();
+        if stream.is_some() {
+            streams_own.extend(self.files.values().filter(|file| is_of_stream(file)).map(|file| file.id));
+        }
+        for id in index.named_before(path).into_iter().chain(alike).chain(streams_own) {
             let Some(file) = self.files.get_mut(&id) else { continue };
-            if file.is_lost || file.copy_of.is_some() || !is_rotated_name(path, &file.path) {
+            // What has no name any more, and is read as long as it is open, may have become anything.
+            let is_nameless = file.content.is_some() && file.stamp.links == 0;
+            let is_named = [&file.path, &file.stream].into_iter().any(|original| is_rotated_name(path, original));
+            if file.is_lost || file.copy_of.is_some() || !(is_nameless || is_named || is_of_stream(file)) {
                 continue;
             }
             let same = with_content(file, |file, original| copied_bytes(content, stamp, file, original));
@@ -128,11 +141,30 @@ impl Roster {
         Ok(copied.map(|(_, id)| Kin::Copy(id)))
     }
 
+    /// Finds out where a file is that is gone and not open: it may be elsewhere since it was looked for, or nowhere.
+    fn look_again(&mut self, id: u64, index: &mut KinIndex, now_ns: u64) {
+        let Some(file) = self.files.get(&id) else { return };
+        if file.is_lost || file.content.is_some() {
+            return;
+        }
+        let is_there = fs::symlink_metadata(&file.path)
+            .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == (file.stamp.device, file.stamp.inode));
+        if is_there {
+            return;
+        }
+        self.find_gone(id, now_ns);
+        if let Some(file) = self.files.get(&id).filter(|file| !file.is_lost) {
+            index.add_name(file);
+        }
+    }
+
     /// Copies become what they are copies of when that is lost, and files of their own when they differ.
     pub(super) fn look_at_copies(&mut self, now_ns: u64) {
         let copies: Vec<(u64, u64)> = self.files.values().filter_map(|file| Some((file.id, file.copy_of?.0))).collect();
         for (id, of) in copies {
             let Some(mut copy) = self.files.remove(&id) else { continue };
+            let was_open = copy.content.is_some();
+            copy.content = self.opened(&mut copy);
             let is_done = match (copy.content.take(), self.files.get_mut(&of)) {
                 (Some(mut content), Some(original)) if original.is_lost => {
                     let stamp = copy.stamp;
@@ -149,14 +181,20 @@ impl Roster {
                     copy.content = Some(content);
                     differs
                 }
-                (content, _) => {
+                // It cannot be looked at, or is gone too.
+                (None, Some(_)) => false,
+                (content, None) => {
                     copy.content = content;
                     true
                 }
             };
+            if !was_open && !is_done {
+                copy.content = None;
+            }
             if is_done {
                 copy.copy_of = None;
                 copy.is_read = false;
+                copy.has_left();
             }
             self.files.insert(id, copy);
         }

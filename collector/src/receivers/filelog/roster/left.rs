@@ -1,12 +1,12 @@
 //! Paths that files have left: what comes there, and what rotation made of them.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fs,
     path::{Path, PathBuf},
 };
 
-use super::{Roster, Stranger, places};
+use super::{Roster, Stranger};
 use crate::receivers::filelog::{content::Stamp, cursor::is_rotated_name, tracked::Tracked};
 
 /// A path that a file has left, and no other has taken, is looked after for so long.
@@ -23,6 +23,11 @@ pub(super) struct Left {
 impl Left {
     pub(super) fn of(file: &Tracked) -> Self {
         Self { path: file.path.clone(), modified_ns: file.stamp.modified_ns, stream: file.stream.clone() }
+    }
+
+    /// The path where it was first.
+    pub(super) fn first_of(file: &Tracked) -> Self {
+        Self { path: file.stream.clone(), ..Self::of(file) }
     }
 }
 
@@ -50,11 +55,34 @@ impl Roster {
 
     /// Of paths that files have left: what rotation made of them since, and no pattern leads to.
     pub(super) fn add_rotated(&mut self, left: &[Left], now_ns: u64, strangers: &mut Vec<Stranger>) {
+        // Several have left the same path, after a start above all.
+        let mut oldest: BTreeMap<&Path, (u64, &Path)> = BTreeMap::new();
         for Left { path, modified_ns, stream } in left {
-            for original in places(path) {
-                self.add_rotated_of(&original, *modified_ns, stream, now_ns, strangers);
+            let (known_ns, _) = oldest.entry(path).or_insert((*modified_ns, stream));
+            *known_ns = (*modified_ns).min(*known_ns);
+        }
+        for (path, (modified_ns, stream)) in oldest {
+            for original in self.scanner.places(path) {
+                self.add_rotated_of(&original, modified_ns, stream, now_ns, strangers);
             }
         }
+    }
+
+    /// Whether a file that no pattern leads to is known. One that is gone may have been deleted, and its inode be another's.
+    fn is_known_there(&mut self, path: &Path, stamp: Stamp, now_ns: u64) -> bool {
+        let Some(id) = self.by_inode.get(&(stamp.device, stamp.inode)).copied() else { return false };
+        let Some(file) = self.files.get(&id) else { return false };
+        let is_unchanged = (file.stamp.bytes, file.stamp.modified_ns) == (stamp.bytes, stamp.modified_ns);
+        if file.gone_since_ns.is_none() || file.content.is_some() || is_unchanged {
+            return true;
+        }
+        let found = Stranger { path: path.to_owned(), stamp, stream: None, is_candidate: false, blank: None };
+        let is_same = self.is_same(id, &found);
+        match is_same {
+            true => self.found_gone(id, found, now_ns),
+            false => self.lose(id),
+        }
+        is_same
     }
 
     fn add_rotated_of(
@@ -66,20 +94,29 @@ impl Roster {
         strangers: &mut Vec<Stranger>,
     ) {
         let folder = original.parent().unwrap_or(Path::new("/"));
-        for entry in self.scanner.list(folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
+        for entry in self.scanner.list(folder, self.clock_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link)
+        {
             let path = folder.join(&entry.name);
             if !is_rotated_name(&path, original) || self.scanner.is_excluded(&path) {
                 continue;
             }
-            if strangers.iter().any(|known| known.path == path) {
-                continue;
-            }
             let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
             let stamp = Stamp::of(&metadata);
-            let is_known = self.by_inode.contains_key(&(stamp.device, stamp.inode));
             // What is older was there before.
-            if metadata.is_file() && !is_known && stamp.modified_ns >= modified_ns {
-                strangers.push(Stranger { path, stamp, stream: Some(stream.to_owned()), blank: None });
+            if !metadata.is_file() || stamp.modified_ns < modified_ns || self.is_known_there(&path, stamp, now_ns) {
+                continue;
+            }
+            let stream = Some(stream.to_owned());
+            let inode = |stamp: &Stamp| (stamp.device, stamp.inode);
+            match strangers.iter_mut().find(|known| inode(&known.stamp) == inode(&stamp)) {
+                Some(known) => {
+                    known.stream = known.stream.take().or(stream);
+                    // Where it was is another's now, perhaps.
+                    if !known.is_candidate {
+                        known.path = path;
+                    }
+                }
+                None => strangers.push(Stranger { path, stamp, stream, is_candidate: false, blank: None }),
             }
         }
     }

@@ -20,7 +20,7 @@ fn parts_are_joined_apart_by_stream() {
     world.shows(&["a b", "x y", ""]);
     assert_eq!(
         world.attributes(0),
-        ["log.file.name=0.log", "log.iostream=stdout", "logtag=F"]
+        ["log.file.name=0.log", "log.iostream=stdout", "logtag=P"]
             .into_iter()
             .map(String::from)
             .chain(world.attributes(0).into_iter().skip(3))

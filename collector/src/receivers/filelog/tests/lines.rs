@@ -143,6 +143,19 @@ fn what_is_no_file_is_left_alone() {
 }
 
 #[test]
+fn of_several_names_it_is_the_files_own() {
+    let mut world = World::new("{}");
+    std::os::unix::fs::symlink("z.log", world.path("a.log")).expect("linked");
+    world.append("z.log", "x\n");
+    world.shows(&["x"]);
+    assert_eq!(world.attributes(0), ["log.file.name=z.log"]);
+    world.kill();
+    world.append("z.log", "y\n");
+    world.shows(&["x", "y"]);
+    assert_eq!(world.attributes(1), ["log.file.name=z.log"]);
+}
+
+#[test]
 fn what_is_known_of_a_file() {
     let mut world = World::new(
         r#"{"include_file_path": true, "include_file_record_number": true, "include_file_record_offset": true,
@@ -157,7 +170,8 @@ fn what_is_known_of_a_file() {
         "log.file.name=a.log",
         &format!("log.file.path={path}"),
         "log.file.name_resolved=a.log",
-        "log.file.record_number=2",
+        // Empty lines count, and are none.
+        "log.file.record_number=3",
         "log.file.record_offset=3",
         "env=prod",
     ] {

@@ -517,3 +517,32 @@ fn more_files_than_may_be_open() {
         });
     }
 }
+
+#[test]
+fn the_last_line_of_what_gzip_made_waits_as_any_other() {
+    for (multiline, text, shown) in [
+        ("{}", "a\nb", &["a", "b"][..]),
+        ("{}", "only", &["only"]),
+        (r#"{"line_start_pattern": "^START"}"#, "START g\n h\nSTART i\n j\n", &["START g\n h", "START i\n j"]),
+    ] {
+        let multiline = if multiline == "{}" { String::new() } else { format!(r#", "multiline": {multiline}"#) };
+        let keys = format!(r#"{{"include": ["DIR/*.log*"], "compression": "gzip"{multiline}}}"#);
+        let mut world = World::new(&keys);
+        world.append("x", text);
+        world.gzip("x", "x.log.gz");
+        world.shows(&shown[..shown.len() - 1]);
+        world.wait(600);
+        world.shows(shown);
+        world.wait(60_000);
+        world.shows(shown);
+        // Rotated and compressed while nobody looked.
+        let mut world = World::new(&keys);
+        world.append("x.log", text);
+        world.poll();
+        world.kill();
+        world.gzip("x.log", "x.log.1.gz");
+        world.shows(&shown[..shown.len() - 1]);
+        world.wait(600);
+        world.shows(shown);
+    }
+}

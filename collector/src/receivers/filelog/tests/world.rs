@@ -1,6 +1,13 @@
 //! A folder, a journal that keeps what it is told, and a reader that can be killed at any moment.
 
-use std::{collections::BTreeMap, fs, io::Write, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Read, Write},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use weir_proto::{
@@ -18,7 +25,7 @@ use weir_proto::{
 use crate::receivers::filelog::{
     config::FilelogConfig,
     deliver::{Deliver, Package, Stopped},
-    tailer::Tailer,
+    tailer::{Next, Tailer},
 };
 
 /// What is durable.
@@ -28,14 +35,37 @@ pub(super) struct Kept {
     pub(super) cursors: BTreeMap<Vec<u8>, Vec<u8>>,
     /// So many packages are taken before the process is killed.
     pub(super) left: Option<u32>,
+    /// Packages wait before it: the disk is full, or a queue.
+    pub(super) refuses: bool,
 }
 
-/// A journal in memory.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Journal(pub(super) Arc<Mutex<Kept>>);
+/// A journal in memory, and the package that waits before it.
+#[derive(Debug, Default)]
+pub(super) struct Journal(pub(super) Arc<Mutex<Kept>>, Option<Package>);
 
 impl Deliver for Journal {
+    fn is_free(&mut self) -> Result<bool, Stopped> {
+        if !self.0.lock().refuses
+            && let Some(package) = self.1.take()
+        {
+            self.keep(package)?;
+        }
+        Ok(self.1.is_none())
+    }
+
     fn hand_over(&mut self, package: Package) -> Result<(), Stopped> {
+        assert!(self.1.is_none(), "it is asked before");
+        self.1 = Some(package);
+        self.is_free().map(drop)
+    }
+
+    fn wait(&mut self, _: Duration) -> Result<(), Stopped> {
+        self.is_free().map(drop)
+    }
+}
+
+impl Journal {
+    fn keep(&self, package: Package) -> Result<(), Stopped> {
         let mut kept = self.0.lock();
         if let Some(left) = &mut kept.left {
             *left = left.checked_sub(1).ok_or(Stopped)?;
@@ -55,10 +85,6 @@ impl Deliver for Journal {
                 false => drop(kept.cursors.insert(source.into_bytes(), cursor)),
             }
         }
-        Ok(())
-    }
-
-    fn settle(&mut self) -> Result<(), Stopped> {
         Ok(())
     }
 }
@@ -95,8 +121,12 @@ impl World {
 
     /// Appends to a file, which is made when it is not there.
     pub(super) fn append(&self, name: &str, text: impl AsRef<[u8]>) {
-        let file = fs::OpenOptions::new().create(true).append(true).open(self.path(name));
-        file.expect("opened").write_all(text.as_ref()).expect("written");
+        self.opened(name).write_all(text.as_ref()).expect("written");
+    }
+
+    /// A file that is open, as its writer has it.
+    pub(super) fn opened(&self, name: &str) -> fs::File {
+        fs::OpenOptions::new().create(true).append(true).open(self.path(name)).expect("opened")
     }
 
     pub(super) fn rename(&self, from: &str, to: &str) {
@@ -114,6 +144,17 @@ impl World {
         self.remove(from);
     }
 
+    /// What is in a file, out of gzip where that made it.
+    pub(super) fn text_of(&self, name: &str) -> String {
+        let bytes = fs::read(self.path(name)).expect("read");
+        let mut text = String::new();
+        match bytes.starts_with(&[0x1f, 0x8b]) {
+            true => drop(flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_string(&mut text).expect("whole")),
+            false => text = String::from_utf8(bytes).expect("UTF-8"),
+        }
+        text
+    }
+
     pub(super) fn remove(&self, name: &str) {
         fs::remove_file(self.path(name)).expect("removed");
     }
@@ -129,14 +170,16 @@ impl World {
     /// Starts a reader, if there is none, and lets it look until nothing is left.
     pub(super) fn poll(&mut self) {
         let mut tailer = self.tailer.take().unwrap_or_else(|| self.started());
-        while tailer.poll() == Ok(true) {}
+        while tailer.poll() == Ok(Next::GoOn) {}
+        // What waits before it goes there by itself.
+        let _ = tailer.deliver.is_free();
         self.tailer = Some(tailer);
     }
 
     fn started(&self) -> Tailer<Journal> {
         let cursors: Vec<_> = self.journal.0.lock().cursors.clone().into_iter().collect();
         let config = Arc::new(self.config.clone());
-        let (clock, journal) = (self.clock.clone(), self.journal.clone());
+        let (clock, journal) = (self.clock.clone(), Journal(self.journal.0.clone(), None));
         let hour = Some(Duration::from_secs(3600));
         Tailer::new("filelog", config, &cursors, (hour, hour), clock, journal).expect("usable")
     }
@@ -152,6 +195,17 @@ impl World {
         self.journal.0.lock().left = Some(packages);
         self.poll();
         self.kill();
+    }
+
+    /// The journal takes nothing from now on, or takes again what it is given.
+    pub(super) fn refuse(&self, refuses: bool) {
+        self.journal.0.lock().refuses = refuses;
+    }
+
+    /// The clock steps.
+    pub(super) fn step_clock(&mut self, ms: i64) {
+        self.now_ns = self.now_ns.saturating_add_signed(ms * 1_000_000);
+        self.clock.set(self.now_ns);
     }
 
     /// Time passes.
