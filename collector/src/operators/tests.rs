@@ -263,6 +263,39 @@ fn every_key_of_the_table_is_read() {
 }
 
 #[test]
+fn fields_that_nobody_changes_stay_in_the_body() {
+    let looks = r#"{"type": "severity_parser", "parse_from": "attributes.level"},
+        {"type": "time_parser", "parse_from": "attributes.t", "layout_type": "epoch", "layout": "s"}"#;
+    let line = r#"{"level":"warn","t":"1700000000","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","user":{"id":7}}"#;
+    let (trace, end) = ("4bf92f3577b34da6a3ce929d0e0e4736", "severity=13/warn time=1700000000000000000");
+    let attributes = format!(r#"{{"level":"warn","t":"1700000000","trace_id":"{trace}","user":{{"id":7}}}}"#);
+    for (operators, stays) in [
+        (format!(r#"[{{"type": "json_parser"}}, {looks}]"#), true),
+        (format!(r#"[{{"type": "json_parser"}}, {looks}, {{"type": "noop"}}]"#), false),
+        (format!(r#"[{{"type": "json_parser"}}, {looks}, {{"type": "noop", "if": "true"}}]"#), false),
+        (
+            r#"[{"type": "json_parser", "severity": {"parse_from": "attributes.level"},
+                "timestamp": {"parse_from": "attributes.t", "layout_type": "epoch", "layout": "s"}}]"#
+                .into(),
+            true,
+        ),
+    ] {
+        let mut pipeline = pipeline(&operators);
+        // Also of lines whose shape is known.
+        for _ in 0..3 {
+            let mut found = Vec::new();
+            pipeline.run(Entry::of_body(Value::text(line), NOW_NS), &mut |entry| found.push(entry));
+            let [entry] = &found[..] else { panic!("one entry") };
+            assert_eq!(entry.unwritten.is_some(), stays, "{operators}");
+            assert_eq!(show(entry), format!("{line:?} attributes={attributes} {end}"), "{operators}");
+            let ids = entry.unwritten.as_ref().and_then(|unwritten| unwritten.ids);
+            let id = ids.and_then(|ids| ids.trace).map(|id| id.to_string());
+            assert_eq!(id.as_deref(), stays.then_some(trace), "{operators}");
+        }
+    }
+}
+
+#[test]
 fn patterns_are_gos() {
     for pattern in
         [r"^(?P<x>\\w+) (?P<y>\\d+)$", r#"^{(?P<x>.*)}$"#, r"^(?P<a>\\d+)|(?P<a>[a-z]+)$", r"(?P<1x>[\\w-.]+)"]
