@@ -256,7 +256,6 @@ const FILE_KEYS: &[(&str, Standing)] = &[
     ("polls_to_archive", Needless("files that are gone are known for a day, in the journal's catalog")),
     ("on_truncate", Needless("what is in a file that was cut is read; what was read of it is not")),
     ("file_cache_advise", Needless("pages that were read are the kernel's to keep")),
-    ("max_log_size_behavior", Missing("a longer line becomes several records, and nothing is left out")),
     ("acquire_fs_lock", Needless("files are read whoever writes to them")),
     ("on_truncate", Needless("what is in a file after it was cut is new, and read")),
     ("delete_after_read", Missing("files stay; let logrotate remove them")),

@@ -164,6 +164,8 @@ pub(super) enum ContainerFormat {
 pub(super) enum Protocol {
     Rfc3164,
     Rfc5424,
+    /// A priority perhaps, and a text.
+    None,
 }
 
 /// What ends a message of syslog that does not say how long it is.
@@ -189,6 +191,21 @@ impl<'de> Deserialize<'de> for AnyValue {
         match value.as_text().filter(|text| text.contains(BEGINS)) {
             Some(text) => reckoned(text).map(Self::Reckoned).map_err(de::Error::custom),
             None => Ok(Self::Fixed(value)),
+        }
+    }
+}
+
+/// The same, but for texts that expressions are in: those stay as they are.
+struct WholeValue(AnyValue);
+
+impl<'de> Deserialize<'de> for WholeValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = FixedValue::deserialize(deserializer)?.0;
+        match value.as_text().and_then(|text| text.strip_prefix(BEGINS)?.strip_suffix(')')) {
+            Some(text) => {
+                Expression::parse(text).map(|found| Self(AnyValue::Reckoned(found))).map_err(de::Error::custom)
+            }
+            None => Ok(Self(AnyValue::Fixed(value))),
         }
     }
 }
@@ -444,7 +461,7 @@ impl Settings {
             "to" => self.to = Some(map.next_value()?),
             "field" => self.field = Some(map.next_value()?),
             "fields" => self.fields = map.next_value()?,
-            "value" => self.value = Some(map.next_value()?),
+            "value" => self.value = Some(map.next_value::<WholeValue>()?.0),
             "expr" => self.expr = Some(map.next_value()?),
             "drop_ratio" => self.drop_ratio = Some(map.next_value()?),
             "routes" => self.routes = map.next_value()?,

@@ -16,7 +16,8 @@ struct CsvParser {
 }
 
 enum Header {
-    Fixed(Vec<String>),
+    /// And whether a name is in it twice.
+    Fixed(Vec<String>, bool),
     Attribute(Field),
 }
 
@@ -42,7 +43,11 @@ pub(super) fn build(config: &OperatorConfig) -> Result<Box<dyn Operator>, String
         (Some(header), None) if !header.contains(header_delimiter) => {
             return Err(format!("header has no `{header_delimiter}` in it"));
         }
-        (Some(header), None) => Header::Fixed(header.split(header_delimiter).map(str::to_owned).collect()),
+        (Some(header), None) => {
+            let names: Vec<String> = header.split(header_delimiter).map(str::to_owned).collect();
+            let has_twins = names.iter().enumerate().any(|(at, name)| names[..at].contains(name));
+            Header::Fixed(names, has_twins)
+        }
         (None, Some(name)) => Header::Attribute(Field::attribute(name)),
     };
     let quotes = match (settings.lazy_quotes, settings.ignore_quotes) {
@@ -67,12 +72,12 @@ fn one_char(text: &str, key: &str) -> Result<char, String> {
 impl Operator for CsvParser {
     fn apply<'a>(&mut self, entry: &mut Entry<'a>, _: &mut Vec<Entry<'static>>) -> Result<Next, String> {
         let named;
-        let names: &[String] = match &self.header {
-            Header::Fixed(names) => names,
+        let (names, has_twins): (&[String], bool) = match &self.header {
+            Header::Fixed(names, has_twins) => (names, *has_twins),
             Header::Attribute(field) => {
                 let header = field.get(entry).and_then(Value::as_text).ok_or_else(|| format!("there is no {field}"))?;
                 named = header.split(self.header_delimiter).map(str::to_owned).collect::<Vec<_>>();
-                &named
+                (&named, true)
             }
         };
         let (delimiter, quotes) = (self.delimiter, self.quotes);
@@ -83,7 +88,9 @@ impl Operator for CsvParser {
             }
             let pairs = names.iter().zip(columns).map(|(name, text)| (Cow::Owned(name.clone()), Value::Text(text)));
             let mut fields = pairs.collect::<Fields<'_>>();
-            fields.dedupe();
+            if has_twins {
+                fields.dedupe();
+            }
             Ok(fields)
         })?;
         Ok(Next::On)

@@ -62,11 +62,8 @@ impl Operator for Edit {
             Self::Noop => {}
             Self::Add(field, AnyValue::Fixed(value)) => field.set(entry, value.clone())?,
             Self::Add(field, AnyValue::Reckoned(expression)) => {
-                // What gives nothing changes nothing.
                 let value = expression.value(entry)?;
-                if value != Value::Null {
-                    field.set(entry, value)?;
-                }
+                field.set(entry, value)?;
             }
             Self::Copy(from, to) => {
                 let value = from.copy(entry).ok_or_else(|| format!("there is no {from}"))?;

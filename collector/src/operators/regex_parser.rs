@@ -1,6 +1,6 @@
 //! `regex_parser`: the named groups of a pattern.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use super::{Entry, Fields, Next, Operator, OperatorConfig, Value, parser::Parsing, pattern::Pattern};
 
@@ -9,6 +9,8 @@ pub(super) const KEYS: &[&str] = &["regex", "cache"];
 struct RegexParser {
     parsing: Parsing,
     pattern: Pattern,
+    /// Whether two groups have one name.
+    has_twins: bool,
 }
 
 pub(super) fn build(config: &OperatorConfig) -> Result<Box<dyn Operator>, String> {
@@ -16,7 +18,9 @@ pub(super) fn build(config: &OperatorConfig) -> Result<Box<dyn Operator>, String
     if pattern.groups.is_empty() {
         return Err("the pattern has no named group: write one like (?P<name>…)".into());
     }
-    Ok(Box::new(RegexParser { parsing: Parsing::new(config)?, pattern }))
+    let names: BTreeSet<&str> = pattern.groups.iter().map(|(_, name)| &**name).collect();
+    let has_twins = names.len() < pattern.groups.len();
+    Ok(Box::new(RegexParser { has_twins, parsing: Parsing::new(config)?, pattern }))
 }
 
 impl Operator for RegexParser {
@@ -28,8 +32,10 @@ impl Operator for RegexParser {
                 let text = captures.get(*at).map_or("", |found| found.as_str());
                 fields.push(Cow::Owned(name.clone()), Value::text(text));
             }
-            // Two groups may have one name: the last one counts.
-            fields.dedupe();
+            if self.has_twins {
+                // The last one counts.
+                fields.dedupe();
+            }
             Ok(fields)
         })?;
         Ok(Next::On)

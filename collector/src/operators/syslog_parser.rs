@@ -57,7 +57,7 @@ pub(super) fn build(config: &OperatorConfig) -> Result<Box<dyn Operator>, String
     }
     Ok(Box::new(SyslogParser {
         parsing: Parsing::new(config)?,
-        protocol: settings.protocol.ok_or("the key `protocol` is missing: rfc3164 or rfc5424")?,
+        protocol: settings.protocol.ok_or("the key `protocol` is missing: rfc3164, rfc5424 or none")?,
         zone: zone_of(Some(settings.time.location.as_deref().unwrap_or("UTC")))?,
         may_skip_priority: settings.allow_skip_pri_header,
         counts_octets: settings.enable_octet_counting,
@@ -101,6 +101,7 @@ impl SyslogParser {
         let text = self.framed(text)?;
         let (priority, rest) = match priority(text) {
             Some((priority, rest)) => (Some(priority), rest),
+            None if self.protocol == Protocol::None => (None, text),
             None if self.may_skip_priority && !text.starts_with('<') => (None, text),
             None => return Err("not a syslog message: it does not begin with a priority like <34>".into()),
         };
@@ -116,6 +117,10 @@ impl SyslogParser {
         let time_ns = match self.protocol {
             Protocol::Rfc5424 => rfc5424(rest, &mut fields)?,
             Protocol::Rfc3164 => self.rfc3164(rest, now_ns, &mut fields)?,
+            Protocol::None => {
+                fields.push("message", Value::text(text));
+                None
+            }
         };
         Ok(Message { time_ns, priority, fields })
     }

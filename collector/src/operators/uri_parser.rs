@@ -38,7 +38,7 @@ fn parts(text: &str) -> Result<Fields<'_>, String> {
             // urn:isbn:123 has no parts.
             None => "",
         };
-    } else if !rest.is_empty() && !rest.starts_with('/') {
+    } else if !rest.is_empty() && rest != "*" && !rest.starts_with('/') {
         return Err("not a URI: it has neither a scheme nor a path".into());
     }
     if rest.is_empty() && query.is_none() {

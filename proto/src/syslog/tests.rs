@@ -125,6 +125,7 @@ fn the_older_form_is_read_as_far_as_it_is_there() {
             "<13>Nov 14 22:13:20 app[1]: no host",
             "0ms 10/notice appname=app|message=no host|proc_id=1|facility=1|facility_text=user|priority=13",
         ),
+        ("<125>x", "- 10/notice message=x|facility=15|facility_text=cron2|priority=125"),
         (
             "<13>just a text: with a colon",
             "- 10/notice message=just a text: with a colon|facility=1|facility_text=user|priority=13",

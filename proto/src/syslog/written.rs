@@ -14,7 +14,7 @@ use crate::{
 /// Keywords of facilities, by their number.
 const FACILITIES: [&str; 24] = [
     "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp",
-    "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+    "security", "console", "cron2", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
 ];
 
 /// The element of structured data that has the ids of a trace (OpenTelemetry, "Trace Context in non-OTLP Log Formats").

@@ -124,7 +124,7 @@ impl<'e> Operand<'e> {
         }
     }
 
-    fn items(&self) -> Vec<Operand<'e>> {
+    pub(super) fn items(&self) -> Vec<Operand<'e>> {
         match self {
             Self::List(items) => items.clone(),
             Self::Items(items) => items.iter().map(Operand::of).collect(),
@@ -132,7 +132,7 @@ impl<'e> Operand<'e> {
         }
     }
 
-    fn compare(&self, other: &Self) -> Result<Option<Ordering>, String> {
+    pub(super) fn compare(&self, other: &Self) -> Result<Option<Ordering>, String> {
         match (self, other) {
             (Self::Int(one), Self::Int(other)) => Ok(Some(one.cmp(other))),
             (Self::Text(one), Self::Text(other)) => Ok(Some(one.cmp(other))),
@@ -156,7 +156,10 @@ pub(super) fn evaluate<'e>(node: &'e Node, entry: &'e Entry<'e>) -> Result<Opera
             Operand::List(items.iter().map(|item| evaluate(item, entry)).collect::<Result<Vec<_>, _>>()?)
         }
         Node::Root(root) => of_root(*root, entry),
-        Node::Member(of, key) => member(evaluate(of, entry)?, &evaluate(key, entry)?)?,
+        Node::Member(of, key, is_optional) => match evaluate(of, entry)? {
+            Operand::Null if *is_optional => Operand::Null,
+            of => member(of, &evaluate(key, entry)?)?,
+        },
         Node::Not(of) => Operand::Bool(!truth(evaluate(of, entry)?)?),
         Node::Minus(of) => match evaluate(of, entry)? {
             Operand::Int(number) => Operand::Int(number.wrapping_neg()),
@@ -203,7 +206,7 @@ fn truth(operand: Operand<'_>) -> Result<bool, String> {
 fn member<'e>(of: Operand<'e>, key: &Operand<'e>) -> Result<Operand<'e>, String> {
     Ok(match (of, key) {
         (Operand::Map(fields), Operand::Text(name)) => fields.get(name).map_or(Operand::Null, Operand::of),
-        (Operand::Null, _) => Operand::Null,
+        (Operand::Map(_), Operand::Null) => Operand::Null,
         (list @ (Operand::List(_) | Operand::Items(_)), Operand::Int(at)) => {
             let items = list.items();
             let at = if *at < 0 { *at + items.len() as i64 } else { *at };

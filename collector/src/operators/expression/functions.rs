@@ -1,6 +1,6 @@
 //! The functions that expressions know.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cmp::Ordering};
 
 use super::evaluate::Operand;
 
@@ -15,7 +15,7 @@ pub(super) struct Function {
 }
 
 /// Each with how many arguments it takes.
-pub(super) const NAMES: [(&str, usize, Make); 14] = [
+pub(super) const NAMES: [(&str, usize, Make); 24] = [
     ("len", 1, len),
     ("lower", 1, |given| text_of(&given[0], |text| text.to_lowercase())),
     ("upper", 1, |given| text_of(&given[0], |text| text.to_uppercase())),
@@ -29,6 +29,16 @@ pub(super) const NAMES: [(&str, usize, Make); 14] = [
     ("string", 1, |given| Ok(Operand::Text(Cow::Owned(given[0].shown())))),
     ("type", 1, |given| Ok(Operand::Text(Cow::Borrowed(given[0].type_name())))),
     ("abs", 1, abs),
+    ("round", 1, |given| rounded(given, f64::round)),
+    ("ceil", 1, |given| rounded(given, f64::ceil)),
+    ("floor", 1, |given| rounded(given, f64::floor)),
+    ("max", 2, |given| chosen(given, Ordering::Greater)),
+    ("min", 2, |given| chosen(given, Ordering::Less)),
+    ("replace", 3, replace),
+    ("split", 2, split),
+    ("join", 2, join),
+    ("indexOf", 2, |given| place(given, |text, part| text.find(part))),
+    ("lastIndexOf", 2, |given| place(given, |text, part| text.rfind(part))),
     ("env", 1, env),
 ];
 
@@ -89,6 +99,59 @@ fn abs<'e>(given: &[Operand<'e>]) -> Result<Operand<'e>, String> {
         Operand::Float(number) => Ok(Operand::Float(number.abs())),
         other => Err(format!("expected a number, not {}", other.kind())),
     }
+}
+
+fn rounded<'e>(given: &[Operand<'e>], round: fn(f64) -> f64) -> Result<Operand<'e>, String> {
+    match &given[0] {
+        Operand::Int(number) => Ok(Operand::Float(*number as f64)),
+        Operand::Float(number) => Ok(Operand::Float(round(*number))),
+        other => Err(format!("expected a number, not {}", other.kind())),
+    }
+}
+
+fn chosen<'e>(given: &[Operand<'e>], wanted: Ordering) -> Result<Operand<'e>, String> {
+    let is_first = given[0].compare(&given[1])? == Some(wanted);
+    Ok(given[usize::from(!is_first)].clone())
+}
+
+/// What a function may make of a text, in bytes.
+const TEXT_BYTES_MAX: usize = 1 << 20;
+
+fn replace<'e>(given: &[Operand<'e>]) -> Result<Operand<'e>, String> {
+    let (whole, old, new) = (text(&given[0])?, text(&given[1])?, text(&given[2])?);
+    let longer = new.len().saturating_sub(old.len()).saturating_mul(whole.len() + 1);
+    if longer > TEXT_BYTES_MAX {
+        return Err("the replacement is too long".into());
+    }
+    Ok(Operand::Text(Cow::Owned(whole.replace(old, new))))
+}
+
+fn split<'e>(given: &[Operand<'e>]) -> Result<Operand<'e>, String> {
+    let (whole, separator) = (text(&given[0])?, text(&given[1])?);
+    let owned = |part: &str| Operand::Text(Cow::Owned(part.to_owned()));
+    // Between all characters, as Go does it, when nothing parts them.
+    let parts = match separator {
+        "" => whole.chars().map(|char| owned(char.encode_utf8(&mut [0; 4]))).collect(),
+        separator => whole.split(separator).map(owned).collect(),
+    };
+    Ok(Operand::List(parts))
+}
+
+fn join<'e>(given: &[Operand<'e>]) -> Result<Operand<'e>, String> {
+    let items = match &given[0] {
+        list @ (Operand::List(_) | Operand::Items(_)) => list.items(),
+        other => return Err(format!("expected a list, not {}", other.kind())),
+    };
+    let separator = text(&given[1])?;
+    let parts = items.iter().map(text).collect::<Result<Vec<_>, _>>()?;
+    if separator.len().saturating_mul(parts.len()) > TEXT_BYTES_MAX {
+        return Err("the text is too long".into());
+    }
+    Ok(Operand::Text(Cow::Owned(parts.join(separator))))
+}
+
+fn place<'e>(given: &[Operand<'_>], find: impl Fn(&str, &str) -> Option<usize>) -> Result<Operand<'e>, String> {
+    Ok(Operand::Int(find(text(&given[0])?, text(&given[1])?).map_or(-1, |at| at as i64)))
 }
 
 fn env<'e>(given: &[Operand<'e>]) -> Result<Operand<'e>, String> {

@@ -19,7 +19,8 @@ pub(super) enum Node {
     Text(String),
     List(Vec<Node>),
     Root(Root),
-    Member(Box<Node>, Box<Node>),
+    /// Of what is nothing it is an error, unless a `?.` stands before it.
+    Member(Box<Node>, Box<Node>, bool),
     Not(Box<Node>),
     Minus(Box<Node>),
     And(Box<Node>, Box<Node>),
@@ -242,8 +243,11 @@ impl Parser {
 
     fn members(&mut self) -> Result<Node, Wrong> {
         let mut node = self.primary()?;
+        let mut is_optional = false;
         loop {
-            let key = if self.take(".") || self.take("?.") {
+            let is_optional_here = self.take("?.");
+            is_optional |= is_optional_here;
+            let key = if is_optional_here || self.take(".") {
                 if self.take("[") {
                     let key = self.choice()?;
                     self.expect("]")?;
@@ -264,7 +268,7 @@ impl Parser {
             } else {
                 return Ok(node);
             };
-            node = Node::Member(node.into(), key.into());
+            node = Node::Member(node.into(), key.into(), is_optional);
         }
     }
 

@@ -31,6 +31,8 @@ fn what_they_give() {
         ("attributes.level not in ['error']", false),
         ("attributes.nothing == nil", true),
         ("attributes.nothing?.deeper == nil", true),
+        ("attributes.nothing?.deeper.still == nil", true),
+        ("attributes[attributes.nothing] == nil", true),
         ("attributes.nothing matches 'x'", false),
         ("'ms' in attributes", true),
         ("resource.pod == \"cart-1\" && severity_text == 'WARN'", true),
@@ -55,7 +57,15 @@ fn what_they_give() {
 
 #[test]
 fn kinds_that_do_not_fit_are_errors() {
-    for text in ["attributes.ms matches 'x'", "attributes.nothing > 1", "not body", "body + 1", "attributes.tags[7]"] {
+    for text in [
+        "attributes.nothing.deeper",
+        "nil[0]",
+        "attributes.ms matches 'x'",
+        "attributes.nothing > 1",
+        "not body",
+        "body + 1",
+        "attributes.tags[7]",
+    ] {
         assert!(value(text).is_err(), "{text}");
     }
     assert!(Expression::parse("body").expect("read").is_true(&entry()).is_err());

@@ -43,6 +43,8 @@ enum Part {
     Text(String),
     Year,
     ShortYear,
+    /// Four digits, or the last two.
+    AnyYear,
     Month,
     MonthName,
     Day,
@@ -74,6 +76,12 @@ pub(super) fn strptime(layout: &str) -> Result<Layout, String> {
         let expanded: &[Part] = match directive {
             'Y' => &[Part::Year],
             'y' => &[Part::ShortYear],
+            'D' | 'x' => {
+                flush(&mut text, &mut parts);
+                parts.extend(strptime("%m/%d/%y")?.0);
+                parts.pop();
+                &[Part::AnyYear]
+            }
             'm' | 'o' | 'q' => &[Part::Month],
             'b' | 'h' | 'B' => &[Part::MonthName],
             'd' | 'e' | 'g' => &[Part::Day],
@@ -86,9 +94,8 @@ pub(super) fn strptime(layout: &str) -> Result<Layout, String> {
             'L' | 'f' | 's' | 'N' => &[Part::Fraction],
             'Z' => &[Part::ZoneName],
             'z' | 'i' | 'j' | 'k' => &[Part::Offset],
-            'D' | 'x' | 'F' | 'T' | 'X' | 'r' | 'c' | 'v' | 'R' | 'n' | 't' | '%' => {
+            'F' | 'T' | 'X' | 'r' | 'c' | 'v' | 'R' | 'n' | 't' | '%' => {
                 let longer = match directive {
-                    'D' | 'x' => "%m/%d/%y",
                     'F' => "%Y-%m-%d",
                     'T' | 'X' => "%H:%M:%S",
                     'r' => "%I:%M:%S %p",
@@ -221,6 +228,15 @@ pub(super) fn read<'z>(layout: &Layout, text: &str, zones: &'z Zones) -> Option<
                 let year = i64::from(number(&mut rest, 2)?);
                 moment.year = Some(if year >= 69 { 1900 + year } else { 2000 + year });
             }
+            Part::AnyYear => {
+                let digits = rest.bytes().take(4).take_while(u8::is_ascii_digit).count();
+                let year = i64::from(number(&mut rest, if digits == 4 { 4 } else { 2 })?);
+                moment.year = Some(match year {
+                    0..69 => 2000 + year,
+                    69..100 => 1900 + year,
+                    year => year,
+                });
+            }
             Part::Month => moment.month = number(&mut rest, 2)? as u8,
             Part::MonthName => moment.month = name(&mut rest, &MONTHS)? as u8 + 1,
             Part::Day => moment.day = number(&mut rest, 2)? as u8,
@@ -255,22 +271,9 @@ pub(super) fn read<'z>(layout: &Layout, text: &str, zones: &'z Zones) -> Option<
             Part::Fraction if std::mem::take(&mut is_whole) => {}
             Part::Fraction => moment.nanos = fraction(&mut rest)?,
             Part::ZoneName => {
-                let len = rest.bytes().take_while(u8::is_ascii_uppercase).count();
-                let word = &rest[..len];
-                // One that nobody knows is the location's.
-                named = zones.get(word);
-                moment.offset_seconds =
-                    ZONES.iter().find(|(name, _)| *name == word && named.is_none()).map(|(_, offset)| *offset);
-                rest = &rest[len..];
-                // GMT+3.
-                if word == "GMT" && rest.starts_with(['+', '-']) {
-                    let is_east = rest.starts_with('+');
-                    rest = &rest[1..];
-                    let hours = i32::try_from(number(&mut rest, 2)?).ok().filter(|hours| *hours <= 24)?;
-                    moment.offset_seconds = Some(if is_east { hours } else { -hours } * 3600);
-                } else if word.is_empty() && rest.starts_with(['+', '-']) {
-                    moment.offset_seconds = Some(offset(&mut rest)?);
-                }
+                let zone;
+                (moment.offset_seconds, zone) = zone_name(&mut rest, zones)?;
+                named = zone;
             }
             Part::Offset => moment.offset_seconds = Some(offset(&mut rest)?),
         }
@@ -290,6 +293,27 @@ pub(super) fn read<'z>(layout: &Layout, text: &str, zones: &'z Zones) -> Option<
         (moment.month, moment.day) = (month, day);
     }
     rest.trim_end().is_empty().then_some((moment, named))
+}
+
+/// What an abbreviation stands for: an offset, or a place of `zones`. One that nobody knows is neither.
+fn zone_name<'z>(rest: &mut &str, zones: &'z Zones) -> Option<(Option<i32>, Option<&'z Zone>)> {
+    let (word, after) = rest.split_at(rest.bytes().take_while(u8::is_ascii_uppercase).count());
+    *rest = after;
+    if let Some(zone) = zones.get(word) {
+        return Some((None, Some(zone)));
+    }
+    let has_sign = after.starts_with(['+', '-']);
+    if word.is_empty() && has_sign {
+        return Some((Some(offset(rest)?), None));
+    }
+    // GMT+3.
+    if word == "GMT" && has_sign {
+        let sign = if after.starts_with('+') { 3600 } else { -3600 };
+        *rest = &after[1..];
+        let hours = i32::try_from(number(rest, 2)?).ok().filter(|hours| *hours <= 24)?;
+        return Some((Some(sign * hours), None));
+    }
+    Some((ZONES.iter().find(|(name, _)| *name == word).map(|(_, offset)| *offset), None))
 }
 
 /// Behind literal text; blanks stand for any number of blanks.

@@ -11,7 +11,7 @@ fn parsed(kind: LayoutType, layout: &str, location: Option<&str>, value: Value<'
         layout_type: kind,
         layout: Some(layout.into()),
         location: location.map(str::to_owned),
-        time_zone_locations: [("PDT".to_owned(), "Asia/Tokyo".to_owned())].into(),
+        ..TimeConfig::default()
     };
     let parser = TimeParser::new(&config)?;
     let mut entry = Entry::of_body(value, NOW_NS);
@@ -38,11 +38,12 @@ fn strptime_layouts() {
         ("%c", "Fri Jun 05 12:00:00 2020", "2020-06-05T12:00:00Z"),
         ("%b %d %H:%M:%S", "Jan 12 06:30:00", "2026-01-12T06:30:00Z"),
         ("%b %d %H:%M:%S", "Dec 31 06:30:00", "2025-12-31T06:30:00Z"),
-        ("%Y-%m-%d %H:%M:%S %Z", "2020-06-05 12:00:00 PDT", "2020-06-05T03:00:00Z"),
         ("%Y-%m-%d %H:%M:%S %Z", "2020-06-05 12:00:00 GMT+3", "2020-06-05T09:00:00Z"),
         ("%Y-%m-%dT%H:%M:%S.%f%j", "2024-05-06T07:08:09+00:00", "2024-05-06T07:08:09Z"),
         ("%Y-%m-%d %H:%M:%S,%L", "2024-05-06 07:08:09", "2024-05-06T07:08:09Z"),
         ("%Y-%m-%d %H:%M:%S.%L", "2024-05-06 07:08:09.25", "2024-05-06T07:08:09.25Z"),
+        ("%D %T", "05/06/2024 07:08:09", "2024-05-06T07:08:09Z"),
+        ("%D %T", "05/06/24 07:08:09", "2024-05-06T07:08:09Z"),
         ("%Y%m%d", "20200605", "2020-06-05T00:00:00Z"),
         ("%Y-%m-%dT%H:%M:%S%j", "2020-06-05T00:00:00+02:00", "2020-06-04T22:00:00Z"),
     ] {
@@ -77,6 +78,14 @@ fn numbers_since_1970() {
         ("ns", Value::text("1136214245123456789"), 1_136_214_245_123_456_789),
         ("s.ns", Value::text("1136214245.123456789"), 1_136_214_245_123_456_789),
         ("s.ms", Value::Float(1_136_214_245.125), 1_136_214_245_125_000_000),
+        // No more than the layout says, and than a number of so many digits can.
+        ("s", Value::Float(1_700_000_000.123), 1_700_000_000_123_000_000),
+        ("s.ms", Value::Float(1_700_000_000.123), 1_700_000_000_123_000_000),
+        ("s.us", Value::Float(1_700_000_000.123456), 1_700_000_000_123_456_000),
+        ("s.ms", Value::Float(1_700_000_000.1236), 1_700_000_000_124_000_000),
+        // Beyond what can be said, the last that can.
+        ("s", Value::Int(9_007_199_254_740_991), i64::MAX as u64),
+        ("s", Value::Int(-5), 1),
     ] {
         assert_eq!(parsed(LayoutType::Epoch, layout, None, value), Ok(expected), "{layout}");
     }
@@ -110,6 +119,16 @@ fn places_have_their_own_time() {
     }
     assert_eq!(berlin("2020-01-01 12:00:00"), at("2020-01-01T12:00:00+01:00"));
     assert_eq!(berlin("2026-07-01 12:00:00"), at("2026-07-01T12:00:00+02:00"));
+    // Abbreviations mean what the configuration says.
+    let config = TimeConfig {
+        parse_from: Some(Field::BODY),
+        layout: Some("%Y-%m-%d %H:%M:%S %Z".into()),
+        time_zone_locations: [("PDT".to_owned(), "Asia/Tokyo".to_owned())].into(),
+        ..TimeConfig::default()
+    };
+    let mut entry = Entry::of_body(Value::text("2020-06-05 12:00:00 PDT"), NOW_NS);
+    TimeParser::new(&config).expect("a layout").apply(&mut entry).expect("a time");
+    assert_eq!(Ok(entry.time_ns), at("2020-06-05T12:00:00+09:00"));
     // The hour that comes twice is the first of the two.
     assert_eq!(berlin("2026-10-25 02:30:00"), at("2026-10-25T02:30:00+02:00"));
 }

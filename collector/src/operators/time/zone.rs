@@ -59,6 +59,10 @@ mod tests {
 
     #[test]
     fn tz_says_where_the_process_is() {
+        if Zone::find("Europe/Berlin").is_err() {
+            println!("this machine has no time zone database: skipped");
+            return;
+        }
         for (tz, offset) in [
             ("America/New_York", -4 * 3600),
             (":Europe/Berlin", 7200),

@@ -52,7 +52,7 @@ pub struct FilelogConfig {
     pub include_file_owner_group_name: bool,
     /// Whether `log.file.permissions` is an attribute.
     pub include_file_permissions: bool,
-    /// Whether `log.file.record_number` is an attribute: lines of the file, from 1.
+    /// Whether `log.file.record_number` is an attribute: lines of the file from 1, empty ones among them.
     pub include_file_record_number: bool,
     /// Whether `log.file.record_offset` is an attribute: where the line begins.
     pub include_file_record_offset: bool,
@@ -68,6 +68,8 @@ pub struct FilelogConfig {
     /// The longest line; a longer one becomes several. Default 1MiB.
     #[serde(deserialize_with = "size::deserialize")]
     pub max_log_size: u64,
+    /// What becomes of a longer one: `split`, nothing is left out. Default split.
+    pub max_log_size_behavior: LongLines,
     /// Files that are kept open. Others are opened to read them, and closed again. Default 1024.
     pub max_concurrent_files: usize,
     /// Rounds of that many files in one poll; 0 for as many as it takes. Default 0.
@@ -113,6 +115,7 @@ impl Default for FilelogConfig {
             fingerprint_size: 1000,
             initial_buffer_size: 16 << 10,
             max_log_size: MIB,
+            max_log_size_behavior: LongLines::Split,
             max_concurrent_files: 1024,
             max_batches: 0,
             compression: Compression::None,
@@ -137,6 +140,14 @@ pub enum StartAt {
     Beginning,
     /// Behind what is in them already.
     End,
+}
+
+/// `max_log_size_behavior`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LongLines {
+    /// They become several records.
+    Split,
 }
 
 /// `compression`.

@@ -35,7 +35,7 @@ use weir_proto::{TenantId, time::Clock};
 use weir_store::journal::SourceCursors;
 
 pub use self::{
-    config::{Compression, FilelogConfig, MultilineConfig, StartAt},
+    config::{Compression, FilelogConfig, LongLines, MultilineConfig, StartAt},
     encoding::Encoding,
     glob::Glob,
 };
@@ -81,11 +81,11 @@ pub fn start(config: &FilelogConfig, around: Surroundings) -> Result<(), String>
     let poll_interval = config.poll_interval;
     tracker.spawn_blocking(move || {
         while !stop.is_cancelled() {
-            let looked_at = Instant::now();
-            let Ok(next) = poll(&mut tailer, looked_at, poll_interval) else { break };
+            let begun_at = Instant::now();
+            let Ok(next) = poll(&mut tailer, poll_interval) else { break };
             if next == Next::Pause {
                 // What reading takes is part of the interval; where looking alone takes longer than that, there is a pause all the same.
-                let left = poll_interval.saturating_sub(looked_at.elapsed()).max(poll_interval / 4);
+                let left = poll_interval.saturating_sub(begun_at.elapsed()).max(poll_interval / 4);
                 let pause = async { tokio::time::timeout(left, stop.cancelled()).await };
                 drop(runtime.block_on(pause));
             }
@@ -99,8 +99,9 @@ pub fn start(config: &FilelogConfig, around: Surroundings) -> Result<(), String>
 }
 
 /// Looks at the files once, and reads on until the next look is due, or nothing is left.
-fn poll(tailer: &mut Tailer<Door>, looked_at: Instant, poll_interval: Duration) -> Result<Next, Stopped> {
+fn poll(tailer: &mut Tailer<Door>, poll_interval: Duration) -> Result<Next, Stopped> {
     let mut next = tailer.poll()?;
+    let looked_at = Instant::now();
     while next == Next::Wait {
         // What the journal does not take for now stays in the files; what becomes of those has to be seen all the same.
         let left = poll_interval.saturating_sub(looked_at.elapsed());
