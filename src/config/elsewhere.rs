@@ -257,7 +257,6 @@ const FILE_KEYS: &[(&str, Standing)] = &[
     ("on_truncate", Needless("what is in a file that was cut is read; what was read of it is not")),
     ("file_cache_advise", Needless("pages that were read are the kernel's to keep")),
     ("acquire_fs_lock", Needless("files are read whoever writes to them")),
-    ("on_truncate", Needless("what is in a file after it was cut is new, and read")),
     ("delete_after_read", Missing("files stay; let logrotate remove them")),
     ("header", Missing("header lines are lines; a filter operator drops them")),
     ("ordering_criteria", Missing("files are read oldest first; exclude names those that are not wanted")),
