@@ -109,6 +109,9 @@ enum What {
         /// Lines a second that are followed.
         #[arg(long, default_value_t = 50_000)]
         rate: u64,
+        /// Measures nothing but what other operators cost than `json_parser`.
+        #[arg(long)]
+        operators: bool,
     },
     /// Asks a server of its own what grep and jq are asked, and compares.
     Truth {
@@ -144,10 +147,18 @@ fn main() -> anyhow::Result<()> {
             let folder = std::path::absolute(&cli.folder)?;
             return runtime()?.block_on(line_questions::truth(weir, &folder, *count));
         }
-        Some(What::Files { weir, otelcol, count, seconds, rate }) => {
+        Some(What::Files { weir, otelcol, count, seconds, rate, operators }) => {
             let folder = std::path::absolute(&cli.folder)?;
             let (otelcol, count, seconds) = (otelcol.as_deref(), *count, *seconds);
-            let tailing = Tailing { weir, otelcol, folder: &folder, count, seconds, followed_rate: *rate };
+            let tailing = Tailing {
+                weir,
+                otelcol,
+                folder: &folder,
+                count,
+                seconds,
+                followed_rate: *rate,
+                only_operators: *operators,
+            };
             return runtime()?.block_on(line_files::files(tailing));
         }
         Some(What::Pace { weir, rate, spans, seconds }) => {

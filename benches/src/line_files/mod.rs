@@ -3,6 +3,7 @@
 
 mod agent;
 mod follow;
+mod operators;
 mod otelcol;
 mod whole;
 mod writer;
@@ -32,6 +33,8 @@ pub struct Tailing<'a> {
     pub seconds: u64,
     /// Lines a second that are followed.
     pub followed_rate: u64,
+    /// Whether nothing is measured but what other operators cost.
+    pub only_operators: bool,
 }
 
 /// Measures all of it, each with a server of its own.
@@ -40,6 +43,9 @@ pub struct Tailing<'a> {
 ///
 /// When a server cannot be started, or does not read what was written.
 pub async fn files(tailing: Tailing<'_>) -> anyhow::Result<()> {
+    if tailing.only_operators {
+        return operators::measure(tailing).await;
+    }
     whole::measure(tailing).await?;
     agent::growing(tailing).await?;
     agent::idle(tailing).await?;
@@ -50,13 +56,12 @@ pub async fn files(tailing: Tailing<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What both are told to do with files of JSON lines; lines below `filelog:`.
-fn filelog(logs: &Path) -> String {
-    format!(
-        "    include: ['{}/*.log']\n    start_at: beginning\n    operators:\n      - type: json_parser\n        \
-         severity: {{parse_from: attributes.level}}\n",
-        logs.display()
-    )
+/// What takes JSON lines apart; lines below `operators:`.
+const JSON_PARSER: &str = "      - type: json_parser\n        severity: {parse_from: attributes.level}\n";
+
+/// What both are told to do with files; lines below `filelog:`.
+fn filelog(logs: &Path, operators: &str) -> String {
+    format!("    include: ['{}/*.log']\n    start_at: beginning\n    operators:\n{operators}", logs.display())
 }
 
 /// Lines below `storage:`, and what follows it; what configs/agent.yaml has, too.
@@ -73,8 +78,12 @@ enum Reader {
 impl Reader {
     /// Weir, which keeps the lines.
     async fn weir(tailing: Tailing<'_>, folder: &Path, storage: &str) -> anyhow::Result<Self> {
+        Self::weir_with(tailing, folder, storage, JSON_PARSER).await
+    }
+
+    async fn weir_with(tailing: Tailing<'_>, folder: &Path, storage: &str, operators: &str) -> anyhow::Result<Self> {
         let mut options = ServerOptions::new(tailing.weir, folder);
-        options.receivers = format!("  filelog:\n{}", filelog(&logs(folder)?));
+        options.receivers = format!("  filelog:\n{}", filelog(&logs(folder)?, operators));
         options.storage = storage.into();
         options.query = "  timeout: 120s\n".into();
         Ok(Self::Weir(Server::start(&options).await?))
@@ -82,7 +91,7 @@ impl Reader {
 
     /// The Collector, whose exporter does nothing.
     async fn otelcol(binary: &Path, folder: &Path) -> anyhow::Result<Self> {
-        Ok(Self::Otelcol(FileCollector::start(binary, folder, &filelog(&logs(folder)?)).await?))
+        Ok(Self::Otelcol(FileCollector::start(binary, folder, &filelog(&logs(folder)?, JSON_PARSER)).await?))
     }
 
     fn name(&self) -> &'static str {

@@ -54,6 +54,10 @@ impl KnownShapes {
         entry.unwritten = Some(Unwritten { looked_at, ids: None });
         let looked = look(entry);
         if let (Some(unwritten), Value::Text(text)) = (&mut entry.unwritten, &entry.body) {
+            // Ids among the attributes that are written out come before those of the body: then all are looked for when it is admitted.
+            if entry.attributes.iter().any(|(name, _)| self.ids.has(name)) {
+                return Some(looked);
+            }
             let own = LineIds { trace: entry.trace_id.map(TraceId), span: entry.span_id.map(SpanId) };
             unwritten.ids = Some(known.ids.ids(own, text.as_bytes(), values));
         }

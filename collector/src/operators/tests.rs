@@ -263,6 +263,39 @@ fn every_key_of_the_table_is_read() {
 }
 
 #[test]
+fn fields_that_nobody_changes_stay_in_the_body() {
+    let looks = r#"{"type": "severity_parser", "parse_from": "attributes.level"},
+        {"type": "time_parser", "parse_from": "attributes.t", "layout_type": "epoch", "layout": "s"}"#;
+    let line = r#"{"level":"warn","t":"1700000000","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","user":{"id":7}}"#;
+    let (trace, end) = ("4bf92f3577b34da6a3ce929d0e0e4736", "severity=13/warn time=1700000000000000000");
+    let attributes = format!(r#"{{"level":"warn","t":"1700000000","trace_id":"{trace}","user":{{"id":7}}}}"#);
+    for (operators, stays) in [
+        (format!(r#"[{{"type": "json_parser"}}, {looks}]"#), true),
+        (format!(r#"[{{"type": "json_parser"}}, {looks}, {{"type": "noop"}}]"#), false),
+        (format!(r#"[{{"type": "json_parser"}}, {looks}, {{"type": "noop", "if": "true"}}]"#), false),
+        (
+            r#"[{"type": "json_parser", "severity": {"parse_from": "attributes.level"},
+                "timestamp": {"parse_from": "attributes.t", "layout_type": "epoch", "layout": "s"}}]"#
+                .into(),
+            true,
+        ),
+    ] {
+        let mut pipeline = pipeline(&operators);
+        // Also of lines whose shape is known.
+        for _ in 0..3 {
+            let mut found = Vec::new();
+            pipeline.run(Entry::of_body(Value::text(line), NOW_NS), &mut |entry| found.push(entry));
+            let [entry] = &found[..] else { panic!("one entry") };
+            assert_eq!(entry.unwritten.is_some(), stays, "{operators}");
+            assert_eq!(show(entry), format!("{line:?} attributes={attributes} {end}"), "{operators}");
+            let ids = entry.unwritten.as_ref().and_then(|unwritten| unwritten.ids);
+            let id = ids.and_then(|ids| ids.trace).map(|id| id.to_string());
+            assert_eq!(id.as_deref(), stays.then_some(trace), "{operators}");
+        }
+    }
+}
+
+#[test]
 fn patterns_are_gos() {
     for pattern in
         [r"^(?P<x>\\w+) (?P<y>\\d+)$", r#"^{(?P<x>.*)}$"#, r"^(?P<a>\\d+)|(?P<a>[a-z]+)$", r"(?P<1x>[\\w-.]+)"]
@@ -429,4 +462,25 @@ fn what_is_no_name_of_a_scope_or_severity_is_an_error() {
         assert!(out(scope, &[body]).is_empty(), "{body}");
     }
     one(r#"[{"type": "csv_parser", "header": "a,a,b"}]"#, "1,2,3", r#""1,2,3" attributes={"a":"2","b":"3"}"#);
+}
+
+#[test]
+fn ids_that_are_attributes_are_looked_for_when_the_bodys_fields_stay_where_they_are() {
+    let operators = r#"[
+        {"type": "regex_parser", "regex": "^(?P<trace_id>\\w+) (?P<rest>.*)$"},
+        {"type": "move", "from": "attributes.rest", "to": "body"},
+        {"type": "json_parser"}]"#;
+    for (operators, is_found) in [(operators, false), (r#"[{"type": "json_parser"}]"#, true)] {
+        let mut pipeline = pipeline(operators);
+        let (mut left, mut found) = (0, 0);
+        for n in 0..20 {
+            let body = format!(r#"{{"n": {n}, "span_id": "4444444444444444"}}"#);
+            let body = if is_found { body } else { format!("{} {body}", "4".repeat(32)) };
+            pipeline.run(Entry::of_body(Value::text(&*body), NOW_NS), &mut |entry| {
+                left += u32::from(entry.unwritten.is_some());
+                found += u32::from(entry.unwritten.as_ref().is_some_and(|unwritten| unwritten.ids.is_some()));
+            });
+        }
+        assert!(left > 10 && (found > 10) == is_found, "{left} left, {found} found");
+    }
 }

@@ -58,6 +58,35 @@ impl Classes {
         Some(())
     }
 
+    /// As [`Self::split`], where every row has a code.
+    pub(super) fn split_codes(&mut self, count: u32, codes: &[u32]) -> Option<()> {
+        if count <= 1 {
+            return Some(());
+        }
+        let pairs = self.firsts.len() as u64 * u64::from(count);
+        if pairs > PAIRS_MAX {
+            return None;
+        }
+        let mut known = vec![u32::MAX; pairs as usize];
+        let mut firsts = Vec::new();
+        let (mut last, mut last_is) = ((u32::MAX, u32::MAX), 0);
+        for (row, (class, &code)) in self.of_row.iter_mut().zip(codes).enumerate() {
+            // Rows beside each other are mostly equal.
+            if (*class, code) != last {
+                last = (*class, code);
+                let known = &mut known[*class as usize * count as usize + code as usize];
+                if *known == u32::MAX {
+                    *known = firsts.len() as u32;
+                    firsts.push(row as u32);
+                }
+                last_is = *known;
+            }
+            *class = last_is;
+        }
+        self.firsts = firsts;
+        Some(())
+    }
+
     /// The same, however many there are.
     pub(super) fn split_any(&mut self, codes: u32, code: impl Fn(usize) -> u32) {
         if self.split(codes, &code).is_some() {
@@ -87,8 +116,10 @@ mod tests {
         let mut any = classes.clone();
         classes.split(4, |row| b[row]).expect("few");
         any.split_any(1 << 20, |row| b[row]);
-        for classes in [classes, any] {
-            assert_eq!(classes.of_row, [0, 1, 2, 2, 0]);
+        let mut of_codes = Classes::new(5);
+        of_codes.split_codes(2, &a).and_then(|()| of_codes.split_codes(4, &b)).expect("few");
+        for classes in [classes, any, of_codes] {
+            assert_eq!(classes.rows(), [0, 1, 2, 2, 0]);
             assert_eq!(classes.firsts(), [0, 1, 2]);
         }
         assert!(Classes::new(5).split(1 << 20, |row| b[row]).is_none());

@@ -59,6 +59,17 @@ impl<'b> Texts<'b> {
         if self.is_null(row) { self.values.len() as u32 } else { self.codes[row] }
     }
 
+    /// Parts rows whose texts differ; `None` when there may be too many to be worth it.
+    fn split(&self, classes: &mut Classes) -> Option<()> {
+        let (rows, nulls) = (self.codes.len(), self.array.null_count());
+        match nulls {
+            0 if self.codes.iter().all(|code| *code == self.codes[0]) => Some(()),
+            0 => classes.split_codes(self.count(), self.codes),
+            _ if nulls == rows => Some(()),
+            _ => classes.split(self.count(), |row| self.code(row)),
+        }
+    }
+
     /// How many codes there may be.
     pub(super) fn count(&self) -> u32 {
         self.values.len() as u32 + u32::from(self.has_nulls)
@@ -125,7 +136,7 @@ impl<'b> Columns<'b> {
         let mut classes = resources.clone();
         let texts = [self.body_level, self.attributes, self.severity_text, self.scope_version, self.event_name];
         for texts in texts.iter().flatten().chain(self.fields.iter().map(|(_, texts)| texts)) {
-            classes.split(texts.count(), |row| texts.code(row))?;
+            texts.split(&mut classes)?;
         }
         if let Some(numbers) = self.severity_number {
             // OTLP's go to 24; what is beyond them is not looked at alike.
@@ -232,8 +243,11 @@ impl<'b> BatchRows<'b> {
 fn resources_of(columns: &Columns<'_>, rows: usize, known: &Mutex<Resources>) -> (Vec<Arc<Resource>>, Classes) {
     let mut of_row = Classes::new(rows);
     let (scopes, resources) = (columns.scope_name, columns.resource);
-    of_row.split_any(scopes.count(), |row| scopes.code(row));
-    of_row.split_any(resources.count(), |row| resources.code(row));
+    for texts in [scopes, resources] {
+        if texts.split(&mut of_row).is_none() {
+            of_row.split_any(texts.count(), |row| texts.code(row));
+        }
+    }
     let mut known = known.lock();
     let found = of_row.firsts().iter().map(|&row| known.of(resources.get(row as usize), scopes.get(row as usize)));
     (found.collect(), of_row)

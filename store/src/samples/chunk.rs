@@ -7,7 +7,7 @@
 
 use super::{
     decimal::{self, SCALE_MAX},
-    place::Place,
+    waypoint::Waypoint,
 };
 
 /// The step is the one before.
@@ -129,14 +129,14 @@ impl Encoder {
 
     /// Where reading can go on behind the last sample, of whose bytes the last `rest` are to follow. Before it where it repeats the one
     /// before: its byte may come to stand for more.
-    pub(crate) fn place(&self, rest: usize) -> Place {
+    pub(crate) fn waypoint(&self, rest: usize) -> Waypoint {
         let Self { time_ms, step_ms, value, integer, count, scale, in_run } = *self;
         let mut last = Last { time_ms, step_ms, value, integer, scale };
         if in_run {
             last.time_ms = time_ms.wrapping_sub(step_ms);
-            return Place { last, samples: count - 1, rest: 0 };
+            return Waypoint { last, samples: count - 1, rest: 0 };
         }
-        Place { last, samples: count, rest: rest as u8 }
+        Waypoint { last, samples: count, rest: rest as u8 }
     }
 
     fn put(&mut self, changed: u64, value: f64, token: &mut Token) {
@@ -262,10 +262,10 @@ impl<'a> Samples<'a> {
         Self { bytes, last: Last::NONE, left: count, run: 0, is_begun: false }
     }
 
-    /// Those behind a place, of the first `count` of a chunk; the bytes are those that followed when the place was made.
-    pub(crate) fn behind(place: &Place, bytes: &'a [u8], count: u32) -> Self {
-        let bytes = bytes.get(usize::from(place.rest)..).unwrap_or_default();
-        Self { bytes, last: place.last, left: count.saturating_sub(place.samples), run: 0, is_begun: true }
+    /// Those behind a waypoint, of the first `count` of a chunk; the bytes are those that followed when the waypoint was made.
+    pub(crate) fn behind(waypoint: &Waypoint, bytes: &'a [u8], count: u32) -> Self {
+        let bytes = bytes.get(usize::from(waypoint.rest)..).unwrap_or_default();
+        Self { bytes, last: waypoint.last, left: count.saturating_sub(waypoint.samples), run: 0, is_begun: true }
     }
 
     /// Samples that were promised and have not come.

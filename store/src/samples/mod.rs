@@ -6,6 +6,6 @@ mod columns;
 mod decimal;
 pub(crate) mod histogram;
 pub(crate) mod payload;
-pub(crate) mod place;
+pub(crate) mod waypoint;
 
 pub use columns::{SeriesSamples, TimedHistogram};

@@ -97,8 +97,8 @@ pub fn start(config: &FilelogConfig, around: Surroundings) -> Result<(), String>
 
 /// Looks at the files once, and reads on until the next look is due, or nothing is left.
 fn poll(tailer: &mut Tailer<Door>, poll_interval: Duration) -> Result<Next, Stopped> {
-    let looked_at = Instant::now();
     let mut next = tailer.poll()?;
+    let looked_at = Instant::now();
     while next == Next::Wait {
         // What the journal does not take for now stays in the files; what becomes of those has to be seen all the same.
         let left = poll_interval.saturating_sub(looked_at.elapsed());

@@ -44,6 +44,11 @@ impl IdNames {
 
     /// The form of a name's values, and how much it goes before others.
     #[inline]
+    /// Whether ids are looked for under a name.
+    pub fn has(&self, name: &str) -> bool {
+        self.form(name.as_bytes()).is_some()
+    }
+
     fn form(&self, name: &[u8]) -> Option<(usize, Form)> {
         // Lengths of the usual names.
         const LENGTHS: u64 = lengths();

@@ -32,12 +32,12 @@ pub enum Implied {
 }
 
 impl Implied {
-    /// What the field's number says.
+    /// What the field's number says. Of one that is not known yet nothing is believed but that fields are attributes.
     pub(super) fn of_number(number: u64) -> Self {
         match number {
+            0 => Self::None,
             1 => Self::WithIds,
-            2 => Self::WithoutIds,
-            _ => Self::None,
+            _ => Self::WithoutIds,
         }
     }
 

@@ -112,12 +112,30 @@ fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
         return None;
     }
     let mut bytes = [0; N];
+    let mut all = 0;
     for (byte, digits) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-        let digit = |digit: u8| char::from(digit).to_digit(16);
-        *byte = (digit(digits[0])? << 4 | digit(digits[1])?) as u8;
+        let (high, low) = (DIGITS[usize::from(digits[0])], DIGITS[usize::from(digits[1])]);
+        all |= high | low;
+        *byte = high << 4 | low & 15;
     }
-    Some(bytes)
+    (all < 16).then_some(bytes)
 }
+
+/// What each hex digit stands for, in either case; more than 15 for what is none.
+const DIGITS: [u8; 256] = {
+    let mut digits = [0xf0; 256];
+    let mut at = 0;
+    while at < 256 {
+        digits[at] = match at as u8 {
+            digit @ b'0'..=b'9' => digit - b'0',
+            digit @ b'a'..=b'f' => digit - b'a' + 10,
+            digit @ b'A'..=b'F' => digit - b'A' + 10,
+            _ => 0xf0,
+        };
+        at += 1;
+    }
+    digits
+};
 
 fn amazon(text: &[u8]) -> (Option<TraceId>, Option<SpanId>) {
     let (mut trace, mut parent) = (None, None);

@@ -72,6 +72,29 @@ pub(crate) fn get_wide(bytes: &[u8], index: usize, width: u32) -> u64 {
     ((u128::from_le_bytes(sixteen) >> (bit % 8)) & ((1u128 << width) - 1)) as u64
 }
 
+/// The first values of numbers packed in `width` bits (0 to 64).
+pub(crate) fn unpack<const COUNT: usize>(packed: &[u8], width: u32, values: &mut [u64; COUNT]) {
+    const SPARE: usize = 8;
+
+    // So that eight bytes can be read from each place without a look at the end.
+    let is_usual = (1..=56).contains(&width) && packed.len() + SPARE <= BUFFER;
+    if !is_usual {
+        (0..COUNT).zip(values).for_each(|(index, value)| *value = get_wide(packed, index, width));
+        return;
+    }
+    let mut buffer = [0; BUFFER];
+    buffer[..packed.len()].copy_from_slice(packed);
+    let mask = (1u64 << width) - 1;
+    for (index, value) in values.iter_mut().enumerate() {
+        let bit = index * width as usize;
+        let eight = buffer[bit / 8..].first_chunk().map_or(0, |eight| u64::from_le_bytes(*eight));
+        *value = (eight >> (bit % 8)) & mask;
+    }
+}
+
+/// Bytes of 32 numbers of 56 bits, and some more.
+const BUFFER: usize = 32 * 56 / 8 + 8;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +107,9 @@ mod tests {
             let mut packed = Vec::new();
             pack64(&values, width, &mut packed);
             assert_eq!(packed.len(), (77 * width as usize).div_ceil(8));
+            let mut all = [0; 32];
+            unpack(&packed[..4 * width as usize], width, &mut all);
+            assert_eq!(all, values[..32]);
             for (index, &value) in values.iter().enumerate() {
                 assert_eq!(get_wide(&packed, index, width), value, "width {width} index {index}");
             }

@@ -77,11 +77,14 @@ pub(crate) fn decode(bytes: &[u8], count: usize, values: &mut Vec<u64>) -> Resul
             let (packed, rest) =
                 bytes.split_at_checked(MINIBLOCK * width as usize / 8).ok_or(BadEncoding("delta block"))?;
             bytes = rest;
-            for index in 0..left.min(MINIBLOCK) {
-                last = last.wrapping_add(smallest).wrapping_add(bits::get_wide(packed, index, u32::from(width)));
-                values.push(last);
-            }
-            left -= left.min(MINIBLOCK);
+            let here = left.min(MINIBLOCK);
+            let mut deltas = [0; MINIBLOCK];
+            bits::unpack(packed, u32::from(width), &mut deltas);
+            values.extend(deltas[..here].iter().map(|delta| {
+                last = last.wrapping_add(smallest).wrapping_add(*delta);
+                last
+            }));
+            left -= here;
         }
     }
     Ok(len - bytes.len())

@@ -8,17 +8,17 @@ use super::{
 };
 use crate::samples::{
     chunk::{ChunkBytes, Encoder, Samples},
-    place::{PLACE_BYTES, Place},
+    waypoint::{WAYPOINT_BYTES, Waypoint},
 };
 
 /// Chunks of up to so many bytes are put together without taking memory.
 const WHOLE_BYTES: usize = 32 * PAYLOAD_BYTES;
 
-/// Between two places of a chunk that reading can begin at there are so many blocks of its bytes. A place takes a block of its own. The
+/// Between two waypoints of a chunk that reading can begin at there are so many blocks of its bytes. A waypoint takes a block of its own. The
 /// fewer, the less is read that nobody asked for, and the more memory is taken. Few in tests, so that there are several.
-const PLACE_BLOCKS: usize = if cfg!(test) { 2 } else { 4 };
+const WAYPOINT_BLOCKS: usize = if cfg!(test) { 2 } else { 4 };
 
-const _: () = assert!(PLACE_BYTES <= PAYLOAD_BYTES);
+const _: () = assert!(WAYPOINT_BYTES <= PAYLOAD_BYTES);
 
 /// The floats that one file brought in ascending order, while there may be more. Its last bytes are here, the others in the file's
 /// blocks: most additions touch no memory but the series' own.
@@ -101,10 +101,10 @@ impl OpenChunk {
                 stored.last_block = stored.blocks.add(stored.last_block, self.tail);
                 used = 0;
                 let full = (stored.bytes as usize - bytes.len()) / PAYLOAD_BYTES;
-                if is_place_behind(full) {
-                    let mut place = [0; PAYLOAD_BYTES];
-                    place[..PLACE_BYTES].copy_from_slice(&self.encoder.place(bytes.len()).to_bytes());
-                    stored.last_block = stored.blocks.add(stored.last_block, place);
+                if is_waypoint_behind(full) {
+                    let mut waypoint = [0; PAYLOAD_BYTES];
+                    waypoint[..WAYPOINT_BYTES].copy_from_slice(&self.encoder.waypoint(bytes.len()).to_bytes());
+                    stored.last_block = stored.blocks.add(stored.last_block, waypoint);
                 }
             }
             let (now, rest) = bytes.split_at(bytes.len().min(PAYLOAD_BYTES - used));
@@ -139,7 +139,7 @@ impl OpenChunk {
     /// Memory beside the struct itself.
     pub(super) fn heap_bytes(&self) -> usize {
         let full = self.stored.bytes as usize / PAYLOAD_BYTES;
-        Blocks::bytes_of(full + full / PLACE_BLOCKS) + self.stored.heap_bytes()
+        Blocks::bytes_of(full + full / WAYPOINT_BLOCKS) + self.stored.heap_bytes()
     }
 }
 
@@ -158,7 +158,7 @@ impl ClosedChunk {
     /// Memory beside the struct itself.
     pub(super) fn heap_bytes(&self) -> usize {
         let blocks = (self.stored.bytes as usize).div_ceil(PAYLOAD_BYTES);
-        Blocks::bytes_of(blocks + blocks / PLACE_BLOCKS) + self.stored.heap_bytes()
+        Blocks::bytes_of(blocks + blocks / WAYPOINT_BLOCKS) + self.stored.heap_bytes()
     }
 }
 
@@ -201,15 +201,19 @@ impl<'c> ChunkView<'c> {
 
     /// Hands over its first `count` samples without some that are before a time, and which of the chunk's the first of them is.
     pub(super) fn since<T>(&self, from_ms: i64, count: u32, take: impl FnOnce((u32, Samples<'_>)) -> T) -> T {
-        let is_enough = |place: &Place| place.last_ms() < from_ms && place.samples <= count;
-        self.gathered(is_enough, |place, bytes| match place {
-            Some(place) => take((place.samples, Samples::behind(place, bytes, count))),
+        let is_enough = |waypoint: &Waypoint| waypoint.last_ms() < from_ms && waypoint.samples <= count;
+        self.gathered(is_enough, |waypoint, bytes| match waypoint {
+            Some(waypoint) => take((waypoint.samples, Samples::behind(waypoint, bytes, count))),
             None => take((0, Samples::new(bytes, count))),
         })
     }
 
-    /// Puts the chunk's bytes into one piece, from the last place that is enough on.
-    fn gathered<T>(&self, is_enough: impl Fn(&Place) -> bool, take: impl FnOnce(Option<&Place>, &[u8]) -> T) -> T {
+    /// Puts the chunk's bytes into one piece, from the last waypoint that is enough on.
+    fn gathered<T>(
+        &self,
+        is_enough: impl Fn(&Waypoint) -> bool,
+        take: impl FnOnce(Option<&Waypoint>, &[u8]) -> T,
+    ) -> T {
         let length = self.stored.bytes as usize;
         // A closed chunk's last block may have room left.
         let in_blocks = (length - self.tail.len()).next_multiple_of(PAYLOAD_BYTES);
@@ -227,27 +231,27 @@ impl<'c> ChunkView<'c> {
         };
         whole[in_blocks..].copy_from_slice(self.tail);
         let mut begin = in_blocks;
-        let mut place = None;
+        let mut waypoint = None;
         // What is added behind a full block only: a closed chunk ends without.
-        let mut is_place = !self.tail.is_empty() && is_place_behind(begin / PAYLOAD_BYTES);
+        let mut is_waypoint = !self.tail.is_empty() && is_waypoint_behind(begin / PAYLOAD_BYTES);
         self.stored.blocks.walk_back(self.stored.last_block, |payload| {
-            if is_place {
-                is_place = false;
-                place = Some(Place::of(payload)).filter(&is_enough);
-                return if place.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            if is_waypoint {
+                is_waypoint = false;
+                waypoint = Some(Waypoint::of(payload)).filter(&is_enough);
+                return if waypoint.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
             }
             begin -= PAYLOAD_BYTES;
             whole[begin..begin + PAYLOAD_BYTES].copy_from_slice(payload);
-            is_place = is_place_behind(begin / PAYLOAD_BYTES);
+            is_waypoint = is_waypoint_behind(begin / PAYLOAD_BYTES);
             ControlFlow::Continue(())
         });
-        take(place.as_ref(), &whole[begin..length])
+        take(waypoint.as_ref(), &whole[begin..length])
     }
 }
 
-/// Whether a place follows so many full blocks of a chunk's bytes, when more follow.
-fn is_place_behind(full: usize) -> bool {
-    full > 0 && full.is_multiple_of(PLACE_BLOCKS)
+/// Whether a waypoint follows so many full blocks of a chunk's bytes, when more follow.
+fn is_waypoint_behind(full: usize) -> bool {
+    full > 0 && full.is_multiple_of(WAYPOINT_BLOCKS)
 }
 
 /// Of a chunk's bytes those in its tail: a full one is kept until there is more, since its last byte may still change.
@@ -281,7 +285,7 @@ mod tests {
             }
         }
         let last = samples.len().saturating_sub(1);
-        if view.stored.bytes as usize > (2 * PLACE_BLOCKS + 1) * PAYLOAD_BYTES {
+        if view.stored.bytes as usize > (2 * WAYPOINT_BLOCKS + 1) * PAYLOAD_BYTES {
             let first = view.since(samples[last].0, samples.len() as u32, |(first, _)| first);
             assert!(first > 0, "not all of it is read");
         }
@@ -312,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn places_lie_among_runs_too() {
+    fn waypoints_lie_among_runs_too() {
         // Each run's byte may come first behind a full block, and go on growing there.
         for run in 1..40_usize {
             let blocks = Arc::new(Blocks::new(3));

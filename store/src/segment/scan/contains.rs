@@ -32,10 +32,7 @@ pub(super) fn rows_with(
     let mut asked = Asked { reader, group, rows, needle, folds, columns, texts, numbers };
     let mut ways: Vec<Option<Vec<Vec<usize>>>> = vec![None; dictionary.len()];
     let mut number_of = HashMap::new();
-    for &code in codes {
-        if ways[code as usize].is_some() {
-            continue;
-        }
+    for code in codes_in(codes, dictionary.len()) {
         let Some(template) = Template::parse(dictionary.get(code)) else { return Ok(None) };
         let folded = if folds { folded(&template, dictionary.get(code)) } else { Some(template.clone()) };
         let Some(found) = folded.and_then(|template| alignments(&template, needle)) else { return Ok(None) };
@@ -57,14 +54,56 @@ pub(super) fn rows_with(
     for (question, _) in &questions {
         answers.push(asked.answer(question)?);
     }
-    let mut found = vec![false; rows.len() as usize];
+    // Templates are mostly asked the same.
+    let mut distinct: Vec<&[Vec<usize>]> = Vec::new();
+    let set_of: Vec<usize> = ways
+        .iter()
+        .map(|ways| {
+            // No row asks for what is not there.
+            let Some(ways) = ways.as_deref() else { return 0 };
+            distinct.iter().position(|known| *known == ways).unwrap_or_else(|| {
+                distinct.push(ways);
+                distinct.len() - 1
+            })
+        })
+        .collect();
+    let count = rows.len() as usize;
+    let mut sets: Vec<Vec<bool>> = distinct.into_iter().map(|ways| rows_of_ways(ways, &answers, count)).collect();
+    if sets.len() == 1 && codes.len() == count {
+        return Ok(sets.pop());
+    }
+    let mut found = vec![false; count];
     for (at, &code) in codes.iter().enumerate() {
         let row = templates.row(at) as usize;
-        let ways = ways[code as usize].as_deref().unwrap_or_default();
-        let is_so = |&question: &usize| answers[question].get(row).copied().unwrap_or(false);
-        found[row] = ways.iter().any(|way| way.iter().all(is_so));
+        found[row] = sets[set_of[code as usize]][row];
     }
     Ok(Some(found))
+}
+
+/// The codes that are there.
+fn codes_in(codes: &[u32], count: usize) -> impl Iterator<Item = u32> {
+    let mut is_there = vec![false; count];
+    codes.iter().for_each(|&code| is_there[code as usize] = true);
+    (0..).zip(is_there).filter(|(_, is_there)| *is_there).map(|(code, _)| code)
+}
+
+/// The rows where in one of these ways everything is so.
+fn rows_of_ways(ways: &[Vec<usize>], answers: &[Vec<bool>], count: usize) -> Vec<bool> {
+    let mut found = vec![false; count];
+    let mut all = Vec::new();
+    for way in ways {
+        // Nothing is so of no row.
+        if way.iter().any(|&question| answers[question].is_empty()) {
+            continue;
+        }
+        all.clear();
+        all.resize(count, true);
+        for &question in way {
+            all.iter_mut().zip(&answers[question]).for_each(|(all, is_so)| *all &= *is_so);
+        }
+        found.iter_mut().zip(&all).for_each(|(found, all)| *found |= *all);
+    }
+    found
 }
 
 /// The template with its literal text in lower case; `None` when it is no template so.
@@ -164,10 +203,22 @@ impl Asked<'_> {
         let mut answers = vec![false; self.rows.len() as usize];
         match &column.values {
             Values::Bytes { codes, dictionary } => {
-                let mut known: Vec<Option<bool>> = vec![None; dictionary.len()];
-                for (at, &code) in codes.iter().enumerate() {
-                    let answer = known[code as usize].get_or_insert_with(|| is_so(dictionary.get(code)));
-                    answers[column.row(at) as usize] = *answer;
+                // Each text is looked at once.
+                let mut known = vec![false; dictionary.len()];
+                if codes.len() >= dictionary.len() {
+                    (0..).zip(&mut known).for_each(|(code, known)| *known = is_so(dictionary.get(code)));
+                } else {
+                    codes.iter().for_each(|&code| known[code as usize] = is_so(dictionary.get(code)));
+                }
+                if !known.contains(&true) {
+                    return Ok(Vec::new());
+                }
+                if codes.len() == answers.len() {
+                    answers.iter_mut().zip(codes).for_each(|(answer, &code)| *answer = known[code as usize]);
+                } else {
+                    for (at, &code) in codes.iter().enumerate() {
+                        answers[column.row(at) as usize] = known[code as usize];
+                    }
                 }
             }
             Values::Words(words) => {

@@ -126,10 +126,10 @@ impl Classes {
         let mut row = 0;
         while row < self.of_row.len() {
             // Rows beside each other are mostly equal.
-            let key = (self.of_row[row], codes[row]);
-            let rows = self.of_row[row..].iter().zip(&codes[row..]);
-            let run = rows.take_while(|(class, code)| (**class, **code) == key).count();
-            let class = *known.entry(key).or_insert_with(|| {
+            let (before, code) = (self.of_row[row], codes[row]);
+            let run = run_of(&codes[row..], code);
+            let run = run_of(&self.of_row[row..row + run], before);
+            let class = *known.entry((before, code)).or_insert_with(|| {
                 firsts.push(row as u32);
                 firsts.len() as u32 - 1
             });
@@ -164,6 +164,16 @@ impl Classes {
     }
 }
 
+/// How many of the first values are this one.
+fn run_of(values: &[u32], value: u32) -> usize {
+    const AT_ONCE: usize = 32;
+
+    let chunks = values.chunks_exact(AT_ONCE);
+    let is_same = |chunk: &&[u32]| chunk.iter().fold(0, |all, &other| all | (other ^ value)) == 0;
+    let at = chunks.take_while(is_same).count() * AT_ONCE;
+    at + values[at..].iter().take_while(|&&other| other == value).count()
+}
+
 /// Where a column has its value of a row.
 pub(super) fn position(column: &Column, row: u32) -> Option<usize> {
     match &column.rows {
@@ -188,6 +198,10 @@ mod tests {
         classes.split(&texts);
         classes.split(&words);
         assert_eq!(classes.of_row, [0, 0, 1, 2, 3, 1]);
+        for run in [0, 1, 31, 32, 33, 64, 100] {
+            let values: Vec<u32> = (0..100).map(|at| u32::from(at >= run)).collect();
+            assert_eq!(super::run_of(&values, 0), run);
+        }
         assert_eq!(classes.firsts(), [0, 2, 3, 4]);
         let column = classes.column(&[b"first".to_vec(), Vec::new(), b"third".to_vec(), b"first".to_vec()]);
         let shown: Vec<(u32, &[u8])> = (0..column.len()).map(|at| (column.row(at), column.bytes(at))).collect();
