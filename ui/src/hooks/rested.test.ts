@@ -1,3 +1,5 @@
+// A held key, as a value sees it.
+
 import { act, createElement } from "react";
 import { createRoot } from "react-dom/client";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
