@@ -18,6 +18,16 @@ fn manifest_of(bucket: &Path, first_file: u32) -> PathBuf {
     below.join(files_below(&below).into_iter().find(is_it).expect("a manifest"))
 }
 
+/// Every trace, and nothing missing. The ledger of a start that could not read the newest segment lacks it.
+fn has_all(store: &StillStore, sent: &Numbers) {
+    let snapshot = store.snapshot();
+    for &n in sent {
+        let trace = snapshot.trace_up_to(&tenant("default"), spans::trace_of(n), 100).expect("readable");
+        assert!(!trace.rows.is_empty() && !trace.is_damaged, "{n}");
+    }
+    assert_eq!(snapshot.missing().told(), Vec::<String>::new());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_start_cannot_read_is_told_keeps_its_place_and_comes_back() {
     let (folder, bucket) = (temp_folder(), temp_folder());
@@ -50,7 +60,7 @@ async fn what_a_start_cannot_read_is_told_keeps_its_place_and_comes_back() {
 
     // A start finds it; as does one that had not tried since.
     let store = open_archived(anew.path(), bucket.path()).await;
-    store.shows_all(&default, &sent);
+    has_all(&store, &sent);
     store.leave().await;
     std::fs::rename(&manifest, &aside).expect("moved");
     std::fs::remove_dir_all(anew.path().join("archive")).expect("removed");
@@ -59,7 +69,7 @@ async fn what_a_start_cannot_read_is_told_keeps_its_place_and_comes_back() {
     std::fs::rename(&aside, &manifest).expect("moved");
     store.archive().await.expect("archived");
     assert_eq!(store.archived_segments(), 8);
-    store.shows_all(&default, &sent);
+    has_all(&store, &sent);
     store.leave().await;
 }
 
