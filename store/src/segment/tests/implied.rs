@@ -107,9 +107,9 @@ fn check(segment: &Segment, expected: &Segment, records: &[LogRecord]) {
     let mut columns: Vec<ScanColumn> = KEYS.iter().map(attribute).collect();
     columns.extend([ScanColumn::Body, ScanColumn::Attributes(Place::Span)]);
     let of = |segment: &Segment, filter: ScanFilter, column: usize| texts(&batches(segment, filter, &columns), column);
-    for column in 0..=KEYS.len() {
+    for (column, of_what) in columns.iter().enumerate().take(KEYS.len() + 1) {
         let all = ScanFilter::default;
-        assert_eq!(of(segment, all(), column), of(expected, all(), column), "{:?}", columns[column]);
+        assert_eq!(of(segment, all(), column), of(expected, all(), column), "{of_what:?}");
     }
     let object = |text: &Option<String>| -> Option<serde_json::Value> {
         text.as_ref().map(|text| serde_json::from_str(text).expect("JSON"))
@@ -148,7 +148,7 @@ fn lines(number: u64, how: u64) -> (String, bool) {
         0 => weir_shop::json_lines::Lines::new(3).write(number, number / 50, number * 1_000_000, &mut text),
         1 => {
             let n = if number % 400 == 3 { "\"x\"".to_owned() } else { (number % 9).to_string() };
-            let e = if number % 50 == 0 { "x\\ny" } else { "x" };
+            let e = if number.is_multiple_of(50) { "x\\ny" } else { "x" };
             text = format!(
                 r#"{{"n":{n},"level":"info","e":"{e}","z":null,"o":{{"k":{n}, "f":1.50}},"l":[1,{n}],"f":{}}}"#,
                 number % 4 / 2
