@@ -218,6 +218,8 @@ impl Table {
         }
         match self.schema.fits(&metadata.schema_string) {
             Fit::Same => Ok(false),
+            // A table that has some of our columns by chance is not changed.
+            Fit::Narrower if !is_ours(state) => Err(self.foreign(version, by, "is not made by Weir".to_owned())),
             Fit::Narrower => Ok(true),
             Fit::Not(reason) => Err(self.foreign(version, by, reason)),
         }
@@ -310,6 +312,11 @@ impl Table {
     fn foreign(&self, version: u64, by: &str, reason: String) -> TableError {
         TableError::Foreign { table: self.folder.clone(), version, by: by.to_owned(), reason }
     }
+}
+
+/// Whether Weir made a table: its first commit says how steady its clock is.
+fn is_ours(state: &State) -> bool {
+    state.transactions.contains_key(STEADY)
 }
 
 /// Who wrote a commit, by its own words.
