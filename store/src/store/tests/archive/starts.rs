@@ -65,10 +65,10 @@ async fn what_a_start_cannot_read_is_told_keeps_its_place_and_comes_back() {
     std::fs::rename(&manifest, &aside).expect("moved");
     std::fs::remove_dir_all(anew.path().join("archive")).expect("removed");
     let store = open_archived(anew.path(), bucket.path()).await;
-    assert_eq!(store.archived_segments(), 7);
+    assert_eq!(store.archived_segments(), 5, "two are here");
     std::fs::rename(&aside, &manifest).expect("moved");
     store.archive().await.expect("archived");
-    assert_eq!(store.archived_segments(), 8);
+    assert_eq!(store.archived_segments(), 6);
     has_all(&store, &sent);
     store.leave().await;
 }
