@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, RecordBatch, cast::AsArray, types::UInt32Type};
+use arrow_array::RecordBatch;
 use prost::Message;
 use weir_proto::{
     TraceId,
@@ -17,6 +17,7 @@ use weir_shop::rng::{Rng, mix};
 use super::{
     archived::archive,
     bodies_back::{id_of_lines, line},
+    scanned::{batches, texts},
 };
 use crate::{
     AttributeCondition, AttributeForm, AttributeTest, LineRecord, Place, Pruned, ReadBounds, ReadCounts, ScanColumn,
@@ -77,26 +78,6 @@ fn lines_of(segment: &Segment, trace: TraceId) -> Vec<LineRecord> {
     let mut found = TraceLines::default();
     segment.read_lines(&located, &mut |_| true, &mut found).expect("intact");
     found.rows
-}
-
-fn batches(segment: &Segment, filter: ScanFilter, columns: &[ScanColumn]) -> Vec<RecordBatch> {
-    let request = ScanRequest { columns: columns.to_vec(), filter };
-    let counts = ReadCounts::default();
-    let parts = segment.parts(&request.filter, &mut Pruned::default(), &|| false).expect("parts");
-    let bounds = ReadBounds { start_min_ns: 0, newest: None, rows_max: None };
-    parts.iter().map(|part| segment.read_part(part, &request, &bounds, &counts).expect("read")).collect()
-}
-
-fn texts(batches: &[RecordBatch], column: usize) -> Vec<Option<String>> {
-    let of_batch = |batch: &RecordBatch| {
-        let codes = batch.column(column).as_dictionary::<UInt32Type>().clone();
-        let text = move |row: usize| {
-            let values = codes.values().as_string::<i32>();
-            codes.is_valid(row).then(|| values.value(codes.keys().value(row) as usize).to_owned())
-        };
-        (0..batch.num_rows()).map(text).collect::<Vec<_>>()
-    };
-    batches.iter().flat_map(of_batch).collect()
 }
 
 /// The attribute as text.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, RecordBatch, cast::AsArray, types::UInt32Type};
 use prost::Message;
 use weir_proto::{
     TraceId,
@@ -19,10 +18,10 @@ use weir_shop::rng::{Rng, mix};
 use super::{
     archived::archive,
     bodies_back::{id_of_lines, line},
+    scanned::{batches, texts},
 };
 use crate::{
-    AttributeCondition, AttributeForm, AttributeTest, Place, Pruned, ReadBounds, ReadCounts, ScanColumn, ScanFilter,
-    ScanRequest, Tally, TraceLines,
+    AttributeCondition, AttributeForm, AttributeTest, Place, ScanColumn, ScanFilter, Tally, TraceLines,
     disk::Disk,
     segment::{LineBuilder, Segment, merge, write_segment},
 };
@@ -77,26 +76,6 @@ fn sealed(folder: &std::path::Path, file: u32, payload: &[u8]) -> Arc<Segment> {
     builder.push_payload(payload, &[], 1).expect("canonical");
     let segment = write_segment(&Disk::system(), folder, &id_of_lines(file, file, 0), &builder, Tally::default(), 1);
     Arc::new(segment.expect("written"))
-}
-
-fn batches(segment: &Segment, filter: ScanFilter, columns: &[ScanColumn]) -> Vec<RecordBatch> {
-    let request = ScanRequest { columns: columns.to_vec(), filter };
-    let counts = ReadCounts::default();
-    let parts = segment.parts(&request.filter, &mut Pruned::default(), &|| false).expect("parts");
-    let bounds = ReadBounds { start_min_ns: 0, newest: None, rows_max: None };
-    parts.iter().map(|part| segment.read_part(part, &request, &bounds, &counts).expect("read")).collect()
-}
-
-fn texts(batches: &[RecordBatch], column: usize) -> Vec<Option<String>> {
-    let of_batch = |batch: &RecordBatch| {
-        let codes = batch.column(column).as_dictionary::<UInt32Type>().clone();
-        let text = move |row: usize| {
-            let values = codes.values().as_string::<i32>();
-            codes.is_valid(row).then(|| values.value(codes.keys().value(row) as usize).to_owned())
-        };
-        (0..batch.num_rows()).map(text).collect::<Vec<_>>()
-    };
-    batches.iter().flat_map(of_batch).collect()
 }
 
 const KEYS: [&str; 9] = ["level", "msg", "ms", "bytes", "user", "n", "ts", "http", "log.file.name"];

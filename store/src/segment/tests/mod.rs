@@ -15,6 +15,7 @@ mod odd;
 pub(crate) mod older;
 mod round_trip;
 mod sampled;
+mod scanned;
 pub(crate) mod searching;
 pub(crate) mod shop;
 
