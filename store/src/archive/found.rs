@@ -167,11 +167,13 @@ impl Archive {
     }
 }
 
-/// How far a file has come, as its table's log says it: what it let go of is told there until the objects are gone.
+/// How far a file has come, as its table's log says it; what it let go of is told there until the objects are gone.
 fn stage(table: &Table, path: &str) -> Stage {
     // What others put into files of theirs is taken back.
     if table.files().contains_key(path) || table.is_rearranged(path) {
         Stage::Committed
+    } else if table.is_changed(path) {
+        Stage::Changed
     } else if table.removed().contains_key(path) {
         Stage::Removed
     } else {

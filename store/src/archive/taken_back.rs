@@ -55,11 +55,16 @@ impl Archive {
         }
         // What could not be taken back is tried once more.
         self.looked.lock().stuck.retain(|(of, whose, _)| *of != signal || whose != tenant);
-        let (archive, tenant) = (self.clone(), tenant.clone());
-        self.wait_or_stop(async move {
-            let mut table = archive.open_table(signal, tenant.clone()).await?;
-            archive.take_back(&mut table, signal, &tenant).await
-        })?
+        let (archive, of) = (self.clone(), tenant.clone());
+        let looked = self.wait_or_stop(async move {
+            let mut table = archive.open_table(signal, of.clone()).await?;
+            archive.take_back(&mut table, signal, &of).await
+        })?;
+        if looked.as_ref().is_err_and(|error| !error.is_of_all()) {
+            // What is wrong with a table that nothing comes into is told once an hour.
+            self.looked.lock().at_ns.insert((signal, tenant.clone()), self.now_ns());
+        }
+        looked
     }
 
     /// Takes back what others rearranged in a table that was opened just now; how many files. Those whose objects are gone stay in the

@@ -22,7 +22,7 @@ pub(crate) fn open_next(shared: &Arc<Shared>, archive: &Arc<Archive>, turn: &mut
             continue;
         }
         let work = Work::Segment(absent.id.clone());
-        if archive.is_resting(&work) {
+        if absent.stage == Stage::Changed || archive.is_resting(&work) {
             continue;
         }
         let opened = match absent.id.signal {

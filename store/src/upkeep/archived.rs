@@ -151,6 +151,10 @@ impl Archived {
             if archived.stage == Stage::Uploaded && !self.archive.merged_from(&archived.id).is_empty() {
                 continue;
             }
+            if archived.stage == Stage::Changed {
+                self.archive.add_absent(archived);
+                continue;
+            }
             match self.open_segment::<S>(&archived).await {
                 Ok(segment) => {
                     let path = self.archive.path_of(&archived.id);

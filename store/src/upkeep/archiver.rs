@@ -57,7 +57,7 @@ static CLOCK_AHEAD: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     register_int_gauge_vec!("weir_archive_clock_ahead_seconds", text, &["signal"]).expect("registered once")
 });
 static SEGMENTS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
-    let text = "Segments in the archive, by signal and stage (uploaded, committed, removed).";
+    let text = "Segments in the archive, by signal and stage (uploaded, committed, removed, changed).";
     register_int_gauge_vec!("weir_archive_segments", text, &["signal", "stage"]).expect("registered once")
 });
 
@@ -433,7 +433,7 @@ fn measure(shared: &Shared, archive: &Archive) {
     for signal in Signal::ALL {
         LAG.with_label_values(&[signal.name()]).set(lag_s(shared, archive, signal) as i64);
         report_clock(shared, archive, signal);
-        for stage in [Stage::Uploaded, Stage::Committed, Stage::Removed] {
+        for stage in Stage::ALL {
             let count = known.iter().filter(|segment| segment.id.signal == signal && segment.stage == stage).count();
             SEGMENTS.with_label_values(&[signal.name(), stage.name()]).set(count as i64);
         }

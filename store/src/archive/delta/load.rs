@@ -130,9 +130,9 @@ impl Table {
             is_signed &= is_part_signed;
         }
         let mut state = State::default();
-        let rearranged = State::untag(&mut actions);
+        let (rearranged, changed) = State::untag(&mut actions);
         state.apply(version, actions, true);
-        state.rearranged = rearranged;
+        (state.rearranged, state.changed) = (rearranged, changed);
         if state.protocol.is_none() || state.metadata.is_none() {
             let key = self.log_key(&checkpoint_name(version, 1, parts));
             return Err(self.damaged(&key, "no protocol or no metadata in it".to_owned()));

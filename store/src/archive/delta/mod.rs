@@ -78,6 +78,11 @@ impl Table {
         self.state.is_rearranged(path)
     }
 
+    /// Whether others took this file out and put in files that may have some of its rows.
+    pub fn is_changed(&self, path: &str) -> bool {
+        self.state.changed.contains(path)
+    }
+
     /// The last version of each application's transactions.
     pub fn transactions(&self) -> impl Iterator<Item = (&str, i64)> {
         self.state.transactions.iter().map(|(id, transaction)| (id.as_str(), transaction.version))

@@ -27,6 +27,9 @@ const BEFORE_TAG: &str = "weir.before";
 /// The tag of a file in a checkpoint of ours that has rows of removed ones.
 const AFTER_TAG: &str = "weir.after";
 
+/// The tag of a removed file in a checkpoint of ours of whose rows some may be in others' files.
+const CHANGED_TAG: &str = "weir.changed";
+
 /// What the first tag says.
 #[derive(Serialize, Deserialize)]
 struct Before {
@@ -60,8 +63,17 @@ impl State {
                 !group.after.is_disjoint(&removed) || added.iter().any(|path| group.before.contains_key(path))
             });
         self.rearranged = others;
-        // Rows came, went or were changed: what was there before does not come back.
-        if data_change || (removed.is_empty() && touched.is_empty()) {
+        self.changed.retain(|path| !added.contains(path));
+        // Rows came, went or were changed: what was there before does not come back. Where files came for those that went, or some of
+        // those that they were in are left, some of their rows may be there.
+        if data_change {
+            let is_left = |group: &Rearranged| !added.is_empty() || !group.after.is_subset(&removed);
+            let left = touched.into_iter().filter(is_left).flat_map(|group| group.before.into_keys());
+            let rewritten = removed.iter().filter(|_| !added.is_empty()).cloned();
+            self.changed.extend(left.chain(rewritten).filter(|path| !added.contains(path)));
+            return;
+        }
+        if removed.is_empty() && touched.is_empty() {
             return;
         }
         let mut group = Rearranged::default();
@@ -104,12 +116,18 @@ impl State {
                 group.before.remove(&path);
                 group.after.remove(&path);
             }
+            self.changed.remove(&path);
         }
         self.rearranged.retain(|group| !group.before.is_empty());
     }
 
-    /// Tags the actions of a checkpoint with what was rearranged.
+    /// Tags the actions of a checkpoint with what was rearranged or changed.
     pub(super) fn tag(&self, actions: &mut [Action]) {
+        for remove in actions.iter_mut().filter_map(|action| action.remove.as_mut()) {
+            if self.changed.contains(&decode_path(&remove.path)) {
+                remove.tags.get_or_insert_default().insert(CHANGED_TAG.to_owned(), Some(String::new()));
+            }
+        }
         for (number, group) in self.rearranged.iter().enumerate() {
             for action in actions.iter_mut() {
                 if let Some(add) = action.add.as_mut().filter(|add| group.after.contains(&decode_path(&add.path))) {
@@ -131,8 +149,9 @@ impl State {
         }
     }
 
-    /// Takes the tags of a checkpoint off again: what they say.
-    pub(super) fn untag(actions: &mut [Action]) -> Vec<Rearranged> {
+    /// Takes the tags of a checkpoint off again: what they say of what was rearranged, and of what was changed.
+    pub(super) fn untag(actions: &mut [Action]) -> (Vec<Rearranged>, BTreeSet<String>) {
+        let mut changed = BTreeSet::new();
         let mut groups: BTreeMap<usize, Rearranged> = BTreeMap::new();
         for action in actions {
             if let Some(add) = &mut action.add
@@ -140,6 +159,11 @@ impl State {
                 && let Ok(number) = number.parse()
             {
                 groups.entry(number).or_default().after.insert(decode_path(&add.path));
+            }
+            if let Some(remove) = &mut action.remove
+                && remove.tags.as_mut().is_some_and(|tags| tags.remove(CHANGED_TAG).is_some())
+            {
+                changed.insert(decode_path(&remove.path));
             }
             if let Some(remove) = &mut action.remove
                 && let Some(Some(before)) = remove.tags.as_mut().and_then(|tags| tags.remove(BEFORE_TAG))
@@ -151,7 +175,7 @@ impl State {
                 groups.entry(group).or_default().before.insert(path, file);
             }
         }
-        groups.into_values().filter(|group| !group.before.is_empty()).collect()
+        (groups.into_values().filter(|group| !group.before.is_empty()).collect(), changed)
     }
 }
 
@@ -186,6 +210,10 @@ mod tests {
         state
     }
 
+    fn changed_in(state: &State) -> Vec<String> {
+        state.changed.iter().cloned().collect()
+    }
+
     fn groups(state: &State) -> Vec<String> {
         let joined = |paths: Vec<&String>| paths.into_iter().map(String::as_str).collect::<Vec<_>>().join(" ");
         let told = |group: &Rearranged| {
@@ -202,6 +230,12 @@ mod tests {
         assert_eq!(groups(&after(&[first, second])), ["1 2 3 > y z"]);
         let changed: &[_] = &[remove("y", true), add("w", true)];
         assert_eq!(groups(&after(&[first, second, changed])), Vec::<String>::new());
+        assert_eq!(changed_in(&after(&[first, second, changed])), ["1", "2", "3", "y"]);
+        // One of ours is rewritten, one is deleted, one is deleted with what it was put together with.
+        let rewritten: &[_] = &[remove("1", true), add("v", true)];
+        assert_eq!(changed_in(&after(&[rewritten, &[remove("2", true)]])), ["1"]);
+        assert_eq!(changed_in(&after(&[first, &[remove("x", true)]])), Vec::<String>::new());
+        assert_eq!(changed_in(&after(&[rewritten, &[add("1", true), remove("v", true)]])), ["v"]);
         let apart: &[_] = &[remove("3", false), remove("4", false), add("y", false)];
         assert_eq!(groups(&after(&[first, apart])), ["1 2 > x", "3 4 > y"]);
         assert_eq!(groups(&after(&[first, apart, changed])), ["1 2 > x"]);
@@ -218,17 +252,17 @@ mod tests {
     fn what_we_take_back_or_let_go_of_is_settled_and_a_checkpoint_keeps_the_rest() {
         let first: &[_] = &[remove("1", false), remove("2", false), add("x", false)];
         let second: &[_] = &[remove("3", false), add("y", false)];
-        let mut state = after(&[first, second]);
+        let mut state = after(&[first, second, &[remove("4", true), add("z", true)]]);
         let mut written = state.actions();
-        assert_eq!(State::untag(&mut written), state.rearranged);
+        assert_eq!(State::untag(&mut written), (state.rearranged.clone(), state.changed.clone()));
         let mut read = State::default();
         read.apply(4, written, true);
         assert_eq!((read.files, read.removed), (state.files.clone(), state.removed.clone()));
-        assert!(state.is_rearranged("1") && !state.is_rearranged("4"));
+        assert!(state.is_rearranged("1") && !state.is_rearranged("4") && state.changed.contains("4"));
         state.apply(4, actions(&[remove("1", true)]), true);
         assert_eq!(groups(&state), ["2 > x", "3 > y"]);
         state.apply(5, actions(&[remove("x", false), add("2", false), remove("3", true), remove("y", true)]), true);
         assert_eq!(groups(&state), Vec::<String>::new());
-        assert_eq!(state.files.keys().collect::<Vec<_>>(), ["2", "4"]);
+        assert_eq!(state.files.keys().collect::<Vec<_>>(), ["2", "z"]);
     }
 }

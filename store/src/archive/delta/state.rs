@@ -1,6 +1,6 @@
 //! A table's state: what the actions of its log come to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     action::{Action, Add, Metadata, Protocol, Remove, Tags, Txn, decode_path, encode_path},
@@ -61,6 +61,8 @@ pub(super) struct State {
     pub(super) transactions: BTreeMap<String, Txn>,
     /// What others rearranged since.
     pub(super) rearranged: Vec<Rearranged>,
+    /// Files that others took out and of whose rows some may be in files that they put in.
+    pub(super) changed: BTreeSet<String>,
 }
 
 impl State {

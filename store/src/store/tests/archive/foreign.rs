@@ -138,6 +138,41 @@ async fn what_others_put_together_and_deleted_is_told_and_never_counts_as_delete
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_changed_is_told_by_a_start_from_the_bucket_alone() {
+    let (folder, bucket) = (temp_folder(), temp_folder());
+    let store = open_archived(folder.path(), bucket.path()).await;
+    let sent = segments(&store, 0..40).await;
+    store.archive().await.expect("archived");
+    store.leave().await;
+    // One is rewritten, as a `DELETE` of some rows does; of another all rows are deleted.
+    let files = ours(bucket.path());
+    put_together(bucket.path(), &files[1..2], "part-00000-a.parquet");
+    let log = bucket.path().join("default/spans/_delta_log");
+    let newest = files_below(&log).into_iter().filter(|path| path.extension().is_some_and(|end| end == "json")).max();
+    let newest = log.join(newest.expect("there is one"));
+    let text = std::fs::read_to_string(&newest).expect("there");
+    std::fs::write(&newest, text.replace("\"dataChange\":false", "\"dataChange\":true")).expect("written");
+    take_out(bucket.path(), &files[2..3]);
+    let anew = temp_folder();
+    for start in 0..2 {
+        let clock = Clock::fixed(spans::start_ns(1000));
+        let store = StillStore::open_with(archived(anew.path(), bucket.path()), Disk::default(), clock.clone()).await;
+        let seen = check::visible(&store.snapshot(), &tenant("default"), &sent);
+        assert!(seen.iter().copied().eq((0..10).chain(30..40)), "{seen:?}");
+        let snapshot = store.snapshot();
+        snapshot.trace_up_to(&tenant("default"), spans::trace_of(15), 100).expect("readable");
+        let told = snapshot.missing().told();
+        assert!(told.len() == 1 && told[0].contains("others changed segment"), "{start}: {told:?}");
+        store.archive().await.expect("nothing to do");
+        assert_eq!(store.table_rows().await, 30);
+        clock.set(clock.now_ns() + 8 * 24 * 3600 * SECOND_NS);
+        store.archive().await.expect("nothing of it goes");
+        store.leave().await;
+    }
+    assert!(ours(bucket.path()).contains(&files[1]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn retention_lets_go_of_what_others_made_of_what_is_too_old() {
     let (folder, bucket) = (temp_folder(), temp_folder());
     let clock = Clock::fixed(spans::start_ns(40));
