@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -40,6 +43,8 @@ pub struct Segment {
     pub(super) group_starts: Vec<u64>,
     /// `None` in a segment without one: then the rows are looked through.
     index: Option<TraceIndex>,
+    /// What was read of it was damaged, in a segment whose rows are elsewhere.
+    is_index_damaged: AtomicBool,
 }
 
 impl Segment {
@@ -80,10 +85,14 @@ impl Segment {
             file_columns.add_shared(&manifest.attributes_as_fields);
         }
         let index = match &manifest.index {
-            Some(checked) => {
-                let header = read_checked(&ReadFile::open(directory, INDEX)?, INDEX, 0, checked)?;
-                Some(TraceIndex::read(&header, checked.bytes)?)
-            }
+            Some(checked) => match read_index(directory, checked) {
+                // Its rows are whole, and an index can be had again.
+                Err(error @ SegmentError::Damaged { .. }) if elsewhere.is_some() => {
+                    tracing::warn!(%id, tenant = %id.tenant, %error, "a segment in the archive answers without its index");
+                    None
+                }
+                read => Some(read?),
+            },
             None => None,
         };
         let mut group_starts = Vec::new();
@@ -107,8 +116,19 @@ impl Segment {
         let names = file_columns.specs.iter().enumerate();
         let columns = names.map(|(number, spec)| (spec.name.clone(), number)).collect();
         let directory = directory.to_owned();
-        let mut segment =
-            Self { id, directory, elsewhere, manifest, metadata, file_columns, columns, group_starts, index };
+        let is_index_damaged = AtomicBool::new(false);
+        let mut segment = Self {
+            id,
+            directory,
+            elsewhere,
+            manifest,
+            metadata,
+            file_columns,
+            columns,
+            group_starts,
+            index,
+            is_index_damaged,
+        };
         if segment.manifest.start_max_ns.is_none() {
             segment.manifest.start_max_ns = Some(segment.start_max_of_groups()?);
         }
@@ -202,7 +222,21 @@ impl Segment {
 
     /// Opens the trace-id index, if there is one.
     pub(super) fn index_file(&self) -> Result<Option<ReadFile>, SegmentError> {
-        self.index.as_ref().map(|_| ReadFile::open(&self.directory, INDEX)).transpose()
+        if self.has_no_sound_index() {
+            return Ok(None);
+        }
+        match ReadFile::open(&self.directory, INDEX) {
+            Err(SegmentError::Damaged { .. }) if self.is_archived() => {
+                self.is_index_damaged.store(true, Ordering::Relaxed);
+                Ok(None)
+            }
+            opened => opened.map(Some),
+        }
+    }
+
+    /// Whether there is no index, or one that was found damaged.
+    pub(super) fn has_no_sound_index(&self) -> bool {
+        self.index.is_none() || self.is_index_damaged.load(Ordering::Relaxed)
     }
 
     /// The rows among which those of a trace lie, in row order: all of them in a segment without an index.
@@ -212,7 +246,14 @@ impl Segment {
             return Ok(groups.map(|(group, &first)| Extent { first, rows: self.group_rows(group) }).collect());
         };
         let (start, len) = index.bucket(trace);
-        index.find(trace, &file.read(start, len)?)
+        match file.read(start, len).and_then(|bytes| index.find(trace, &bytes)) {
+            // The rows, which are elsewhere, are whole: they are looked through until there is another.
+            Err(SegmentError::Damaged { .. }) if self.is_archived() => {
+                self.is_index_damaged.store(true, Ordering::Relaxed);
+                self.extents(trace, None)
+            }
+            found => found,
+        }
     }
 
     /// The table that its columns are of.
@@ -291,6 +332,11 @@ fn known_blooms(blooms: &[BloomCheck], columns: &FileColumns) -> Vec<BloomCheck>
     let mut known: Vec<BloomCheck> = known.collect();
     known.sort_unstable_by_key(|bloom| (bloom.row_group, bloom.column));
     known
+}
+
+fn read_index(directory: &Path, checked: &Checked) -> Result<TraceIndex, SegmentError> {
+    let header = read_checked(&ReadFile::open(directory, INDEX)?, INDEX, 0, checked)?;
+    TraceIndex::read(&header, checked.bytes)
 }
 
 fn read_checked(file: &ReadFile, name: &str, start: u64, checked: &Checked) -> Result<Vec<u8>, SegmentError> {

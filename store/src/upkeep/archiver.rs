@@ -219,6 +219,15 @@ pub(crate) fn step(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Result<bool,
         }
     }
     if !turn.is_done {
+        super::archive_again::put_next(shared, archive, &mut turn)?;
+    }
+    if !turn.is_done {
+        super::archive_index::mend_next(shared, archive, &mut turn)?;
+    }
+    if !turn.is_done {
+        super::archive_tables::look_after_next(archive, &mut turn)?;
+    }
+    if !turn.is_done {
         super::archive_retention::remove_expired(shared, archive, &mut turn)?;
     }
     if !turn.is_done {
