@@ -26,9 +26,10 @@ pub(crate) trait Batches: Sync {
     /// The rows of a part, by its position. May block on files.
     fn read(&self, part: usize) -> RecordBatch;
 
-    /// The same rows in the same order, as many at a time as fit into memory where columns write out what rows share.
-    fn read_in_pieces(&self, part: usize, each: &mut dyn FnMut(&RecordBatch)) {
-        each(&self.read(part));
+    /// The same rows in the same order, as many at a time as fit into memory where columns write out what rows share; and in how many
+    /// pieces.
+    fn read_in_pieces(&self, part: usize, each: &mut dyn FnMut(&RecordBatch, usize)) {
+        each(&self.read(part), 1);
     }
 
     /// See [`Scan::identity`].
@@ -63,9 +64,10 @@ impl Batches for Scan {
         Scan::read(self, &self.parts()[part])
     }
 
-    fn read_in_pieces(&self, part: usize, each: &mut dyn FnMut(&RecordBatch)) {
-        for piece in self.pieces(&self.parts()[part], &ReadBounds::default(), u32::MAX) {
-            each(&self.read_piece(&piece));
+    fn read_in_pieces(&self, part: usize, each: &mut dyn FnMut(&RecordBatch, usize)) {
+        let pieces = self.pieces(&self.parts()[part], &ReadBounds::default(), u32::MAX);
+        for piece in &pieces {
+            each(&self.read_piece(piece), pieces.len());
         }
     }
 

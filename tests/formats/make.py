@@ -86,9 +86,17 @@ def text(n):
         f'{{"level":"warn","id":"{n * 0x9e3779b1 % 2**32:08x}-0000-4000-a000-{n:012d}","ms":{n / 7:.2f},"user":{{"id":{n},"plan":"free"}}}}',
         f'{{"time":"2026-11-29T12:00:{n % 60:02d}.{n:03d}Z","client":"10.0.{n % 7}.{n % 250}","status":{200 + n % 3}}}'][n % 8]
 
+def of_body(n):
+    """Attributes that are fields of the body, as who takes lines apart writes them."""
+    try:
+        fields = json.loads(text(n))
+    except ValueError:
+        return []
+    return [attribute(key, stringValue=value) for key, value in fields.items() if isinstance(value, str)]
+
 def lines(numbers):
     records = [{"timeUnixNano": str(1_790_000_000_000_000_000 + n * 1_000_000), "body": {"stringValue": text(n)},
-        "attributes": [attribute("shard", intValue=str(n % 3))]} for n in numbers]
+        "attributes": [attribute("shard", intValue=str(n % 3)), *of_body(n)]} for n in numbers]
     return {"resourceLogs": [{"resource": {"attributes": [attribute("service.name", stringValue="formats")]},
         "scopeLogs": [{"scope": {"name": "maker"}, "logRecords": records}]}]}
 

@@ -84,8 +84,9 @@ fn check_payload(
             Some(reason) => judged.reject(scanned.ordinal, reason),
         }
     })?;
-    // Rewritten, it is without what OTLP does not know.
-    if is_strange && !is_own { Err(ScanError::NotCanonical) } else { Ok(judged) }
+    // Copied, it is without the field that only the journal's own lines have.
+    judged.has_surplus |= is_strange && !is_own;
+    Ok(judged)
 }
 
 fn fault(scanned: &ScannedLine<'_>, now_ns: u64, window: TimeWindow) -> Option<RejectReason> {
@@ -102,12 +103,13 @@ mod tests {
     use prost::Message;
     use weir_proto::otlp::{
         Limits,
-        logs::IdNames,
+        logs::{IMPLIED_FIELD, IdNames},
         messages::{
             collector::logs::v1::ExportLogsServiceRequest,
             common::v1::{AnyValue, KeyValue, any_value::Value},
             logs::v1::{LogRecord, ResourceLogs, ScopeLogs},
         },
+        wire::Writer,
     };
 
     use super::*;
@@ -186,15 +188,49 @@ mod tests {
         assert_eq!((cut.attributes.len(), cut.dropped_attributes_count), (3, 1), "the first ones stay");
     }
 
-    #[test]
-    fn what_is_no_request_is_refused_by_its_name() {
-        let rules = AdmissionRules {
+    fn any_time() -> AdmissionRules {
+        AdmissionRules {
             limits: Limits { depth_max: 4, attributes_max: 3, span_bytes_max: 1000 },
             accept_past: None,
             accept_future: None,
             processing: Processing::NONE,
             line_ids: IdNames::USUAL,
-        };
+        }
+    }
+
+    #[test]
+    fn a_field_that_only_the_journal_knows_is_left_out_of_requests_of_any_size() {
+        for lines in [1, 20_000] {
+            let body = AnyValue { value: Some(Value::StringValue(r#"{"a": 1, "b": "two"}"#.into())) };
+            let record = LogRecord { time_unix_nano: NOW_NS, body: Some(body), ..LogRecord::default() }.encode_to_vec();
+            let mut out = Writer::with_capacity(0);
+            let (resource_logs, scope_logs) = (out.begin(1, 4), out.begin(2, 4));
+            for _ in 0..lines {
+                let line = out.begin(2, 2);
+                out.append(&record);
+                out.varint(IMPLIED_FIELD, 1);
+                out.bytes(2000, b"nobody knows");
+                out.end(line);
+            }
+            out.end(scope_logs);
+            out.end(resource_logs);
+            let payload = Bytes::from(out.into_bytes());
+            assert!(lines == 1 || payload.len() > 1 << 20);
+            let admitted = admit_lines(TenantId::default(), payload, NOW_NS, &any_time()).expect("taken");
+            assert_eq!((admitted.batch.items, admitted.batch.rejected.len()), (lines, 0));
+            let mut kept = 0;
+            scan(&admitted.batch.payload, Checks::Journalled, |scanned| {
+                assert_eq!(scanned.line.implied, Implied::None);
+                kept += 1;
+            })
+            .expect("well formed");
+            assert_eq!(kept, lines);
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused_by_its_name() {
+        let rules = any_time();
         let refused = admit_lines(TenantId::default(), Bytes::from_static(&[0x0a]), NOW_NS, &rules);
         let message = refused.expect_err("cut off").to_string();
         assert_eq!(message, "not an ExportLogsServiceRequest: truncated at byte 1");

@@ -107,6 +107,11 @@ impl<'a> Entry<'a> {
         self.attributes.merge(fields.unwrap_or_default());
     }
 
+    /// Its bytes, without the few that say how it is parted.
+    pub fn bytes(&self) -> usize {
+        self.body.bytes() + self.attributes.bytes() + self.resource.bytes()
+    }
+
     /// Everything that it is made of.
     pub fn origins(&self) -> impl Iterator<Item = Origin> {
         std::iter::once(self.origin).chain(self.parts.iter().copied())

@@ -9,8 +9,8 @@ use weir_proto::{
 
 use super::{Fields, Value};
 
-/// Objects and lists in each other.
-const DEPTH_MAX: usize = 32;
+/// Objects and lists in each other: as many as a line may have of values in each other ([`crate::receivers`]' bound is 256).
+const DEPTH_MAX: usize = 200;
 
 /// What is open while a text is read.
 enum Open<'a> {

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use weir_proto::otlp::wire::Writer;
 
+use super::json;
+
 /// A body, an attribute, or what is in one.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Value<'a> {
@@ -83,6 +85,37 @@ impl<'a> Value<'a> {
         })
     }
 
+    /// Its bytes, without the few that say how it is parted.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+            Self::List(items) => items.iter().map(|item| 2 + item.bytes()).sum(),
+            Self::Map(fields) => fields.bytes(),
+            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) => 8,
+        }
+    }
+
+    /// Makes it so short; a list or a map becomes the beginning of its JSON text.
+    pub fn cut(&mut self, bytes_max: usize) {
+        if self.bytes() <= bytes_max {
+            return;
+        }
+        if matches!(self, Self::List(_) | Self::Map(_)) {
+            let mut text = String::new();
+            json::print(self, &mut text);
+            *self = Self::Text(text.into());
+        }
+        match self {
+            Self::Text(text) => {
+                let at = text.floor_char_boundary(bytes_max);
+                text.to_mut().truncate(at);
+            }
+            Self::Bytes(bytes) => bytes.to_mut().truncate(bytes_max),
+            _ => {}
+        }
+    }
+
     /// Writes an AnyValue's field.
     pub fn write(&self, out: &mut Writer) {
         match self {
@@ -119,6 +152,16 @@ impl<'a> Fields<'a> {
     /// How many.
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Bytes of names and values.
+    pub fn bytes(&self) -> usize {
+        self.0.iter().map(|(name, value)| 8 + name.len() + value.bytes()).sum()
+    }
+
+    /// The values, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Value<'a>> {
+        self.0.iter_mut().map(|(_, value)| value)
     }
 
     /// Whether there is none.

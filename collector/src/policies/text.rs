@@ -4,6 +4,7 @@ use std::{collections::HashSet, hash::BuildHasher};
 
 use foldhash::quality::FixedState;
 use regex::bytes::{RegexSet, RegexSetBuilder};
+use weir_proto::go_regex;
 
 /// Most values of one policy.
 pub(crate) const VALUES_MAX: usize = 10_000;
@@ -55,13 +56,16 @@ impl TextMatch {
         Self { values, test }
     }
 
-    /// Strings in which one of these regular expressions finds something. Go's syntax, as far as both know it: anchors are
+    /// Strings in which one of these regular expressions finds something. Go's syntax: anchors are
     /// the writer's. Matching takes time linear in the string.
     pub(crate) fn regexes(values: &[String]) -> Result<Self, String> {
         if values.len() > REGEXES_MAX {
             return Err(format!("{} regular expressions; at most {REGEXES_MAX}", values.len()));
         }
-        let set = RegexSetBuilder::new(values)
+        let translated = values.iter().map(|value| go_regex::translate(value).map(|translated| translated.text));
+        let translated =
+            translated.collect::<Result<Vec<_>, _>>().map_err(|why| format!("not a regular expression: {why}"))?;
+        let set = RegexSetBuilder::new(translated)
             .size_limit(REGEX_BYTES_MAX)
             .dfa_size_limit(REGEX_BYTES_MAX)
             .nest_limit(64)
@@ -128,8 +132,8 @@ mod tests {
     fn bombs_are_refused() {
         for (bomb, said) in [
             ("(a{1000}){1000}", "too large"),
-            ("(", "unclosed group"),
-            ("a{2,1}", "invalid repetition"),
+            ("(", "missing closing )"),
+            ("a{2,1}", "invalid repeat count"),
             (&*format!("{}a{}", "(".repeat(100), ")".repeat(100)), "nest"),
         ] {
             let error = TextMatch::regexes(&[bomb.to_owned()]).expect_err("refused");

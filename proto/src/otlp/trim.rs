@@ -1,6 +1,9 @@
 //! Leaves attributes beyond a number out and counts them as dropped, as SDKs do with those beyond their own limit.
 
-use super::wire::{Cursor, WireError, Writer, bytes_key, varint_key};
+use super::{
+    logs::IMPLIED_FIELD,
+    wire::{Cursor, WireError, Writer, bytes_key, varint_key},
+};
 use crate::Signal;
 
 /// A message with attributes in it, or in what it holds.
@@ -57,6 +60,11 @@ fn copy(message: &[u8], shape: &Shape, attributes_max: u32, out: &mut Writer) ->
             let open = out.begin(*field, child.length_bytes);
             copy(content, child, attributes_max, out)?;
             out.end(open);
+            continue;
+        }
+        // Where somebody else's lines have it, it says nothing.
+        if key == varint_key(IMPLIED_FIELD) {
+            cursor.varint()?;
             continue;
         }
         if has_surplus && key == varint_key(dropped) {

@@ -1,10 +1,6 @@
 //! Which attributes spans have, and their frequent values: counted over a sample of the newest.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    fmt,
-    time::Instant,
-};
+use std::{collections::HashMap, fmt, time::Instant};
 
 use arrow_array::{
     Array, RecordBatch,
@@ -110,11 +106,21 @@ pub(crate) fn count(
     let batches = scan(plan.request(&wanted)).split(PART_ROWS);
     let parts = batches.parts_rows_max().len();
     let of_part = spans_max.div_ceil(parts.clamp(1, PARTS_MIN));
-    let (order, mut read) = (spread(parts).collect::<Vec<_>>(), VecDeque::new());
-    // Read together, added one after the other: the sample does not depend on who is first.
-    let mut chunks = order.chunks(parallel::threads(parts));
-    for _ in &order {
-        let left = spans_max.saturating_sub(counts.spans as usize);
+    let passing = |batch: &RecordBatch| {
+        let mut passing = plan.passing(batch, wanted.len());
+        if let Some(without) = without {
+            let passing = passing.get_or_insert_with(|| vec![true; batch.num_rows()]);
+            match without.passing(batch, WANTED.len()) {
+                Some(excluded) => passing.iter_mut().zip(excluded).for_each(|(passes, is)| *passes &= !is),
+                None => passing.fill(false),
+            }
+        }
+        passing
+    };
+    let order: Vec<usize> = spread(parts).collect();
+    let mut rest = order.as_slice();
+    while !rest.is_empty() {
+        let mut left = spans_max.saturating_sub(counts.spans as usize);
         if left == 0 {
             counts.is_sample = true;
             break;
@@ -123,19 +129,23 @@ pub(crate) fn count(
             counts.is_late = true;
             break;
         }
-        if read.is_empty() {
-            read.extend(parallel::read(batches.as_ref(), chunks.next().unwrap_or_default()));
+        // Counted together, added one after the other: the sample does not depend on who is first.
+        let mut some = Vec::new();
+        while some.len() < parallel::threads(rest.len()) && left > 0 {
+            let most = left.min(of_part);
+            some.push((rest[some.len()], most));
+            left -= most;
         }
-        let Some(batch) = read.pop_front() else { break };
-        let mut passing = plan.passing(&batch, wanted.len());
-        if let Some(without) = without {
-            let passing = passing.get_or_insert_with(|| vec![true; batch.num_rows()]);
-            match without.passing(&batch, WANTED.len()) {
-                Some(excluded) => passing.iter_mut().zip(excluded).for_each(|(passes, is)| *passes &= !is),
-                None => passing.fill(false),
-            }
-        }
-        counts.add(&batch, passing.as_deref(), left.min(of_part));
+        rest = &rest[some.len()..];
+        let counted = parallel::each(&some, |&(part, most)| {
+            let mut counts = AttributeCounts::default();
+            batches.read_in_pieces(part, &mut |batch, pieces| {
+                let most = most.div_ceil(pieces).min(most - counts.spans as usize);
+                counts.add(batch, passing(batch).as_deref(), most);
+            });
+            counts
+        });
+        counted.into_iter().for_each(|of_part| counts.merge(of_part));
     }
     counts.is_damaged = batches.is_partial();
     counts
@@ -213,19 +223,55 @@ impl AttributeCounts {
         }
     }
 
+    /// Adds what was counted of other spans. Where there is no room for all values, the frequent ones go first.
+    fn merge(&mut self, other: Self) {
+        self.spans += other.spans;
+        self.weight += other.weight;
+        self.weighted |= other.weighted;
+        self.errors += other.errors;
+        self.is_sample |= other.is_sample;
+        self.keys_left_out += other.keys_left_out;
+        self.durations.merge(other.durations);
+        let mut keys: Vec<(String, KeyCounts)> = other.keys.into_iter().collect();
+        keys.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        for (key, of_key) in keys {
+            let Some(counts) = self.key(&key, of_key.spans) else { continue };
+            counts.is_field |= of_key.is_field;
+            counts.is_cut |= of_key.is_cut;
+            counts.spans += of_key.spans;
+            counts.weight += of_key.weight;
+            let mut values: Vec<(Value, (u64, f64))> = of_key.values.into_iter().collect();
+            values.sort_unstable_by(|(a, of_a), (b, of_b)| of_b.0.cmp(&of_a.0).then_with(|| a.cmp(b)));
+            for (value, count) in values {
+                self.count(&key, &value, count);
+            }
+        }
+    }
+
     fn value(&mut self, key: &str, value: &Value, weight: f64) {
+        let Some(counts) = self.key(key, 1) else { return };
+        counts.spans += 1;
+        counts.weight += weight;
+        self.count(key, value, (1, weight));
+    }
+
+    /// A key's counts, unless there are too many keys: then it is left out so many times.
+    fn key(&mut self, key: &str, spans: u64) -> Option<&mut KeyCounts> {
         if !self.keys.contains_key(key) {
             if self.keys.len() >= KEYS_MAX {
-                self.keys_left_out += 1;
-                return;
+                self.keys_left_out += spans;
+                return None;
             }
             self.keys.insert(key.to_owned(), KeyCounts::default());
         }
+        self.keys.get_mut(key)
+    }
+
+    /// Counts a value of a key that is there.
+    fn count(&mut self, key: &str, value: &Value, (spans, weight): (u64, f64)) {
         let Some(counts) = self.keys.get_mut(key) else { return };
-        counts.spans += 1;
-        counts.weight += weight;
         if let Some(count) = counts.values.get_mut(value) {
-            *count = (count.0 + 1, count.1 + weight);
+            *count = (count.0 + spans, count.1 + weight);
             return;
         }
         let bytes = match value {
@@ -239,7 +285,7 @@ impl AttributeCounts {
         }
         self.value_bytes += bytes;
         self.value_count += 1;
-        counts.values.insert(value.clone(), (1, weight));
+        counts.values.insert(value.clone(), (spans, weight));
     }
 }
 
@@ -312,5 +358,35 @@ impl<'de> serde::Deserialize<'de> for Value {
             }
         }
         deserializer.deserialize_any(Any)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What two threads counted is what one would have.
+    #[test]
+    fn counts_are_merged_as_if_all_had_been_added_to_one() {
+        let rows: Vec<(String, f64)> = (0..3 * VALUES_MAX / 2).map(|n| (format!("v{}", n % VALUES_MAX), 1.0)).collect();
+        let add = |counts: &mut AttributeCounts, rows: &[(String, f64)]| {
+            for (text, weight) in rows {
+                counts.spans += 1;
+                counts.value("key", &Value::Text(text.clone()), *weight);
+            }
+        };
+        let (mut one, mut first, mut second) = Default::default();
+        add(&mut one, &rows);
+        add(&mut first, &rows[..1000]);
+        add(&mut second, &rows[1000..]);
+        first.merge(second);
+        assert_eq!(first.spans, one.spans);
+        let (merged, added) = (&first.keys["key"], &one.keys["key"]);
+        assert_eq!((merged.spans, merged.weight, &merged.values), (added.spans, added.weight, &added.values));
+        assert!(!merged.is_cut);
+        let mut third = AttributeCounts::default();
+        add(&mut third, &[("more".into(), 1.0)]);
+        first.merge(third);
+        assert!(first.keys["key"].is_cut, "one value more than are told apart");
     }
 }

@@ -26,11 +26,12 @@ pub(crate) fn threads(parts: usize) -> usize {
     thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX).min(parts.max(1))
 }
 
-/// Reads these parts, a thread each.
-pub(crate) fn read(batches: &dyn Batches, parts: &[usize]) -> Vec<RecordBatch> {
+/// Does this with each of some, a thread each; in their order.
+pub(crate) fn each<I: Sync, T: Send>(some: &[I], work: impl Fn(&I) -> T + Sync) -> Vec<T> {
+    let work = &work;
     thread::scope(|scope| {
-        let others: Vec<_> = parts.iter().skip(1).map(|&part| scope.spawn(move || batches.read(part))).collect();
-        let first = parts.first().map(|&part| batches.read(part));
+        let others: Vec<_> = some.iter().skip(1).map(|one| scope.spawn(move || work(one))).collect();
+        let first = some.first().map(work);
         // A panic in one is a panic of the query, as it would be on its own thread.
         let others =
             others.into_iter().map(|read| read.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
@@ -59,10 +60,11 @@ pub(crate) fn fold<S: Send>(
                 is_late.store(true, Ordering::Relaxed);
                 break;
             }
-            let batch = batches.read(part);
-            if batch.num_rows() > 0 && !add(&mut state, &batch) {
-                has_enough.store(true, Ordering::Relaxed);
-            }
+            batches.read_in_pieces(part, &mut |batch, _| {
+                if batch.num_rows() > 0 && !has_enough.load(Ordering::Relaxed) && !add(&mut state, batch) {
+                    has_enough.store(true, Ordering::Relaxed);
+                }
+            });
         }
         state
     };

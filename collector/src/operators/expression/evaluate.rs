@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, cmp::Ordering};
 
-use super::parser::{Binary, Node, Root};
+use super::{
+    each::each,
+    parser::{Binary, Known, Node, Root},
+};
 use crate::operators::{Entry, Fields, Value, pattern::Pattern};
 
 /// A value on the way, borrowed from the entry or the expression.
@@ -16,6 +19,39 @@ pub(super) enum Operand<'e> {
     List(Vec<Operand<'e>>),
     Items(&'e [Value<'e>]),
     Map(&'e Fields<'e>),
+    Pairs(Vec<(Cow<'e, str>, Operand<'e>)>),
+}
+
+/// So much may be reckoned for one line: parts of an expression, items of lists, 64 bytes of texts each.
+const STEPS_MAX: usize = 1_000_000;
+
+/// What an expression is asked of, and what is known at a place of it.
+pub(super) struct Scope<'e> {
+    entry: &'e Entry<'e>,
+    variables: Vec<Operand<'e>>,
+    /// What predicates are asked about, the innermost last.
+    pub(super) items: Vec<Asked<'e>>,
+    steps_left: usize,
+}
+
+/// What a predicate is asked about.
+pub(super) struct Asked<'e> {
+    pub(super) item: Operand<'e>,
+    pub(super) index: i64,
+    pub(super) sum: Operand<'e>,
+}
+
+impl<'e> Scope<'e> {
+    pub(super) fn of(entry: &'e Entry<'e>) -> Self {
+        Self { entry, variables: Vec::new(), items: Vec::new(), steps_left: STEPS_MAX }
+    }
+
+    /// So much is reckoned.
+    pub(super) fn spend(&mut self, steps: usize) -> Result<(), String> {
+        let left = self.steps_left.checked_sub(steps);
+        self.steps_left = left.ok_or_else(|| format!("more than {STEPS_MAX} steps"))?;
+        Ok(())
+    }
 }
 
 impl<'e> Operand<'e> {
@@ -32,6 +68,22 @@ impl<'e> Operand<'e> {
         }
     }
 
+    /// One of its own.
+    pub(super) fn of_owned(value: Value<'static>) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(value),
+            Value::Int(number) => Self::Int(number),
+            Value::Float(number) => Self::Float(number),
+            Value::Text(text) => Self::Text(text),
+            Value::Bytes(bytes) => Self::Text(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())),
+            Value::List(items) => Self::List(items.into_iter().map(Self::of_owned).collect()),
+            Value::Map(mut fields) => {
+                Self::Pairs(fields.drain().map(|(name, value)| (name, Self::of_owned(value))).collect())
+            }
+        }
+    }
+
     /// In words.
     pub(super) fn kind(&self) -> &'static str {
         match self {
@@ -40,7 +92,7 @@ impl<'e> Operand<'e> {
             Self::Int(_) | Self::Float(_) => "a number",
             Self::Text(_) => "a text",
             Self::List(_) | Self::Items(_) => "a list",
-            Self::Map(_) => "a map",
+            Self::Map(_) | Self::Pairs(_) => "a map",
         }
     }
 
@@ -53,7 +105,7 @@ impl<'e> Operand<'e> {
             Self::Float(_) => "float",
             Self::Text(_) => "string",
             Self::List(_) | Self::Items(_) => "array",
-            Self::Map(_) => "map",
+            Self::Map(_) | Self::Pairs(_) => "map",
         }
     }
 
@@ -70,6 +122,7 @@ impl<'e> Operand<'e> {
             Self::List(items) => Some(items.len()),
             Self::Items(items) => Some(items.len()),
             Self::Map(fields) => Some(fields.len()),
+            Self::Pairs(pairs) => Some(pairs.len()),
             _ => None,
         }
     }
@@ -85,6 +138,22 @@ impl<'e> Operand<'e> {
         }
     }
 
+    /// As Go prints it.
+    pub(super) fn printed(&self) -> String {
+        let all = |parts: Vec<String>| parts.join(" ");
+        match self {
+            Self::Null => "<nil>".to_owned(),
+            Self::List(_) | Self::Items(_) => format!("[{}]", all(self.items().iter().map(Self::printed).collect())),
+            Self::Map(_) | Self::Pairs(_) => {
+                let mut pairs = self.pairs();
+                pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
+                let parts = pairs.iter().map(|(name, value)| format!("{name}:{}", value.printed())).collect();
+                format!("map[{}]", all(parts))
+            }
+            other => other.shown(),
+        }
+    }
+
     pub(super) fn into_value(self) -> Value<'static> {
         match self {
             Self::Null => Value::Null,
@@ -95,10 +164,15 @@ impl<'e> Operand<'e> {
             Self::List(items) => Value::List(items.into_iter().map(Operand::into_value).collect()),
             Self::Items(items) => Value::List(items.iter().map(|item| item.clone().into_owned()).collect()),
             Self::Map(fields) => Value::Map(fields.clone().into_owned()),
+            Self::Pairs(pairs) => {
+                let owned =
+                    |(name, value): (Cow<'_, str>, Operand<'_>)| (Cow::Owned(name.into_owned()), value.into_value());
+                Value::Map(pairs.into_iter().map(owned).collect())
+            }
         }
     }
 
-    fn number(&self) -> Option<f64> {
+    pub(super) fn number(&self) -> Option<f64> {
         match self {
             Self::Int(number) => Some(*number as f64),
             Self::Float(number) => Some(*number),
@@ -106,13 +180,53 @@ impl<'e> Operand<'e> {
         }
     }
 
-    fn is_equal(&self, other: &Self) -> bool {
+    /// Whether it is a map.
+    pub(super) fn is_map(&self) -> bool {
+        matches!(self, Self::Map(_) | Self::Pairs(_))
+    }
+
+    /// Of a map, names with their values.
+    pub(super) fn pairs(&self) -> Vec<(Cow<'e, str>, Operand<'e>)> {
+        match self {
+            Self::Map(fields) => fields.iter().map(|(name, value)| (Cow::Borrowed(name), Self::of(value))).collect(),
+            Self::Pairs(pairs) => pairs.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Of a map, what a name has.
+    pub(super) fn get(&self, name: &str) -> Option<Operand<'e>> {
+        match self {
+            Self::Map(fields) => fields.get(name).map(Self::of),
+            Self::Pairs(pairs) => pairs.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.clone()),
+            _ => None,
+        }
+    }
+
+    /// Its bytes, and items, about.
+    fn steps(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len() / 64,
+            Self::List(items) => items.len(),
+            Self::Items(items) => items.len(),
+            Self::Map(fields) => fields.len(),
+            Self::Pairs(pairs) => pairs.len(),
+            _ => 0,
+        }
+    }
+
+    pub(super) fn is_equal(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Null, Self::Null) => true,
             (Self::Bool(one), Self::Bool(other)) => one == other,
             (Self::Int(one), Self::Int(other)) => one == other,
             (Self::Text(one), Self::Text(other)) => one == other,
-            (Self::Map(one), Self::Map(other)) => one == other,
+            (one, other) if one.is_map() && other.is_map() => {
+                let has_same = |(name, value): &(Cow<'_, str>, Operand<'_>)| {
+                    other.get(name).is_some_and(|other| value.is_equal(&other))
+                };
+                one.len() == other.len() && one.pairs().iter().all(has_same)
+            }
             (Self::List(_) | Self::Items(_), Self::List(_) | Self::Items(_)) => {
                 let (one, other) = (self.items(), other.items());
                 one.len() == other.len() && one.iter().zip(&other).all(|(one, other)| one.is_equal(other))
@@ -145,43 +259,134 @@ impl<'e> Operand<'e> {
 }
 
 /// What `node` gives.
-pub(super) fn evaluate<'e>(node: &'e Node, entry: &'e Entry<'e>) -> Result<Operand<'e>, String> {
+pub(super) fn evaluate<'e>(node: &'e Node, scope: &mut Scope<'e>) -> Result<Operand<'e>, String> {
+    scope.spend(1)?;
     Ok(match node {
         Node::Null => Operand::Null,
         Node::Bool(value) => Operand::Bool(*value),
         Node::Int(number) => Operand::Int(*number),
         Node::Float(number) => Operand::Float(*number),
         Node::Text(text) => Operand::Text(Cow::Borrowed(text)),
-        Node::List(items) => {
-            Operand::List(items.iter().map(|item| evaluate(item, entry)).collect::<Result<Vec<_>, _>>()?)
+        Node::List(items) => Operand::List(all(items, scope)?),
+        Node::Map(pairs) => map(pairs, scope)?,
+        Node::Range(from, to) => range(&evaluate(from, scope)?, &evaluate(to, scope)?, scope)?,
+        Node::Root(root) => of_root(*root, scope.entry),
+        Node::Item(known) => of_asked(*known, scope),
+        Node::Variable(at) => scope.variables[*at].clone(),
+        Node::Let(value, rest) => {
+            let value = evaluate(value, scope)?;
+            scope.variables.push(value);
+            let made = evaluate(rest, scope)?;
+            scope.variables.pop();
+            made
         }
-        Node::Root(root) => of_root(*root, entry),
-        Node::Member(of, key, is_optional) => match evaluate(of, entry)? {
+        Node::Member(of, key, is_optional) => match evaluate(of, scope)? {
             Operand::Null if *is_optional => Operand::Null,
-            of => member(of, &evaluate(key, entry)?)?,
+            of => member(of, &evaluate(key, scope)?)?,
         },
-        Node::Not(of) => Operand::Bool(!truth(evaluate(of, entry)?)?),
-        Node::Minus(of) => match evaluate(of, entry)? {
+        Node::Slice(of, from, to) => {
+            let of = evaluate(of, scope)?;
+            let mut bound = |node: &'e Option<Box<Node>>| match node.as_ref().map(|node| evaluate(node, scope)) {
+                None => Ok(None),
+                Some(Ok(Operand::Int(at))) => Ok(Some(at)),
+                Some(Ok(other)) => Err(format!("{} is no place of a list", other.kind())),
+                Some(Err(problem)) => Err(problem),
+            };
+            let (from, to) = (bound(from)?, bound(to)?);
+            slice(of, from, to)?
+        }
+        Node::Not(of) => Operand::Bool(!truth(evaluate(of, scope)?)?),
+        Node::Minus(of) => match evaluate(of, scope)? {
             Operand::Int(number) => Operand::Int(number.wrapping_neg()),
             Operand::Float(number) => Operand::Float(-number),
             other => return Err(format!("{} has no sign", other.kind())),
         },
-        Node::And(left, right) => Operand::Bool(truth(evaluate(left, entry)?)? && truth(evaluate(right, entry)?)?),
-        Node::Or(left, right) => Operand::Bool(truth(evaluate(left, entry)?)? || truth(evaluate(right, entry)?)?),
-        Node::Else(left, right) => match evaluate(left, entry)? {
-            Operand::Null => evaluate(right, entry)?,
+        Node::And(left, right) => Operand::Bool(truth(evaluate(left, scope)?)? && truth(evaluate(right, scope)?)?),
+        Node::Or(left, right) => Operand::Bool(truth(evaluate(left, scope)?)? || truth(evaluate(right, scope)?)?),
+        Node::Else(left, right) => match evaluate(left, scope)? {
+            Operand::Null => evaluate(right, scope)?,
             some => some,
         },
         Node::Choice(parts) => {
-            let chosen = if truth(evaluate(&parts[0], entry)?)? { &parts[1] } else { &parts[2] };
-            evaluate(chosen, entry)?
+            let chosen = if truth(evaluate(&parts[0], scope)?)? { &parts[1] } else { &parts[2] };
+            evaluate(chosen, scope)?
         }
-        Node::Matches(of, pattern) => Operand::Bool(matches(&evaluate(of, entry)?, pattern)?),
-        Node::Binary(operator, left, right) => binary(*operator, evaluate(left, entry)?, evaluate(right, entry)?)?,
+        Node::Matches(of, pattern) => Operand::Bool(matches(&evaluate(of, scope)?, pattern)?),
+        Node::Binary(operator, left, right) => {
+            let (left, right) = (evaluate(left, scope)?, evaluate(right, scope)?);
+            scope.spend(left.steps() + right.steps())?;
+            binary(*operator, left, right)?
+        }
         Node::Call(function, arguments) => {
-            let given = arguments.iter().map(|argument| evaluate(argument, entry)).collect::<Result<Vec<_>, _>>()?;
-            (function.make)(&given)?
+            let given = all(arguments, scope)?;
+            scope.spend(given.iter().map(Operand::steps).sum())?;
+            let made = (function.make)(&given)?;
+            scope.spend(made.steps())?;
+            made
         }
+        Node::Each(what, list, predicate, with) => {
+            let list = evaluate(list, scope)?;
+            let with = with.as_ref().map(|with| evaluate(with, scope)).transpose()?;
+            each(*what, list, predicate.as_deref(), with, scope)?
+        }
+    })
+}
+
+fn all<'e>(nodes: &'e [Node], scope: &mut Scope<'e>) -> Result<Vec<Operand<'e>>, String> {
+    nodes.iter().map(|node| evaluate(node, scope)).collect()
+}
+
+fn map<'e>(pairs: &'e [(Node, Node)], scope: &mut Scope<'e>) -> Result<Operand<'e>, String> {
+    let mut made: Vec<(Cow<'e, str>, Operand<'e>)> = Vec::with_capacity(pairs.len());
+    for (key, value) in pairs {
+        let Operand::Text(name) = evaluate(key, scope)? else { return Err("a map's keys are texts".into()) };
+        let value = evaluate(value, scope)?;
+        match made.iter_mut().find(|(known, _)| *known == name) {
+            Some(known) => known.1 = value,
+            None => made.push((name, value)),
+        }
+    }
+    Ok(Operand::Pairs(made))
+}
+
+fn range<'e>(from: &Operand<'_>, to: &Operand<'_>, scope: &mut Scope<'e>) -> Result<Operand<'e>, String> {
+    let (Operand::Int(from), Operand::Int(to)) = (from, to) else {
+        return Err(format!("expected whole numbers, not {} and {}", from.kind(), to.kind()));
+    };
+    let items = to.saturating_sub(*from).saturating_add(1).max(0);
+    scope.spend(usize::try_from(items).unwrap_or(usize::MAX))?;
+    Ok(Operand::List((*from..=*to).map(Operand::Int).collect()))
+}
+
+fn of_asked<'e>(known: Known, scope: &Scope<'e>) -> Operand<'e> {
+    let asked = scope.items.last().expect("it is read in predicates only");
+    match known {
+        Known::Item => asked.item.clone(),
+        Known::Index => Operand::Int(asked.index),
+        Known::Sum => asked.sum.clone(),
+    }
+}
+
+/// From `from` on up to before `to`; below zero they count from the end.
+fn slice<'e>(of: Operand<'e>, from: Option<i64>, to: Option<i64>) -> Result<Operand<'e>, String> {
+    let len = match &of {
+        // Of texts bytes are counted, as Go does.
+        Operand::Text(text) => text.len(),
+        Operand::List(_) | Operand::Items(_) => of.len().unwrap_or(0),
+        other => return Err(format!("{} has no parts", other.kind())),
+    };
+    let place = |at: i64| {
+        let at = if at < 0 { at.saturating_add(len as i64).max(0) } else { at };
+        usize::try_from(at).unwrap_or(len).min(len)
+    };
+    let (from, to) = (from.map_or(0, place), to.map_or(len, place));
+    let part = from.min(to)..to;
+    Ok(match of {
+        Operand::Text(text) => {
+            let bytes = &text.as_bytes()[part];
+            Operand::Text(Cow::Owned(String::from_utf8_lossy(bytes).into_owned()))
+        }
+        list => Operand::List(list.items()[part].to_vec()),
     })
 }
 
@@ -196,19 +401,23 @@ fn of_root<'e>(root: Root, entry: &'e Entry<'e>) -> Operand<'e> {
     }
 }
 
-fn truth(operand: Operand<'_>) -> Result<bool, String> {
+pub(super) fn truth(operand: Operand<'_>) -> Result<bool, String> {
     match operand {
         Operand::Bool(value) => Ok(value),
         other => Err(format!("{} is neither true nor false", other.kind())),
     }
 }
 
-fn member<'e>(of: Operand<'e>, key: &Operand<'e>) -> Result<Operand<'e>, String> {
+pub(super) fn member<'e>(of: Operand<'e>, key: &Operand<'e>) -> Result<Operand<'e>, String> {
     Ok(match (of, key) {
-        (Operand::Map(fields), Operand::Text(name)) => fields.get(name).map_or(Operand::Null, Operand::of),
-        (Operand::Map(_), Operand::Null) => Operand::Null,
-        (list @ (Operand::List(_) | Operand::Items(_)), Operand::Int(at)) => {
-            let items = list.items();
+        (map @ (Operand::Map(_) | Operand::Pairs(_)), Operand::Text(name)) => map.get(name).unwrap_or(Operand::Null),
+        (Operand::Map(_) | Operand::Pairs(_), Operand::Null) => Operand::Null,
+        (Operand::Items(items), Operand::Int(at)) => {
+            let at = if *at < 0 { *at + items.len() as i64 } else { *at };
+            let item = usize::try_from(at).ok().and_then(|at| items.get(at));
+            item.map(Operand::of).ok_or("the list has no such item")?
+        }
+        (Operand::List(items), Operand::Int(at)) => {
             let at = if *at < 0 { *at + items.len() as i64 } else { *at };
             let item = usize::try_from(at).ok().and_then(|at| items.get(at).cloned());
             item.ok_or("the list has no such item")?
@@ -258,7 +467,7 @@ fn binary<'e>(operator: Binary, left: Operand<'e>, right: Operand<'e>) -> Result
 
 fn is_in(left: &Operand<'_>, right: &Operand<'_>) -> Result<bool, String> {
     match (left, right) {
-        (Operand::Text(name), Operand::Map(fields)) => Ok(fields.get(name).is_some()),
+        (Operand::Text(name), map) if map.is_map() => Ok(map.get(name).is_some()),
         (_, Operand::List(_) | Operand::Items(_)) => Ok(right.items().iter().any(|item| left.is_equal(item))),
         (_, Operand::Null) => Ok(false),
         _ => Err(format!("{} holds nothing", right.kind())),

@@ -1,9 +1,10 @@
 //! Expressions over an entry: the part of expr-lang that `if`, `expr`, `is_first_entry` and values are written in.
 //!
 //! <https://expr-lang.org/docs/language-definition>. Literals, `body`, `attributes`, `resource`, `timestamp`, `severity_text`,
-//! `severity_number`; `.key`, `["key"]`, `?.`, `[0]`; comparison, `in`, `matches`, `contains`, `startsWith`, `endsWith`; `and`, `or`, `not`;
-//! arithmetic, `??`, `? :`, lists; and the functions of [`functions::NAMES`].
+//! `severity_number`; `.key`, `["key"]`, `?.`, `[0]`, `[1:2]`; comparison, `in`, `matches`, `contains`, `startsWith`, `endsWith`; `and`, `or`,
+//! `not`; arithmetic, `??`, `? :`, lists, maps, ranges, pipes, variables, predicates; and the functions of [`functions::NAMES`].
 
+mod each;
 mod evaluate;
 mod functions;
 mod parser;
@@ -13,7 +14,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, de};
 
-use self::parser::Node;
+use self::{evaluate::Scope, parser::Node};
 use super::{Entry, Value};
 
 /// Longest expression in bytes.
@@ -41,7 +42,7 @@ impl Expression {
 
     /// Whether it is true of an entry. An error is a value of a wrong kind on the way.
     pub fn is_true(&self, entry: &Entry<'_>) -> Result<bool, String> {
-        match evaluate::evaluate(&self.root, entry)? {
+        match evaluate::evaluate(&self.root, &mut Scope::of(entry))? {
             evaluate::Operand::Bool(value) => Ok(value),
             other => Err(format!("`{}` gives {}, not true or false", self.text, other.kind())),
         }
@@ -49,7 +50,7 @@ impl Expression {
 
     /// What it gives for an entry.
     pub fn value(&self, entry: &Entry<'_>) -> Result<Value<'static>, String> {
-        Ok(evaluate::evaluate(&self.root, entry)?.into_value())
+        Ok(evaluate::evaluate(&self.root, &mut Scope::of(entry))?.into_value())
     }
 }
 

@@ -1,7 +1,10 @@
 //! From tokens to a tree, by the precedences of expr-lang.
 
+mod calls;
+mod primary;
+
 use super::{
-    functions::{self, Function},
+    functions::Function,
     token::{Token, Wrong, tokens},
 };
 use crate::operators::pattern::Pattern;
@@ -18,9 +21,20 @@ pub(super) enum Node {
     Float(f64),
     Text(String),
     List(Vec<Node>),
+    Map(Vec<(Node, Node)>),
+    /// From and to, both in it.
+    Range(Box<Node>, Box<Node>),
     Root(Root),
+    /// What a predicate is asked about, and what else it knows.
+    Item(Known),
+    /// The variable that was declared as this one, of those that are known there.
+    Variable(usize),
+    /// A variable's value, and what is made with it.
+    Let(Box<Node>, Box<Node>),
     /// Of what is nothing it is an error, unless a `?.` stands before it.
     Member(Box<Node>, Box<Node>, bool),
+    /// From and to, where they are said.
+    Slice(Box<Node>, Option<Box<Node>>, Option<Box<Node>>),
     Not(Box<Node>),
     Minus(Box<Node>),
     And(Box<Node>, Box<Node>),
@@ -30,6 +44,8 @@ pub(super) enum Node {
     Matches(Box<Node>, Pattern),
     Binary(Binary, Box<Node>, Box<Node>),
     Call(Function, Vec<Node>),
+    /// Something of each item of a list: the list, the predicate, and what is begun with.
+    Each(Each, Box<Node>, Option<Box<Node>>, Option<Box<Node>>),
 }
 
 /// What is known by name.
@@ -41,6 +57,37 @@ pub(super) enum Root {
     Timestamp,
     SeverityText,
     SeverityNumber,
+}
+
+/// What is known in a predicate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// `#`.
+    Item,
+    /// `#index`.
+    Index,
+    /// `#acc`.
+    Sum,
+}
+
+/// What is made of the items of a list by a predicate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Each {
+    All,
+    Any,
+    One,
+    None,
+    Map,
+    Filter,
+    Find,
+    FindIndex,
+    FindLast,
+    FindLastIndex,
+    Count,
+    Sum,
+    GroupBy,
+    SortBy,
+    Reduce,
 }
 
 /// What is done with two values.
@@ -66,8 +113,9 @@ pub(super) enum Binary {
 }
 
 pub(super) fn parse(text: &str) -> Result<Node, Wrong> {
-    let mut parser = Parser { tokens: tokens(text)?, next: 0, end: text.len(), depth: 0 };
-    let node = parser.choice()?;
+    let tokens = tokens(text)?;
+    let mut parser = Parser { tokens, next: 0, end: text.len(), depth: 0, predicates: 0, variables: Vec::new() };
+    let node = parser.whole()?;
     match parser.peek() {
         None => Ok(node),
         Some(_) => Err(parser.wrong("the expression should end here")),
@@ -79,6 +127,10 @@ struct Parser {
     next: usize,
     end: usize,
     depth: usize,
+    /// Predicates in each other.
+    predicates: usize,
+    /// Names that are declared.
+    variables: Vec<String>,
 }
 
 impl Parser {
@@ -107,12 +159,37 @@ impl Parser {
         if self.take(sign) { Ok(()) } else { Err(self.wrong(format!("expected `{sign}`"))) }
     }
 
-    fn choice(&mut self) -> Result<Node, Wrong> {
+    fn deeper(&mut self) -> Result<(), Wrong> {
         self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(self.wrong("nested too deep"));
+        if self.depth > DEPTH_MAX { Err(self.wrong("nested too deep")) } else { Ok(()) }
+    }
+
+    /// Variables, and what is made with them.
+    fn whole(&mut self) -> Result<Node, Wrong> {
+        if !self.take_name("let") {
+            let mut last = self.choice()?;
+            // Of several the last one counts.
+            while self.take(";") && !matches!(self.peek(), None | Some(Token::Sign("}" | ")"))) {
+                last = self.whole()?;
+            }
+            return Ok(last);
         }
-        let condition = self.or()?;
+        self.deeper()?;
+        let Some(Token::Name(name)) = self.peek().cloned() else { return Err(self.wrong("expected a name")) };
+        self.next += 1;
+        self.expect("=")?;
+        let value = self.choice()?;
+        self.expect(";")?;
+        self.variables.push(name);
+        let rest = self.whole()?;
+        self.variables.pop();
+        self.depth -= 1;
+        Ok(Node::Let(value.into(), rest.into()))
+    }
+
+    fn choice(&mut self) -> Result<Node, Wrong> {
+        self.deeper()?;
+        let condition = self.piped()?;
         let node = if self.take("?") {
             let then = self.choice()?;
             self.expect(":")?;
@@ -124,24 +201,43 @@ impl Parser {
         Ok(node)
     }
 
-    fn or(&mut self) -> Result<Node, Wrong> {
-        let mut left = self.and()?;
+    /// `a | f(b)` is `f(a, b)`.
+    fn piped(&mut self) -> Result<Node, Wrong> {
+        let mut left = self.or(None)?;
+        while self.take("|") {
+            let Some(Token::Name(name)) = self.peek().cloned() else {
+                return Err(self.wrong("expected a function after `|`"));
+            };
+            self.next += 1;
+            self.expect("(")?;
+            let call = self.call(&name, Some(left))?;
+            let call = self.members_of(call)?;
+            // What follows is done with what it gives.
+            let call = self.or_default(call)?;
+            left = self.or(Some(call))?;
+        }
+        Ok(left)
+    }
+
+    /// `first` is what stands there already.
+    fn or(&mut self, first: Option<Node>) -> Result<Node, Wrong> {
+        let mut left = self.and(first)?;
         while self.take("||") || self.take_name("or") {
-            left = Node::Or(left.into(), self.and()?.into());
+            left = Node::Or(left.into(), self.and(None)?.into());
         }
         Ok(left)
     }
 
-    fn and(&mut self) -> Result<Node, Wrong> {
-        let mut left = self.comparison()?;
+    fn and(&mut self, first: Option<Node>) -> Result<Node, Wrong> {
+        let mut left = self.comparison(first)?;
         while self.take("&&") || self.take_name("and") {
-            left = Node::And(left.into(), self.comparison()?.into());
+            left = Node::And(left.into(), self.comparison(None)?.into());
         }
         Ok(left)
     }
 
-    fn comparison(&mut self) -> Result<Node, Wrong> {
-        let mut left = self.sum()?;
+    fn comparison(&mut self, first: Option<Node>) -> Result<Node, Wrong> {
+        let mut left = self.range(first)?;
         loop {
             let before = self.next;
             let is_negated = self.take_name("not");
@@ -150,7 +246,7 @@ impl Parser {
                 return Ok(left);
             };
             let at = self.next;
-            let right = self.sum()?;
+            let right = self.range(None)?;
             left = match (operator, right) {
                 (Binary::MatchesAny, Node::Text(pattern)) => {
                     let pattern = Pattern::new(&pattern).map_err(|problem| {
@@ -189,20 +285,31 @@ impl Parser {
         Some(operator)
     }
 
-    fn sum(&mut self) -> Result<Node, Wrong> {
-        let mut left = self.product()?;
+    fn range(&mut self, first: Option<Node>) -> Result<Node, Wrong> {
+        let mut left = self.sum(first)?;
+        while self.take("..") {
+            left = Node::Range(left.into(), self.sum(None)?.into());
+        }
+        Ok(left)
+    }
+
+    fn sum(&mut self, first: Option<Node>) -> Result<Node, Wrong> {
+        let mut left = self.product(first)?;
         loop {
             let operator = match () {
                 () if self.take("+") => Binary::Plus,
                 () if self.take("-") => Binary::Minus,
                 () => return Ok(left),
             };
-            left = Node::Binary(operator, left.into(), self.product()?.into());
+            left = Node::Binary(operator, left.into(), self.product(None)?.into());
         }
     }
 
-    fn product(&mut self) -> Result<Node, Wrong> {
-        let mut left = self.unary()?;
+    fn product(&mut self, first: Option<Node>) -> Result<Node, Wrong> {
+        let mut left = match first {
+            Some(node) => node,
+            None => self.unary()?,
+        };
         loop {
             let operator = match () {
                 () if self.take("*") => Binary::Times,
@@ -215,10 +322,7 @@ impl Parser {
     }
 
     fn unary(&mut self) -> Result<Node, Wrong> {
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(self.wrong("nested too deep"));
-        }
+        self.deeper()?;
         let node = if self.take("!") || self.take_name("not") {
             Node::Not(self.unary()?.into())
         } else if self.take("-") {
@@ -227,117 +331,24 @@ impl Parser {
             self.unary()?
         } else {
             let base = self.with_default()?;
-            if self.take("**") { Node::Binary(Binary::Power, base.into(), self.unary()?.into()) } else { base }
+            match self.take("**") || self.take("^") {
+                true => Node::Binary(Binary::Power, base.into(), self.unary()?.into()),
+                false => base,
+            }
         };
         self.depth -= 1;
         Ok(node)
     }
 
     fn with_default(&mut self) -> Result<Node, Wrong> {
-        let mut left = self.members()?;
+        let left = self.members()?;
+        self.or_default(left)
+    }
+
+    fn or_default(&mut self, mut left: Node) -> Result<Node, Wrong> {
         while self.take("??") {
             left = Node::Else(left.into(), self.members()?.into());
         }
         Ok(left)
-    }
-
-    fn members(&mut self) -> Result<Node, Wrong> {
-        let mut node = self.primary()?;
-        let mut is_optional = false;
-        loop {
-            let is_optional_here = self.take("?.");
-            is_optional |= is_optional_here;
-            let key = if is_optional_here || self.take(".") {
-                if self.take("[") {
-                    let key = self.choice()?;
-                    self.expect("]")?;
-                    key
-                } else {
-                    match self.peek().cloned() {
-                        Some(Token::Name(name)) => {
-                            self.next += 1;
-                            Node::Text(name)
-                        }
-                        _ => return Err(self.wrong("expected a name after the point")),
-                    }
-                }
-            } else if self.take("[") {
-                let key = self.choice()?;
-                self.expect("]")?;
-                key
-            } else {
-                return Ok(node);
-            };
-            node = Node::Member(node.into(), key.into(), is_optional);
-        }
-    }
-
-    fn primary(&mut self) -> Result<Node, Wrong> {
-        let Some(token) = self.peek().cloned() else { return Err(self.wrong("the expression ends too early")) };
-        self.next += 1;
-        match token {
-            Token::Int(number) => Ok(Node::Int(number)),
-            Token::Float(number) => Ok(Node::Float(number)),
-            Token::Text(text) => Ok(Node::Text(text)),
-            Token::Sign("(") => {
-                let node = self.choice()?;
-                self.expect(")")?;
-                Ok(node)
-            }
-            Token::Sign("[") => Ok(Node::List(self.list("]")?)),
-            // `$` is the body; `$body` is how that was once written.
-            Token::Sign("$") => match &self.tokens[self.next - 1..] {
-                [(_, at), (Token::Name(_), name_at), ..] if *name_at == at + 1 => self.primary(),
-                _ => Ok(Node::Root(Root::Body)),
-            },
-            Token::Name(name) => self.named(&name),
-            Token::Sign(sign) => {
-                self.next -= 1;
-                Err(self.wrong(format!("`{sign}` stands where a value is meant")))
-            }
-        }
-    }
-
-    fn list(&mut self, end: &str) -> Result<Vec<Node>, Wrong> {
-        let mut items = Vec::new();
-        while !self.take(end) {
-            if !items.is_empty() {
-                self.expect(",")?;
-            }
-            items.push(self.choice()?);
-        }
-        Ok(items)
-    }
-
-    fn named(&mut self, name: &str) -> Result<Node, Wrong> {
-        if self.take("(") {
-            let Some(function) = functions::find(name) else {
-                self.next -= 2;
-                let known: Vec<&str> = functions::NAMES.iter().map(|(known, ..)| *known).collect();
-                return Err(self.wrong(format!("there is no function `{name}`; there are {}", known.join(", "))));
-            };
-            let arguments = self.list(")")?;
-            if arguments.len() != function.arguments {
-                let words = format!("`{name}` takes {} arguments, not {}", function.arguments, arguments.len());
-                return Err(self.wrong(words));
-            }
-            return Ok(Node::Call(function, arguments));
-        }
-        Ok(match name {
-            "true" => Node::Bool(true),
-            "false" => Node::Bool(false),
-            "nil" | "null" => Node::Null,
-            "body" => Node::Root(Root::Body),
-            "attributes" => Node::Root(Root::Attributes),
-            "resource" => Node::Root(Root::Resource),
-            "timestamp" => Node::Root(Root::Timestamp),
-            "severity_text" => Node::Root(Root::SeverityText),
-            "severity_number" | "severity" => Node::Root(Root::SeverityNumber),
-            _ => {
-                self.next -= 1;
-                let words = "there are body, attributes, resource, timestamp, severity_text, severity_number";
-                return Err(self.wrong(format!("`{name}` is not known; {words}")));
-            }
-        })
     }
 }

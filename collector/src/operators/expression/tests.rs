@@ -56,6 +56,63 @@ fn what_they_give() {
 }
 
 #[test]
+fn lists_and_maps() {
+    for text in [
+        "1..3 == [1, 2, 3]",
+        "len(3..1) == 0",
+        "[1, 2, 3, 4, 5][1:4] == [2, 3, 4] and [1, 2, 3][:-1] == [1, 2] and [1, 2][1:] == [2] and [1][:] == [1]",
+        "'hello'[1:3] == 'el' and body[:3] == 'GET' and body[4:][:-4] == '/cart'",
+        "[1, 2][5:9] == [] and [1, 2, 3][2:1] == []",
+        "{a: 1, 'b': 2}.b == 2 and {'a': {b: [7]}}['a'].b[0] == 7",
+        "{a: 1, b: 2} == {b: 2, a: 1} and 'a' in {a: nil} and not ('c' in {a: 1})",
+        "all(attributes.tags, # in ['x', 'y']) and any(attributes.tags, {# == 'y'}) and none(attributes.tags, # == 'z')",
+        "one([1, 2, 3], # > 2) and not one([1, 2, 3], # > 1)",
+        "filter(0..9, {# % 2 == 0}) == [0, 2, 4, 6, 8]",
+        "map(1..3, # * #index) == [0, 2, 6]",
+        "map([{n: 1}, {n: 2}], .n) == [1, 2] and map([{n: {m: 3}}], {.n.m}) == [3]",
+        "count([1, 2, 3], # > 1) == 2 and count([true, false, true]) == 2",
+        "sum([1, 2, 3]) == 6 and sum([{n: 1}, {n: 2}], .n) == 3 and type(sum([1, 2.5])) == 'float'",
+        "find([1, 2, 3, 4], # > 2) == 3 and find([1], # > 2) == nil",
+        "findIndex([1, 2, 3, 4], # > 2) == 2 and findLast([1, 2, 3, 4], # > 2) == 4 and findLastIndex([1, 2], # > 0) == 1",
+        "reduce(1..9, #acc + #) == 45 and reduce(1..3, #acc + #, 10) == 16",
+        "groupBy([1, 2, 3], # % 2)['1'] == [1, 3]",
+        "sort([3, 1, 2]) == [1, 2, 3] and sort([3, 1, 2], 'desc') == [3, 2, 1]",
+        "map(sortBy([{n: 2}, {n: 1}], 'n'), .n) == [1, 2] and map(sortBy([{n: 2}, {n: 3}], .n, 'desc'), .n) == [3, 2]",
+        "any(map(1..3, {map(1..2, # * 2)}), len(#) == 2)",
+        "keys({a: 1, b: 2}) == ['a', 'b'] and values({a: 1}) == [1] and toPairs({a: 1}) == [['a', 1]]",
+        "fromPairs([['a', 1]]).a == 1 and get({a: 1}, 'b') == nil and get([1], 7) == nil",
+        "first([]) == nil and last([1, 2]) == 2 and take([1, 2, 3], 2) == [1, 2] and take([1], 9) == [1]",
+        "concat([1], [2, 3]) == 1..3 and flatten([1, [2, [3]]]) == 1..3 and uniq([1, 1, 2]) == [1, 2] and reverse(1..2) == [2, 1]",
+        "max(1, 7, 3) == 7 and min([4, 2]) == 2 and mean([1, 2, 3]) == 2 and median([5, 1, 2, 3]) == 2.5",
+        "2 ^ 3 == 8 and bitand(6, 3) == 2 and bitshl(1, 4) == 16 and bitnot(0) == -1",
+    ] {
+        assert_eq!(value(text), Ok(Value::Bool(true)), "{text}");
+    }
+}
+
+#[test]
+fn texts_pipes_and_variables() {
+    for text in [
+        "split('a,b,c', ',') == ['a', 'b', 'c'] and split('a,b,c', ',', 2) == ['a', 'b,c'] and split('ab', '') == ['a', 'b']",
+        "splitAfter('a,b', ',') == ['a,', 'b'] and split('', ',') == [''] and split('a', ',', 0) == []",
+        "trim('__a__', '_') == 'a' and repeat('ab', 2) == 'abab' and join(['a', 'b']) == 'ab'",
+        "body | split(' ') | len() == 3",
+        "(body | lower() | split(' '))[0] == 'get'",
+        "let parts = split(body, ' '); parts[0] == 'GET' and parts[2] == '200'",
+        "let x = 2; let y = x * 3; let x = 1; x + y == 7",
+        "map([1, 2], {let twice = # * 2; twice + 1}) == [3, 5]",
+        "fromJSON('{\"a\": [1]}').a[0] == 1 and toBase64('hi') == 'aGk=' and fromBase64('aGk=') == 'hi'",
+        "body | split(' ') | len() + 1 == 4 and (attributes.nothing | string() ?? 'x') == '<nil>'",
+        "(1; 2) == 2 and string([1, 'a']) == '[1 a]' and string({b: 1, a: nil}) == 'map[a:<nil> b:1]'",
+        r#""\x41" == 'A'"#,
+        "toJSON([1]) == '[\n  1\n]'",
+        "attributes.nothing?.deeper ?? attributes.level == 'error'",
+    ] {
+        assert_eq!(value(text), Ok(Value::Bool(true)), "{text}");
+    }
+}
+
+#[test]
 fn kinds_that_do_not_fit_are_errors() {
     for text in [
         "attributes.nothing.deeper",
@@ -65,6 +122,16 @@ fn kinds_that_do_not_fit_are_errors() {
         "not body",
         "body + 1",
         "attributes.tags[7]",
+        // A text has no members, whatever stands before the point.
+        "attributes.level?.deeper",
+        "any(attributes, # == 1)",
+        "int(' 12')",
+        "1..2.5",
+        // More than a line may cost.
+        "1..999999999",
+        "map(1..9999, map(1..9999, #))",
+        "repeat('x', 99999999)",
+        "len(#)",
     ] {
         assert!(value(text).is_err(), "{text}");
     }
@@ -83,7 +150,7 @@ fn what_is_none_is_said_with_its_place() {
             "cannot read the expression at character 14: no regular expression: missing closing ): `(`",
         ),
         ("body body", "cannot read the expression at character 6: the expression should end here"),
-        ("body == 'é' # 1", "cannot read the expression at character 13: `#` means nothing here"),
+        ("body == 'é' # 1", "cannot read the expression at character 13: the expression should end here"),
         ("now()", "cannot read the expression at character 1: there is no function `now`"),
     ];
     for (text, expected) in cases {

@@ -18,9 +18,9 @@ pub(super) enum Token {
 }
 
 /// The signs, longer ones first.
-const SIGNS: [&str; 26] = [
-    "==", "!=", "<=", ">=", "&&", "||", "??", "?.", "**", "<", ">", "!", "+", "-", "*", "/", "%", "(", ")", "[", "]",
-    ".", ",", "?", ":", "$",
+const SIGNS: [&str; 34] = [
+    "==", "!=", "<=", ">=", "&&", "||", "??", "?.", "**", "..", "<", ">", "!", "+", "-", "*", "/", "%", "^", "(", ")",
+    "[", "]", "{", "}", ".", ",", "?", ":", ";", "|", "=", "#", "$",
 ];
 
 /// All tokens with where each begins.
@@ -119,6 +119,14 @@ fn text_of(text: &str, quote: char) -> Result<(String, usize), &'static str> {
             Some('t') => content.push('\t'),
             Some('r') => content.push('\r'),
             Some('0') => content.push('\0'),
+            Some('a') => content.push('\x07'),
+            Some('v') => content.push('\x0b'),
+            Some('f') => content.push('\x0c'),
+            Some('x') => {
+                let digits: String = chars.by_ref().take(2).map(|(_, char)| char).collect();
+                let code = u8::from_str_radix(&digits, 16).map_err(|_| "\\x needs two hex digits")?;
+                content.push(char::from(code));
+            }
             Some('u') => {
                 let digits: String = chars.by_ref().take(4).map(|(_, char)| char).collect();
                 let code = u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32);

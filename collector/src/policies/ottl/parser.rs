@@ -1,6 +1,7 @@
 //! Reads a condition: or, and, not, comparison, sum, product, in this order of strength.
 
 use regex::bytes::{Regex, RegexBuilder};
+use weir_proto::go_regex;
 
 use super::{
     expression::{Call, Comparison, Expression, Index, Operand, Operator},
@@ -355,7 +356,9 @@ impl<'a> Parser<'a> {
 
 fn regex_of(pattern: &Operand) -> Result<Regex, String> {
     let Operand::Text(pattern) = pattern else { return Err("the pattern is a string in double quotes".into()) };
-    let mut regex = RegexBuilder::new(pattern);
+    let translated =
+        go_regex::translate(pattern).map_err(|why| format!("its pattern is not a regular expression: {why}"))?;
+    let mut regex = RegexBuilder::new(&translated.text);
     regex.size_limit(REGEX_BYTES_MAX).dfa_size_limit(REGEX_BYTES_MAX).nest_limit(64);
     regex.build().map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => "its regular expression is too large".to_owned(),

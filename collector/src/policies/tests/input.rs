@@ -45,7 +45,7 @@ fn says_what_is_wrong() {
         (policy("string_attribute", json!({ "values": ["v"] })), "missing field `key`"),
         (
             policy("string_attribute", json!({ "key": "k", "values": ["("], "enabled_regex_matching": true })),
-            "unclosed group",
+            "missing closing )",
         ),
         (
             policy(

@@ -7,6 +7,12 @@ use crate::operators::Entry;
 /// A frame has about so many bytes; a poll's last one less.
 pub(super) const BATCH_BYTES: usize = if cfg!(test) { 1 << 10 } else { 2 << 20 };
 
+/// A record with more is none for a frame: the journal takes 64 MiB, other lines and cursors among them.
+const RECORD_BYTES_MAX: usize = if cfg!(test) { 4 << 20 } else { 40 << 20 };
+
+/// The same of what is known of who wrote it.
+const RESOURCE_BYTES_MAX: usize = RECORD_BYTES_MAX / 5;
+
 /// The scope of lines that were read from files.
 const SCOPE: &str = "filelog";
 
@@ -49,13 +55,22 @@ impl BatchBuilder {
         self.out.len() >= BATCH_BYTES
     }
 
-    /// Adds a line.
-    pub(super) fn push(&mut self, entry: &Entry<'_>) {
+    /// Bytes so far.
+    pub(super) fn bytes(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Adds a line, unless it is larger than one may be.
+    #[must_use]
+    pub(super) fn push(&mut self, entry: &Entry<'_>) -> bool {
         if self.out.is_empty() {
             self.out = Writer::with_capacity(BATCH_BYTES + BATCH_BYTES / 8);
         }
         self.scratch.clear();
         entry.resource.write(&mut self.scratch, 1);
+        if self.scratch.len() > RESOURCE_BYTES_MAX {
+            return false;
+        }
         let scope = if entry.scope_name.is_empty() { SCOPE } else { &entry.scope_name };
         let fits = self.group.is_some() && self.scratch.written() == self.resource && scope == self.scope;
         if !fits {
@@ -71,8 +86,14 @@ impl BatchBuilder {
             self.out.end(of_scope);
             self.group = Some(Group { resource_logs, scope_logs });
         }
+        let before = self.out.len();
         entry.write(&mut self.out, 2);
+        if self.out.len() - before > RECORD_BYTES_MAX {
+            self.out.truncate(before);
+            return false;
+        }
         self.lines += 1;
+        true
     }
 
     fn end_group(&mut self) {

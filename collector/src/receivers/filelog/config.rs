@@ -65,10 +65,10 @@ pub struct FilelogConfig {
     /// Bytes that are read at first; the buffer grows. Default 16KiB.
     #[serde(deserialize_with = "size::deserialize")]
     pub initial_buffer_size: u64,
-    /// The longest line; a longer one becomes several. Default 1MiB.
+    /// The longest line. Default 1MiB.
     #[serde(deserialize_with = "size::deserialize")]
     pub max_log_size: u64,
-    /// What becomes of a longer one: `split`, nothing is left out. Default split.
+    /// What becomes of a longer one: `split`, nothing is left out, or `truncate`: the rest is. Default split.
     pub max_log_size_behavior: LongLines,
     /// Files that are kept open. Others are opened to read them, and closed again. Default 1024.
     pub max_concurrent_files: usize,
@@ -148,6 +148,8 @@ pub enum StartAt {
 pub enum LongLines {
     /// They become several records.
     Split,
+    /// What is beyond it is left out.
+    Truncate,
 }
 
 /// `compression`.

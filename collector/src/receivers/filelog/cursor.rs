@@ -15,6 +15,8 @@ const VERSION: u8 = 1;
 const LOST: u8 = 1;
 /// It was out of gzip.
 const GZIP: u8 = 2;
+/// The offset is in a line of which the rest is left out.
+const PASSING: u8 = 4;
 
 /// How far a file was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub(super) struct FileCursor {
     /// Whether another file has that inode now, or none.
     pub(super) is_lost: bool,
     pub(super) is_gzip: bool,
+    /// Whether what comes up to the end of a line is passed over.
+    pub(super) is_passing: bool,
     /// Of its first bytes.
     pub(super) beginning: Mark,
     /// Where the next line begins.
@@ -46,7 +50,8 @@ impl FileCursor {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(96 + self.path.as_os_str().len());
         out.push(VERSION);
-        out.push((u8::from(self.is_lost) * LOST) | (u8::from(self.is_gzip) * GZIP));
+        let flags = [(self.is_lost, LOST), (self.is_gzip, GZIP), (self.is_passing, PASSING)];
+        out.push(flags.iter().map(|(is_set, flag)| u8::from(*is_set) * flag).sum());
         for number in [self.device, self.inode, self.offset, self.modified_ns, self.records] {
             put(&mut out, number);
         }
@@ -98,6 +103,7 @@ impl FileCursor {
             inode,
             is_lost: flags & LOST != 0,
             is_gzip: flags & GZIP != 0,
+            is_passing: flags & PASSING != 0,
             beginning,
             offset,
             tail,
@@ -172,6 +178,7 @@ mod tests {
             inode: 77,
             is_lost: true,
             is_gzip: false,
+            is_passing: true,
             beginning: Mark::of(b"first"),
             offset: 123_456_789,
             tail: Mark::of(b"last"),

@@ -22,7 +22,7 @@ const PROTOCOL: &str = "filelog";
 const RETRY: Duration = Duration::from_millis(200);
 
 /// Nothing that was read from a file is refused for its size: it was cut before.
-const LIMITS: Limits = Limits { depth_max: 256, attributes_max: 1024, span_bytes_max: u32::MAX };
+pub(super) const LIMITS: Limits = Limits { depth_max: 256, attributes_max: 1024, span_bytes_max: u32::MAX };
 
 /// The journal's door.
 pub(super) struct Door {

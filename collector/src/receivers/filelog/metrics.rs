@@ -38,7 +38,8 @@ pub(super) static OPERATOR_ERRORS: LazyLock<IntCounterVec> = LazyLock::new(|| {
 
 /// Lines that were changed on the way.
 pub(super) static FLAGGED: LazyLock<IntCounterVec> = LazyLock::new(|| {
-    let text = "Lines that were kept with a flag, by receiver and reason: invalid_utf8 (replaced), time (outside of storage.accept).";
+    let text = "Lines that were kept with a flag, by receiver and reason: invalid_utf8 (replaced), time (outside of \
+                storage.accept), cut (longer than lines may be).";
     register_int_counter_vec!("weir_filelog_flagged_lines_total", text, &["receiver", "reason"])
         .expect("registered once")
 });

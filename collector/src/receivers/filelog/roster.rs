@@ -33,6 +33,9 @@ const CALM_SCAN_NS: u64 = 1_000_000_000;
 /// So long after something was found they are looked at with every poll.
 const STIRRED_NS: u64 = 10_000_000_000;
 
+/// A step of the clock is noticed at the latest so long after it.
+const STEP_SEEN_NS: u64 = 600_000_000_000;
+
 /// The files of one receiver.
 pub(super) struct Roster {
     receiver: String,
@@ -45,6 +48,10 @@ pub(super) struct Roster {
     looks: u64,
     /// As the clock stands at this look; all other times are steady ones.
     clock_ns: u64,
+    /// As far as it has ever been, and files were written.
+    clock_ns_max: u64,
+    /// How far behind that it has stepped, and as long as it is: by so much files may seem to be older than they are.
+    stepped_back_ns: u64,
     /// Whether `start_at` says where files begin: nothing was read before.
     is_first_ever: bool,
     is_urgent: bool,
@@ -101,6 +108,7 @@ impl Roster {
         lose_taken_over(&mut files);
         let inodes = files.values().filter(|file: &&Tracked| !file.is_lost);
         let by_inode = inodes.map(|file| ((file.stamp.device, file.stamp.inode), file.id)).collect();
+        let clock_ns_max = files.values().map(|file| file.stamp.modified_ns).max().unwrap_or(0).max(now_ns);
         let next_id = files.last_key_value().map_or(1, |(id, _)| id + 1);
         Self {
             receiver: receiver.to_owned(),
@@ -113,6 +121,8 @@ impl Roster {
             next_id,
             looks: 0,
             clock_ns: now_ns,
+            clock_ns_max,
+            stepped_back_ns: 0,
             forgotten: Vec::new(),
             scanned_at_ns: 0,
             stirred_at_ns: 0,
@@ -128,7 +138,7 @@ impl Roster {
 
     /// Looks at what is there.
     pub(super) fn look(&mut self, now_ns: u64, clock_ns: u64) {
-        self.clock_ns = clock_ns;
+        self.note_clock(clock_ns);
         let is_calm = now_ns.saturating_sub(self.stirred_at_ns) > STIRRED_NS;
         let is_due = now_ns.saturating_sub(self.scanned_at_ns) >= CALM_SCAN_NS;
         if is_calm && !is_due && self.look_at_open(now_ns) {
@@ -141,7 +151,7 @@ impl Roster {
         let mut strangers = Vec::new();
         let mut left = Vec::new();
         // Of several names of a file that itself goes before links to it: what follows it is beside it.
-        let mut candidates = self.scanner.scan(clock_ns);
+        let mut candidates = self.scanner.scan(now_ns);
         candidates.sort_by_key(|candidate| candidate.is_link);
         let mut met = HashSet::with_capacity(candidates.len());
         for candidate in candidates {
@@ -171,9 +181,11 @@ impl Roster {
         strangers.sort_by_key(|stranger| stranger.path.extension().is_some_and(|end| end == "gz"));
         if !strangers.is_empty() {
             let mut index = KinIndex::of(self.files.values());
+            let first_new = self.next_id;
             for stranger in strangers {
                 self.introduce(stranger, &mut index, now_ns);
             }
+            self.find_unfinished_copies(first_new, &index);
         }
         self.look_at_copies(now_ns);
         self.is_first_ever = false;
@@ -182,11 +194,25 @@ impl Roster {
         }
     }
 
+    /// The clock may step back: what is written then seems to be older than what was written before.
+    fn note_clock(&mut self, clock_ns: u64) {
+        self.clock_ns = clock_ns;
+        if clock_ns >= self.clock_ns_max {
+            (self.clock_ns_max, self.stepped_back_ns) = (clock_ns, 0);
+        } else {
+            let behind_ns = self.clock_ns_max - clock_ns + STEP_SEEN_NS;
+            self.stepped_back_ns = self.stepped_back_ns.max(behind_ns);
+        }
+    }
+
     /// Looks at files that are open, and at no folder; false when one of them is not what it was.
     fn look_at_open(&mut self, now_ns: u64) -> bool {
         for file in self.files.values_mut() {
             let Some(content) = file.content.as_mut() else { continue };
             let Ok(stamp) = content.stamp() else { return false };
+            if file.is_doubtful {
+                return false;
+            }
             if (stamp.bytes, stamp.modified_ns) == (file.stamp.bytes, file.stamp.modified_ns) {
                 continue;
             }
@@ -218,8 +244,9 @@ impl Roster {
             return;
         }
         let was_gone = file.gone_since_ns.take().is_some();
-        let is_changed =
-            was_gone || (file.stamp.bytes, file.stamp.modified_ns) != (found.stamp.bytes, found.stamp.modified_ns);
+        let is_changed = was_gone
+            || file.is_doubtful
+            || (file.stamp.bytes, file.stamp.modified_ns) != (found.stamp.bytes, found.stamp.modified_ns);
         if is_changed && file.is_blank() {
             if file.path != found.path {
                 left.push(Left::of(file));
@@ -238,6 +265,8 @@ impl Roster {
             let modified_ns = file.stamp.modified_ns.min(found.stamp.modified_ns);
             left.push(Left { path, modified_ns, stream: file.stream.clone() });
             file.labels = Labels::of(&file.path, &self.config);
+            // Where it was it could not be opened, perhaps.
+            file.retry_at_ns = 0;
             file.has_left();
             EVENTS.with_label_values(&[self.receiver.as_str(), "moved"]).inc();
         } else if was_gone {
@@ -248,7 +277,7 @@ impl Roster {
         }
     }
 
-    /// Whether a known inode still has what was read of it. What cannot be looked at is taken for the same.
+    /// Whether a known inode still has what was read of it. What cannot be looked at is taken for the same, until it can.
     fn is_same(&mut self, id: u64, found: &Stranger) -> bool {
         let Some(mut file) = self.files.remove(&id) else { return true };
         let was_open = file.content.is_some();
@@ -256,8 +285,11 @@ impl Roster {
             file.content = self.open(&found.path).map(|(content, _)| content);
         }
         let mut is_same = true;
+        file.is_doubtful = true;
         if let Some(mut content) = file.content.take() {
-            is_same = file.is_unchanged(&mut content, &found.stamp).unwrap_or(true);
+            let is_unchanged = file.is_unchanged(&mut content, &found.stamp);
+            file.is_doubtful = is_unchanged.is_err();
+            is_same = is_unchanged.unwrap_or(true);
             if is_same {
                 let _ = file.learn_beginning(&mut content, self.config.fingerprint_size);
                 let _ = file.learn_unread(&mut content, &found.stamp);
@@ -417,6 +449,7 @@ impl Roster {
         file.is_dirty = true;
         file.is_read = false;
         file.unread = None;
+        file.is_doubtful = false;
         file.gone_since_ns = None;
         file.seen_in = self.looks;
         file.stamp = stamp;
@@ -473,5 +506,6 @@ fn note_growth(file: &mut Tracked, stamp: Stamp, now_ns: u64) {
     }
     file.stamp = stamp;
     file.is_read = false;
+    file.failures = 0;
     file.grown_at_ns = now_ns;
 }

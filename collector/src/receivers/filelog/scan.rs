@@ -13,7 +13,8 @@ use super::{
     glob::{Glob, Name},
 };
 
-/// A folder whose last change is younger than this when it is read is read again: its time may not tell the next change.
+/// A folder whose last change was seen first less than this before it was read is read again: its time may not tell the next change, as
+/// file systems count in ticks, of up to two seconds. Whose clock they count by nobody knows.
 const SETTLED_NS: u64 = 2_000_000_000;
 
 /// Links that are remembered.
@@ -32,6 +33,8 @@ const NOT_ENTERED: [&str; 3] = ["/proc", "/sys", "/dev"];
 #[derive(Debug)]
 struct Listing {
     modified_ns: u64,
+    /// When it was first seen to be modified then, in steady time.
+    since_ns: u64,
     read_at_ns: u64,
     entries: Arc<Vec<Entry>>,
     /// The round in which it was last asked for.
@@ -85,7 +88,7 @@ impl Scanner {
         }
     }
 
-    /// The paths that fit now, in order, each once.
+    /// The paths that fit now, in order, each once. `now_ns` never steps, here as below.
     pub(super) fn scan(&mut self, now_ns: u64) -> Vec<Candidate> {
         self.round += 1;
         self.entries = 0;
@@ -157,11 +160,15 @@ impl Scanner {
     fn try_list(&mut self, folder: &Path, now_ns: u64) -> io::Result<Arc<Vec<Entry>>> {
         let metadata = fs::metadata(folder)?;
         let modified_ns = metadata.mtime().max(0) as u64 * 1_000_000_000 + metadata.mtime_nsec() as u64;
-        if let Some(known) = self.listings.get_mut(folder) {
+        let mut since_ns = now_ns;
+        if let Some(known) = self.listings.get_mut(folder)
+            && known.modified_ns == modified_ns
+        {
             known.round = self.round;
-            if known.modified_ns == modified_ns && modified_ns + SETTLED_NS < known.read_at_ns {
+            if known.since_ns + SETTLED_NS < known.read_at_ns {
                 return Ok(known.entries.clone());
             }
+            since_ns = known.since_ns;
         }
         let mut entries = Vec::new();
         for entry in fs::read_dir(folder)? {
@@ -182,7 +189,8 @@ impl Scanner {
             }
         }
         let entries = Arc::new(entries);
-        let listing = Listing { modified_ns, read_at_ns: now_ns, entries: entries.clone(), round: self.round };
+        let listing =
+            Listing { modified_ns, since_ns, read_at_ns: now_ns, entries: entries.clone(), round: self.round };
         self.listings.insert(folder.to_owned(), listing);
         Ok(entries)
     }
@@ -241,4 +249,34 @@ fn is_kubelets(path: &Path, target: &Path) -> bool {
     ];
     let is_below = |path: &Path, folders: &[&str]| folders.iter().any(|folder| path.starts_with(folder));
     is_below(path, &from) && is_below(target, &to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND_NS: u64 = 1_000_000_000;
+
+    #[test]
+    fn folders_are_read_again_as_long_as_their_times_may_tell_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pattern = folder.path().join("*.log").to_string_lossy().into_owned();
+        let config = serde_json::from_value(serde_json::json!({"include": [pattern]})).expect("a configuration");
+        let mut scanner = Scanner::new(&config);
+        // The file system's clock has been behind for an hour, and stands.
+        let hour_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000 - 3600);
+        let make = |name: &str| {
+            fs::write(folder.path().join(name), "").expect("written");
+            fs::File::open(folder.path()).expect("a folder").set_modified(hour_ago).expect("set");
+        };
+        let now_ns = 1_800_000_000 * SECOND_NS;
+        make("a.log");
+        assert_eq!(scanner.scan(now_ns).len(), 1);
+        make("b.log");
+        assert_eq!(scanner.scan(now_ns + SECOND_NS).len(), 2);
+        make("c.log");
+        assert_eq!(scanner.scan(now_ns + 3 * SECOND_NS).len(), 3, "read when nothing can come in the same tick");
+        make("d.log");
+        assert_eq!(scanner.scan(now_ns + 4 * SECOND_NS).len(), 3, "it is not read for nothing");
+    }
 }

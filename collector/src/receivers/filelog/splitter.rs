@@ -6,7 +6,7 @@ use memchr::{memchr, memmem};
 use regex::bytes::Regex;
 
 use super::{
-    config::{FilelogConfig, Pattern},
+    config::{FilelogConfig, LongLines, Pattern},
     encoding::Encoding,
 };
 use crate::operators::OperatorConfig;
@@ -17,6 +17,7 @@ pub(super) struct Splitter {
     how: How,
     encoding: Encoding,
     line_bytes_max: usize,
+    long_lines: LongLines,
     keeps_leading: bool,
     keeps_trailing: bool,
 }
@@ -33,9 +34,16 @@ enum How {
 pub(super) struct Found {
     /// Its text, without blanks around; perhaps empty.
     pub(super) line: Range<usize>,
-    /// Where the next one begins.
+    /// Where the next one begins, or what is passed over of this one.
     pub(super) next: usize,
+    /// Whether some of it is left out.
+    pub(super) is_cut: bool,
+    /// Whether its end is not found yet, and what comes up to there is passed over.
+    pub(super) goes_on: bool,
 }
+
+/// Bytes in which a pattern may have begun that is not whole yet.
+const PATTERN_BYTES: usize = 4 << 10;
 
 impl Splitter {
     pub(super) fn new(config: &FilelogConfig) -> Self {
@@ -49,6 +57,7 @@ impl Splitter {
             how,
             encoding: config.encoding,
             line_bytes_max: config.max_log_size as usize,
+            long_lines: config.max_log_size_behavior,
             keeps_leading: config.preserve_leading_whitespaces,
             // A part of a line ends anywhere, also behind a blank.
             keeps_trailing: config.preserve_trailing_whitespaces
@@ -68,19 +77,45 @@ impl Splitter {
             How::Start(pattern, omits) => starting(pattern, *omits, rest, is_last),
             How::End(pattern, omits) => ending(pattern, *omits, rest, is_last),
         };
-        let (line, next) = match found {
-            Some((line, next)) if line.end <= self.line_bytes_max => (line, next),
-            // Longer than a line may be: so much of it is one.
-            _ if rest.len() > self.line_bytes_max => {
-                let cut = self.encoding.cut(rest, self.line_bytes_max);
-                (0..cut, cut)
+        let is_cut = self.long_lines == LongLines::Truncate;
+        let longest = || self.encoding.cut(rest, self.line_bytes_max);
+        let (line, next, is_cut, goes_on) = match found {
+            Some((line, next)) if line.end <= self.line_bytes_max => (line, next, false, false),
+            // An end of a line belongs to it where patterns part them.
+            Some((line, next)) if is_cut && self.trimmed(rest, line.clone()).end <= self.line_bytes_max => {
+                (line, next, false, false)
             }
-            Some((line, next)) => (line, next),
-            None if is_last => (0..rest.len(), rest.len()),
+            Some((line, next)) if is_cut => (line.start.min(longest())..longest(), next, true, false),
+            // Longer than a line may be: so much of it is one.
+            _ if rest.len() > self.line_bytes_max && is_cut => (0..longest(), longest(), true, true),
+            _ if rest.len() > self.line_bytes_max => (0..longest(), longest(), false, false),
+            Some((line, next)) => (line, next, false, false),
+            None if is_last => (0..rest.len(), rest.len(), false, false),
             None => return None,
         };
         let line = self.trimmed(rest, line);
-        Some(Found { line: at + line.start..at + line.end, next: at + next })
+        Some(Found { line: at + line.start..at + line.end, next: at + next, is_cut, goes_on })
+    }
+
+    /// Where the line ends of which as much is taken as one may have, and whether it does so in these bytes. `None` when more is needed.
+    pub(super) fn pass_over(&self, bytes: &[u8], at: usize, is_last: bool) -> Option<(usize, bool)> {
+        let rest = &bytes[at..];
+        let end = match &self.how {
+            How::Newline => self.newline(rest).map(|(_, next)| next),
+            // What is passed over has begun before these bytes: no line begins with them.
+            How::Start(pattern, _) if rest.len() > 1 => pattern.find_at(rest, 1).map(|found| found.start()),
+            How::Start(..) => None,
+            How::End(pattern, _) => pattern.find_iter(rest).map(|found| found.end()).find(|end| *end > 0),
+        };
+        if let Some(end) = end {
+            return Some((at + end, true));
+        }
+        let passed = match &self.how {
+            How::Newline => rest.len() / self.encoding.newline().1 * self.encoding.newline().1,
+            _ if is_last => rest.len(),
+            _ => rest.len().saturating_sub(PATTERN_BYTES),
+        };
+        (passed > 0).then_some((at + passed, false))
     }
 
     #[inline]
@@ -158,6 +193,46 @@ mod tests {
             at = found.next;
         }
         (lines, at)
+    }
+
+    #[test]
+    fn the_rest_of_a_long_line_is_left_out() {
+        let shown = |config: FilelogConfig, texts: &[&[u8]]| {
+            let (splitter, mut lines, mut goes_on) = (Splitter::new(&config), Vec::new(), false);
+            for text in texts {
+                let mut at = 0;
+                loop {
+                    if goes_on {
+                        let Some((next, is_found)) = splitter.pass_over(text, at, true) else { break };
+                        (at, goes_on) = (next, !is_found);
+                        continue;
+                    }
+                    let Some(found) = splitter.next(text, at, false) else { break };
+                    lines.push(format!(
+                        "{}{}",
+                        String::from_utf8_lossy(&text[found.line]),
+                        if found.is_cut { "…" } else { "" }
+                    ));
+                    (at, goes_on) = (found.next, found.goes_on);
+                }
+            }
+            lines
+        };
+        let cut = |config: FilelogConfig| FilelogConfig {
+            max_log_size: 4,
+            max_log_size_behavior: LongLines::Truncate,
+            ..config
+        };
+        let plain = || cut(FilelogConfig::default());
+        assert_eq!(shown(plain(), &[b"abcd\nabcdef\nx\n"]), ["abcd", "abcd…", "x"]);
+        assert_eq!(shown(plain(), &[b"abcdef", b"ghijklm", b"no\nx\nabcde\n"]), ["abcd…", "x", "abcd…"]);
+        assert_eq!(shown(plain(), &["abcé\n".as_bytes()]), ["abc…"]);
+        let end = || cut(with(None, Some(";"), true));
+        assert_eq!(shown(end(), &[b"abcdef", b"gh;ij;k"]), ["abcd…", "ij"]);
+        let start = || cut(with(Some("^-"), None, false));
+        assert_eq!(shown(start(), &[b"-abcd\n", b"-no\n-ab-\n-\n-cdefg\n"]), ["-abc…", "-ab-", "-", "-cde…"]);
+        let utf16 = FilelogConfig { encoding: serde_json::from_str("\"utf-16le\"").expect("one"), ..plain() };
+        assert_eq!(shown(utf16, &[b"a\0b\0c\0d\0", b"\0\x0a\n\0e\0\n\0"]), ["a\0b\0…", "e\0"]);
     }
 
     fn with(start: Option<&str>, end: Option<&str>, omit_pattern: bool) -> FilelogConfig {

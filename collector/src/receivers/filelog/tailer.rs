@@ -20,7 +20,7 @@ use super::{
     deliver::{Deliver, Package, Stopped},
     labels::add_configured,
     metrics::{EVENTS, FILES, FLAGGED, LAG_BYTES, OPERATOR_ERRORS, READ_BYTES},
-    outlet::Outlet,
+    outlet::{CUT, Outlet},
     roster::{NO_FILE, Roster},
     splitter::Splitter,
     steady::Steady,
@@ -33,6 +33,9 @@ const READ_BYTES_USUAL: usize = 256 << 10;
 
 /// Of one file no more in a turn: others wait.
 const TURN_BYTES_MAX: u64 = if cfg!(test) { 4 << 10 } else { 16 << 20 };
+
+/// Where files stand takes no more of a frame than this, but for those of its lines.
+const CURSORS_BYTES_MAX: usize = if cfg!(test) { 8 << 10 } else { 8 << 20 };
 
 /// The attribute of lines of which something had to be replaced.
 const INVALID_UTF8: &str = "weir.log.invalid_utf8";
@@ -64,6 +67,7 @@ pub(super) struct Tailer<D> {
 struct Turn {
     bytes: u64,
     replaced: u64,
+    cut: u64,
 }
 
 impl<D: Deliver> Tailer<D> {
@@ -137,15 +141,20 @@ impl<D: Deliver> Tailer<D> {
             return Ok(());
         };
         let mut buffer = std::mem::take(&mut self.buffer);
-        let mut turn = Turn { bytes: self.round.bytes, replaced: 0 };
+        let mut turn = Turn { bytes: self.round.bytes, ..Turn::default() };
         let outcome = self.read_from(file, &mut content, &mut buffer, &mut turn, now_ns);
         self.buffer = buffer;
+        content.keep_from(file.offset);
         file.content = Some(content);
         READ_BYTES.with_label_values(&[&self.receiver]).inc_by(turn.bytes - self.round.bytes);
         self.round.bytes = turn.bytes;
         FLAGGED.with_label_values(&[self.receiver.as_str(), "invalid_utf8"]).inc_by(turn.replaced);
+        self.outlet.cut += turn.cut;
         match outcome {
-            Ok(result) => result,
+            Ok(result) => {
+                file.failures = 0;
+                result
+            }
             Err(error) => {
                 self.roster.failed(file, &error, now_ns);
                 Ok(())
@@ -168,11 +177,12 @@ impl<D: Deliver> Tailer<D> {
             if buffer.len() < want {
                 buffer.resize(want, 0);
             }
-            let read = content.read(file.offset, &mut buffer[..want])?;
-            let is_end = read < want;
+            let (read, rest) = content.read_some(file.offset, &mut buffer[..want]);
+            let is_end = read < want && rest.is_ok();
             let bytes = &buffer[..read];
             // Cut since the look, and grown again perhaps: this does not follow what was read. The next look finds out.
             if read > 0 && !file.is_gzip && file.is_cut(content)? {
+                file.is_doubtful = true;
                 break;
             }
             if !self.config.encoding.has_zeros() && bytes.first() == Some(&0) {
@@ -195,11 +205,18 @@ impl<D: Deliver> Tailer<D> {
                 return Ok(Err(halt));
             }
             if is_end {
+                // Were it to move on while nobody looks, nobody would know that there was something in it.
+                if read > 0 && file.offset == 0 && !std::mem::replace(&mut file.is_told_of, true) {
+                    file.is_dirty = true;
+                    self.roster.tell_soon();
+                }
                 file.is_read = true;
                 file.has_rest = file.offset < offset_before + read as u64;
                 break;
             }
             if done == 0 {
+                // Lines before what is damaged are taken; that it is, is told of then.
+                rest?;
                 // A line that is longer than the buffer; the splitter cuts it when it is longer than a line may be.
                 want *= 2;
             }
@@ -223,8 +240,10 @@ impl<D: Deliver> Tailer<D> {
             turn.bytes += (at - noted) as u64;
             file.advance(&bytes[noted..at], base + at as u64);
             noted = at;
-            if self.outlet.batch.is_full() && !self.submit(Some(file))? {
-                return Err(Halt::Full);
+            while self.outlet.batch.is_full() {
+                if !self.submit(Some(file))? {
+                    return Err(Halt::Full);
+                }
             }
         }
         Ok(())
@@ -246,7 +265,14 @@ impl<D: Deliver> Tailer<D> {
         // Operators find more.
         let room = if self.pipeline.is_empty() { 4 } else { 20 };
         let counts = self.config.include_file_record_number;
-        while let Some(found) = self.splitter.next(bytes, at, is_last) {
+        loop {
+            if file.is_passing {
+                let Some((next, is_found)) = self.splitter.pass_over(bytes, at, is_last) else { break };
+                (at, file.is_passing) = (next, !is_found);
+                continue;
+            }
+            let Some(found) = self.splitter.next(bytes, at, is_last) else { break };
+            file.is_passing = found.goes_on;
             let origin = Origin { file: file.id, start: base + at as u64, end: base + found.next as u64 };
             at = found.next;
             let line = &bytes[found.line];
@@ -267,6 +293,10 @@ impl<D: Deliver> Tailer<D> {
                 if is_replaced {
                     turn.replaced += 1;
                     entry.attributes.push(INVALID_UTF8, Value::Bool(true));
+                }
+                if found.is_cut {
+                    turn.cut += 1;
+                    entry.attributes.push(CUT, Value::Bool(true));
                 }
                 self.take(entry);
             }
@@ -330,9 +360,16 @@ impl<D: Deliver> Tailer<D> {
             return Ok(false);
         }
         self.note_open(&mut current);
+        while let Some(cursors) = self.cursors_before() {
+            self.deliver.hand_over(Package { cursors, ..Package::default() })?;
+            if !self.deliver.is_free()? {
+                return Ok(false);
+            }
+        }
         let (payload, lines) = self.outlet.batch.take();
         let mut cursors: Vec<(String, Vec<u8>)> = Vec::new();
         for file in self.roster.files.values_mut().chain(current) {
+            file.has_lines = false;
             if std::mem::take(&mut file.is_dirty) {
                 cursors.push((source_of(&self.receiver, file.id), file.cursor().encode()));
             }
@@ -346,20 +383,42 @@ impl<D: Deliver> Tailer<D> {
         if lines > 0 || !cursors.is_empty() {
             self.deliver.hand_over(Package { payload, lines, cursors })?;
         }
+        self.outlet.refill();
         Ok(true)
+    }
+
+    /// Where files stand of which no lines are handed over, when that is too much for one frame: some of it goes before.
+    fn cursors_before(&mut self) -> Option<Vec<(String, Vec<u8>)>> {
+        let dirty = || self.roster.files.values().filter(|file| file.is_dirty);
+        if dirty().map(Tracked::cursor_bytes_max).sum::<usize>() <= CURSORS_BYTES_MAX {
+            return None;
+        }
+        let (mut cursors, mut bytes) = (Vec::new(), 0);
+        for file in self.roster.files.values_mut().filter(|file| file.is_dirty && !file.has_lines) {
+            bytes += file.cursor_bytes_max();
+            if bytes > CURSORS_BYTES_MAX && !cursors.is_empty() {
+                break;
+            }
+            file.is_dirty = false;
+            cursors.push((source_of(&self.receiver, file.id), file.cursor().encode()));
+        }
+        (!cursors.is_empty()).then_some(cursors)
     }
 
     /// Notes which lines wait in the operators.
     fn note_open(&mut self, current: &mut Option<&mut Tracked>) {
-        if !self.is_joining && self.with_open.is_empty() {
+        if !self.is_joining && self.with_open.is_empty() && !self.outlet.has_waiting() {
             return;
         }
         let mut open: BTreeMap<u64, Vec<(u64, u64)>> = BTreeMap::new();
-        self.pipeline.held(&mut |origin| open.entry(origin.file).or_default().push((origin.start, origin.end)));
+        let mut note = |origin: Origin| open.entry(origin.file).or_default().push((origin.start, origin.end));
+        self.pipeline.held(&mut note);
+        self.outlet.held(&mut note);
         let known = std::mem::take(&mut self.with_open);
         for id in known.iter().chain(open.keys()) {
             let mut ranges = open.get(id).cloned().unwrap_or_default();
             ranges.sort_unstable();
+            ranges.dedup();
             let mut joined: Vec<(u64, u64)> = Vec::with_capacity(ranges.len());
             for (start, end) in ranges {
                 match joined.last_mut() {
@@ -387,6 +446,7 @@ impl<D: Deliver> Tailer<D> {
             OPERATOR_ERRORS.with_label_values(&[receiver, operator]).inc_by(errors);
         });
         FLAGGED.with_label_values(&[receiver, "time"]).inc_by(std::mem::take(&mut self.outlet.outside));
+        FLAGGED.with_label_values(&[receiver, "cut"]).inc_by(std::mem::take(&mut self.outlet.cut));
         FILES.with_label_values(&[receiver, "known"]).set(self.roster.files.len() as i64);
         FILES.with_label_values(&[receiver, "open"]).set(self.roster.open_files() as i64);
         LAG_BYTES.with_label_values(&[receiver]).set(self.roster.lag_bytes() as i64);

@@ -9,8 +9,11 @@ use super::{
     mark::{Mark, TAIL_BYTES},
 };
 
-/// Pause before a file is tried again that could not be read.
+/// Pause before a file is tried again that could not be read; doubled each time, as long as it does not change.
 const RETRY_NS: u64 = 2_000_000_000;
+
+/// So many times.
+const RETRY_DOUBLED_MAX: u32 = 7;
 
 /// Bytes that are decompressed at once to pass over them.
 const SKIPPED_BYTES: usize = 64 << 10;
@@ -52,14 +55,22 @@ pub(super) struct Tracked {
     pub(super) is_read: bool,
     /// Whether what gzip made ends with a line without an end, which is not taken yet: its stamp does not tell.
     pub(super) has_rest: bool,
+    /// Whether the offset is in a line of which the rest is passed over.
+    pub(super) is_passing: bool,
     /// Lines that wait, as the journal knows.
     pub(super) open: Vec<(u64, u64)>,
     /// Whether the journal does not know yet where it stands.
     pub(super) is_dirty: bool,
+    /// Whether the journal was told of it though nothing of it could be taken yet.
+    pub(super) is_told_of: bool,
+    /// Whether lines of it are read that the journal does not have yet: where it stands is told with those.
+    pub(super) has_lines: bool,
     /// It may be the copy of this one, so much of which was compared: not read for now.
     pub(super) copy_of: Option<(u64, u64)>,
     /// Not read before: the last attempt failed.
     pub(super) retry_at_ns: u64,
+    /// Attempts that failed since it was read, or has changed.
+    pub(super) failures: u32,
     /// Whether the last attempt to open or read it failed.
     pub(super) is_failing: bool,
     /// A pattern, or what became of a file that one led to, leads to it.
@@ -68,6 +79,8 @@ pub(super) struct Tracked {
     pub(super) zeros_until: u64,
     /// How far it went when it was looked at last, and the bytes before that, as long as nothing is read of it.
     pub(super) unread: Option<(u64, Mark)>,
+    /// Whether it has to be found out, by the next look, if it has still what was read of it.
+    pub(super) is_doubtful: bool,
     /// The look that it was seen in last.
     pub(super) seen_in: u64,
     /// Whether nothing could be read of it yet.
@@ -95,14 +108,19 @@ impl Tracked {
             gone_since_ns: None,
             is_read: false,
             has_rest: false,
+            is_passing: false,
             open: Vec::new(),
             is_dirty: false,
+            has_lines: false,
+            is_told_of: false,
             copy_of: None,
             retry_at_ns: 0,
+            failures: 0,
             is_failing: false,
             is_wanted: true,
             zeros_until: 0,
             unread: None,
+            is_doubtful: false,
             seen_in: 0,
             is_empty: true,
         }
@@ -110,7 +128,7 @@ impl Tracked {
 
     /// One that the journal knows.
     pub(super) fn of_cursor(id: u64, cursor: FileCursor, now_ns: u64) -> Self {
-        let FileCursor { device, inode, is_lost, is_gzip, beginning, offset, tail, .. } = cursor;
+        let FileCursor { device, inode, is_lost, is_gzip, is_passing, beginning, offset, tail, .. } = cursor;
         let FileCursor { modified_ns, records, path, stream, open, .. } = cursor;
         let stamp = Stamp { device, inode, bytes: offset, modified_ns, links: 1 };
         Self {
@@ -122,6 +140,7 @@ impl Tracked {
             tail: None,
             tail_mark: tail,
             records,
+            is_passing,
             open,
             gone_since_ns: Some(now_ns),
             is_read: true,
@@ -137,6 +156,7 @@ impl Tracked {
             inode: self.stamp.inode,
             is_lost: self.is_lost,
             is_gzip: self.is_gzip,
+            is_passing: self.is_passing,
             beginning: self.beginning,
             offset: self.offset,
             tail: self.tail_mark(),
@@ -146,6 +166,11 @@ impl Tracked {
             stream: self.stream.clone(),
             open: self.open.clone(),
         }
+    }
+
+    /// So many bytes at most, but for long lists of what is open.
+    pub(super) fn cursor_bytes_max(&self) -> usize {
+        200 + self.path.as_os_str().len() + self.stream.as_os_str().len() + 20 * self.open.len()
     }
 
     /// Of the bytes before the next line.
@@ -169,6 +194,7 @@ impl Tracked {
             }
         }
         self.is_dirty = true;
+        self.has_lines = true;
     }
 
     /// Whether a content is what was read, as far as that went: on disk now, or in what was made of it.
@@ -251,6 +277,7 @@ impl Tracked {
             && now_ns >= self.retry_at_ns
             && self.copy_of.is_none()
             && !self.is_lost
+            && !self.is_doubtful
             && !(self.is_gzip && self.is_blank())
             && self.has_more()
             && !is_empty_space
@@ -259,9 +286,13 @@ impl Tracked {
 
     /// It could not be opened or read: it is tried again in a while.
     pub(super) fn fail(&mut self, now_ns: u64) {
-        self.content = None;
+        // What nothing leads to any more could not be opened again.
+        if self.gone_since_ns.is_none() || self.failures == RETRY_DOUBLED_MAX {
+            self.content = None;
+        }
         self.is_failing = true;
-        self.retry_at_ns = now_ns + RETRY_NS;
+        self.retry_at_ns = now_ns + (RETRY_NS << self.failures);
+        self.failures = (self.failures + 1).min(RETRY_DOUBLED_MAX);
     }
 
     /// Whether a line without an end has waited long enough.
@@ -279,6 +310,7 @@ impl Tracked {
         let mut at = self.zeros_until.max(self.offset + bytes.len() as u64);
         let mut buffer = vec![0; 1 << 20];
         for _ in 0..ZERO_READS_MAX {
+            at = content.written_from(at);
             let read = content.read(at, &mut buffer)?;
             if let Some(zeros) = written(&buffer[..read]) {
                 let next = at + zeros as u64;

@@ -242,9 +242,11 @@ fn ids_of_body(body: &ValueView<'_>, known: Option<TraceId>, names: &IdNames) ->
 fn may_name_ids(text: &[u8], knows_trace: bool, names: &IdNames) -> bool {
     static OF_TRACES: LazyLock<[Finder<'static>; 4]> =
         LazyLock::new(|| ["race", "RACE", "peration_", "\"b3\""].map(Finder::new));
+    /// A name may be written in escapes.
+    static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\\u"));
     static OF_SPANS: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| ["pan", "PAN"].map(Finder::new));
     let is_in = |part: &Finder<'_>| part.find(text).is_some();
-    !names.is_usual() || OF_TRACES.iter().any(is_in) || knows_trace && OF_SPANS.iter().any(is_in)
+    !names.is_usual() || OF_TRACES.iter().any(is_in) || is_in(&ESCAPE) || knows_trace && OF_SPANS.iter().any(is_in)
 }
 
 /// The best ids so far, with the ranks of their names.
@@ -376,6 +378,7 @@ mod tests {
             format!(r#"{{"headers":5,"traceparent":"00-{TRACE}-{SPAN}-01"}}"#),
             format!(r#"{{"operation_Id":"{TRACE}","operation_ParentId":"{SPAN}"}}"#),
             format!(r#"{{"b3":"{TRACE}-{SPAN}-1"}}"#),
+            format!(r#"{{"tr\u0061ce_id":"{TRACE}","s\u0070an_id":"{SPAN}"}}"#),
         ] {
             assert_eq!(usual(with_body(&body)), both, "{body}");
         }

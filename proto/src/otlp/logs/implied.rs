@@ -16,8 +16,8 @@ pub const FIELD: u32 = 1000;
 /// The field of a LogRecord that attributes are in.
 const ATTRIBUTE_FIELD: u32 = 6;
 
-/// Objects and lists in each other, the outermost included.
-const DEPTH_MAX: usize = 32;
+/// Objects and lists in each other, the outermost included: more than shapes of bodies have.
+const DEPTH_MAX: usize = 40;
 
 /// Whether the fields of a line's body are attributes, too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -85,7 +85,7 @@ impl Laid {
                 break;
             }
             let mut of_part = Vec::with_capacity(rows);
-            batches.read_in_pieces(part, &mut |batch| of_part.extend(finds(batch)));
+            batches.read_in_pieces(part, &mut |batch, _| of_part.extend(finds(batch)));
             // Fewer when it cannot be read any more.
             if of_part.len() == rows {
                 let of_rows = &self.layout.row_of_read[first_read..first_read + rows];

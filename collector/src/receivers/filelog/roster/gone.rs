@@ -39,7 +39,8 @@ impl Roster {
             let stamp = file.content.as_ref().map(Content::stamp);
             match stamp {
                 Some(Ok(stamp)) => {
-                    if (stamp.bytes, stamp.modified_ns) != (file.stamp.bytes, file.stamp.modified_ns) {
+                    let is_same = (stamp.bytes, stamp.modified_ns) == (file.stamp.bytes, file.stamp.modified_ns);
+                    if !is_same || file.is_doubtful {
                         let (path, stream) = (file.path.clone(), Some(file.stream.clone()));
                         let is_blank = file.is_blank();
                         let blank = if is_blank { self.take_out(id) } else { None };
@@ -79,9 +80,7 @@ impl Roster {
         let inode = (file.stamp.device, file.stamp.inode);
         for place in self.scanner.places(&file.path) {
             let folder = place.parent().unwrap_or(Path::new("/")).to_owned();
-            for entry in
-                self.scanner.list(&folder, self.clock_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link)
-            {
+            for entry in self.scanner.list(&folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
                 let path = folder.join(&entry.name);
                 let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
                 let stamp = Stamp::of(&metadata);

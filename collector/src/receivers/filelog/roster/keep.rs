@@ -39,6 +39,11 @@ impl Roster {
         }
     }
 
+    /// The journal must know at once.
+    pub(in crate::receivers::filelog) fn tell_soon(&mut self) {
+        self.is_urgent = true;
+    }
+
     /// Whether the journal must know at once where files stand.
     pub(in crate::receivers::filelog) fn is_urgent(&self) -> bool {
         self.is_urgent || !self.forgotten.is_empty()

@@ -35,7 +35,8 @@ impl KinIndex {
         let mut index = Self::default();
         for file in files {
             let Mark { bytes, hash } = file.beginning;
-            if bytes > 0 && (file.is_lost || file.gone_since_ns.is_some()) {
+            // Of one that begins with space that nobody wrote to, what was read last tells.
+            if (bytes > 0 || file.offset > 0) && (file.is_lost || file.gone_since_ns.is_some()) {
                 index.lengths.insert(bytes);
                 index.beginnings.entry((bytes, hash)).or_default().push(file.id);
             }
@@ -141,6 +142,41 @@ impl Roster {
         Ok(copied.map(|(_, id)| Kin::Copy(id)))
     }
 
+    /// Of files that are new, from this number on: a copy that is not finished yet was written before its original was, and may have become
+    /// known before it.
+    pub(super) fn find_unfinished_copies(&mut self, first_new: u64, index: &KinIndex) {
+        let new: Vec<u64> = self.files.range(first_new..).map(|(id, _)| *id).collect();
+        for id in new {
+            let Some(file) = self.files.get(&id).filter(|file| file.offset == 0 && file.copy_of.is_none()) else {
+                continue;
+            };
+            let path = file.path.clone();
+            let originals = index.named_before(&path);
+            if originals.is_empty() {
+                continue;
+            }
+            let Some(mut copy) = self.files.remove(&id) else { continue };
+            let was_open = copy.content.is_some();
+            if let Some(mut content) = self.opened(&mut copy) {
+                let is_original = |original: &Tracked| {
+                    let is_named =
+                        [&original.path, &original.stream].into_iter().any(|name| is_rotated_name(&path, name));
+                    is_named && !original.is_lost && original.copy_of.is_none()
+                };
+                copy.copy_of = originals.into_iter().find_map(|of| {
+                    let original = self.files.get_mut(&of).filter(|original| is_original(original))?;
+                    with_content(original, |_, of_original| compare(&mut content, of_original, 0))
+                        .and_then(Result::ok)
+                        // All of it, and the original has more.
+                        .filter(|(same, differs)| *same > 0 && !differs && *same == copy.stamp.bytes)
+                        .map(|(same, _)| (of, same))
+                });
+                copy.content = was_open.then_some(content);
+            }
+            self.files.insert(id, copy);
+        }
+    }
+
     /// Finds out where a file is that is gone and not open: it may be elsewhere since it was looked for, or nowhere.
     fn look_again(&mut self, id: u64, index: &mut KinIndex, now_ns: u64) {
         let Some(file) = self.files.get(&id) else { return };
@@ -158,6 +194,36 @@ impl Roster {
         }
     }
 
+    /// Whether what is no copy of the one is one of another, or is another that was lost: then it is lost itself.
+    fn is_anothers_copy(&mut self, copy: &mut Tracked, now_ns: u64) -> bool {
+        let Some(mut content) = copy.content.take() else { return false };
+        let mut index = KinIndex::of(self.files.values());
+        let (path, stream, stamp) = (copy.path.clone(), copy.stream.clone(), copy.stamp);
+        let kin = self.kin(&mut index, (&path, Some(&stream), now_ns), &mut content, &stamp, false);
+        match kin {
+            Ok(Some(Kin::Same(id))) => {
+                self.forgotten.push(copy.id);
+                self.goes_on(id, path, content, stamp, now_ns);
+                copy.is_lost = true;
+                true
+            }
+            Ok(Some(Kin::Copy(of))) => {
+                copy.copy_of = Some((of, 0));
+                copy.content = Some(content);
+                true
+            }
+            Ok(None) => {
+                copy.content = Some(content);
+                false
+            }
+            // What cannot be read now is looked at again.
+            Err(_) => {
+                copy.content = Some(content);
+                true
+            }
+        }
+    }
+
     /// Copies become what they are copies of when that is lost, and files of their own when they differ.
     pub(super) fn look_at_copies(&mut self, now_ns: u64) {
         let copies: Vec<(u64, u64)> = self.files.values().filter_map(|file| Some((file.id, file.copy_of?.0))).collect();
@@ -168,13 +234,15 @@ impl Roster {
             let is_done = match (copy.content.take(), self.files.get_mut(&of)) {
                 (Some(mut content), Some(original)) if original.is_lost => {
                     let stamp = copy.stamp;
-                    if original.is_unchanged(&mut content, &stamp).unwrap_or(false) {
+                    let is_it = original.is_unchanged(&mut content, &stamp);
+                    if let Ok(true) = is_it {
                         self.forgotten.push(id);
                         self.goes_on(of, copy.path.clone(), content, stamp, now_ns);
                         continue;
                     }
                     copy.content = Some(content);
-                    true
+                    // What cannot be read now is looked at again.
+                    is_it.is_ok()
                 }
                 (Some(mut content), Some(original)) => {
                     let differs = differs(&mut content, original, &mut copy);
@@ -190,6 +258,11 @@ impl Roster {
             };
             if !was_open && !is_done {
                 copy.content = None;
+            }
+            // As far as it was known it may have been one of another.
+            let is_done = is_done && !self.is_anothers_copy(&mut copy, now_ns);
+            if copy.is_lost {
+                continue;
             }
             if is_done {
                 copy.copy_of = None;

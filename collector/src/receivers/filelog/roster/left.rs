@@ -62,6 +62,7 @@ impl Roster {
             *known_ns = (*modified_ns).min(*known_ns);
         }
         for (path, (modified_ns, stream)) in oldest {
+            let modified_ns = modified_ns.saturating_sub(self.stepped_back_ns);
             for original in self.scanner.places(path) {
                 self.add_rotated_of(&original, modified_ns, stream, now_ns, strangers);
             }
@@ -73,7 +74,7 @@ impl Roster {
         let Some(id) = self.by_inode.get(&(stamp.device, stamp.inode)).copied() else { return false };
         let Some(file) = self.files.get(&id) else { return false };
         let is_unchanged = (file.stamp.bytes, file.stamp.modified_ns) == (stamp.bytes, stamp.modified_ns);
-        if file.gone_since_ns.is_none() || file.content.is_some() || is_unchanged {
+        if file.gone_since_ns.is_none() || file.content.is_some() || (is_unchanged && !file.is_doubtful) {
             return true;
         }
         let found = Stranger { path: path.to_owned(), stamp, stream: None, is_candidate: false, blank: None };
@@ -94,8 +95,7 @@ impl Roster {
         strangers: &mut Vec<Stranger>,
     ) {
         let folder = original.parent().unwrap_or(Path::new("/"));
-        for entry in self.scanner.list(folder, self.clock_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link)
-        {
+        for entry in self.scanner.list(folder, now_ns).iter().filter(|entry| !entry.is_folder && !entry.is_link) {
             let path = folder.join(&entry.name);
             if !is_rotated_name(&path, original) || self.scanner.is_excluded(&path) {
                 continue;

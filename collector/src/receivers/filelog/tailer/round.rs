@@ -49,8 +49,10 @@ impl<D: Deliver> Tailer<D> {
     /// Reads on, without another look.
     pub(in crate::receivers::filelog) fn go_on(&mut self) -> Result<Next, Stopped> {
         let now_ns = self.steady.at(self.clock.now_ns());
-        if self.outlet.batch.is_full() && !self.submit(None)? {
-            return Ok(Next::Wait);
+        while self.outlet.batch.is_full() {
+            if !self.submit(None)? {
+                return Ok(Next::Wait);
+            }
         }
         if self.round.files.is_empty() {
             self.round = self.next_round(now_ns);
@@ -63,8 +65,10 @@ impl<D: Deliver> Tailer<D> {
         self.roster.close_surplus();
         let outlet = &mut self.outlet;
         self.pipeline.overdue(self.clock.now_ns(), &mut |entry| outlet.push(entry));
-        let has_news = self.outlet.batch.lines() > 0 || self.roster.is_urgent();
-        let is_taken = !has_news || self.submit(None)?;
+        let mut is_taken = true;
+        while is_taken && (self.outlet.batch.lines() > 0 || self.roster.is_urgent()) {
+            is_taken = self.submit(None)?;
+        }
         Ok(match (is_taken, self.round.is_more_left) {
             (true, true) => Next::GoOn,
             (true, false) => Next::Pause,

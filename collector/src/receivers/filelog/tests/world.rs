@@ -1,12 +1,13 @@
 //! A folder, a journal that keeps what it is told, and a reader that can be killed at any moment.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     fs,
     io::{Read, Write},
     path::PathBuf,
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use parking_lot::Mutex;
@@ -35,6 +36,8 @@ pub(super) struct Kept {
     pub(super) cursors: BTreeMap<Vec<u8>, Vec<u8>>,
     /// So many packages are taken before the process is killed.
     pub(super) left: Option<u32>,
+    /// Of the largest packages, the bytes of lines and of cursors.
+    pub(super) bytes_max: (usize, usize),
     /// Packages wait before it: the disk is full, or a queue.
     pub(super) refuses: bool,
 }
@@ -70,6 +73,9 @@ impl Journal {
         if let Some(left) = &mut kept.left {
             *left = left.checked_sub(1).ok_or(Stopped)?;
         }
+        let of_cursors = package.cursors.iter().map(|(source, cursor)| source.len() + cursor.len()).sum();
+        kept.bytes_max.0 = kept.bytes_max.0.max(package.payload.len());
+        kept.bytes_max.1 = kept.bytes_max.1.max(of_cursors);
         let mut lines = 0;
         let mut expander = Expander::default();
         scan(&package.payload, Checks::Journalled, |scanned| {
@@ -94,9 +100,11 @@ pub(super) struct World {
     folder: tempfile::TempDir,
     pub(super) config: FilelogConfig,
     pub(super) journal: Journal,
-    now_ns: u64,
+    now_ns: Cell<u64>,
     clock: Clock,
     tailer: Option<Tailer<Journal>>,
+    /// The file system's time goes with this world's, so many ms apart.
+    apart_ms: Option<i64>,
 }
 
 impl World {
@@ -112,7 +120,45 @@ impl World {
         config.check().expect("usable");
         let now_ns = Clock::system().now_ns();
         let clock = Clock::fixed(now_ns);
-        Self { folder, config, journal: Journal::default(), now_ns, clock, tailer: None }
+        let now_ns = Cell::new(now_ns);
+        Self { folder, config, journal: Journal::default(), now_ns, clock, tailer: None, apart_ms: None }
+    }
+
+    /// The same, where files are modified when this world's clock says so, so many ms apart, and folders in ticks of a second.
+    pub(super) fn with_own_time(keys: &str, apart_ms: i64) -> Self {
+        Self { apart_ms: Some(apart_ms), ..Self::new(keys) }
+    }
+
+    /// Something happens: a millisecond passes, and these files were written to then.
+    fn happened(&self, names: &[&str], folders: &[&str]) {
+        let Some(apart_ms) = self.apart_ms else { return };
+        self.now_ns.set(self.now_ns.get() + 1_000_000);
+        self.clock.set(self.now_ns.get());
+        let at_ns = self.now_ns.get().saturating_add_signed(apart_ms * 1_000_000);
+        for name in names {
+            let file = fs::File::options().append(true).open(self.path(name)).expect("opened");
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_nanos(at_ns)).expect("set");
+        }
+        for folder in folders {
+            let file = fs::File::open(self.path(folder)).expect("opened");
+            let tick = Duration::from_secs(at_ns / 1_000_000_000);
+            file.set_modified(SystemTime::UNIX_EPOCH + tick).expect("set");
+        }
+    }
+
+    /// What a name lies in.
+    fn folder_of(name: &str) -> &str {
+        name.rsplit_once('/').map_or(".", |(folder, _)| folder)
+    }
+
+    /// Writes to a file that somebody holds, whatever it is called.
+    pub(super) fn write_to(&self, file: &mut fs::File, text: &[u8]) {
+        file.write_all(text).expect("written");
+        if let Some(apart_ms) = self.apart_ms {
+            self.happened(&[], &[]);
+            let at_ns = self.now_ns.get().saturating_add_signed(apart_ms * 1_000_000);
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_nanos(at_ns)).expect("set");
+        }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -121,7 +167,9 @@ impl World {
 
     /// Appends to a file, which is made when it is not there.
     pub(super) fn append(&self, name: &str, text: impl AsRef<[u8]>) {
+        let is_new = !self.path(name).exists();
         self.opened(name).write_all(text.as_ref()).expect("written");
+        self.happened(&[name], if is_new { &["."] } else { &[] });
     }
 
     /// A file that is open, as its writer has it.
@@ -131,40 +179,66 @@ impl World {
 
     pub(super) fn rename(&self, from: &str, to: &str) {
         fs::rename(self.path(from), self.path(to)).expect("renamed");
+        self.happened(&[], &[Self::folder_of(from), Self::folder_of(to)]);
     }
 
     /// As `gzip` does it: the original goes when the other is whole.
     pub(super) fn gzip(&self, from: &str, to: &str) {
-        let file = fs::File::create(self.path(to)).expect("created");
-        let mut encoder = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        let rest = self.gzip_some(from, to, 1, 1);
+        self.gzip_rest(from, to, &rest);
+    }
+
+    /// Writes so much of what gzip makes of a file; answers the rest.
+    pub(super) fn gzip_some(&self, from: &str, to: &str, parts: usize, of: usize) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(&fs::read(self.path(from)).expect("read")).expect("written");
-        let file = encoder.finish().expect("written");
+        let mut some = encoder.finish().expect("written");
+        let rest = some.split_off(some.len() * parts / of);
+        fs::write(self.path(to), some).expect("written");
+        self.happened(&[to], &["."]);
+        rest
+    }
+
+    /// And the rest.
+    pub(super) fn gzip_rest(&self, from: &str, to: &str, rest: &[u8]) {
+        let mut file = self.opened(to);
+        file.write_all(rest).expect("written");
+        self.happened(&[to], &[]);
         let modified = fs::metadata(self.path(from)).and_then(|metadata| metadata.modified());
         file.set_modified(modified.expect("known")).expect("set");
         self.remove(from);
     }
 
     /// What is in a file, out of gzip where that made it.
-    pub(super) fn text_of(&self, name: &str) -> String {
+    pub(super) fn content_of(&self, name: &str) -> Vec<u8> {
         let bytes = fs::read(self.path(name)).expect("read");
-        let mut text = String::new();
+        let mut content = Vec::new();
         match bytes.starts_with(&[0x1f, 0x8b]) {
-            true => drop(flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_string(&mut text).expect("whole")),
-            false => text = String::from_utf8(bytes).expect("UTF-8"),
+            true => drop(flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_end(&mut content).expect("whole")),
+            false => content = bytes,
         }
-        text
+        content
     }
 
     pub(super) fn remove(&self, name: &str) {
         fs::remove_file(self.path(name)).expect("removed");
+        self.happened(&[], &["."]);
     }
 
     pub(super) fn copy(&self, from: &str, to: &str) {
         fs::copy(self.path(from), self.path(to)).expect("copied");
+        self.happened(&[to], &["."]);
     }
 
     pub(super) fn truncate(&self, name: &str) {
         fs::OpenOptions::new().write(true).open(self.path(name)).expect("opened").set_len(0).expect("cut");
+        self.happened(&[name], &[]);
+    }
+
+    /// A file is so long now; what it had not is zeros.
+    pub(super) fn stretch(&self, name: &str, bytes: u64) {
+        self.opened(name).set_len(bytes).expect("stretched");
+        self.happened(&[name], &[]);
     }
 
     /// Starts a reader, if there is none, and lets it look until nothing is left.
@@ -204,14 +278,38 @@ impl World {
 
     /// The clock steps.
     pub(super) fn step_clock(&mut self, ms: i64) {
-        self.now_ns = self.now_ns.saturating_add_signed(ms * 1_000_000);
-        self.clock.set(self.now_ns);
+        self.now_ns.set(self.now_ns.get().saturating_add_signed(ms * 1_000_000));
+        self.clock.set(self.now_ns.get());
     }
 
     /// Time passes.
     pub(super) fn wait(&mut self, ms: u64) {
-        self.now_ns += ms * 1_000_000;
-        self.clock.set(self.now_ns);
+        self.now_ns.set(self.now_ns.get() + ms * 1_000_000);
+        self.clock.set(self.now_ns.get());
+    }
+
+    /// What the reader knows.
+    pub(super) fn known(&self) -> String {
+        let Some(tailer) = &self.tailer else { return "nobody reads".into() };
+        let shown = tailer.roster.files.values().map(|file| {
+            let name = |path: &std::path::Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let flags = [
+                (file.is_lost, "lost"),
+                (file.is_gzip, "gzip"),
+                (file.content.is_some(), "open"),
+                (file.gone_since_ns.is_some(), "gone"),
+                (file.is_wanted, "wanted"),
+                (file.is_read, "read"),
+                (file.is_dirty, "dirty"),
+                (file.is_failing, "failing"),
+            ];
+            let flags: Vec<&str> = flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag).collect();
+            let (path, stream) = (name(&file.path), name(&file.stream));
+            let (inode, begins) = (file.stamp.inode % 10_000, file.beginning.bytes);
+            let (offset, bytes, copy_of) = (file.offset, file.stamp.bytes, file.copy_of);
+            format!("    {} {path} of {stream}: inode {inode}, begins {begins}, {offset} of {bytes}, {copy_of:?} {flags:?}\n", file.id)
+        });
+        shown.collect()
     }
 
     pub(super) fn records(&self) -> Vec<(LogRecord, Vec<KeyValue>)> {
