@@ -1,6 +1,7 @@
 //! `storage.archive`: the bucket that segments go to, as tables that others read, and how long they stay there.
 
 use serde::Deserialize;
+use weir_proto::TenantId;
 use weir_store::ArchiveOptions;
 
 use super::{bytes::ByteSize, or_default, period::Period, retention::Retentions};
@@ -37,7 +38,7 @@ pub(super) struct ArchiveConfig {
     /// Objects that left a table stay so long for its readers.
     grace: Period,
     /// Tenants of whom nothing in the archive is deleted.
-    hold: Vec<String>,
+    hold: Vec<HeldTenant>,
     #[serde(deserialize_with = "or_default")]
     cache: CacheConfig,
     #[serde(deserialize_with = "or_default")]
@@ -61,7 +62,7 @@ impl Default for ArchiveConfig {
             segment_age_max: Period(options.segment_age_max),
             commit_interval: Period(options.commit_interval),
             grace: Period(options.grace),
-            hold: options.hold,
+            hold: options.hold.into_iter().map(HeldTenant).collect(),
             cache: CacheConfig::default(),
             upload: UploadConfig::default(),
         }
@@ -117,6 +118,20 @@ impl<'de> Deserialize<'de> for BucketUrl {
     }
 }
 
+/// The name of a tenant: a name that none can have would hold nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct HeldTenant(String);
+
+impl<'de> Deserialize<'de> for HeldTenant {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match TenantId::new(&text) {
+            Ok(_) => Ok(Self(text)),
+            Err(error) => Err(serde::de::Error::custom(format!("`{text}` is no tenant's name: {error}"))),
+        }
+    }
+}
+
 impl ArchiveConfig {
     /// What the archive is opened with; `None` without one.
     pub(super) fn options(&self) -> Option<ArchiveOptions> {
@@ -142,7 +157,7 @@ impl ArchiveConfig {
             retention_logs: self.retention.logs.0,
             retention_metrics: self.retention.metrics.0,
             grace: self.grace.0,
-            hold: self.hold.clone(),
+            hold: self.hold.iter().map(|HeldTenant(tenant)| tenant.clone()).collect(),
             cache_bytes_max: self.cache.size_max.0,
             upload_bytes_per_s: self.upload.bandwidth_max.map(|bytes| bytes.0),
             upload_memory_bytes_max: self.upload.memory_max.0,
@@ -171,6 +186,11 @@ mod tests {
         let options = options.expect("valid").options().expect("one");
         assert_eq!((options.url.as_str(), options.retention_traces), ("s3://b/p", Some(400 * DAY)));
         assert_eq!((options.commit_interval, options.retention_logs), (Duration::from_secs(1), None));
+        for wrong in ["", "../x", "a b"] {
+            let refused =
+                read(&format!("{{\"url\": \"s3://b\", \"hold\": [\"{wrong}\"]}}")).expect_err(wrong).to_string();
+            assert!(refused.contains("is no tenant's name"), "{refused}");
+        }
         for wrong in ["bucket", "http://b", "s3://", "file://x"] {
             let refused = read(&format!("{{\"url\": \"{wrong}\"}}")).expect_err(wrong).to_string();
             assert!(refused.contains("is not the address of a bucket"), "{refused}");

@@ -13,14 +13,16 @@ use std::{sync::Arc, time::Instant};
 use arrow_array::RecordBatch;
 use parking_lot::Mutex;
 use weir_proto::{Signal, TenantId};
-use weir_store::{FieldTest, ReadBounds, ResourceTest, Scan, ScanColumn, ScanFilter, ScanPart, ScanRequest, Snapshot};
+use weir_store::{
+    FieldTest, ReadBounds, ResourceTest, Scan, ScanColumn, ScanFilter, ScanPart, ScanRequest, Snapshot, TimePiece,
+};
 
 pub(crate) use self::tail::LineTail;
 use self::{resources::Resources, wanted::Wanted};
 use crate::logql::{
     LogqlError,
     ast::{Matcher, Unit},
-    engine::{Bounds, Lines, Parts, Selection, Takes},
+    engine::{Bounds, Lines, Parts, Piece, Selection, Takes},
     labels::StreamLabels,
     pipeline::{Filter, Needles, Record, TextTest, number_fits, selects},
 };
@@ -233,6 +235,23 @@ impl Parts for SnapshotParts<'_> {
 
     fn read_alike(&self, part: usize, bounds: &Bounds<'_>, takes: &mut dyn Takes) -> Result<(), LogqlError> {
         self.batches(part, bounds, |batch| self.wanted.each_alike(batch, &self.lines.resources, takes))
+    }
+
+    fn count(
+        &self,
+        part: usize,
+        time_min_ns: u64,
+        cut: &dyn Fn(i64) -> Piece,
+        takes: &mut dyn Takes,
+    ) -> Result<bool, LogqlError> {
+        let bounds = ReadBounds { start_min_ns: time_min_ns, ..ReadBounds::default() };
+        let cut = |time_ns| {
+            let Piece { number, after_ns, to_ns } = cut(time_ns);
+            TimePiece { number, after_ns, to_ns }
+        };
+        let Some(counted) = self.scan.count(self.part(part), &bounds, &cut) else { return Ok(false) };
+        self.wanted.each_counted(&counted, &self.lines.resources, takes)?;
+        Ok(true)
     }
 
     fn is_partial(&self) -> bool {

@@ -9,7 +9,7 @@ use arrow_array::{
 use parking_lot::Mutex;
 use serde_json::Value;
 use weir_proto::otlp::logs::{UNKNOWN_LEVEL, level_of_severity, level_of_text, level_of_word};
-use weir_store::ScanColumn;
+use weir_store::{Counted, ScanColumn};
 
 use super::{
     classes::Classes,
@@ -187,6 +187,24 @@ impl Wanted {
             }
             _ => (0..batch.num_rows()).try_for_each(|row| rows.give(row, &mut |record| takes.take(record))),
         }
+    }
+}
+
+impl Wanted {
+    /// Gives the lines that were counted.
+    pub(super) fn each_counted(
+        &self,
+        counted: &Counted,
+        known: &Mutex<Resources>,
+        takes: &mut dyn Takes,
+    ) -> Result<(), LogqlError> {
+        let wanted = self.columns();
+        let rows = BatchRows::of(self, &counted.classes, &wanted, 0, known);
+        counted
+            .rows
+            .iter()
+            .enumerate()
+            .try_for_each(|(row, pieces)| rows.give(row, &mut |record| takes.take_counted(record, pieces)))
     }
 }
 

@@ -18,13 +18,16 @@ use super::{
     cache::Cache,
     check::ArchiveCheck,
     claim::Lost,
-    found::covers,
+    found::{covers, is_damage, is_gone},
     kept::Kept,
     layout::{Keys, OWNER, name_of, table_name},
+    mended_index::read_index,
     object::Object,
     owner::Owner,
     prefix::Expected,
+    put_again::Missed,
     resting::{Resting, Work},
+    taken_back::Looked,
 };
 use crate::{
     catalog::{ArchivedSegment, Stage},
@@ -76,6 +79,10 @@ pub(crate) struct Archive {
     pub(super) claimed: Mutex<Option<Instant>>,
     /// Segments that others took out of their table: they are merged with none.
     pub(crate) taken_out: Mutex<BTreeSet<SegmentId>>,
+    /// What a check missed.
+    pub(super) missed: Mutex<Missed>,
+    /// Which tables were looked at.
+    pub(super) looked: Mutex<Looked>,
     /// What failed lately.
     pub(crate) resting: Resting,
     /// When it was looked last for what was left behind, Unix ns.
@@ -142,6 +149,8 @@ impl Archive {
             taken: Mutex::default(),
             claimed: Mutex::default(),
             taken_out: Mutex::default(),
+            missed: Mutex::default(),
+            looked: Mutex::default(),
             resting: Resting::default(),
             swept_ns: Mutex::default(),
             expected: Mutex::default(),
@@ -271,7 +280,8 @@ impl Archive {
 
     /// Whether a segment may leave the local disk: its objects are there, compared, and its table says so.
     pub(crate) fn is_safe(&self, id: &SegmentId) -> bool {
-        self.known(id).is_some_and(|segment| segment.stage == Stage::Committed)
+        // Until a check that missed something of it has been answered it is not.
+        self.known(id).is_some_and(|segment| segment.stage == Stage::Committed) && !self.missed.lock().contains_key(id)
     }
 
     /// Whether somebody wants what a signal has in a range of time to stay on local disk.
@@ -361,6 +371,11 @@ impl Archive {
         ArchivedManifest::read(&bytes)
     }
 
+    /// The local disk.
+    pub(super) fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
     /// Where it is opened from.
     pub(crate) fn path_of(&self, id: &SegmentId) -> PathBuf {
         self.folder_of(id).join(id.to_string())
@@ -389,15 +404,12 @@ impl Archive {
         should_stop: &dyn Fn() -> bool,
     ) -> Result<ArchivedSegment, ArchiveError> {
         let id = segment.id();
-        let parent = self.folder_of(id);
-        self.disk.make_folders(&parent).map_err(|source| ArchiveError::Io { path: parent.clone(), source })?;
-        let files = segment.write(&self.disk, &parent, should_stop)?;
+        let (files, crc32c) = self.write_copy(segment, should_stop)?;
         self.step("written")?;
         let io = |path: &Path| {
             let path = path.to_owned();
             move |source| ArchiveError::Io { path, source }
         };
-        let crc32c = checksum_of(&files.rows).map_err(io(&files.rows))?;
         let name = name_of(id, crc32c);
         let keys = Keys::of(id, &name);
         let manifest = std::fs::read(&files.manifest).map_err(io(&files.manifest))?;
@@ -418,7 +430,7 @@ impl Archive {
         self.step("index uploaded")?;
         // The last: who finds it finds all of it.
         let (bucket, key) = (self.bucket.clone(), keys.manifest);
-        self.wait_or_stop(async move { bucket.put_new(&key, manifest.into()).await })??;
+        self.wait_or_stop(async move { bucket.put_new_compared(&key, manifest.into()).await })??;
         self.step("uploaded")?;
         for path in [Some(&files.rows), files.chunks.as_ref()].into_iter().flatten() {
             self.disk.unlink(path).map_err(io(path))?;
@@ -426,6 +438,20 @@ impl Archive {
         let (age_from_ns, since_ns) = (segment.age_from_ns(), self.clock.now_ns());
         let rows = segment.rows();
         Ok(ArchivedSegment { id: id.clone(), name, rows, bytes, age_from_ns, stage: Stage::Uploaded, since_ns })
+    }
+
+    /// Writes a segment's copy, and the CRC32C of its rows.
+    pub(super) fn write_copy(
+        &self,
+        segment: Outgoing<'_>,
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<(WrittenFiles, u32), ArchiveError> {
+        let parent = self.folder_of(segment.id());
+        self.disk.make_folders(&parent).map_err(|source| ArchiveError::Io { path: parent.clone(), source })?;
+        let files = segment.write(&self.disk, &parent, should_stop)?;
+        let io = |source| ArchiveError::Io { path: files.rows.clone(), source };
+        let crc32c = checksum_of(&files.rows).map_err(io)?;
+        Ok((files, crc32c))
     }
 
     /// Brings what belongs on local disk of a segment back from the bucket.
@@ -464,28 +490,26 @@ async fn fetch(
         return Err(ArchiveError::Foreign(keys.manifest));
     }
     if manifest.chunks_bytes().is_some() {
-        let index = bucket.get(&keys.index).await?;
+        let index = read_index(&bucket, &keys.index, &manifest).await?;
         disk.make_folders(&parent).map_err(|source| ArchiveError::Io { path: parent.clone(), source })?;
         write_series_stub(&disk, &parent, &bytes, &index)?;
         return Ok(manifest);
     }
     let footer = bucket.get_ranges(&keys.rows, &[manifest.footer()]).await?.concat();
     let index = match manifest.has_index() {
-        true => Some(read_alike(&bucket, &keys.index).await?),
+        true => match read_index(&bucket, &keys.index, &manifest).await {
+            // The rows have all that it says.
+            Err(error) if is_damage(&error) || is_gone(&error) => {
+                tracing::warn!(%id, tenant = %id.tenant, key = keys.index, %error, "a segment in the archive has no index");
+                None
+            }
+            read => Some(read?),
+        },
         false => None,
     };
     disk.make_folders(&parent).map_err(|source| ArchiveError::Io { path: parent.clone(), source })?;
     write_stub(&disk, &parent, &bytes, index.as_deref(), &footer)?;
     Ok(manifest)
-}
-
-/// Reads an object of which only the head has a checksum: twice, since an answer may be damaged on its way.
-async fn read_alike(bucket: &Bucket, key: &str) -> Result<bytes::Bytes, BucketError> {
-    let first = bucket.get(key).await?;
-    if bucket.get(key).await? != first {
-        return Err(BucketError::Corrupt { key: key.to_owned(), reason: "it is read in two ways".to_owned() });
-    }
-    Ok(first)
 }
 
 /// A segment that goes out.
@@ -551,7 +575,7 @@ fn bucket_options(options: &ArchiveOptions) -> BucketOptions {
 }
 
 /// CRC32C of a file.
-fn checksum_of(path: &Path) -> std::io::Result<u32> {
+pub(super) fn checksum_of(path: &Path) -> std::io::Result<u32> {
     use std::io::Read;
     let mut file = std::fs::File::open(path)?;
     let mut buffer = vec![0; 1 << 20];

@@ -9,6 +9,7 @@ use super::{
     archive::Archive,
     bucket::{Bucket, BucketError},
     layout::{Keys, parse_name, table},
+    mended_index::read_index,
 };
 use crate::{
     catalog::{ArchivedSegment, Stage},
@@ -118,7 +119,11 @@ impl Archive {
         let table = self.open_table(signal, tenant.clone()).await?;
         let (committed, known) = (self.committed_paths(signal, &tenant), self.paths_of(signal, &tenant));
         let log = format!("{}/_delta_log", table.folder());
+        let wrong = table.check_checkpoints().await?;
         let mut checking = self.checking();
+        for (key, what) in wrong {
+            checking.found(&key, what);
+        }
         for path in committed_before.intersection(&committed).filter(|path| !table.files().contains_key(*path)) {
             checking.found(&log, format!("does not name {path}"));
         }
@@ -151,32 +156,33 @@ impl Archive {
             Ok(bytes) => match ArchivedManifest::read(&bytes) {
                 Ok(manifest) => Some(manifest),
                 Err(error) => {
-                    self.checking().found(&keys.manifest, error.to_string());
+                    self.found_of(segment, &keys.manifest, error.to_string());
                     None
                 }
             },
             Err(error) => {
-                self.not_there(&keys.manifest, error)?;
+                self.not_there(segment, &keys.manifest, error)?;
                 None
             }
         };
+        // Without the one there, what should be there is known by the one here.
+        let manifest = manifest.or_else(|| self.manifest_of(segment).ok());
         let rows_bytes = manifest.as_ref().map(|manifest| manifest.bytes().0);
-        let index_bytes = manifest.as_ref().filter(|manifest| manifest.has_index()).map(|manifest| manifest.bytes().1);
-        let is_there = self.check_length(bucket, &keys.rows, rows_bytes).await?;
-        if index_bytes.is_some() {
-            self.check_length(bucket, &keys.index, index_bytes).await?;
+        let is_there = self.check_length(bucket, segment, &keys.rows, rows_bytes).await?;
+        if let Some(manifest) = manifest.as_ref().filter(|manifest| manifest.has_index()) {
+            self.check_index(bucket, segment, manifest, deep).await?;
         }
         let chunks = manifest.as_ref().and_then(|manifest| Some((manifest.chunks_bytes()?, manifest.chunks_crc32c()?)));
         if let Some((bytes, crc32c)) = chunks
-            && self.check_length(bucket, &keys.chunks, Some(bytes)).await?
+            && self.check_length(bucket, segment, &keys.chunks, Some(bytes)).await?
             && deep
         {
             match bucket.sum(&keys.chunks).await {
                 Ok((_, found)) if found == crc32c => {}
                 Ok((_, found)) => {
-                    self.checking().found(&keys.chunks, format!("has the checksum {found:08x}, not {crc32c:08x}"))
+                    self.found_of(segment, &keys.chunks, format!("has the checksum {found:08x}, not {crc32c:08x}"));
                 }
-                Err(error) => self.not_there(&keys.chunks, error)?,
+                Err(error) => self.not_there(segment, &keys.chunks, error)?,
             }
         }
         if let (true, true, Some(bytes)) = (deep, is_there, rows_bytes) {
@@ -185,15 +191,44 @@ impl Archive {
         Ok(())
     }
 
+    /// Whether the index is there, and with `deep` whether it is what it was: it has checksums of all that is in it.
+    async fn check_index(
+        &self,
+        bucket: &Bucket,
+        segment: &ArchivedSegment,
+        manifest: &ArchivedManifest,
+        deep: bool,
+    ) -> Result<(), ArchiveError> {
+        let key = Keys::of(&segment.id, &segment.name).index;
+        if !self.check_length(bucket, segment, &key, Some(manifest.bytes().1)).await? || !deep {
+            return Ok(());
+        }
+        match read_index(bucket, &key, manifest).await {
+            Ok(_) => Ok(()),
+            Err(ArchiveError::Bucket(error)) => self.not_there(segment, &key, error),
+            Err(ArchiveError::Segment(error)) => {
+                self.found_of(segment, &key, error.to_string());
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Whether an object is there, with its length.
-    async fn check_length(&self, bucket: &Bucket, key: &str, bytes: Option<u64>) -> Result<bool, ArchiveError> {
+    async fn check_length(
+        &self,
+        bucket: &Bucket,
+        segment: &ArchivedSegment,
+        key: &str,
+        bytes: Option<u64>,
+    ) -> Result<bool, ArchiveError> {
         match bucket.head(key).await {
             Ok(head) if bytes.is_none_or(|bytes| bytes == head.bytes) => Ok(true),
             Ok(head) => {
-                self.checking().found(key, format!("has {} bytes, not {}", head.bytes, bytes.unwrap_or_default()));
+                self.found_of(segment, key, format!("has {} bytes, not {}", head.bytes, bytes.unwrap_or_default()));
                 Ok(false)
             }
-            Err(error) => self.not_there(key, error).map(|()| false),
+            Err(error) => self.not_there(segment, key, error).map(|()| false),
         }
     }
 
@@ -210,21 +245,27 @@ impl Archive {
             let end = bytes.min(at + READ_BYTES);
             match bucket.get_ranges(key, std::slice::from_ref(&(at..end))).await {
                 Ok(parts) => parts.iter().for_each(|part| crc = crc32c::crc32c_append(crc, part)),
-                Err(error) => return self.not_there(key, error),
+                Err(error) => return self.not_there(segment, key, error),
             }
             at = end;
         }
         if !segment.name.ends_with(&format!("-{crc:08x}")) {
-            self.checking().found(key, format!("has the checksum {crc:08x}: bytes are not what was written"));
+            self.found_of(segment, key, format!("has the checksum {crc:08x}: bytes are not what was written"));
         }
         Ok(())
     }
 
+    /// A finding of a segment: what is here of it stays, and goes there again.
+    fn found_of(&self, segment: &ArchivedSegment, key: &str, what: impl Into<String>) {
+        self.miss(&segment.id, key);
+        self.checking().found(key, what);
+    }
+
     /// An object that cannot be had is a finding; a bucket that does not answer ends the check.
-    fn not_there(&self, key: &str, error: BucketError) -> Result<(), ArchiveError> {
+    fn not_there(&self, segment: &ArchivedSegment, key: &str, error: BucketError) -> Result<(), ArchiveError> {
         match error {
-            BucketError::NotFound { .. } => self.checking().found(key, "is missing"),
-            BucketError::Corrupt { reason, .. } => self.checking().found(key, reason),
+            BucketError::NotFound { .. } => self.found_of(segment, key, "is missing"),
+            BucketError::Corrupt { reason, .. } => self.found_of(segment, key, reason),
             other => return Err(other.into()),
         }
         Ok(())

@@ -51,8 +51,8 @@ impl Archive {
     pub(crate) async fn claim_and_note(&self, catalog: &Catalog) -> Result<(), ArchiveError> {
         let (owner, bucket, clock) = (self.owner.clone(), self.reading(), self.clock().clone());
         let expected = self.expected();
-        let is_noted = expected.is_noted;
-        self.run(async move { claim(&bucket, &expected, &owner, &clock).await }).await?;
+        let (is_noted, holds) = (expected.is_noted, self.holds_claim());
+        self.run(async move { claim(&bucket, &expected, &owner, (&clock, holds)).await }).await?;
         *self.claimed.lock() = Some(Instant::now());
         if is_noted { Ok(()) } else { self.note_prefix(catalog).await }
     }
@@ -62,7 +62,7 @@ impl Archive {
         if let Some(lost) = self.taken() {
             return Err(lost);
         }
-        let is_claimed = self.claimed.lock().is_some_and(|claimed| claimed.elapsed() < CLAIM_AGE_MAX);
+        let is_claimed = self.holds_claim();
         // The renewal may have claimed what the start could not: the number is still to be noted.
         let is_noted = self.expected.lock().is_noted;
         if is_claimed && is_noted {
@@ -71,6 +71,11 @@ impl Archive {
         self.claim_and_note(catalog).await.inspect_err(|error| {
             self.lose(error);
         })
+    }
+
+    /// Whether this process said lately that it has the prefix.
+    fn holds_claim(&self) -> bool {
+        self.claimed.lock().is_some_and(|claimed| claimed.elapsed() < CLAIM_AGE_MAX)
     }
 
     /// Tests: as if the claim of the start had failed.
@@ -86,12 +91,12 @@ impl Archive {
         self.spawn(async move {
             loop {
                 tokio::time::sleep(RENEWAL).await;
-                let expected = match archive.upgrade() {
-                    Some(archive) if !archive.is_stopped() => archive.expected(),
+                let (expected, holds) = match archive.upgrade() {
+                    Some(archive) if !archive.is_stopped() => (archive.expected(), archive.holds_claim()),
                     // Once it ends it lets go, and does not take it again.
                     _ => return,
                 };
-                let claimed = claim(&bucket, &expected, &owner, &clock).await;
+                let claimed = claim(&bucket, &expected, &owner, (&clock, holds)).await;
                 let Some(archive) = archive.upgrade() else { return };
                 match claimed {
                     Ok(()) => *archive.claimed.lock() = Some(Instant::now()),
@@ -125,7 +130,12 @@ impl Archive {
     }
 }
 
-async fn claim(bucket: &Bucket, expected: &Expected, owner: &Owner, clock: &Clock) -> Result<(), ArchiveError> {
+async fn claim(
+    bucket: &Bucket,
+    expected: &Expected,
+    owner: &Owner,
+    (clock, holds): (&Clock, bool),
+) -> Result<(), ArchiveError> {
     prefix::check(bucket, expected).await?;
-    owner.claim(bucket, clock).await
+    owner.claim(bucket, clock, holds).await
 }

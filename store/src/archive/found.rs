@@ -81,7 +81,7 @@ impl Archive {
     /// Brings what belongs on local disk of all of it here, and asks the tables how far each has come. A segment whose manifest is gone is
     /// found by its table.
     pub(crate) async fn restore(self: &Arc<Self>) -> Result<Vec<FoundSegment>, ArchiveError> {
-        let listed = self.list().await?;
+        let mut listed = self.list().await?;
         let mut tables = Tables::new();
         for (signal, tenant) in listed.tables {
             let mut opened = self.open_table(signal, tenant.clone()).await;
@@ -94,10 +94,16 @@ impl Archive {
             }
             match opened {
                 Ok(table) => drop(tables.insert((signal, tenant), table)),
-                // Of a segment and those that it was made of only the table says which count: taking all would double rows.
-                Err(error) if error.is_of_all() || overlap(&listed.manifests, signal, &tenant) => return Err(error),
-                // Its segments count as not committed yet: nothing of them is deleted, and committing again changes nothing.
-                Err(error) => tracing::error!(%signal, %tenant, %error, "a table in the archive cannot be read"),
+                Err(error) if error.is_of_all() => return Err(error),
+                // Its segments count as not committed yet: nothing of them is deleted, and committing again changes nothing. Which of
+                // those that overlap count it would say: without it, those that have most together.
+                Err(error) => {
+                    tracing::error!(%signal, %tenant, %error, "a table in the archive cannot be read");
+                    let (of_table, mut all): (Vec<_>, Vec<_>) =
+                        listed.manifests.into_iter().partition(|(id, _)| id.signal == signal && id.tenant == tenant);
+                    all.extend(widest(of_table));
+                    listed.manifests = all;
+                }
             }
         }
         let chosen = chosen(listed.manifests, &tables);
@@ -128,7 +134,8 @@ impl Archive {
                 // missing, it is tried again, and nothing else takes its place or its number.
                 Err(error) if is_damage(&error) || is_gone(&error) => {
                     tracing::error!(%id, tenant = %id.tenant, %error, "a segment in the archive cannot be read");
-                    found.push(unread(id, name, now_ns));
+                    let rows = rows_by_log(&tables, &id, &name);
+                    found.push(unread(id, name, rows, now_ns));
                 }
                 // Another start may find it: what was left out now would be so for ever.
                 Err(error) => return Err(error),
@@ -160,10 +167,13 @@ impl Archive {
     }
 }
 
-/// How far a file has come, as its table's log says it: what it let go of is told there until the objects are gone.
+/// How far a file has come, as its table's log says it; what it let go of is told there until the objects are gone.
 fn stage(table: &Table, path: &str) -> Stage {
-    if table.files().contains_key(path) {
+    // What others put into files of theirs is taken back.
+    if table.files().contains_key(path) || table.is_rearranged(path) {
         Stage::Committed
+    } else if table.is_changed(path) {
+        Stage::Changed
     } else if table.removed().contains_key(path) {
         Stage::Removed
     } else {
@@ -194,7 +204,8 @@ fn chosen(manifests: Vec<(SegmentId, String)>, tables: &Tables) -> Vec<Chosen> {
     }
     // What only a table names.
     for ((signal, tenant), table) in tables {
-        for path in table.files().keys() {
+        let rearranged = table.rearranged().iter().flat_map(|group| group.before.keys());
+        for path in table.files().keys().chain(rearranged) {
             let of_path = path.strip_suffix(".parquet").and_then(|name| parse_name(*signal, tenant, name));
             let Some((id, name)) = of_path else { continue };
             if by_id.get(&id).is_none_or(|there| there.name != name) {
@@ -216,10 +227,31 @@ fn chosen(manifests: Vec<(SegmentId, String)>, tables: &Tables) -> Vec<Chosen> {
     by_id.into_values().filter(|chosen| !is_covered(chosen)).collect()
 }
 
-/// Whether a tenant has a segment and others that it was made of.
-fn overlap(manifests: &[(SegmentId, String)], signal: Signal, tenant: &TenantId) -> bool {
-    let of_table = || manifests.iter().map(|(id, _)| id).filter(|id| id.signal == signal && id.tenant == *tenant);
-    of_table().any(|id| of_table().any(|other| covers(id, other)))
+/// Of one table's segments those that have no journal file in common, and of all such choices the one with most files, and among those
+/// the one of fewest segments.
+fn widest(mut segments: Vec<(SegmentId, String)>) -> Vec<(SegmentId, String)> {
+    segments.sort_by(|(one, _), (other, _)| one.last_file.cmp(&other.last_file).then(one.cmp(other)));
+    // Of the first so many: files and, less is more, segments of the best choice, and whether it has the last of them.
+    let mut best: Vec<((u64, i64), bool)> = vec![((0, 0), false)];
+    let before = |id: &SegmentId| segments.partition_point(|(other, _)| other.last_file < id.first_file);
+    for (number, (id, _)) in segments.iter().enumerate() {
+        let (files, count) = best[before(id)].0;
+        let with = (files + u64::from(id.last_file.saturating_sub(id.first_file)) + 1, count - 1);
+        let without = best[number].0;
+        best.push((with.max(without), with > without));
+    }
+    let (mut chosen, mut of) = (Vec::new(), segments.len());
+    while of > 0 {
+        of = match best[of].1 {
+            true => {
+                chosen.push(segments[of - 1].clone());
+                before(&segments[of - 1].0)
+            }
+            false => of - 1,
+        };
+    }
+    chosen.reverse();
+    chosen
 }
 
 /// Whether it is the object that is wrong, or the answer.
@@ -232,7 +264,7 @@ pub(crate) fn is_damage(error: &ArchiveError) -> bool {
     )
 }
 
-fn is_gone(error: &ArchiveError) -> bool {
+pub(super) fn is_gone(error: &ArchiveError) -> bool {
     matches!(error, ArchiveError::Bucket(BucketError::NotFound { .. }))
 }
 
@@ -253,11 +285,22 @@ fn of_manifest(manifest: &ArchivedManifest, name: String, now_ns: u64) -> FoundS
     }
 }
 
-/// What is known of a segment without its manifest.
-fn unread(id: SegmentId, name: String, now_ns: u64) -> FoundSegment {
+/// What is known of a segment without its manifest: the rows that its table's log tells of were accepted and kept.
+fn unread(id: SegmentId, name: String, rows: u64, now_ns: u64) -> FoundSegment {
     let segment =
-        ArchivedSegment { id, name, rows: 0, bytes: 0, age_from_ns: UNDATED, stage: Stage::Uploaded, since_ns: now_ns };
-    FoundSegment { segment, tally: Tally::default(), ledger_after: None }
+        ArchivedSegment { id, name, rows, bytes: 0, age_from_ns: UNDATED, stage: Stage::Uploaded, since_ns: now_ns };
+    let tally = Tally { accepted: rows, kept: rows, ..Tally::default() };
+    FoundSegment { segment, tally, ledger_after: None }
+}
+
+/// Rows of a segment's file as its table's log says; 0 where it does not.
+fn rows_by_log(tables: &Tables, id: &SegmentId, name: &str) -> u64 {
+    let path = Keys::of(id, name).path;
+    let rows = tables.get(&(id.signal, id.tenant.clone())).and_then(|table| {
+        let before = table.rearranged().iter().find_map(|group| group.before.get(&path));
+        table.files().get(&path).or(before)?.rows()
+    });
+    rows.unwrap_or(0)
 }
 
 /// Segments that could not be read are as old as the newest of their signal that could: they are not too old before all others are.
@@ -288,4 +331,26 @@ pub(crate) fn covers(id: &SegmentId, other: &SegmentId) -> bool {
         && id.generation > other.generation
         && id.first_file <= other.first_file
         && other.last_file <= id.last_file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_its_log_a_tables_widest_segments_count() {
+        let segment = |(first_file, last_file, generation)| {
+            let tenant = TenantId::default();
+            (SegmentId { signal: Signal::Logs, tenant, first_file, last_file, generation }, "x".to_owned())
+        };
+        let widest_of = |of: &[(u32, u32, u32)]| -> Vec<(u32, u32)> {
+            let chosen = widest(of.iter().copied().map(segment).collect());
+            chosen.into_iter().map(|(id, _)| (id.first_file, id.last_file)).collect()
+        };
+        assert_eq!(widest_of(&[]), []);
+        assert_eq!(widest_of(&[(1, 1, 0), (2, 2, 0), (1, 2, 1), (3, 3, 0)]), [(1, 2), (3, 3)]);
+        // Two merges that did not know of each other, and what is left of those that they were made of.
+        assert_eq!(widest_of(&[(1, 6, 1), (4, 9, 1), (7, 7, 0), (9, 9, 0)]), [(1, 6), (7, 7), (9, 9)]);
+        assert_eq!(widest_of(&[(1, 6, 1), (1, 7, 1), (7, 7, 0)]), [(1, 7)]);
+    }
 }

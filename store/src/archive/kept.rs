@@ -57,6 +57,11 @@ impl Kept {
         self.files.read().get(key).cloned()
     }
 
+    /// Where the copy of an object is.
+    pub(crate) fn path(&self, key: &str) -> Option<PathBuf> {
+        self.file(key).map(|_| self.folder.join(key))
+    }
+
     /// The objects of which there is a copy.
     pub(crate) fn keys(&self) -> Vec<String> {
         self.files.read().keys().cloned().collect()
@@ -137,6 +142,13 @@ pub(crate) struct WholeObject {
     /// Its length.
     pub(crate) bytes: u64,
     crc32c: u32,
+}
+
+impl WholeObject {
+    /// Of all of it.
+    pub(super) fn crc32c(&self) -> u32 {
+        self.crc32c
+    }
 }
 
 impl Archive {

@@ -15,11 +15,14 @@ mod from_rows;
 mod kept;
 mod layout;
 mod leftovers;
+mod mended_index;
 mod object;
 mod owner;
 mod prefix;
 mod publish;
+mod put_again;
 mod resting;
+mod taken_back;
 
 use std::{io, path::PathBuf};
 
@@ -43,6 +46,11 @@ pub(crate) enum ArchiveError {
     /// Another process writes there.
     #[error("the archive is in use by {0}: one process writes to a prefix")]
     InUse(String),
+    /// Who writes there cannot be read.
+    #[error(
+        "the archive's _weir/owner.json cannot be read, so another Weir may be writing there: delete it when none is, or start again when nobody has written it for 90 s"
+    )]
+    UnreadableOwner,
     /// Segments were archived, and the bucket has nothing.
     #[error(
         "storage.archive.url leads to where nothing is, though segments were archived: is it the right one, and mounted?"
@@ -90,6 +98,7 @@ impl ArchiveError {
             Self::Segment(error) => matches!(error, SegmentError::Stopped),
             Self::Io { .. } | Self::Foreign(_) => false,
             Self::InUse(_)
+            | Self::UnreadableOwner
             | Self::Blank
             | Self::Silent
             | Self::Another

@@ -54,28 +54,36 @@ impl Owner {
         }
     }
 
-    /// Takes the prefix, or says again that it has it, or refuses because of the one that has it.
-    pub(crate) async fn claim(&self, bucket: &Bucket, clock: &Clock) -> Result<(), ArchiveError> {
+    /// Takes the prefix, or says again that it has it, or refuses because of the one that has it. `holds` says whether this process said
+    /// lately that it has it.
+    pub(crate) async fn claim(&self, bucket: &Bucket, clock: &Clock, holds: bool) -> Result<(), ArchiveError> {
         let mine = Self { renewed_ns: clock.now_ns(), ..self.clone() };
-        let found = match read_twice(|| read(bucket)).await? {
-            Some(found) => found,
-            None => match bucket.put_new(OWNER, mine.bytes()).await {
+        let mut found = read_twice(|| read(bucket)).await?;
+        if found == Found::Nobody {
+            match bucket.put_new(OWNER, mine.bytes()).await {
                 Ok(_) => return Ok(()),
                 // Somebody was quicker.
-                Err(BucketError::Conflict { .. }) => match read_twice(|| read(bucket)).await? {
-                    Some(found) => found,
-                    // Or it is there, and nobody can read it.
-                    None => {
-                        bucket.put(OWNER, mine.bytes()).await?;
-                        return self.check(bucket).await;
-                    }
-                },
+                Err(BucketError::Conflict { .. }) => found = read_twice(|| read(bucket)).await?,
                 Err(error) => return Err(error.into()),
-            },
-        };
-        if !self.may_follow(&found, clock.now_ns()) {
-            let holder = format!("process {} on {}", found.process, found.machine);
-            return Err(ArchiveError::InUse(holder));
+            }
+        }
+        match found {
+            Found::Owner(found) if !self.may_follow(&found, clock.now_ns()) => {
+                let holder = format!("process {} on {}", found.process, found.machine);
+                return Err(ArchiveError::InUse(holder));
+            }
+            // Whoever runs would have written it anew by now.
+            Found::Unreadable(_) if !holds => {
+                let silent_ns = clock.now_ns().saturating_sub(bucket.head(OWNER).await?.modified_ns);
+                if silent_ns <= LEASE_NS {
+                    return Err(ArchiveError::UnreadableOwner);
+                }
+                tracing::warn!(
+                    key = OWNER,
+                    "who writes to the archive cannot be read, and nobody said so lately: it is taken"
+                );
+            }
+            _ => {}
         }
         bucket.put(OWNER, mine.bytes()).await?;
         self.check(bucket).await
@@ -90,9 +98,10 @@ impl Owner {
     /// Whether it is still the owner.
     async fn check(&self, bucket: &Bucket) -> Result<(), ArchiveError> {
         match read_twice(|| read(bucket)).await? {
-            Some(found) if found.is(self) => Ok(()),
-            Some(found) => Err(ArchiveError::InUse(format!("process {} on {}", found.process, found.machine))),
-            None => Ok(()),
+            Found::Owner(found) if !found.is(self) => {
+                Err(ArchiveError::InUse(format!("process {} on {}", found.process, found.machine)))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -133,11 +142,21 @@ pub(super) async fn read_twice<T: PartialEq, F: Future<Output = Result<T, Archiv
     Ok(before)
 }
 
-async fn read(bucket: &Bucket) -> Result<Option<Owner>, ArchiveError> {
+/// What is said of who writes there.
+#[derive(Debug, PartialEq, Eq)]
+enum Found {
+    /// Nothing.
+    Nobody,
+    /// A process.
+    Owner(Owner),
+    /// Something that nobody can read: these bytes.
+    Unreadable(bytes::Bytes),
+}
+
+async fn read(bucket: &Bucket) -> Result<Found, ArchiveError> {
     match bucket.get(OWNER).await {
-        // What nobody can read is nobody's.
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-        Err(BucketError::NotFound { .. }) => Ok(None),
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).map_or(Found::Unreadable(bytes), Found::Owner)),
+        Err(BucketError::NotFound { .. }) => Ok(Found::Nobody),
         Err(error) => Err(error.into()),
     }
 }

@@ -11,10 +11,11 @@ use super::{
     ArchiveError,
     archive::Archive,
     delta::{
-        Change, ColumnKind, ColumnStatistics, DataFile, FileStatistics, Statistic, Table, TableColumn, TableOptions,
-        TableSchema, Transaction,
+        Change, ColumnKind, ColumnStatistics, DataFile, FileStatistics, Rearranged, Statistic, Table, TableColumn,
+        TableOptions, TableSchema, Transaction,
     },
-    layout::{Keys, table},
+    found::overlaps,
+    layout::{Keys, parse_name, table},
 };
 use crate::{
     catalog::ArchivedSegment,
@@ -196,6 +197,7 @@ impl Archive {
         let (archive, tenant) = (self.clone(), tenant.clone());
         let work = async move {
             let mut table = archive.open_table(signal, tenant.clone()).await?;
+            archive.take_back(&mut table, signal, &tenant).await?;
             let has = |path: &String| table.files().contains_key(path);
             if !change.data_change && !change.added.iter().all(|add| has(&add.path)) && !change.removed.iter().all(has)
             {
@@ -203,7 +205,16 @@ impl Archive {
             }
             // What an attempt that was cut off has done already stays done.
             change.added.retain(|add| !table.files().contains_key(&add.path));
-            change.removed.retain(|path| table.files().contains_key(path));
+            change.removed.retain(|path| table.files().contains_key(path) || table.is_rearranged(path));
+            if change.data_change {
+                change.removed.extend(covered(&table, (signal, &tenant), &change.added)?);
+            }
+            // What others made of nothing else goes with it.
+            for Rearranged { before, after } in table.rearranged() {
+                if before.keys().all(|path| change.removed.contains(path)) {
+                    change.removed.extend(after.iter().filter(|path| table.files().contains_key(*path)).cloned());
+                }
+            }
             if change.added.is_empty() && change.removed.is_empty() {
                 return Ok(());
             }
@@ -225,6 +236,31 @@ impl Archive {
         // The last commit has a bound of its own.
         if self.is_stopped() { self.wait(work) } else { self.wait_or_stop(work)? }
     }
+}
+
+/// The files of a table that have rows of those that come in and of no others: a start that could not read the log took one of two that
+/// have the same rows, and it is not the one that the log names.
+fn covered(
+    table: &Table,
+    (signal, tenant): (Signal, &TenantId),
+    added: &[DataFile],
+) -> Result<Vec<String>, ArchiveError> {
+    let id_of = |path: &str| parse_name(signal, tenant, path.strip_suffix(".parquet")?).map(|(id, _)| id);
+    let mut paths = Vec::new();
+    for id in added.iter().filter_map(|file| id_of(&file.path)) {
+        for (other, path) in table.files().keys().filter_map(|path| Some((id_of(path)?, path))) {
+            if !overlaps(&id, &other) {
+                continue;
+            }
+            if other.first_file < id.first_file || id.last_file < other.last_file {
+                return Err(ArchiveError::Foreign(format!(
+                    "{path}, which has rows of segment {id} and is not known here,"
+                )));
+            }
+            paths.push(path.clone());
+        }
+    }
+    Ok(paths)
 }
 
 fn data_file(archived: &ArchivedSegment, segment: &Segment) -> DataFile {

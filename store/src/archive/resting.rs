@@ -28,6 +28,10 @@ pub(crate) enum Work {
     Segment(SegmentId),
     /// Bringing a copy of a pinned segment here that was there and was damaged.
     Copy(SegmentId),
+    /// Giving a segment its index back.
+    Index(SegmentId),
+    /// Putting objects of a segment there again that were found missing or damaged.
+    Again(SegmentId),
     /// Deleting what was merged and cannot come into its table.
     GiveUp(SegmentId),
     /// Looking for what was left behind.
@@ -40,6 +44,8 @@ impl std::fmt::Display for Work {
             Self::Table(signal, tenant) => write!(f, "the table of {tenant}'s {signal}"),
             Self::Segment(id) => write!(f, "segment {id} of {}'s {}", id.tenant, id.signal),
             Self::Copy(id) => write!(f, "the copy here of segment {id} of {}'s {}", id.tenant, id.signal),
+            Self::Index(id) => write!(f, "the index of segment {id} of {}'s {}", id.tenant, id.signal),
+            Self::Again(id) => write!(f, "objects of segment {id} of {}'s {} that are lost", id.tenant, id.signal),
             Self::GiveUp(id) => write!(f, "giving up the merged segment {id} of {}'s {}", id.tenant, id.signal),
             Self::Sweep => write!(f, "what was left behind"),
         }
@@ -85,7 +91,9 @@ impl Resting {
         let resting = self.0.lock();
         let is_theirs = |work: &Work| match work {
             Work::Table(_, of) => of == tenant,
-            Work::Segment(id) | Work::Copy(id) | Work::GiveUp(id) => id.tenant == *tenant,
+            Work::Segment(id) | Work::Copy(id) | Work::Index(id) | Work::Again(id) | Work::GiveUp(id) => {
+                id.tenant == *tenant
+            }
             Work::Sweep => true,
         };
         let theirs = resting.iter().filter(|(work, _)| is_theirs(work)).take(TOLD_MAX);

@@ -8,24 +8,31 @@ use std::{fmt, sync::Arc};
 pub struct FieldTest {
     label: String,
     fits: Arc<FieldFits>,
-    number: Option<Arc<NumberFits>>,
+    numbers: Option<Arc<NumbersFit>>,
     equals: Option<String>,
 }
 
 /// Whether a label's text fits; it is told when there is none.
 pub type FieldFits = dyn Fn(Option<&str>) -> bool + Send + Sync;
 
-type NumberFits = dyn Fn(f64) -> bool + Send + Sync;
+/// Asks about many numbers at once: the bits of doubles, or whole numbers.
+type NumbersFit = dyn Fn(&[u64], bool, &mut Vec<bool>) + Send + Sync;
 
 impl FieldTest {
     /// Lines whose label `fits`.
     pub fn new(label: &str, fits: impl Fn(Option<&str>) -> bool + Send + Sync + 'static) -> Self {
-        Self { label: label.to_owned(), fits: Arc::new(fits), number: None, equals: None }
+        Self { label: label.to_owned(), fits: Arc::new(fits), numbers: None, equals: None }
     }
 
     /// Numbers are asked about as such: `fits` says the same of them.
     pub fn with_numbers(mut self, fits: impl Fn(f64) -> bool + Send + Sync + 'static) -> Self {
-        self.number = Some(Arc::new(fits));
+        self.numbers = Some(Arc::new(move |words: &[u64], are_whole, out: &mut Vec<bool>| {
+            if are_whole {
+                out.extend(words.iter().map(|&word| fits(word as i64 as f64)));
+            } else {
+                out.extend(words.iter().map(|&word| fits(f64::from_bits(word))));
+            }
+        }));
         self
     }
 
@@ -58,7 +65,15 @@ impl FieldTest {
 
     /// Whether a number fits; `None` when its text has to be asked about.
     pub(crate) fn fits_number(&self, number: f64) -> Option<bool> {
-        self.number.as_ref().map(|fits| fits(number))
+        self.fit_numbers(&[number.to_bits()], false)?.first().copied()
+    }
+
+    /// Whether numbers fit, whole ones or the bits of doubles; `None` when their texts have to be asked about.
+    pub(crate) fn fit_numbers(&self, words: &[u64], are_whole: bool) -> Option<Vec<bool>> {
+        let fit = self.numbers.as_ref()?;
+        let mut out = Vec::with_capacity(words.len());
+        fit(words, are_whole, &mut out);
+        Some(out)
     }
 }
 

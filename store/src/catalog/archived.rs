@@ -15,20 +15,26 @@ pub(crate) enum Stage {
     Committed,
     /// The log named it; the objects stay for readers that began before.
     Removed,
+    /// Others took it out of the table and put in what may have some of its rows: it does not answer, and answers say so.
+    Changed,
 }
 
 impl Stage {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Uploaded, Self::Committed, Self::Removed, Self::Changed];
+
     /// In the catalog.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Uploaded => "uploaded",
             Self::Committed => "committed",
             Self::Removed => "removed",
+            Self::Changed => "changed",
         }
     }
 
     fn of_name(name: &str) -> Result<Self, CatalogError> {
-        let known = [Self::Uploaded, Self::Committed, Self::Removed].into_iter().find(|stage| stage.name() == name);
+        let known = Self::ALL.into_iter().find(|stage| stage.name() == name);
         known.ok_or_else(|| CatalogError::Unreadable(format!("stage {name:?}")))
     }
 }

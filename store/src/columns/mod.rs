@@ -8,6 +8,7 @@ mod dictionary;
 mod encoding;
 mod map_chunk;
 mod packing;
+mod page_pick;
 mod spec;
 mod statistics;
 

@@ -3,7 +3,10 @@
 use std::{
     cmp::Reverse,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use arrow_array::RecordBatch;
@@ -12,10 +15,11 @@ use weir_proto::{Signal, TenantId};
 use super::{HeadPart, LinesPart, head, lines};
 use crate::{
     ask::{
+        counted::{Counted, CutTime},
         pruned::{Pruned, ReadCounts},
         request::{ReadBounds, ScanColumn, ScanRequest},
     },
-    segment::{NarrowedRows, SegmentError, SegmentPart},
+    segment::{NarrowedRows, SegmentError, SegmentPart, is_countable},
     snapshot::{asked::Snapshot, kind::SegmentKind, stored::StoredSegment, unread::Unread},
 };
 
@@ -28,6 +32,8 @@ pub struct Scan {
     pruned: Pruned,
     counts: Arc<ReadCounts>,
     missing: Unread,
+    /// Whether rows may be counted instead of read: until a part says that they cannot.
+    counts_rows: Arc<AtomicBool>,
 }
 
 /// Rows that are read in one piece: a row group, or some frames of the head.
@@ -134,7 +140,8 @@ impl Snapshot {
         parts.extend(of_head);
         (0..).zip(&mut parts).for_each(|(number, part)| part.arrival.0 = number);
         parts.sort_by_key(|part| Reverse(part.start_ns.1));
-        Some(Scan { signal, request, parts: parts.into(), pruned, counts, missing: self.1.clone() })
+        let counts_rows = Arc::new(AtomicBool::new(is_countable(&request)));
+        Some(Scan { signal, request, parts: parts.into(), pruned, counts, missing: self.1.clone(), counts_rows })
     }
 
     /// What of a signal's head has to be read.
@@ -188,7 +195,8 @@ impl Scan {
         };
         let parts = (0..).zip(lines).map(part).collect();
         let (counts, missing) = Default::default();
-        Self { signal: Signal::Logs, request, parts, pruned: Pruned::default(), counts, missing }
+        let counts_rows = Arc::default();
+        Self { signal: Signal::Logs, request, parts, pruned: Pruned::default(), counts, missing, counts_rows }
     }
 
     /// Scans of one process with one filter and the same of these read the same rows in the same order. No two others have it but by a
@@ -211,7 +219,8 @@ impl Scan {
     /// The same rows with other columns; what is counted is counted together.
     pub fn with_columns(&self, columns: Vec<ScanColumn>) -> Self {
         let request = ScanRequest { columns, filter: self.request.filter.clone() };
-        Self { request, ..self.clone() }
+        let counts_rows = Arc::new(AtomicBool::new(is_countable(&request)));
+        Self { request, counts_rows, ..self.clone() }
     }
 
     /// The same rows in parts of some `rows_max` rows, for columns that take much memory.
@@ -272,6 +281,25 @@ impl Scan {
                 pieces.map(piece).collect()
             }
         }
+    }
+
+    /// The rows of a part that fulfil the filter, counted by what they have in the columns, times aside, and by pieces of time; `None` where they
+    /// have to be read. A part that cannot be read is reported, counted and empty.
+    pub fn count(&self, part: &ScanPart, bounds: &ReadBounds, cut: CutTime<'_>) -> Option<Counted> {
+        let PartSource::Segment(segment, rows) = &part.source else { return None };
+        if !self.counts_rows.load(Ordering::Relaxed) {
+            return None;
+        }
+        let counted = segment.count_part(rows, &self.request, bounds, cut, &self.counts).unwrap_or_else(|error| {
+            self.missed(segment, &error);
+            let classes = RecordBatch::new_empty(self.request.schema(self.signal));
+            Some(Counted { classes, rows: Vec::new() })
+        });
+        if counted.is_none() {
+            // The next ones are mostly like it, and would be narrowed twice.
+            self.counts_rows.store(false, Ordering::Relaxed);
+        }
+        counted
     }
 
     /// The rows of a piece.

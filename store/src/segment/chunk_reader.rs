@@ -1,10 +1,9 @@
 //! Decodes the pages of a column chunk that hold the wanted rows. Believes nothing that no checksum or footer vouches for.
 
-use std::{cell::RefCell, ops::Range};
+use std::ops::Range;
 
 use memchr::memmem::Finder;
 use parquet::{
-    basic::{Compression, Encoding},
     bloom_filter::Sbbf,
     file::{
         metadata::{ColumnChunkMetaData, ParquetMetaData},
@@ -14,13 +13,15 @@ use parquet::{
 
 use super::{
     SegmentError,
+    bloom_block::{BLOCK_BYTES, BloomBlocks},
     files::ReadFile,
+    opened_page::{Buffers, data_encoding, open_page},
     schema::{FileColumns, Table, Unwritten},
 };
 use crate::columns::{
     BadEncoding, Column, ColumnSpec, DataPage, Dictionary, Entries, Kind, Packing, Values, decode_plain_bytes,
     decode_plain_words,
-    page::{self, HEADER_BYTES_MAX, PageHeader},
+    page::{self, PageHeader},
 };
 
 /// Values of some pages of a column chunk; rows count from the row group's first.
@@ -79,11 +80,6 @@ pub(super) struct ChunkReader<'a> {
 
 /// A chunk of so many bytes at most is looked through for a needle before anything else is read of its row group.
 const NEEDLE_BYTES_MAX: i64 = 4 << 20;
-
-thread_local! {
-    // A context costs more to make than most pages cost to decompress.
-    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
-}
 
 impl<'a> ChunkReader<'a> {
     /// Reads `file`, whose footer says this.
@@ -315,7 +311,7 @@ impl<'a> ChunkReader<'a> {
             let wanted = (0..pages.len()).filter(|&page| is_wanted(pages[page].first_row, end_of(page)));
             block.column.reserve(wanted.map(rows).sum::<u32>() as usize);
         }
-        let mut body = Vec::new();
+        let mut buffers = Buffers::take();
         let mut page = 0;
         while page < pages.len() {
             let from = page;
@@ -328,27 +324,78 @@ impl<'a> ChunkReader<'a> {
             };
             // Neighbours come with one read.
             let start = pages[from].start;
-            let bytes = self.file.read(start, (last.start - start) as usize + last.len)?;
+            let len = (last.start - start) as usize + last.len;
+            let Buffers { stored, plain: body } = &mut buffers;
+            let bytes = self.file.read_with(start, len, stored)?;
             for (number, place) in pages.iter().enumerate().take(page).skip(from) {
                 let at = (place.start - start) as usize;
-                let header = open_page(&bytes[at..at + place.len], chunk, &mut body).map_err(context)?;
+                let header = open_page(&bytes[at..at + place.len], chunk, body).map_err(context)?;
                 let rows = end_of(number) - place.first_row;
                 if header.dictionary || header.values != rows || header.encoding != data_encoding(chunk) {
                     return Err(context(BadEncoding("page header")));
                 }
-                if matches!(entries, Entries::None) && !is_there(&body) {
+                if matches!(entries, Entries::None) && !is_there(body) {
                     continue;
                 }
                 block.pages.push((place.first_row, rows, block.column.len()));
                 let values = DataPage { spec, encoding: header.encoding, first_row: place.first_row, rows };
-                values.decode(&body, &entries, &mut block.column).map_err(context)?;
+                values.decode(body, &entries, &mut block.column).map_err(context)?;
             }
         }
+        buffers.give_back();
         block.first = block.pages.first().map_or(0, |&(first, _, _)| first);
         if let (Values::Bytes { dictionary, .. }, Entries::Bytes(entries)) = (&mut block.column.values, entries) {
             *dictionary = entries;
         }
         Ok(block)
+    }
+
+    /// The values at these rows (ascending), which then count from 0. For few rows: no page is decoded whole that need not be.
+    pub(super) fn pick_rows(&self, group: usize, column: usize, rows: &[u32]) -> Result<Column, SegmentError> {
+        if self.columns.in_file[column].is_none() {
+            return Ok(self.unwritten(column, 0..rows.len() as u32).column);
+        }
+        self.twice((group, column), || self.pick_rows_once(group, column, rows))
+    }
+
+    fn pick_rows_once(&self, group: usize, column: usize, rows: &[u32]) -> Result<Column, SegmentError> {
+        let context = |bad: BadEncoding| {
+            let (file, name) = (self.table.file, &self.specs[column].name);
+            SegmentError::damaged(format!("{file}: row group {group}, column {name}: {bad}"))
+        };
+        let spec = &self.specs[column];
+        let chunk = self.chunk(group, column).expect("asked for columns of the file only");
+        let pages = self.pages(group, column).ok_or_else(|| context(BadEncoding("offset index")))?;
+        let group_rows = self.metadata.row_group(group).num_rows() as u32;
+        let entries = self.read_dictionary(chunk, spec).map_err(|error| error.or(context))?;
+        let mut out = Column::empty(spec.kind, spec.required);
+        if let (Values::Bytes { dictionary, .. }, Entries::None) = (&mut out.values, &entries) {
+            *dictionary = Dictionary::plain();
+        }
+        let mut buffers = Buffers::take();
+        let mut at = 0;
+        while let Some(&row) = rows.get(at) {
+            let number = pages.partition_point(|page| page.first_row <= row) - 1;
+            let place = pages[number];
+            let end = pages.get(number + 1).map_or(group_rows, |next| next.first_row);
+            let here = rows[at..].partition_point(|&row| row < end);
+            let wanted: Vec<u32> = rows[at..at + here].iter().map(|row| row - place.first_row).collect();
+            let Buffers { stored, plain } = &mut buffers;
+            let header =
+                open_page(self.file.read_with(place.start, place.len, stored)?, chunk, plain).map_err(context)?;
+            let page =
+                DataPage { spec, encoding: header.encoding, first_row: place.first_row, rows: end - place.first_row };
+            if header.dictionary || header.values != page.rows || header.encoding != data_encoding(chunk) || here == 0 {
+                return Err(context(BadEncoding("page header")));
+            }
+            page.pick(plain, (&wanted, at as u32), &entries, &mut out).map_err(context)?;
+            at += here;
+        }
+        buffers.give_back();
+        if let (Values::Bytes { dictionary, .. }, Entries::Bytes(entries)) = (&mut out.values, entries) {
+            *dictionary = entries;
+        }
+        Ok(out)
     }
 
     /// Whether the value may be in a chunk without a dictionary: false only when its bloom filter says so.
@@ -384,6 +431,30 @@ impl<'a> ChunkReader<'a> {
             return Err(damaged());
         }
         Ok(Some(Sbbf::new(bitset)))
+    }
+
+    /// The blocks of a chunk's bloom filter, if it has one and is not elsewhere: there a request costs more than all of them.
+    pub(super) fn bloom_blocks(&self, group: usize, column: usize) -> Option<BloomBlocks<'a>> {
+        let chunk = self.chunk(group, column).filter(|_| !self.file.is_elsewhere())?;
+        let (offset, length) = (chunk.bloom_filter_offset()?, chunk.bloom_filter_length()?);
+        let (offset, length) = (u64::try_from(offset).ok()?, usize::try_from(length).ok()?);
+        let bits = (length + 1).next_power_of_two() / 2;
+        let start = offset.checked_add((length - bits) as u64)?;
+        Some(BloomBlocks { file: self.file, start, blocks: (bits / BLOCK_BYTES) as u64 })
+    }
+
+    /// The rows of each page of a column.
+    pub(super) fn rows_of_pages(&self, group: usize, column: usize) -> Result<Vec<Range<u32>>, SegmentError> {
+        let rows = self.metadata.row_group(group).num_rows() as u32;
+        if self.columns.in_file[column].is_none() {
+            return Ok(std::iter::once(0..rows).collect());
+        }
+        let pages = self.pages(group, column).ok_or_else(|| {
+            let (file, name) = (self.table.file, &self.specs[column].name);
+            SegmentError::damaged(format!("{file}: row group {group}, column {name}: offset index"))
+        })?;
+        let ends = pages.iter().skip(1).map(|next| next.first_row).chain([rows]);
+        Ok(pages.iter().zip(ends).map(|(page, end)| page.first_row..end).collect())
     }
 
     fn pages(&self, group: usize, column: usize) -> Option<Vec<PagePlace>> {
@@ -482,6 +553,57 @@ impl<'a> ChunkReader<'a> {
         Ok(false)
     }
 
+    /// The rows of a group in which a column has this text, ascending; `None` unless such texts are stored as what they stand for, one after the
+    /// other: then they are looked for as such.
+    pub(super) fn rows_with_packed(
+        &self,
+        group: usize,
+        column: usize,
+        text: &[u8],
+    ) -> Result<Option<Vec<u32>>, SegmentError> {
+        let spec = &self.specs[column];
+        let is_packed = matches!(spec.packing, Packing::Hex8 | Packing::Hex16 | Packing::Uuid);
+        let is_whole = is_packed && spec.kind.is_bytes() && spec.packing.fits(text);
+        let Some(chunk) = self.chunk(group, column).filter(|_| is_whole) else { return Ok(None) };
+        if chunk.dictionary_page_offset().is_some() || data_encoding(chunk) != page::PLAIN {
+            return Ok(None);
+        }
+        self.twice((group, column), || self.rows_with_packed_once((group, column), chunk, text)).map(Some)
+    }
+
+    fn rows_with_packed_once(
+        &self,
+        (group, column): (usize, usize),
+        chunk: &ColumnChunkMetaData,
+        text: &[u8],
+    ) -> Result<Vec<u32>, SegmentError> {
+        let context = |bad: BadEncoding| {
+            let (file, name) = (self.table.file, &self.specs[column].name);
+            SegmentError::damaged(format!("{file}: row group {group}, column {name}: {bad}"))
+        };
+        let spec = &self.specs[column];
+        let pages = self.pages(group, column).ok_or_else(|| context(BadEncoding("offset index")))?;
+        let mut stored = Vec::new();
+        spec.packing.pack(text, &mut stored);
+        let finder = Finder::new(&stored);
+        let mut rows = Vec::new();
+        let mut buffers = Buffers::take();
+        let ends = self.rows_of_pages(group, column)?;
+        for (place, page_rows) in pages.iter().zip(ends) {
+            let Buffers { stored: bytes, plain } = &mut buffers;
+            let header =
+                open_page(self.file.read_with(place.start, place.len, bytes)?, chunk, plain).map_err(context)?;
+            if header.dictionary || header.values != page_rows.len() as u32 || header.encoding != page::PLAIN {
+                return Err(context(BadEncoding("page header")));
+            }
+            let page =
+                DataPage { spec, encoding: header.encoding, first_row: page_rows.start, rows: page_rows.len() as u32 };
+            page.rows_with_stored(plain, &finder, &mut rows).map_err(context)?;
+        }
+        buffers.give_back();
+        Ok(rows)
+    }
+
     /// The texts of a chunk of byte strings, where each is kept once.
     pub(super) fn texts(&self, group: usize, column: usize) -> Result<Option<Dictionary>, SegmentError> {
         let spec = &self.specs[column];
@@ -570,48 +692,4 @@ impl From<SegmentError> for ReadFault {
     fn from(error: SegmentError) -> Self {
         Self::Segment(error)
     }
-}
-
-/// The footer says how a chunk's data pages are encoded: the one encoding beside levels and dictionary.
-fn data_encoding(chunk: &ColumnChunkMetaData) -> i32 {
-    if chunk.dictionary_page_offset().is_some() {
-        return page::DICTIONARY;
-    }
-    let encoding = chunk.encodings().find(|&encoding| encoding != Encoding::RLE);
-    encoding.map_or(page::PLAIN, |encoding| encoding as i32)
-}
-
-/// Checks a page and leaves its content, decompressed, in `body`.
-fn open_page(bytes: &[u8], chunk: &ColumnChunkMetaData, body: &mut Vec<u8>) -> Result<PageHeader, BadEncoding> {
-    let mut content = bytes;
-    let header = PageHeader::take(&mut content)?;
-    if bytes.len() - content.len() > HEADER_BYTES_MAX || content.len() != header.stored_bytes as usize {
-        return Err(BadEncoding("page length"));
-    }
-    if crc32fast::hash(content) != header.crc {
-        return Err(BadEncoding("page checksum"));
-    }
-    // The header has no checksum: the footer bounds what it may make us allocate.
-    if i64::from(header.plain_bytes) > chunk.uncompressed_size() {
-        return Err(BadEncoding("page length"));
-    }
-    body.clear();
-    match chunk.compression() {
-        Compression::UNCOMPRESSED => body.extend_from_slice(content),
-        Compression::ZSTD(_) => {
-            body.reserve(header.plain_bytes as usize);
-            DECOMPRESSOR.with_borrow_mut(|slot| {
-                let decompressor = match slot {
-                    Some(decompressor) => decompressor,
-                    None => slot.insert(zstd::bulk::Decompressor::new().map_err(|_| BadEncoding("zstd context"))?),
-                };
-                decompressor.decompress_to_buffer(content, body).map_err(|_| BadEncoding("compressed page"))
-            })?;
-        }
-        _ => return Err(BadEncoding("compression")),
-    }
-    if body.len() != header.plain_bytes as usize {
-        return Err(BadEncoding("page length"));
-    }
-    Ok(header)
 }

@@ -219,6 +219,30 @@ impl ReadFile {
         self.read_exact_at(into, start)
     }
 
+    /// As [`Self::read`], into a buffer, of which the rest stays as it is.
+    pub(super) fn read_with<'b>(
+        &self,
+        start: u64,
+        len: usize,
+        buffer: &'b mut Vec<u8>,
+    ) -> Result<&'b [u8], SegmentError> {
+        if buffer.len() < len {
+            let there = self.len()?;
+            if start.checked_add(len as u64).is_none_or(|end| end > there) {
+                return Err(SegmentError::damaged(format!("{} ends early", self.path.display())));
+            }
+            buffer.resize(len, 0);
+        }
+        let into = &mut buffer[..len];
+        self.read_exact_at(into, start)?;
+        Ok(into)
+    }
+
+    /// Fills `into` with the bytes at `start`.
+    pub(super) fn read_into(&self, start: u64, into: &mut [u8]) -> Result<(), SegmentError> {
+        self.read_exact_at(into, start)
+    }
+
     /// Reads `len` bytes at `start`. No memory is taken for more than there is.
     pub(super) fn read(&self, start: u64, len: usize) -> Result<Vec<u8>, SegmentError> {
         let ends_early = || SegmentError::damaged(format!("{} ends early", self.path.display()));

@@ -558,7 +558,12 @@ fn append_both(column: &mut Column, block: Option<&Block>, extra: &Column, rows:
 }
 
 /// Notes the rows of each trace; asks for each distinct trace of the block once.
-fn add_traces(traces: &mut TraceRows, block: &Block, rows: &Range<u32>, first: u32) -> Result<(), SegmentError> {
+pub(super) fn add_traces(
+    traces: &mut TraceRows,
+    block: &Block,
+    rows: &Range<u32>,
+    first: u32,
+) -> Result<(), SegmentError> {
     const UNKNOWN: u32 = u32::MAX;
     let Values::Bytes { codes, dictionary } = &block.column.values else { return Ok(()) };
     let mut numbers = vec![UNKNOWN; dictionary.len()];

@@ -5,6 +5,7 @@
 
 pub(crate) mod archived;
 mod attributes;
+mod bloom_block;
 mod body_end;
 mod body_fields;
 mod body_table;
@@ -30,6 +31,7 @@ mod matching;
 mod merge;
 mod moves;
 mod open;
+mod opened_page;
 mod operations;
 mod place_plan;
 mod promotion;
@@ -64,8 +66,8 @@ pub(crate) use matching::Wanted;
 pub use merge::{merge, merge_within, salvage};
 pub use open::Segment;
 pub(crate) use scan::{
-    BodyField, HeadRow, LineScanRows, NarrowedRows, ScanRows, field_passes, is_string_only, last_part, passes,
-    structured_text, write_resource,
+    BodyField, HeadRow, LineScanRows, NarrowedRows, ScanRows, field_passes, is_countable, is_string_only, last_part,
+    passes, structured_text, write_resource,
 };
 pub use scan::{SegmentPart, attribute_in_json};
 pub use write::write_segment;

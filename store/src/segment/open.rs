@@ -1,15 +1,22 @@
 //! Opens a segment's directory, and says what it holds.
 
 use std::{
+    cell::RefCell,
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
 use parquet::{
     bloom_filter::Sbbf,
-    file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader},
+    file::{
+        metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader},
+        page_index::column_index::ColumnIndexMetaData,
+    },
 };
 use weir_proto::{Signal, TraceId};
 
@@ -40,7 +47,16 @@ pub struct Segment {
     pub(super) group_starts: Vec<u64>,
     /// `None` in a segment without one: then the rows are looked through.
     index: Option<TraceIndex>,
+    /// What was read of it was damaged, in a segment whose rows are elsewhere.
+    is_index_damaged: AtomicBool,
+    /// Smallest and largest time of each page of each row group, where these are told; read when they are first asked for.
+    page_times: OnceLock<Vec<PageTimes>>,
+    /// Of each bloom filter of the manifest, whether its checksum was found right: blocks of it are believed then, as the footer is.
+    sound_blooms: Vec<AtomicBool>,
 }
+
+/// Of each page of a row group, Unix ns.
+type PageTimes = Vec<(i64, i64)>;
 
 impl Segment {
     /// Opens a directory, checking manifest, footer and index header.
@@ -80,10 +96,14 @@ impl Segment {
             file_columns.add_shared(&manifest.attributes_as_fields);
         }
         let index = match &manifest.index {
-            Some(checked) => {
-                let header = read_checked(&ReadFile::open(directory, INDEX)?, INDEX, 0, checked)?;
-                Some(TraceIndex::read(&header, checked.bytes)?)
-            }
+            Some(checked) => match read_index(directory, checked) {
+                // Its rows are whole, and an index can be had again.
+                Err(error @ SegmentError::Damaged { .. }) if elsewhere.is_some() => {
+                    tracing::warn!(%id, tenant = %id.tenant, %error, "a segment in the archive answers without its index");
+                    None
+                }
+                read => Some(read?),
+            },
             None => None,
         };
         let mut group_starts = Vec::new();
@@ -107,8 +127,23 @@ impl Segment {
         let names = file_columns.specs.iter().enumerate();
         let columns = names.map(|(number, spec)| (spec.name.clone(), number)).collect();
         let directory = directory.to_owned();
-        let mut segment =
-            Self { id, directory, elsewhere, manifest, metadata, file_columns, columns, group_starts, index };
+        let is_index_damaged = AtomicBool::new(false);
+        let page_times = OnceLock::new();
+        let sound_blooms = manifest.blooms.iter().map(|_| AtomicBool::new(false)).collect();
+        let mut segment = Self {
+            id,
+            directory,
+            elsewhere,
+            manifest,
+            metadata,
+            file_columns,
+            columns,
+            group_starts,
+            index,
+            is_index_damaged,
+            page_times,
+            sound_blooms,
+        };
         if segment.manifest.start_max_ns.is_none() {
             segment.manifest.start_max_ns = Some(segment.start_max_of_groups()?);
         }
@@ -202,7 +237,21 @@ impl Segment {
 
     /// Opens the trace-id index, if there is one.
     pub(super) fn index_file(&self) -> Result<Option<ReadFile>, SegmentError> {
-        self.index.as_ref().map(|_| ReadFile::open(&self.directory, INDEX)).transpose()
+        if self.has_no_sound_index() {
+            return Ok(None);
+        }
+        match ReadFile::open(&self.directory, INDEX) {
+            Err(SegmentError::Damaged { .. }) if self.is_archived() => {
+                self.is_index_damaged.store(true, Ordering::Relaxed);
+                Ok(None)
+            }
+            opened => opened.map(Some),
+        }
+    }
+
+    /// Whether there is no index, or one that was found damaged.
+    pub(super) fn has_no_sound_index(&self) -> bool {
+        self.index.is_none() || self.is_index_damaged.load(Ordering::Relaxed)
     }
 
     /// The rows among which those of a trace lie, in row order: all of them in a segment without an index.
@@ -212,7 +261,14 @@ impl Segment {
             return Ok(groups.map(|(group, &first)| Extent { first, rows: self.group_rows(group) }).collect());
         };
         let (start, len) = index.bucket(trace);
-        index.find(trace, &file.read(start, len)?)
+        match file.read(start, len).and_then(|bytes| index.find(trace, &bytes)) {
+            // The rows, which are elsewhere, are whole: they are looked through until there is another.
+            Err(SegmentError::Damaged { .. }) if self.is_archived() => {
+                self.is_index_damaged.store(true, Ordering::Relaxed);
+                self.extents(trace, None)
+            }
+            found => found,
+        }
     }
 
     /// The table that its columns are of.
@@ -246,6 +302,29 @@ impl Segment {
         read_footer(name, Tail { start, bytes }, PageIndexPolicy::Optional)
     }
 
+    /// Smallest and largest time of each page of a row group, Unix ns, where they are told.
+    pub(super) fn times_of_pages(&self, group: usize) -> Option<&[(i64, i64)]> {
+        // Of what is elsewhere the bounds come with a request of their own: times are read instead.
+        if self.is_archived() {
+            return None;
+        }
+        let all = self.page_times.get_or_init(|| self.read_times_of_pages().unwrap_or_default());
+        all.get(group).map(Vec::as_slice).filter(|pages| !pages.is_empty())
+    }
+
+    fn read_times_of_pages(&self) -> Option<Vec<PageTimes>> {
+        let column = self.file_columns.in_file[self.table().time]?;
+        // What is damaged there was not when the segment was opened: times themselves will tell.
+        let metadata = self.with_page_bounds().ok()?;
+        let of_group = |columns: &Vec<ColumnIndexMetaData>| match columns.get(column) {
+            Some(ColumnIndexMetaData::INT64(index)) => {
+                index.min_values().iter().copied().zip(index.max_values().iter().copied()).collect()
+            }
+            _ => Vec::new(),
+        };
+        metadata.column_index().map(|groups| groups.iter().map(of_group).collect())
+    }
+
     /// A chunk's bloom filter, if the manifest vouches for one.
     pub(super) fn bloom_filter(
         &self,
@@ -257,6 +336,35 @@ impl Segment {
         let known = blooms.binary_search_by_key(&place, |bloom| (bloom.row_group, bloom.column));
         let Ok(at) = known else { return Ok(None) };
         reader.bloom_filter(group, column, blooms[at].crc32c)
+    }
+
+    /// Asks the bloom filter of a column, if the manifest vouches for one, whether it has some numbers, as their eight bytes; `None` without one.
+    /// The filter is read whole until its checksum was found right, then by blocks.
+    pub(super) fn ask_bloom(
+        &self,
+        reader: &ChunkReader<'_>,
+        (group, column): (usize, usize),
+        asks: &dyn Fn(&dyn Fn(u64) -> bool) -> bool,
+    ) -> Result<Option<bool>, SegmentError> {
+        let (blooms, place) = (&self.manifest.blooms, (group as u32, column as u32));
+        let known = blooms.binary_search_by_key(&place, |bloom| (bloom.row_group, bloom.column));
+        let Ok(at) = known else { return Ok(None) };
+        if self.sound_blooms[at].load(Ordering::Relaxed)
+            && let Some(blocks) = reader.bloom_blocks(group, column)
+        {
+            let failed = RefCell::new(None);
+            let has = |number| {
+                blocks.has(number).unwrap_or_else(|error| {
+                    failed.replace(Some(error));
+                    true
+                })
+            };
+            let answer = asks(&has);
+            return failed.into_inner().map_or(Ok(Some(answer)), Err);
+        }
+        let filter = reader.bloom_filter(group, column, blooms[at].crc32c)?;
+        self.sound_blooms[at].store(true, Ordering::Relaxed);
+        Ok(filter.map(|filter| asks(&|number| filter.check(&number.to_le_bytes()[..]))))
     }
 
     /// Values of a column of the file.
@@ -291,6 +399,11 @@ fn known_blooms(blooms: &[BloomCheck], columns: &FileColumns) -> Vec<BloomCheck>
     let mut known: Vec<BloomCheck> = known.collect();
     known.sort_unstable_by_key(|bloom| (bloom.row_group, bloom.column));
     known
+}
+
+fn read_index(directory: &Path, checked: &Checked) -> Result<TraceIndex, SegmentError> {
+    let header = read_checked(&ReadFile::open(directory, INDEX)?, INDEX, 0, checked)?;
+    TraceIndex::read(&header, checked.bytes)
 }
 
 fn read_checked(file: &ReadFile, name: &str, start: u64, checked: &Checked) -> Result<Vec<u8>, SegmentError> {

@@ -35,6 +35,13 @@ impl Selection {
         }
     }
 
+    /// Adds those of the first rows that are said to fit.
+    pub(super) fn insert_flagged(&mut self, fits: &[bool]) {
+        for (bits, fits) in self.bits.iter_mut().zip(fits.chunks(64)) {
+            *bits |= (0..).zip(fits).fold(0, |all, (at, &fits)| all | u64::from(fits) << at);
+        }
+    }
+
     /// Takes a row out.
     pub(super) fn remove(&mut self, row: u32) {
         self.bits[row as usize / 64] &= !(1 << (row % 64));
@@ -59,6 +66,11 @@ impl Selection {
         for (bits, other) in self.bits.iter_mut().zip(&other.bits) {
             *bits &= !other;
         }
+    }
+
+    /// How many rows are in.
+    pub(super) fn len(&self) -> u32 {
+        self.bits.iter().map(|bits| bits.count_ones()).sum()
     }
 
     /// Whether no row is in.
@@ -100,7 +112,7 @@ mod tests {
     fn rows_go_in_and_out() {
         for rows in [0, 1, 63, 64, 65, 200] {
             assert_eq!(Selection::all(rows).iter().collect::<Vec<_>>(), (0..rows).collect::<Vec<_>>());
-            assert_eq!(Selection::all(rows).span(), 0..rows);
+            assert_eq!((Selection::all(rows).span(), Selection::all(rows).len()), (0..rows, rows));
             assert!(Selection::none(rows).is_empty());
         }
         let mut some = Selection::none(200);

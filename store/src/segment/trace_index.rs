@@ -207,6 +207,18 @@ impl TraceIndex {
         Ok(extents)
     }
 
+    /// Looks at every bucket of the whole file.
+    pub(super) fn check(&self, bytes: &[u8]) -> Result<(), SegmentError> {
+        for (bucket, range) in self.starts.windows(2).enumerate() {
+            let body =
+                bytes.get(range[0] as usize..range[1] as usize).and_then(|bytes| bytes.split_last_chunk::<CRC_BYTES>());
+            if body.is_none_or(|(body, crc)| bucket_crc(bucket, body) != u32::from_le_bytes(*crc)) {
+                return Err(SegmentError::damaged(format!("traces.idx: bucket {bucket}")));
+            }
+        }
+        Ok(())
+    }
+
     /// Bytes held in memory.
     pub(super) fn memory_bytes(&self) -> u64 {
         self.starts.len() as u64 * 8

@@ -49,7 +49,7 @@ impl Snapshot {
     /// Notes what of a tenant's cannot be opened for now; whether there is anything.
     pub(crate) fn miss_absent(&self, signal: Signal, tenant: &TenantId) -> bool {
         let absent = self.0.absent.iter().filter(|absent| absent.id.signal == signal && absent.id.tenant == *tenant);
-        absent.inspect(|absent| self.1.add_absent(&absent.id)).count() > 0
+        absent.inspect(|absent| self.1.add_absent(absent)).count() > 0
     }
 
     /// Every span of a trace, oldest start first. Rows that a client sent twice appear twice.

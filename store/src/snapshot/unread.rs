@@ -8,7 +8,10 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{kind::SegmentKind, stored::StoredSegment};
-use crate::segment::{SegmentError, SegmentId};
+use crate::{
+    catalog::{ArchivedSegment, Stage},
+    segment::{SegmentError, SegmentId},
+};
 
 /// Segments that are named; those beyond are counted.
 const NAMED_MAX: usize = 20;
@@ -48,9 +51,14 @@ impl Unread {
     }
 
     /// A segment in the archive could not be opened when this process started, and not since.
-    pub(crate) fn add_absent(&self, id: &SegmentId) {
-        let signal = id.signal.name();
-        self.note(id, || format!("segment {id} of {signal} in the archive cannot be opened, what is in it is missing"));
+    pub(crate) fn add_absent(&self, absent: &ArchivedSegment) {
+        let (id, signal) = (&absent.id, absent.id.signal.name());
+        self.note(id, || match absent.stage {
+            Stage::Changed => format!(
+                "others changed segment {id} of {signal} in the archive's table: what is left of it is there, and missing here"
+            ),
+            _ => format!("segment {id} of {signal} in the archive cannot be opened, what is in it is missing"),
+        });
     }
 
     fn note(&self, id: &SegmentId, text: impl Fn() -> String) {

@@ -169,7 +169,7 @@ impl Store {
                     let share = match known.stage {
                         Stage::Uploaded => &mut status.uploaded,
                         Stage::Committed => &mut status.committed,
-                        Stage::Removed => &mut status.removed,
+                        Stage::Removed | Stage::Changed => &mut status.removed,
                     };
                     share.add(known.rows, known.bytes);
                 }

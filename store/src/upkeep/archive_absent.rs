@@ -22,7 +22,7 @@ pub(crate) fn open_next(shared: &Arc<Shared>, archive: &Arc<Archive>, turn: &mut
             continue;
         }
         let work = Work::Segment(absent.id.clone());
-        if archive.is_resting(&work) {
+        if absent.stage == Stage::Changed || archive.is_resting(&work) {
             continue;
         }
         let opened = match absent.id.signal {
@@ -58,7 +58,7 @@ fn is_wanted(archive: &Archive, absent: &ArchivedSegment) -> bool {
 
 /// What its manifest says takes the place of what a start made up without it.
 fn note(shared: &Shared, archive: &Archive, absent: &ArchivedSegment) -> Result<(), ArchiveError> {
-    let Some(known) = archive.known(&absent.id).filter(|known| known.rows == 0) else { return Ok(()) };
+    let Some(known) = archive.known(&absent.id).filter(|known| known.bytes == 0) else { return Ok(()) };
     let manifest = archive.manifest_of(absent)?;
     let (rows, bytes, age_from_ns) = (manifest.rows(), manifest.objects_bytes(), manifest.age_from_ns());
     let told = ArchivedSegment { rows, bytes, age_from_ns, ..known };

@@ -54,7 +54,7 @@ pub(crate) fn remove_expired(
         let retention_ns = u64::try_from(retention.as_nanos()).unwrap_or(u64::MAX);
         for segment in archive.all_known() {
             let is_expired = segment.id.signal == signal
-                && segment.stage == Stage::Committed
+                && matches!(segment.stage, Stage::Committed | Stage::Changed)
                 && segment.age_from_ns < now_ns.saturating_sub(retention_ns)
                 && !archive.is_held(&segment.id.tenant)
                 && !is_here(shared, &segment.id)

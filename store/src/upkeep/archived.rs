@@ -80,7 +80,10 @@ pub(crate) async fn open(
     match claimed {
         Ok(()) => {}
         // What is here goes on without it, and the archiver waits for it.
-        Err(error) if !is_new && !matches!(error, ArchiveError::InUse(_) | ArchiveError::Another) => {
+        Err(error)
+            if !is_new
+                && !matches!(error, ArchiveError::InUse(_) | ArchiveError::Another | ArchiveError::UnreadableOwner) =>
+        {
             tracing::error!(%error, "the archive does not answer: what is there is missing from answers until it does");
         }
         Err(error) => return Err(error.into()),
@@ -148,6 +151,10 @@ impl Archived {
             if archived.stage == Stage::Uploaded && !self.archive.merged_from(&archived.id).is_empty() {
                 continue;
             }
+            if archived.stage == Stage::Changed {
+                self.archive.add_absent(archived);
+                continue;
+            }
             match self.open_segment::<S>(&archived).await {
                 Ok(segment) => {
                     let path = self.archive.path_of(&archived.id);
@@ -171,7 +178,8 @@ impl Archived {
         let mut opened = S::open_archived(&self.archive, archived);
         for _ in 0..ANSWERS_MAX {
             // What belongs here of it is lost or damaged: the bucket has it, too. An answer may be damaged on its way.
-            if !self.answers || !matches!(opened, Err(SegmentError::Damaged { .. } | SegmentError::Io { .. })) {
+            let is_whole = !matches!(opened, Err(SegmentError::Damaged { .. } | SegmentError::Io { .. }));
+            if !self.answers || is_whole {
                 break;
             }
             match self.archive.fetch(archived.id.clone(), archived.name.clone()).await {

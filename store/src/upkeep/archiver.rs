@@ -57,7 +57,7 @@ static CLOCK_AHEAD: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     register_int_gauge_vec!("weir_archive_clock_ahead_seconds", text, &["signal"]).expect("registered once")
 });
 static SEGMENTS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
-    let text = "Segments in the archive, by signal and stage (uploaded, committed, removed).";
+    let text = "Segments in the archive, by signal and stage (uploaded, committed, removed, changed).";
     register_int_gauge_vec!("weir_archive_segments", text, &["signal", "stage"]).expect("registered once")
 });
 
@@ -217,6 +217,15 @@ pub(crate) fn step(shared: &Arc<Shared>, archive: &Arc<Archive>) -> Result<bool,
             Signal::Metrics => upload_next::<SeriesSegment>(shared, archive, signal, &mut turn)?,
             _ => upload_next::<Segment>(shared, archive, signal, &mut turn)?,
         }
+    }
+    if !turn.is_done {
+        super::archive_again::put_next(shared, archive, &mut turn)?;
+    }
+    if !turn.is_done {
+        super::archive_index::mend_next(shared, archive, &mut turn)?;
+    }
+    if !turn.is_done {
+        super::archive_tables::look_after_next(archive, &mut turn)?;
     }
     if !turn.is_done {
         super::archive_retention::remove_expired(shared, archive, &mut turn)?;
@@ -424,7 +433,7 @@ fn measure(shared: &Shared, archive: &Archive) {
     for signal in Signal::ALL {
         LAG.with_label_values(&[signal.name()]).set(lag_s(shared, archive, signal) as i64);
         report_clock(shared, archive, signal);
-        for stage in [Stage::Uploaded, Stage::Committed, Stage::Removed] {
+        for stage in Stage::ALL {
             let count = known.iter().filter(|segment| segment.id.signal == signal && segment.stage == stage).count();
             SEGMENTS.with_label_values(&[signal.name(), stage.name()]).set(count as i64);
         }

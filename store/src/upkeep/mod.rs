@@ -1,9 +1,12 @@
 //! What the store does by itself: opens, recovers, seals, merges, repairs, forgets.
 
 mod archive_absent;
+mod archive_again;
+mod archive_index;
 pub(crate) mod archive_merger;
 pub(crate) mod archive_pins;
 pub(crate) mod archive_retention;
+mod archive_tables;
 pub(crate) mod archived;
 pub(crate) mod archiver;
 pub(crate) mod deciding;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::pieces::Piece;
 use crate::logql::{
     LogqlError,
     ast::Matcher,
@@ -81,6 +82,10 @@ pub(crate) trait Takes {
 
     /// Takes lines of the classes that were met.
     fn take_alike(&mut self, alike: &Alike<'_>) -> Result<(), LogqlError>;
+
+    /// Takes lines that differ from this one in nothing that is looked at but their time: how many are in each piece of time. This one counts
+    /// only where it is among them, and its time is any.
+    fn take_counted(&mut self, record: &Record<'_>, pieces: &[(i64, u64)]) -> Result<(), LogqlError>;
 }
 
 /// Lines that differ from the first of their class in nothing that is looked at but their time.
@@ -115,6 +120,18 @@ pub(crate) trait Parts: Sync {
     /// The same for whoever takes many at once.
     fn read_alike(&self, part: usize, bounds: &Bounds<'_>, takes: &mut dyn Takes) -> Result<(), LogqlError> {
         self.read(part, bounds, &mut |record| takes.take(record))
+    }
+
+    /// The same for whoever needs to know no more than how many lines of the selection are in each piece of time; false, before any was given, where
+    /// they have to be read.
+    fn count(
+        &self,
+        _part: usize,
+        _time_min_ns: u64,
+        _cut: &dyn Fn(i64) -> Piece,
+        _takes: &mut dyn Takes,
+    ) -> Result<bool, LogqlError> {
+        Ok(false)
     }
 
     /// Whether something could not be read so far.

@@ -23,6 +23,7 @@ pub(crate) use entries::{Direction, Entries, Entry, LogQuery, entries};
 pub(crate) use evaluate::{Evaluated, MetricQuery, evaluate};
 pub(crate) use follow::Following;
 pub(crate) use lines::{Alike, Bounds, Lines, Parts, Progress, Selection, Takes, Tally};
+pub(crate) use pieces::Piece;
 pub(crate) use room::{HoldsLines, LineRoom, NoRoom};
 pub(crate) use series::Series;
 

@@ -17,12 +17,13 @@ pub(super) struct Pieces {
 
 /// A piece of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Piece {
-    pub(super) number: i64,
+pub(crate) struct Piece {
+    /// In the order of time.
+    pub(crate) number: i64,
     /// It begins behind this moment, Unix ns.
-    after_ns: i64,
+    pub(crate) after_ns: i64,
     /// Its last moment.
-    to_ns: i64,
+    pub(crate) to_ns: i64,
 }
 
 impl Piece {

@@ -181,7 +181,7 @@ impl<'q> Reader<'q> {
         (start_ns, end_ns): (u64, u64),
         became: &[Option<Became>],
     ) -> Option<Result<u64, LogqlError>> {
-        if !matches!(self.op, RangeOp::Count | RangeOp::Rate) || self.unwrap.is_some() {
+        if !self.only_counts() {
             return None;
         }
         let first_ns = times_ns.iter().copied().min().filter(|&first| first >= 0 && first as u64 >= start_ns)?;
@@ -213,6 +213,20 @@ impl<'q> Reader<'q> {
         }
         self.counts = counts;
         Some(Ok(passed))
+    }
+
+    /// Whether lines that are like this one can be counted at once.
+    pub(super) fn only_counts(&self) -> bool {
+        matches!(self.op, RangeOp::Count | RangeOp::Rate) && self.unwrap.is_none()
+    }
+
+    /// Takes lines that are like this one: how many of each piece. How many of them count.
+    pub(super) fn take_counted(&mut self, record: &Record<'_>, pieces: &[(i64, u64)]) -> Result<u64, LogqlError> {
+        let Became::Sample { series, value } = self.became(record)? else { return Ok(0) };
+        for &(piece, count) in pieces {
+            self.add_to_piece(series, piece, (0, count as f64 * value));
+        }
+        Ok(pieces.iter().map(|(_, count)| count).sum())
     }
 
     fn became(&mut self, record: &Record<'_>) -> Result<Became, LogqlError> {

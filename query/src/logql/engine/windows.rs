@@ -159,7 +159,14 @@ fn read(
         limits.check_time()?;
         reader.begin_part();
         let mut taking = Taking { reader: &mut reader, selection, limits, tally: Tally::default() };
-        let result = parts.read_alike(part, &Bounds::from(selection.start_ns), &mut taking);
+        let result = match taking.reader.only_counts() {
+            true => parts.count(part, selection.start_ns, &|time_ns| pieces.piece(time_ns), &mut taking),
+            false => Ok(false),
+        };
+        let result = match result {
+            Ok(false) => parts.read_alike(part, &Bounds::from(selection.start_ns), &mut taking),
+            counted => counted.map(drop),
+        };
         let tally = taking.tally;
         progress.add(tally);
         result?;
@@ -198,6 +205,12 @@ impl Takes for Taking<'_, '_> {
         limits.check_time()?;
         tally.lines += alike.times_ns.len() as u64;
         tally.passed += reader.take_alike(alike, (selection.start_ns, selection.end_ns))?;
+        Ok(())
+    }
+
+    fn take_counted(&mut self, record: &Record<'_>, pieces: &[(i64, u64)]) -> Result<(), LogqlError> {
+        self.tally.lines += pieces.iter().map(|(_, count)| count).sum::<u64>();
+        self.tally.passed += self.reader.take_counted(record, pieces)?;
         Ok(())
     }
 }

@@ -52,12 +52,16 @@ pub(super) fn open(
             "`{endpoint}` is no endpoint: write it like https://s3.example.com:9000"
         )));
     }
+    let lacks = |error: object_store::Error| {
+        BucketError::Options(format!(
+            "`{}` cannot be asked: {error}; keys are taken from storage.archive (access_key_id, secret_access_key) or the environment (AWS_…, GOOGLE_…, AZURE_STORAGE_ACCOUNT_NAME …)",
+            options.url
+        ))
+    };
     let store: (Arc<dyn Backing>, bool) = match scheme {
-        "s3" | "s3a" => (Arc::new(s3(options, name).map_err(|error| refuse(&error.to_string()))?), true),
-        "gs" => (Arc::new(google(options, name).map_err(|error| refuse(&error.to_string()))?), true),
-        "az" | "azure" | "abfs" | "abfss" => {
-            (Arc::new(azure(options, name).map_err(|error| refuse(&error.to_string()))?), false)
-        }
+        "s3" | "s3a" => (Arc::new(s3(options, name).map_err(lacks)?), true),
+        "gs" => (Arc::new(google(options, name).map_err(lacks)?), true),
+        "az" | "azure" | "abfs" | "abfss" => (Arc::new(azure(options, name).map_err(lacks)?), false),
         _ => return Err(refuse("known are `s3`, `gs`, `az` and `file`")),
     };
     Ok((store.0, prefix, store.1))
@@ -197,6 +201,12 @@ mod tests {
         for (url, why) in cases {
             assert_eq!(refusal(url), format!("`{url}` is no address of a bucket: {why}"));
         }
+    }
+
+    #[test]
+    fn a_key_that_is_missing_is_asked_for() {
+        let refused = refusal("az://container/prefix");
+        assert!(refused.contains("cannot be asked") && refused.contains("AZURE_STORAGE_ACCOUNT_NAME"), "{refused}");
     }
 
     #[test]

@@ -5,6 +5,9 @@ use object_store::{Error, ObjectStoreExt, PutMode, PutPayload, path::Path};
 
 use super::{Bucket, BucketError, error::Failure, metrics};
 
+/// Writes of one object before it is given up: what arrived was damaged.
+const WRITES_MAX: usize = 5;
+
 /// What a write came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
@@ -20,6 +23,23 @@ impl Bucket {
     pub async fn put_new(&self, key: &str, content: Bytes) -> Result<Put, BucketError> {
         let path = self.path(key)?;
         self.attempt("put", key, || self.put_once(key, &path, &content)).await
+    }
+
+    /// As [`Self::put_new`], and looks at what arrived: not every server compares what it gets with the checksum that comes with it. What
+    /// was damaged on its way is written again.
+    pub async fn put_new_compared(&self, key: &str, content: Bytes) -> Result<Put, BucketError> {
+        if self.put_new(key, content.clone()).await? == Put::AlreadyThere {
+            return Ok(Put::AlreadyThere);
+        }
+        for _ in 0..WRITES_MAX {
+            // An answer may be damaged on its way as well.
+            if self.get(key).await? == content || self.get(key).await? == content {
+                return Ok(Put::Written);
+            }
+            tracing::warn!(key, "what was written is not what arrived: again");
+            self.put(key, content.clone()).await?;
+        }
+        Err(BucketError::Corrupt { key: key.to_owned(), reason: "what was written is never what arrives".to_owned() })
     }
 
     async fn put_once(&self, key: &str, path: &Path, content: &Bytes) -> Result<Put, Failure> {

@@ -48,10 +48,10 @@ impl Table {
         let bytes = content.len() as u64;
         match self.bucket.put_new(&key, content.clone()).await {
             Ok(_) => {}
-            // One of the same version: ours of an earlier life, or somebody's. It is as good, unless it cannot be read.
+            // One of the same version: ours of an earlier life, or somebody's. It is as good, unless it cannot be read or has no sum.
             Err(BucketError::Conflict { .. }) => {
                 let there = self.read_checkpoint(version, 1).await;
-                if !there.is_ok_and(|there| there.files == self.state.files) {
+                if !there.is_ok_and(|there| there.is_signed && there.state.files == self.state.files) {
                     self.bucket.put(&key, content).await.map_err(|source| self.error(source))?;
                 }
             }
@@ -76,6 +76,7 @@ impl Table {
             is_over(tombstone.deleted_ms, now_ms)
                 && is_over(tombstone.steady_ms, steady_ms)
                 && !self.state.files.contains_key(*path)
+                && !self.state.is_rearranged(path)
         });
         removed.map(|(path, _)| path.clone()).collect()
     }

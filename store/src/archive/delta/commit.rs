@@ -70,9 +70,9 @@ impl Table {
         let protocol = Protocol { min_reader_version: READER, min_writer_version: WRITER };
         let actions = vec![Action::protocol(protocol), Action::metadata(metadata), table.steady(now_ms)];
         let text = action::write(table.info(now_ms, "CREATE TABLE", Value::Null), &actions);
-        match table.bucket.put_new(&table.commit_key(0), Bytes::from(text)).await {
+        match table.bucket.put_new_compared(&table.commit_key(0), Bytes::from(text)).await {
             Ok(_) => {
-                table.state.apply(0, actions);
+                table.state.apply(0, actions, true);
                 Ok(table)
             }
             // Somebody was quicker, or our own reply was lost in an earlier life.
@@ -130,9 +130,9 @@ impl Table {
             let actions = self.actions(change, now_ms)?;
             let info = self.info(now_ms, change.operation, parameters(change));
             let content = Bytes::from(action::write(info, &actions));
-            match self.bucket.put_new(&self.commit_key(version), content).await {
+            match self.bucket.put_new_compared(&self.commit_key(version), content).await {
                 Ok(_) => {
-                    self.state.apply(version, actions);
+                    self.state.apply(version, actions, true);
                     return Ok(Committed::At(version));
                 }
                 Err(BucketError::Conflict { .. }) => self.take_foreign(version, change).await?,
@@ -158,14 +158,14 @@ impl Table {
         let content = self.bucket.get(&key).await.map_err(|source| self.error(source))?;
         let actions = action::read(&content).map_err(|reason| self.damaged(&key, reason))?;
         let by = writer(&actions);
-        let ours = by.starts_with("Weir/");
+        let ours = is_of_weir(&by);
         let mut next = self.state.clone();
         let removed: BTreeSet<String> = actions
             .iter()
             .filter_map(|action| Some(action::decode_path(&action.remove.as_ref()?.path)))
             .filter(|path| self.state.files.contains_key(path))
             .collect();
-        next.apply(version, actions);
+        next.apply(version, actions, ours);
         self.check(&next, version, &by)?;
         let committed = change.transaction.as_ref().is_some_and(|wanted| {
             next.transactions.get(&wanted.app_id).is_some_and(|there| there.version >= wanted.version)
@@ -187,7 +187,7 @@ impl Table {
             let key = self.commit_key(version);
             let actions = action::read(&content).map_err(|reason| self.damaged(&key, reason))?;
             let (by, mut next) = (writer(&actions), self.state.clone());
-            next.apply(version, actions);
+            next.apply(version, actions, is_of_weir(&by));
             self.check(&next, version, &by)?;
             self.state = next;
         }
@@ -233,9 +233,9 @@ impl Table {
             let (version, now_ms) = (self.state.version + 1, self.now_ms());
             let actions = vec![Action::metadata(metadata.clone()), self.steady(now_ms)];
             let text = action::write(self.info(now_ms, "ADD COLUMNS", Value::Null), &actions);
-            match self.bucket.put_new(&self.commit_key(version), Bytes::from(text)).await {
+            match self.bucket.put_new_compared(&self.commit_key(version), Bytes::from(text)).await {
                 Ok(_) => {
-                    self.state.apply(version, actions);
+                    self.state.apply(version, actions, true);
                     return Ok(());
                 }
                 Err(BucketError::Conflict { .. }) => self.take_foreign(version, &Change::default()).await?,
@@ -252,7 +252,9 @@ impl Table {
         }
         actions.push(self.steady(now_ms));
         for path in &change.removed {
-            let Some(file) = self.state.files.get(path) else {
+            // What others put elsewhere is let go of, too: its rows do not come back.
+            let before = || self.state.rearranged.iter().find_map(|group| group.before.get(path));
+            let Some(file) = self.state.files.get(path).or_else(before) else {
                 return Err(TableError::NotInTable { table: self.folder.clone(), path: path.clone() });
             };
             let steady_ms = self.state.steady_at(now_ms);
@@ -319,8 +321,13 @@ fn is_ours(state: &State) -> bool {
     state.transactions.contains_key(STEADY)
 }
 
+/// Whether it was us, by the words of [`writer`].
+pub(super) fn is_of_weir(by: &str) -> bool {
+    by.starts_with("Weir/")
+}
+
 /// Who wrote a commit, by its own words.
-fn writer(actions: &[Action]) -> String {
+pub(super) fn writer(actions: &[Action]) -> String {
     let info = actions.iter().find_map(|action| action.commit_info.as_ref());
     let engine = info.and_then(|info| info.get("engineInfo").or_else(|| info.get("clientVersion")));
     engine.and_then(Value::as_str).unwrap_or("nobody says who").to_owned()

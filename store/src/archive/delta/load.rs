@@ -1,10 +1,17 @@
 //! Reads a table's log: the newest checkpoint, and the commits after it.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use super::{Table, TableError, action, checkpoint, state::State};
+use super::{
+    Table, TableError, action,
+    checkpoint::{self, Checkpoint},
+    commit::{is_of_weir, writer},
+    state::State,
+};
 
 /// Commits that are asked for at once; those that are not there cost nothing but the question.
 const COMMITS_AT_ONCE: u64 = 8;
@@ -31,29 +38,43 @@ pub(super) struct Listing {
     pub(super) checkpoints: Vec<(u64, u32)>,
 }
 
+impl Listing {
+    /// Whether every commit after a version is there, up to the last that is.
+    pub(super) fn leads_on(&self, version: u64) -> bool {
+        let after: BTreeSet<u64> = self.commits.iter().copied().filter(|commit| *commit > version).collect();
+        after.last().is_none_or(|last| last - version == after.len() as u64)
+    }
+}
+
+/// A checkpoint that was read.
+#[derive(Debug)]
+pub(super) struct ReadCheckpoint {
+    pub(super) state: State,
+    /// Whether it has the sum of what it says.
+    pub(super) is_signed: bool,
+}
+
 impl Table {
     /// Reads the whole log. False when there is none.
     pub(super) async fn load(&mut self) -> Result<bool, TableError> {
         let hint = self.last_checkpoint().await?;
-        let mut begun = false;
-        if let Some(hint) = hint {
-            begun = self.begin_at(hint.version, hint.parts.unwrap_or(1)).await?;
-        }
         // Asked in any case: a commit that is missing in the middle is not the end, and a hint may be lost or old.
-        let listing = self.list_log().await?;
-        for (version, parts) in listing.checkpoints.iter().rev().filter(|_| !begun) {
-            if self.begin_at(*version, *parts).await? {
-                begun = true;
-                break;
-            }
+        let mut listing = self.list_log().await?;
+        if let Some(hint) = hint.map(|hint| (hint.version, hint.parts.unwrap_or(1)))
+            && !listing.checkpoints.contains(&hint)
+        {
+            listing.checkpoints.push(hint);
+            listing.checkpoints.sort_unstable();
         }
+        let begun = self.begin(&listing).await?;
         let first = if begun { self.state.version + 1 } else { 0 };
         let commits = self.read_commits(first).await?;
         let found = begun || !commits.is_empty();
         for (version, content) in commits {
             let key = self.commit_key(version);
             let actions = action::read(&content).map_err(|reason| self.damaged(&key, reason))?;
-            self.state.apply(version, actions);
+            let is_ours = is_of_weir(&writer(&actions));
+            self.state.apply(version, actions, is_ours);
         }
         let next = if found { self.state.version + 1 } else { 0 };
         if listing.commits.iter().any(|version| *version > next) {
@@ -62,39 +83,61 @@ impl Table {
         Ok(found)
     }
 
-    /// Takes the state of a checkpoint. False when it cannot be read: an earlier one, or the commits, say the same.
-    async fn begin_at(&mut self, version: u64, parts: u32) -> Result<bool, TableError> {
-        match self.read_checkpoint(version, parts).await {
-            Ok(state) => {
-                self.state = state;
-                self.checkpoint = Some(version);
-                Ok(true)
-            }
-            Err(error) if error.is_away() => Err(error),
-            Err(error) => {
-                tracing::warn!("a checkpoint is passed over: {error}");
-                Ok(false)
+    /// Begins at the newest checkpoint with a sum from which commits lead to the end; where there is none, at the first commit, and only
+    /// where that is gone at a checkpoint that has no sum: others write such, and they do not say what was rearranged before.
+    async fn begin(&mut self, listing: &Listing) -> Result<bool, TableError> {
+        let (mut unsigned, mut cut_off) = (None, None);
+        for (version, parts) in listing.checkpoints.iter().rev() {
+            let read = match self.read_checkpoint(*version, *parts).await {
+                Ok(read) => read,
+                Err(error) if error.is_away() => return Err(error),
+                // An earlier one, or the commits, say the same.
+                Err(error) => {
+                    tracing::warn!("a checkpoint is passed over: {error}");
+                    continue;
+                }
+            };
+            match (listing.leads_on(*version), read.is_signed) {
+                (true, true) => return Ok(self.begin_at(read)),
+                (true, false) => drop(unsigned.get_or_insert(read)),
+                (false, _) => drop(cut_off.get_or_insert(read)),
             }
         }
+        if listing.commits.contains(&0) && listing.leads_on(0) {
+            return Ok(false);
+        }
+        Ok(unsigned.or(cut_off).is_some_and(|read| self.begin_at(read)))
     }
 
-    pub(super) async fn read_checkpoint(&self, version: u64, parts: u32) -> Result<State, TableError> {
-        let mut state = State::default();
-        let mut actions = Vec::new();
+    /// Takes the state of a checkpoint.
+    fn begin_at(&mut self, read: ReadCheckpoint) -> bool {
+        self.checkpoint = Some(read.state.version);
+        self.state = read.state;
+        true
+    }
+
+    pub(super) async fn read_checkpoint(&self, version: u64, parts: u32) -> Result<ReadCheckpoint, TableError> {
+        let (mut actions, mut is_signed) = (Vec::new(), true);
         for part in 1..=parts {
             let key = self.log_key(&checkpoint_name(version, part, parts));
             let content = self.bucket.get(&key).await.map_err(|source| self.error(source))?;
             // Parquet is read on a thread of its own kind: a large checkpoint takes a while.
             let read = tokio::task::spawn_blocking(move || checkpoint::read(content)).await;
             let read = read.map_err(|error| error.to_string()).and_then(|read| read);
-            actions.extend(read.map_err(|reason| self.damaged(&key, reason))?);
+            let Checkpoint { actions: of_part, is_signed: is_part_signed } =
+                read.map_err(|reason| self.damaged(&key, reason))?;
+            actions.extend(of_part);
+            is_signed &= is_part_signed;
         }
-        state.apply(version, actions);
+        let mut state = State::default();
+        let (rearranged, changed) = State::untag(&mut actions);
+        state.apply(version, actions, true);
+        (state.rearranged, state.changed) = (rearranged, changed);
         if state.protocol.is_none() || state.metadata.is_none() {
             let key = self.log_key(&checkpoint_name(version, 1, parts));
             return Err(self.damaged(&key, "no protocol or no metadata in it".to_owned()));
         }
-        Ok(state)
+        Ok(ReadCheckpoint { state, is_signed })
     }
 
     async fn last_checkpoint(&self) -> Result<Option<LastCheckpoint>, TableError> {

@@ -5,12 +5,14 @@
 
 mod action;
 mod calendar;
+mod check;
 mod checkpoint;
 mod clean;
 mod commit;
 mod error;
 mod load;
 mod options;
+mod rearranged;
 mod schema;
 mod state;
 mod statistics;
@@ -20,6 +22,7 @@ mod tests;
 pub use commit::{Change, Committed, Transaction};
 pub use error::TableError;
 pub use options::TableOptions;
+pub use rearranged::Rearranged;
 pub use schema::{ColumnKind, TableColumn, TableSchema};
 pub use state::{DataFile, Tombstone};
 pub use statistics::{ColumnStatistics, FileStatistics, Statistic};
@@ -63,6 +66,21 @@ impl Table {
     /// The files that were taken out of it and are not vacuumed yet, by path.
     pub fn removed(&self) -> &BTreeMap<String, Tombstone> {
         &self.state.removed
+    }
+
+    /// What others put into other files, without a change of rows, and what it was before.
+    pub fn rearranged(&self) -> &[Rearranged] {
+        &self.state.rearranged
+    }
+
+    /// Whether others did so with this file.
+    pub fn is_rearranged(&self, path: &str) -> bool {
+        self.state.is_rearranged(path)
+    }
+
+    /// Whether others took this file out and put in files that may have some of its rows.
+    pub fn is_changed(&self, path: &str) -> bool {
+        self.state.changed.contains(path)
     }
 
     /// The last version of each application's transactions.

@@ -1,8 +1,11 @@
 //! A table's state: what the actions of its log come to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::action::{Action, Add, Metadata, Protocol, Remove, Tags, Txn, decode_path, encode_path};
+use super::{
+    action::{Action, Add, Metadata, Protocol, Remove, Tags, Txn, decode_path, encode_path},
+    rearranged::Rearranged,
+};
 
 /// A file of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,12 +59,20 @@ pub(super) struct State {
     pub(super) files: BTreeMap<String, DataFile>,
     pub(super) removed: BTreeMap<String, Tombstone>,
     pub(super) transactions: BTreeMap<String, Txn>,
+    /// What others rearranged since.
+    pub(super) rearranged: Vec<Rearranged>,
+    /// Files that others took out and of whose rows some may be in files that they put in.
+    pub(super) changed: BTreeSet<String>,
 }
 
 impl State {
-    /// Takes the actions of the commit `version` in.
-    pub(super) fn apply(&mut self, version: u64, actions: Vec<Action>) {
+    /// Takes the actions of the commit `version` in, of ours or of somebody else.
+    pub(super) fn apply(&mut self, version: u64, actions: Vec<Action>, is_ours: bool) {
         self.version = version;
+        match is_ours {
+            true => self.settle(&actions),
+            false => self.rearrange(&actions),
+        }
         let steady = actions.iter().filter_map(|action| action.txn.as_ref()).find(|txn| txn.app_id == STEADY);
         let steady_ms = steady.map_or(self.steady_ms(), |txn| txn.version);
         for action in actions {
@@ -112,6 +123,7 @@ impl State {
         // No change of data: a checkpoint only says what is.
         actions.extend(self.files.values().map(|file| Action::add(file.to_action(false))));
         actions.extend(self.removed.iter().map(|(path, tombstone)| Action::remove(tombstone.to_action(path, false))));
+        self.tag(&mut actions);
         actions
     }
 }

@@ -384,3 +384,38 @@ async fn nothing_but_the_log_is_written() {
     table.commit(&change(1, &["a"], &[])).await.expect("committed");
     assert!(place.store.inner().head(&Path::from("default/spans/a")).await.is_err());
 }
+
+/// A checkpoint that says something else than its commits is told, and a start goes by them.
+#[tokio::test]
+async fn a_wrong_checkpoint_is_told_and_not_begun_at() {
+    let place = place(1);
+    let mut table = place.table().await.expect("made");
+    for version in 1..=7 {
+        table.commit(&change(version, &[&version.to_string()], &[])).await.expect("committed");
+        table.checkpoint_if_due().await.expect("written");
+    }
+    assert_eq!(table.check_checkpoints().await.expect("read"), Vec::new());
+    let key = table.log_key("00000000000000000005.checkpoint.parquet");
+    let whole = place.bucket.get(&key).await.expect("there");
+    // Somebody writes one that lacks a file, without a sum, as others do.
+    let read = checkpoint::read(whole.clone()).expect("ours");
+    assert!(read.is_signed);
+    let mut actions = read.actions;
+    actions.retain(|action| action.add.as_ref().is_none_or(|add| add.path != "3"));
+    for (is_signed, content) in [(true, checkpoint::write(&actions)), (false, checkpoint::write_unsigned(&actions))] {
+        place.bucket.put(&key, Bytes::from(content.expect("written"))).await.expect("put");
+        let findings = table.check_checkpoints().await.expect("read");
+        assert_eq!(findings, [(key.clone(), "does not name 3, which its commits do".to_owned())]);
+        if !is_signed {
+            assert_eq!(place.table().await.expect("opened").files(), table.files());
+        }
+    }
+    // One whose bytes were changed.
+    let mut flipped = whole.to_vec();
+    for at in (4..flipped.len()).step_by(7) {
+        flipped[at] ^= 1;
+        place.bucket.put(&key, Bytes::from(flipped.clone())).await.expect("put");
+        assert_eq!(place.table().await.expect("opened").files(), table.files(), "{at}");
+        flipped[at] ^= 1;
+    }
+}

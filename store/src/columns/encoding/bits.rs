@@ -72,6 +72,26 @@ pub(crate) fn get_wide(bytes: &[u8], index: usize, width: u32) -> u64 {
     ((u128::from_le_bytes(sixteen) >> (bit % 8)) & ((1u128 << width) - 1)) as u64
 }
 
+/// Appends the first `count` values of numbers packed in `width` bits (0 to 32). Bits beyond the end are zeros.
+pub(crate) fn unpack_codes(bytes: &[u8], count: usize, width: u32, codes: &mut Vec<u32>) {
+    match width {
+        0 => codes.resize(codes.len() + count, 0),
+        8 if bytes.len() >= count => codes.extend(bytes[..count].iter().map(|&byte| u32::from(byte))),
+        // Eight of them are so many bytes.
+        1..=7 if bytes.len() >= count.div_ceil(8) * width as usize => {
+            let mask = (1u64 << width) - 1;
+            let from = codes.len();
+            codes.reserve(count + 8);
+            for eight in bytes.chunks_exact(width as usize).take(count.div_ceil(8)) {
+                let packed = eight.iter().rev().fold(0u64, |all, &byte| all << 8 | u64::from(byte));
+                codes.extend((0..8).map(|at| ((packed >> (at * width)) & mask) as u32));
+            }
+            codes.truncate(from + count);
+        }
+        _ => codes.extend((0..count).map(|index| get(bytes, index, width) as u32)),
+    }
+}
+
 /// The first values of numbers packed in `width` bits (0 to 64).
 pub(crate) fn unpack<const COUNT: usize>(packed: &[u8], width: u32, values: &mut [u64; COUNT]) {
     const SPARE: usize = 8;
@@ -114,6 +134,12 @@ mod tests {
                 assert_eq!(get_wide(&packed, index, width), value, "width {width} index {index}");
             }
             if width <= 32 {
+                for count in [0, 1, 8, 9, 76, 77] {
+                    let mut codes = vec![7];
+                    unpack_codes(&packed, count, width, &mut codes);
+                    let expected = values[..count].iter().map(|&value| value as u32);
+                    assert!(codes[1..].iter().copied().eq(expected), "width {width} count {count}");
+                }
                 let narrow: Vec<u32> = values.iter().map(|&value| value as u32).collect();
                 let mut packed_narrow = Vec::new();
                 pack32(&narrow, width, &mut packed_narrow);

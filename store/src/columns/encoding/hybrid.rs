@@ -166,13 +166,9 @@ pub(crate) fn decode(
                 codes.resize(codes.len() + count, code);
             }
             Stretch::Packed { count, bytes } => {
-                let mut largest = 0;
-                codes.extend((0..count).map(|index| {
-                    let code = bits::get(bytes, index, width) as u32;
-                    largest = code.max(largest);
-                    code
-                }));
-                if largest >= limit {
+                let from = codes.len();
+                bits::unpack_codes(bytes, count, width, codes);
+                if codes[from..].iter().fold(0, |largest, &code| code.max(largest)) >= limit {
                     return Err(BadEncoding("dictionary code"));
                 }
             }

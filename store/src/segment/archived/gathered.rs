@@ -49,8 +49,7 @@ impl Group<'_> {
         let mut out = Column::empty(Kind::Time, required);
         let Some(block) = self.column(column)? else { return Ok(out) };
         for at in 0..block.column.len() {
-            let ns = block.column.word(at).min(i64::MAX as u64);
-            out.push_word(block.row(at), ns / 1000);
+            out.push_word(block.row(at), block.column.word(at) / 1000);
         }
         Ok(out)
     }

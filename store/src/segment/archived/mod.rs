@@ -6,6 +6,7 @@
 mod columns;
 mod embedded;
 mod gathered;
+mod index;
 mod plan;
 mod stub;
 mod write;
@@ -13,5 +14,5 @@ mod write;
 pub(crate) use columns::{ColumnType, TABLE_VERSION, table_columns};
 pub(crate) use embedded::{END_BYTES, EmbeddedManifest, footer_range};
 pub(in crate::segment) use embedded::{embedded, not_known};
-pub(crate) use stub::{ArchivedManifest, WrittenFiles, write_stub};
+pub(crate) use stub::{ArchivedManifest, WrittenFiles, footer_of, index_path, write_stub};
 pub(crate) use write::write_archived;

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use weir_proto::Signal;
+
 use crate::{
     disk::Disk,
     ledger::Tally,
@@ -25,7 +27,7 @@ pub(crate) struct ArchivedManifest {
 
 /// Of which kind of segment.
 #[derive(Debug, Clone)]
-enum Kind {
+pub(super) enum Kind {
     Rows(Box<Manifest>),
     Series(Box<SeriesManifest>, Box<SeriesArchivedAs>),
 }
@@ -44,6 +46,10 @@ impl ArchivedManifest {
                 Ok(Self { id: manifest.id()?, manifest: Kind::Series(Box::new(manifest), archived) })
             }
         }
+    }
+
+    pub(super) fn kind(&self) -> &Kind {
+        &self.manifest
     }
 
     /// Whose.
@@ -192,6 +198,19 @@ impl WrittenFiles {
     pub(crate) fn of_series(folder: &Path) -> Self {
         let [rows, index, chunks, manifest] = files_of(folder);
         Self { rows, index: Some(index), chunks: Some(chunks), manifest }
+    }
+}
+
+/// The footer that is in the folder of a segment whose rows are in the bucket.
+pub(crate) fn footer_of(folder: &Path) -> std::io::Result<Vec<u8>> {
+    std::fs::read(folder.join(FOOTER))
+}
+
+/// Where the index is in such a folder.
+pub(crate) fn index_path(folder: &Path, signal: Signal) -> PathBuf {
+    match signal {
+        Signal::Metrics => files_of(folder)[1].clone(),
+        _ => folder.join(INDEX),
     }
 }
 

@@ -186,6 +186,13 @@ impl Asked<'_> {
                 Must::Be(_) => value == part,
             }
         };
+        if let (Must::Contain(_) | Must::Be(_), false, false) = (must, self.folds, self.columns.contains_key(number))
+            && let Some(rows) = self.reader.rows_with_packed(self.group, *number, part)?
+        {
+            let mut answers = vec![false; self.rows.len() as usize];
+            rows.iter().filter_map(|&row| self.rows.position(row)).for_each(|at| answers[at] = true);
+            return Ok(if rows.is_empty() { Vec::new() } else { answers });
+        }
         if !self.columns.contains_key(number) {
             // Where the texts are kept once each, they often tell that none is it.
             let texts = match self.texts.entry(*number) {

@@ -13,8 +13,8 @@ use super::{
     gather::{self, ChosenRows},
 };
 use crate::{
-    ask::request::AttributeForm,
-    columns::{Column, Kind, Values},
+    ask::{field_test::FieldTest, request::AttributeForm},
+    columns::{Column, Dictionary, Kind, Values},
     segment::{
         SegmentError,
         chunk_reader::ChunkReader,
@@ -61,21 +61,30 @@ impl<'a> TemplatedRows<'a> {
             return Ok(read);
         }
         let column = gather::read(reader, group, lines::BODY_TEMPLATE, rows)?;
-        let Values::Bytes { codes, dictionary } = &column.values else { unreachable!("templates are text") };
-        let mut asked = vec![false; dictionary.len()];
+        let Values::Bytes { codes, dictionary } = column.values else { unreachable!("templates are text") };
+        // A row group has no text that none of its rows has.
+        let mut is_there = vec![matches!(rows, ChosenRows::All(_)); dictionary.len()];
+        if !matches!(rows, ChosenRows::All(_)) {
+            codes.iter().for_each(|&code| is_there[code as usize] = true);
+        }
         read.templates.resize_with(dictionary.len(), || None);
-        for (at, &code) in codes.iter().enumerate() {
-            if !std::mem::replace(&mut asked[code as usize], true) {
-                let template = Template::parse(dictionary.get(code));
-                // What has a head is no object: nothing tells its fields.
-                let is_plain = |template: &Template| {
-                    !template.has_head && template.names.iter().all(|name| label_of_field(name).is_some())
-                };
-                read.templates[code as usize] = template.filter(is_plain);
-            }
-            match read.templates[code as usize] {
-                Some(_) => read.codes[column.row(at) as usize] = code,
-                None => read.has_odd = true,
+        for (code, _) in (0..).zip(&is_there).filter(|(_, is_there)| **is_there) {
+            let template = Template::parse(dictionary.get(code));
+            // What has a head is no object: nothing tells its fields.
+            let is_plain = |template: &Template| {
+                !template.has_head && template.names.iter().all(|name| label_of_field(name).is_some())
+            };
+            read.templates[code as usize] = template.filter(is_plain);
+            read.has_odd |= read.templates[code as usize].is_none();
+        }
+        if !read.has_odd && codes.len() == read.codes.len() {
+            read.codes = codes;
+            return Ok(read);
+        }
+        for (at, code) in codes.into_iter().enumerate() {
+            if read.templates[code as usize].is_some() {
+                let row = column.rows.as_ref().map_or(at, |rows| rows[at] as usize);
+                read.codes[row] = code;
             }
         }
         Ok(read)
@@ -87,11 +96,15 @@ impl<'a> TemplatedRows<'a> {
         self.codes[position as usize] != UNTOLD
     }
 
+    /// Whether those of every row do.
+    pub(super) fn are_told(&self) -> bool {
+        !self.codes.contains(&UNTOLD)
+    }
+
     /// Of each row whether it is so.
     pub(super) fn told(&self) -> Column {
-        let mut column = Column::dense_words();
-        (0..).zip(&self.codes).for_each(|(row, &code)| column.push_word(row, u64::from(code != UNTOLD)));
-        column
+        let told = self.codes.iter().map(|&code| u64::from(code != UNTOLD)).collect();
+        Column { rows: None, values: Values::Words(told) }
     }
 
     /// The bodies of the other rows.
@@ -218,6 +231,49 @@ impl<'a> TemplatedRows<'a> {
         Ok(Some(kept))
     }
 
+    /// Of each row, by position, whether its field with this label passes, or it is not told; `None` unless the field is one column in every
+    /// template.
+    pub(super) fn passing(&self, test: &FieldTest) -> Result<Option<Vec<bool>>, SegmentError> {
+        let label = test.label();
+        let places = self.places(|name| (label_of_field(name).as_deref() == Some(label)).then_some(0))?;
+        let Some(number) = self.only_column(&places) else { return Ok(None) };
+        let kind = self.reader.specs[number].kind;
+        let is_fast = match kind {
+            Kind::Text => true,
+            Kind::Int64 | Kind::Double => test.fits_number(0.0).is_some(),
+            _ => false,
+        };
+        if !is_fast {
+            return Ok(None);
+        }
+        let column = gather::read(self.reader, self.group, number, self.rows)?;
+        let found: Vec<bool> = match &column.values {
+            Values::Words(words) => match test.fit_numbers(words, kind == Kind::Int64) {
+                Some(found) => found,
+                None => return Ok(None),
+            },
+            Values::Bytes { codes, dictionary } => {
+                let mut known: Vec<Option<bool>> = vec![None; dictionary.len()];
+                let fits =
+                    |&code: &u32| *known[code as usize].get_or_insert_with(|| test.fits_text(dictionary.get(code)));
+                codes.iter().map(fits).collect()
+            }
+        };
+        let mut passes = match &column.rows {
+            None => found,
+            Some(rows) if rows.len() == self.codes.len() => found,
+            Some(rows) => {
+                let mut passes = vec![test.fits_none(); self.codes.len()];
+                rows.iter().zip(found).for_each(|(&row, found)| passes[row as usize] = found);
+                passes
+            }
+        };
+        if !self.are_told() {
+            passes.iter_mut().zip(&self.codes).for_each(|(passes, &code)| *passes |= code == UNTOLD);
+        }
+        Ok(Some(passes))
+    }
+
     /// Calls `keep` with each row that is told, and whether it passes: by the text of the first field that has this label, or by a number.
     pub(super) fn test(
         &self,
@@ -272,6 +328,9 @@ impl<'a> TemplatedRows<'a> {
     /// The level that each told row's body tells.
     pub(super) fn levels(&self) -> Result<Column, SegmentError> {
         let mut places = self.places(level_rank)?;
+        if let Some(levels) = self.levels_of_column(&places)? {
+            return Ok(levels);
+        }
         let mut columns = self.columns(&mut places)?;
         let mut out = Column::sparse_bytes();
         let mut text = Vec::new();
@@ -293,6 +352,27 @@ impl<'a> TemplatedRows<'a> {
             out.push_bytes(row, level.unwrap_or(UNKNOWN_LEVEL).as_bytes());
         }
         Ok(out)
+    }
+}
+
+impl TemplatedRows<'_> {
+    /// The same where every row is told, and by the texts of one column: each of them is looked at once.
+    fn levels_of_column(&self, places: &[Vec<ValueAt>]) -> Result<Option<Column>, SegmentError> {
+        let column = self.only_column(places).filter(|&column| self.reader.specs[column].kind == Kind::Text);
+        let Some(column) = column.filter(|_| self.are_told()) else { return Ok(None) };
+        let values = gather::read(self.reader, self.group, column, self.rows)?;
+        let Values::Bytes { codes, dictionary } = values.values else { return Ok(None) };
+        if codes.len() != self.codes.len() {
+            return Ok(None);
+        }
+        let mut levels = Dictionary::new();
+        let level_of = (0..dictionary.len() as u32).map(|code| {
+            let level = level_of_word(dictionary.get(code)).unwrap_or(UNKNOWN_LEVEL);
+            levels.intern_repeated(level.as_bytes())
+        });
+        let level_of: Vec<u32> = level_of.collect();
+        let codes = codes.iter().map(|&code| level_of[code as usize]).collect();
+        Ok(Some(Column { rows: None, values: Values::Bytes { codes, dictionary: levels } }))
     }
 }
 

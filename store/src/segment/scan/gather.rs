@@ -19,8 +19,44 @@ pub(in crate::segment) enum ChosenRows {
 impl ChosenRows {
     /// What a selection holds.
     pub(in crate::segment) fn of(selection: &Selection, group_rows: u32) -> Self {
-        let rows: Vec<u32> = selection.iter().collect();
-        if rows.len() == group_rows as usize { Self::All(group_rows) } else { Self::Some(rows) }
+        let count = selection.len();
+        if count == group_rows {
+            return Self::All(group_rows);
+        }
+        let mut rows = Vec::with_capacity(count as usize);
+        rows.extend(selection.iter());
+        Self::Some(rows)
+    }
+
+    /// The row at a position.
+    #[inline]
+    pub(in crate::segment) fn row(&self, position: u32) -> u32 {
+        match self {
+            Self::All(_) => position,
+            Self::Some(rows) => rows[position as usize],
+        }
+    }
+
+    /// Where a row is among them.
+    pub(in crate::segment) fn position(&self, row: u32) -> Option<usize> {
+        match self {
+            Self::All(rows) => (row < *rows).then_some(row as usize),
+            Self::Some(rows) => rows.binary_search(&row).ok(),
+        }
+    }
+
+    /// Those of them that are said to be kept, by position.
+    pub(in crate::segment) fn keep_those(self, is_kept: &[bool]) -> Self {
+        const AT_ONCE: usize = 16;
+        let mut kept = Vec::new();
+        for (at, some) in is_kept.chunks(AT_ONCE).enumerate() {
+            // Mostly none is.
+            if some.iter().fold(false, |any, is_kept| any | is_kept) {
+                let positions = (at * AT_ONCE..).zip(some).filter(|(_, is_kept)| **is_kept);
+                kept.extend(positions.map(|(position, _)| self.row(position as u32)));
+            }
+        }
+        Self::Some(kept)
     }
 
     /// Those of them, by position, that `is_kept`.
@@ -57,6 +93,13 @@ impl ChosenRows {
     }
 }
 
+/// Of fewer than one of so many rows, values are picked out of pages.
+const FEW: usize = if cfg!(all(test, debug_assertions)) { 3 } else { 8 };
+
+fn group_rows(reader: &ChunkReader<'_>, group: usize) -> usize {
+    reader.metadata.row_group(group).num_rows() as usize
+}
+
 /// A column's values at these rows.
 pub(in crate::segment) fn read(
     reader: &ChunkReader<'_>,
@@ -70,6 +113,10 @@ pub(in crate::segment) fn read(
     }
     match rows {
         ChosenRows::All(count) => Ok(reader.read(group, column, 0..*count)?.column),
+        ChosenRows::Some(rows) if rows.len() < group_rows(reader, group) / FEW => {
+            let column = reader.pick_rows(group, column, rows)?;
+            Ok(Column { values: compacted(column.values), ..column })
+        }
         ChosenRows::Some(rows) => Ok(take(reader.read_rows(group, column, rows)?, rows)),
     }
 }
@@ -95,14 +142,18 @@ fn take(block: Block, rows: &[u32]) -> Column {
         Values::Words(words) => Values::Words(positions.iter().map(|&at| words[at as usize]).collect()),
         Values::Bytes { codes, dictionary } => {
             let codes: Vec<u32> = positions.iter().map(|&at| codes[at as usize]).collect();
-            if codes.len() >= dictionary.len() / 2 {
-                Values::Bytes { codes, dictionary }
-            } else {
-                compact(&codes, &dictionary)
-            }
+            compacted(Values::Bytes { codes, dictionary })
         }
     };
     Column { rows: out_rows, values }
+}
+
+/// The same values, without texts that none of them is where these are many.
+fn compacted(values: Values) -> Values {
+    match values {
+        Values::Bytes { codes, dictionary } if codes.len() < dictionary.len() / 2 => compact(&codes, &dictionary),
+        values => values,
+    }
 }
 
 /// How many of the ascending numbers are below `row`: near the front is found soonest.

@@ -66,7 +66,7 @@ impl Segment {
         self.batch_of(part.group, (&rows, resources.as_ref()), request)
     }
 
-    fn narrow(
+    pub(super) fn narrow(
         &self,
         part: &SegmentPart,
         request: &ScanRequest,
@@ -94,7 +94,7 @@ impl Segment {
     ) -> Result<RecordBatch, SegmentError> {
         let file = self.open_rows()?;
         let reader = self.reader(&file);
-        let group = GroupRows { segment: self, reader: &reader, group, rows, resources, templated: OnceCell::new() };
+        let group = GroupRows::new(self, &reader, group, (rows, resources));
         group.prefetch(&request.columns);
         let columns = request.columns.iter().map(|column| group.array(column)).collect::<Result<Vec<_>, _>>()?;
         batch(request, self.table().signal, columns, rows.len())
@@ -131,7 +131,7 @@ impl Segment {
 
     /// Rows that a piece may have: as many as take about [`PIECE_BYTES_MAX`], each with texts of its own. The file has a text that many
     /// rows have only once.
-    fn rows_of_piece(&self, group: usize, rows: u32, request: &ScanRequest) -> Result<u32, SegmentError> {
+    pub(super) fn rows_of_piece(&self, group: usize, rows: u32, request: &ScanRequest) -> Result<u32, SegmentError> {
         if rows <= PIECE_ROWS_MIN {
             return Ok(rows);
         }
@@ -254,7 +254,7 @@ pub(super) fn batch(
 }
 
 /// The chosen rows of a row group.
-struct GroupRows<'a> {
+pub(super) struct GroupRows<'a> {
     segment: &'a Segment,
     reader: &'a ChunkReader<'a>,
     group: usize,
@@ -265,8 +265,23 @@ struct GroupRows<'a> {
 }
 
 impl<'a> GroupRows<'a> {
+    /// These rows, with their resources, where these are known.
+    pub(super) fn new(
+        segment: &'a Segment,
+        reader: &'a ChunkReader<'a>,
+        group: usize,
+        (rows, resources): (&'a ChosenRows, Option<&'a Column>),
+    ) -> Self {
+        Self { segment, reader, group, rows, resources, templated: OnceCell::new() }
+    }
+
+    /// Whether all that a body says is told by its fields, in every row.
+    pub(super) fn are_told(&self) -> Result<bool, SegmentError> {
+        Ok(self.templated()?.are_told())
+    }
+
     /// Asks for what these columns take, where that is elsewhere.
-    fn prefetch(&self, columns: &[ScanColumn]) {
+    pub(super) fn prefetch(&self, columns: &[ScanColumn]) {
         if !self.reader.file.is_elsewhere() {
             return;
         }
@@ -295,7 +310,12 @@ impl<'a> GroupRows<'a> {
     }
 
     fn array(&self, column: &ScanColumn) -> Result<ArrayRef, SegmentError> {
-        let values = match column {
+        arrays::array(self.column(column)?, self.rows.len(), &column.data_type())
+    }
+
+    /// What the rows have in a scan's column.
+    pub(super) fn column(&self, column: &ScanColumn) -> Result<Column, SegmentError> {
+        Ok(match column {
             ScanColumn::EndTime => self.ends()?,
             ScanColumn::State => state(self.rows.len()),
             ScanColumn::Body => bodies::read(self.reader, self.group, self.rows)?,
@@ -317,8 +337,7 @@ impl<'a> GroupRows<'a> {
                 let number = fixed_column(self.reader.table, fixed);
                 self.fixed(number.ok_or_else(|| SegmentError::damaged(format!("no column {}", fixed.name())))?)?
             }
-        };
-        arrays::array(values, self.rows.len(), &column.data_type())
+        })
     }
 
     fn fixed(&self, column: usize) -> Result<Column, SegmentError> {
@@ -419,7 +438,7 @@ pub(super) fn attributes_named(
     label: &str,
 ) -> Result<Column, SegmentError> {
     let labels = [label.to_owned()];
-    let group = GroupRows { segment, reader, group, rows, resources: None, templated: OnceCell::new() };
+    let group = GroupRows::new(segment, reader, group, (rows, None));
     group.attributes(Place::Span, &|key| may_have_label(key, &labels))
 }
 

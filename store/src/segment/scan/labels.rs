@@ -71,17 +71,13 @@ pub(super) fn rows_with_id(
         packing.unpack(id, &mut text);
         test.fits_text(&text)
     };
-    let row_of = |position: u32| match rows {
-        ChosenRows::All(_) => position,
-        ChosenRows::Some(rows) => rows[position as usize],
-    };
     for at in 0..ids.len() {
         let is_it = match &ids.values {
             Values::Bytes { .. } => fits(ids.bytes(at)),
             Values::Words(words) => fits(&words[at].to_le_bytes()),
         };
         if is_it {
-            found.insert(row_of(ids.row(at)));
+            found.insert(rows.row(ids.row(at)));
         }
     }
     Ok(found)

@@ -7,6 +7,7 @@ mod arrays;
 pub(super) mod attribute;
 pub(super) mod bodies;
 mod body;
+mod classes;
 mod contains;
 mod entries;
 mod fields;
@@ -20,6 +21,7 @@ mod prune;
 mod resources;
 mod rows;
 mod tagged;
+mod tally;
 
 pub use attribute::attribute_in_json;
 pub(crate) use body::{BodyField, last_part, passes as field_passes, structured_text};
@@ -29,6 +31,7 @@ pub(crate) use passing::{is_string_only, passes};
 pub use prune::SegmentPart;
 pub(super) use prune::within;
 pub(crate) use rows::{HeadRow, ScanRows};
+pub(crate) use tally::is_countable;
 
 use super::schema::Table;
 use crate::ask::request::ScanColumn;

@@ -3,17 +3,17 @@
 use std::ops::Range;
 
 use memchr::memmem::Finder;
-use parquet::bloom_filter::Sbbf;
 
 use super::{
     attribute::{self, Source},
-    bodies, contains,
+    bodies,
+    classes::{Classes, position},
+    contains,
     fields::{FieldAsked, TemplatedRows},
     fixed_column,
     gather::{self, ChosenRows},
     group::attributes_named,
-    labels, passing,
-    resources::{self, Classes, position},
+    labels, passing, resources,
     tagged::AskedTags,
 };
 use crate::{
@@ -66,8 +66,7 @@ impl<'a> Narrowing<'a> {
         Self { segment, reader, group, counts, selection, resources: None }
     }
 
-    /// The rows that fulfil the filter, perhaps without some that the bounds leave out; their resources, where these were read and no row
-    /// was left out.
+    /// The rows that fulfil the filter, perhaps without some that the bounds leave out; their resources, where all rows' were read.
     pub(super) fn run(
         mut self,
         filter: &ScanFilter,
@@ -125,7 +124,10 @@ impl<'a> Narrowing<'a> {
             self.selection.leave_out(&with_it);
         }
         let rows = ChosenRows::of(&self.selection, self.segment.group_rows(self.group));
-        let resources = self.resources.filter(|_| matches!(rows, ChosenRows::All(_)));
+        let resources = self.resources.and_then(|all| match &rows {
+            ChosenRows::All(_) => Some(all),
+            ChosenRows::Some(rows) => of_rows(all, rows),
+        });
         Ok((rows, resources))
     }
 
@@ -157,7 +159,8 @@ impl<'a> Narrowing<'a> {
             let kept = (0..).zip(self.selection.iter()).filter(|(at, _)| passes[classes.of(*at) as usize]);
             kept.for_each(|(_, row)| found.insert(row));
             self.selection.keep(&found);
-        } else if matches!(rows, ChosenRows::All(_)) {
+        }
+        if matches!(rows, ChosenRows::All(_)) {
             self.resources = Some(resources);
         }
         Ok(())
@@ -277,6 +280,21 @@ impl<'a> Narrowing<'a> {
             self.keep_positions(&rows, kept);
             return Ok(());
         }
+        if !is_nowhere
+            && !is_id
+            && let Some(passes) = templated.passing(test)?
+        {
+            let mut found = self.none();
+            match rows {
+                ChosenRows::All(_) => found.insert_flagged(&passes),
+                some => {
+                    let kept = some.keep_those(&passes);
+                    (0..kept.len()).for_each(|position| found.insert(kept.row(position)));
+                }
+            }
+            self.selection = found;
+            return Ok(());
+        }
         let numbers: Vec<u32> = self.selection.iter().collect();
         let mut out = self.none();
         if is_nowhere {
@@ -303,10 +321,7 @@ impl<'a> Narrowing<'a> {
     fn keep_positions(&mut self, rows: &ChosenRows, kept: Vec<u32>) {
         let mut found = self.none();
         for position in kept {
-            found.insert(match rows {
-                ChosenRows::All(_) => position,
-                ChosenRows::Some(rows) => rows[position as usize],
-            });
+            found.insert(rows.row(position));
         }
         self.selection = found;
     }
@@ -340,11 +355,15 @@ impl<'a> Narrowing<'a> {
         }
         let finders = |needles: &&[String]| needles.iter().map(|needle| Finder::new(needle).into_owned()).collect();
         let mut wanted = Wanted { all: wanted.iter().map(finders).collect(), folds, folded: Vec::new() };
-        let rows: Vec<u32> = self.selection.iter().collect();
         let mut found = self.none();
         if !is_empty(lines::BODY_TEMPLATE) {
-            self.rebuilt(&mut wanted, &rows, &mut found)?;
+            self.rebuilt(&mut wanted, &mut found)?;
         }
+        if is_empty(lines::BODY) {
+            self.selection = found;
+            return Ok(());
+        }
+        let rows: Vec<u32> = self.selection.iter().collect();
         // Pages without a text that must be there need not be taken apart.
         let only = wanted.all.iter().filter_map(|finders| finders.first().filter(|_| !folds && finders.len() == 1));
         let block = match only.max_by_key(|finder| finder.needle().len()) {
@@ -368,26 +387,26 @@ impl<'a> Narrowing<'a> {
     }
 
     /// Bodies that are not kept as texts, in which one of each list occurs.
-    fn rebuilt(&self, wanted: &mut Wanted, rows: &[u32], found: &mut Selection) -> Result<(), SegmentError> {
+    fn rebuilt(&self, wanted: &mut Wanted, found: &mut Selection) -> Result<(), SegmentError> {
         let mut chosen = ChosenRows::of(&self.selection, self.segment.group_rows(self.group));
-        let mut left: Vec<u32> = rows.to_vec();
         let mut is_told = true;
         for finders in &wanted.all {
-            let Some(here) = self.rows_with_one(&chosen, finders, wanted.folds)? else {
-                is_told = false;
-                continue;
-            };
-            left = left.into_iter().zip(&here).filter(|(_, is_in)| **is_in).map(|(row, _)| row).collect();
-            chosen = chosen.keep(|position| here[position]);
+            match self.rows_with_one(&chosen, finders, wanted.folds)? {
+                Some(here) => chosen = chosen.keep_those(&here),
+                None => is_told = false,
+            }
+            if chosen.len() == 0 {
+                return Ok(());
+            }
         }
         if is_told {
-            left.into_iter().for_each(|row| found.insert(row));
+            (0..chosen.len()).for_each(|position| found.insert(chosen.row(position)));
             return Ok(());
         }
         let bodies = bodies::read_rebuilt(self.reader, self.group, &chosen)?;
         for at in 0..bodies.len() {
             if wanted.are_in(bodies.bytes(at)) {
-                found.insert(left[bodies.row(at) as usize]);
+                found.insert(chosen.row(bodies.row(at)));
             }
         }
         Ok(())
@@ -426,18 +445,16 @@ impl<'a> Narrowing<'a> {
         if lists.is_empty() {
             return Ok(true);
         }
-        self.filter_allows(|filter| lists.iter().all(|list| list.iter().any(|hashes| hashes.may_be_in(filter))))
+        self.filter_allows(&|has| lists.iter().all(|list| list.iter().any(|hashes| hashes.may_be_in(has))))
     }
 
     /// Asks the filter over the words of the bodies, if there is one.
-    fn filter_allows(&self, asks: impl Fn(&Sbbf) -> bool) -> Result<bool, SegmentError> {
-        let manifest = &self.segment.manifest;
-        let place = (self.group as u32, lines::BODY as u32);
-        let known = manifest.blooms.binary_search_by_key(&place, |bloom| (bloom.row_group, bloom.column));
+    fn filter_allows(&self, asks: &dyn Fn(&dyn Fn(u64) -> bool) -> bool) -> Result<bool, SegmentError> {
         // Earlier segments have a filter over whole bodies there.
-        let Some(at) = known.ok().filter(|_| manifest.bodies.is_some()) else { return Ok(true) };
-        let filter = self.reader.bloom_filter(self.group, lines::BODY, manifest.blooms[at].crc32c)?;
-        let allows = filter.is_none_or(|filter| asks(&filter));
+        if self.segment.manifest.bodies.is_none() {
+            return Ok(true);
+        }
+        let allows = self.segment.ask_bloom(self.reader, (self.group, lines::BODY), asks)?.unwrap_or(true);
         if !allows {
             ReadCounts::add(&self.counts.row_groups_by_bloom, 1);
         }
@@ -463,7 +480,7 @@ impl<'a> Narrowing<'a> {
         if hashes.iter().any(NeedleHashes::is_empty) {
             return Ok(true);
         }
-        self.filter_allows(|filter| hashes.iter().any(|hashes| hashes.may_be_in(filter)))
+        self.filter_allows(&|has| hashes.iter().any(|hashes| hashes.may_be_in(has)))
     }
 
     /// False when a bloom filter says that the source holds none of the wanted texts.
@@ -489,6 +506,17 @@ impl<'a> Narrowing<'a> {
         }
         ReadCounts::add(&self.counts.row_groups_by_bloom, 1);
         Ok(Some(false))
+    }
+}
+
+/// The values of a column, which every row has one of, at these rows.
+fn of_rows(all: Column, rows: &[u32]) -> Option<Column> {
+    match all {
+        Column { rows: None, values: Values::Bytes { codes, dictionary } } => {
+            let codes = rows.iter().map(|&row| codes[row as usize]).collect();
+            Some(Column { rows: None, values: Values::Bytes { codes, dictionary } })
+        }
+        _ => None,
     }
 }
 

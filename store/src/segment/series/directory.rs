@@ -47,6 +47,13 @@ impl Directory {
         Some(&self.names[at])
     }
 
+    /// Every stretch of the index.
+    pub(super) fn extents(&self) -> impl Iterator<Item = Extent> {
+        let of_names = self.names.iter().flat_map(|name| name.lists.iter().chain([&name.map]));
+        let blocks = self.records.iter().chain(&self.exemplars).chain(&self.families);
+        of_names.copied().chain(blocks.map(|block| block.extent))
+    }
+
     /// The stored form.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();

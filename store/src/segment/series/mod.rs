@@ -7,6 +7,7 @@ mod chunks;
 mod directory;
 mod extent;
 mod extras;
+mod index_check;
 mod manifest;
 mod merge;
 mod open;

@@ -21,20 +21,28 @@ use crate::{
 };
 
 impl SeriesSegment {
-    /// Hands over the records of a set of series, in their order.
+    /// Hands over the records of a set of series, in their order. A damaged block hurts only itself: it is the error once all others
+    /// were handed over.
     pub(crate) fn records(&self, set: &SeriesSet, mut each: impl FnMut(u32, SeriesRecord)) -> Result<(), SegmentError> {
         let mut block_no = u32::MAX;
         let mut records: Vec<Option<SeriesRecord>> = Vec::new();
+        let mut damage = Ok(());
         for number in set.iter() {
             if number / BLOCK_SERIES != block_no {
                 block_no = number / BLOCK_SERIES;
-                records = self.record_block(block_no)?.into_iter().map(Some).collect();
+                records = match self.record_block(block_no) {
+                    Err(error @ SegmentError::Damaged { .. }) => {
+                        damage = damage.and(Err(error));
+                        Vec::new()
+                    }
+                    read => read?.into_iter().map(Some).collect(),
+                };
             }
             if let Some(record) = records.get_mut((number % BLOCK_SERIES) as usize).and_then(Option::take) {
                 each(number, record);
             }
         }
-        Ok(())
+        damage
     }
 
     /// One block of records.
@@ -69,7 +77,8 @@ impl SeriesSegment {
         lists.intersects(ListPlace { block: 0, offset: 0 }, set)
     }
 
-    /// Hands over the values that a label has in a set of series, sorted.
+    /// Hands over the values that a label has in a set of series, sorted. What cannot be told of a damaged list is left out, and is the
+    /// error in the end.
     pub(crate) fn values_of(
         &self,
         name: &str,
@@ -80,12 +89,16 @@ impl SeriesSegment {
         let map = self.map(entry)?;
         let mut lists = Lists::of(self, entry);
         let mut stream = map.stream();
+        let mut damage = Ok(());
         while let Some((value, place)) = stream.next() {
-            if lists.intersects(ListPlace::from_u64(place), set)? {
-                each(text(value)?);
+            match lists.intersects(ListPlace::from_u64(place), set) {
+                Ok(true) => each(text(value)?),
+                Ok(false) => {}
+                Err(error @ SegmentError::Damaged { .. }) => damage = damage.and(Err(error)),
+                Err(error) => return Err(error),
             }
         }
-        Ok(())
+        damage
     }
 
     /// Reads all that there is of a label.

@@ -13,6 +13,7 @@ mod listing;
 mod merging;
 mod odd;
 pub(crate) mod older;
+mod picked;
 mod round_trip;
 mod sampled;
 mod scanned;

@@ -3,6 +3,7 @@
 mod days;
 mod faults;
 mod foreign;
+mod lost;
 mod merging;
 mod pins;
 mod starts;

@@ -7,13 +7,22 @@ use parquet::{
 };
 use serde_json::{Map, Value};
 
+use super::{SUM, sum_of};
 use crate::archive::delta::action::Action;
 
 /// The actions that a state is made of; what else other writers keep beside them is left out.
 const ACTIONS: [&str; 5] = ["txn", "add", "remove", "metaData", "protocol"];
 
+/// What a checkpoint says.
+#[derive(Debug)]
+pub(in crate::archive::delta) struct Checkpoint {
+    pub(in crate::archive::delta) actions: Vec<Action>,
+    /// Whether it has the sum of them, as ours have.
+    pub(in crate::archive::delta) is_signed: bool,
+}
+
 /// The actions of a checkpoint's rows. What is wrong with it, in words.
-pub(in crate::archive::delta) fn read(content: Bytes) -> Result<Vec<Action>, String> {
+pub(in crate::archive::delta) fn read(content: Bytes) -> Result<Checkpoint, String> {
     let reader = SerializedFileReader::new(content).map_err(|error| error.to_string())?;
     let rows = reader.get_row_iter(None).map_err(|error| error.to_string())?;
     let mut actions = Vec::new();
@@ -26,7 +35,13 @@ pub(in crate::archive::delta) fn read(content: Bytes) -> Result<Vec<Action>, Str
         let action = serde_json::from_value(Value::Object(object)).map_err(|error| error.to_string())?;
         actions.push(action);
     }
-    Ok(actions)
+    let values = reader.metadata().file_metadata().key_value_metadata().into_iter().flatten();
+    let sum = values.filter(|value| value.key == SUM).find_map(|value| value.value.clone());
+    let found = sum_of(&actions);
+    match sum {
+        Some(sum) if sum != found => Err(format!("its actions have the CRC32C {found}, and were written with {sum}")),
+        sum => Ok(Checkpoint { actions, is_signed: sum.is_some() }),
+    }
 }
 
 /// A group as the JSON that the log would have, without what is null.

@@ -7,11 +7,15 @@ use parquet::{
     column::writer::ColumnWriter,
     data_type::ByteArray,
     errors::Result,
-    file::{properties::WriterProperties, writer::SerializedFileWriter},
+    file::{metadata::KeyValue, properties::WriterProperties, writer::SerializedFileWriter},
     schema::parser::parse_message_type,
 };
 
-use super::columns::{Leaf, MapLeaves, WriteLeaf, text};
+use super::{
+    SUM,
+    columns::{Leaf, MapLeaves, WriteLeaf, text},
+    sum_of,
+};
 use crate::archive::delta::action::Action;
 
 /// Actions of a row group, so that what is held at once has a bound.
@@ -78,10 +82,16 @@ message checkpoint {
 
 /// The checkpoint's bytes; what is wrong, in words.
 pub(in crate::archive::delta) fn write(actions: &[Action]) -> Result<Vec<u8>, String> {
-    encode(actions).map_err(|error| error.to_string())
+    encode(actions, true).map_err(|error| error.to_string())
 }
 
-fn encode(actions: &[Action]) -> Result<Vec<u8>> {
+/// Tests: as others write it.
+#[cfg(test)]
+pub(in crate::archive::delta) fn write_unsigned(actions: &[Action]) -> Result<Vec<u8>, String> {
+    encode(actions, false).map_err(|error| error.to_string())
+}
+
+fn encode(actions: &[Action], is_signed: bool) -> Result<Vec<u8>> {
     let schema = Arc::new(parse_message_type(SCHEMA)?);
     let compression = Compression::ZSTD(ZstdLevel::try_new(3)?);
     let properties = WriterProperties::builder().set_compression(compression).set_created_by("Weir".to_owned());
@@ -96,6 +106,9 @@ fn encode(actions: &[Action]) -> Result<Vec<u8>> {
             column.close()?;
         }
         group.close()?;
+    }
+    if is_signed {
+        writer.append_key_value_metadata(KeyValue::new(SUM.to_owned(), sum_of(actions)));
     }
     writer.into_inner()
 }

@@ -49,6 +49,8 @@ async fn what_a_start_cannot_read_is_told_keeps_its_place_and_comes_back() {
         assert_eq!((trace.rows.is_empty(), trace.is_damaged), (n == 55, true), "{n}");
         assert_eq!(snapshot.missing().told().len(), 1, "{n}");
     }
+    let tally = check::tally(&store.snapshot(), &default);
+    assert_eq!((tally.accepted, tally.kept), (60, 60), "the table's log tells of its rows");
     let snapshot = store.snapshot();
     snapshot.trace_up_to(&tenant("another"), spans::trace_of(5), 100).expect("readable");
     assert_eq!(snapshot.missing().told(), Vec::<String>::new(), "of others nothing is told");

@@ -48,6 +48,33 @@ async fn a_bit_in_a_chunk_hurts_its_chunk() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bit_in_a_block_of_the_index_hurts_its_series() {
+    let folder = temp_folder();
+    let store = StillMetrics::open(options(folder.path())).await;
+    let tenant = tenant("default");
+    // Blocks of 64.
+    let names: Vec<String> = (0..130).map(|number| format!("__name__=a,i={number:03}")).collect();
+    let samples: Vec<_> = names.iter().map(|name| (name.as_str(), 5, 1.5)).collect();
+    store.append(&tenant, &samples).await;
+    store.roll().await;
+    assert!(store.seal().await);
+    store.close().await;
+    let length = std::fs::metadata(file_named(folder.path(), "series.idx")).expect("there").len() as usize;
+    let mut parts = std::collections::BTreeSet::new();
+    for at in (0..length).step_by(length / 30) {
+        let copied = temp_folder();
+        crate::store::tests::copy(folder.path(), copied.path());
+        flip(&file_named(copied.path(), "series.idx"), at);
+        let store = StillMetrics::open(options(copied.path())).await;
+        let shown = store.shown(&tenant, &[]).matches("=1.5").count();
+        assert!(shown == 130 || store.snapshot().is_metrics_damaged(&tenant) || store.tally(&tenant).damaged > 0);
+        parts.insert(shown);
+        store.close().await;
+    }
+    assert!(parts.contains(&66) && parts.contains(&130), "{parts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_bit_of_a_segment_is_found_and_survived() {
     let folder = temp_folder();
     let store = StillMetrics::open(options(folder.path())).await;
