@@ -287,7 +287,7 @@ impl Roster {
         } else if was_gone {
             file.labels = Labels::of(&file.path, &self.config);
         }
-        if is_changed {
+        if is_changed && !file.is_doubtful {
             note_growth(file, found.stamp, now_ns);
         }
     }
@@ -473,6 +473,8 @@ impl Roster {
         file.is_read = false;
         file.unread = None;
         file.is_doubtful = false;
+        file.failures = 0;
+        file.retry_at_ns = 0;
         file.gone_since_ns = None;
         file.seen_in = self.looks;
         file.stamp = stamp;

@@ -48,7 +48,7 @@ impl Roster {
                         if is_blank {
                             strangers.push(found);
                         } else if self.is_same(id, &found) {
-                            if let Some(file) = self.files.get_mut(&id) {
+                            if let Some(file) = self.files.get_mut(&id).filter(|file| !file.is_doubtful) {
                                 note_growth(file, stamp, now_ns);
                             }
                         } else {
@@ -67,10 +67,36 @@ impl Roster {
                     }
                 }
                 Some(Err(_)) => file.content = None,
-                // What could not be opened may have moved on.
-                None if is_new || self.looks == 1 || file.is_failing => self.find_gone(id, now_ns),
-                None => {}
+                None => {
+                    let is_sought = is_new || self.looks == 1 || file.is_failing;
+                    // What was empty or a copy may be written to, and be another then.
+                    if file.is_blank() || file.copy_of.is_some() {
+                        self.look_at_closed(id, strangers);
+                    }
+                    // What could not be opened may have moved on.
+                    if is_sought && self.files.contains_key(&id) {
+                        self.find_gone(id, now_ns);
+                    }
+                }
             }
+        }
+    }
+
+    /// Looks at a file that is not open, where it was last.
+    fn look_at_closed(&mut self, id: u64, strangers: &mut Vec<Stranger>) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        let Ok(metadata) = fs::symlink_metadata(&file.path) else { return };
+        let stamp = Stamp::of(&metadata);
+        let (path, stream) = (file.path.clone(), Some(file.stream.clone()));
+        let is_other = (stamp.device, stamp.inode) != (file.stamp.device, file.stamp.inode);
+        if is_other || (stamp.bytes, stamp.modified_ns) == (file.stamp.bytes, file.stamp.modified_ns) {
+            return;
+        }
+        if file.copy_of.is_some() {
+            file.stamp = stamp;
+        } else {
+            let blank = self.take_out(id);
+            strangers.push(Stranger { path, stamp, stream, is_candidate: false, blank });
         }
     }
 
@@ -110,7 +136,9 @@ impl Roster {
             file.is_wanted = true;
             file.is_dirty = true;
             file.retry_at_ns = 0;
-            note_growth(file, found.stamp, now_ns);
+            if !file.is_doubtful {
+                note_growth(file, found.stamp, now_ns);
+            }
             EVENTS.with_label_values(&[self.receiver.as_str(), "moved"]).inc();
         }
     }

@@ -116,6 +116,19 @@ fn each_line_once_whosever_clock_the_file_system_has() {
 }
 
 #[test]
+fn each_line_once_with_more_files_than_may_be_open() {
+    let all_names = r#"{"include": ["DIR/*.log*"], "compression": "gzip", "max_concurrent_files": 2}"#;
+    for (at, keys) in [all_names, r#"{"max_concurrent_files": 1}"#].into_iter().enumerate() {
+        tell_many(Kind { keys, streams: 3, looks_until_late: 3, ..USUAL }, 110_000 + at as u64 * 1000, 120);
+        tell_many(
+            Kind { keys, streams: 3, looks_until_late: 3, look_every: 12, ..USUAL },
+            115_000 + at as u64 * 1000,
+            120,
+        );
+    }
+}
+
+#[test]
 fn each_line_once_though_written_in_halves() {
     let all_names = r#"{"include": ["DIR/*.log*"], "compression": "gzip", "force_flush_period": "0s"}"#;
     for (at, keys) in [all_names, r#"{"force_flush_period": "0s"}"#].into_iter().enumerate() {
@@ -161,6 +174,16 @@ fn each_line_once_though_writers_keep_their_place() {
 fn each_line_once_though_files_move_out_of_patterns_and_back() {
     tell_many(Kind { keys: ALL_NAMES, has_moves: true, ..USUAL }, 160_000, 120);
     tell_many(Kind { keys: ALL_NAMES, has_moves: true, look_every: 12, streams: 2, ..USUAL }, 161_000, 60);
+}
+
+#[test]
+fn each_line_once_though_reads_fail() {
+    let names = Names::Dated;
+    for (at, keys) in [ALL_NAMES, "{}"].into_iter().enumerate() {
+        let kind = Kind { keys, has_faults: true, looks_until_late: 4, names, ..USUAL };
+        tell_many(kind, 170_000 + at as u64 * 1000, 120);
+        tell_many(Kind { names: Names::Behind, look_every: 8, ..kind }, 175_000 + at as u64 * 1000, 60);
+    }
 }
 
 #[test]
