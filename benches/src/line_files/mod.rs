@@ -142,5 +142,6 @@ fn logs(folder: &Path) -> anyhow::Result<std::path::PathBuf> {
 
 /// A folder that goes when it is dropped.
 fn temporary(tailing: Tailing<'_>) -> anyhow::Result<tempfile::TempDir> {
+    fs::create_dir_all(tailing.folder)?;
     Ok(tempfile::Builder::new().prefix("weir-files-").tempdir_in(tailing.folder)?)
 }

@@ -59,6 +59,8 @@ pub(super) struct Roster {
     /// When folders were looked at last, and when something was found there that was not before.
     scanned_at_ns: u64,
     stirred_at_ns: u64,
+    /// Paths beside which something is that no pattern leads to, and that could not be read: looked for again.
+    again: Vec<Left>,
     /// Files that are open, as far as this look has come.
     open_now: usize,
     /// Paths that could not be opened, or are left alone, so that it is said once.
@@ -74,6 +76,14 @@ struct Stranger {
     /// A pattern leads to it.
     is_candidate: bool,
     blank: Option<Blank>,
+}
+
+impl Stranger {
+    /// Where it is found again, if no pattern leads to it.
+    fn sought_again(&self) -> Option<Left> {
+        let stream = self.stream.clone().filter(|_| !self.is_candidate)?;
+        Some(Left { path: stream.clone(), modified_ns: self.stamp.modified_ns, stream })
+    }
 }
 
 /// What a file was known as while nothing was in it.
@@ -126,6 +136,7 @@ impl Roster {
             forgotten: Vec::new(),
             scanned_at_ns: 0,
             stirred_at_ns: 0,
+            again: Vec::new(),
             open_now: 0,
             told: HashSet::new(),
         }
@@ -149,7 +160,7 @@ impl Roster {
         self.looks += 1;
         self.open_now = self.open_files();
         let mut strangers = Vec::new();
-        let mut left = Vec::new();
+        let mut left = std::mem::take(&mut self.again);
         // Of several names of a file that itself goes before links to it: what follows it is beside it.
         let mut candidates = self.scanner.scan(now_ns);
         candidates.sort_by_key(|candidate| candidate.is_link);
@@ -189,6 +200,10 @@ impl Roster {
         }
         self.look_at_copies(now_ns);
         self.is_first_ever = false;
+        if self.clock_ns == self.clock_ns_max {
+            // What was written meanwhile is known now.
+            self.stepped_back_ns = 0;
+        }
         if has_left || (files, by_inode) != (self.files.len(), self.by_inode.len()) {
             self.stirred_at_ns = now_ns;
         }
@@ -198,7 +213,7 @@ impl Roster {
     fn note_clock(&mut self, clock_ns: u64) {
         self.clock_ns = clock_ns;
         if clock_ns >= self.clock_ns_max {
-            (self.clock_ns_max, self.stepped_back_ns) = (clock_ns, 0);
+            self.clock_ns_max = clock_ns;
         } else {
             let behind_ns = self.clock_ns_max - clock_ns + STEP_SEEN_NS;
             self.stepped_back_ns = self.stepped_back_ns.max(behind_ns);
@@ -289,8 +304,8 @@ impl Roster {
         if let Some(mut content) = file.content.take() {
             let is_unchanged = file.is_unchanged(&mut content, &found.stamp);
             file.is_doubtful = is_unchanged.is_err();
-            is_same = is_unchanged.unwrap_or(true);
-            if is_same {
+            is_same = *is_unchanged.as_ref().unwrap_or(&true);
+            if is_same && !file.is_doubtful {
                 let _ = file.learn_beginning(&mut content, self.config.fingerprint_size);
                 let _ = file.learn_unread(&mut content, &found.stamp);
                 file.is_gzip = content.is_gzip();
@@ -352,7 +367,10 @@ impl Roster {
         let oldest = self.config.exclude_older_than.as_nanos() as u64;
         let is_old = oldest > 0 && self.clock_ns.saturating_sub(stamp.modified_ns) > oldest;
         let opened = open.and_then(|content| content.again().ok()).or_else(|| self.open(path));
-        let Some((mut content, stamp)) = opened else { return };
+        let Some((mut content, stamp)) = opened else {
+            self.again.extend(stranger.sought_again());
+            return;
+        };
         if self.by_inode.contains_key(&(stamp.device, stamp.inode)) {
             return;
         }
@@ -368,7 +386,10 @@ impl Roster {
             Ok(Some(Kin::Copy(of))) => Some(of),
             Ok(None) if is_old => return,
             Ok(None) => None,
-            Err(error) => return self.tell(path, &error),
+            Err(error) => {
+                self.again.extend(stranger.sought_again());
+                return self.tell(path, &error);
+            }
         };
         let is_left_alone = self.config.compression == Compression::None && stream.is_none() && copy_of.is_none();
         if content.is_gzip() && is_left_alone {
@@ -397,6 +418,7 @@ impl Roster {
         now_ns: u64,
         (copy_of, index): (Option<u64>, &mut KinIndex),
     ) {
+        let sought_again = stranger.sought_again();
         let Stranger { path, stamp, stream, is_candidate, .. } = stranger;
         if self.files.len() >= self.config.files_max {
             let words = io::Error::other(format!("more than {} files (files_max)", self.config.files_max));
@@ -417,6 +439,7 @@ impl Roster {
             }
         });
         if let Err(error) = begun {
+            self.again.extend(sought_again);
             return self.tell(&file.path.clone(), &error);
         }
         // A start would begin elsewhere if the journal did not know.

@@ -171,6 +171,8 @@ impl Roster {
                         .filter(|(same, differs)| *same > 0 && !differs && *same == copy.stamp.bytes)
                         .map(|(same, _)| (of, same))
                 });
+                // The journal knows of files, not of copies.
+                copy.is_dirty &= copy.copy_of.is_none();
                 copy.content = was_open.then_some(content);
             }
             self.files.insert(id, copy);

@@ -69,21 +69,25 @@ impl Roster {
         }
     }
 
-    /// Whether a file that no pattern leads to is known. One that is gone may have been deleted, and its inode be another's.
-    fn is_known_there(&mut self, path: &Path, stamp: Stamp, now_ns: u64) -> bool {
-        let Some(id) = self.by_inode.get(&(stamp.device, stamp.inode)).copied() else { return false };
-        let Some(file) = self.files.get(&id) else { return false };
+    /// Who is not known of files that no pattern leads to. One that is gone may have been deleted, and its inode be another's.
+    fn stranger_there(&mut self, path: &Path, stamp: Stamp, now_ns: u64) -> Option<Stranger> {
+        let stranger = |blank| Stranger { path: path.to_owned(), stamp, stream: None, is_candidate: false, blank };
+        let Some(id) = self.by_inode.get(&(stamp.device, stamp.inode)).copied() else { return Some(stranger(None)) };
+        let Some(file) = self.files.get(&id) else { return Some(stranger(None)) };
         let is_unchanged = (file.stamp.bytes, file.stamp.modified_ns) == (stamp.bytes, stamp.modified_ns);
         if file.gone_since_ns.is_none() || file.content.is_some() || (is_unchanged && !file.is_doubtful) {
-            return true;
+            return None;
         }
-        let found = Stranger { path: path.to_owned(), stamp, stream: None, is_candidate: false, blank: None };
-        let is_same = self.is_same(id, &found);
-        match is_same {
-            true => self.found_gone(id, found, now_ns),
-            false => self.lose(id),
+        if file.is_blank() {
+            return Some(stranger(self.take_out(id)));
         }
-        is_same
+        let found = stranger(None);
+        if self.is_same(id, &found) {
+            self.found_gone(id, found, now_ns);
+            return None;
+        }
+        self.lose(id);
+        Some(found)
     }
 
     fn add_rotated_of(
@@ -103,9 +107,10 @@ impl Roster {
             let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
             let stamp = Stamp::of(&metadata);
             // What is older was there before.
-            if !metadata.is_file() || stamp.modified_ns < modified_ns || self.is_known_there(&path, stamp, now_ns) {
+            if !metadata.is_file() || stamp.modified_ns < modified_ns {
                 continue;
             }
+            let Some(stranger) = self.stranger_there(&path, stamp, now_ns) else { continue };
             let stream = Some(stream.to_owned());
             let inode = |stamp: &Stamp| (stamp.device, stamp.inode);
             match strangers.iter_mut().find(|known| inode(&known.stamp) == inode(&stamp)) {
@@ -116,7 +121,7 @@ impl Roster {
                         known.path = path;
                     }
                 }
-                None => strangers.push(Stranger { path, stamp, stream, is_candidate: false, blank: None }),
+                None => strangers.push(Stranger { stream, ..stranger }),
             }
         }
     }

@@ -109,8 +109,18 @@ fn none_twice_though_old_files_are_deleted() {
 #[test]
 fn each_line_once_whosever_clock_the_file_system_has() {
     for (at, apart_ms) in [-3_600_000, 3_600_000].into_iter().enumerate() {
-        tell_many(Kind { keys: ALL_NAMES, apart_ms, ..USUAL }, 100_000 + at as u64 * 1000, 60);
-        tell_many(Kind { apart_ms, look_every: 8, ..USUAL }, 105_000 + at as u64 * 1000, 60);
+        let kind = Kind { apart_ms, steps_clock: false, ..USUAL };
+        tell_many(Kind { keys: ALL_NAMES, ..kind }, 100_000 + at as u64 * 1000, 60);
+        tell_many(Kind { look_every: 8, ..kind }, 105_000 + at as u64 * 1000, 60);
+    }
+}
+
+#[test]
+fn each_line_once_though_written_in_halves() {
+    let all_names = r#"{"include": ["DIR/*.log*"], "compression": "gzip", "force_flush_period": "0s"}"#;
+    for (at, keys) in [all_names, r#"{"force_flush_period": "0s"}"#].into_iter().enumerate() {
+        tell_many(Kind { keys, has_halves: true, ..USUAL }, 120_000 + at as u64 * 1000, 120);
+        tell_many(Kind { keys, has_halves: true, look_every: 12, ..USUAL }, 125_000 + at as u64 * 1000, 60);
     }
 }
 

@@ -42,8 +42,7 @@ pub(super) struct Story {
     /// Files that are elsewhere, and what they are called when they are back.
     away: Vec<(String, String)>,
     moves: u64,
-    /// Whether the clock has, and nobody has looked since.
-    has_stepped: bool,
+    has_stepped_back: bool,
     /// Lines of files that are deleted, before anybody may have read them.
     may_be_lost: BTreeSet<String>,
 }
@@ -69,7 +68,7 @@ impl Story {
                 .expect("linked");
         }
         let (away, may_be_lost) = (Vec::new(), BTreeSet::new());
-        let mut story = Self { kind, world, written: 0, streams, away, moves: 0, has_stepped: false, may_be_lost };
+        let mut story = Self { kind, world, written: 0, streams, away, moves: 0, has_stepped_back: false, may_be_lost };
         (0..kind.streams).for_each(|stream| story.write(stream, 1));
         story.world.poll();
         for step in steps {
@@ -77,8 +76,11 @@ impl Story {
                 Step::Write { stream, lines } => story.write(stream, lines),
                 Step::Half { stream } => story.write_half(stream),
                 Step::WaitMs(ms) => story.world.wait(ms),
-                // Nobody can tell a clock that stepped and came back before anybody looked.
-                Step::ClockMs(ms) if !std::mem::replace(&mut story.has_stepped, true) => story.world.step_clock(ms),
+                // A clock that stepped back and ahead again while nobody looked, or was killed then, cannot be told.
+                Step::ClockMs(ms) if ms < 0 || !story.has_stepped_back => {
+                    story.has_stepped_back |= ms < 0;
+                    story.world.step_clock(ms);
+                }
                 Step::ClockMs(_) => {}
                 Step::Refuse(refuses) => story.world.refuse(refuses),
                 Step::Rotate { stream, how } => story.rotate(stream, how),
@@ -90,7 +92,6 @@ impl Story {
                 Step::LookAndDie(packages) => story.world.poll_until_killed(packages),
             }
             listener(format!("{step:?}\n{}", story.world.known()));
-            story.has_stepped &= !matches!(step, Step::Look | Step::LookAndDie(_));
         }
         story.ends(listener)
     }
@@ -160,10 +161,7 @@ impl Story {
             return;
         }
         self.finish(stream);
-        if self.kind.form == Form::Lines && !self.streams[stream].half.is_empty() {
-            let rest = std::mem::take(&mut self.streams[stream].half);
-            self.put(stream, rest);
-        }
+        self.end_line(stream);
         self.streams[stream].held = None;
         self.streams[stream].place = 0;
         // Older ones move up first, as logrotate does it.
@@ -226,8 +224,19 @@ impl Story {
         }
     }
 
+    /// A line that is half written is written before its file is another.
+    fn end_line(&mut self, stream: usize) {
+        if self.kind.form == Form::Lines && !self.streams[stream].half.is_empty() {
+            let rest = std::mem::take(&mut self.streams[stream].half);
+            self.put(stream, rest);
+        }
+    }
+
     /// What rotation has begun with comes to its end.
     fn finish(&mut self, stream: usize) {
+        if matches!(self.streams[stream].begun, Some(Begun::Copy { .. })) {
+            self.end_line(stream);
+        }
         let live = format!("{}.log", self.streams[stream].name);
         match self.streams[stream].begun.take() {
             None => {}
@@ -254,9 +263,8 @@ impl Story {
         if !self.world.path(&from).exists() || (n == 0 && self.streams[stream].held.is_some()) {
             return;
         }
-        if n == 0 && self.kind.form == Form::Lines && !self.streams[stream].half.is_empty() {
-            let rest = std::mem::take(&mut self.streams[stream].half);
-            self.put(stream, rest);
+        if n == 0 {
+            self.end_line(stream);
         }
         self.moves += 1;
         let (to, back) =
