@@ -19,7 +19,7 @@ COPY . .
 COPY --from=ui /src/ui/dist ui/dist
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --locked --profile ship --bin weir \
+    make ship \
     && install -D target/ship/weir /out/weir
 
 FROM docker.io/library/debian:bookworm-slim

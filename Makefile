@@ -5,6 +5,7 @@
 #   make demo                      the same with a shop in front of it, and an incident under way
 #   make ui                        builds the web UI, when its sources have changed
 #   make ui-dev                    the web UI as one works on it, with a Weir that runs already
+#   make ship                      the binary as it is packaged: small, slow to build
 #   make test                      every test
 #   make check                     format, lints, house rules, licences
 #   make fuzz ARGS="zipkin 600"    one fuzz target for so many seconds; without ARGS, each for a minute
@@ -15,6 +16,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 ARGS ?=
+comma := ,
 CARGO ?= cargo
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 # A rustup toolchain that was just installed is not on PATH yet.
@@ -23,13 +25,14 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # What the web UI is made of. Its built files go into the binary; `cargo build` alone takes what is in ui/dist.
 UI_SOURCES := $(shell find ui/src ui/build ui/index.html ui/package.json ui/package-lock.json ui/vite.config.ts ui/tsconfig.json -type f 2>/dev/null)
 
-.PHONY: help run demo test check bench fuzz torture ui ui-dev ui-test ui-if-can need-cargo need-check-tools need-cargo-fuzz
+.PHONY: help run demo ship test check bench fuzz torture ui ui-dev ui-test ui-if-can need-cargo need-check-tools need-cargo-fuzz
 
 help:
 	@echo "make run     build with the release profile and start (ARGS=\"--data DIR --config FILE\")"
 	@echo "make demo    the same, with half an hour of a shop's traffic and an incident under way (ARGS=\"--speed 10\")"
 	@echo "make ui      build the web UI (Node 20 or newer); run, demo and test do so by themselves"
 	@echo "make ui-dev  the web UI as one works on it, on port 5173, with the Weir that runs on 4320"
+	@echo "make ship    the binary as it is packaged, in target/ship: half as large, slow to build"
 	@echo "make test    install what the tests need, then run all of them"
 	@echo "make check   formatting, clippy, house rules, licences and bans"
 	@echo "make bench   the load generator and the figures (ARGS=\"--quick\")"
@@ -43,6 +46,11 @@ run: need-cargo ui-if-can
 demo: need-cargo ui-if-can
 	@[[ -e $(TARGET)/release/weir ]] || echo "make demo: the first build compiles everything once: about 25 minutes on 2 cores, less on more" >&2
 	@$(CARGO) run --release --locked --bin weir -- demo $(ARGS)
+
+# The linker that Rust brings for x86-64 folds functions of the same code, and relocations take a bit each.
+SHIP_LINK := $(if $(filter x86_64-linux,$(shell uname -m)-$(shell uname -s | tr A-Z a-z)),-Clink-arg=-Wl$(comma)--icf=all -Clink-arg=-Wl$(comma)-z$(comma)pack-relative-relocs)
+ship: need-cargo ui-if-can
+	@$(CARGO) rustc --locked --profile ship --bin weir -- $(SHIP_LINK)
 
 test: need-cargo
 	@tests/needs.sh

@@ -1,5 +1,7 @@
 //! The allocator: mimalloc, told to leave freed memory to the kernel without a hurry, or at once.
 
+use std::time::Duration;
+
 /// mimalloc: the receive path allocates per request from many threads (docs/decisions/0004-mimalloc.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -11,23 +13,49 @@ const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 
 /// Freed pages are marked as free (MADV_FREE) instead of given back: the kernel takes them when it needs memory, and until then batches
 /// and runs that are sealed find them there, cleared of nothing. What it saves: docs/performance.md.
-#[allow(unsafe_code)]
 pub(crate) fn keep_freed_memory() {
-    // SAFETY: the option exists (mimalloc 2 and 3), is a switch, and is read atomically by the allocator.
-    unsafe { libmimalloc_sys::mi_option_set(PURGE_DECOMMITS, 0) }
+    set_purge_decommits(false);
 }
 
 /// Freed memory is given back at once from now on, and what is taken is taken in small pages: for machines that do other things.
 #[allow(unsafe_code)]
 pub(crate) fn give_back_freed_memory() {
-    // SAFETY: the options exist (mimalloc 2 and 3), and are read atomically by the allocator.
-    unsafe {
-        libmimalloc_sys::mi_option_set(PURGE_DECOMMITS, 1);
-        libmimalloc_sys::mi_option_set(PURGE_DELAY, 0);
-    }
+    set_purge_decommits(true);
+    // SAFETY: the option exists (mimalloc 2 and 3), and is read atomically by the allocator.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, 0) }
     if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
         tracing::debug!(%error, "memory is still taken in huge pages");
     }
+}
+
+/// Answers that hold more than this together are large.
+const LARGE_ANSWERS_BYTES: u64 = 32 << 20;
+/// So long after the last large answer freed memory is still given back: mimalloc waits for a second, and for somebody who allocates.
+const AFTERWARDS: Duration = Duration::from_secs(5);
+
+/// While answers are large, and shortly afterwards, what they free is given back instead of kept: what comes in never needs as much again.
+/// Looks every quarter of a second, for ever.
+pub(crate) async fn give_back_large_answers() {
+    let mut ticks = tokio::time::interval(Duration::from_millis(250));
+    let (mut gives_back, mut last_large) = (false, None);
+    loop {
+        let now = ticks.tick().await;
+        if weir_query::http::answers_held_most() > LARGE_ANSWERS_BYTES {
+            last_large = Some(now);
+        }
+        let wanted = last_large.is_some_and(|last| now.duration_since(last) < AFTERWARDS);
+        if wanted != gives_back {
+            gives_back = wanted;
+            set_purge_decommits(wanted);
+        }
+    }
+}
+
+/// Whether freed pages are given back, or marked as free.
+#[allow(unsafe_code)]
+fn set_purge_decommits(is_on: bool) {
+    // SAFETY: the option exists (mimalloc 2 and 3), is a switch, and is read atomically by the allocator.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DECOMMITS, is_on.into()) }
 }
 
 /// Lets go of the pages of the program that were needed to start; those that are needed on are there again at their next use, from the

@@ -170,8 +170,9 @@ async fn start(
     let banner = banner::text(plan.config_file.as_deref(), &plan.data, (&receivers, &ids), address);
     // Whoever started it may have closed stdout: no reason to stop.
     let _ = std::io::stdout().write_all(banner.as_bytes());
-    if plan.config.freed_memory == FreedMemory::GiveBack {
-        allocator::let_go_of_program();
+    match plan.config.freed_memory {
+        FreedMemory::GiveBack => allocator::let_go_of_program(),
+        FreedMemory::Keep => drop(tokio::spawn(allocator::give_back_large_answers())),
     }
     if let Some(shop) = &plan.shop {
         let otlp_http = receivers.iter().find(|port| port.protocol == "OTLP/HTTP");

@@ -27,7 +27,7 @@ mod verdict;
 
 pub use archive::{ArchiveCheck, ArchiveFinding};
 pub use ask::{
-    counted::{Counted, CutTime, TimePiece},
+    counted::{CountedRows, CutTime, TimePiece},
     error::ReadError,
     field_test::{FieldFits, FieldTest},
     filter::{AttributeCondition, AttributeTest, ResourceTest, ScanFilter},

@@ -10,6 +10,15 @@ use super::QueryConfig;
 /// What an answer may hold without asking: small ones are never cut for the sake of large ones.
 const FREE_BYTES: u64 = if cfg!(test) { 1 << 10 } else { 256 << 10 };
 
+/// What all answers of the process hold, and the most of it since [`most_held`] was last asked.
+static HELD: AtomicU64 = AtomicU64::new(0);
+static MOST: AtomicU64 = AtomicU64::new(0);
+
+/// The most bytes that answers and their rows held at once since this was last asked; small ones hold none.
+pub fn most_held() -> u64 {
+    MOST.swap(HELD.load(Ordering::Relaxed), Ordering::Relaxed)
+}
+
 /// What is left for all answers together.
 #[derive(Debug, Clone)]
 pub(super) struct Allowance {
@@ -73,6 +82,9 @@ impl Holding {
         if more > 0 && self.allowance.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_err() {
             return false;
         }
+        if more > 0 {
+            MOST.fetch_max(HELD.fetch_add(more, Ordering::Relaxed) + more, Ordering::Relaxed);
+        }
         self.bytes = after;
         self.taken += more;
         true
@@ -92,6 +104,7 @@ impl Holding {
     pub(super) fn shrink_to(&mut self, bytes: u64) {
         let back = self.taken.saturating_sub(bytes.saturating_sub(FREE_BYTES));
         self.allowance.left.fetch_add(back, Ordering::Relaxed);
+        HELD.fetch_sub(back, Ordering::Relaxed);
         self.taken -= back;
         self.bytes = self.bytes.min(bytes);
     }

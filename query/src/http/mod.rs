@@ -36,6 +36,7 @@ mod tail;
 mod view;
 
 pub use about::{About, ListensAt};
+pub use allowance::most_held as answers_held_most;
 pub use config::{PromqlConfig, QueryConfig};
 pub use guests::Guests;
 pub use loki::LogqlConfig;

@@ -9,7 +9,7 @@ use arrow_array::{
 use parking_lot::Mutex;
 use serde_json::Value;
 use weir_proto::otlp::logs::{UNKNOWN_LEVEL, level_of_severity, level_of_text, level_of_word};
-use weir_store::{Counted, ScanColumn};
+use weir_store::{CountedRows, ScanColumn};
 
 use super::{
     classes::Classes,
@@ -194,7 +194,7 @@ impl Wanted {
     /// Gives the lines that were counted.
     pub(super) fn each_counted(
         &self,
-        counted: &Counted,
+        counted: &CountedRows,
         known: &Mutex<Resources>,
         takes: &mut dyn Takes,
     ) -> Result<(), LogqlError> {

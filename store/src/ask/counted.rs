@@ -26,7 +26,7 @@ pub type CutTime<'c> = &'c dyn Fn(i64) -> TimePiece;
 
 /// Rows of a part, counted.
 #[derive(Debug)]
-pub struct Counted {
+pub struct CountedRows {
     /// A row for each class: it has what all rows of the class have, their time aside, which is any.
     pub classes: RecordBatch,
     /// Of each class the pieces that rows of it are in, ascending, with how many.

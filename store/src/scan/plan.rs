@@ -15,7 +15,7 @@ use weir_proto::{Signal, TenantId};
 use super::{HeadPart, LinesPart, head, lines};
 use crate::{
     ask::{
-        counted::{Counted, CutTime},
+        counted::{CountedRows, CutTime},
         pruned::{Pruned, ReadCounts},
         request::{ReadBounds, ScanColumn, ScanRequest},
     },
@@ -285,7 +285,7 @@ impl Scan {
 
     /// The rows of a part that fulfil the filter, counted by what they have in the columns, times aside, and by pieces of time; `None` where they
     /// have to be read. A part that cannot be read is reported, counted and empty.
-    pub fn count(&self, part: &ScanPart, bounds: &ReadBounds, cut: CutTime<'_>) -> Option<Counted> {
+    pub fn count(&self, part: &ScanPart, bounds: &ReadBounds, cut: CutTime<'_>) -> Option<CountedRows> {
         let PartSource::Segment(segment, rows) = &part.source else { return None };
         if !self.counts_rows.load(Ordering::Relaxed) {
             return None;
@@ -293,7 +293,7 @@ impl Scan {
         let counted = segment.count_part(rows, &self.request, bounds, cut, &self.counts).unwrap_or_else(|error| {
             self.missed(segment, &error);
             let classes = RecordBatch::new_empty(self.request.schema(self.signal));
-            Some(Counted { classes, rows: Vec::new() })
+            Some(CountedRows { classes, rows: Vec::new() })
         });
         if counted.is_none() {
             // The next ones are mostly like it, and would be narrowed twice.

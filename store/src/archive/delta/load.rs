@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Table, TableError, action,
-    checkpoint::{self, Checkpoint},
+    checkpoint::{self, CheckpointContent},
     commit::{is_of_weir, writer},
     state::State,
 };
@@ -124,7 +124,7 @@ impl Table {
             // Parquet is read on a thread of its own kind: a large checkpoint takes a while.
             let read = tokio::task::spawn_blocking(move || checkpoint::read(content)).await;
             let read = read.map_err(|error| error.to_string()).and_then(|read| read);
-            let Checkpoint { actions: of_part, is_signed: is_part_signed } =
+            let CheckpointContent { actions: of_part, is_signed: is_part_signed } =
                 read.map_err(|reason| self.damaged(&key, reason))?;
             actions.extend(of_part);
             is_signed &= is_part_signed;

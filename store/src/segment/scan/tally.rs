@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     ask::{
-        counted::{Counted, CutTime, TimePiece},
+        counted::{CountedRows, CutTime, TimePiece},
         pruned::ReadCounts,
         request::{ReadBounds, ScanColumn, ScanRequest},
     },
@@ -53,11 +53,11 @@ impl Segment {
         bounds: &ReadBounds,
         cut: CutTime<'_>,
         counts: &ReadCounts,
-    ) -> Result<Option<Counted>, SegmentError> {
+    ) -> Result<Option<CountedRows>, SegmentError> {
         let (rows, resources) = self.narrow(part, request, bounds, counts)?;
         if rows.len() == 0 {
             let classes = RecordBatch::new_empty(request.schema(self.table().signal));
-            return Ok(Some(Counted { classes, rows: Vec::new() }));
+            return Ok(Some(CountedRows { classes, rows: Vec::new() }));
         }
         if rows.len() > self.rows_of_piece(part.group, rows.len(), request)? {
             return Ok(None);
@@ -82,7 +82,10 @@ impl Segment {
         });
         let arrays = arrays.collect::<Result<Vec<_>, _>>()?;
         let counted = cells.of_classes();
-        Ok(Some(Counted { classes: batch(request, self.table().signal, arrays, counted.len() as u32)?, rows: counted }))
+        Ok(Some(CountedRows {
+            classes: batch(request, self.table().signal, arrays, counted.len() as u32)?,
+            rows: counted,
+        }))
     }
 }
 

@@ -4,7 +4,7 @@ mod columns;
 mod read;
 mod write;
 
-pub(super) use read::{Checkpoint, read};
+pub(super) use read::{CheckpointContent, read};
 pub(super) use write::write;
 #[cfg(test)]
 pub(super) use write::write_unsigned;

@@ -15,14 +15,14 @@ const ACTIONS: [&str; 5] = ["txn", "add", "remove", "metaData", "protocol"];
 
 /// What a checkpoint says.
 #[derive(Debug)]
-pub(in crate::archive::delta) struct Checkpoint {
+pub(in crate::archive::delta) struct CheckpointContent {
     pub(in crate::archive::delta) actions: Vec<Action>,
     /// Whether it has the sum of them, as ours have.
     pub(in crate::archive::delta) is_signed: bool,
 }
 
 /// The actions of a checkpoint's rows. What is wrong with it, in words.
-pub(in crate::archive::delta) fn read(content: Bytes) -> Result<Checkpoint, String> {
+pub(in crate::archive::delta) fn read(content: Bytes) -> Result<CheckpointContent, String> {
     let reader = SerializedFileReader::new(content).map_err(|error| error.to_string())?;
     let rows = reader.get_row_iter(None).map_err(|error| error.to_string())?;
     let mut actions = Vec::new();
@@ -40,7 +40,7 @@ pub(in crate::archive::delta) fn read(content: Bytes) -> Result<Checkpoint, Stri
     let found = sum_of(&actions);
     match sum {
         Some(sum) if sum != found => Err(format!("its actions have the CRC32C {found}, and were written with {sum}")),
-        sum => Ok(Checkpoint { actions, is_signed: sum.is_some() }),
+        sum => Ok(CheckpointContent { actions, is_signed: sum.is_some() }),
     }
 }
 
