@@ -1,4 +1,4 @@
-//! Of lists and maps.
+//! Functions of an expression that work on lists and maps.
 
 use std::{borrow::Cow, cmp::Ordering};
 

@@ -1,4 +1,4 @@
-//! Of numbers.
+//! Functions of an expression that work on numbers.
 
 use std::cmp::Ordering;
 

@@ -1,4 +1,4 @@
-//! Of texts.
+//! Functions of an expression that work on texts: trimming, parting, joining, places, JSON, base64.
 
 use std::borrow::Cow;
 
