@@ -16,6 +16,9 @@ use super::{
     spec::Kind,
 };
 
+/// Where a page's values begin, how many there are, and which of them are wanted.
+type Places<'p> = (&'p [u8], usize, Cow<'p, [u32]>);
+
 impl DataPage<'_> {
     /// Appends the values at `wanted`, rows of the page (ascending, from 0), of which the first counts as row `first` of the column.
     pub(crate) fn pick(
@@ -88,7 +91,7 @@ impl DataPage<'_> {
         body: &'p [u8],
         (wanted, first): (&'p [u32], u32),
         rows: &mut Vec<u32>,
-    ) -> Result<(&'p [u8], usize, Cow<'p, [u32]>), BadEncoding> {
+    ) -> Result<Places<'p>, BadEncoding> {
         let (len, rest) = body.split_first_chunk::<4>().ok_or(BadEncoding("levels"))?;
         let (levels, values) = rest.split_at_checked(u32::from_le_bytes(*len) as usize).ok_or(BadEncoding("levels"))?;
         let whole = self.rows as usize;

@@ -55,6 +55,9 @@ pub struct Segment {
     sound_blooms: Vec<AtomicBool>,
 }
 
+/// Asks a bloom filter, which says whether it may have a number.
+pub(super) type AsksFilter<'a> = &'a dyn Fn(&dyn Fn(u64) -> bool) -> bool;
+
 /// Of each page of a row group, Unix ns.
 type PageTimes = Vec<(i64, i64)>;
 
@@ -344,7 +347,7 @@ impl Segment {
         &self,
         reader: &ChunkReader<'_>,
         (group, column): (usize, usize),
-        asks: &dyn Fn(&dyn Fn(u64) -> bool) -> bool,
+        asks: AsksFilter<'_>,
     ) -> Result<Option<bool>, SegmentError> {
         let (blooms, place) = (&self.manifest.blooms, (group as u32, column as u32));
         let known = blooms.binary_search_by_key(&place, |bloom| (bloom.row_group, bloom.column));

@@ -222,7 +222,7 @@ mod tests {
         }
         let mut classes = Classes::new(ROWS);
         [&texts, &numbers, &some].into_iter().for_each(|column| classes.split(column));
-        let of = |row: u32| (text_of(row), number_of(row), (row % 7 > 0).then_some(row / 40));
+        let of = |row: u32| (text_of(row), number_of(row), (!row.is_multiple_of(7)).then_some(row / 40));
         let mut first_of: HashMap<_, u32> = HashMap::new();
         let mut counts = vec![0; classes.firsts().len()];
         for row in 0..ROWS {

@@ -29,6 +29,7 @@ use crate::{
         Segment, SegmentError,
         body_tokens::{NeedleHashes, Tokens},
         chunk_reader::{Block, ChunkReader},
+        open::AsksFilter,
         schema::{BODY_PREFIX, lines},
         selection::Selection,
         tags::TaggedRows,
@@ -449,7 +450,7 @@ impl<'a> Narrowing<'a> {
     }
 
     /// Asks the filter over the words of the bodies, if there is one.
-    fn filter_allows(&self, asks: &dyn Fn(&dyn Fn(u64) -> bool) -> bool) -> Result<bool, SegmentError> {
+    fn filter_allows(&self, asks: AsksFilter<'_>) -> Result<bool, SegmentError> {
         // Earlier segments have a filter over whole bodies there.
         if self.segment.manifest.bodies.is_none() {
             return Ok(true);

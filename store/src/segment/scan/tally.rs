@@ -89,13 +89,12 @@ impl Segment {
     }
 }
 
+/// Classes of rows, and the columns that they were told apart by.
+type ColumnClasses = (Classes, Vec<Option<Column>>);
+
 /// The classes of rows that differ in some column, and the columns, without that of times and what is true of all rows; `None` when they are too
 /// many, or when a body must be read to tell.
-fn classes_of(
-    group: &GroupRows<'_>,
-    rows: u32,
-    request: &ScanRequest,
-) -> Result<Option<(Classes, Vec<Option<Column>>)>, SegmentError> {
+fn classes_of(group: &GroupRows<'_>, rows: u32, request: &ScanRequest) -> Result<Option<ColumnClasses>, SegmentError> {
     let mut classes = Classes::new(rows);
     let mut columns = Vec::with_capacity(request.columns.len());
     for wanted in &request.columns {
