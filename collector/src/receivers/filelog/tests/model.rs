@@ -117,8 +117,10 @@ fn each_line_once_whosever_clock_the_file_system_has() {
 
 #[test]
 fn each_line_once_with_more_files_than_may_be_open() {
-    let all_names = r#"{"include": ["DIR/*.log*"], "compression": "gzip", "max_concurrent_files": 2}"#;
-    for (at, keys) in [all_names, r#"{"max_concurrent_files": 1}"#].into_iter().enumerate() {
+    // Under all of their names: what is renamed to another one, not held open, and gone before the journal takes it, nobody can read.
+    let two = r#"{"include": ["DIR/*.log*"], "compression": "gzip", "max_concurrent_files": 2}"#;
+    let one = r#"{"include": ["DIR/*.log*"], "compression": "gzip", "max_concurrent_files": 1}"#;
+    for (at, keys) in [two, one].into_iter().enumerate() {
         tell_many(Kind { keys, streams: 3, looks_until_late: 3, ..USUAL }, 110_000 + at as u64 * 1000, 120);
         tell_many(
             Kind { keys, streams: 3, looks_until_late: 3, look_every: 12, ..USUAL },
