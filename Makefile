@@ -40,11 +40,11 @@ help:
 	@echo "make torture kills, power cuts and a soak, against an oracle (ARGS=\"--quick\" for minutes, not hours)"
 
 run: need-cargo ui-if-can
-	@[[ -e $(TARGET)/release/weir ]] || echo "make run: the first build compiles everything once: about 25 minutes on 2 cores, less on more" >&2
+	@[[ -e $(TARGET)/release/weir ]] || echo "make run: the first build compiles everything once: about 15 minutes on 2 cores, less on more" >&2
 	@$(CARGO) run --release --locked --bin weir -- run $(ARGS)
 
 demo: need-cargo ui-if-can
-	@[[ -e $(TARGET)/release/weir ]] || echo "make demo: the first build compiles everything once: about 25 minutes on 2 cores, less on more" >&2
+	@[[ -e $(TARGET)/release/weir ]] || echo "make demo: the first build compiles everything once: about 15 minutes on 2 cores, less on more" >&2
 	@$(CARGO) run --release --locked --bin weir -- demo $(ARGS)
 
 # The linker that Rust brings for x86-64 folds functions of the same code, and relocations take a bit each.
